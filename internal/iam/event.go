@@ -1,0 +1,36 @@
+package iam
+
+import "time"
+
+// An EventKind is one of Keycloak's event types, "LOGIN" or "CODE_TO_TOKEN_ERROR".
+type EventKind string
+
+// An Event is what a user or client did, or failed to do.
+type Event struct {
+	ID      string
+	Time    time.Time
+	Realm   RealmID
+	Kind    EventKind
+	Client  string // OAuth's client_id
+	User    UserID
+	Session SessionID
+	IP      string
+	Error   string // Keycloak's error word, "" when all went well
+	Details map[string]string
+}
+
+// An AdminEvent is a change made through the admin API.
+type AdminEvent struct {
+	ID             string
+	Time           time.Time
+	Realm          RealmID
+	AuthRealm      RealmID // where the administrator is at home
+	AuthClient     ClientID
+	AuthUser       UserID
+	IP             string
+	Operation      string // "CREATE", "UPDATE", "DELETE", "ACTION"
+	ResourceType   string // "USER", "REALM_ROLE_MAPPING"...
+	ResourcePath   string // "users/<id>"
+	Representation string // JSON, "" when the realm does not keep details
+	Error          string
+}

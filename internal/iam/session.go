@@ -1,0 +1,139 @@
+package iam
+
+import "time"
+
+// An AuthRequest is an authorization request as validated once, at the front
+// door, and what the login comes back to.
+type AuthRequest struct {
+	Client       ClientID          `json:"client"`
+	RedirectURI  string            `json:"redirect_uri,omitempty"`
+	ResponseType string            `json:"response_type,omitempty"`
+	ResponseMode string            `json:"response_mode,omitempty"` // as asked for; "" for the default of the type
+	Scope        string            `json:"scope,omitempty"`
+	State        string            `json:"state,omitempty"`
+	Nonce        string            `json:"nonce,omitempty"`
+	Prompt       string            `json:"prompt,omitempty"`
+	MaxAge       string            `json:"max_age,omitempty"` // seconds; "" when absent
+	LoginHint    string            `json:"login_hint,omitempty"`
+	UILocales    string            `json:"ui_locales,omitempty"`
+	ACRValues    string            `json:"acr_values,omitempty"`
+	Claims       string            `json:"claims,omitempty"`
+	Display      string            `json:"display,omitempty"`
+	IDPHint      string            `json:"kc_idp_hint,omitempty"`
+	Action       string            `json:"kc_action,omitempty"` // application initiated action
+	Challenge    string            `json:"code_challenge,omitempty"`
+	ChallengeAlg string            `json:"code_challenge_method,omitempty"`
+	Issuer       string            `json:"iss,omitempty"`   // the realm's issuer URL as the browser saw it
+	Extra        map[string]string `json:"extra,omitempty"` // further parameters, kept as client notes
+}
+
+// An AuthSession is one browser's unfinished logins in a realm (Keycloak's root
+// authentication session); its id is what the AUTH_SESSION_ID cookie names.
+type AuthSession struct {
+	ID      SessionID // becomes the id of the user session
+	Realm   RealmID
+	Created time.Time
+	Expires time.Time
+}
+
+// ExecStatus is how far an execution of a flow has got in one login.
+type ExecStatus string
+
+// Keycloak's CommonClientSessionModel.ExecutionStatus.
+const (
+	ExecFailed         ExecStatus = "FAILED"
+	ExecSuccess        ExecStatus = "SUCCESS"
+	ExecSetupRequired  ExecStatus = "SETUP_REQUIRED"
+	ExecAttempted      ExecStatus = "ATTEMPTED"
+	ExecSkipped        ExecStatus = "SKIPPED"
+	ExecChallenged     ExecStatus = "CHALLENGED"
+	ExecEvaluatedTrue  ExecStatus = "EVALUATED_TRUE"
+	ExecEvaluatedFalse ExecStatus = "EVALUATED_FALSE"
+)
+
+// An AuthTab is where one login has got to: one per client opened in a browser.
+type AuthTab struct {
+	Root      SessionID             `json:"root"`
+	ID        string                `json:"id"` // tab_id
+	Request   AuthRequest           `json:"request"`
+	User      UserID                `json:"user,omitempty"`
+	Flow      string                `json:"flow,omitempty"`    // the path: "authenticate", "registration", "reset-credentials"
+	Current   ExecID                `json:"current,omitempty"` // the execution that shows its page
+	Code      string                `json:"code,omitempty"`    // the session code that the next POST must carry
+	Status    map[ExecID]ExecStatus `json:"status,omitempty"`
+	Notes     map[string]string     `json:"notes,omitempty"`     // for the authenticators' own use
+	UserNotes map[string]string     `json:"userNotes,omitempty"` // copied to the user session on success
+	Required  []string              `json:"required,omitempty"`  // required actions of this login alone
+	Created   time.Time             `json:"created"`
+	Version   int64                 `json:"-"` // compare-and-swap
+}
+
+// A UserSession is one signed-in browser, one direct grant, or one offline grant.
+type UserSession struct {
+	ID         SessionID
+	Realm      RealmID
+	User       UserID
+	Offline    bool
+	Remember   bool
+	Username   string // as typed at login (loginUsername)
+	IP         string
+	AuthMethod string // "openid-connect"
+	BrokerID   string // broker session id
+	BrokerUser string
+	Started    time.Time
+	LastAccess time.Time // written behind; may lag by the flush interval
+	Notes      map[string]string
+}
+
+// A ClientSession is one client's part in a UserSession. Refresh rotation
+// lives here: RefreshID is the only refresh token that may still be used.
+type ClientSession struct {
+	Session    SessionID
+	Realm      RealmID
+	Client     ClientID
+	Offline    bool
+	RefreshID  string
+	RefreshUse int
+	RedirectTo string
+	Started    time.Time
+	LastAccess time.Time
+	Notes      map[string]string
+	Version    int64
+}
+
+// A Confirmation binds a token to a key (RFC 7800): a DPoP thumbprint or a
+// certificate's hash. The zero value binds nothing.
+type Confirmation struct{ JKT, X5T string }
+
+// A RefreshKind says which refresh token a grant comes with.
+type RefreshKind string
+
+// The "typ" claims of refresh tokens; NoRefresh gives none.
+const (
+	NoRefresh      RefreshKind = ""
+	RefreshOnline  RefreshKind = "Refresh"
+	RefreshOffline RefreshKind = "Offline"
+)
+
+// A Grant is the decision a token request comes to, before any token exists:
+// who, for whom, through which session, with which scopes. Every grant type
+// ends in one, and tokens.Issuer is the only place that turns one into bytes.
+type Grant struct {
+	Client    *Client
+	User      *User // never nil: a service account is a user
+	Session   *UserSession
+	Part      *ClientSession
+	Transient bool           // no session is stored; tokens carry no sid
+	Scopes    []*ClientScope // granted, openid itself excluded
+	Scope     string         // the scope parameter that was granted, for the refresh token
+	OpenID    bool           // an ID token is due
+	Audience  []string       // requested by token exchange; nil: as mappers say
+	Nonce     string
+	AuthTime  time.Time
+	ACR       string
+	Refresh   RefreshKind
+	Type      string // Keycloak's grant shortcut in token ids: "ac", "rt", "pw", "cc", "te"...
+	Confirm   Confirmation
+	Issuer    string // the realm's issuer URL for this request
+	Claims    string // the claims parameter
+}
