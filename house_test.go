@@ -1,0 +1,332 @@
+package latchkey_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+var update = flag.Bool("update", false, "write deps.txt anew")
+
+// A goFile is a parsed Go file with where it is.
+type goFile struct {
+	path string
+	fset *token.FileSet
+	*ast.File
+}
+
+func (f goFile) at(n ast.Node) string {
+	return fmt.Sprintf("%s:%d", f.path, f.fset.Position(n.Pos()).Line)
+}
+
+// skipped are folders that hold no source of ours.
+func skipped(d fs.DirEntry) bool {
+	return d.IsDir() && slices.Contains([]string{".git", "node_modules", "dist", "bin", "data"}, d.Name())
+}
+
+// files lists the files of the repository for which keep holds.
+func files(t *testing.T, fsys fs.FS, keep func(p string) bool) []string {
+	t.Helper()
+	var out []string
+	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case skipped(d):
+			return fs.SkipDir
+		case d.Type().IsRegular() && p != ".git" && keep(p): // in a worktree .git is a file
+			out = append(out, p)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func read(t *testing.T, fsys fs.FS, p string) []byte {
+	t.Helper()
+	data, err := fs.ReadFile(fsys, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// product parses the Go files below internal/ and cmd/ that are not tests.
+func product(t *testing.T, fsys fs.FS) []goFile {
+	t.Helper()
+	var out []goFile
+	for _, p := range files(t, fsys, func(p string) bool {
+		return (strings.HasPrefix(p, "internal/") || strings.HasPrefix(p, "cmd/")) &&
+			strings.HasSuffix(p, ".go") && !strings.HasSuffix(p, "_test.go") && !strings.Contains(p, "/testdata/")
+	}) {
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, p, read(t, fsys, p), parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, goFile{p, fset, f})
+	}
+	return out
+}
+
+// undocumented names the packages without a doc comment, and those with a name that says nothing.
+func undocumented(all []goFile) (broken []string) {
+	docs := map[string]bool{}
+	for _, f := range all {
+		dir := path.Dir(f.path)
+		docs[dir] = docs[dir] || f.Doc != nil
+	}
+	for dir, documented := range docs {
+		if !documented {
+			broken = append(broken, dir+" has no doc comment: write its doc.go")
+		}
+		if slices.Contains([]string{"util", "utils", "common", "helper", "helpers", "pkg", "misc"}, path.Base(dir)) {
+			broken = append(broken, dir+": name it for what it does")
+		}
+	}
+	slices.Sort(broken)
+	return broken
+}
+
+// pure are the calls whose results a package-level variable may hold: values that nobody changes.
+var pure = []string{
+	"errors.New", "fmt.Errorf", "regexp.MustCompile", "template.Must", "language.MustParse", "language.NewMatcher",
+	"netip.MustParsePrefix", "netip.MustParseAddr", "strings.NewReplacer", "big.NewInt",
+}
+
+// table tells whether an expression makes an error value or a table.
+func table(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.CompositeLit:
+		return true
+	case *ast.ParenExpr:
+		return table(e.X)
+	case *ast.UnaryExpr:
+		return e.Op == token.AND && table(e.X)
+	case *ast.CallExpr:
+		switch f := e.Fun.(type) {
+		case *ast.ArrayType, *ast.MapType: // a conversion, such as []byte("x")
+			return true
+		case *ast.SelectorExpr:
+			x, ok := f.X.(*ast.Ident)
+			return ok && slices.Contains(pure, x.Name+"."+f.Sel.Name)
+		}
+	}
+	return false
+}
+
+// hiddenState finds init functions and package-level variables that are more than a table.
+func hiddenState(all []goFile) (broken []string) {
+	for _, f := range all {
+		for _, decl := range f.Decls {
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				if decl.Recv == nil && decl.Name.Name == "init" {
+					broken = append(broken, f.at(decl)+": no init(): let server.New call it")
+				}
+			case *ast.GenDecl:
+				if decl.Tok != token.VAR {
+					continue
+				}
+				for _, spec := range decl.Specs {
+					v := spec.(*ast.ValueSpec)
+					typ, _ := v.Type.(*ast.SelectorExpr)
+					embedded := typ != nil && typ.Sel.Name == "FS" && v.Values == nil
+					if v.Names[0].Name == "_" || embedded {
+						continue
+					}
+					if len(v.Values) == 0 || !slices.ContainsFunc(v.Values, table) {
+						broken = append(broken, fmt.Sprintf("%s: package-level var %s is neither an error value nor a table", f.at(v), v.Names[0].Name))
+					}
+				}
+			}
+		}
+	}
+	return broken
+}
+
+// clockRooms may look at the clock; everybody else is given a func() time.Time.
+var clockRooms = []string{"server", "cli", "telemetry", "web", "store/pgtest", "store/storetest"}
+
+// clockReaders finds time.Now outside of clockRooms.
+func clockReaders(all []goFile) (broken []string) {
+	for _, f := range all {
+		dir, inside := strings.CutPrefix(path.Dir(f.path), "internal/")
+		if r, _ := room(dir); !inside || slices.Contains(clockRooms, r) {
+			continue
+		}
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "Now" {
+				if x, ok := s.X.(*ast.Ident); ok && x.Name == "time" {
+					broken = append(broken, f.at(n)+": time.Now: take a func() time.Time")
+				}
+			}
+			return true
+		})
+	}
+	return broken
+}
+
+// sqlOutside finds SQL below internal/ but not in store: text that begins as a statement does.
+func sqlOutside(all []goFile) (broken []string) {
+	for _, f := range all {
+		if strings.HasPrefix(f.path, "internal/store/") {
+			continue
+		}
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			lit, ok := n.(*ast.BasicLit)
+			if !ok || lit.Kind != token.STRING {
+				return true
+			}
+			text := strings.ToLower(strings.TrimSpace(strings.Trim(lit.Value, "`\"")))
+			for _, s := range [][2]string{{"select ", " from "}, {"insert into ", "("}, {"update ", " set "}, {"delete from ", " where "}} {
+				if strings.HasPrefix(text, s[0]) && strings.Contains(text, s[1]) {
+					broken = append(broken, f.at(n)+": SQL belongs to internal/store")
+				}
+			}
+			return true
+		})
+	}
+	return broken
+}
+
+func TestHouse(t *testing.T) {
+	all := product(t, os.DirFS("."))
+	for _, check := range []func([]goFile) []string{undocumented, hiddenState, clockReaders, sqlOutside} {
+		for _, b := range check(all) {
+			t.Error(b)
+		}
+	}
+}
+
+func TestHouseNoticesViolations(t *testing.T) {
+	for _, c := range []struct {
+		check      func([]goFile) []string
+		file, body string
+		want       string
+	}{
+		{undocumented, "internal/oidc/x.go", "package oidc", "has no doc comment"},
+		{undocumented, "internal/oidc/x.go", "// Package oidc is a door.\npackage oidc", ""},
+		{undocumented, "internal/web/util/x.go", "// Package util is no name.\npackage util", "name it for what it does"},
+		{hiddenState, "internal/oidc/x.go", "package oidc\nfunc init() {}", "no init()"},
+		{hiddenState, "internal/oidc/x.go", "package oidc\nvar cache map[string]int", "var cache"},
+		{hiddenState, "internal/oidc/x.go", "package oidc\nvar mu sync.Mutex", "var mu"},
+		{hiddenState, "internal/oidc/x.go", "package oidc\nvar n = 3", "var n"},
+		{hiddenState, "internal/oidc/x.go", "package oidc\nvar c = make(map[string]int)", "var c"},
+		{hiddenState, "internal/oidc/x.go", "package oidc\nvar (\n_ error = x{}\nerrX = errors.New(`x`)\nkinds = []string{`a`}\nre = regexp.MustCompile(`x`)\nfiles embed.FS\n)", ""},
+		{clockReaders, "internal/oidc/x.go", "package oidc\nvar f = func() int64 { return time.Now().Unix() }", "time.Now"},
+		{clockReaders, "internal/store/x.go", "package store\nfunc f() { g(time.Now) }", "time.Now"},
+		{clockReaders, "internal/web/x.go", "package web\nfunc f() { g(time.Now) }", ""},
+		{sqlOutside, "internal/users/x.go", "package users\nconst q = `select id from users`", "SQL belongs"},
+		{sqlOutside, "internal/users/x.go", "package users\nconst q = `select a language`", ""},
+		{sqlOutside, "internal/store/x.go", "package store\nconst q = `select id from users`", ""},
+	} {
+		got := strings.Join(c.check(product(t, fstest.MapFS{c.file: {Data: []byte(c.body)}})), "\n")
+		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s %q: got %q, want %q", c.file, c.body, got, c.want)
+		}
+	}
+}
+
+// unwelcome is text that ties the repository to one machine or to one place to fetch packages from.
+// The words are put together here so that this file does not hold them itself.
+func unwelcome(p, text string) (broken []string) {
+	words := []string{"/wo" + "rk/", "/ro" + "ot/", "proxy.golang" + ".org", "registry.npmjs" + ".org", "repo.maven.apache" + ".org", "repo1.maven" + ".org", "pypi" + ".org", "files.pythonhosted" + ".org"}
+	if strings.HasSuffix(p, ".md") {
+		words = append(words, "/tm"+"p/")
+	}
+	for i, line := range strings.Split(text, "\n") {
+		for _, w := range words {
+			if strings.Contains(line, w) {
+				broken = append(broken, fmt.Sprintf("%s:%d says %q", p, i+1, w))
+			}
+		}
+	}
+	return broken
+}
+
+// borrowed are modules that are kept exactly as they came.
+func borrowed(p string) bool {
+	return strings.HasPrefix(p, "test/oracle/") || strings.HasPrefix(p, "test/load/")
+}
+
+func TestNoPlaceIsNamed(t *testing.T) {
+	fsys := os.DirFS(".")
+	for _, p := range files(t, fsys, func(p string) bool { return !borrowed(p) }) {
+		data := read(t, fsys, p)
+		if bytes.IndexByte(data, 0) >= 0 {
+			continue
+		}
+		for _, b := range unwelcome(p, string(data)) {
+			t.Error(b)
+		}
+	}
+	if unwelcome("doc/x.md", "see /tm"+"p/notes") == nil || unwelcome("x.go", "see /wo"+"rk/notes") == nil {
+		t.Error("unwelcome notices nothing")
+	}
+}
+
+func TestGofmt(t *testing.T) {
+	fsys := os.DirFS(".")
+	for _, p := range files(t, fsys, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
+		src := read(t, fsys, p)
+		if want, err := format.Source(src); err != nil {
+			t.Errorf("%s: %v", p, err)
+		} else if !bytes.Equal(src, want) {
+			t.Errorf("%s is not gofmt'ed", p)
+		}
+	}
+}
+
+// TestDeps keeps deps.txt, the packages of others that are in the binary, so
+// that a new one is a line in a review. Its answer comes from an exec'd
+// command: run it with -count=1.
+func TestDeps(t *testing.T) {
+	if _, err := os.Stat("cmd/latchkey"); err != nil {
+		t.Skip("there is no cmd/latchkey")
+	}
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./cmd/latchkey")
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := slices.DeleteFunc(strings.Fields(string(out)), func(p string) bool { return strings.HasPrefix(p, "latchkey/") })
+	slices.Sort(got)
+	if *update {
+		if err := os.WriteFile("deps.txt", []byte(strings.Join(got, "\n")+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known, err := os.ReadFile("deps.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Fields(string(known))
+	for _, p := range got {
+		if !slices.Contains(want, p) {
+			t.Errorf("%s is new in the binary: argue for it, then go test -run TestDeps -update .", p)
+		}
+	}
+	for _, p := range want {
+		if !slices.Contains(got, p) {
+			t.Errorf("%s is in deps.txt but not in the binary any more: go test -run TestDeps -update .", p)
+		}
+	}
+}
