@@ -106,7 +106,7 @@ func undocumented(all []goFile) (broken []string) {
 // pure are the calls whose results a package-level variable may hold: values that nobody changes.
 var pure = []string{
 	"errors.New", "fmt.Errorf", "regexp.MustCompile", "template.Must", "language.MustParse", "language.NewMatcher",
-	"netip.MustParsePrefix", "netip.MustParseAddr", "strings.NewReplacer", "big.NewInt",
+	"netip.MustParsePrefix", "netip.MustParseAddr", "strings.NewReplacer", "big.NewInt", "sync.OnceValue", "sync.OnceValues",
 }
 
 // table tells whether an expression makes an error value or a table.
