@@ -1,0 +1,104 @@
+package telemetry
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics is the server's own registry and every series in it. A nil *Metrics
+// counts nothing, so that a room can be used without one.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	tokens   *prometheus.CounterVec
+	logins   *prometheus.CounterVec
+	events   *prometheus.CounterVec
+}
+
+// NewMetrics makes a registry with the Go runtime's and the process's series
+// and Latchkey's own.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "latchkey_http_requests_total", Help: "Requests answered, by method, route and status.",
+		}, []string{"method", "route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "latchkey_http_request_seconds", Help: "Time to answer, by route.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route"}),
+		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "latchkey_tokens_total", Help: "Token responses, by grant type and result.",
+		}, []string{"grant", "result"}),
+		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "latchkey_logins_total", Help: "Logins, by result (success or the event's error).",
+		}, []string{"result"}),
+		events: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "latchkey_events_total", Help: "User events, by type and error.",
+		}, []string{"type", "error"}),
+	}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.requests, m.seconds, m.tokens, m.logins, m.events)
+	return m
+}
+
+// Request counts an answered request. An empty route stands for "no route
+// matched" and is counted as such, so that a scanner cannot grow the label.
+func (m *Metrics) Request(method, route string, status int, took time.Duration) {
+	if m == nil {
+		return
+	}
+	if route == "" {
+		route = "none"
+	}
+	m.requests.WithLabelValues(boundedMethod(method), route, strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// Token counts a token response: grant is the grant type as registered in the
+// server, result is "success" or the OAuth error.
+func (m *Metrics) Token(grant, result string) {
+	if m != nil {
+		m.tokens.WithLabelValues(grant, result).Inc()
+	}
+}
+
+// Login counts a login: result is "success" or the event's error.
+func (m *Metrics) Login(result string) {
+	if m != nil {
+		m.logins.WithLabelValues(result).Inc()
+	}
+}
+
+// Event counts a user event by Keycloak's type and error words.
+func (m *Metrics) Event(kind, failure string) {
+	if m != nil {
+		m.events.WithLabelValues(kind, failure).Inc()
+	}
+}
+
+// Gauge registers a value that is read when the metrics are; name gets the
+// prefix latchkey_. Registering a name twice is an error.
+func (m *Metrics) Gauge(name, help string, read func() float64) error {
+	return m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "latchkey_" + name, Help: help}, read))
+}
+
+// Handler serves the registry in Prometheus' text form.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// boundedMethod keeps invented methods from growing the label.
+func boundedMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodHead, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
