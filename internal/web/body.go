@@ -1,0 +1,162 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// What reading a body can end in besides a broken connection.
+var (
+	ErrTooLarge  = errors.New("the body is too large")         // answer 413
+	ErrMalformed = errors.New("the form cannot be understood") // answer 400
+)
+
+// maxParams bounds the parameters of one form or query.
+const maxParams = 1000
+
+// Form holds the parameters of a form or query in the order in which each name
+// was given.
+type Form struct{ url.Values }
+
+// ParseForm reads application/x-www-form-urlencoded text. Unlike url.ParseQuery
+// it takes a raw ';' as a letter, as the reference does; a broken escape is
+// ErrMalformed.
+func ParseForm(s string) (Form, error) {
+	f := Form{url.Values{}}
+	n := 0
+	for pair := range strings.SplitSeq(s, "&") {
+		if pair == "" {
+			continue
+		}
+		if n++; n > maxParams {
+			return f, fmt.Errorf("more than %d parameters: %w", maxParams, ErrMalformed)
+		}
+		k, v, _ := strings.Cut(pair, "=")
+		k, err := url.QueryUnescape(k)
+		if err != nil {
+			return f, fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		if v, err = url.QueryUnescape(v); err != nil {
+			return f, fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		f.Values[k] = append(f.Values[k], v)
+	}
+	return f, nil
+}
+
+// ReadForm reads the request's body as a form; the query does not count. A body
+// of another type is an empty form, as in the reference, whose endpoints then
+// miss their parameters. The errors are ErrTooLarge, ErrMalformed, or the
+// connection's.
+func ReadForm(r *http.Request) (Form, error) {
+	if MediaType(r) != "application/x-www-form-urlencoded" {
+		return Form{url.Values{}}, nil
+	}
+	b, err := ReadBody(r)
+	if err != nil {
+		return Form{url.Values{}}, err
+	}
+	return ParseForm(string(b))
+}
+
+// Query reads the request's query. The error is ErrMalformed.
+func Query(r *http.Request) (Form, error) { return ParseForm(r.URL.RawQuery) }
+
+// Duplicate returns the first name (in alphabetical order) that was given more
+// than once, but for those in except; empty if there is none. RFC 6749 3.1 and
+// 3.2: parameters must not be included more than once.
+func (f Form) Duplicate(except ...string) string {
+	var found []string
+	for k, v := range f.Values {
+		if len(v) > 1 && !slices.Contains(except, k) {
+			found = append(found, k)
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return slices.Min(found)
+}
+
+// ReadBody reads the whole body; its size is bounded by Limit, whose error
+// becomes ErrTooLarge.
+func ReadBody(r *http.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	b, err := io.ReadAll(r.Body)
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return nil, ErrTooLarge
+	}
+	return b, err
+}
+
+// MediaType is the request body's type in lower case without parameters; empty
+// if there is none or it makes no sense.
+func MediaType(r *http.Request) string {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		return ""
+	}
+	return t
+}
+
+// WriteJSON answers with v as JSON: the Content-Type without a charset, no
+// HTML escapes and no newline at the end, as the reference writes it. Maps are
+// written in the order of their keys. A value that cannot be written becomes a
+// 500 and is returned as an error for the caller's log.
+func WriteJSON(w http.ResponseWriter, status int, v any) error {
+	b, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		WriteStatus(w, http.StatusInternalServerError)
+		return fmt.Errorf("write %T: %w", v, err)
+	}
+	writeBytes(w, status, b)
+	return nil
+}
+
+// Problem is the error document of OAuth 2.0 (RFC 6749 5.2) and of Keycloak's
+// REST services.
+type Problem struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description,omitempty"`
+	ID          string `json:"id,omitempty"` // of the request, where the log says more
+}
+
+// WriteProblem answers with an error document.
+func WriteProblem(w http.ResponseWriter, status int, code, description string) {
+	_ = WriteJSON(w, status, Problem{Error: code, Description: description})
+}
+
+// WriteStatus answers with a status alone, in the reference's words
+// (KeycloakErrorHandler): {"error":"HTTP 404 Not Found"}.
+func WriteStatus(w http.ResponseWriter, status int) {
+	WriteProblem(w, status, "HTTP "+strconv.Itoa(status)+" "+http.StatusText(status), "")
+}
+
+// WriteInternal answers 500 in the reference's words and with the request's id,
+// under which the caller has logged what happened.
+func WriteInternal(w http.ResponseWriter, r *http.Request) {
+	_ = WriteJSON(w, http.StatusInternalServerError, Problem{
+		Error: "unknown_error", Description: "For more on this error consult the server log.", ID: RequestOf(r).ID,
+	})
+}
+
+func writeBytes(w http.ResponseWriter, status int, b []byte) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(b)))
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+}
