@@ -1,0 +1,84 @@
+package pages
+
+// A Request says where, for whom and in which language a page is shown. Everything in it may be left out: a page then shows less.
+type Request struct {
+	Realm  Realm
+	Client Client
+	URLs   URLs
+
+	// Locale is the language tag of the page, as the door chose it; English without one.
+	Locale string
+	// Locales are the languages to choose from, in order; a choice is offered when there are two or more.
+	Locales []Locale
+	// Texts are the realm's own texts in that language by message key; they win over the theme's.
+	Texts map[string]string
+
+	// Message is the notice above the form.
+	Message *Message
+	// Errors are what is wrong with single fields, by the names of the fields.
+	Errors []FieldError
+
+	// AttemptedUsername is shown, fixed, above forms that go on with a known user; URLs.Restart leads away from it.
+	AttemptedUsername string
+	// TryAnotherWay offers the choice of another way to authenticate.
+	TryAnotherWay bool
+	// AppInitiated says that an application asked for this required action: it can be cancelled, and no warning says that it is needed.
+	AppInitiated bool
+	// Nonce is that of the response's Content-Security-Policy, if it has one.
+	Nonce string
+}
+
+// A Realm is what pages show of a realm, and the settings that decide what they offer.
+type Realm struct {
+	Name        string
+	DisplayName string
+	// DisplayNameHTML is markup by the realm's administrators; harmless elements are shown.
+	DisplayNameHTML string
+
+	LoginWithEmail      bool
+	EmailAsUsername     bool
+	DuplicateEmails     bool
+	RegistrationAllowed bool
+	ResetPassword       bool
+	RememberMe          bool
+}
+
+// A Client is what pages show of a client. Name may be a text of the bundle in the form ${key}.
+type Client struct {
+	ID, Name, BaseURL            string
+	LogoURI, PolicyURI, TermsURI string
+}
+
+// URLs lead on from a page.
+type URLs struct {
+	Action           string // where the page's form goes
+	Restart          string // starts the login over
+	Login            string // back to the login page
+	Registration     string
+	ResetCredentials string
+}
+
+// A Locale is a language to choose.
+type Locale struct{ Tag, Label, URL string }
+
+// Kinds of messages, as themes style them.
+const (
+	Success = "success"
+	Warning = "warning"
+	Problem = "error"
+	Notice  = "info"
+)
+
+// A Message is a text of the bundle with its arguments. A key that is in no bundle is shown itself.
+type Message struct {
+	Type string // one of Success, Warning, Problem, Notice
+	Key  string
+	Args []any
+}
+
+// A FieldError is what is wrong with the field of that name.
+type FieldError struct {
+	Field string
+	Key   string
+	Args  []any
+}

@@ -1,0 +1,104 @@
+package pages
+
+// A Sample is a page with made-up content, for tests of themes and for those who write them.
+type Sample struct {
+	Name    string
+	Request Request
+	View    View
+}
+
+// Samples are all pages in all the states that look different.
+func Samples() []Sample {
+	const at = "https://id.example.test/realms/library/login-actions/"
+	realm := Realm{Name: "library", DisplayName: "City Library", LoginWithEmail: true, RegistrationAllowed: true, ResetPassword: true, RememberMe: true}
+	urls := URLs{Action: at + "authenticate?session_code=c&tab_id=t", Restart: at + "restart?tab_id=t", Login: at + "authenticate?tab_id=t",
+		Registration: at + "registration?tab_id=t", ResetCredentials: at + "reset-credentials?tab_id=t"}
+	plain := Request{Realm: realm, URLs: urls, Client: Client{ID: "catalogue", Name: "Catalogue", BaseURL: "https://catalogue.example.test/"}}
+	with := func(change func(*Request)) Request { r := plain; change(&r); return r }
+	known := with(func(r *Request) { r.AttemptedUsername = "grace" })
+	message := func(kind, key string, args ...any) Request {
+		return with(func(r *Request) { r.Message = &Message{Type: kind, Key: key, Args: args} })
+	}
+	wrong := func(field, key string, args ...any) Request {
+		return with(func(r *Request) { r.Errors = []FieldError{{Field: field, Key: key, Args: args}} })
+	}
+	attributes := []Attribute{
+		{Name: "username", DisplayName: "${username}", Required: true, Values: []string{"grace"}},
+		{Name: "email", DisplayName: "${email}", Required: true, Values: []string{"grace@example.test"}},
+		{Name: "firstName", DisplayName: "${firstName}", Required: true},
+		{Name: "lastName", DisplayName: "${lastName}", Required: true},
+		{Name: "branch", DisplayName: "Branch", Group: &Group{Name: "card", DisplayHeader: "Library card", DisplayDescription: "What is printed on the card"},
+			Annotations: map[string]any{"inputType": "select", "inputOptionLabels": map[string]any{"north": "North End"}},
+			Validators:  map[string]map[string]any{"options": {"options": []any{"north", "harbour"}}}, Default: "harbour"},
+		{Name: "interests", DisplayName: "Interests", Multivalued: true, Values: []string{"maps"}, Group: &Group{Name: "card"},
+			Annotations: map[string]any{"inputType": "multiselect-checkboxes"},
+			Validators:  map[string]map[string]any{"options": {"options": []any{"maps", "music"}}}},
+		{Name: "notices", DisplayName: "Notices", Group: &Group{Name: "card"},
+			Annotations: map[string]any{"inputType": "select-radiobuttons", "inputOptionsFromValidation": "ways"},
+			Validators:  map[string]map[string]any{"ways": {"options": []any{"mail", "letter"}}}},
+		{Name: "address", DisplayName: "${address}", Group: &Group{Name: "card"}, Annotations: map[string]any{"inputType": "textarea", "inputTypeRows": 3}},
+		{Name: "phones", DisplayName: "${phoneNumber}", Multivalued: true, Values: []string{"555 0100", "555 0101"}, Group: &Group{Name: "card"},
+			Annotations: map[string]any{"inputType": "html5-tel", "inputTypePlaceholder": "555 0199", "inputHelperTextAfter": "With the <b>area code</b>."}},
+		{Name: "member", DisplayName: "Member since", ReadOnly: true, Values: []string{"1952"}, Group: &Group{Name: "card"}},
+	}
+	totp := ConfigTOTP{Secret: "JBSWY3DPEHPK3PXP", SecretEncoded: "JBSW Y3DP EHPK 3PXP", KeyURI: "otpauth://totp/library:grace?secret=JBSWY3DPEHPK3PXP&issuer=library",
+		ManualURL: at + "required-action?mode=manual", BarcodeURL: at + "required-action?mode=qr",
+		Apps: []string{"totpAppFreeOTPName", "totpAppGoogleName", "totpAppMicrosoftAuthenticatorName"}, Type: "totp", Algorithm: "SHA1", Digits: 6, Period: 30}
+	manual := totp
+	manual.Manual, manual.ShowMode, manual.HasOther = true, true, true
+	counted := manual
+	counted.Type = "hotp"
+	devices := []Device{{"d1", "Phone"}, {"d2", "Tablet"}}
+	scopes := []ConsentScope{{Text: "${profileScopeConsentText}"}, {Text: "${emailScopeConsentText}"}, {Text: "Borrow at {0}", Parameter: "harbour"}}
+
+	return []Sample{
+		{"login", plain, Login{}},
+		{"login-wrong", wrong("username", "invalidUserMessage"), Login{Username: "grace", RememberMe: true}},
+		{"login-again", with(func(r *Request) {
+			r.AttemptedUsername = "grace"
+			r.Message = &Message{Type: Notice, Key: "reauthenticate"}
+		}), Login{UsernameHidden: true, RegistrationDisabled: true}},
+		{"login-languages", with(func(r *Request) {
+			r.Locale = "en"
+			r.Locales = []Locale{{"de", "Deutsch", "?kc_locale=de"}, {"en", "English", "?kc_locale=en"}}
+		}), Login{Providers: []Provider{{"university", "University", at + "../broker/university/login"}}}},
+		{"login-username", plain, LoginUsername{}},
+		{"login-password", with(func(r *Request) { r.AttemptedUsername = "grace"; r.TryAnotherWay = true }), LoginPassword{}},
+		{"login-otp", known, LoginOTP{Devices: devices[:1], Selected: "d1"}},
+		{"login-otp-devices", with(func(r *Request) {
+			r.AttemptedUsername = "grace"
+			r.Errors = []FieldError{{Field: "totp", Key: "invalidTotpMessage"}}
+		}), LoginOTP{Devices: devices, Selected: "d2"}},
+		{"register", plain, Register{Attributes: attributes, PasswordRequired: true, TermsRequired: true}},
+		{"register-wrong", wrong("username", "usernameExistsMessage"), Register{Attributes: attributes[:4], PasswordRequired: true}},
+		{"login-update-profile", message(Warning, "updateProfileMessage"), UpdateProfile{attributes}},
+		{"login-update-profile-app", with(func(r *Request) { r.AppInitiated = true }), UpdateProfile{attributes[:4]}},
+		{"login-update-password", message(Warning, "updatePasswordMessage"), UpdatePassword{}},
+		{"login-update-password-wrong", wrong("password", "invalidPasswordMinLengthMessage", 8), UpdatePassword{}},
+		{"login-config-totp", message(Warning, "configureTotpMessage"), totp},
+		{"login-config-totp-manual", with(func(r *Request) { r.AppInitiated = true }), manual},
+		{"login-config-hotp", plain, counted},
+		{"terms", plain, Terms{}},
+		{"login-verify-email", message(Warning, "verifyEmailMessage"), VerifyEmail{Email: "grace@example.test", Sent: true}},
+		{"login-verify-email-app", with(func(r *Request) { r.AppInitiated = true }), VerifyEmail{Email: "grace@example.test"}},
+		{"login-reset-password", plain, ResetPassword{}},
+		{"select-authenticator", known, SelectAuthenticator{[]Choice{
+			{"e1", "auth-username-password-form-display-name", "auth-username-password-form-help-text"}, {"e2", "otp-display-name", "otp-help-text"}}}},
+		{"login-oauth-grant", with(func(r *Request) { r.Client.TermsURI = "https://catalogue.example.test/terms" }), Consent{Code: "c", Scopes: scopes}},
+		{"info", message(Success, "successLogout"), Info{}},
+		{"info-actions", message(Notice, "confirmExecutionOfActions"), Info{RequiredActions: []string{"UPDATE_PASSWORD", "VERIFY_EMAIL"}, ActionURL: at + "action-token?key=k"}},
+		{"error", message(Problem, "invalidParameterMessage", "redirect_uri"), Error{}},
+		{"error-id", message(Problem, "internalServerError"), Error{SkipLink: true, ID: "4bf92f3577b34da6"}},
+		{"login-page-expired", plain, PageExpired{}},
+		{"logout-confirm", plain, LogoutConfirm{Code: "c"}},
+		{"frontchannel-logout", plain, FrontchannelLogout{Clients: []LogoutClient{{"Catalogue", "https://catalogue.example.test/out?sid=s"}}, RedirectURL: "https://catalogue.example.test/"}},
+		{"form-post", plain, FormPost{URL: "https://catalogue.example.test/cb", Parameters: []Parameter{{"code", "c"}, {"state", "s"}}}},
+		{"code", plain, Code{Code: "c.s.t"}},
+		{"code-error", plain, Code{Error: "access_denied"}},
+		{"delete-credential", plain, DeleteCredential{"Phone"}},
+		{"welcome", Request{}, Welcome{AdminURL: "/admin/", Version: "1.0"}},
+		{"login-status-iframe", Request{}, LoginStatusIframe{}},
+		{"3p-cookies-step1", Request{}, ThirdPartyCookies1{}},
+		{"3p-cookies-step2", Request{}, ThirdPartyCookies2{}},
+	}
+}

@@ -1,0 +1,23 @@
+"use strict";
+// Pages work without this file, except those whose mechanism is a script: they mark their elements with these attributes.
+
+// data-submit: a form that sends itself (form_post).
+document.querySelectorAll("form[data-submit]").forEach((form) => form.submit());
+
+// data-follow: a link to follow when all frames of the page have loaded (front-channel logout).
+window.addEventListener("load", () => document.querySelectorAll("a[data-follow]").forEach((link) => location.replace(link.href)));
+
+// data-href, data-go: a button and a selection that lead somewhere. Without scripts the page has links instead.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-href]");
+  if (button) location.href = button.dataset.href;
+});
+document.addEventListener("change", (event) => {
+  if (event.target.matches("select[data-go]") && event.target.value) location.href = event.target.value;
+});
+
+// A form is sent once. The button is disabled after the event, so that its name goes along.
+document.addEventListener("submit", (event) => {
+  setTimeout(() => event.target.querySelectorAll("button[type=submit]").forEach((button) => (button.disabled = true)));
+});
+window.addEventListener("pageshow", () => document.querySelectorAll("button:disabled").forEach((button) => (button.disabled = false)));
