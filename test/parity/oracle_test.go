@@ -1,0 +1,60 @@
+package parity
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"latchkey/test/floor"
+	"latchkey/test/harness"
+)
+
+var update = flag.Bool("update", false, "raise the floors, and write the table in doc/STATUS.md anew")
+
+// Oracle: every scenario, on both engines, against test/floors.txt.
+func TestOracle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the oracle takes minutes")
+	}
+	harness.Binary(t)
+	root := harness.Root(t)
+	oracle := harness.Build(t, "test/oracle")
+	books, err := floor.Open(filepath.Join(root, "test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reports []*floor.Report
+	harness.Each(t, func(t *testing.T, e harness.Engine) {
+		s := harness.Start(t, harness.Options{Engine: e})
+		cmd := exec.Command(oracle, "check", "-json", "-base", s.URL)
+		cmd.Dir, cmd.Stderr = filepath.Join(root, "test", "oracle"), os.Stderr
+		out, err := cmd.Output()
+		if exit := new(exec.ExitError); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) { // 1: steps differ, which the floors judge
+			t.Fatal(err)
+		}
+		report, err := floor.Read(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports = append(reports, report)
+		fallen, notes := books.Check(report)
+		for _, n := range notes {
+			t.Log(n)
+		}
+		for _, f := range fallen {
+			t.Error(f)
+		}
+	})
+	if *update && len(reports) > 0 {
+		books.Raise(reports...)
+		if err := errors.Join(
+			books.Save(filepath.Join(root, "test")),
+			floor.WriteStatus(filepath.Join(root, "doc", "STATUS.md"), books.Table(reports[0])),
+		); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
