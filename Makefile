@@ -1,0 +1,18 @@
+# make run    builds latchkey and runs it for development: loopback, SQLite in ./data, admin/admin
+# make test   everything that must pass; what a machine lacks is skipped, and said
+# make bench  the measures of doc/performance.md, against the reference where Java and Maven are installed
+# make fuzz   each fuzz target for 20 s (FUZZTIME=30m for longer)
+
+GO ?= go
+
+.PHONY: build run test bench fuzz
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/latchkey ./cmd/latchkey
+run: build
+	bin/latchkey start-dev
+test:
+	test/all
+bench: build
+	test/bench
+fuzz:
+	test/fuzz
