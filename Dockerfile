@@ -1,0 +1,24 @@
+# A static binary and nothing else, not run as root.
+#
+#   docker build -t latchkey .
+#   docker run -p 8080:8080 -v latchkey:/data latchkey
+
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/latchkey ./cmd/latchkey && mkdir -p /out/data
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /usr/share/zoneinfo /usr/share/zoneinfo
+COPY --from=build /out/latchkey /latchkey
+COPY --from=build --chown=65532:65532 /out/data /data
+USER 65532:65532
+WORKDIR /
+VOLUME /data
+EXPOSE 8080 8443 9000
+ENV LATCHKEY_HTTP_HOST=0.0.0.0
+ENTRYPOINT ["/latchkey"]
+CMD ["start"]
