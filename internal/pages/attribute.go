@@ -32,9 +32,10 @@ type Group struct {
 type row struct {
 	*scene
 	Attribute
-	Error string
-	First bool // whether the heading of its group precedes it
-	After []field
+	Error     string
+	First     bool // whether the heading of its group precedes it
+	Autofocus bool
+	After     []field
 }
 
 // Rows are the attributes of the page, in their order. Keycloak: user-profile-commons.ftl.
@@ -70,6 +71,12 @@ func (s *scene) Rows() []row {
 			}
 		}
 		out = append(out, r)
+	}
+	// The cursor starts where something is wrong, or at the beginning.
+	if i := slices.IndexFunc(out, func(r row) bool { return r.Error != "" }); i >= 0 {
+		out[i].Autofocus = true
+	} else if len(out) > 0 {
+		out[0].Autofocus = true
 	}
 	return out
 }

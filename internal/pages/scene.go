@@ -42,13 +42,16 @@ func (s *scene) Markup(key string, args ...any) template.HTML {
 	return sanitize(s.set.text(&s.Request, key, safe...))
 }
 
-// Advanced resolves the ${key} of names that administrators give to clients, attributes and scopes.
+// Advanced resolves the ${key} of names and texts that administrators give to clients, attributes and scopes.
 // Keycloak: AdvancedMessageFormatterMethod.
 func (s *scene) Advanced(text string, args ...any) string {
 	if key, ok := strings.CutPrefix(text, "${"); ok {
 		if key, ok = strings.CutSuffix(key, "}"); ok {
 			return s.Text(key, args...)
 		}
+	}
+	if len(args) > 0 {
+		return format(text, args)
 	}
 	return text
 }

@@ -16,6 +16,25 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("select[data-go]") && event.target.value) location.href = event.target.value;
 });
 
+// data-multivalued: inputs of an attribute that may have several values; after the last stands a button for one more.
+for (const input of document.querySelectorAll("input[data-multivalued]")) {
+  const all = [...document.getElementsByName(input.name)];
+  if (input !== all.at(-1) || input.disabled) continue;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button secondary add";
+  button.textContent = input.dataset.multivalued;
+  button.addEventListener("click", () => {
+    const more = button.previousElementSibling.cloneNode();
+    more.id = input.name + "-" + document.getElementsByName(input.name).length;
+    more.value = "";
+    more.setAttribute("aria-label", input.labels[0]?.textContent ?? input.getAttribute("aria-label"));
+    button.before(more);
+    more.focus();
+  });
+  input.after(button);
+}
+
 // A form is sent once. The button is disabled after the event, so that its name goes along.
 document.addEventListener("submit", (event) => {
   setTimeout(() => event.target.querySelectorAll("button[type=submit]").forEach((button) => (button.disabled = true)));
