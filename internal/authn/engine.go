@@ -44,8 +44,8 @@ type (
 		Exec    iam.ExecID
 		Choices []iam.Execution
 	}
-	// Done: the flow succeeded, and run.User is who logs in.
-	Done struct{}
+	// Passed: the flow succeeded, and run.User is who logs in.
+	Passed struct{}
 	// Failed: the flow ended in an error.
 	Failed struct{ Err *FlowError }
 	// Forked: go on with the browser flow in a new tab, with a message.
@@ -56,7 +56,7 @@ type (
 
 func (Show) outcome()   {}
 func (Choose) outcome() {}
-func (Done) outcome()   {}
+func (Passed) outcome() {}
 func (Failed) outcome() {}
 func (Forked) outcome() {}
 func (Stale) outcome()  {}
@@ -139,7 +139,7 @@ func settle(out Outcome, err error) (Outcome, error) {
 	case err != nil:
 		return nil, err
 	case out == nil:
-		return Done{}, nil
+		return Passed{}, nil
 	}
 	return out, nil
 }

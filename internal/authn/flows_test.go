@@ -263,7 +263,7 @@ func (p *player) line(where, verb string, args []string) {
 		}
 		p.want(ids(c.Choices), args[1:])
 	case "done", "stale":
-		if want := map[string]authn.Outcome{"done": authn.Done{}, "stale": authn.Stale{}}[verb]; p.out != want {
+		if want := map[string]authn.Outcome{"done": authn.Passed{}, "stale": authn.Stale{}}[verb]; p.out != want {
 			p.t.Fatalf("%s: got %T%+v", where, p.out, p.out)
 		}
 	case "forked":

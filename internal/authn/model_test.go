@@ -140,7 +140,7 @@ func TestEngineAgreesWithNaiveModel(t *testing.T) {
 			switch out := out.(type) {
 			case authn.Show:
 				got = string(out.Exec)
-			case authn.Done:
+			case authn.Passed:
 				got = "ok"
 			case authn.Failed:
 				got = "no"
