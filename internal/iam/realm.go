@@ -78,12 +78,6 @@ type RefreshPolicy struct {
 	MaxReuse int
 }
 
-// PasswordPolicy is a realm's parsed passwordPolicy; String gives the text back.
-type PasswordPolicy []PasswordRule
-
-// A PasswordRule is one "id(value)" of a password policy.
-type PasswordRule struct{ ID, Value string }
-
 // BruteForcePolicy is brute force protection (DefaultBruteForceProtector).
 type BruteForcePolicy struct {
 	Enabled              bool
