@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync/atomic"
+
+	"latchkey/internal/telemetry"
+	"latchkey/internal/web"
+)
+
+// Server is an assembled Latchkey. Make it with New; Close it after Run.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	metrics  *telemetry.Metrics
+	hostname *web.Hostname
+	handler  http.Handler
+
+	ping      func(context.Context) error // asks the database for a sign of life
+	readiness readiness
+	stopping  atomic.Bool
+	closers   []func() error // run by Close, the last first
+}
+
+// New checks the options and wires every room, top to bottom. It listens
+// nowhere yet.
+func New(_ context.Context, cfg Config) (_ *Server, err error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, metrics: telemetry.NewMetrics(), ping: func(context.Context) error { return nil }}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.log, err = newLog(cfg); err != nil {
+		return nil, err
+	}
+	if s.hostname, err = web.NewHostname(cfg.Hostname); err != nil {
+		return nil, err
+	}
+
+	mux := http.NewServeMux()
+	if s.handler, err = s.front(mux); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Handler is everything that the server answers outside of management.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Close gives back what New took. No request may be under way.
+func (s *Server) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+func newLog(cfg Config) (*slog.Logger, error) {
+	if cfg.LogTo == nil {
+		cfg.LogTo = os.Stderr
+	}
+	return telemetry.NewLogger(cfg.LogTo, cfg.Log)
+}
