@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/alecthomas/kong"
+
+	"latchkey/internal/server"
+)
+
+// program is the table of subcommands and options.
+type program struct {
+	options
+
+	Start      startCmd      `cmd:"" help:"Run the server."`
+	StartDev   startDevCmd   `cmd:"" help:"Run a server to develop against: on loopback, with a SQLite file, admin/admin."`
+	ShowConfig showConfigCmd `cmd:"" help:"Print every option's value and where it comes from; secrets are masked."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+}
+
+// call is what commands are given besides their options.
+type call struct {
+	ctx      context.Context
+	options  *options
+	kong     *kong.Context
+	sources  *sources
+	out, err io.Writer
+}
+
+// config is a command's configuration: its defaults, under the options given.
+func (c *call) config(defaults server.Config) (server.Config, error) {
+	defaults.LogTo = c.err
+	return c.options.apply(defaults)
+}
+
+const description = `Latchkey is an identity and access server that speaks Keycloak's language.
+
+Each option --x-y can also be given as LATCHKEY_X_Y in the environment, most under Keycloak's KC_X_Y as well, or as x-y=value in
+latchkey.conf; a flag wins over the environment, and that over the file. A secret's value can be in a file: LATCHKEY_X_Y_FILE.`
+
+// Main runs the program with its arguments (without the program's name) and
+// environment, and returns the exit code: 0, 1 if a command failed, 2 if it
+// could not be understood. It ends when ctx does.
+func Main(ctx context.Context, args, environ []string, out, errOut io.Writer) int {
+	c, code, err := read(ctx, args, environ, out, errOut)
+	if err != nil {
+		fmt.Fprintf(errOut, "latchkey: %v\nTry latchkey --help.\n", err)
+		return code
+	}
+	if c == nil { // the help was asked for
+		return code
+	}
+	if err := c.kong.Run(c); err != nil {
+		fmt.Fprintln(errOut, "latchkey:", err)
+		return 1
+	}
+	return 0
+}
+
+// read understands the command line; a nil call without an error means that
+// nothing is left to do.
+func read(ctx context.Context, args, environ []string, out, errOut io.Writer) (*call, int, error) {
+	var p program
+	src := newSources(environ)
+	exit := -1
+	parser, err := kong.New(&p, kong.Name("latchkey"), kong.Description(description), kong.Writers(out, errOut),
+		kong.Exit(func(code int) { exit = code }), kong.Resolvers(src), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		return nil, 1, err
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exit >= 0 {
+		return nil, exit, nil
+	}
+	if err != nil {
+		return nil, 2, err
+	}
+	return &call{ctx: ctx, options: &p.options, kong: parsed, sources: src, out: out, err: errOut}, 0, nil
+}
