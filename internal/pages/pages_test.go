@@ -3,10 +3,12 @@ package pages
 import (
 	"bytes"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -377,5 +379,49 @@ func TestFrameSources(t *testing.T) {
 	v := FrontchannelLogout{Clients: []LogoutClient{{"a", "https://a.test/out?x"}, {"b", "https://a.test/other"}, {"c", "http://c.test:81/"}}}
 	if got := v.FrameSources(); !slices.Equal(got, []string{"https://a.test", "http://c.test:81"}) {
 		t.Error(got)
+	}
+}
+
+// WCAG 2.2, 1.4.3 and 1.4.11: 4.5 for text, 3 for the outlines of controls, in light and in dark.
+func TestContrast(t *testing.T) {
+	css, ok := newSet(t).Resource("login.css")
+	if !ok {
+		t.Fatal("no style sheet")
+	}
+	light, dark, ok := strings.Cut(string(css.Body), "@media (prefers-color-scheme: dark)")
+	if !ok {
+		t.Fatal("no dark mode")
+	}
+	for mode, text := range map[string]string{"light": light, "dark": dark} {
+		luminance := map[string]float64{}
+		for _, m := range regexp.MustCompile(`--([a-z-]+): #([0-9a-f]{6});`).FindAllStringSubmatch(text, -1) {
+			n, err := strconv.ParseUint(m[2], 16, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, weight := range []float64{.0722, .7152, .2126} {
+				c := float64(n>>(8*i)&0xff) / 255
+				if c <= .04045 {
+					c /= 12.92
+				} else {
+					c = math.Pow((c+.055)/1.055, 2.4)
+				}
+				luminance[m[1]] += weight * c
+			}
+		}
+		for _, pair := range []struct {
+			front, back string
+			least       float64
+		}{
+			{"ink", "paper", 4.5}, {"quiet", "paper", 4.5}, {"quiet", "ground", 4.5}, {"accent", "paper", 4.5}, {"accent-strong", "paper", 4.5}, {"on-accent", "accent", 4.5},
+			{"on-accent", "accent-strong", 4.5}, {"error", "paper", 4.5}, {"error", "error-ground", 4.5}, {"warning", "warning-ground", 4.5},
+			{"success", "success-ground", 4.5}, {"notice", "notice-ground", 4.5}, {"line", "paper", 3},
+		} {
+			a, okA := luminance[pair.front]
+			b, okB := luminance[pair.back]
+			if ratio := (max(a, b) + .05) / (min(a, b) + .05); !okA || !okB || ratio < pair.least {
+				t.Errorf("%s: %s on %s: contrast %.1f, want %.1f", mode, pair.front, pair.back, ratio, pair.least)
+			}
+		}
 	}
 }
