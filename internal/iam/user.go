@@ -18,6 +18,7 @@ type User struct {
 	Attrs          map[string][]string
 	CreatedAt      time.Time
 	NotBefore      time.Time
+	Extra          []byte // JSON of members of the representation that Latchkey does not know
 	Version        int64
 }
 

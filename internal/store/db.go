@@ -1,0 +1,339 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+	_ "modernc.org/sqlite" // the "sqlite" driver
+
+	"latchkey/internal/seal"
+)
+
+// An Engine is a kind of database.
+type Engine string
+
+// The engines. Postgres stands for whatever speaks its protocol.
+const (
+	SQLite   Engine = "sqlite"
+	Postgres Engine = "postgres"
+)
+
+// Config says which database to open. Every zero value but Engine's, the
+// place's and the Ring's works.
+type Config struct {
+	Engine   Engine
+	Path     string           // SQLite: the file
+	URL      string           // Postgres: postgres://...
+	MaxConns int              // Postgres: at most so many connections; 0: 20
+	Ring     *seal.Ring       // seals what is secret at rest
+	Clock    func() time.Time // nil: time.Now
+}
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// A DB is an open database. Its reads see only what is committed.
+type DB struct {
+	Reader
+	engine Engine
+	read   *sql.DB
+	write  *sql.DB // SQLite: one connection, owned by writer; Postgres: the same as read
+	clock  func() time.Time
+	writer *groupWriter // SQLite only
+}
+
+// Open connects, migrates the schema to this program's and checks that Ring is
+// the one which the database was sealed with.
+func Open(ctx context.Context, cfg Config) (*DB, error) {
+	db := &DB{engine: cfg.Engine, clock: cfg.Clock}
+	if db.clock == nil {
+		db.clock = time.Now
+	}
+	if cfg.Ring == nil {
+		return nil, errors.New("store: no key to seal secrets with")
+	}
+	var err error
+	switch cfg.Engine {
+	case SQLite:
+		err = db.openSQLite(ctx, cfg)
+	case Postgres:
+		err = db.openPostgres(cfg)
+	default:
+		err = fmt.Errorf("store: unknown engine %q", cfg.Engine)
+	}
+	if err != nil {
+		return nil, err
+	}
+	db.ring = cfg.Ring
+	if err := db.migrate(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	if err := db.start(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// sqliteURL spells the settings that every pooled connection has. Full
+// synchronisation: what was acknowledged survives a power cut.
+func sqliteURL(path, extra string) string {
+	pragmas := []string{"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)", "cache_size(-16000)", "mmap_size(268435456)", "temp_store(memory)"}
+	var b strings.Builder
+	b.WriteString("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + extra)
+	for _, p := range pragmas {
+		b.WriteString("&_pragma=" + p)
+	}
+	return b.String()
+}
+
+func (db *DB) openSQLite(ctx context.Context, cfg Config) error {
+	var err error
+	if db.write, err = sql.Open("sqlite", sqliteURL(cfg.Path, "_txlock=immediate")); err != nil {
+		return err
+	}
+	db.write.SetMaxOpenConns(1)
+	if db.read, err = sql.Open("sqlite", sqliteURL(cfg.Path, "_pragma=query_only(1)")); err != nil {
+		return err
+	}
+	readers := max(2, runtime.GOMAXPROCS(0))
+	db.read.SetMaxOpenConns(readers)
+	db.read.SetMaxIdleConns(readers)
+	if err := db.write.PingContext(ctx); err != nil {
+		return fmt.Errorf("opening %s: %w", cfg.Path, translate(err))
+	}
+	db.q = &prepared{db: db.read}
+	return nil
+}
+
+func (db *DB) openPostgres(cfg Config) error {
+	pool, err := sql.Open("pgx", cfg.URL)
+	if err != nil {
+		return err
+	}
+	conns := cfg.MaxConns
+	if conns <= 0 {
+		conns = 20
+	}
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	db.read, db.write, db.q = pool, pool, pool
+	return nil
+}
+
+// migrate brings the schema up to date; several nodes may start at once.
+func (db *DB) migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	dialect := database.DialectSQLite3
+	if db.engine == Postgres {
+		dialect = database.DialectPostgres
+	}
+	var up func() error
+	up = func() error {
+		p, err := goose.NewProvider(dialect, db.write, files, goose.WithLogger(goose.NopLogger()))
+		if err != nil {
+			return err
+		}
+		pending, err := p.HasPending(ctx)
+		if err != nil || !pending {
+			return err
+		}
+		_, err = p.Up(ctx)
+		return err
+	}
+	// Another node may be migrating: its "already exists" is our cue to look again.
+	for try := 0; ; try++ {
+		if err = up(); err == nil || try == 10 || ctx.Err() != nil {
+			break
+		}
+		if db.engine == SQLite {
+			break
+		}
+		time.Sleep(time.Duration(50+rand.IntN(200)) * time.Millisecond)
+	}
+	if err != nil {
+		return fmt.Errorf("migrating the database: %w", translate(err))
+	}
+	return nil
+}
+
+func (db *DB) start(ctx context.Context) error {
+	if db.engine == SQLite {
+		conn, err := db.write.Conn(ctx)
+		if err != nil {
+			return translate(err)
+		}
+		db.writer = newGroupWriter(conn)
+	}
+	return db.checkSeal(ctx)
+}
+
+const sealCheck = "seal-check"
+
+// checkSeal refuses a database that was sealed with other keys, in words.
+func (db *DB) checkSeal(ctx context.Context) error {
+	sealed, err := one(ctx, &db.Reader, scanValue[[]byte], `select value from meta where name = $1`, sealCheck)
+	if errors.Is(err, ErrNotFound) {
+		return db.Tx(ctx, func(tx *Tx) error {
+			_, err := tx.exec(ctx, `insert into meta (name, value) values ($1, $2) on conflict (name) do nothing`,
+				sealCheck, tx.seal(sealCheck, []byte("latchkey")))
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := db.unseal(sealCheck, sealed); err != nil {
+		return fmt.Errorf("the seal key file does not fit this database: %w", err)
+	}
+	return nil
+}
+
+// Engine tells which engine this is, for messages.
+func (db *DB) Engine() Engine { return db.engine }
+
+// Now is the database's clock, to the millisecond.
+func (db *DB) Now() time.Time { return db.clock().Truncate(time.Millisecond) }
+
+// Ping reports whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	_, err := one(ctx, &db.Reader, scanValue[int64], `select count(*) from meta where name = $1`, sealCheck)
+	return err
+}
+
+// Close ends all connections after the writes under way.
+func (db *DB) Close() error {
+	if db.writer != nil {
+		db.writer.close()
+	}
+	var errs []error
+	for _, pool := range []*sql.DB{db.write, db.read} {
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Backup writes a consistent copy of a SQLite database to a new file while the
+// server runs. The seal key file is not part of it and must be kept as well.
+func (db *DB) Backup(ctx context.Context, path string) error {
+	if db.engine != SQLite {
+		return errors.New("store: back up PostgreSQL with its own tools (pg_dump)")
+	}
+	_, err := db.read.ExecContext(ctx, `vacuum into $1`, path)
+	return translate(err)
+}
+
+// Durability returns the synchronous setting of a fresh pooled connection of
+// each SQLite pool (2 is full), for the test that guards it.
+func (db *DB) Durability(ctx context.Context) ([]int, error) {
+	if db.engine != SQLite {
+		return nil, nil
+	}
+	var levels []int
+	for _, pool := range []*sql.DB{db.read} {
+		var level int
+		if err := pool.QueryRowContext(ctx, `pragma synchronous`).Scan(&level); err != nil {
+			return nil, translate(err)
+		}
+		levels = append(levels, level)
+	}
+	err := db.writer.do(ctx, func(q querier) error {
+		rows, err := q.QueryContext(ctx, `pragma synchronous`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var level int
+			if err := rows.Scan(&level); err != nil {
+				return err
+			}
+			levels = append(levels, level)
+		}
+		return rows.Err()
+	})
+	return levels, translate(err)
+}
+
+// querier is what *sql.DB, *sql.Tx and the SQLite wrappers have in common.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// prepared keeps a statement per text: parsing costs SQLite more than running.
+type prepared struct {
+	db    *sql.DB
+	stmts sync.Map // text -> *sql.Stmt
+}
+
+func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s, ok := p.stmts.Load(query); ok {
+		return s.(*sql.Stmt), nil
+	}
+	s, err := p.db.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if first, raced := p.stmts.LoadOrStore(query, s); raced {
+		_ = s.Close()
+		return first.(*sql.Stmt), nil
+	}
+	return s, nil
+}
+
+func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := p.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
+}
+
+func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	s, err := p.stmt(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(ctx, args...)
+}
+
+// logRetry notes retries of serialization failures; many of them mean contention.
+func logRetry(ctx context.Context, try int, err error) {
+	slog.DebugContext(ctx, "transaction runs again", "try", try, "err", err)
+}
+
+// binds returns "$from, $from+1, ..." for count values.
+func binds(from, count int) string {
+	var b strings.Builder
+	for i := range count {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(from + i))
+	}
+	return b.String()
+}

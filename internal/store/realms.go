@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"latchkey/internal/iam"
+)
+
+// A RealmRow is a realm's own settings. Doc is its representation without the
+// collections that have tables of their own; it is sealed at rest.
+type RealmRow struct {
+	ID        iam.RealmID
+	Name      string
+	Enabled   bool
+	NotBefore time.Time
+	Doc       []byte
+	Version   int64
+}
+
+const realmColumns = `id, name, enabled, not_before, doc, version`
+
+func (r *Reader) scanRealm(row row) (v RealmRow, err error) {
+	var nb int64
+	var doc []byte
+	if err = row.Scan(&v.ID, &v.Name, &v.Enabled, &nb, &doc, &v.Version); err != nil {
+		return v, err
+	}
+	v.NotBefore = fromMillis(nb)
+	v.Doc, err = r.unseal("realm "+string(v.ID), doc)
+	return v, err
+}
+
+// RealmByName returns the realm of that name, or ErrNotFound.
+func (r *Reader) RealmByName(ctx context.Context, name string) (RealmRow, error) {
+	return one(ctx, r, r.scanRealm, `select `+realmColumns+` from realms where name = $1`, name)
+}
+
+// RealmByID returns the realm with that id, or ErrNotFound.
+func (r *Reader) RealmByID(ctx context.Context, id iam.RealmID) (RealmRow, error) {
+	return one(ctx, r, r.scanRealm, `select `+realmColumns+` from realms where id = $1`, id)
+}
+
+// RealmNames returns the names of all realms, sorted.
+func (r *Reader) RealmNames(ctx context.Context) ([]string, error) {
+	return all(ctx, r, scanValue[string], `select name from realms order by name`)
+}
+
+// InsertRealm adds a realm; an ExistsError tells of a taken id or name.
+func (tx *Tx) InsertRealm(ctx context.Context, v RealmRow) error {
+	_, err := tx.exec(ctx, `insert into realms (id, name, enabled, not_before, doc, version) values ($1, $2, $3, $4, $5, 1)`,
+		v.ID, v.Name, v.Enabled, millis(v.NotBefore), tx.seal("realm "+string(v.ID), v.Doc))
+	return err
+}
+
+// UpdateRealm writes a realm back; ErrConflict when it changed since it was read.
+func (tx *Tx) UpdateRealm(ctx context.Context, v RealmRow) error {
+	return tx.must(ctx, `update realms set name = $1, enabled = $2, not_before = $3, doc = $4, version = version + 1 where id = $5 and version = $6`,
+		v.Name, v.Enabled, millis(v.NotBefore), tx.seal("realm "+string(v.ID), v.Doc), v.ID, v.Version)
+}
+
+// DeleteRealm removes a realm and everything in it; ErrNotFound when it is not there.
+func (tx *Tx) DeleteRealm(ctx context.Context, id iam.RealmID) error {
+	n, err := tx.exec(ctx, `delete from realms where id = $1`, id)
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+// BumpRealm tells every node that the realm's configuration changed. It belongs
+// into the transaction that changes it.
+func (tx *Tx) BumpRealm(ctx context.Context, id iam.RealmID) error {
+	_, err := tx.exec(ctx, `insert into realm_versions (realm_id, version, changed_at) values ($1, 1, $2)
+		on conflict (realm_id) do update set version = realm_versions.version + 1, changed_at = excluded.changed_at`, id, millis(tx.Now))
+	return err
+}
+
+// A RealmVersion says how often a realm's configuration was changed.
+type RealmVersion struct {
+	Realm   iam.RealmID
+	Version int64
+}
+
+func scanRealmVersion(row row) (v RealmVersion, err error) {
+	return v, row.Scan(&v.Realm, &v.Version)
+}
+
+// RealmVersionsSince returns the realms changed at or after a time.
+func (r *Reader) RealmVersionsSince(ctx context.Context, since time.Time) ([]RealmVersion, error) {
+	return all(ctx, r, scanRealmVersion, `select realm_id, version from realm_versions where changed_at >= $1 order by realm_id`, millis(since))
+}
+
+// RealmVersion returns the version of one realm's configuration, 0 before its first change.
+func (r *Reader) RealmVersion(ctx context.Context, id iam.RealmID) (int64, error) {
+	list, err := all(ctx, r, scanValue[int64], `select version from realm_versions where realm_id = $1`, id)
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	return list[0], nil
+}
+
+// An Object is a piece of configuration that is only read with its realm. Doc
+// is its representation, sealed at rest.
+type Object struct {
+	Kind       string
+	ID         string
+	Parent     string // id of what it belongs to: a flow's executions, a component's parent
+	Name       string
+	UniqueName string // "" where names may repeat within the kind
+	Position   int64  // order within the kind and parent
+	Doc        []byte
+	Version    int64
+}
+
+// The kinds of Object.
+const (
+	KindClientScope      = "client-scope"
+	KindFlow             = "flow"
+	KindExecution        = "execution" // its parent is a flow
+	KindAuthConfig       = "authenticator-config"
+	KindRequiredAction   = "required-action"
+	KindComponent        = "component"
+	KindIdentityProvider = "identity-provider"
+	KindIDPMapper        = "identity-provider-mapper"
+	KindInitialAccess    = "client-initial-access"
+)
+
+func objectPlace(realm iam.RealmID, kind, id string) string {
+	return "object " + string(realm) + " " + kind + " " + id
+}
+
+func (r *Reader) scanObject(realm iam.RealmID) func(row) (Object, error) {
+	return func(row row) (v Object, err error) {
+		var doc []byte
+		if err = row.Scan(&v.Kind, &v.ID, &v.Parent, &v.Name, &v.UniqueName, &v.Position, &doc, &v.Version); err != nil {
+			return v, err
+		}
+		v.Doc, err = r.unseal(objectPlace(realm, v.Kind, v.ID), doc)
+		return v, err
+	}
+}
+
+const objectColumns = `kind, id, parent_id, name, coalesce(unique_name, ''), position, doc, version`
+
+// Objects returns all objects of a realm by kind, position and name.
+func (r *Reader) Objects(ctx context.Context, realm iam.RealmID) ([]Object, error) {
+	return all(ctx, r, r.scanObject(realm), `select `+objectColumns+` from objects where realm_id = $1 order by kind, position, name, id`, realm)
+}
+
+// Object returns one object, or ErrNotFound.
+func (r *Reader) Object(ctx context.Context, realm iam.RealmID, kind, id string) (Object, error) {
+	return one(ctx, r, r.scanObject(realm), `select `+objectColumns+` from objects where realm_id = $1 and kind = $2 and id = $3`, realm, kind, id)
+}
+
+// InsertObject adds an object; an ExistsError tells of a taken id or unique name.
+func (tx *Tx) InsertObject(ctx context.Context, realm iam.RealmID, v Object) error {
+	_, err := tx.exec(ctx, `insert into objects (realm_id, kind, id, parent_id, name, unique_name, position, doc, version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, 1)`,
+		realm, v.Kind, v.ID, v.Parent, v.Name, nullable(v.UniqueName), v.Position, tx.seal(objectPlace(realm, v.Kind, v.ID), v.Doc))
+	return err
+}
+
+// UpdateObject writes an object back; ErrConflict when it changed since it was read.
+func (tx *Tx) UpdateObject(ctx context.Context, realm iam.RealmID, v Object) error {
+	return tx.must(ctx, `update objects set parent_id = $1, name = $2, unique_name = $3, position = $4, doc = $5, version = version + 1
+		where realm_id = $6 and kind = $7 and id = $8 and version = $9`,
+		v.Parent, v.Name, nullable(v.UniqueName), v.Position, tx.seal(objectPlace(realm, v.Kind, v.ID), v.Doc), realm, v.Kind, v.ID, v.Version)
+}
+
+// DeleteObject removes an object and the objects whose parent it is; ErrNotFound when it is not there.
+func (tx *Tx) DeleteObject(ctx context.Context, realm iam.RealmID, kind, id string) error {
+	n, err := tx.exec(ctx, `delete from objects where realm_id = $1 and kind = $2 and id = $3`, realm, kind, id)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrNotFound
+	}
+	_, err = tx.exec(ctx, `delete from objects where realm_id = $1 and parent_id = $2`, realm, id)
+	return err
+}
+
+// nullable stores "" as null, where a unique index must not count it.
+func nullable(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}

@@ -1,0 +1,335 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/internal/iam"
+)
+
+// A SessionView is a session with all that decides whether it may be used, as
+// one statement read it: never from a cache.
+type SessionView struct {
+	Session         *iam.UserSession
+	Part            *iam.ClientSession // nil when the client has no part in it, or none was asked for
+	User            *iam.User          // nil when the user is gone
+	RealmEnabled    bool
+	RealmNotBefore  time.Time
+	ClientEnabled   bool // false when the client is gone
+	ClientNotBefore time.Time
+}
+
+const sessionColumns = `s.id, s.offline, s.user_id, s.remember, s.username, s.ip, s.auth_method, s.broker_session, s.broker_user,
+	s.started_at, s.last_access, s.notes`
+
+func sessionDest(s *iam.UserSession) (dest []any, finish func() error) {
+	var started, access int64
+	var notes []byte
+	dest = []any{&s.ID, &s.Offline, &s.User, &s.Remember, &s.Username, &s.IP, &s.AuthMethod, &s.BrokerID, &s.BrokerUser, &started, &access, &notes}
+	return dest, func() error {
+		s.Started, s.LastAccess = fromMillis(started), fromMillis(access)
+		return json.Unmarshal(notes, &s.Notes)
+	}
+}
+
+func scanSession(realm iam.RealmID) func(row) (*iam.UserSession, error) {
+	return func(r row) (*iam.UserSession, error) {
+		s := &iam.UserSession{Realm: realm}
+		dest, finish := sessionDest(s)
+		if err := r.Scan(dest...); err != nil {
+			return nil, err
+		}
+		return s, finish()
+	}
+}
+
+const partColumns = `c.session_id, c.offline, c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes, c.version`
+
+func scanPart(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
+	return func(r row) (*iam.ClientSession, error) {
+		p := &iam.ClientSession{Realm: realm}
+		var started, access int64
+		var notes []byte
+		if err := r.Scan(&p.Session, &p.Offline, &p.Client, &p.RefreshID, &p.RefreshUse, &p.RedirectTo, &started, &access, &notes, &p.Version); err != nil {
+			return nil, err
+		}
+		p.Started, p.LastAccess = fromMillis(started), fromMillis(access)
+		return p, json.Unmarshal(notes, &p.Notes)
+	}
+}
+
+// Session reads a session, the part of one client in it ("" for none), its user
+// and the switches that must never lag, in one statement. ErrNotFound when
+// there is no such session. Whether it has timed out is for package sessions.
+func (r *Reader) Session(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID) (*SessionView, error) {
+	return one(ctx, r, func(row row) (*SessionView, error) {
+		v := &SessionView{Session: &iam.UserSession{Realm: realm}}
+		var realmNB int64
+		var part struct {
+			client, refresh, redirect, notes sql.Null[string]
+			use, started, access, version    sql.Null[int64]
+		}
+		var clientEnabled sql.Null[bool]
+		var clientNB sql.Null[int64]
+		dest, finish := sessionDest(v.Session)
+		dest = append(dest, &v.RealmEnabled, &realmNB, &part.client, &part.refresh, &part.use, &part.redirect, &part.started, &part.access,
+			&part.notes, &part.version, &clientEnabled, &clientNB)
+		user := nullUser{realm: realm}
+		dest = append(dest, user.dest()...)
+		if err := row.Scan(dest...); err != nil {
+			return nil, err
+		}
+		if err := finish(); err != nil {
+			return nil, err
+		}
+		v.RealmNotBefore, v.ClientEnabled, v.ClientNotBefore = fromMillis(realmNB), clientEnabled.V, fromMillis(clientNB.V)
+		if part.client.Valid {
+			v.Part = &iam.ClientSession{Session: id, Realm: realm, Client: iam.ClientID(part.client.V), Offline: offline, RefreshID: part.refresh.V,
+				RefreshUse: int(part.use.V), RedirectTo: part.redirect.V, Started: fromMillis(part.started.V), LastAccess: fromMillis(part.access.V), Version: part.version.V}
+			if err := json.Unmarshal([]byte(part.notes.V), &v.Part.Notes); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		v.User, err = user.value()
+		return v, err
+	}, `select `+sessionColumns+`, m.enabled, m.not_before,
+		c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes, c.version, k.enabled, k.not_before, `+nullUserColumns+`
+		from user_sessions s
+		join realms m on m.id = s.realm_id
+		left join client_sessions c on c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline and c.client_id = $4
+		left join clients k on k.realm_id = s.realm_id and k.id = $4
+		left join users u on u.realm_id = s.realm_id and u.id = s.user_id
+		where s.realm_id = $1 and s.id = $2 and s.offline = $3`, realm, id, offline, client)
+}
+
+// nullUser scans userColumns where the user may be missing.
+type nullUser struct {
+	realm                            iam.RealmID
+	id, username, email, first, last sql.Null[string]
+	service, federation, doc         sql.Null[string]
+	verified, enabled                sql.Null[bool]
+	created, notBefore, version      sql.Null[int64]
+}
+
+const nullUserColumns = `u.id, u.username, u.email, u.email_verified, u.first_name, u.last_name, u.enabled, u.service_client_id, u.federation,
+	u.created_at, u.not_before, u.doc, u.version`
+
+func (n *nullUser) dest() []any {
+	return []any{&n.id, &n.username, &n.email, &n.verified, &n.first, &n.last, &n.enabled, &n.service, &n.federation, &n.created, &n.notBefore, &n.doc, &n.version}
+}
+
+func (n *nullUser) value() (*iam.User, error) {
+	if !n.id.Valid {
+		return nil, nil
+	}
+	var d userDoc
+	if err := json.Unmarshal([]byte(n.doc.V), &d); err != nil {
+		return nil, err
+	}
+	return &iam.User{ID: iam.UserID(n.id.V), Realm: n.realm, Username: n.username.V, Email: n.email.V, EmailVerified: n.verified.V, FirstName: n.first.V, LastName: n.last.V,
+		Enabled: n.enabled.V, ServiceAccount: iam.ClientID(n.service.V), Federation: n.federation.V, CreatedAt: fromMillis(n.created.V), NotBefore: fromMillis(n.notBefore.V),
+		Attrs: d.Attrs, Required: d.Required, Extra: d.Extra, Version: n.version.V}, nil
+}
+
+func notes(m map[string]string) string {
+	if len(m) == 0 {
+		return "{}"
+	}
+	b, _ := json.Marshal(m) // strings always marshal
+	return string(b)
+}
+
+// InsertUserSession adds a user session; an ExistsError tells of a taken id.
+func (tx *Tx) InsertUserSession(ctx context.Context, s *iam.UserSession) error {
+	_, err := tx.exec(ctx, `insert into user_sessions (realm_id, id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user,
+		started_at, last_access, notes, version) values (`+binds(1, 13)+`, 1)`,
+		s.Realm, s.ID, s.Offline, s.User, s.Remember, s.Username, s.IP, s.AuthMethod, s.BrokerID, s.BrokerUser, millis(s.Started), millis(s.LastAccess), notes(s.Notes))
+	return err
+}
+
+// PutUserSessionNotes replaces the notes of a user session; ErrNotFound when it is gone.
+func (tx *Tx) PutUserSessionNotes(ctx context.Context, s *iam.UserSession) error {
+	n, err := tx.exec(ctx, `update user_sessions set notes = $1, version = version + 1 where realm_id = $2 and id = $3 and offline = $4`, notes(s.Notes), s.Realm, s.ID, s.Offline)
+	if err == nil && n == 0 {
+		return ErrNotFound
+	}
+	return err
+}
+
+// PutClientSession adds a client's part to a user session, or replaces it.
+func (tx *Tx) PutClientSession(ctx context.Context, p *iam.ClientSession) error {
+	_, err := tx.exec(ctx, `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, version)
+		values (`+binds(1, 10)+`, 1)
+		on conflict (realm_id, session_id, offline, client_id) do update set refresh_id = excluded.refresh_id, refresh_use = excluded.refresh_use,
+		redirect_to = excluded.redirect_to, started_at = excluded.started_at, last_access = excluded.last_access, notes = excluded.notes, version = client_sessions.version + 1`,
+		p.Realm, p.Session, p.Offline, p.Client, p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.Started), millis(p.LastAccess), notes(p.Notes))
+	return err
+}
+
+// SwapClientSession writes a client's part back if nobody changed it since it
+// was read, and reports whether it did. Of two that rotate one refresh token
+// only one is told true.
+func (tx *Tx) SwapClientSession(ctx context.Context, p *iam.ClientSession) (bool, error) {
+	n, err := tx.exec(ctx, `update client_sessions set refresh_id = $1, refresh_use = $2, redirect_to = $3, last_access = $4, notes = $5, version = version + 1
+		where realm_id = $6 and session_id = $7 and offline = $8 and client_id = $9 and version = $10`,
+		p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.LastAccess), notes(p.Notes), p.Realm, p.Session, p.Offline, p.Client, p.Version)
+	return n > 0, err
+}
+
+// DeleteUserSession ends a user session with all its parts and reports whether it was there.
+func (tx *Tx) DeleteUserSession(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool) (bool, error) {
+	n, err := tx.exec(ctx, `delete from user_sessions where realm_id = $1 and id = $2 and offline = $3`, realm, id, offline)
+	return n > 0, err
+}
+
+// DeleteClientSession ends one client's part and reports whether it was there.
+func (tx *Tx) DeleteClientSession(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID) (bool, error) {
+	n, err := tx.exec(ctx, `delete from client_sessions where realm_id = $1 and session_id = $2 and offline = $3 and client_id = $4`, realm, id, offline, client)
+	return n > 0, err
+}
+
+// ClientSessions returns the parts of a user session by client id.
+func (r *Reader) ClientSessions(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool) ([]*iam.ClientSession, error) {
+	return all(ctx, r, scanPart(realm), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.session_id = $2 and c.offline = $3 order by c.client_id`, realm, id, offline)
+}
+
+// ClientSessionsOf returns the parts of several user sessions, sorted by session.
+func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool) ([]*iam.ClientSession, error) {
+	var list []*iam.ClientSession
+	for chunk := range slices.Chunk(ids, chunkSize) {
+		args := []any{realm, offline}
+		for _, id := range chunk {
+			args = append(args, id)
+		}
+		part, err := all(ctx, r, scanPart(realm), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.offline = $2
+			and c.session_id in (`+binds(3, len(chunk))+`) order by c.session_id, c.client_id`, args...)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, part...)
+	}
+	return list, nil
+}
+
+const chunkSize = 500
+
+// SessionsOfUser returns a user's sessions, the latest access first.
+func (r *Reader) SessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]*iam.UserSession, error) {
+	return all(ctx, r, scanSession(realm), `select `+sessionColumns+` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
+		order by s.last_access desc, s.id`, realm, user, offline)
+}
+
+// SessionsOfClient returns a page of the user sessions that a client has a part in; max < 0 means all.
+func (r *Reader) SessionsOfClient(ctx context.Context, realm iam.RealmID, client iam.ClientID, offline bool, first, max int) ([]*iam.UserSession, error) {
+	return all(ctx, r, scanSession(realm), `select `+sessionColumns+` from client_sessions c
+		join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
+		where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 order by s.started_at, s.id limit $4 offset $5`, realm, client, offline, limit(max), first)
+}
+
+// SessionsOfRealm returns a page of a realm's sessions; max < 0 means all.
+func (r *Reader) SessionsOfRealm(ctx context.Context, realm iam.RealmID, offline bool, first, max int) ([]*iam.UserSession, error) {
+	return all(ctx, r, scanSession(realm), `select `+sessionColumns+` from user_sessions s where s.realm_id = $1 and s.offline = $2
+		order by s.started_at, s.id limit $3 offset $4`, realm, offline, limit(max), first)
+}
+
+// A SessionCount says how many sessions a client has a part in.
+type SessionCount struct {
+	Client iam.ClientID
+	Count  int64
+}
+
+// SessionCounts counts the parts of clients in sessions that were used since
+// and begun since, leaving out what has timed out; clients without any are
+// left out. A zero time sets no bound.
+func (r *Reader) SessionCounts(ctx context.Context, realm iam.RealmID, offline bool, usedSince, begunSince time.Time) ([]SessionCount, error) {
+	return all(ctx, r, func(row row) (v SessionCount, err error) { return v, row.Scan(&v.Client, &v.Count) },
+		`select c.client_id, count(*) from client_sessions c
+		join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
+		where c.realm_id = $1 and c.offline = $2 and s.last_access >= $3 and s.started_at >= $4 group by c.client_id order by c.client_id`,
+		realm, offline, millis(usedSince), millis(begunSince))
+}
+
+// DeleteSessionsOfUser ends all sessions of a user of one kind and returns what they were.
+func (tx *Tx) DeleteSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]iam.SessionID, error) {
+	return all(ctx, &tx.Reader, scanValue[iam.SessionID], `delete from user_sessions where realm_id = $1 and user_id = $2 and offline = $3 returning id`, realm, user, offline)
+}
+
+// DeleteSessionsOfRealm ends all sessions of a realm of one kind.
+func (tx *Tx) DeleteSessionsOfRealm(ctx context.Context, realm iam.RealmID, offline bool) error {
+	_, err := tx.exec(ctx, `delete from user_sessions where realm_id = $1 and offline = $2`, realm, offline)
+	return err
+}
+
+// DeleteClientSessionsOf ends a client's part in all sessions of one kind, or
+// of one user's when user is not "", and returns which sessions those were.
+func (tx *Tx) DeleteClientSessionsOf(ctx context.Context, realm iam.RealmID, client iam.ClientID, user iam.UserID, offline bool) ([]iam.SessionID, error) {
+	return all(ctx, &tx.Reader, scanValue[iam.SessionID], `delete from client_sessions where realm_id = $1 and client_id = $2 and offline = $3
+		and ($4 = '' or session_id in (select id from user_sessions where realm_id = $1 and user_id = $4 and offline = $3)) returning session_id`, realm, client, offline, user)
+}
+
+// DeleteEmptySessions ends those of the given sessions in which no client has a part any more.
+func (tx *Tx) DeleteEmptySessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool) error {
+	for chunk := range slices.Chunk(ids, chunkSize) {
+		args := []any{realm, offline}
+		for _, id := range chunk {
+			args = append(args, id)
+		}
+		if _, err := tx.exec(ctx, `delete from user_sessions where realm_id = $1 and offline = $2 and id in (`+binds(3, len(chunk))+`)
+			and not exists (select 1 from client_sessions c where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline)`, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A Touch is a use of a session that is written behind.
+type Touch struct {
+	Realm   iam.RealmID
+	Session iam.SessionID
+	Offline bool
+	Client  iam.ClientID // whose part was used too, "" for none
+	At      time.Time
+}
+
+// TouchSessions moves last accesses forward, never back; sessions that are gone
+// are left gone. Callers sort touches, so that two nodes cannot deadlock.
+func (tx *Tx) TouchSessions(ctx context.Context, touches []Touch) error {
+	for _, t := range touches {
+		if _, err := tx.exec(ctx, `update user_sessions set last_access = $1 where realm_id = $2 and id = $3 and offline = $4 and last_access < $1`,
+			millis(t.At), t.Realm, t.Session, t.Offline); err != nil {
+			return err
+		}
+		if t.Client == "" {
+			continue
+		}
+		if _, err := tx.exec(ctx, `update client_sessions set last_access = $1 where realm_id = $2 and session_id = $3 and offline = $4 and client_id = $5 and last_access < $1`,
+			millis(t.At), t.Realm, t.Session, t.Offline, t.Client); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SweepSessions removes up to limit sessions of a realm that were last used, or
+// begun, before the given times (a zero time sets no bound), and returns how many.
+func (tx *Tx) SweepSessions(ctx context.Context, realm iam.RealmID, offline, remember bool, usedBefore, begunBefore time.Time, max int) (int64, error) {
+	return tx.exec(ctx, `delete from user_sessions where (realm_id, id, offline) in
+		(select realm_id, id, offline from user_sessions where realm_id = $1 and offline = $2 and remember = $3 and (last_access < $4 or started_at < $5) limit $6)`,
+		realm, offline, remember, millis(usedBefore), millis(begunBefore), max)
+}
+
+// CompareTouches orders touches as TouchSessions wants them.
+func CompareTouches(a, b Touch) int {
+	if c := strings.Compare(string(a.Realm), string(b.Realm)); c != 0 {
+		return c
+	}
+	if c := strings.Compare(string(a.Session), string(b.Session)); c != 0 {
+		return c
+	}
+	return strings.Compare(string(a.Client), string(b.Client))
+}

@@ -1,0 +1,332 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"latchkey/internal/seal"
+)
+
+// A Reader reads: from a DB what is committed, from a Tx also what the
+// transaction has written.
+type Reader struct {
+	q    querier
+	ring *seal.Ring
+}
+
+// A Tx is one transaction. Now is fixed for its length.
+type Tx struct {
+	Reader
+	Now   time.Time
+	after []func()
+}
+
+// After runs f once the transaction is committed; it is dropped when the
+// transaction fails or is run again.
+func (tx *Tx) After(f func()) { tx.after = append(tx.after, f) }
+
+const maxTries = 8
+
+// Tx runs f in a transaction and commits when it returns nil. f may run more
+// than once: when the engine reports a serialization failure, and when f
+// returns ErrConflict because a compare-and-swap lost its race. So no mail, no
+// HTTP and no log in it; use After. f must not call DB.Tx and must not use DB
+// for reads it bases its writes on.
+func (db *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
+	var err error
+	for try := 1; try <= maxTries; try++ {
+		tx := &Tx{Now: db.Now()}
+		tx.ring = db.ring
+		if db.writer != nil {
+			err = db.writer.do(ctx, func(q querier) error { tx.q = q; tx.after = nil; return f(tx) })
+		} else {
+			err = db.txPostgres(ctx, tx, f)
+		}
+		if err == nil {
+			for _, g := range tx.after {
+				g()
+			}
+			return nil
+		}
+		if !retryable(err) && !errors.Is(err, ErrConflict) || ctx.Err() != nil {
+			break
+		}
+		logRetry(ctx, try, err)
+		time.Sleep(time.Duration(rand.IntN(1<<try)) * time.Millisecond)
+	}
+	return translate(err)
+}
+
+func (db *DB) txPostgres(ctx context.Context, tx *Tx, f func(tx *Tx) error) error {
+	t, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return errors.Join(ErrUnavailable, err)
+	}
+	defer func() { _ = t.Rollback() }()
+	tx.q = t
+	if err := f(tx); err != nil {
+		return err
+	}
+	return t.Commit()
+}
+
+// groupWriter owns SQLite's one writing connection. Transactions that wait
+// while another one is being synced to disk share the next sync: each runs in
+// a savepoint of its own, so that one's failure leaves the others alone, and
+// all are answered after the commit.
+type groupWriter struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	jobs  chan *writeJob
+	quit  chan struct{}
+	done  chan struct{}
+}
+
+type writeJob struct {
+	run      func(querier) error
+	err      error
+	panicked any
+	done     chan struct{}
+}
+
+const maxGroup = 256
+
+func newGroupWriter(conn *sql.Conn) *groupWriter {
+	w := &groupWriter{conn: conn, stmts: map[string]*sql.Stmt{}, jobs: make(chan *writeJob, maxGroup), quit: make(chan struct{}), done: make(chan struct{})}
+	go w.loop()
+	return w
+}
+
+func (w *groupWriter) close() {
+	close(w.quit)
+	<-w.done
+	_ = w.conn.Close()
+}
+
+func (w *groupWriter) do(ctx context.Context, run func(querier) error) error {
+	job := &writeJob{run: run, done: make(chan struct{})}
+	select {
+	case w.jobs <- job:
+	case <-w.done:
+		return fmt.Errorf("%w: closed", ErrUnavailable)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	// The transaction is under way now; its answer decides, not ctx.
+	select {
+	case <-job.done:
+	case <-w.done:
+		select {
+		case <-job.done:
+		default:
+			return fmt.Errorf("%w: closed", ErrUnavailable)
+		}
+	}
+	if job.panicked != nil {
+		panic(job.panicked)
+	}
+	return job.err
+}
+
+func (w *groupWriter) loop() {
+	defer close(w.done)
+	for {
+		select {
+		case <-w.quit:
+			return
+		case first := <-w.jobs:
+			group := []*writeJob{first}
+			for len(group) < maxGroup {
+				select {
+				case next := <-w.jobs:
+					group = append(group, next)
+					continue
+				default:
+				}
+				break
+			}
+			w.commit(group)
+		}
+	}
+}
+
+func (w *groupWriter) commit(group []*writeJob) {
+	ctx := context.Background()
+	fail := func(err error) {
+		for _, job := range group {
+			if job.err == nil {
+				job.err = err
+			}
+		}
+	}
+	if _, err := w.ExecContext(ctx, `begin immediate`); err != nil {
+		fail(err)
+	} else {
+		for _, job := range group {
+			w.runOne(ctx, job)
+		}
+		if _, err := w.ExecContext(ctx, `commit`); err != nil {
+			fail(err)
+			// A full disk may have ended the transaction already; then this fails, and nothing is lost by it.
+			_, _ = w.conn.ExecContext(ctx, `rollback`)
+		}
+	}
+	for _, job := range group {
+		close(job.done)
+	}
+}
+
+func (w *groupWriter) runOne(ctx context.Context, job *writeJob) {
+	if _, job.err = w.ExecContext(ctx, `savepoint one`); job.err != nil {
+		return
+	}
+	func() {
+		defer func() { job.panicked = recover() }()
+		job.err = job.run(w)
+	}()
+	if job.err != nil || job.panicked != nil {
+		_, _ = w.ExecContext(ctx, `rollback to one`)
+	}
+	if _, err := w.ExecContext(ctx, `release one`); err != nil && job.err == nil {
+		job.err = err
+	}
+}
+
+func (w *groupWriter) stmt(query string) (*sql.Stmt, error) {
+	if s, ok := w.stmts[query]; ok {
+		return s, nil
+	}
+	s, err := w.conn.PrepareContext(context.Background(), query)
+	if err == nil {
+		w.stmts[query] = s
+	}
+	return s, err
+}
+
+// QueryContext and ExecContext run on the writing connection. A context that
+// ends must not break the transaction that others share, so it is not passed on.
+func (w *groupWriter) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := w.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(context.Background(), args...)
+}
+
+// ExecContext: see QueryContext.
+func (w *groupWriter) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
+	s, err := w.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(context.Background(), args...)
+}
+
+// A row is what a scan function reads from.
+type row interface{ Scan(dest ...any) error }
+
+// one returns the first row of a query, or ErrNotFound.
+func one[T any](ctx context.Context, r *Reader, scan func(row) (T, error), query string, args ...any) (T, error) {
+	var v T
+	rows, err := r.q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return v, translate(err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return v, translate(err)
+		}
+		return v, ErrNotFound
+	}
+	if v, err = scan(rows); err != nil {
+		return v, translate(err)
+	}
+	return v, translate(rows.Close())
+}
+
+// all returns every row of a query, in its order; nil when there is none.
+func all[T any](ctx context.Context, r *Reader, scan func(row) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := r.q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, translate(err)
+	}
+	defer rows.Close()
+	var list []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, translate(err)
+		}
+		list = append(list, v)
+	}
+	return list, translate(rows.Err())
+}
+
+// exec runs a statement and returns how many rows it touched.
+func (tx *Tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := tx.q.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, translate(err)
+	}
+	return res.RowsAffected()
+}
+
+// must runs a statement that has to touch a row; ErrConflict when it does not.
+func (tx *Tx) must(ctx context.Context, query string, args ...any) error {
+	n, err := tx.exec(ctx, query, args...)
+	if err == nil && n == 0 {
+		err = ErrConflict
+	}
+	return err
+}
+
+// scanValue scans a single column.
+func scanValue[T any](r row) (v T, err error) {
+	err = r.Scan(&v)
+	return v, err
+}
+
+// seal and unseal protect a value at rest; place binds it to its row, so that
+// values cannot be swapped between rows.
+func (r *Reader) seal(place string, plain []byte) []byte { return r.ring.Seal(plain, []byte(place)) }
+
+func (r *Reader) unseal(place string, sealed []byte) ([]byte, error) {
+	plain, err := r.ring.Open(sealed, []byte(place))
+	if err != nil {
+		return nil, fmt.Errorf("unsealing %s: %w", place, err)
+	}
+	return plain, nil
+}
+
+// millis is how times are stored; the zero time is 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}
+
+// shard spreads expiry indexes over 16 ranges, so that distributed engines have
+// no hot tail and sweepers can share the work.
+func shard(key string) int64 {
+	var h uint32 = 2166136261
+	for i := range len(key) {
+		h = (h ^ uint32(key[i])) * 16777619
+	}
+	return int64(h % Shards)
+}
+
+// Shards is the number of ranges that expiry indexes are split into.
+const Shards = 16

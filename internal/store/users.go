@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/internal/iam"
+)
+
+// userDoc is what a user row keeps as a document.
+type userDoc struct {
+	Attrs    map[string][]string `json:"attributes,omitempty"`
+	Required []string            `json:"requiredActions,omitempty"`
+	Extra    json.RawMessage     `json:"extra,omitempty"`
+}
+
+const userColumns = `u.id, u.username, coalesce(u.email, ''), u.email_verified, u.first_name, u.last_name, u.enabled,
+	coalesce(u.service_client_id, ''), u.federation, u.created_at, u.not_before, u.doc, u.version`
+
+// userDest returns where userColumns are scanned to, and what to call then.
+func userDest(u *iam.User) (dest []any, finish func() error) {
+	var created, nb int64
+	var doc []byte
+	dest = []any{&u.ID, &u.Username, &u.Email, &u.EmailVerified, &u.FirstName, &u.LastName, &u.Enabled,
+		&u.ServiceAccount, &u.Federation, &created, &nb, &doc, &u.Version}
+	return dest, func() error {
+		u.CreatedAt, u.NotBefore = fromMillis(created), fromMillis(nb)
+		var d userDoc
+		if err := json.Unmarshal(doc, &d); err != nil {
+			return fmt.Errorf("user %s: %w", u.ID, err)
+		}
+		u.Attrs, u.Required, u.Extra = d.Attrs, d.Required, d.Extra
+		return nil
+	}
+}
+
+func scanUser(realm iam.RealmID) func(row) (*iam.User, error) {
+	return func(r row) (*iam.User, error) {
+		u := &iam.User{Realm: realm}
+		dest, finish := userDest(u)
+		if err := r.Scan(dest...); err != nil {
+			return nil, err
+		}
+		return u, finish()
+	}
+}
+
+// User returns a user by id, or ErrNotFound.
+func (r *Reader) User(ctx context.Context, realm iam.RealmID, id iam.UserID) (*iam.User, error) {
+	return one(ctx, r, scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.id = $2`, realm, id)
+}
+
+// UserByName returns a user by user name, in whatever case, or ErrNotFound.
+func (r *Reader) UserByName(ctx context.Context, realm iam.RealmID, name string) (*iam.User, error) {
+	return one(ctx, r, scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.username = $2`, realm, strings.ToLower(name))
+}
+
+// UsersByEmail returns the users with an e-mail address, in whatever case; more
+// than one only where the realm allows it.
+func (r *Reader) UsersByEmail(ctx context.Context, realm iam.RealmID, email string) ([]*iam.User, error) {
+	return all(ctx, r, scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.email = $2 order by u.created_at, u.id`, realm, strings.ToLower(email))
+}
+
+// ServiceAccount returns the user of a client's service account, or ErrNotFound.
+func (r *Reader) ServiceAccount(ctx context.Context, realm iam.RealmID, client iam.ClientID) (*iam.User, error) {
+	return one(ctx, r, scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.service_client_id = $2`, realm, client)
+}
+
+func userValues(realm iam.RealmID, u *iam.User, duplicateEmails bool) ([]any, error) {
+	doc, err := json.Marshal(userDoc{Attrs: u.Attrs, Required: u.Required, Extra: u.Extra})
+	if err != nil {
+		return nil, err
+	}
+	email := strings.ToLower(u.Email)
+	unique := email
+	if duplicateEmails {
+		unique = ""
+	}
+	return []any{realm, u.ID, strings.ToLower(u.Username), nullable(email), nullable(unique), u.EmailVerified, u.FirstName, u.LastName,
+		strings.ToLower(u.FirstName), strings.ToLower(u.LastName), u.Enabled, nullable(string(u.ServiceAccount)), u.Federation,
+		millis(u.CreatedAt), millis(u.NotBefore), string(doc)}, nil
+}
+
+// InsertUser adds a user. An ExistsError is On("username") or On("email_unique")
+// (the latter unless the realm allows duplicate e-mails), or tells of a taken id.
+func (tx *Tx) InsertUser(ctx context.Context, u *iam.User, duplicateEmails bool) error {
+	values, err := userValues(u.Realm, u, duplicateEmails)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.exec(ctx, `insert into users (realm_id, id, username, email, email_unique, email_verified, first_name, last_name,
+		first_lower, last_lower, enabled, service_client_id, federation, created_at, not_before, doc, version)
+		values (`+binds(1, 16)+`, 1)`, values...); err != nil {
+		return err
+	}
+	return tx.putAttributes(ctx, u)
+}
+
+// UpdateUser writes a user back; ErrConflict when it changed since it was read.
+func (tx *Tx) UpdateUser(ctx context.Context, u *iam.User, duplicateEmails bool) error {
+	values, err := userValues(u.Realm, u, duplicateEmails)
+	if err != nil {
+		return err
+	}
+	if err := tx.must(ctx, `update users set username = $3, email = $4, email_unique = $5, email_verified = $6, first_name = $7, last_name = $8,
+		first_lower = $9, last_lower = $10, enabled = $11, service_client_id = $12, federation = $13, created_at = $14, not_before = $15, doc = $16,
+		version = version + 1 where realm_id = $1 and id = $2 and version = $17`, append(values, u.Version)...); err != nil {
+		return err
+	}
+	if _, err := tx.exec(ctx, `delete from user_attributes where realm_id = $1 and user_id = $2`, u.Realm, u.ID); err != nil {
+		return err
+	}
+	return tx.putAttributes(ctx, u)
+}
+
+func (tx *Tx) putAttributes(ctx context.Context, u *iam.User) error {
+	for name, values := range u.Attrs {
+		for i, v := range values {
+			if _, err := tx.exec(ctx, `insert into user_attributes (realm_id, user_id, name, position, value_lower) values ($1, $2, $3, $4, $5)`,
+				u.Realm, u.ID, name, i, strings.ToLower(v)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// DeleteUser removes a user with credentials, roles, groups, consents, links,
+// login failures and sessions; ErrNotFound when it is not there.
+func (tx *Tx) DeleteUser(ctx context.Context, realm iam.RealmID, id iam.UserID) error {
+	n, err := tx.exec(ctx, `delete from users where realm_id = $1 and id = $2`, realm, id)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrNotFound
+	}
+	for _, q := range []string{
+		`delete from login_failures where realm_id = $1 and user_id = $2`,
+		`delete from user_sessions where realm_id = $1 and user_id = $2`,
+	} {
+		if _, err := tx.exec(ctx, q, realm, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetUserNotBefore refuses the user's tokens issued before a time.
+func (tx *Tx) SetUserNotBefore(ctx context.Context, realm iam.RealmID, id iam.UserID, at time.Time) error {
+	return tx.must(ctx, `update users set not_before = $1, version = version + 1 where realm_id = $2 and id = $3`, millis(at), realm, id)
+}
