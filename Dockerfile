@@ -1,7 +1,8 @@
 # A static binary and nothing else, not run as root.
 #
 #   docker build -t latchkey .
-#   docker run -p 8080:8080 -v latchkey:/data latchkey
+#   docker run -p 8443:8443 -v latchkey:/data -v ./tls:/tls:ro latchkey start --hostname id.example.org \
+#     --https-certificate-file /tls/cert.pem --https-certificate-key-file /tls/key.pem
 
 FROM golang:1.26 AS build
 WORKDIR /src
@@ -19,6 +20,6 @@ USER 65532:65532
 WORKDIR /
 VOLUME /data
 EXPOSE 8080 8443 9000
-ENV LATCHKEY_HTTP_HOST=0.0.0.0
+ENV LATCHKEY_DATA_DIR=/data
 ENTRYPOINT ["/latchkey"]
 CMD ["start"]

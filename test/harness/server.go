@@ -2,19 +2,21 @@ package harness
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"latchkey/internal/seal"
 	"latchkey/internal/store/pgtest"
 )
 
@@ -37,8 +39,9 @@ func Each(t *testing.T, f func(t *testing.T, e Engine)) {
 // Options say how to run the server. The zero value is SQLite in a new folder.
 type Options struct {
 	Engine  Engine   // SQLite when empty
-	DB      string   // PostgreSQL URL to share with another node; a fresh database when empty
-	Dir     string   // working folder, with the SQLite file and the seal key; t.TempDir() when empty
+	DB      string   // URL of a PostgreSQL database; a fresh one when empty
+	Beside  *Server  // runs as another node of this one's PostgreSQL, with its seal key
+	Dir     string   // data directory; t.TempDir() when empty
 	Command string   // start-dev when empty
 	Args    []string // more arguments after the command
 	Env     []string // more environment, NAME=value; wins over what is set here
@@ -50,7 +53,8 @@ type Server struct {
 	Addr       string // host:port of the same
 	Management string // URL of the health and metrics listener
 	DB         string // its PostgreSQL URL; empty on SQLite
-	Dir        string // its working folder
+	Dir        string // its working folder and data directory
+	SealKey    string // its seal key file; empty on SQLite, where it is the server's own
 
 	program string
 	args    []string
@@ -83,21 +87,34 @@ func Prepare(t testing.TB, o Options) *Server {
 		o.Command = "start-dev"
 	}
 	s.args = append([]string{o.Command}, o.Args...)
-	s.env = append(os.Environ(),
+	surroundings := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "LATCHKEY_") || strings.HasPrefix(v, "KC_")
+	})
+	s.env = append(surroundings,
+		"LATCHKEY_DATA_DIR="+s.Dir,
 		"LATCHKEY_HTTP_HOST=127.0.0.1",
 		"LATCHKEY_HTTP_PORT="+port,
 		"LATCHKEY_HTTP_MANAGEMENT_HOST=127.0.0.1",
 		"LATCHKEY_HTTP_MANAGEMENT_PORT="+management,
+		"LATCHKEY_HEALTH_ENABLED=true",
+		"LATCHKEY_METRICS_ENABLED=true",
 		"LATCHKEY_BOOTSTRAP_ADMIN_USERNAME=admin",
 		"LATCHKEY_BOOTSTRAP_ADMIN_PASSWORD=admin",
 	)
-	if o.Engine == Postgres {
+	switch {
+	case o.Beside != nil:
+		s.DB, s.SealKey = o.Beside.DB, o.Beside.SealKey
+	case o.Engine == Postgres:
 		if s.DB == "" {
 			s.DB = pgtest.Database(t)
 		}
-		s.env = append(s.env, "LATCHKEY_DB=postgres", "LATCHKEY_DB_URL="+s.DB, "LATCHKEY_SEAL_KEY_FILE="+sealKey(t))
-	} else {
-		s.env = append(s.env, "LATCHKEY_DB=sqlite", "LATCHKEY_DB_URL="+filepath.Join(s.Dir, "latchkey.db"))
+		s.SealKey = filepath.Join(s.Dir, "seal-key")
+		if _, err := seal.LoadOrCreate(s.SealKey); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.DB != "" {
+		s.env = append(s.env, "LATCHKEY_DB=postgres", "LATCHKEY_DB_URL="+s.DB, "LATCHKEY_SEAL_KEY_FILE="+s.SealKey)
 	}
 	s.env = append(s.env, o.Env...)
 	t.Cleanup(func() {
@@ -165,7 +182,7 @@ func (s *Server) run() error {
 }
 
 func (s *Server) answers(ctx context.Context) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/realms/master", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Management+"/health/ready", nil)
 	if err != nil {
 		return false
 	}
@@ -248,15 +265,4 @@ func freePort(t testing.TB) string {
 	}
 	defer l.Close()
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-}
-
-// sealKey writes a seal key for PostgreSQL, which refuses to start without.
-// All nodes of a database need the same one, so all tests share it.
-func sealKey(t testing.TB) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "seal-key")
-	if err := os.WriteFile(file, fmt.Appendf(nil, "%064x\n", 0x1a7c4), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
 }

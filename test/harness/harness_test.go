@@ -1,0 +1,38 @@
+package harness
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// The server under test is the real binary: it stops when asked, comes back at
+// its address after a kill, and runs twice on one database.
+func TestStartStopKill(t *testing.T) {
+	Each(t, func(t *testing.T, e Engine) {
+		s := Start(t, Options{Engine: e})
+		s.Kill9()
+		if _, err := http.Get(s.URL); err == nil {
+			t.Fatal("the killed server answers")
+		}
+		s.Restart(t)
+		if e == Postgres {
+			other := Start(t, Options{Beside: s})
+			if other.DB != s.DB || other.URL == s.URL {
+				t.Errorf("the other node is at %s on %s", other.URL, other.DB)
+			}
+		}
+		s.Stop(t)
+		if _, err := http.Get(s.URL); err == nil {
+			t.Fatal("the stopped server answers")
+		}
+		s.Restart(t)
+	})
+}
+
+func TestRefusalsAreSeen(t *testing.T) {
+	code, log := Prepare(t, Options{Args: []string{"--no-such-option"}}).Wait(t)
+	if code == 0 || !strings.Contains(log, "no-such-option") {
+		t.Errorf("exit code %d, log %q", code, log)
+	}
+}
