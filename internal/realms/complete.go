@@ -1,0 +1,554 @@
+package realms
+
+import (
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base64"
+	"maps"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/rep"
+)
+
+// New returns a new realm as Keycloak 26.7 creates it: Complete of a
+// representation that has only a name.
+func New(name string, now time.Time) (*rep.Realm, error) {
+	return Complete(&rep.Realm{Realm: name, Enabled: new(true)}, now)
+}
+
+// Complete returns the whole realm that Keycloak 26.7 would make of a posted
+// or imported one: what is missing has its default, everything has an id, and
+// clients have secrets. Key components come without keys. What is given is
+// kept, unknown members included; given is not changed. The error is an
+// *iam.Error for what Keycloak refuses. Keycloak: RealmManager.importRealm,
+// DefaultExportImportManager.importRealm.
+func Complete(given *rep.Realm, now time.Time) (*rep.Realm, error) {
+	if err := checkName(given.Realm); err != nil {
+		return nil, err
+	}
+	if err := checkReserved(given.ID); err != nil {
+		return nil, err
+	}
+	given, err := rep.Clone(given)
+	if err != nil {
+		return nil, err
+	}
+	c := completion{given: given, now: now, master: given.Realm == Master}
+	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.flows, c.components, c.ids} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return c.r, nil
+}
+
+// A completion is a realm being completed: r is what comes out.
+type completion struct {
+	given  *rep.Realm
+	r      *rep.Realm
+	now    time.Time
+	master bool
+
+	masterComponents map[string][]rep.ComponentExport // what only the master realm has
+	defaultRole      string                           // its name
+}
+
+// Collections that are not simply taken over when given.
+var composed = map[string]bool{
+	"Roles": true, "DefaultRole": true, "ClientScopes": true, "DefaultDefaultClientScopes": true, "DefaultOptionalClientScopes": true,
+	"Clients": true, "ScopeMappings": true, "ClientScopeMappings": true, "AuthenticationFlows": true, "AuthenticatorConfig": true,
+	"RequiredActions": true, "Components": true, "Attributes": true, "DefaultGroups": true, "KeycloakVersion": true,
+}
+
+func (c *completion) settings() error {
+	r, err := template("settings.json", c.given.Realm)
+	if err != nil {
+		return err
+	}
+	c.r = r
+	if c.master {
+		// Keycloak: ApplianceBootstrap.createMasterRealm
+		t, err := template("master.json", Master)
+		if err != nil {
+			return err
+		}
+		r.DisplayName, r.DisplayNameHTML, r.AccessTokenLifespan = t.DisplayName, t.DisplayNameHTML, t.AccessTokenLifespan
+		c.masterComponents = t.Components
+		delete(r.Attributes, "oauth2DeviceCodeLifespan")
+		delete(r.Attributes, "oauth2DevicePollingInterval")
+	}
+	r.Enabled = new(false)
+	r.ActionTokenGeneratedByUserLifespan = cmpOr(c.given.AccessCodeLifespanUserAction, r.ActionTokenGeneratedByUserLifespan)
+	given, out := reflect.ValueOf(c.given).Elem(), reflect.ValueOf(r).Elem()
+	for i := range given.NumField() {
+		name := given.Type().Field(i).Name
+		otp := strings.HasPrefix(name, "OTPPolicy") && c.given.OTPPolicyType == ""
+		if f := given.Field(i); !f.IsZero() && !composed[name] && !otp {
+			out.Field(i).Set(f)
+		}
+	}
+	maps.Copy(r.Attributes, c.given.Attributes)
+	mirror := func(attr string, v *int) {
+		if v != nil {
+			r.Attributes[attr] = strconv.Itoa(*v)
+		}
+	}
+	mirror("oauth2DeviceCodeLifespan", c.given.OAuth2DeviceCodeLifespan)
+	mirror("oauth2DevicePollingInterval", c.given.OAuth2DevicePollingInterval)
+	switch iam.SSLRequirement(strings.ToLower(r.SSLRequired)) {
+	case iam.SSLNone, iam.SSLExternal, iam.SSLAll:
+		r.SSLRequired = strings.ToLower(r.SSLRequired)
+	default:
+		return iam.Errorf(iam.Invalid, "sslRequired: %q is none of none, external, all", r.SSLRequired)
+	}
+	if c.given.Groups != nil {
+		r.DefaultGroups = c.given.DefaultGroups
+	}
+	if r.ID == "" {
+		r.ID = newID()
+	}
+	return nil
+}
+
+func cmpOr[T any](a, b *T) *T {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// hasRealmRole says whether the given realm brings a realm role.
+func (c *completion) hasRealmRole(name string) bool {
+	return c.given.Roles != nil && named(c.given.Roles.Realm, roleName, name) >= 0
+}
+
+func (c *completion) hasClient(id string) bool { return named(c.given.Clients, clientID, id) >= 0 }
+
+func (c *completion) hasScope(name string) bool {
+	return named(c.given.ClientScopes, scopeName, name) >= 0
+}
+
+func roleName(r *rep.Role) string         { return r.Name }
+func clientID(c *rep.Client) string       { return c.ClientID }
+func scopeName(s *rep.ClientScope) string { return s.Name }
+
+// named returns the index of the element with that name, or -1.
+func named[T any](list []T, name func(*T) string, want string) int {
+	for i := range list {
+		if name(&list[i]) == want {
+			return i
+		}
+	}
+	return -1
+}
+
+// roles: the given ones, the default role, and those of the clients that are
+// to be made.
+func (c *completion) roles() error {
+	t, err := template("roles.json", c.given.Realm)
+	if err != nil {
+		return err
+	}
+	r := c.r
+	r.Roles = &rep.Roles{Client: map[string][]rep.Role{}}
+	if c.given.Roles != nil {
+		r.Roles = c.given.Roles
+		if r.Roles.Client == nil {
+			r.Roles.Client = map[string][]rep.Role{}
+		}
+	}
+	def := t.Roles.Realm[named(t.Roles.Realm, roleName, defaultRoleName(c.given.Realm))]
+	if d := c.given.DefaultRole; d != nil {
+		if i := named(r.Roles.Realm, roleName, d.Name); i >= 0 {
+			def = r.Roles.Realm[i]
+			r.Roles.Realm = slices.Delete(r.Roles.Realm, i, i+1)
+		} else {
+			def = *d
+		}
+		def.ID = d.ID
+		def.Composites = new(rep.Val(def.Composites))
+	} else {
+		base := def.Name
+		for i := 1; c.hasRealmRole(def.Name); i++ {
+			def.Name = base + "-" + strconv.Itoa(i)
+		}
+		def.Composites = new(rep.Composites)
+		for _, name := range c.given.DefaultRoles {
+			addName(&def.Composites.Realm, strings.TrimSpace(name))
+			if named(r.Roles.Realm, roleName, strings.TrimSpace(name)) < 0 {
+				r.Roles.Realm = append(r.Roles.Realm, rep.Role{Name: strings.TrimSpace(name)})
+			}
+		}
+	}
+	comp := def.Composites
+	for _, name := range []string{roleOffline, roleUMA} {
+		if named(r.Roles.Realm, roleName, name) < 0 {
+			r.Roles.Realm = append(r.Roles.Realm, t.Roles.Realm[named(t.Roles.Realm, roleName, name)])
+			addName(&comp.Realm, name)
+		}
+	}
+	if !c.hasClient(ClientAccount) {
+		r.Roles.Client[ClientAccount] = t.Roles.Client[ClientAccount]
+		addClientName(comp, ClientAccount, "manage-account")
+		addClientName(comp, ClientAccount, "view-profile")
+	} else if !c.hasRealmRole(roleDeleteAccount) {
+		account, defaults := r.Roles.Client[ClientAccount], t.Roles.Client[ClientAccount]
+		if named(account, roleName, roleDeleteAccount) < 0 {
+			r.Roles.Client[ClientAccount] = append(account, defaults[named(defaults, roleName, roleDeleteAccount)])
+		}
+	}
+	if !c.hasClient(ClientBroker) {
+		r.Roles.Client[ClientBroker] = t.Roles.Client[ClientBroker]
+	}
+	if !c.master {
+		completeAdminRoles(r.Roles.Client, t.Roles.Client[ClientAdmin])
+	}
+	if c.given.DefaultRole == nil {
+		for i := range c.given.Clients {
+			cl := &c.given.Clients[i]
+			for _, name := range cl.DefaultRoles {
+				addClientName(comp, cl.ClientID, name)
+				if named(r.Roles.Client[cl.ClientID], roleName, name) < 0 {
+					r.Roles.Client[cl.ClientID] = append(r.Roles.Client[cl.ClientID], rep.Role{Name: name})
+				}
+			}
+			cl.DefaultRoles = nil
+		}
+	}
+	r.DefaultRoles = nil
+	r.Roles.Realm = append(r.Roles.Realm, def)
+	c.defaultRole = def.Name
+	return nil
+}
+
+// completeAdminRoles adds the roles that a realm-management client lacks, as
+// one from an older version may. Keycloak: RealmManager.checkRealmAdminManagementRoles.
+func completeAdminRoles(roles map[string][]rep.Role, defaults []rep.Role) {
+	have := roles[ClientAdmin]
+	var added []string
+	for _, role := range defaults {
+		if named(have, roleName, role.Name) < 0 {
+			have = append(have, role)
+			added = append(added, role.Name)
+		}
+	}
+	roles[ClientAdmin] = have
+	if i := named(have, roleName, roleRealmAdmin); len(added) > 0 && len(added) < len(defaults) {
+		admin := &have[i]
+		admin.Composites = new(rep.Val(admin.Composites))
+		for _, name := range added {
+			if name != roleRealmAdmin {
+				addClientName(admin.Composites, ClientAdmin, name)
+			}
+		}
+	}
+}
+
+// defaultRoleName is the usual name of a realm's default role.
+func defaultRoleName(realm string) string { return "default-roles-" + strings.ToLower(realm) }
+
+func addName(list *[]string, name string) {
+	if !slices.Contains(*list, name) {
+		*list = append(*list, name)
+	}
+}
+
+func addClientName(cs *rep.Composites, client, name string) {
+	if cs.Client == nil {
+		cs.Client = map[string][]string{}
+	}
+	list := cs.Client[client]
+	addName(&list, name)
+	cs.Client[client] = list
+}
+
+// scopes: a realm that brings client scopes has only those, and offline_access.
+func (c *completion) scopes() error {
+	t, err := template("scopes.json", c.given.Realm)
+	if err != nil {
+		return err
+	}
+	r := c.r
+	if c.given.ClientScopes == nil {
+		r.ClientScopes, r.DefaultDefaultClientScopes, r.DefaultOptionalClientScopes = t.ClientScopes, t.DefaultDefaultClientScopes, t.DefaultOptionalClientScopes
+		r.ScopeMappings = c.given.ScopeMappings
+		addMapping(&r.ScopeMappings, t.ScopeMappings[0])
+		return nil
+	}
+	existing := func(names []string) []string {
+		return slices.DeleteFunc(names, func(name string) bool { return !c.hasScope(name) })
+	}
+	r.ClientScopes = c.given.ClientScopes
+	r.DefaultDefaultClientScopes = existing(orEmpty(c.given.DefaultDefaultClientScopes))
+	r.DefaultOptionalClientScopes = existing(orEmpty(c.given.DefaultOptionalClientScopes))
+	r.ScopeMappings = c.given.ScopeMappings
+	if !c.hasScope(scopeOffline) {
+		r.ClientScopes = append(r.ClientScopes, t.ClientScopes[named(t.ClientScopes, scopeName, scopeOffline)])
+		addName(&r.DefaultOptionalClientScopes, scopeOffline)
+		addMapping(&r.ScopeMappings, t.ScopeMappings[0])
+	}
+	return nil
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// addMapping adds roles to the scope mapping of the same container.
+func addMapping(list *[]rep.ScopeMapping, m rep.ScopeMapping) {
+	for i := range *list {
+		if have := &(*list)[i]; have.Client == m.Client && have.ClientScope == m.ClientScope {
+			for _, name := range m.Roles {
+				addName(&have.Roles, name)
+			}
+			return
+		}
+	}
+	*list = append(*list, m)
+}
+
+// clients: the given ones with what they lack, and the built-in ones.
+func (c *completion) clients() error {
+	t, err := template("clients.json", c.given.Realm)
+	if err != nil {
+		return err
+	}
+	r := c.r
+	r.Clients = c.given.Clients
+	seen := map[string]bool{}
+	for i := range r.Clients {
+		cl := &r.Clients[i]
+		if seen[cl.ClientID] {
+			return iam.Errorf(iam.Conflict, "Duplicate resource error")
+		}
+		seen[cl.ClientID] = true
+		if err := c.completeClient(cl); err != nil {
+			return err
+		}
+		if _, ok := cl.Attributes["post.logout.redirect.uris"]; !ok {
+			cl.Attributes["post.logout.redirect.uris"] = "+"
+		}
+		if r.Roles.Client[cl.ClientID] == nil {
+			r.Roles.Client[cl.ClientID] = []rep.Role{}
+		}
+	}
+	r.ClientScopeMappings = c.given.ClientScopeMappings
+	if r.ClientScopeMappings == nil {
+		r.ClientScopeMappings = map[string][]rep.ScopeMapping{}
+	}
+	for _, cl := range t.Clients {
+		switch {
+		case c.hasClient(cl.ClientID):
+			continue
+		case cl.ClientID == ClientAccountConsole && c.hasClient(ClientAccount):
+			continue // made along with account only
+		case cl.ClientID == ClientAdmin && c.master:
+			continue // its roles are those of master-realm
+		case cl.ClientID == ClientAccountConsole:
+			for name, list := range t.ClientScopeMappings {
+				have := r.ClientScopeMappings[name]
+				addMapping(&have, list[0])
+				r.ClientScopeMappings[name] = have
+			}
+		}
+		c.bindBuiltIn(&cl)
+		r.Clients = append(r.Clients, cl)
+		if r.Roles.Client[cl.ClientID] == nil {
+			r.Roles.Client[cl.ClientID] = []rep.Role{}
+		}
+	}
+	if i := named(r.Clients, clientID, ClientAdminConsole); named(r.Clients[i].ProtocolMappers, mapperName, "locale") < 0 {
+		console := t.Clients[named(t.Clients, clientID, ClientAdminConsole)]
+		r.Clients[i].ProtocolMappers = append(r.Clients[i].ProtocolMappers, console.ProtocolMappers...)
+	}
+	return nil
+}
+
+func mapperName(m *rep.ProtocolMapper) string { return m.Name }
+
+// bindBuiltIn gives a built-in client the realm's default scopes, unless the
+// realm brought its own scopes: those come too late for it in Keycloak.
+func (c *completion) bindBuiltIn(cl *rep.Client) {
+	cl.DefaultClientScopes, cl.OptionalClientScopes = []string{}, []string{}
+	if c.given.ClientScopes == nil {
+		cl.DefaultClientScopes, cl.OptionalClientScopes = DefaultScopes(c.r, string(iam.OIDC))
+	}
+}
+
+// DefaultScopes returns the names of the client scopes that new clients of a
+// protocol get in a realm.
+func DefaultScopes(r *rep.Realm, protocol string) (defaults, optional []string) {
+	pick := func(names []string) []string {
+		list := []string{}
+		for _, name := range names {
+			if i := named(r.ClientScopes, scopeName, name); i >= 0 && r.ClientScopes[i].Protocol == protocol {
+				list = append(list, name)
+			}
+		}
+		return list
+	}
+	return pick(r.DefaultDefaultClientScopes), pick(r.DefaultOptionalClientScopes)
+}
+
+func (c *completion) completeClient(cl *rep.Client) error {
+	if cl.ClientID == "" {
+		if cl.ID == "" {
+			return iam.Errorf(iam.Invalid, "a client has neither clientId nor id")
+		}
+		cl.ClientID = cl.ID
+	}
+	defaults, optional := DefaultScopes(c.r, CompleteClient(cl, c.now))
+	if cl.DefaultClientScopes == nil && cl.OptionalClientScopes == nil {
+		cl.DefaultClientScopes, cl.OptionalClientScopes = defaults, optional
+	}
+	existing := func(names []string) []string {
+		return slices.DeleteFunc(orEmpty(names), func(name string) bool { return named(c.r.ClientScopes, scopeName, name) < 0 })
+	}
+	cl.DefaultClientScopes, cl.OptionalClientScopes = existing(cl.DefaultClientScopes), existing(cl.OptionalClientScopes)
+	if rep.Val(cl.ServiceAccountsEnabled) && named(c.r.ClientScopes, scopeName, scopeService) >= 0 {
+		addName(&cl.DefaultClientScopes, scopeService)
+	}
+	if _, ok := cl.Attributes["realm_client"]; !ok {
+		builtin := cl.ClientID == ClientAdmin || cl.ClientID == ClientBroker || c.master && strings.HasSuffix(cl.ClientID, "-realm")
+		cl.Attributes["realm_client"] = strconv.FormatBool(builtin)
+	}
+	return nil
+}
+
+// CompleteClient gives a new client what Keycloak gives it, but for its
+// scopes, and returns its protocol. Keycloak: RepresentationToModel.createClient.
+func CompleteClient(cl *rep.Client, now time.Time) (protocol string) {
+	if rep.Val(cl.DirectGrantsOnly) {
+		setDefault(&cl.StandardFlowEnabled, false)
+		setDefault(&cl.DirectAccessGrantsEnabled, true)
+	}
+	cl.DirectGrantsOnly = nil
+	if cl.WebOrigins == nil {
+		for _, uri := range cl.RedirectURIs {
+			if u, err := url.Parse(uri); err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") {
+				addName(&cl.WebOrigins, u.Scheme+"://"+u.Host)
+			}
+		}
+	}
+	cl.RedirectURIs, cl.WebOrigins = orEmpty(cl.RedirectURIs), orEmpty(cl.WebOrigins)
+	if cl.Protocol == "" {
+		cl.Protocol = string(iam.OIDC)
+	}
+	for flag, value := range map[**bool]bool{
+		&cl.SurrogateAuthRequired: false, &cl.Enabled: true, &cl.AlwaysDisplayInConsole: false, &cl.BearerOnly: false,
+		&cl.ConsentRequired: false, &cl.StandardFlowEnabled: true, &cl.ImplicitFlowEnabled: false, &cl.DirectAccessGrantsEnabled: false,
+		&cl.ServiceAccountsEnabled: false, &cl.PublicClient: false, &cl.FrontchannelLogout: false, &cl.FullScopeAllowed: true,
+	} {
+		setDefault(flag, value)
+	}
+	setDefault(&cl.NotBefore, 0)
+	setDefault(&cl.NodeReRegistrationTimeout, -1)
+	if cl.ClientAuthenticatorType == "" {
+		cl.ClientAuthenticatorType = "client-secret"
+	}
+	if cl.Attributes == nil {
+		cl.Attributes = map[string]string{}
+	}
+	if cl.AuthenticationFlowBindingOverrides == nil {
+		cl.AuthenticationFlowBindingOverrides = map[string]string{}
+	}
+	if cl.Secret == nil && !*cl.PublicClient {
+		cl.Secret = new(newSecret())
+		cl.Attributes["client.secret.creation.time"] = strconv.FormatInt(now.Unix(), 10)
+	}
+	if cl.Protocol == string(iam.SAML) {
+		// Keycloak: SamlProtocol's artifact binding finds a client by this.
+		sum := sha1.Sum([]byte(cl.ClientID))
+		cl.Attributes["saml.artifact.binding.identifier"] = base64.StdEncoding.EncodeToString(sum[:])
+	}
+	if cl.ID == "" {
+		cl.ID = newID()
+	}
+	return cl.Protocol
+}
+
+func setDefault[T any](p **T, v T) {
+	if *p == nil {
+		*p = &v
+	}
+}
+
+// masterRoles are what only the master realm has: its own realm client, and
+// the roles admin and create-realm. Keycloak: RealmManager.setupMasterAdminManagement.
+func (c *completion) masterRoles() error {
+	if !c.master {
+		return nil
+	}
+	r := c.r
+	admin := named(r.Roles.Realm, roleName, roleAdmin)
+	if admin < 0 {
+		r.Roles.Realm = append(r.Roles.Realm, rep.Role{Name: roleAdmin, Description: new("${role_admin}")})
+		admin = len(r.Roles.Realm) - 1
+	}
+	role := &r.Roles.Realm[admin]
+	role.Composites = new(rep.Val(role.Composites))
+	if named(r.Roles.Realm, roleName, roleCreateRealm) < 0 {
+		addName(&role.Composites.Realm, roleCreateRealm)
+		r.Roles.Realm = append(r.Roles.Realm, rep.Role{Name: roleCreateRealm, Description: new("${role_create-realm}")})
+		role = &r.Roles.Realm[admin]
+	}
+	name := MasterClient(Master)
+	if c.hasClient(name) {
+		return nil
+	}
+	cl, roles, err := masterClient(Master)
+	if err != nil {
+		return err
+	}
+	c.bindBuiltIn(&cl)
+	r.Clients = append(r.Clients, cl)
+	r.Roles.Client[name] = roles
+	for _, own := range roles {
+		addClientName(role.Composites, name, own.Name)
+	}
+	return nil
+}
+
+func newID() string { return uuid.NewString() }
+
+// newSecret makes a client secret of Keycloak's length and alphabet, 512 bits.
+// Keycloak: SecretGenerator.
+func newSecret() string {
+	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	out := make([]byte, 0, 86)
+	for buf := make([]byte, 1); len(out) < cap(out); {
+		_, _ = rand.Read(buf) // never fails: crypto/rand panics instead
+		if buf[0] < 248 {     // a multiple of 62
+			out = append(out, alphabet[buf[0]%62])
+		}
+	}
+	return string(out)
+}
+
+// AddToMaster adds to the master realm the client and roles that stand for
+// another realm. Keycloak: RealmManager.setupMasterAdminManagement.
+func AddToMaster(master *rep.Realm, realm string) error {
+	cl, roles, err := masterClient(realm)
+	if err != nil {
+		return err
+	}
+	cl.DefaultClientScopes, cl.OptionalClientScopes = []string{}, []string{}
+	master.Clients = append(master.Clients, cl)
+	master.Roles.Client[cl.ClientID] = roles
+	admin := &master.Roles.Realm[named(master.Roles.Realm, roleName, roleAdmin)]
+	for _, role := range roles {
+		addClientName(admin.Composites, cl.ClientID, role.Name)
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package realms
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/rep"
+)
+
+// flows: a realm that brings flows has those, and the default ones for what
+// it does not bind. Keycloak: DefaultExportImportManager.importAuthenticationFlows.
+func (c *completion) flows() error {
+	t, err := template("flows.json", c.given.Realm)
+	if err != nil {
+		return err
+	}
+	if c.master {
+		dropOrganizations(t)
+	}
+	r := c.r
+	r.AuthenticationFlows, r.AuthenticatorConfig = c.given.AuthenticationFlows, c.given.AuthenticatorConfig
+	if len(r.AuthenticationFlows) == 0 {
+		r.AuthenticationFlows, r.AuthenticatorConfig = t.AuthenticationFlows, append(r.AuthenticatorConfig, t.AuthenticatorConfig...)
+	}
+	for _, b := range []struct {
+		name         string
+		out          *string
+		usual        string
+		madeIfAbsent bool
+	}{
+		{"browserFlow", &r.BrowserFlow, t.BrowserFlow, false},
+		{"registrationFlow", &r.RegistrationFlow, t.RegistrationFlow, false},
+		{"directGrantFlow", &r.DirectGrantFlow, t.DirectGrantFlow, false},
+		{"resetCredentialsFlow", &r.ResetCredentialsFlow, t.ResetCredentialsFlow, true},
+		{"clientAuthenticationFlow", &r.ClientAuthenticationFlow, t.ClientAuthenticationFlow, true},
+		{"dockerAuthenticationFlow", &r.DockerAuthenticationFlow, t.DockerAuthenticationFlow, true},
+	} {
+		if *b.out == "" {
+			*b.out = b.usual
+			if b.madeIfAbsent {
+				c.addFlow(t, b.usual)
+			}
+		}
+		if named(r.AuthenticationFlows, flowAlias, *b.out) < 0 {
+			return iam.Errorf(iam.Invalid, "%s: there is no flow %q in authenticationFlows", b.name, *b.out)
+		}
+	}
+	if r.FirstBrokerLoginFlow == nil {
+		r.FirstBrokerLoginFlow = t.FirstBrokerLoginFlow
+		c.addFlow(t, *t.FirstBrokerLoginFlow)
+	}
+	if named(r.AuthenticationFlows, flowAlias, *r.FirstBrokerLoginFlow) < 0 {
+		return iam.Errorf(iam.Invalid, "firstBrokerLoginFlow: there is no flow %q in authenticationFlows", *r.FirstBrokerLoginFlow)
+	}
+
+	r.RequiredActions = c.given.RequiredActions
+	if r.RequiredActions == nil {
+		r.RequiredActions = t.RequiredActions
+	} else if named(r.RequiredActions, actionAlias, "delete_account") < 0 {
+		r.RequiredActions = append(r.RequiredActions, t.RequiredActions[named(t.RequiredActions, actionAlias, "delete_account")])
+	}
+	return nil
+}
+
+// dropOrganizations leaves out the sub-flows for organizations, which the
+// master realm cannot have. Keycloak: DefaultAuthenticationFlows.addOrganizationBrowserFlowStep.
+func dropOrganizations(t *rep.Realm) {
+	organization := func(alias string) bool { return strings.HasSuffix(alias, "Organization") }
+	t.AuthenticationFlows = slices.DeleteFunc(t.AuthenticationFlows, func(f rep.Flow) bool { return organization(f.Alias) })
+	for i := range t.AuthenticationFlows {
+		f := &t.AuthenticationFlows[i]
+		f.AuthenticationExecutions = slices.DeleteFunc(f.AuthenticationExecutions, func(e rep.ExecutionExport) bool { return organization(e.FlowAlias) })
+	}
+}
+
+func flowAlias(f *rep.Flow) string                  { return f.Alias }
+func actionAlias(a *rep.RequiredAction) string      { return a.Alias }
+func configAlias(a *rep.AuthenticatorConfig) string { return a.Alias }
+
+// addFlow takes a flow over from the default realm with its sub-flows and
+// configurations, unless there is one of that alias.
+func (c *completion) addFlow(t *rep.Realm, alias string) {
+	if named(c.r.AuthenticationFlows, flowAlias, alias) >= 0 {
+		return
+	}
+	flow := t.AuthenticationFlows[named(t.AuthenticationFlows, flowAlias, alias)]
+	c.r.AuthenticationFlows = append(c.r.AuthenticationFlows, flow)
+	for _, e := range flow.AuthenticationExecutions {
+		if e.FlowAlias != "" {
+			c.addFlow(t, e.FlowAlias)
+		}
+		if e.AuthenticatorConfig != "" && named(c.r.AuthenticatorConfig, configAlias, e.AuthenticatorConfig) < 0 {
+			config := t.AuthenticatorConfig[named(t.AuthenticatorConfig, configAlias, e.AuthenticatorConfig)]
+			c.r.AuthenticatorConfig = append(c.r.AuthenticatorConfig, config)
+		}
+	}
+}
+
+// components: keys and registration policies, unless the realm brings some.
+func (c *completion) components() error {
+	t, err := template("components.json", c.given.Realm)
+	if err != nil {
+		return err
+	}
+	c.r.Components = c.given.Components
+	if c.r.Components == nil {
+		c.r.Components = map[string][]rep.ComponentExport{}
+	}
+	maps.Copy(t.Components, c.masterComponents)
+	for kind, list := range t.Components {
+		if len(c.r.Components[kind]) == 0 {
+			c.r.Components[kind] = list
+		}
+	}
+	if key := c.given.PrivateKey; key != nil && len(c.given.Components[TypeKeyProvider]) == 0 {
+		// A realm file from before there were key components. Keycloak: DefaultKeyProviders.createProviders.
+		list := slices.DeleteFunc(c.r.Components[TypeKeyProvider], func(k rep.ComponentExport) bool { return k.ProviderID == "rsa-generated" })
+		config := map[string][]string{"priority": {"100"}, "privateKey": {*key}}
+		if cert := c.given.Certificate; cert != nil {
+			config["certificate"] = []string{*cert}
+		}
+		c.r.Components[TypeKeyProvider] = append(list, rep.ComponentExport{Name: "rsa", ProviderID: "rsa", Config: config})
+	}
+	c.r.PrivateKey, c.r.PublicKey, c.r.Certificate, c.r.CodeSecret = nil, nil, nil, nil
+	return nil
+}
+
+// ids gives everything an id that has none, and roles their containers.
+func (c *completion) ids() error {
+	r := c.r
+	clients := map[string]string{}
+	for i := range r.Clients {
+		setID(&r.Clients[i].ID)
+		clients[r.Clients[i].ClientID] = r.Clients[i].ID
+		mapperIDs(r.Clients[i].ProtocolMappers)
+	}
+	for i := range r.ClientScopes {
+		setID(&r.ClientScopes[i].ID)
+		mapperIDs(r.ClientScopes[i].ProtocolMappers)
+		if r.ClientScopes[i].Attributes == nil {
+			r.ClientScopes[i].Attributes = map[string]string{}
+		}
+	}
+	for i := range r.Roles.Realm {
+		completeRole(&r.Roles.Realm[i], r.ID, false)
+	}
+	for client, roles := range r.Roles.Client {
+		if clients[client] == "" {
+			return iam.Errorf(iam.Invalid, "roles.client: there is no client %q", client)
+		}
+		for i := range roles {
+			completeRole(&roles[i], clients[client], true)
+		}
+	}
+	def := r.Roles.Realm[named(r.Roles.Realm, roleName, c.defaultRole)]
+	r.DefaultRole = &rep.Role{ID: def.ID, Name: def.Name, Description: def.Description, Composite: true, ClientRole: new(false), ContainerID: r.ID}
+	groupIDs(r.Groups, "")
+	for i := range r.AuthenticationFlows {
+		setID(&r.AuthenticationFlows[i].ID)
+	}
+	for i := range r.AuthenticatorConfig {
+		setID(&r.AuthenticatorConfig[i].ID)
+	}
+	for i := range r.IdentityProviders {
+		setID(&r.IdentityProviders[i].InternalID)
+	}
+	for i := range r.IdentityProviderMappers {
+		setID(&r.IdentityProviderMappers[i].ID)
+	}
+	componentIDs(r.Components)
+	return nil
+}
+
+func setID(id *string) {
+	if *id == "" {
+		*id = newID()
+	}
+}
+
+func mapperIDs(list []rep.ProtocolMapper) {
+	for i := range list {
+		setID(&list[i].ID)
+		if list[i].Config == nil {
+			list[i].Config = map[string]string{}
+		}
+	}
+}
+
+func completeRole(role *rep.Role, container string, ofClient bool) {
+	setID(&role.ID)
+	role.ContainerID = container
+	role.ClientRole = &ofClient
+	if cs := role.Composites; cs != nil && len(cs.Realm) == 0 && len(cs.Client) == 0 {
+		role.Composites = nil
+	}
+	role.Composite = role.Composites != nil
+	if role.Attributes == nil {
+		role.Attributes = map[string][]string{}
+	}
+}
+
+func groupIDs(list []rep.Group, parent string) {
+	for i := range list {
+		g := &list[i]
+		setID(&g.ID)
+		g.Path = parent + "/" + g.Name
+		groupIDs(g.SubGroups, g.Path)
+	}
+}
+
+func componentIDs(components map[string][]rep.ComponentExport) {
+	for _, list := range components {
+		for i := range list {
+			setID(&list[i].ID)
+			if list[i].SubComponents == nil {
+				list[i].SubComponents = map[string][]rep.ComponentExport{}
+			}
+			if list[i].Config == nil {
+				list[i].Config = map[string][]string{}
+			}
+			componentIDs(list[i].SubComponents)
+		}
+	}
+}

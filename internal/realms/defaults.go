@@ -1,0 +1,131 @@
+package realms
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/rep"
+)
+
+// Master is the name of the realm whose users may administer all others.
+const Master = "master"
+
+// Ids of built-in clients. Keycloak: Constants.
+const (
+	ClientAccount        = "account"
+	ClientAccountConsole = "account-console"
+	ClientAdminCLI       = "admin-cli"
+	ClientBroker         = "broker"
+	ClientAdmin          = "realm-management"
+	ClientAdminConsole   = "security-admin-console"
+)
+
+// Types of components that every realm has. Keycloak: the providers' interfaces.
+const (
+	TypeKeyProvider        = "org.keycloak.keys.KeyProvider"
+	TypeRegistrationPolicy = "org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy"
+	TypeUserProfile        = "org.keycloak.userprofile.UserProfileProvider"
+	TypeUserStorage        = "org.keycloak.storage.UserStorageProvider"
+)
+
+// defaultsFS holds a default realm of Keycloak 26.7.3 in pieces, in the format
+// of its realm files, without ids and keys, "{realm}" for the realm's name.
+//
+//go:embed defaults/*.json
+var defaultsFS embed.FS
+
+// template reads a piece of the default realm for a realm of that name.
+func template(file, realm string) (*rep.Realm, error) {
+	text, err := defaultsFS.ReadFile("defaults/" + file)
+	if err != nil {
+		return nil, err
+	}
+	r := new(rep.Realm)
+	quoted, err := rep.Marshal(realm)
+	if err != nil {
+		return nil, err
+	}
+	name := string(quoted[1 : len(quoted)-1])
+	lower := strings.ToLower(name)
+	doc := strings.NewReplacer("default-roles-{realm}", "default-roles-"+lower, "{realm}", name).Replace(string(text))
+	if err := rep.Unmarshal([]byte(doc), r); err != nil {
+		return nil, fmt.Errorf("defaults/%s: %w", file, err)
+	}
+	return r, nil
+}
+
+// AdminRoles are the client roles that let somebody administer a realm: those
+// of its own realm-management client and of its client in the master realm.
+// Composites are named by the roles of the same client. Keycloak: AdminRoles.
+func AdminRoles() ([]rep.Role, error) {
+	t, err := template("roles.json", "")
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(t.Roles.Client[ClientAdmin], func(r rep.Role) bool { return r.Name == roleRealmAdmin }), nil
+}
+
+const (
+	roleRealmAdmin    = "realm-admin"
+	roleAdmin         = "admin"
+	roleCreateRealm   = "create-realm"
+	roleOffline       = "offline_access"
+	roleUMA           = "uma_authorization"
+	roleDeleteAccount = "delete-account"
+	scopeOffline      = "offline_access"
+	scopeService      = "service_account"
+)
+
+// MasterClient is the id of the client in the master realm that stands for a
+// realm and carries the roles to administer it. Keycloak:
+// KeycloakModelUtils.getMasterRealmAdminManagementClientId.
+func MasterClient(realm string) string { return realm + "-realm" }
+
+// masterClient returns that client and its roles, with ids.
+func masterClient(realm string) (rep.Client, []rep.Role, error) {
+	t, err := template("clients.json", Master)
+	if err != nil {
+		return rep.Client{}, nil, err
+	}
+	i := slices.IndexFunc(t.Clients, func(c rep.Client) bool { return c.ClientID == ClientAdmin })
+	c := t.Clients[i]
+	c.ID = newID()
+	c.ClientID = MasterClient(realm)
+	c.Name = new(realm + " Realm")
+	c.Protocol = "" // as Keycloak leaves it: nobody logs in to this client
+	roles, err := AdminRoles()
+	if err != nil {
+		return rep.Client{}, nil, err
+	}
+	for i := range roles {
+		roles[i].ID = newID()
+		roles[i].ContainerID = c.ID
+		if cs := roles[i].Composites; cs != nil {
+			cs.Client = map[string][]string{c.ClientID: cs.Client[ClientAdmin]}
+		}
+	}
+	return c, roles, nil
+}
+
+// checkName refuses names that Keycloak refuses. Keycloak: ReservedCharValidator,
+// RealmManager.importRealm.
+func checkName(name string) error {
+	if strings.TrimSpace(name) == "" {
+		return iam.Errorf(iam.Invalid, "Realm name cannot be empty")
+	}
+	return checkReserved(name)
+}
+
+// reserved are the characters that may not stand in names that become part of
+// a URL. Keycloak: ReservedCharValidator.
+const reserved = ":/?#@[]!$&()*+,;=\\"
+
+func checkReserved(name string) error {
+	if i := strings.IndexAny(name, reserved); i >= 0 {
+		return iam.Errorf(iam.Invalid, "Character '%s' not allowed.", name[i:i+1])
+	}
+	return nil
+}
