@@ -31,7 +31,7 @@ type ComponentExport struct {
 // ComponentType is Keycloak's ComponentTypeRepresentation.
 type ComponentType struct {
 	ID               string                    `json:"id,omitzero"`
-	HelpText         string                    `json:"helpText,omitzero"`
+	HelpText         *string                   `json:"helpText,omitzero"`
 	Properties       []ConfigProperty          `json:"properties,omitzero"`
 	ClientProperties []ConfigProperty          `json:"clientProperties,omitzero"`
 	Metadata         map[string]jsontext.Value `json:"metadata,omitzero"`
@@ -114,11 +114,11 @@ type ProtocolMapperType struct {
 
 // PasswordPolicyType is Keycloak's PasswordPolicyTypeRepresentation.
 type PasswordPolicyType struct {
-	ID                string `json:"id,omitzero"`
-	DisplayName       string `json:"displayName,omitzero"`
-	ConfigType        string `json:"configType,omitzero"`
-	DefaultValue      string `json:"defaultValue,omitzero"`
-	MultipleSupported bool   `json:"multipleSupported"`
+	ID                string  `json:"id,omitzero"`
+	DisplayName       string  `json:"displayName,omitzero"`
+	ConfigType        string  `json:"configType,omitzero"`
+	DefaultValue      *string `json:"defaultValue,omitzero"`
+	MultipleSupported bool    `json:"multipleSupported"`
 
 	Unknown jsontext.Value `json:",embed" rep:"PasswordPolicyTypeRepresentation"`
 }
