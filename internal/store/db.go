@@ -241,8 +241,18 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	if db.engine != SQLite {
 		return errors.New("store: back up PostgreSQL with its own tools (pg_dump)")
 	}
-	_, err := db.read.ExecContext(ctx, `vacuum into $1`, path)
-	return translate(err)
+	conn, err := db.read.Conn(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	defer conn.Close()
+	// To SQLite the copy is a write, which readers' connections refuse.
+	if _, err = conn.ExecContext(ctx, `pragma query_only(0)`); err != nil {
+		return translate(err)
+	}
+	_, err = conn.ExecContext(ctx, `vacuum into $1`, path)
+	_, back := conn.ExecContext(context.WithoutCancel(ctx), `pragma query_only(1)`)
+	return translate(errors.Join(err, back))
 }
 
 // Durability returns the synchronous setting of a fresh pooled connection of
