@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"latchkey/internal/store"
 	"latchkey/internal/telemetry"
 	"latchkey/internal/web"
 )
@@ -20,6 +21,7 @@ type Server struct {
 	hostname *web.Hostname
 	handler  http.Handler
 
+	db        *store.DB
 	ping      func(context.Context) error // asks the database for a sign of life
 	readiness readiness
 	stopping  atomic.Bool
@@ -28,11 +30,11 @@ type Server struct {
 
 // New checks the options and wires every room, top to bottom. It listens
 // nowhere yet.
-func New(_ context.Context, cfg Config) (_ *Server, err error) {
+func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, metrics: telemetry.NewMetrics(), ping: func(context.Context) error { return nil }}
+	s := &Server{cfg: cfg, metrics: telemetry.NewMetrics()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -44,6 +46,11 @@ func New(_ context.Context, cfg Config) (_ *Server, err error) {
 	if s.hostname, err = web.NewHostname(cfg.Hostname); err != nil {
 		return nil, err
 	}
+
+	if s.db, err = openStore(ctx, cfg); err != nil {
+		return nil, err
+	}
+	s.ping, s.closers = s.db.Ping, append(s.closers, s.db.Close)
 
 	mux := http.NewServeMux()
 	if s.handler, err = s.front(mux); err != nil {
