@@ -8,6 +8,7 @@ import (
 	"go/format"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -106,7 +107,7 @@ func undocumented(all []goFile) (broken []string) {
 // pure are the calls whose results a package-level variable may hold: values that nobody changes.
 var pure = []string{
 	"errors.New", "fmt.Errorf", "regexp.MustCompile", "template.Must", "language.MustParse", "language.NewMatcher",
-	"netip.MustParsePrefix", "netip.MustParseAddr", "strings.NewReplacer", "big.NewInt", "sync.OnceValue", "sync.OnceValues",
+	"netip.MustParsePrefix", "netip.MustParseAddr", "strings.NewReplacer", "big.NewInt", "sync.OnceValue", "sync.OnceValues", "base32.StdEncoding.WithPadding",
 }
 
 // table tells whether an expression makes an error value or a table.
@@ -123,8 +124,7 @@ func table(e ast.Expr) bool {
 		case *ast.ArrayType, *ast.MapType: // a conversion, such as []byte("x")
 			return true
 		case *ast.SelectorExpr:
-			x, ok := f.X.(*ast.Ident)
-			return ok && slices.Contains(pure, x.Name+"."+f.Sel.Name)
+			return slices.Contains(pure, types.ExprString(f))
 		}
 	}
 	return false

@@ -148,8 +148,7 @@ func (db *DB) migrate(ctx context.Context) error {
 	if db.engine == Postgres {
 		dialect = database.DialectPostgres
 	}
-	var up func() error
-	up = func() error {
+	up := func() error {
 		p, err := goose.NewProvider(dialect, db.write, files, goose.WithLogger(goose.NopLogger()))
 		if err != nil {
 			return err
