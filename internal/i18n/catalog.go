@@ -1,0 +1,134 @@
+package i18n
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/magiconair/properties"
+	"golang.org/x/text/language"
+)
+
+// fallback is the locale that every chain ends with.
+const fallback = "en"
+
+// Catalog is message patterns by locale and key. It never changes and is safe for concurrent use.
+type Catalog struct {
+	bundles map[string]map[string]string
+}
+
+// Load reads the files messages_<locale>.properties (UTF-8) of the folders, of which later ones win message by message: first the base theme's, then
+// what is laid over it. Folders that do not exist are left out.
+func Load(fsys fs.FS, dirs ...string) (*Catalog, error) {
+	c := &Catalog{map[string]map[string]string{}}
+	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
+	for _, dir := range dirs {
+		files, err := fs.Glob(fsys, path.Join(dir, "messages_*.properties"))
+		if err != nil {
+			return nil, fmt.Errorf("i18n: %s: %w", dir, err)
+		}
+		for _, file := range files {
+			name := strings.TrimSuffix(strings.TrimPrefix(path.Base(file), "messages_"), ".properties")
+			tag, err := parseTag(name)
+			if err != nil {
+				return nil, fmt.Errorf("i18n: %s: %w", file, err)
+			}
+			text, err := fs.ReadFile(fsys, file)
+			if err != nil {
+				return nil, fmt.Errorf("i18n: %w", err)
+			}
+			p, err := loader.LoadBytes(text)
+			if err != nil {
+				return nil, fmt.Errorf("i18n: %s: %w", file, err)
+			}
+			bundle := c.bundles[tag.String()]
+			if bundle == nil {
+				bundle = map[string]string{}
+				c.bundles[tag.String()] = bundle
+			}
+			maps.Copy(bundle, p.Map())
+		}
+	}
+	return c, nil
+}
+
+// Locales lists the locales that there are bundles for, as BCP 47 tags.
+func (c *Catalog) Locales() []string { return slices.Sorted(maps.Keys(c.bundles)) }
+
+// Messages is the view of a catalog for one locale.
+type Messages struct {
+	tag   language.Tag
+	chain []map[string]string
+}
+
+// Messages returns the view for a locale: its own messages, those of its parents (pt-BR, pt), then those of the realm's default locale and of its parents,
+// then English. At each of these, texts (a realm's localization texts, by locale and key; may be nil) win over the catalog.
+func (c *Catalog) Messages(locale, realmDefault string, texts map[string]map[string]string) *Messages {
+	m := &Messages{tag: language.English}
+	if tag, err := parseTag(locale); err == nil {
+		m.tag = tag
+	}
+	seen := map[string]bool{}
+	for _, start := range []string{locale, realmDefault, fallback} {
+		tag, err := parseTag(start)
+		if err != nil {
+			continue
+		}
+		for name := tag.String(); name != "" && !seen[name]; {
+			seen[name] = true
+			for _, layer := range []map[string]string{texts[name], c.bundles[name]} {
+				if layer != nil {
+					m.chain = append(m.chain, layer)
+				}
+			}
+			cut := strings.LastIndexByte(name, '-')
+			name = name[:max(cut, 0)]
+		}
+	}
+	return m
+}
+
+// Locale is the view's locale as a BCP 47 tag.
+func (m *Messages) Locale() string { return m.tag.String() }
+
+// RightToLeft reports whether the locale is written from right to left.
+func (m *Messages) RightToLeft() bool {
+	script, _ := m.tag.Script()
+	return slices.Contains([]string{"Arab", "Hebr", "Syrc", "Thaa", "Nkoo"}, script.String())
+}
+
+// Pattern returns the pattern of a key and whether there is one.
+func (m *Messages) Pattern(key string) (string, bool) {
+	for _, layer := range m.chain {
+		if p, ok := layer[key]; ok {
+			return p, true
+		}
+	}
+	return "", false
+}
+
+// Format returns the message of a key with its arguments. A key without a message is its own pattern, as in Keycloak's templates; a pattern that is
+// broken is shown as it is, since a page with one odd line is better than none.
+func (m *Messages) Format(key string, args ...any) string {
+	pattern, ok := m.Pattern(key)
+	if !ok {
+		pattern = key
+	}
+	out, err := Format(m.tag, pattern, args...)
+	if err != nil {
+		return pattern
+	}
+	return out
+}
+
+// All returns every pattern by key, for those who format in the browser.
+func (m *Messages) All() map[string]string {
+	all := map[string]string{}
+	for _, layer := range slices.Backward(m.chain) {
+		maps.Copy(all, layer)
+	}
+	return all
+}
