@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"path"
+
+	"latchkey/internal/i18n"
 )
 
 // Options say how pages are drawn.
@@ -22,7 +24,7 @@ type Options struct {
 type Set struct {
 	templates map[string]*template.Template
 	resources map[string]Resource
-	texts     texts
+	catalog   *i18n.Catalog
 	base      string
 }
 
@@ -35,7 +37,7 @@ func New(o Options) (*Set, error) {
 	if s.resources, err = readResources(files); err != nil {
 		return nil, fmt.Errorf("theme resources: %w", err)
 	}
-	if s.texts, err = readTexts(files); err != nil {
+	if s.catalog, err = i18n.Load(sides{"lower": files.lower, "upper": files.upper}, "lower/messages", "upper/messages"); err != nil {
 		return nil, fmt.Errorf("theme messages: %w", err)
 	}
 	shared := template.New("").Option("missingkey=error").Funcs(functions)
@@ -76,11 +78,10 @@ func (s *Set) Render(w io.Writer, r Request, v View) error {
 	if !ok {
 		return fmt.Errorf("page %s: no template", name)
 	}
-	if r.Locale == "" {
-		r.Locale = fallbackLocale
-	}
+	texts := s.catalog.Messages(r.Locale, r.Realm.DefaultLocale, r.Texts)
+	r.Locale = texts.Locale()
 	var page bytes.Buffer
-	if err := t.ExecuteTemplate(&page, "page", &scene{Request: r, View: v, set: s}); err != nil {
+	if err := t.ExecuteTemplate(&page, "page", &scene{Request: r, View: v, set: s, texts: texts}); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
 	}
 	_, err := w.Write(page.Bytes())

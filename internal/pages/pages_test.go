@@ -345,7 +345,7 @@ func TestTheme(t *testing.T) {
 	if !strings.Contains(page, "House rules") || !strings.Contains(page, "Annehmen") {
 		t.Error("the theme's template or text is not used")
 	}
-	if page = render(t, s, Request{Texts: map[string]string{"logoutConfirmTitle": "Leaving"}}, LogoutConfirm{}); !strings.Contains(page, "Leaving") || !strings.Contains(page, "Logout") {
+	if page = render(t, s, Request{Texts: map[string]map[string]string{"en": {"logoutConfirmTitle": "Leaving"}}}, LogoutConfirm{}); !strings.Contains(page, "Leaving") || !strings.Contains(page, "Logout") {
 		t.Error("the realm's own text does not win, or the others are gone")
 	}
 	css, ok := s.Resource("/0000/login/login.css")
@@ -354,24 +354,6 @@ func TestTheme(t *testing.T) {
 	}
 	if _, err := New(Options{Theme: fstest.MapFS{"templates/login.html": {Data: []byte("{{")}}}); err == nil {
 		t.Error("a broken template is not refused")
-	}
-}
-
-func TestFormat(t *testing.T) {
-	for _, c := range []struct {
-		pattern string
-		args    []any
-		want    string
-	}{
-		{"Passwords don''t match.", nil, "Passwords don't match."},
-		{"as ''{0}'' here", []any{"x"}, "as 'x' here"},
-		{"'{0}' {0}", []any{1}, "{0} 1"},
-		{"between {1} and {2}", []any{"f", 1, 2}, "between 1 and 2"},
-		{"{3}", []any{"x"}, "{3}"},
-	} {
-		if got := format(c.pattern, c.args); got != c.want {
-			t.Errorf("%s: %s, want %s", c.pattern, got, c.want)
-		}
 	}
 }
 

@@ -10,8 +10,8 @@ type Request struct {
 	Locale string
 	// Locales are the languages to choose from, in order; a choice is offered when there are two or more.
 	Locales []Locale
-	// Texts are the realm's own texts in that language by message key; they win over the theme's.
-	Texts map[string]string
+	// Texts are the realm's own texts by language tag and message key; they win over the theme's.
+	Texts map[string]map[string]string
 
 	// Message is the notice above the form.
 	Message *Message
@@ -34,6 +34,8 @@ type Realm struct {
 	DisplayName string
 	// DisplayNameHTML is markup by the realm's administrators; harmless elements are shown.
 	DisplayNameHTML string
+	// DefaultLocale is the language of texts that there are none of in the page's language, before English.
+	DefaultLocale string
 
 	LoginWithEmail      bool
 	EmailAsUsername     bool

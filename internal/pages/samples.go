@@ -1,5 +1,12 @@
 package pages
 
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+)
+
 // A Sample is a page with made-up content, for tests of themes and for those who write them.
 type Sample struct {
 	Name    string
@@ -41,7 +48,7 @@ func Samples() []Sample {
 			Annotations: map[string]any{"inputType": "html5-tel", "inputTypePlaceholder": "555 0199", "inputHelperTextAfter": "With the <b>area code</b>."}},
 		{Name: "member", DisplayName: "Member since", ReadOnly: true, Values: []string{"1952"}, Group: &Group{Name: "card"}},
 	}
-	totp := ConfigTOTP{Secret: "JBSWY3DPEHPK3PXP", SecretEncoded: "JBSW Y3DP EHPK 3PXP", KeyURI: "otpauth://totp/library:grace?secret=JBSWY3DPEHPK3PXP&issuer=library",
+	totp := ConfigTOTP{Secret: "JBSWY3DPEHPK3PXP", SecretEncoded: "JBSW Y3DP EHPK 3PXP", QRCode: sampleCode(),
 		ManualURL: at + "required-action?mode=manual", BarcodeURL: at + "required-action?mode=qr",
 		Apps: []string{"totpAppFreeOTPName", "totpAppGoogleName", "totpAppMicrosoftAuthenticatorName"}, Type: "totp", Algorithm: "SHA1", Digits: 6, Period: 30}
 	manual := totp
@@ -101,4 +108,17 @@ func Samples() []Sample {
 		{"3p-cookies-step1", Request{}, ThirdPartyCookies1{}},
 		{"3p-cookies-step2", Request{}, ThirdPartyCookies2{}},
 	}
+}
+
+// sampleCode is a picture where a QR code would be.
+func sampleCode() []byte {
+	img := image.NewPaletted(image.Rect(0, 0, 33, 33), color.Palette{color.White, color.Black})
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i % 2)
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, img); err != nil {
+		panic(err) // a buffer takes everything and the picture has a size
+	}
+	return out.Bytes()
 }

@@ -1,36 +1,33 @@
 package pages
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
 	"html/template"
-	"image"
-	"image/color"
-	"image/png"
 	"net/url"
 	"slices"
 	"strings"
 
-	"rsc.io/qr"
+	"latchkey/internal/i18n"
 )
 
 // functions are for templates; they are few, because a scene's methods know the language.
 var functions = template.FuncMap{
-	"qr":   qrCode,
-	"link": link,
+	"link":    link,
+	"picture": picture,
 }
 
 // A scene is what templates see as their dot: the request, the page's own view, and texts in the page's language.
 type scene struct {
 	Request
-	View View
-	set  *Set
+	View  View
+	set   *Set
+	texts *i18n.Messages
 }
 
 // Text is the text for a key.
 func (s *scene) Text(key string, args ...any) string {
-	return s.set.text(&s.Request, key, args...)
+	return s.texts.Format(key, args...)
 }
 
 // Markup is the text for a key whose texts may contain markup. Arguments are text, whatever they contain.
@@ -39,7 +36,7 @@ func (s *scene) Markup(key string, args ...any) template.HTML {
 	for i, a := range args {
 		safe[i] = template.HTMLEscapeString(fmt.Sprint(a))
 	}
-	return sanitize(s.set.text(&s.Request, key, safe...))
+	return sanitize(s.texts.Format(key, safe...))
 }
 
 // Advanced resolves the ${key} of names and texts that administrators give to clients, attributes and scopes.
@@ -51,7 +48,7 @@ func (s *scene) Advanced(text string, args ...any) string {
 		}
 	}
 	if len(args) > 0 {
-		return format(text, args)
+		return s.texts.Format(text, args...)
 	}
 	return text
 }
@@ -83,8 +80,7 @@ func (s *scene) Brand() template.HTML {
 
 // Direction is that of the page's script.
 func (s *scene) Direction() string {
-	switch language, _, _ := strings.Cut(s.Locale, "-"); language {
-	case "ar", "fa", "he", "ur", "ug":
+	if s.texts.RightToLeft() {
 		return "rtl"
 	}
 	return "ltr"
@@ -262,25 +258,7 @@ func link(to string) template.URL {
 // RequiredMarks says that the page explains its asterisks.
 func (s *scene) RequiredMarks() bool { return s.View.page().attributes }
 
-// qrCode is the picture of a text as a data URL.
-func qrCode(text string) (template.URL, error) {
-	code, err := qr.Encode(text, qr.M)
-	if err != nil {
-		return "", err
-	}
-	const dot, quiet = 5, 4 // a scanner wants four dots of white around the code
-	size := (code.Size + 2*quiet) * dot
-	img := image.NewPaletted(image.Rect(0, 0, size, size), color.Palette{color.White, color.Black})
-	for y := range size {
-		for x := range size {
-			if code.Black(x/dot-quiet, y/dot-quiet) {
-				img.SetColorIndex(x, y, 1)
-			}
-		}
-	}
-	var out bytes.Buffer
-	if err := png.Encode(&out, img); err != nil {
-		return "", err
-	}
-	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(out.Bytes())), nil
+// picture is a PNG as a data URL.
+func picture(image []byte) template.URL {
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(image))
 }

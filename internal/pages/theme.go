@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"mime"
 	"path"
+	"strings"
 )
 
 //go:embed theme
@@ -54,6 +55,17 @@ func (o overlay) names(dir string) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// sides are file systems by the first part of a path.
+type sides map[string]fs.FS
+
+func (s sides) Open(name string) (fs.File, error) {
+	side, rest, _ := strings.Cut(name, "/")
+	if files := s[side]; files != nil {
+		return files.Open(rest)
+	}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 // A Resource is a file that pages refer to. Its path changes with its content, so it may be cached for ever.

@@ -74,7 +74,7 @@ type UpdatePassword struct{}
 type ConfigTOTP struct {
 	Secret        string // as the form sends it back
 	SecretEncoded string // base32 in groups, to type in
-	KeyURI        string // otpauth://, shown as a QR code
+	QRCode        []byte // PNG of the otpauth:// URI
 	Manual        bool
 	// ShowMode sends the mode back with the form; the reference does when the page's address says one.
 	ShowMode                bool
