@@ -144,12 +144,12 @@ func notes(m map[string]string) string {
 	return string(b)
 }
 
-// InsertUserSession adds a user session; an ExistsError tells of a taken id.
-func (tx *Tx) InsertUserSession(ctx context.Context, s *iam.UserSession) error {
-	_, err := tx.exec(ctx, `insert into user_sessions (realm_id, id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user,
-		started_at, last_access, notes, version) values (`+binds(1, 13)+`, 1)`,
+// InsertUserSessionIfAbsent adds a user session unless its id is taken, and reports whether it did.
+func (tx *Tx) InsertUserSessionIfAbsent(ctx context.Context, s *iam.UserSession) (bool, error) {
+	n, err := tx.exec(ctx, `insert into user_sessions (realm_id, id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user,
+		started_at, last_access, notes, version) values (`+binds(1, 13)+`, 1) on conflict (realm_id, id, offline) do nothing`,
 		s.Realm, s.ID, s.Offline, s.User, s.Remember, s.Username, s.IP, s.AuthMethod, s.BrokerID, s.BrokerUser, millis(s.Started), millis(s.LastAccess), notes(s.Notes))
-	return err
+	return n > 0, err
 }
 
 // PutUserSessionNotes replaces the notes of a user session; ErrNotFound when it is gone.
@@ -287,12 +287,12 @@ func (tx *Tx) DeleteEmptySessions(ctx context.Context, realm iam.RealmID, ids []
 	return nil
 }
 
-// A Touch is a use of a session that is written behind.
+// A Touch is a use of a session, or of one client's part in it, that is written behind.
 type Touch struct {
 	Realm   iam.RealmID
 	Session iam.SessionID
 	Offline bool
-	Client  iam.ClientID // whose part was used too, "" for none
+	Client  iam.ClientID // whose part it is, "" for the session itself
 	At      time.Time
 }
 
@@ -300,15 +300,15 @@ type Touch struct {
 // are left gone. Callers sort touches, so that two nodes cannot deadlock.
 func (tx *Tx) TouchSessions(ctx context.Context, touches []Touch) error {
 	for _, t := range touches {
-		if _, err := tx.exec(ctx, `update user_sessions set last_access = $1 where realm_id = $2 and id = $3 and offline = $4 and last_access < $1`,
-			millis(t.At), t.Realm, t.Session, t.Offline); err != nil {
-			return err
-		}
+		var err error
 		if t.Client == "" {
-			continue
+			_, err = tx.exec(ctx, `update user_sessions set last_access = $1 where realm_id = $2 and id = $3 and offline = $4 and last_access < $1`,
+				millis(t.At), t.Realm, t.Session, t.Offline)
+		} else {
+			_, err = tx.exec(ctx, `update client_sessions set last_access = $1 where realm_id = $2 and session_id = $3 and offline = $4 and client_id = $5 and last_access < $1`,
+				millis(t.At), t.Realm, t.Session, t.Offline, t.Client)
 		}
-		if _, err := tx.exec(ctx, `update client_sessions set last_access = $1 where realm_id = $2 and session_id = $3 and offline = $4 and client_id = $5 and last_access < $1`,
-			millis(t.At), t.Realm, t.Session, t.Offline, t.Client); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,195 @@
+package sessions
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"slices"
+	"sync"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/store"
+)
+
+const (
+	flushEvery = 10 * time.Second
+	flushAt    = 1000 // entries
+	maxLag     = time.Minute
+)
+
+// A Toucher writes last accesses behind: many uses of a session cost one
+// write. What a crash loses is some seconds of idleness.
+type Toucher struct {
+	db   *store.DB
+	mu   sync.Mutex
+	due  map[touchKey]time.Time
+	full chan struct{}
+	name string // of this process, as a holder of leases
+}
+
+// touchKey is a store.Touch without its time.
+type touchKey store.Touch
+
+func newToucher(db *store.DB) *Toucher {
+	return &Toucher{db: db, due: map[touchKey]time.Time{}, full: make(chan struct{}, 1), name: rand.Text()}
+}
+
+// touchLag is how far a stored last access may lag behind.
+func touchLag(idle time.Duration) time.Duration {
+	return min(maxLag, idle/20) + flushEvery
+}
+
+func (t *Toucher) touch(x store.Touch) {
+	at := x.At
+	x.At = time.Time{}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.due[touchKey(x)] = at
+	x.Client = ""
+	t.due[touchKey(x)] = at
+	if len(t.due) >= flushAt {
+		select {
+		case t.full <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// adjust shows a session's last access as this node knows it, before it is written.
+func (t *Toucher) adjust(v *View) {
+	s := v.Session
+	key := touchKey{Realm: s.Realm, Session: s.ID, Offline: s.Offline}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	later := func(at *time.Time, k touchKey) {
+		if due := t.due[k]; due.After(*at) {
+			*at = due
+		}
+	}
+	later(&s.LastAccess, key)
+	if v.Part != nil {
+		key.Client = v.Part.Client
+		later(&v.Part.LastAccess, key)
+	}
+}
+
+func (t *Toucher) run(ctx context.Context, sweep func(context.Context)) {
+	flush, sweeps := time.NewTicker(flushEvery), time.NewTicker(sweepEvery)
+	defer flush.Stop()
+	defer sweeps.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			t.Flush(context.WithoutCancel(ctx))
+			return
+		case <-flush.C:
+			t.Flush(ctx)
+		case <-t.full:
+			t.Flush(ctx)
+		case <-sweeps.C:
+			sweep(ctx)
+		}
+	}
+}
+
+// Flush writes what is due; what cannot be written is due again.
+func (t *Toucher) Flush(ctx context.Context) {
+	t.mu.Lock()
+	due := t.due
+	t.due = map[touchKey]time.Time{}
+	t.mu.Unlock()
+	if len(due) == 0 {
+		return
+	}
+	touches := make([]store.Touch, 0, len(due))
+	for k, at := range due {
+		x := store.Touch(k)
+		x.At = at
+		touches = append(touches, x)
+	}
+	slices.SortFunc(touches, func(a, b store.Touch) int {
+		return cmp.Or(store.CompareTouches(a, b), a.At.Compare(b.At))
+	})
+	for chunk := range slices.Chunk(touches, 200) {
+		if err := t.db.Tx(ctx, func(tx *store.Tx) error { return tx.TouchSessions(ctx, chunk) }); err != nil {
+			t.putBack(chunk)
+		}
+	}
+}
+
+func (t *Toucher) putBack(touches []store.Touch) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, x := range touches {
+		at := x.At
+		x.At = time.Time{}
+		if t.due[touchKey(x)].Before(at) {
+			t.due[touchKey(x)] = at
+		}
+	}
+}
+
+const (
+	sweepEvery = 5 * time.Minute
+	sweepChunk = 500
+)
+
+// sweep removes sessions that have timed out. They are invisible already, so
+// this is housekeeping, done by whichever node holds the lease.
+func (s *Service) sweep(ctx context.Context, cache *realms.Cache) {
+	var mine bool
+	err := s.db.Tx(ctx, func(tx *store.Tx) (err error) {
+		mine, err = tx.Lease(ctx, "sweep", s.toucher.name, tx.Now.Add(sweepEvery-time.Second))
+		return err
+	})
+	if err != nil || !mine {
+		return
+	}
+	names, err := cache.Names(ctx)
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		r, err := cache.Get(ctx, name)
+		if err != nil {
+			continue
+		}
+		s.SweepRealm(ctx, r)
+	}
+	for shard := range int64(store.Shards) {
+		s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepOnce(ctx, shard, sweepChunk) })
+		s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepAuthSessions(ctx, shard, sweepChunk) })
+	}
+}
+
+// SweepRealm removes a realm's sessions that have timed out.
+func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) {
+	for _, kind := range []struct{ offline, remember bool }{{false, false}, {false, true}, {true, false}, {true, true}} {
+		idle, max := userLifespans(&r.Realm, &iam.UserSession{Offline: kind.offline, Remember: kind.remember})
+		now := s.db.Now()
+		used := now.Add(-idle - touchLag(idle))
+		var begun time.Time
+		if max > 0 {
+			begun = now.Add(-max)
+		}
+		s.until(ctx, func(tx *store.Tx) (int64, error) {
+			return tx.SweepSessions(ctx, r.ID, kind.offline, kind.remember, used, begun, sweepChunk)
+		})
+	}
+}
+
+// until runs a sweep in chunks until one is short; errors wait for the next time.
+func (s *Service) until(ctx context.Context, chunk func(tx *store.Tx) (int64, error)) {
+	for ctx.Err() == nil {
+		var n int64
+		err := s.db.Tx(ctx, func(tx *store.Tx) (err error) { n, err = chunk(tx); return err })
+		if err != nil || n < sweepChunk {
+			return
+		}
+	}
+}
+
+// Flush writes all noted uses now, for tests and before a node stops.
+func (s *Service) Flush(ctx context.Context) { s.toucher.Flush(ctx) }
