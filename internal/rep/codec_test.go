@@ -80,6 +80,10 @@ func TestDecodeAnswers(t *testing.T) {
 		{user, `{"attributes":{"a":"b","c":1,"d":[1,"x"],"e":{"f":1},"g":null}}`, fine},
 		{user, `{"clientRoles":{"a":"b"}}`, kind},
 		{user, `{"clientRoles":""}`, kind},
+		{user, `{"clientRoles":"a}`, mapping},
+		{user, `{"requiredActions":"a}`, mapping},
+		{user, `{"attributes":tru}`, syntax},
+		{user, `{"attributes":{"a":[}}`, mapping},
 		{user, `{"access":{"a":"true"}}`, fine},
 		{user, `{"credentials":{}}`, kind},
 		{user, `{"credentials":""}`, kind},
@@ -123,6 +127,7 @@ func TestDecodeAnswers(t *testing.T) {
 		{func() any { return new(rep.Component) }, `{"config":{"priority":"100"}}`, kind},
 		{func() any { return new(rep.Component) }, `{"config":{"priority":[100]}}`, fine},
 		{func() any { return new(rep.ClientScope) }, `{"name":"x","nonsense":1}`, fine},
+		{func() any { return new(rep.ClientScope) }, `{"zz":[}`, syntax},
 		{func() any { return new([]rep.Role) }, `[{"id":"x","zz":1}]`, unknown("Role", "zz", "line 1 column 18")},
 	} {
 		err := rep.Decode([]byte(test.body), test.into())

@@ -71,9 +71,9 @@ func decode(data []byte, v any, keep bool) error {
 // value reads the next JSON value into v. Null leaves v alone.
 func (d *decoder) value(v reflect.Value, hint string) error {
 	if v.Type() == reflect.TypeFor[jsontext.Value]() {
-		raw, err := d.dec.ReadValue()
+		raw, err := d.raw()
 		if err != nil {
-			return d.syntax(err, true)
+			return err
 		}
 		v.SetBytes(bytes.Clone(raw))
 		return nil
@@ -141,8 +141,11 @@ func (d *decoder) object(v reflect.Value) error {
 			u := v.Field(info.unknown)
 			u.SetBytes(appendMember(u.Bytes(), field, raw))
 		case info.ignore:
+			nested := d.dec.StackDepth() > 1
 			if err := d.dec.SkipValue(); err != nil {
-				return d.syntax(err, false)
+				e := d.syntax(err, nested)
+				e.Nested = nested // Jackson skips without going down
+				return e
 			}
 		default:
 			line, column, err := d.afterNextToken()
@@ -214,9 +217,9 @@ func (d *decoder) table(v reflect.Value) error {
 // listMap reads a map of lists as Keycloak's StringListMapDeserializer does:
 // a scalar stands for a list of one, and what fits nowhere is left out.
 func (d *decoder) listMap(v reflect.Value) error {
-	raw, err := d.dec.ReadValue()
+	raw, err := d.raw()
 	if err != nil {
-		return d.syntax(err, true)
+		return err
 	}
 	if raw.Kind() == 'n' {
 		return nil
@@ -349,7 +352,7 @@ var booleans = map[string]bool{
 // open reads the token that begins a list or an object.
 func (d *decoder) open(kind jsontext.Kind, what string) error {
 	if k := d.dec.PeekKind(); k != kind && k != 0 {
-		if k == '"' || k == '{' || k == '[' {
+		if k == '{' || k == '[' {
 			return d.wrong("not "+what, false)
 		}
 		if _, err := d.token(); err != nil {
@@ -372,8 +375,18 @@ func (d *decoder) token() (jsontext.Token, error) {
 	return tok, nil
 }
 
+// raw reads a whole value.
+func (d *decoder) raw() (jsontext.Value, error) {
+	kind := d.dec.PeekKind()
+	raw, err := d.dec.ReadValue()
+	if err != nil {
+		return nil, d.syntax(err, kind == '"' || kind == '{' || kind == '[')
+	}
+	return raw, nil
+}
+
 // syntax is err from the parser as a SyntaxError.
-func (d *decoder) syntax(err error, nested bool) error {
+func (d *decoder) syntax(err error, nested bool) *SyntaxError {
 	offset := d.dec.InputOffset()
 	msg := err.Error()
 	var s *jsontext.SyntacticError
