@@ -12,7 +12,8 @@ run: build
 	bin/latchkey start-dev
 test:
 	test/all
-bench: build
-	test/bench
+bench:
+	$(GO) test -run '^$$' -bench 'Sign|Argon2id' ./internal/jose ./internal/passhash
+	$(GO) test -count=1 -v -timeout 2h ./test/bench -measure
 fuzz:
 	test/fuzz

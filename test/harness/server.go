@@ -130,9 +130,7 @@ func Prepare(t testing.TB, o Options) *Server {
 // with its database, and returns when it answers.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
-	if err := s.run(); err != nil {
-		t.Fatal(err)
-	}
+	s.Run(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for {
@@ -152,9 +150,7 @@ func (s *Server) Restart(t testing.TB) {
 // Wait runs a server that is expected to end by itself and returns its exit code and log.
 func (s *Server) Wait(t testing.TB) (code int, log string) {
 	t.Helper()
-	if err := s.run(); err != nil {
-		t.Fatal(err)
-	}
+	s.Run(t)
 	select {
 	case <-s.ended:
 		return s.proc.ProcessState.ExitCode(), s.log.tail()
@@ -164,13 +160,15 @@ func (s *Server) Wait(t testing.TB) (code int, log string) {
 	}
 }
 
-func (s *Server) run() error {
+// Run starts the server as Restart does and returns at once.
+func (s *Server) Run(t testing.TB) {
+	t.Helper()
 	s.proc = exec.Command(s.program, s.args...)
 	s.proc.Dir, s.proc.Env = s.Dir, s.env
 	s.proc.Stdout, s.proc.Stderr = s.log, s.log
 	s.proc.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the test
 	if err := s.proc.Start(); err != nil {
-		return err
+		t.Fatal(err)
 	}
 	ended, proc := make(chan struct{}), s.proc
 	s.ended = ended
@@ -178,7 +176,6 @@ func (s *Server) run() error {
 		proc.Wait()
 		close(ended)
 	}()
-	return nil
 }
 
 func (s *Server) answers(ctx context.Context) bool {
@@ -224,8 +221,8 @@ func (s *Server) PID() int { return s.proc.Process.Pid }
 // Log is what the server has written to standard output and error.
 func (s *Server) Log() string { return s.log.String() }
 
-// Run runs another subcommand of the binary with the server's settings and returns what it wrote.
-func (s *Server) Run(args ...string) (output string, err error) {
+// Command runs another subcommand of the binary with the server's settings and returns what it wrote.
+func (s *Server) Command(args ...string) (output string, err error) {
 	cmd := exec.Command(s.program, args...)
 	cmd.Dir, cmd.Env = s.Dir, s.env
 	out, err := cmd.CombinedOutput()

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,6 +52,12 @@ func TestStopAndRestart(t *testing.T) {
 		t.Errorf("fsync is %s on a durable server", got)
 	}
 	query[int64](t, url, "with made as (select 1) select count(*) from made")
+	if got := query[string](t, s.Create(t, "mine"), "select current_database()"); got != "mine" {
+		t.Errorf("the database is %s", got)
+	}
+	if err := syscall.Kill(s.PID(t), 0); err != nil {
+		t.Errorf("process %d: %v", s.PID(t), err)
+	}
 	s.Stop()
 	if c, err := pgx.Connect(context.Background(), url); err == nil {
 		c.Close(context.Background())

@@ -77,6 +77,30 @@ func (s *Server) URL(database string) string {
 	return fmt.Sprintf("postgres://latchkey@127.0.0.1:%d/%s?sslmode=disable", s.port, database)
 }
 
+// Create makes a database on a server of one's own and returns its URL.
+func (s *Server) Create(t testing.TB, database string) string {
+	t.Helper()
+	if err := s.exec("create database " + database + " template template0"); err != nil {
+		t.Fatal(err)
+	}
+	return s.URL(database)
+}
+
+// PID is the process id of the running server, whose children serve the connections.
+func (s *Server) PID(t testing.TB) int {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.dir, "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	pid, err := strconv.Atoi(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
 // binaries finds the folder of the newest PostgreSQL installed.
 func binaries() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
@@ -164,7 +188,7 @@ func (s *Server) start() error {
 		s.port = l.Addr().(*net.TCPAddr).Port
 		l.Close()
 	}
-	settings := []string{"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(s.port), "unix_socket_directories=.", "max_connections=200", "shared_buffers=64MB"}
+	settings := []string{"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(s.port), "unix_socket_directories=.", "max_connections=200", "shared_buffers=128MB"}
 	if !s.durable {
 		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
 	}
