@@ -16,6 +16,9 @@ type program struct {
 
 	Start      startCmd      `cmd:"" help:"Run the server."`
 	StartDev   startDevCmd   `cmd:"" help:"Run a server to develop against: on loopback, with a SQLite file, admin/admin."`
+	Import     importCmd     `cmd:"" help:"Import realm files, of Keycloak's kc.sh export or of latchkey export."`
+	Export     exportCmd     `cmd:"" help:"Export realms to files."`
+	Bootstrap  bootstrapCmd  `cmd:"" name:"bootstrap-admin" help:"Make another first administrator from the --bootstrap-admin-... options."`
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database to a new file, while the server may run. Keep the seal key file too: without it the copy is worthless."`
 	Restore    restoreCmd    `cmd:"" help:"Put a backup in the place of the SQLite database, which must have been moved away."`
 	Rotate     rotateCmd     `cmd:"" name:"rotate-seal-key" help:"Seal the secrets in the database with a new key. The servers must be stopped."`

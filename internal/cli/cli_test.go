@@ -212,6 +212,7 @@ func TestExitCodes(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for args, want := range map[string]int{
 		"": 0, "--help": 0, "start --help": 0, "version": 0,
+		"bootstrap-admin": 1, "export": 2, "export --dir=x --file=y": 2, "import": 2, "import x --on-conflict=perhaps": 2,
 		"nonsense": 2, "start --nonsense": 2, "start --http-port=x": 2,
 		"start": 1, // neither TLS files nor a name
 	} {

@@ -155,6 +155,12 @@ func (s *sources) expand(value string) (string, error) {
 	}
 }
 
+// lookup is os.LookupEnv in the environment that Main was given.
+func (s *sources) lookup(name string) (string, bool) {
+	v, ok := s.env[name]
+	return v, ok
+}
+
 // envName is LATCHKEY_X_Y for --x-y.
 func envName(flag string) string {
 	return "LATCHKEY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))

@@ -30,6 +30,9 @@ func (s *startCmd) Run(c *call) error {
 		return err
 	}
 	s.apply(&cfg)
+	cfg.SetupLink = func(address string) {
+		fmt.Fprintf(c.out, "\n  There is no administrator yet. This link makes one, once:\n\n    %s\n\n", address)
+	}
 	return run(c, cfg)
 }
 

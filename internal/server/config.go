@@ -34,6 +34,9 @@ type Config struct {
 	LogTo     io.Writer // nil: standard error
 	AccessLog bool      // a line for each request
 
+	// SetupLink is called with the address at which whoever opens it first
+	// becomes administrator, where there is none and Bootstrap names none.
+	SetupLink func(address string)
 	// Ready is called once, when the server listens, with its address.
 	Ready func(address string)
 }

@@ -52,6 +52,13 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.ping, s.closers = s.db.Ping, append(s.closers, s.db.Close)
 
+	if cfg.ImportRealm {
+		o := ImportOptions{Path: cfg.ImportFrom(), OnConflict: OnConflictSkip, Env: os.LookupEnv, Out: os.Stderr}
+		if err := Import(ctx, cfg, o); err != nil {
+			return nil, err
+		}
+	}
+
 	mux := http.NewServeMux()
 	if s.handler, err = s.front(mux); err != nil {
 		return nil, err
