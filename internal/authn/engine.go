@@ -165,7 +165,7 @@ type walk struct {
 func newWalk(ctx context.Context, e *Engine, r *Run, f *iam.Flow) *walk {
 	w := &walk{ctx: ctx, e: e, r: r, nodes: map[iam.ExecID]*node{}}
 	w.index(f, nil)
-	r.top = f
+	r.top, r.e = f, e
 	return w
 }
 
@@ -313,8 +313,12 @@ func (w *walk) absent(x *node) (bool, error) {
 			continue
 		}
 		any = true
+		spec := w.e.specs[c.Authenticator]
+		if spec.NeedsUser && w.r.User == nil {
+			return false, &FlowError{Code: UnknownUser, Provider: spec.ID}
+		}
 		w.r.at, w.r.flow = c.Execution, c.flow
-		holds, err := w.e.specs[c.Authenticator].Holds(w.ctx, w.r)
+		holds, err := spec.Holds(w.ctx, w.r)
 		if err != nil {
 			return false, fmt.Errorf("condition %s: %w", c.Authenticator, err)
 		}

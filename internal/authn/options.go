@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -37,6 +38,7 @@ func (w *walk) choose(x *node) (Outcome, error) {
 
 // options lists what could be done instead of an execution, itself included:
 // first by the user's credentials, in the user's order, then everything else.
+// While nobody is known, credentials come last.
 // Keycloak: AuthenticationSelectionResolver.createAuthenticationSelectionList.
 func (w *walk) options(x *node) ([]*node, error) {
 	c := choice{kinds: map[iam.CredentialKind]*node{}}
@@ -47,11 +49,11 @@ func (w *walk) options(x *node) ([]*node, error) {
 	} else if err := w.addFlow(&c, f); err != nil {
 		return nil, err
 	}
-	var out []*node
+	var out, last []*node
 	if w.r.User == nil {
 		for _, k := range c.order {
 			if o := c.kinds[k]; !w.e.specs[o.Authenticator].NeedsUser {
-				out = append(out, o)
+				last = append(last, o)
 			}
 		}
 	} else if len(c.kinds) > 0 {
@@ -67,7 +69,7 @@ func (w *walk) options(x *node) ([]*node, error) {
 			seen[k] = true
 		}
 	}
-	return append(out, c.rest...), nil
+	return slices.Concat(out, c.rest, last), nil
 }
 
 // widest returns the highest flow whose other ways may stand in for x: up from
@@ -155,4 +157,42 @@ func (w *walk) addFlow(c *choice, f *iam.Flow) error {
 		}
 	}
 	return nil
+}
+
+// SiblingsConfigured tells whether the user can do the steps beside the
+// current one: all required ones, or one of the alternatives.
+// Keycloak: ConditionalUserConfiguredAuthenticator.
+func (r *Run) SiblingsConfigured(ctx context.Context) (bool, error) {
+	required, alternatives, any := 0, 0, false
+	for i := range r.flow.Executions {
+		x := &r.flow.Executions[i]
+		if x.Sub != nil || x.ID == r.at.ID || x.Requirement == iam.Disabled {
+			continue
+		}
+		spec, ok := r.e.specs[x.Authenticator]
+		if !ok {
+			return false, &FlowError{Code: NotBuilt, Provider: x.Authenticator}
+		}
+		if spec.Holds != nil {
+			continue
+		}
+		configured := true
+		if spec.Configured != nil {
+			var err error
+			if configured, err = spec.Configured(ctx, r); err != nil {
+				return false, err
+			}
+		}
+		switch x.Requirement {
+		case iam.Required:
+			required++
+			if !configured {
+				return false, nil
+			}
+		case iam.Alternative:
+			alternatives++
+			any = any || configured
+		}
+	}
+	return required > 0 || alternatives == 0 || any, nil
 }

@@ -2,7 +2,9 @@ package authn
 
 import (
 	"context"
+	"maps"
 	"net/url"
+	"strings"
 	"time"
 
 	"latchkey/internal/iam"
@@ -83,10 +85,11 @@ type Run struct {
 	Remember string    // the remember-me cookie's user name
 
 	Event    iam.Event   // the event of this request, filled in as things become known
-	Events   []iam.Event // errors on the way, to be written whatever comes
+	Events   []iam.Event // what happened on the way, to be written whatever comes
 	Failures []string    // the authenticators at which somebody failed, for brute force protection
 	Warnings []string    // for the log: what is odd about the flow
 
+	e    *Engine
 	top  *iam.Flow
 	at   *iam.Execution
 	flow *iam.Flow // the flow around at
@@ -141,13 +144,16 @@ func (r *Run) Detail(name, value string) {
 	r.Event.Details[name] = value
 }
 
-// Emit writes the request's event, as it is now, as an error.
-func (r *Run) Emit(word string) {
+// Emit writes the request's event as it is now: as an error when there is an
+// error word, else as a success.
+func (r *Run) Emit(word string) { r.EmitAs(r.Event.Kind, word) }
+
+// EmitAs writes the request's event under another kind, "UPDATE_PASSWORD" say.
+func (r *Run) EmitAs(kind iam.EventKind, word string) {
 	ev := r.Event
-	ev.Error = word
-	ev.Details = make(map[string]string, len(r.Event.Details))
-	for k, v := range r.Event.Details {
-		ev.Details[k] = v
+	ev.Kind, ev.Error, ev.Details = kind, word, maps.Clone(r.Event.Details)
+	if word != "" && !strings.HasSuffix(string(kind), "_ERROR") {
+		ev.Kind += "_ERROR"
 	}
 	r.Events = append(r.Events, ev)
 }

@@ -1,0 +1,248 @@
+package actions
+
+import (
+	"cmp"
+	"context"
+	"net/url"
+	"slices"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/iam"
+	"latchkey/internal/pages"
+)
+
+// A World is what required actions need to know and may do. All functions must be set.
+type World struct {
+	// SetPassword changes a user's password; a refusal by the policy is an
+	// *iam.Error whose Msg is a message key with Params.
+	SetPassword func(ctx context.Context, r *iam.Realm, u *iam.User, password string) error
+	// PasswordExpired tells whether the policy's age for passwords is exceeded.
+	PasswordExpired func(ctx context.Context, r *iam.Realm, u *iam.User) (bool, error)
+	// Credentials lists a user's credentials in the user's order of preference.
+	Credentials func(ctx context.Context, r *iam.Realm, u *iam.User) ([]iam.Credential, error)
+	// AddOTP stores a new one-time code credential after a code has proved that
+	// it works; false when the code does not fit the secret.
+	AddOTP func(ctx context.Context, r *iam.Realm, u *iam.User, secret, label, code string) (bool, error)
+	// Profile lists the attributes that the user may see, with what was typed
+	// in place of what is stored; nil shows what is stored.
+	Profile func(ctx context.Context, r *iam.Realm, u *iam.User, typed url.Values) ([]pages.Attribute, error)
+	// CheckProfile says what is wrong with what is typed, nil: with what is stored.
+	CheckProfile func(ctx context.Context, r *iam.Realm, u *iam.User, typed url.Values) ([]authn.FieldError, error)
+	// UpdateProfile stores what was typed and returns the user as it then is.
+	// What is wrong comes as errors, and nothing is stored.
+	UpdateProfile func(ctx context.Context, r *iam.Realm, u *iam.User, typed url.Values) (*iam.User, []authn.FieldError, error)
+	// SetAttr stores or, without values, removes an attribute.
+	SetAttr func(ctx context.Context, r *iam.Realm, u *iam.User, name string, values ...string) error
+	// Done takes an action off the user's list.
+	Done func(ctx context.Context, r *iam.Realm, u *iam.User, alias string) error
+	// LogoutOthers ends the user's other sessions, online and offline.
+	LogoutOthers func(ctx context.Context, r *authn.Run) error
+	// SendVerification mails the link that verifies the user's address.
+	SendVerification func(ctx context.Context, r *authn.Run) error
+}
+
+// A spec is one required action.
+type spec struct {
+	id        string // Keycloak's provider id
+	initiable bool   // may be asked for by kc_action
+	// due tells whether the user must do it although nobody said so; nil: never.
+	due func(context.Context, *authn.Run) (bool, error)
+	// show begins the action: Challenge with its page, Success when there is
+	// nothing to do, Attempted to leave it for another time.
+	show   func(context.Context, *authn.Run) (authn.Result, error)
+	submit func(context.Context, *authn.Run) (authn.Result, error)
+}
+
+// A Set is the required actions that are built.
+type Set struct {
+	w     World
+	specs map[string]spec
+}
+
+// New makes the set.
+func New(w World) *Set {
+	s := &Set{w: w, specs: map[string]spec{}}
+	for _, a := range []spec{
+		{id: "UPDATE_PASSWORD", initiable: true, due: w.passwordDue, show: showPassword, submit: w.updatePassword},
+		{id: "UPDATE_PROFILE", initiable: true, show: w.showProfile, submit: w.updateProfile},
+		{id: "VERIFY_PROFILE", due: w.profileDue, show: w.showVerify, submit: w.updateProfile},
+		{id: "VERIFY_EMAIL", initiable: true, due: emailDue, show: w.verifyEmail, submit: w.verifyEmail},
+		{id: "CONFIGURE_TOTP", initiable: true, show: w.showTOTP, submit: w.configureTOTP},
+		{id: "TERMS_AND_CONDITIONS", show: showTerms, submit: w.acceptTerms},
+	} {
+		s.specs[a.id] = a
+	}
+	return s
+}
+
+// Knows tells whether a required action is built, by its provider id.
+func (s *Set) Knows(id string) bool { _, ok := s.specs[id]; return ok }
+
+// Notes in the tab.
+const (
+	NoteStatus  = "kc_action_status"    // how the application's action ended: "success", "cancelled", "error"
+	NoteRunning = "kc_action_executing" // provider id of the application's action while its page is shown
+	noteMailed  = "VERIFY_EMAIL_KEY"    // the address that the link went to
+)
+
+func (s *Set) find(r *authn.Run, alias string) (iam.RequiredAction, bool) {
+	for _, a := range r.Actions {
+		if a.Alias == alias {
+			return a, true
+		}
+	}
+	return iam.RequiredAction{}, false
+}
+
+// Evaluate adds to the login the actions that the realm's own rules make due:
+// an expired password, an unverified address, an incomplete profile.
+// Keycloak: AuthenticationManager.evaluateRequiredActionTriggers.
+func (s *Set) Evaluate(ctx context.Context, r *authn.Run) error {
+	for _, a := range r.Actions {
+		spec, ok := s.specs[a.Provider]
+		if !a.Enabled || !ok || spec.due == nil {
+			continue
+		}
+		due, err := spec.due(ctx, r)
+		if err != nil {
+			return err
+		}
+		if due {
+			r.Require(a.Alias)
+		} else if a.Provider == "VERIFY_PROFILE" { // a profile that is complete by now needs no more looking at
+			if err := s.remove(ctx, r, a.Alias); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Pending lists the enabled actions that the login cannot end without, by
+// priority, after Evaluate. The application's own action is not among them.
+func (s *Set) Pending(r *authn.Run) []iam.RequiredAction {
+	var out []iam.RequiredAction
+	for _, a := range r.Actions {
+		if a.Enabled && (slices.Contains(r.User.Required, a.Alias) || slices.Contains(r.Tab.Required, a.Alias)) {
+			out = append(out, a)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b iam.RequiredAction) int { return cmp.Compare(a.Priority, b.Priority) })
+	return out
+}
+
+// Next returns the alias of the action that is due next, the application's
+// own coming last; "" when there is none.
+// Keycloak: AuthenticationManager.getFirstApplicableRequiredAction.
+func (s *Set) Next(ctx context.Context, r *authn.Run) (string, error) {
+	if err := s.Evaluate(ctx, r); err != nil {
+		return "", err
+	}
+	if pending := s.Pending(r); len(pending) > 0 {
+		return pending[0].Alias, nil
+	}
+	asked := r.Tab.Request.Action
+	if asked == "" || r.Note(NoteStatus) != "" {
+		return "", nil
+	}
+	a, ok := s.find(r, asked)
+	if !ok {
+		return "", nil
+	}
+	if spec := s.specs[a.Provider]; !a.Enabled || !spec.initiable {
+		r.SetNote(NoteStatus, "error")
+		return "", nil
+	}
+	return asked, nil
+}
+
+// Show begins an action. Success means that there is nothing left to do,
+// Attempted that the action cannot be done now and is passed over.
+func (s *Set) Show(ctx context.Context, r *authn.Run, alias string) (authn.Result, error) {
+	spec, err := s.spec(r, alias)
+	if err != nil {
+		return authn.Abort{Err: err}, nil
+	}
+	if r.Tab.Request.Action == alias {
+		r.SetNote(NoteRunning, spec.id)
+	}
+	res, fault := spec.show(ctx, r)
+	return s.settle(ctx, r, alias, res, fault)
+}
+
+// Submit gives the posted form to an action.
+func (s *Set) Submit(ctx context.Context, r *authn.Run, alias string) (authn.Result, error) {
+	spec, err := s.spec(r, alias)
+	if err != nil {
+		return authn.Abort{Err: err}, nil
+	}
+	res, fault := spec.submit(ctx, r)
+	return s.settle(ctx, r, alias, res, fault)
+}
+
+// Cancel ends the application's action at the user's wish.
+func (s *Set) Cancel(ctx context.Context, r *authn.Run, alias string) error {
+	r.SetNote(NoteStatus, "cancelled")
+	r.SetNote(NoteRunning, "")
+	return nil
+}
+
+// Initiated tells whether an action is the application's and nobody else's, so that it may be cancelled.
+func (s *Set) Initiated(r *authn.Run, alias string) bool {
+	return r.Tab.Request.Action == alias && !slices.Contains(r.User.Required, alias) && !slices.Contains(r.Tab.Required, alias)
+}
+
+func (s *Set) spec(r *authn.Run, alias string) (spec, *authn.FlowError) {
+	a, ok := s.find(r, alias)
+	if ok {
+		if found, built := s.specs[a.Provider]; built {
+			return found, nil
+		}
+	}
+	return spec{}, &authn.FlowError{Code: authn.NotBuilt, Provider: "required action " + alias}
+}
+
+func (s *Set) settle(ctx context.Context, r *authn.Run, alias string, res authn.Result, err error) (authn.Result, error) {
+	if err != nil {
+		return nil, err
+	}
+	switch res.(type) {
+	case authn.Success:
+		if err := s.remove(ctx, r, alias); err != nil {
+			return nil, err
+		}
+		if r.Tab.Request.Action == alias {
+			r.SetNote(NoteStatus, "success")
+			r.SetNote(NoteRunning, "")
+		}
+	case authn.Attempted:
+		if r.Tab.Request.Action == alias {
+			r.SetNote(NoteStatus, "error")
+		}
+	}
+	return res, nil
+}
+
+// remove takes an action off both lists, the user's and the login's.
+func (s *Set) remove(ctx context.Context, r *authn.Run, alias string) error {
+	r.Tab.Required = slices.DeleteFunc(slices.Clone(r.Tab.Required), func(a string) bool { return a == alias })
+	if !slices.Contains(r.User.Required, alias) {
+		return nil
+	}
+	if err := s.w.Done(ctx, r.Realm, r.User, alias); err != nil {
+		return err
+	}
+	u := *r.User
+	u.Required = slices.DeleteFunc(slices.Clone(u.Required), func(a string) bool { return a == alias })
+	r.User = &u
+	return nil
+}
+
+// page shows an action's form, with the reason why it is shown unless something is wrong with what was typed.
+func page(view pages.View, reason string, errs ...authn.FieldError) authn.Page {
+	p := authn.Page{View: view, Errors: errs}
+	if len(errs) == 0 && reason != "" {
+		p.Message = &authn.Message{Tone: pages.Warning, Key: reason}
+	}
+	return p
+}

@@ -1,0 +1,140 @@
+package actions
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/iam"
+	"latchkey/internal/otp"
+	"latchkey/internal/pages"
+)
+
+// emailDue, verifyEmail: Keycloak's VerifyEmail.
+func emailDue(_ context.Context, r *authn.Run) (bool, error) {
+	return r.Realm.Login.VerifyEmail && !r.User.EmailVerified, nil
+}
+
+func (w World) verifyEmail(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	if r.User.EmailVerified {
+		r.SetNote(noteMailed, "")
+		return authn.Success{}, nil
+	}
+	if strings.TrimSpace(r.User.Email) == "" {
+		return authn.Attempted{}, nil
+	}
+	view := pages.VerifyEmail{Email: r.User.Email, Sent: true}
+	if r.Note(noteMailed) == r.User.Email && r.Form == nil { // a reload sends no second mail
+		return authn.Challenge{Page: page(view, "verifyEmailMessage")}, nil
+	}
+	r.Detail("email", r.User.Email)
+	if err := w.SendVerification(ctx, r); err != nil {
+		r.Detail("reason", err.Error())
+		r.EmitAs("SEND_VERIFY_EMAIL", "email_send_failed")
+		return authn.Challenge{Page: authn.Page{View: pages.Error{}, Message: &authn.Message{Tone: pages.Problem, Key: "emailSendErrorMessage"}, Status: 500}}, nil
+	}
+	r.SetNote(noteMailed, r.User.Email)
+	r.EmitAs("SEND_VERIFY_EMAIL", "")
+	return authn.Challenge{Page: page(view, "verifyEmailMessage")}, nil
+}
+
+// showTerms, acceptTerms: Keycloak's TermsAndConditions.
+func showTerms(context.Context, *authn.Run) (authn.Result, error) {
+	return authn.Challenge{Page: authn.Page{View: pages.Terms{}}}, nil
+}
+
+const termsAttr = "terms_and_conditions"
+
+func (w World) acceptTerms(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	if r.Form.Has("cancel") {
+		if err := w.SetAttr(ctx, r.Realm, r.User, termsAttr); err != nil {
+			return nil, err
+		}
+		return authn.Failure{Code: authn.AccessDenied}, nil
+	}
+	if err := w.SetAttr(ctx, r.Realm, r.User, termsAttr, strconv.FormatInt(r.Now.Unix(), 10)); err != nil {
+		return nil, err
+	}
+	r.Emit("")
+	return authn.Success{}, nil
+}
+
+// showTOTP, configureTOTP: Keycloak's UpdateTotp.
+func (w World) showTOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	secret, err := otp.NewSecret()
+	if err != nil {
+		return nil, err
+	}
+	view, _, err := w.totpView(ctx, r, secret)
+	return authn.Challenge{Page: page(view, "configureTotpMessage")}, err
+}
+
+func policyOf(r *iam.Realm) otp.Policy {
+	p := r.OTP
+	return otp.Policy{Type: p.Type, Algorithm: p.Algorithm, Digits: p.Digits, Period: int(p.Period.Seconds()), Counter: p.InitialCounter, Window: p.LookAheadWindow}
+}
+
+func (w World) totpView(ctx context.Context, r *authn.Run, secret string) (pages.ConfigTOTP, int, error) {
+	creds, err := w.Credentials(ctx, r.Realm, r.User)
+	n := 0
+	for _, c := range creds {
+		if c.Kind == iam.OTP {
+			n++
+		}
+	}
+	p := policyOf(r.Realm)
+	issuer := r.Realm.DisplayName
+	if issuer == "" {
+		issuer = r.Realm.Name
+	}
+	mode := r.Form.Get("mode")
+	if mode == "" {
+		mode = r.Query.Get("mode")
+	}
+	return pages.ConfigTOTP{
+		Secret: secret, SecretEncoded: otp.Display(secret), KeyURI: p.KeyURI(issuer, r.User.Username, secret),
+		Manual: mode == "manual", ShowMode: mode != "", Apps: p.Applications(), Type: p.Type,
+		Algorithm: strings.TrimPrefix(p.Algorithm, "Hmac"), Digits: p.Digits, Period: p.Period, Counter: int(p.Counter), HasOther: n > 0,
+	}, n, err
+}
+
+func (w World) configureTOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	r.Event.Kind = "UPDATE_CREDENTIAL"
+	r.Detail("credential_type", "otp")
+	secret, code, label := r.Form.Get("totpSecret"), r.Form.Get("totp"), r.Form.Get("userLabel")
+	view, others, err := w.totpView(ctx, r, secret)
+	if err != nil {
+		return nil, err
+	}
+	again := func(field, key string) (authn.Result, error) {
+		return authn.Challenge{Page: page(view, "", authn.FieldError{Field: field, Key: key})}, nil
+	}
+	switch {
+	case strings.TrimSpace(code) == "":
+		return again("totp", "missingTotpMessage")
+	case len(secret) < minSecret:
+		return again("totp", "invalidTotpMessage")
+	case others > 0 && strings.TrimSpace(label) == "":
+		return again("userLabel", "missingTotpDeviceNameMessage")
+	}
+	ok, err := w.AddOTP(ctx, r.Realm, r.User, secret, label, code)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return again("totp", "invalidTotpMessage")
+	}
+	if r.Form.Get("logout-sessions") == "on" {
+		if err := w.LogoutOthers(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	r.EmitAs("UPDATE_TOTP", "")
+	r.Emit("")
+	return authn.Success{}, nil
+}
+
+// minSecret is the length of the secrets that showTOTP makes: the form sends
+// them back, and a shorter one is nothing that it sent.
+const minSecret = 20

@@ -1,0 +1,61 @@
+package actions
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/iam"
+	"latchkey/internal/pages"
+)
+
+// Keycloak: UpdatePassword.
+
+const reasonPassword = "updatePasswordMessage"
+
+func (w World) passwordDue(ctx context.Context, r *authn.Run) (bool, error) {
+	return w.PasswordExpired(ctx, r.Realm, r.User)
+}
+
+func showPassword(context.Context, *authn.Run) (authn.Result, error) {
+	return authn.Challenge{Page: page(pages.UpdatePassword{}, reasonPassword)}, nil
+}
+
+func (w World) updatePassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	r.Event.Kind = "UPDATE_CREDENTIAL"
+	r.Detail("credential_type", "password")
+	both := func(word string) {
+		r.EmitAs("UPDATE_PASSWORD", word) // the older of two names, still written beside the newer
+		r.Emit(word)
+	}
+	refuse := func(word string, e authn.FieldError) (authn.Result, error) {
+		both(word)
+		return authn.Challenge{Page: page(pages.UpdatePassword{}, reasonPassword, e)}, nil
+	}
+	password := r.Form.Get("password-new")
+	if strings.TrimSpace(password) == "" {
+		return refuse("password_missing", authn.FieldError{Field: "password", Key: "missingPasswordMessage"})
+	}
+	if password != r.Form.Get("password-confirm") {
+		return refuse("password_confirm_error", authn.FieldError{Field: "password-confirm", Key: "notMatchPasswordMessage"})
+	}
+	var refused *iam.Error
+	err := w.SetPassword(ctx, r.Realm, r.User, password)
+	if errors.As(err, &refused) {
+		r.Detail("reason", refused.Msg)
+		both("password_rejected")
+		delete(r.Event.Details, "reason")
+		return authn.Challenge{Page: authn.Page{View: pages.UpdatePassword{}, Message: &authn.Message{Tone: pages.Problem, Key: refused.Msg, Params: refused.Params}}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.Form.Get("logout-sessions") == "on" {
+		if err := w.LogoutOthers(ctx, r); err != nil {
+			return nil, err
+		}
+	}
+	both("")
+	return authn.Success{}, nil
+}

@@ -1,0 +1,370 @@
+package steps
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/iam"
+	"latchkey/internal/pages"
+)
+
+func (w World) browser() []authn.Spec {
+	return []authn.Spec{
+		{ID: "auth-cookie", Begin: w.cookie},
+		{ID: "identity-provider-redirector", Begin: w.redirector},
+		{ID: "auth-username-password-form", Begin: w.showLogin, Submit: w.login, Credential: iam.Password},
+		{ID: "auth-username-form", Begin: w.showUsername, Submit: w.username},
+		{ID: "auth-password-form", Begin: w.showPassword, Submit: w.password, NeedsUser: true, Configured: w.has(iam.Password), Credential: iam.Password},
+		{ID: "auth-otp-form", Begin: w.showOTP, Submit: w.otp, NeedsUser: true, Configured: w.has(iam.OTP), Credential: iam.OTP, Setup: "CONFIGURE_TOTP"},
+		// Organizations are not built. Where the realm has them switched off the step has nothing to do.
+		{ID: "organization", Begin: organization, Submit: organization},
+	}
+}
+
+func (w World) has(kind iam.CredentialKind) func(context.Context, *authn.Run) (bool, error) {
+	return func(ctx context.Context, r *authn.Run) (bool, error) {
+		creds, err := w.Credentials(ctx, r.Realm, r.User)
+		for _, c := range creds {
+			if c.Kind == kind {
+				return true, err
+			}
+		}
+		return false, err
+	}
+}
+
+// cookie is single sign-on. Keycloak: CookieAuthenticator.
+func (w World) cookie(_ context.Context, r *authn.Run) (authn.Result, error) {
+	if r.Identity == nil {
+		return authn.Attempted{}, nil
+	}
+	session := r.Identity.Session
+	r.SetNote(noteLevels, session.Notes[noteLevels])
+	if res := r.SetUser(r.Identity.User); res != nil {
+		return res, nil
+	}
+	if reauthenticate(r, session) {
+		setLevel(r, -1)
+		r.SetNote(NoteForced, "true")
+		r.SetNote(NoteInfo, "reauthenticate")
+		return authn.Attempted{}, nil
+	}
+	if r.Note(NoteForked) != "" {
+		return authn.Attempted{}, nil
+	}
+	reached := highestLevel(r)
+	setLevel(r, reached)
+	if w.requestedLevel(r) > reached {
+		if r.Tab.Request.Action != "" {
+			r.SetNote(NoteInfo, "authenticateStrong")
+		}
+		return authn.Attempted{}, nil
+	}
+	r.SetNote(NoteSSO, "true")
+	r.Session = session
+	return authn.Success{}, nil
+}
+
+// NoteForked marks a tab that came out of another one (reset credentials).
+const NoteForked = "forked.from"
+
+// reauthenticate tells whether the client wants a fresh login.
+// Keycloak: OIDCLoginProtocol.requireReauthentication.
+func reauthenticate(r *authn.Run, s *iam.UserSession) bool {
+	for _, p := range strings.Fields(r.Tab.Request.Prompt) {
+		if p == "login" {
+			return true
+		}
+	}
+	age, err := strconv.ParseInt(r.Tab.Request.MaxAge, 10, 64)
+	if err != nil || age < 0 {
+		return false
+	}
+	at, err := strconv.ParseInt(s.Notes["AUTH_TIME"], 10, 64)
+	if err != nil {
+		return true
+	}
+	return !time.Unix(at, 0).Add(time.Duration(age) * time.Second).After(r.Now)
+}
+
+// redirector sends the browser to an identity provider. Brokering is not
+// built, so a provider that is really there fails by name.
+// Keycloak: IdentityProviderAuthenticator.
+func (w World) redirector(_ context.Context, r *authn.Run) (authn.Result, error) {
+	alias := r.Tab.Request.IDPHint
+	if alias == "" && r.Tab.Request.Extra["kc_idp_hint"] == "" {
+		alias = r.Config("defaultProvider")
+	}
+	if alias == "" || !w.HasProvider(r.Realm, alias) {
+		return authn.Attempted{}, nil
+	}
+	return authn.Abort{Err: &authn.FlowError{Code: authn.NotBuilt, Provider: "identity provider " + alias}}, nil
+}
+
+func organization(_ context.Context, r *authn.Run) (authn.Result, error) {
+	if r.Realm.Attrs["organizationsEnabled"] == "true" {
+		return authn.Abort{Err: &authn.FlowError{Code: authn.NotBuilt, Provider: "organization"}}, nil
+	}
+	return authn.Attempted{}, nil
+}
+
+// A form is one of the pages that ask who logs in: username and password, or one of both.
+type form struct {
+	view      func(r *authn.Run) pages.View
+	wrong     string // message key when name or password is wrong
+	lock      string // what "accountTemporarilyDisabledMessage" and its like end in
+	lockField string
+}
+
+func (w World) loginForm() form {
+	return form{view: loginView, wrong: "invalidUserMessage", lockField: "username"}
+}
+
+func (w World) usernameForm(r *authn.Run) form {
+	wrong := "invalidUsernameMessage"
+	if r.Realm.Login.LoginWithEmail {
+		wrong = "invalidUsernameOrEmailMessage"
+	}
+	return form{view: usernameView, wrong: wrong, lockField: "username"}
+}
+
+func (w World) passwordForm() form {
+	return form{view: func(*authn.Run) pages.View { return pages.LoginPassword{} }, wrong: "invalidPasswordMessage", lockField: "username"}
+}
+
+// typed is the user name to show: as just typed, else what the client or the cookie suggests.
+func typed(r *authn.Run) (name string, remember bool) {
+	if r.Form.Has("username") {
+		return r.Form.Get("username"), r.Form.Get("rememberMe") != ""
+	}
+	if r.Tab.Request.LoginHint != "" {
+		return r.Tab.Request.LoginHint, false
+	}
+	if r.Realm.Login.RememberMe && r.Remember != "" {
+		return r.Remember, true
+	}
+	return "", false
+}
+
+func loginView(r *authn.Run) pages.View {
+	if r.Note(noteUserSet) != "" {
+		return pages.Login{UsernameHidden: true, RegistrationDisabled: true}
+	}
+	name, remember := typed(r)
+	return pages.Login{Username: name, RememberMe: remember}
+}
+
+func usernameView(r *authn.Run) pages.View {
+	if r.Note(noteUserSet) != "" {
+		return pages.LoginUsername{UsernameHidden: true, RegistrationDisabled: true}
+	}
+	name, remember := typed(r)
+	return pages.LoginUsername{Username: name, RememberMe: remember}
+}
+
+// showLogin, login: Keycloak's UsernamePasswordForm.
+func (w World) showLogin(_ context.Context, r *authn.Run) (authn.Result, error) {
+	r.SetNote(noteUserSet, "")
+	if r.User != nil {
+		r.SetNote(noteUserSet, "true")
+	}
+	return authn.Challenge{Page: authn.Page{View: loginView(r)}}, nil
+}
+
+func (w World) login(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	f := w.loginForm()
+	u, res, err := w.who(ctx, r, f)
+	if u == nil {
+		return res, err
+	}
+	if res, err := w.checkPassword(ctx, r, f, u); res != nil || err != nil {
+		if r.Note(noteUserSet) == "" {
+			clearUser(r)
+		}
+		return res, err
+	}
+	if res, err := w.accept(ctx, r, f, u); res != nil || err != nil {
+		return res, err
+	}
+	return used(r, iam.Password), nil
+}
+
+// showUsername, username: Keycloak's UsernameForm.
+func (w World) showUsername(_ context.Context, r *authn.Run) (authn.Result, error) {
+	if r.User != nil {
+		return authn.Success{}, nil
+	}
+	r.SetNote(noteUserSet, "")
+	return authn.Challenge{Page: authn.Page{View: usernameView(r)}}, nil
+}
+
+func (w World) username(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	f := w.usernameForm(r)
+	u, res, err := w.who(ctx, r, f)
+	if u == nil {
+		return res, err
+	}
+	if res, err := w.accept(ctx, r, f, u); res != nil || err != nil {
+		return res, err
+	}
+	return authn.Success{}, nil
+}
+
+// showPassword, password: Keycloak's PasswordForm.
+func (w World) showPassword(context.Context, *authn.Run) (authn.Result, error) {
+	return authn.Challenge{Page: authn.Page{View: pages.LoginPassword{}}}, nil
+}
+
+func (w World) password(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	if res, err := w.checkPassword(ctx, r, w.passwordForm(), r.User); res != nil || err != nil {
+		return res, err
+	}
+	return used(r, iam.Password), nil
+}
+
+func clearUser(r *authn.Run) {
+	r.User = nil
+	r.Tab.User = ""
+}
+
+// who finds the user whose name was typed. A nil user comes with the result to
+// give. Keycloak: AbstractUsernameFormAuthenticator.getUserFromForm.
+func (w World) who(ctx context.Context, r *authn.Run, f form) (*iam.User, authn.Result, error) {
+	if r.Note(noteUserSet) != "" && r.User != nil {
+		return r.User, nil, nil
+	}
+	clearUser(r)
+	name := strings.TrimSpace(r.Form.Get("username"))
+	if r.Form.Get("username") == "" {
+		return nil, authn.Refusal{Code: authn.InvalidUser, Event: "user_not_found", Page: errorPage(f.view(r), "username", f.wrong)}, nil
+	}
+	r.Detail("username", name)
+	r.SetNote(NoteAttempted, name)
+	u, err := w.FindUser(ctx, r.Realm, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if u == nil || u.ServiceAccount != "" {
+		w.Dummy(ctx, r.Realm)
+		return nil, authn.Refusal{Code: authn.InvalidUser, Event: "user_not_found", Page: errorPage(f.view(r), "username", f.wrong)}, nil
+	}
+	return u, nil, nil
+}
+
+// checkPassword returns nil when the typed password is the user's.
+// Keycloak: AbstractUsernameFormAuthenticator.validatePassword.
+func (w World) checkPassword(ctx context.Context, r *authn.Run, f form, u *iam.User) (authn.Result, error) {
+	password := r.Form.Get("password")
+	wrong := errorPage(f.view(r), "password", f.wrong)
+	if password == "" {
+		r.Event.User = u.ID
+		r.Emit("invalid_user_credentials")
+		return authn.Challenge{Page: wrong}, nil // an empty field is no guess
+	}
+	if res, err := w.locked(ctx, r, f, u); res != nil || err != nil {
+		return res, err
+	}
+	ok, err := w.Password(ctx, r.Realm, u, password)
+	if err != nil || ok {
+		return nil, err
+	}
+	r.Event.User = u.ID
+	return authn.Refusal{Code: authn.InvalidCredentials, Event: "invalid_user_credentials", Page: wrong}, nil
+}
+
+// locked shows the page again while brute force protection locks a user out.
+func (w World) locked(ctx context.Context, r *authn.Run, f form, u *iam.User) (authn.Result, error) {
+	word, err := w.Locked(ctx, r.Realm, u)
+	if word == "" || err != nil {
+		return nil, err
+	}
+	key := "accountPermanentlyDisabledMessage"
+	if word == "user_temporarily_disabled" {
+		key = "accountTemporarilyDisabledMessage"
+	}
+	r.Event.User = u.ID
+	r.Emit(word)
+	return authn.Challenge{Page: errorPage(f.view(r), f.lockField, key+f.lock)}, nil
+}
+
+// enabled shows the page again when a user may not log in.
+func (w World) enabled(ctx context.Context, r *authn.Run, f form, u *iam.User) (authn.Result, error) {
+	if res, err := w.locked(ctx, r, f, u); res != nil || err != nil {
+		return res, err
+	}
+	if u.Enabled {
+		return nil, nil
+	}
+	r.Event.User = u.ID
+	r.Emit("user_disabled")
+	return authn.Challenge{Page: errorPage(f.view(r), "", "accountDisabledMessage")}, nil
+}
+
+// accept makes u the one who logs in; nil when that may be.
+func (w World) accept(ctx context.Context, r *authn.Run, f form, u *iam.User) (authn.Result, error) {
+	if res, err := w.enabled(ctx, r, f, u); res != nil || err != nil {
+		return res, err
+	}
+	if r.Note(noteUserSet) == "" {
+		r.SetNote(NoteRemember, "")
+		if r.Realm.Login.RememberMe && strings.EqualFold(r.Form.Get("rememberMe"), "on") {
+			r.SetNote(NoteRemember, "true")
+			r.Detail("remember_me", "true")
+		}
+	}
+	return r.SetUser(u), nil
+}
+
+// showOTP, otp: Keycloak's OTPFormAuthenticator.
+func (w World) showOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	view, _, err := w.otpView(ctx, r)
+	return authn.Challenge{Page: authn.Page{View: view}}, err
+}
+
+// otpView lists the user's devices; selected is the one that was chosen, else the first.
+func (w World) otpView(ctx context.Context, r *authn.Run) (view pages.LoginOTP, selected string, err error) {
+	creds, err := w.Credentials(ctx, r.Realm, r.User)
+	for _, c := range creds {
+		if c.Kind == iam.OTP {
+			label := c.Label
+			if label == "" {
+				label = "unnamed"
+			}
+			view.Devices = append(view.Devices, pages.Device{ID: c.ID, Label: label})
+		}
+	}
+	if selected = r.Form.Get("selectedCredentialId"); selected == "" && len(view.Devices) > 0 {
+		selected = view.Devices[0].ID
+	}
+	view.Selected = selected
+	return view, selected, err
+}
+
+func (w World) otp(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	view, selected, err := w.otpView(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	r.Detail("selected_credential_id", selected)
+	f := form{view: func(*authn.Run) pages.View { return view }, lock: "Totp", lockField: "totp"}
+	if res, err := w.enabled(ctx, r, f, r.User); res != nil || err != nil {
+		r.SetNote(noteSessionSpent, "true")
+		return res, err
+	}
+	r.SetNote(noteSessionSpent, "")
+	if !r.Form.Has("otp") {
+		return authn.Challenge{Page: authn.Page{View: view}}, nil
+	}
+	ok, err := w.OTP(ctx, r.Realm, r.User, selected, r.Form.Get("otp"))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		r.Event.User = r.User.ID
+		return authn.Refusal{Code: authn.InvalidCredentials, Event: "invalid_user_credentials", Page: errorPage(view, "totp", "invalidTotpMessage")}, nil
+	}
+	return used(r, iam.OTP), nil
+}

@@ -1,0 +1,265 @@
+package steps
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/iam"
+)
+
+func (w World) conditions() []authn.Spec {
+	return []authn.Spec{
+		{ID: "conditional-user-configured", NeedsUser: true, Holds: func(ctx context.Context, r *authn.Run) (bool, error) { return r.SiblingsConfigured(ctx) }},
+		{ID: "conditional-credential", NeedsUser: true, Holds: credentialUsed},
+		{ID: "conditional-user-role", Holds: w.userRole},
+		{ID: "conditional-user-attribute", NeedsUser: true, Holds: w.userAttribute},
+		{ID: "conditional-level-of-authentication", Holds: w.levelDue, Finished: w.levelReached},
+	}
+}
+
+// credentialUsed: Keycloak's ConditionalCredentialAuthenticator.
+func credentialUsed(_ context.Context, r *authn.Run) (bool, error) {
+	done := strings.Split(r.Note(noteCredentials), ",")
+	if r.Note(noteCredentials) == "" {
+		done = []string{"none"}
+	}
+	any := slices.ContainsFunc(strings.Split(r.Config("credentials"), "##"), func(c string) bool { return slices.Contains(done, c) })
+	return any == (r.Config("included") == "true"), nil
+}
+
+// userRole: Keycloak's ConditionalRoleAuthenticator. A role that does not exist is nobody's.
+func (w World) userRole(ctx context.Context, r *authn.Run) (bool, error) {
+	if r.User == nil {
+		return false, nil
+	}
+	has, err := w.HasRole(ctx, r.Realm, r.User, r.Config("condUserRole"))
+	return has != (r.Config("negate") == "true"), err
+}
+
+// userAttribute: Keycloak's ConditionalUserAttributeValue.
+func (w World) userAttribute(ctx context.Context, r *authn.Run) (bool, error) {
+	name, want := r.Config("attribute_name"), r.Config("attribute_expected_value")
+	if r.User == nil {
+		return false, fmt.Errorf("conditional-user-attribute: no user yet")
+	}
+	values := attributeValues(r.User, name)
+	if r.Config("include_group_attributes") == "true" {
+		more, err := w.GroupAttrs(ctx, r.Realm, r.User, name)
+		if err != nil {
+			return false, err
+		}
+		values = append(slices.Clone(values), more...)
+	}
+	equal := func(v string) bool { return v == want }
+	if r.Config("regex") == "true" {
+		re, err := regexp.Compile(`^(?:` + want + `)$`)
+		if err != nil {
+			return false, fmt.Errorf("conditional-user-attribute: %w", err)
+		}
+		equal = re.MatchString
+	}
+	return slices.ContainsFunc(values, equal) != (r.Config("not") == "true"), nil
+}
+
+func attributeValues(u *iam.User, name string) []string {
+	switch name {
+	case "username":
+		return []string{u.Username}
+	case "email":
+		return []string{u.Email}
+	case "firstName":
+		return []string{u.FirstName}
+	case "lastName":
+		return []string{u.LastName}
+	}
+	return u.Attrs[name]
+}
+
+// Levels of authentication: which this login has reached (-1: none yet) and
+// when this session last reached each. Keycloak: AcrStore.
+const (
+	NoteLevel  = "level-of-authentication"
+	noteLevels = "loa-map" // JSON, level -> seconds since 1970; also the user session's note
+	defaultAge = 36000     // loa-max-age unless configured
+)
+
+// Level returns the level that a login has reached, -1 when its flow has no levels.
+func Level(notes map[string]string) int {
+	if n, err := strconv.Atoi(notes[NoteLevel]); err == nil {
+		return n
+	}
+	return -1
+}
+
+func setLevel(r *authn.Run, level int) {
+	if level >= 0 || r.Note(NoteLevel) != "" {
+		r.SetNote(NoteLevel, strconv.Itoa(level))
+	}
+}
+
+func levels(r *authn.Run) map[int]int64 {
+	m := map[int]int64{}
+	_ = json.Unmarshal([]byte(r.Note(noteLevels)), &m) // nothing reached where there is nothing to read
+	return m
+}
+
+// conditionLevel reads a level condition's configuration.
+func conditionLevel(config map[string]string) (level int, maxAge int64) {
+	level, err := strconv.Atoi(config["loa-condition-level"])
+	if err != nil {
+		level = 0
+	}
+	maxAge, err = strconv.ParseInt(config["loa-max-age"], 10, 64)
+	if err != nil {
+		maxAge = defaultAge
+	}
+	return level, maxAge
+}
+
+// highestLevel is how far the session's earlier logins still reach in this flow.
+func highestLevel(r *authn.Run) int {
+	reached, ages := levels(r), map[int]int64{}
+	var collect func(f *iam.Flow)
+	collect = func(f *iam.Flow) {
+		for _, x := range f.Executions {
+			if x.Sub != nil {
+				collect(x.Sub)
+			} else if x.Authenticator == "conditional-level-of-authentication" && x.Requirement != iam.Disabled {
+				level, age := conditionLevel(x.Config)
+				ages[level] = age
+			}
+		}
+	}
+	collect(r.Top())
+	highest := -1
+	if len(reached) > 0 {
+		highest = 0
+	}
+	for _, level := range slices.Sorted(maps.Keys(reached)) {
+		age, known := ages[level]
+		if !known || !time.Unix(reached[level]+age, 0).After(r.Now) {
+			break
+		}
+		highest = level
+	}
+	return highest
+}
+
+// requestedLevel is what the client asks for by acr_values or the claims
+// parameter, through the acr-to-level map of client or realm.
+// Keycloak: AcrUtils, AuthorizationEndpoint.
+func (w World) requestedLevel(r *authn.Run) int {
+	highest := -1
+	acrs, _ := RequestedACR(r.Client, &r.Tab.Request)
+	for _, acr := range acrs {
+		if level, ok := LevelOf(r.Realm, r.Client, acr); ok && level > highest {
+			highest = level
+		}
+	}
+	return highest
+}
+
+// RequestedACR lists the authentication contexts that a request asks for, and
+// whether as an essential claim (OpenID Connect Core 5.5.1.1).
+func RequestedACR(c *iam.Client, q *iam.AuthRequest) (acrs []string, essential bool) {
+	var claims struct {
+		IDToken map[string]*struct {
+			Essential bool
+			Value     string
+			Values    []string
+		} `json:"id_token"`
+	}
+	if q.Claims != "" && json.Unmarshal([]byte(q.Claims), &claims) == nil {
+		if acr := claims.IDToken["acr"]; acr != nil {
+			if acr.Value != "" {
+				acrs = append(acrs, acr.Value)
+			}
+			if acrs = append(acrs, acr.Values...); len(acrs) > 0 {
+				return acrs, acr.Essential
+			}
+		}
+	}
+	if acrs = strings.Fields(q.ACRValues); len(acrs) > 0 || c == nil {
+		return acrs, false
+	}
+	if d := c.Attr("default.acr.values"); d != "" {
+		return strings.Split(d, "##"), false
+	}
+	return nil, false
+}
+
+// LevelOf maps an authentication context to a level; numbers stand for themselves.
+func LevelOf(realm *iam.Realm, c *iam.Client, acr string) (int, bool) {
+	for _, doc := range []string{clientAttr(c, "acr.loa.map"), realm.Attrs["acr.loa.map"]} {
+		m := map[string]json.Number{}
+		if doc == "" || json.Unmarshal([]byte(doc), &m) != nil || len(m) == 0 {
+			continue
+		}
+		if n, err := strconv.Atoi(m[acr].String()); err == nil {
+			return n, true
+		}
+		break
+	}
+	n, err := strconv.Atoi(acr)
+	return n, err == nil
+}
+
+func clientAttr(c *iam.Client, name string) string {
+	if c == nil {
+		return ""
+	}
+	return c.Attr(name)
+}
+
+// levelDue: Keycloak's ConditionalLoaAuthenticator.matchCondition.
+func (w World) levelDue(_ context.Context, r *authn.Run) (bool, error) {
+	level, maxAge := conditionLevel(r.Execution().Config)
+	current := Level(r.Tab.Notes)
+	if current < 0 {
+		return true, nil
+	}
+	if w.requestedLevel(r) < level {
+		return false, nil
+	}
+	at, ok := levels(r)[level]
+	if r.Note(NoteForced) == "" && ok && time.Unix(at+maxAge, 0).After(r.Now) {
+		if current < level {
+			setLevel(r, level)
+		}
+		return false, nil
+	}
+	return true, nil
+}
+
+// levelReached: Keycloak's ConditionalLoaAuthenticator.onParentFlowSuccess and onTopFlowSuccess.
+func (w World) levelReached(_ context.Context, r *authn.Run, top bool) error {
+	if top {
+		if _, essential := RequestedACR(r.Client, &r.Tab.Request); essential && w.requestedLevel(r) > Level(r.Tab.Notes) {
+			return &authn.FlowError{Code: authn.GenericError, Provider: "conditional-level-of-authentication",
+				Detail: "Authentication requirements not fulfilled", Message: "Authentication requirements not fulfilled"}
+		}
+		return nil
+	}
+	level, maxAge := conditionLevel(r.Execution().Config)
+	r.SetNote(NoteLevel, strconv.Itoa(level))
+	if maxAge == 0 { // good for this login alone
+		return nil
+	}
+	m := levels(r)
+	m[level] = r.Now.Unix()
+	doc, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("levels of authentication: %w", err)
+	}
+	r.SetNote(noteLevels, string(doc))
+	r.SetUserNote(noteLevels, string(doc))
+	return nil
+}

@@ -1,0 +1,100 @@
+package steps
+
+import (
+	"context"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/iam"
+)
+
+func (w World) directGrant() []authn.Spec {
+	return []authn.Spec{
+		{ID: "direct-grant-validate-username", Begin: w.grantUsername},
+		{ID: "direct-grant-validate-password", Begin: w.grantPassword, NeedsUser: true, Credential: iam.Password, Configured: configuredAlways},
+		{ID: "direct-grant-validate-otp", Begin: w.grantOTP, NeedsUser: true, Configured: w.has(iam.OTP), Credential: iam.OTP},
+	}
+}
+
+// configuredAlways is for a step that anybody can do and fail.
+func configuredAlways(context.Context, *authn.Run) (bool, error) { return true, nil }
+
+func denial(description string) authn.Denial {
+	return authn.Denial{Status: 400, Error: "invalid_grant", Description: description}
+}
+
+const wrongCredentials = "Invalid user credentials"
+
+// grantUsername: Keycloak's ValidateUsername.
+func (w World) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	if !r.Form.Has("username") {
+		return authn.Failure{Code: authn.InvalidUser, Event: "user_not_found",
+			Page: authn.Denial{Status: 400, Error: "invalid_request", Description: "Missing parameter: username"}}, nil
+	}
+	name := r.Form.Get("username")
+	r.Detail("username", name)
+	r.SetNote(NoteAttempted, name)
+	u, err := w.FindUser(ctx, r.Realm, name)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil || u.ServiceAccount != "" {
+		w.Dummy(ctx, r.Realm)
+		return authn.Failure{Code: authn.InvalidUser, Event: "user_not_found", Page: denial(wrongCredentials)}, nil
+	}
+	word, err := w.Locked(ctx, r.Realm, u)
+	if err != nil {
+		return nil, err
+	}
+	if word != "" {
+		w.Dummy(ctx, r.Realm)
+		r.Event.User = u.ID
+		r.Emit(word)
+		return authn.Challenge{Page: denial(wrongCredentials)}, nil
+	}
+	if !u.Enabled {
+		w.Dummy(ctx, r.Realm)
+		r.Event.User = u.ID
+		r.Emit("user_disabled")
+		return authn.Challenge{Page: denial("Account disabled")}, nil
+	}
+	if res := r.SetUser(u); res != nil {
+		return res, nil
+	}
+	return authn.Success{}, nil
+}
+
+// grantPassword: Keycloak's ValidatePassword.
+func (w World) grantPassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	ok, err := w.Password(ctx, r.Realm, r.User, r.Form.Get("password"))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		r.Event.User = r.User.ID
+		return authn.Failure{Code: authn.InvalidUser, Event: "invalid_user_credentials", Page: denial(wrongCredentials)}, nil
+	}
+	return used(r, iam.Password), nil
+}
+
+// grantOTP: Keycloak's ValidateOTP.
+func (w World) grantOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	code := r.Form.Get("otp")
+	if !r.Form.Has("otp") {
+		code = r.Form.Get("totp")
+	}
+	ok := false
+	if code != "" {
+		_, first, err := w.otpView(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if ok, err = w.OTP(ctx, r.Realm, r.User, first, code); err != nil {
+			return nil, err
+		}
+	}
+	if !ok {
+		r.Event.User = r.User.ID
+		return authn.Failure{Code: authn.InvalidUser, Event: "invalid_user_credentials", Page: denial(wrongCredentials)}, nil
+	}
+	return used(r, iam.OTP), nil
+}
