@@ -30,27 +30,33 @@ const (
 )
 
 // A Done is a login at its end: flow, required actions and consent are behind
-// it, the user session is stored (new or joined), its cookies are set on the
-// response, and the LOGIN event is written. The protocol's door has
+// it. The protocol's door has
 //
 //	Finish(w http.ResponseWriter, r *http.Request, d *authn.Done)
 //
-// which makes the client's part in the session and redirects to the client.
+// which makes the client's part in the session, stores both in one transaction
+// (sessions.Service.Login with Session, New, Notes: true and Tab), calls Stored,
+// and then answers with the redirect to the client. When storing fails it
+// answers with an error page and does not call Stored.
 type Done struct {
 	Realm   iam.RealmID
 	Client  *iam.Client
 	User    *iam.User
-	Session *iam.UserSession
+	Session *iam.UserSession // its notes are up to date; not stored yet
+	New     bool             // the session begins with this login
+	Tab     string           // the tab to forget, "" when none is stored
 	Request iam.AuthRequest
 	// SSO: the cookie alone sufficed. Keycloak's acr is then "0", unless Level says more.
 	SSO bool
 	// Level of authentication (LoA) that the flow reached; -1 when the flow has no levels.
 	Level    int
 	AuthTime time.Time // of the last real authentication in this session
-	First    bool      // this is the first client of a session that this login made
 	// ActionStatus is kc_action_status for the redirect: "success", "cancelled", "error", "" without kc_action.
 	ActionStatus string
-	Notes        map[string]string // notes for the client's part of the session
+	// Stored sets the session's cookies on the response and writes the LOGIN
+	// event. Session.ID may have changed by then (two tabs that finish at once
+	// share a session): it is read now.
+	Stored func()
 }
 
 // A Refused is a login that ended at the client with an error. The protocol's

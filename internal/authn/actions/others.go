@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -92,11 +93,12 @@ func (w World) totpView(ctx context.Context, r *authn.Run, secret string) (pages
 	if mode == "" {
 		mode = r.Query.Get("mode")
 	}
+	qr, qrErr := otp.QR(p.KeyURI(issuer, r.User.Username, secret))
 	return pages.ConfigTOTP{
-		Secret: secret, SecretEncoded: otp.Display(secret), KeyURI: p.KeyURI(issuer, r.User.Username, secret),
+		Secret: secret, SecretEncoded: otp.Display(secret), QRCode: qr,
 		Manual: mode == "manual", ShowMode: mode != "", Apps: p.Applications(), Type: p.Type,
 		Algorithm: strings.TrimPrefix(p.Algorithm, "Hmac"), Digits: p.Digits, Period: p.Period, Counter: int(p.Counter), HasOther: n > 0,
-	}, n, err
+	}, n, errors.Join(err, qrErr)
 }
 
 func (w World) configureTOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {

@@ -49,8 +49,10 @@ func (p *people) world() steps.World {
 			}
 			return out, nil
 		},
-		Locked:      func(context.Context, *iam.Realm, *iam.User) (string, error) { return p.locked, nil },
-		HasRole:     func(_ context.Context, _ *iam.Realm, u *iam.User, role string) (bool, error) { return u.Attr("role") == role, nil },
+		Locked: func(context.Context, *iam.Realm, *iam.User) (string, error) { return p.locked, nil },
+		HasRole: func(_ context.Context, _ *iam.Realm, u *iam.User, role string) (bool, error) {
+			return u.Attr("role") == role, nil
+		},
 		HasProvider: func(_ *iam.Realm, alias string) bool { return alias == "google" },
 		CheckProfile: func(_ context.Context, _ *iam.Realm, typed url.Values) ([]authn.FieldError, error) {
 			if typed.Get("username") == "ann" {
