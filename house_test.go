@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -207,6 +208,42 @@ func sqlOutside(all []goFile) (broken []string) {
 		})
 	}
 	return broken
+}
+
+// oracleNames are the oracle's scenarios and the names in its fixtures that are no words of the trade.
+func oracleNames(t *testing.T) *regexp.Regexp {
+	t.Helper()
+	names := []string{"motoshare", "watched", "alice", "bob"}
+	for _, p := range files(t, os.DirFS("test/oracle/scenarios"), func(p string) bool { return strings.Contains(p, "/") }) {
+		names = append(names, regexp.QuoteMeta(strings.TrimSuffix(p, ".yaml")))
+	}
+	return regexp.MustCompile(`\b(` + strings.Join(names, "|") + `)\b`)
+}
+
+// oracleKnown finds text of the product that names what only the oracle can know: behaviour is built, never a scenario.
+func oracleKnown(all []goFile, names *regexp.Regexp) (broken []string) {
+	for _, f := range all {
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && names.MatchString(lit.Value) {
+				broken = append(broken, f.at(n)+": a name of the oracle's: "+names.FindString(lit.Value))
+			}
+			return true
+		})
+	}
+	return broken
+}
+
+func TestOracleIsUnknown(t *testing.T) {
+	names := oracleNames(t)
+	for _, b := range oracleKnown(product(t, os.DirFS(".")), names) {
+		t.Error(b)
+	}
+	for body, want := range map[string]int{"const c = `motoshare`": 1, "const c = `sessions/revoke-offline`": 1, "const c = `sessions/`": 0} {
+		all := product(t, fstest.MapFS{"internal/oidc/x.go": {Data: []byte("package oidc\n" + body)}})
+		if got := oracleKnown(all, names); len(got) != want {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
 }
 
 func TestHouse(t *testing.T) {

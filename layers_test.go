@@ -49,7 +49,7 @@ var layers = map[string]string{
 	"keys":          "iam jose realms store",
 	"roles":         "iam realms store",
 	"policy":        "iam realms store",
-	"events":        "iam store mail telemetry",
+	"events":        "iam realms store mail telemetry", // the realm says what is kept
 	"users":         "iam realms store roles policy passhash otp seal events",
 	"sessions":      "iam realms store events",
 	"claims":        "iam roles",
