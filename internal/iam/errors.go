@@ -1,6 +1,9 @@
 package iam
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // A Kind says what sort of mistake an Error is; each door maps kinds to its
 // own dialect and status codes.
@@ -41,4 +44,16 @@ func (e *Error) Unwrap() error { return e.Err }
 // text and is not kept apart, since Msg is shown to callers.
 func Errorf(k Kind, format string, args ...any) *Error {
 	return &Error{Kind: k, Msg: fmt.Sprintf(format, args...)}
+}
+
+// Errors is several refusals at once, one for each mistake: what a user profile
+// finds wrong.
+type Errors []*Error
+
+func (e Errors) Error() string {
+	text := make([]string, len(e))
+	for i, one := range e {
+		text[i] = one.Field + ": " + one.Error()
+	}
+	return strings.Join(text, "; ")
 }

@@ -33,4 +33,5 @@ type AdminEvent struct {
 	ResourcePath   string // "users/<id>"
 	Representation string // JSON, "" when the realm does not keep details
 	Error          string
+	Details        map[string]string
 }

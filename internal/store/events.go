@@ -18,9 +18,9 @@ func (tx *Tx) InsertEvent(ctx context.Context, e *iam.Event) error {
 
 // InsertAdminEvent stores an admin event.
 func (tx *Tx) InsertAdminEvent(ctx context.Context, e *iam.AdminEvent) error {
-	_, err := tx.exec(ctx, `insert into admin_events (realm_id, id, time, auth_realm, auth_client, auth_user, ip, operation, resource_type, resource_path, representation, error)
-		values (`+binds(1, 12)+`)`,
-		e.Realm, e.ID, millis(e.Time), e.AuthRealm, e.AuthClient, e.AuthUser, e.IP, e.Operation, e.ResourceType, e.ResourcePath, e.Representation, e.Error)
+	_, err := tx.exec(ctx, `insert into admin_events (realm_id, id, time, auth_realm, auth_client, auth_user, ip, operation, resource_type, resource_path, representation, error, details)
+		values (`+binds(1, 13)+`)`,
+		e.Realm, e.ID, millis(e.Time), e.AuthRealm, e.AuthClient, e.AuthUser, e.IP, e.Operation, e.ResourceType, e.ResourcePath, e.Representation, e.Error, notes(e.Details))
 	return err
 }
 
@@ -97,10 +97,13 @@ func (r *Reader) AdminEvents(ctx context.Context, realm iam.RealmID, f AdminEven
 	return all(ctx, r, func(row row) (*iam.AdminEvent, error) {
 		e := &iam.AdminEvent{Realm: realm}
 		var at int64
-		err := row.Scan(&e.ID, &at, &e.AuthRealm, &e.AuthClient, &e.AuthUser, &e.IP, &e.Operation, &e.ResourceType, &e.ResourcePath, &e.Representation, &e.Error)
+		var details []byte
+		if err := row.Scan(&e.ID, &at, &e.AuthRealm, &e.AuthClient, &e.AuthUser, &e.IP, &e.Operation, &e.ResourceType, &e.ResourcePath, &e.Representation, &e.Error, &details); err != nil {
+			return nil, err
+		}
 		e.Time = fromMillis(at)
-		return e, err
-	}, `select id, time, auth_realm, auth_client, auth_user, ip, operation, resource_type, resource_path, representation, error from admin_events`+
+		return e, json.Unmarshal(details, &e.Details)
+	}, `select id, time, auth_realm, auth_client, auth_user, ip, operation, resource_type, resource_path, representation, error, details from admin_events`+
 		w.page(f.Ascending, f.First, f.Max), w.args...)
 }
 

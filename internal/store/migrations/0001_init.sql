@@ -319,6 +319,7 @@ create table admin_events (
   resource_path text not null,
   representation text not null,
   error text not null,
+  details text not null,
   primary key (realm_id, id)
 );
 create index admin_events_time on admin_events (realm_id, time, id);

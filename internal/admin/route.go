@@ -1,0 +1,182 @@
+package admin
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"latchkey/internal/events"
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/web"
+)
+
+// A Route is one line of the admin API.
+type Route struct {
+	Pattern string // "GET /admin/realms/{realm}/users/{user}"; with {realm} the realm is looked up
+	Perm    Perm   // what the caller must hold
+	Op      Op     // of the admin event that success writes; None for reads
+	Kind    string // resource type of that event, Keycloak's ResourceType
+	Serve   func(*Call) (any, error)
+	Cache   Caching
+}
+
+// Op is the operation of an admin event.
+type Op string
+
+// Keycloak's OperationType. With None no event is written.
+const (
+	None   Op = ""
+	Create Op = "CREATE"
+	Update Op = "UPDATE"
+	Delete Op = "DELETE"
+	Action Op = "ACTION"
+)
+
+// Caching says whether an answer carries "Cache-Control: no-cache".
+type Caching int
+
+// By default answers to GET carry it and others do not.
+const (
+	ByMethod Caching = iota
+	NoCache          // Keycloak's @NoCache on a method other than GET
+	Silent           // a GET without it
+)
+
+// A Handler serves the admin API. Its fields are set once, before Mux.
+type Handler struct {
+	Realms   *realms.Cache
+	Events   *events.Writer
+	Hostname *web.Hostname
+	Log      *slog.Logger
+
+	// Authenticate verifies the request's bearer token. An error of kind
+	// Unauthenticated is answered 401 in the reference's words.
+	Authenticate func(r *http.Request) (*Caller, error)
+}
+
+// Routes returns the whole table.
+func (h *Handler) Routes() []Route {
+	return nil
+}
+
+// masterRealm is where administrators of all realms are at home.
+const masterRealm = "master"
+
+// Mux returns the handler for all paths below /admin/.
+func (h *Handler) Mux() http.Handler { return h.mux(h.Routes()) }
+
+func (h *Handler) mux(routes []Route) http.Handler {
+	mux := http.NewServeMux()
+	for _, rt := range routes {
+		mux.HandleFunc(rt.Pattern, func(w http.ResponseWriter, r *http.Request) { h.serve(rt, w, r) })
+	}
+	inner := web.Fallback(mux, h.unmatched)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodOptions {
+			web.SecurityHeaders(w.Header(), nil, "")
+			cors(nil).Preflight(w, r)
+			return
+		}
+		inner.ServeHTTP(w, r)
+	})
+}
+
+// unmatched answers for paths and methods without a route. Below /admin/realms
+// the reference looks at the token first.
+func (h *Handler) unmatched(w http.ResponseWriter, r *http.Request, status int) {
+	if strings.HasPrefix(r.URL.Path, "/admin/realms") {
+		if _, err := h.Authenticate(r); err != nil {
+			h.fail(w, r, err)
+			return
+		}
+	}
+	h.fail(w, r, plain(status))
+}
+
+// cors is the policy of the admin API for a caller's token.
+// Keycloak: AdminRoot.getRealmsAdmin, AdminCorsPreflightService.
+func cors(origins []string) web.CORS {
+	return web.CORS{Origins: origins, Methods: []string{"GET", "PUT", "POST", "DELETE"}, Expose: []string{"Location"}, Auth: true}
+}
+
+func (h *Handler) serve(rt Route, w http.ResponseWriter, r *http.Request) {
+	c, err := h.open(rt, w, r)
+	var out any
+	if err == nil {
+		out, err = rt.Serve(c)
+	}
+	if err == nil {
+		err = c.finish(out)
+	}
+	if err != nil {
+		h.fail(w, r, err)
+	}
+}
+
+// open finds out who asks for what and whether they may.
+func (h *Handler) open(rt Route, w http.ResponseWriter, r *http.Request) (*Call, error) {
+	caller, err := h.Authenticate(r)
+	if err != nil {
+		return nil, err
+	}
+	c := &Call{Context: r.Context(), R: r, W: w, Caller: caller, route: rt, h: h}
+	front := ""
+	if name := r.PathValue("realm"); name != "" {
+		if c.Realm, err = h.Realms.Get(r.Context(), name); err != nil {
+			return nil, err
+		}
+		if caller.Realm.Name != masterRealm && caller.Realm.ID != c.Realm.ID {
+			return nil, errForbidden
+		}
+		front = c.Realm.Attrs["frontendUrl"]
+	}
+	urls := h.Hostname.URLs(web.RequestOf(r), front)
+	c.URLs = urls
+	if origin := r.Header.Get("Origin"); origin != "" && origin != originOf(urls.Admin) && origin != originOf(urls.Frontend) {
+		if !cors(caller.Origins).Apply(w, r) {
+			return nil, &Error{Status: http.StatusForbidden, Body: plainBody{"Invalid origin", ""}}
+		}
+	}
+	if rt.Perm != Checked && !c.Can(rt.Perm) {
+		return nil, errForbidden
+	}
+	return c, nil
+}
+
+// originOf cuts scheme://host[:port] from a base URL.
+func originOf(base string) string {
+	scheme, rest, _ := strings.Cut(base, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
+}
+
+// errForbidden is what callers without the right are told.
+var errForbidden = &iam.Error{Kind: iam.Forbidden, Msg: "HTTP 403 Forbidden"}
+
+// ErrUnauthenticated is what callers without a valid token are told.
+var ErrUnauthenticated = &iam.Error{Kind: iam.Unauthenticated, Msg: "HTTP 401 Unauthorized"}
+
+// fail is the one place that writes errors.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	e := answerTo(err)
+	web.SecurityHeaders(w.Header(), nil, "application/json")
+	if e == nil {
+		if realms.Unavailable(err) {
+			h.Log.ErrorContext(r.Context(), "admin: database not available", "route", r.Pattern, "req", web.RequestOf(r).ID, "err", err)
+			web.WriteStatus(w, http.StatusServiceUnavailable)
+			return
+		}
+		if errors.Is(err, r.Context().Err()) && r.Context().Err() != nil {
+			web.WriteStatus(w, http.StatusServiceUnavailable)
+			return
+		}
+		h.Log.ErrorContext(r.Context(), "admin", "route", r.Pattern, "req", web.RequestOf(r).ID, "err", err)
+		web.WriteInternal(w, r)
+		return
+	}
+	if err := web.WriteJSON(w, e.Status, e.Body); err != nil {
+		h.Log.ErrorContext(r.Context(), "admin: error not written", "route", r.Pattern, "err", err)
+	}
+}

@@ -1,0 +1,15 @@
+package realms
+
+import (
+	"errors"
+
+	"latchkey/internal/store"
+)
+
+// Missing reports whether err says that something asked for by id or name is
+// not there, for doors, which do not know the store.
+func Missing(err error) bool { return errors.Is(err, store.ErrNotFound) || errors.Is(err, ErrNotFound) }
+
+// Unavailable reports whether err says that the database is gone, full or too
+// busy: doors answer 503, and the same request may succeed later.
+func Unavailable(err error) bool { return errors.Is(err, store.ErrUnavailable) }
