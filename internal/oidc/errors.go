@@ -1,0 +1,96 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/pages"
+	"latchkey/internal/realms"
+	"latchkey/internal/telemetry"
+	"latchkey/internal/web"
+)
+
+// An Error is a refusal in OAuth's words: a JSON document with a status (RFC
+// 6749 5.2, RFC 6750 3.1). Headers of the answer are set before it is returned.
+type Error struct {
+	Status      int
+	Code        string
+	Description string
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Description }
+
+// A pageError is a refusal that is shown to a person: a message key with its
+// arguments.
+type pageError struct {
+	status int
+	key    string
+	args   []any
+}
+
+func (e *pageError) Error() string { return "page: " + e.key }
+
+// badPage refuses with 400 and a page.
+func badPage(key string, args ...any) error {
+	return &pageError{http.StatusBadRequest, key, args}
+}
+
+// statusError is an answer that consists of its status: {"error":"HTTP 404 Not Found"}.
+type statusError int
+
+func (e statusError) Error() string { return http.StatusText(int(e)) }
+
+// statuses are the HTTP statuses of refusals by the rules.
+var statuses = map[iam.Kind]int{
+	iam.Invalid: http.StatusBadRequest, iam.NotFound: http.StatusNotFound, iam.Conflict: http.StatusConflict,
+	iam.Forbidden: http.StatusForbidden, iam.Unauthenticated: http.StatusUnauthorized, iam.TooMany: http.StatusTooManyRequests,
+}
+
+// fail is the door's error writer.
+func (c *call) fail(err error) {
+	var oauth *Error
+	var page *pageError
+	var status statusError
+	var refusal *iam.Error
+	switch {
+	case errors.As(err, &oauth):
+		_ = c.json(oauth.Status, web.Problem{Error: oauth.Code, Description: oauth.Description})
+	case errors.As(err, &page):
+		c.page(page.status, pages.Request{Message: &pages.Message{Type: pages.Problem, Key: page.key, Args: page.args}}, pages.Error{})
+	case errors.As(err, &status):
+		web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "application/json")
+		web.WriteStatus(c.w, int(status))
+	case errors.Is(err, web.ErrTooLarge):
+		web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "application/json")
+		web.WriteStatus(c.w, http.StatusRequestEntityTooLarge)
+	case errors.Is(err, web.ErrMalformed):
+		_ = c.json(http.StatusBadRequest, web.Problem{Error: "invalid_request", Description: "the form cannot be understood"})
+	case errors.As(err, &refusal):
+		_ = c.json(statuses[refusal.Kind], web.Problem{Error: refusal.Msg})
+	default:
+		c.broken(c.w, c.r, err)
+	}
+}
+
+// noRealm answers for a realm that there is not: with a page to a browser at an
+// endpoint for browsers, else with JSON.
+func (h *Handler) noRealm(w http.ResponseWriter, _ *http.Request) {
+	web.SecurityHeaders(w.Header(), nil, "application/json")
+	web.WriteProblem(w, http.StatusNotFound, "Realm does not exist", "")
+}
+
+// broken answers for a fault of ours.
+func (h *Handler) broken(w http.ResponseWriter, r *http.Request, err error) {
+	web.SecurityHeaders(w.Header(), nil, "application/json")
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	h.Log.Error("request failed", telemetry.KeyRequest, web.RequestOf(r).ID, telemetry.KeyPath, r.URL.Path, telemetry.KeyError, err)
+	if realms.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) {
+		web.WriteStatus(w, http.StatusServiceUnavailable)
+		return
+	}
+	web.WriteInternal(w, r)
+}

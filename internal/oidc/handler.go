@@ -1,0 +1,154 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/events"
+	"latchkey/internal/iam"
+	"latchkey/internal/pages"
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
+	"latchkey/internal/web"
+)
+
+// Config is what the door needs of the house.
+type Config struct {
+	Realms   *realms.Cache
+	Sessions *sessions.Service
+	Events   *events.Writer
+	Pages    *pages.Set
+	Hostname *web.Hostname
+	Log      *slog.Logger
+	Now      func() time.Time
+	// Start is the login door's: it answers an authorization request that was
+	// found good.
+	Start func(w http.ResponseWriter, r *http.Request, b *authn.Begin)
+}
+
+// A Handler is the door. Make it with New.
+type Handler struct{ Config }
+
+// New makes the door.
+func New(c Config) *Handler { return &Handler{c} }
+
+// base is where the protocol's endpoints live.
+const base = "/realms/{realm}/protocol/openid-connect"
+
+// A route is one endpoint. The realm of the path is looked up before serve.
+type route struct {
+	pattern string
+	serve   func(c *call) error
+	event   iam.EventKind // that the call's event begins as, "" for none
+}
+
+// routes is every endpoint of the door.
+func (h *Handler) routes() []route {
+	return []route{
+		{"OPTIONS /realms/{realm}", h.publicPreflight, ""},
+		{"GET /realms/{realm}/.well-known/{document}", h.wellKnown, ""},
+		{"OPTIONS /realms/{realm}/.well-known/{document}", h.publicPreflight, ""},
+		{"GET /.well-known/{document}/realms/{realm}", h.rootWellKnown, ""},
+	}
+}
+
+// Routes mounts the door.
+func (h *Handler) Routes(mux *http.ServeMux) {
+	for _, rt := range h.routes() {
+		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, rt) })
+	}
+}
+
+// A call is one request at the door, after its realm was found.
+type call struct {
+	*Handler
+	w     http.ResponseWriter
+	r     *http.Request
+	realm *realms.Realm
+	urls  web.URLs
+	event iam.Event // what is written down when the request was decided
+}
+
+func (c *call) ctx() context.Context { return c.r.Context() }
+
+// issuer is the realm's issuer URL as this request sees it.
+func (c *call) issuer() string { return c.urls.Frontend + "/realms/" + c.realm.Name }
+
+// endpoint is an address of the protocol below the realm.
+func (c *call) endpoint(path string) string {
+	return c.issuer() + "/protocol/openid-connect" + path
+}
+
+// emit writes the call's event down as it is now.
+func (c *call) emit() {
+	e := c.event
+	c.Events.Emit(c.ctx(), c.realm, &e)
+}
+
+// detail adds a detail to the call's event; an empty value is left out.
+func (c *call) detail(name, value string) {
+	if value == "" {
+		return
+	}
+	if c.event.Details == nil {
+		c.event.Details = map[string]string{}
+	}
+	c.event.Details[name] = value
+}
+
+// refuse writes the call's event down as an error and returns err.
+func (c *call) refuse(word string, err error) error {
+	c.event.Kind = events.Failed(c.event.Kind)
+	c.event.Error = word
+	c.emit()
+	return err
+}
+
+func (h *Handler) call(w http.ResponseWriter, r *http.Request, realm *realms.Realm) *call {
+	q := web.RequestOf(r)
+	return &call{
+		Handler: h, w: w, r: r, realm: realm, urls: h.Hostname.URLs(q, realm.Attrs["frontendUrl"]),
+		event: iam.Event{Realm: realm.ID, IP: q.Addr},
+	}
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, rt route) {
+	realm, err := h.Realms.Get(r.Context(), r.PathValue("realm"))
+	if errors.Is(err, realms.ErrNotFound) {
+		h.noRealm(w, r)
+		return
+	}
+	if err != nil {
+		h.broken(w, r, err)
+		return
+	}
+	c := h.call(w, r, realm)
+	c.event.Kind = rt.event
+	if err := rt.serve(c); err != nil {
+		c.fail(err)
+	}
+}
+
+// json answers with a document.
+func (c *call) json(status int, v any) error {
+	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "application/json")
+	if err := web.WriteJSON(c.w, status, v); err != nil {
+		c.Log.Error("an answer could not be written", "error", err)
+	}
+	return nil
+}
+
+// public lets scripts of every origin read the answer.
+func (c *call) public() {
+	web.CORS{Origins: []string{"*"}, Auth: true}.Apply(c.w, c.r)
+}
+
+func (h *Handler) publicPreflight(c *call) error {
+	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "")
+	web.CORS{Methods: []string{"GET"}, Auth: true}.Preflight(c.w, c.r)
+	return nil
+}

@@ -1,0 +1,61 @@
+package oidc
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"latchkey/internal/i18n"
+	"latchkey/internal/pages"
+	"latchkey/internal/web"
+)
+
+// page answers with a page of the realm in the browser's language.
+func (c *call) page(status int, p pages.Request, v pages.View) {
+	p.Realm = pageRealm(c)
+	p.Locale, p.Locales = c.locale()
+	p.Texts = c.realm.Locale.Texts
+	var b bytes.Buffer
+	if err := c.Pages.Render(&b, p, v); err != nil {
+		c.broken(c.w, c.r, err)
+		return
+	}
+	h := c.w.Header()
+	web.SecurityHeaders(h, c.realm.SecurityHeaders, "text/html")
+	h.Set("Content-Type", "text/html;charset=utf-8")
+	h.Set("Content-Language", p.Locale)
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	c.w.WriteHeader(status)
+	if c.r.Method != http.MethodHead {
+		_, _ = c.w.Write(b.Bytes())
+	}
+}
+
+func pageRealm(c *call) pages.Realm {
+	r := c.realm
+	return pages.Realm{
+		Name: r.Name, DisplayName: r.DisplayName, DisplayNameHTML: r.DisplayNameHTML, DefaultLocale: r.Locale.Default,
+		LoginWithEmail: r.Login.LoginWithEmail, EmailAsUsername: r.Login.RegistrationEmailAsUsername, DuplicateEmails: r.Login.DuplicateEmails,
+		RegistrationAllowed: r.Login.Registration, ResetPassword: r.Login.ResetPassword, RememberMe: r.Login.RememberMe,
+	}
+}
+
+// locale chooses the language of a page: the address's kc_locale, ui_locales,
+// the cookie, the browser's. Keycloak: DefaultLocaleSelectorProvider.
+func (c *call) locale() (string, []pages.Locale) {
+	l := c.realm.Locale
+	if !l.Enabled {
+		return "en", nil
+	}
+	q := c.r.URL.Query()
+	wishes := append([]string{q.Get("kc_locale"), q.Get("ui_locales"), web.CookieValue(c.r, web.CookieLocale)}, web.Languages(c.r)...)
+	var offered []pages.Locale
+	for _, tag := range l.Supported {
+		at := url.URL{Path: c.r.URL.Path}
+		q.Set("kc_locale", tag)
+		at.RawQuery = q.Encode()
+		offered = append(offered, pages.Locale{Tag: tag, Label: "locale_" + tag, URL: at.String()})
+	}
+	return i18n.Choose(l.Supported, l.Default, wishes...), offered
+}
