@@ -46,7 +46,7 @@ var layers = map[string]string{
 	"store/storetest": "iam seal store store/pgtest",
 	// rules
 	"realms":        "iam rep store",
-	"keys":          "iam jose realms store",
+	"keys":          "iam jose realms rep store",
 	"roles":         "iam realms store",
 	"policy":        "iam realms store",
 	"events":        "iam realms store mail telemetry", // the realm says what is kept

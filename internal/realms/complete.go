@@ -42,7 +42,7 @@ func Complete(given *rep.Realm, now time.Time) (*rep.Realm, error) {
 		return nil, err
 	}
 	c := completion{given: given, now: now, master: given.Realm == Master}
-	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.flows, c.components, c.ids} {
+	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.impliedRoles, c.flows, c.components, c.ids} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -113,7 +113,7 @@ func (c *completion) settings() error {
 		r.DefaultGroups = c.given.DefaultGroups
 	}
 	if r.ID == "" {
-		r.ID = newID()
+		r.ID = NewID()
 	}
 	return nil
 }
@@ -326,13 +326,8 @@ func (c *completion) clients() error {
 	}
 	r := c.r
 	r.Clients = c.given.Clients
-	seen := map[string]bool{}
 	for i := range r.Clients {
 		cl := &r.Clients[i]
-		if seen[cl.ClientID] {
-			return iam.Errorf(iam.Conflict, "Duplicate resource error")
-		}
-		seen[cl.ClientID] = true
 		if err := c.completeClient(cl); err != nil {
 			return err
 		}
@@ -473,7 +468,7 @@ func CompleteClient(cl *rep.Client, now time.Time) (protocol string) {
 		cl.Attributes["saml.artifact.binding.identifier"] = base64.StdEncoding.EncodeToString(sum[:])
 	}
 	if cl.ID == "" {
-		cl.ID = newID()
+		cl.ID = NewID()
 	}
 	return cl.Protocol
 }
@@ -520,7 +515,44 @@ func (c *completion) masterRoles() error {
 	return nil
 }
 
-func newID() string { return uuid.NewString() }
+// impliedRoles makes the roles that users and scope mappings have but the realm
+// does not, as Keycloak does. Keycloak: RepresentationToModel.createRoleMappings,
+// DefaultExportImportManager.createClientScopeMappings.
+func (c *completion) impliedRoles() error {
+	roles := c.r.Roles
+	realm := func(names []string) {
+		for _, name := range names {
+			if named(roles.Realm, roleName, name) < 0 {
+				roles.Realm = append(roles.Realm, rep.Role{Name: name})
+			}
+		}
+	}
+	client := func(id string, names []string) {
+		for _, name := range names {
+			if named(c.r.Clients, clientID, id) >= 0 && named(roles.Client[id], roleName, name) < 0 {
+				roles.Client[id] = append(roles.Client[id], rep.Role{Name: name})
+			}
+		}
+	}
+	for i := range c.r.Users {
+		realm(c.r.Users[i].RealmRoles)
+		for id, names := range c.r.Users[i].ClientRoles {
+			client(id, names)
+		}
+	}
+	for _, m := range c.given.ScopeMappings {
+		realm(m.Roles)
+	}
+	for id, list := range c.given.ClientScopeMappings {
+		for _, m := range list {
+			client(id, m.Roles)
+		}
+	}
+	return nil
+}
+
+// NewID makes an id for whatever is new in a realm.
+func NewID() string { return uuid.NewString() }
 
 // newSecret makes a client secret of Keycloak's length and alphabet, 512 bits.
 // Keycloak: SecretGenerator.

@@ -175,7 +175,7 @@ func (c *completion) ids() error {
 
 func setID(id *string) {
 	if *id == "" {
-		*id = newID()
+		*id = NewID()
 	}
 }
 

@@ -92,7 +92,7 @@ func masterClient(realm string) (rep.Client, []rep.Role, error) {
 	}
 	i := slices.IndexFunc(t.Clients, func(c rep.Client) bool { return c.ClientID == ClientAdmin })
 	c := t.Clients[i]
-	c.ID = newID()
+	c.ID = NewID()
 	c.ClientID = MasterClient(realm)
 	c.Name = new(realm + " Realm")
 	c.Protocol = "" // as Keycloak leaves it: nobody logs in to this client
@@ -101,7 +101,7 @@ func masterClient(realm string) (rep.Client, []rep.Role, error) {
 		return rep.Client{}, nil, err
 	}
 	for i := range roles {
-		roles[i].ID = newID()
+		roles[i].ID = NewID()
 		roles[i].ContainerID = c.ID
 		if cs := roles[i].Composites; cs != nil {
 			cs.Client = map[string][]string{c.ClientID: cs.Client[ClientAdmin]}

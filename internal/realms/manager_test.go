@@ -1,0 +1,163 @@
+package realms_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/keys"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
+)
+
+func newManager(db *store.DB) *realms.Manager {
+	return &realms.Manager{
+		Cache: realms.NewCache(db), Clock: time.Now, NewKey: keys.NewMaker(time.Now).Fill,
+		Hash: func(_ context.Context, _ *iam.Realm, _ *iam.User, password string) (*iam.Credential, error) {
+			return &iam.Credential{Data: []byte(`{"algorithm":"test"}`), Secret: iam.Secret(`{"value":"` + password + `"}`)}, nil
+		},
+	}
+}
+
+func parse(t *testing.T, text string) *rep.Realm {
+	t.Helper()
+	r := new(rep.Realm)
+	if err := rep.Unmarshal([]byte(text), r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func create(t *testing.T, m *realms.Manager, text string) *realms.Realm {
+	t.Helper()
+	made, err := m.Create(t.Context(), parse(t, text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := m.Cache.Get(t.Context(), made.Realm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCreate(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		m := newManager(db)
+		create(t, m, `{"realm":"master","enabled":true}`)
+		r := create(t, m, `{"realm":"shop","id":"shop-id","enabled":true,
+			"roles":{"realm":[{"name":"clerk"}]},"groups":[{"name":"g1","subGroups":[{"name":"g2","realmRoles":["clerk"]}]}],"defaultGroups":["/g1"],
+			"clients":[{"clientId":"till","secret":"s","serviceAccountsEnabled":true}],
+			"users":[{"username":"Ann","email":"Ann@Shop.example","enabled":true,"realmRoles":["clerk","made-up"],"groups":["/g1/g2"],
+				"credentials":[{"type":"password","value":"pw","temporary":true}]}]}`)
+		if r.ID != "shop-id" || !r.Enabled || r.DefaultRole == "" || r.Role(r.DefaultRole).Name != "default-roles-shop" {
+			t.Errorf("realm %s, enabled %v, default role %s", r.ID, r.Enabled, r.DefaultRole)
+		}
+		till, err := r.ClientByName(ctx, "till")
+		if err != nil || !till.Secret.Equal("s") || len(till.DefaultScopes) != 7 || len(till.OptionalScopes) != 5 {
+			t.Errorf("client: %+v, %v", till, err)
+		}
+		flow := r.Flow("browser")
+		if flow == nil || len(flow.Executions) != 5 || flow.Executions[4].Sub == nil || flow.Executions[4].Sub.Alias != "forms" {
+			t.Fatalf("browser flow: %+v", flow)
+		}
+		second := flow.Executions[4].Sub.Executions[1].Sub
+		if second == nil || second.Executions[1].ConfigAlias != "browser-conditional-credential" || second.Executions[1].Config["credentials"] == "" {
+			t.Errorf("second factors: %+v", second)
+		}
+		if got := keys.Of(ctx, r).Active(iam.Sig, "RS256"); got == nil {
+			t.Error("no key for RS256")
+		}
+		ann, err := db.UserByName(ctx, r.ID, "ann")
+		if err != nil || ann.Email != "ann@shop.example" || len(ann.Required) != 1 {
+			t.Fatalf("user: %+v, %v", ann, err)
+		}
+		roles, err := db.UserRoles(ctx, r.ID, ann.ID)
+		if err != nil || len(roles) != 2 || r.RoleByName("", "made-up") == nil {
+			t.Errorf("roles of the user: %v, %v", roles, err)
+		}
+		service, err := db.ServiceAccount(ctx, r.ID, till.ID)
+		if err != nil || service.Username != "service-account-till" {
+			t.Errorf("service account: %+v, %v", service, err)
+		}
+		if groups, err := db.Groups(ctx, r.ID); err != nil || len(groups) != 2 || !groups[0].Default || groups[1].Default {
+			t.Errorf("groups: %+v, %v", groups, err)
+		}
+
+		master, err := m.Cache.Get(ctx, realms.Master)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := master.ClientByName(ctx, "shop-realm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		manage := master.RoleByName(client.ID, "manage-users")
+		if admin := master.RoleByName("", "admin"); manage == nil || len(admin.Composites) != 1+2*21 {
+			t.Errorf("admin has %d roles, manage-users is %v", len(admin.Composites), manage)
+		}
+
+		for _, again := range []string{`{"realm":"shop"}`, `{"realm":"other","id":"shop-id"}`} {
+			_, err := m.Create(ctx, parse(t, again))
+			if refused, ok := errors.AsType[*iam.Error](err); !ok || refused.Kind != iam.Conflict {
+				t.Errorf("%s: %v", again, err)
+			}
+		}
+		if err := m.Delete(ctx, "shop"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Cache.Get(ctx, "shop"); !errors.Is(err, realms.ErrNotFound) {
+			t.Errorf("a deleted realm: %v", err)
+		}
+		if master, err = m.Cache.Get(ctx, realms.Master); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := master.ClientByName(ctx, "shop-realm"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("the deleted realm's client in master: %v", err)
+		}
+		if admin := master.RoleByName("", "admin"); len(admin.Composites) != 1+21 {
+			t.Errorf("admin still has %d roles", len(admin.Composites))
+		}
+		if err := m.Delete(ctx, "shop"); !errors.Is(err, realms.ErrNotFound) {
+			t.Errorf("deleting again: %v", err)
+		}
+		if err := m.Delete(ctx, realms.Master); err == nil || err.Error() != "Can't remove master realm" {
+			t.Errorf("deleting master: %v", err)
+		}
+	})
+}
+
+// TestCreateRefuses: a realm with a mistake is refused whole, with the place.
+func TestCreateRefuses(t *testing.T) {
+	db := storetest.SQLite(t)
+	m := newManager(db)
+	for text, want := range map[string]string{
+		`{"realm":"x","clients":[{"clientId":"a"},{"clientId":"a"}]}`:                                                           `/clients/1/clientId: client "a" is there twice`,
+		`{"realm":"x","clients":[{"clientId":"a","redirectUris":["javascript:alert(1)"]}]}`:                                     `/clients/0/redirectUris/0: A redirect URI uses an illegal scheme`,
+		`{"realm":"x","users":[{"username":"u","groups":["/nix"]}]}`:                                                            `/users/0/groups/0: there is no group "/nix"`,
+		`{"realm":"x","users":[{"username":"u","clientRoles":{"nix":["a"]}}]}`:                                                  `/users/0/clientRoles/nix: there is no client "nix"`,
+		`{"realm":"x","users":[{"username":"u"},{"username":"U"}]}`:                                                             `/users/1/username: user "u" is there twice`,
+		`{"realm":"x","roles":{"realm":[{"name":"a","composites":{"realm":["nix"]}}]}}`:                                         `/roles/realm/0/composites/realm/0: there is no realm role "nix"`,
+		`{"realm":"x","scopeMappings":[{"client":"nix","roles":["a"]}]}`:                                                        `/scopeMappings/0/client: there is no client "nix"`,
+		`{"realm":"x","sslRequired":"sometimes"}`:                                                                               `sslRequired: "sometimes" is none of none, external, all`,
+		`{"realm":"x","browserFlow":"nix"}`:                                                                                     `browserFlow: there is no flow "nix" in authenticationFlows`,
+		`{"realm":"x","identityProviderMappers":[{"name":"m","identityProviderAlias":"nix"}]}`:                                  `/identityProviderMappers/0/identityProviderAlias: there is no identity provider "nix"`,
+		`{"realm":"x","users":[{"username":"u","credentials":[{"type":"password","secretData":"nix","credentialData":"{}"}]}]}`: `/users/0/credentials/0/secretData: not a JSON object`,
+	} {
+		_, err := m.Create(t.Context(), parse(t, text))
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v", text, err)
+		}
+		if _, ok := errors.AsType[*iam.Error](err); !ok {
+			t.Errorf("%s: not an *iam.Error: %T", text, err)
+		}
+	}
+	if names, err := m.Cache.Names(t.Context()); err != nil || len(names) != 0 {
+		t.Errorf("stored: %v, %v", names, err)
+	}
+}

@@ -1,0 +1,169 @@
+package realms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/rep"
+)
+
+// A preparedUser is a user of a realm file, compiled.
+type preparedUser struct {
+	user        *iam.User
+	credentials []*iam.Credential
+	rep         *rep.User
+}
+
+// prepareUsers compiles the users of a realm, hashes passwords in clear, and
+// adds the service accounts that are missing. Keycloak:
+// DefaultExportImportManager.createUser, ClientManager.enableServiceAccount.
+func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time) ([]preparedUser, error) {
+	realm, err := r.IAM()
+	if err != nil {
+		return nil, iam.Errorf(iam.Invalid, "%v", err)
+	}
+	clients := map[string]iam.ClientID{}
+	for i := range r.Clients {
+		clients[r.Clients[i].ClientID] = iam.ClientID(r.Clients[i].ID)
+	}
+	have := map[string]bool{}
+	users := make([]preparedUser, 0, len(r.Users))
+	for i := range r.Users {
+		ur := &r.Users[i]
+		u := ur.IAM()
+		u.Realm = realm.ID
+		if u.ID == "" {
+			u.ID = iam.UserID(NewID())
+		}
+		if ur.CreatedTimestamp == nil {
+			u.CreatedAt = now
+		}
+		if ur.ServiceAccountClientID != "" {
+			u.ServiceAccount = clients[ur.ServiceAccountClientID]
+			have[ur.ServiceAccountClientID] = true
+		}
+		if u.Extra, err = extraOf(ur); err != nil {
+			return nil, err
+		}
+		p := preparedUser{user: u, rep: ur}
+		for j := range ur.Credentials {
+			c, err := m.credential(ctx, realm, u, &ur.Credentials[j], now)
+			if err != nil {
+				return nil, &Problem{Path: fmt.Sprintf("/users/%d/credentials/%d", i, j), Msg: err.Error()}
+			}
+			c.User = u.ID
+			if c.ID == "" {
+				c.ID = NewID()
+			}
+			p.credentials = append(p.credentials, c)
+			if ur.Credentials[j].Type == string(iam.Password) && rep.Val(ur.Credentials[j].Temporary) {
+				addName(&u.Required, "UPDATE_PASSWORD")
+			}
+		}
+		users = append(users, p)
+	}
+	for i := range r.Clients {
+		c := &r.Clients[i]
+		if !rep.Val(c.ServiceAccountsEnabled) || have[c.ClientID] {
+			continue
+		}
+		u := &iam.User{
+			ID: iam.UserID(NewID()), Realm: realm.ID, Enabled: true, CreatedAt: now,
+			Username: "service-account-" + strings.ToLower(c.ClientID), ServiceAccount: iam.ClientID(c.ID),
+		}
+		users = append(users, preparedUser{user: u, rep: &rep.User{RealmRoles: []string{r.DefaultRole.Name}}})
+	}
+	return users, nil
+}
+
+func (m *Manager) credential(ctx context.Context, realm *iam.Realm, u *iam.User, c *rep.Credential, now time.Time) (*iam.Credential, error) {
+	out, err := c.IAM()
+	if err == nil || !errors.Is(err, rep.ErrPlainPassword) {
+		return out, err
+	}
+	if out, err = m.Hash(ctx, realm, u, *c.Value); err != nil {
+		return nil, err
+	}
+	out.ID, out.Kind, out.Label, out.Priority, out.Created = c.ID, iam.Password, rep.Val(c.UserLabel), rep.Val(c.Priority), now
+	return out, nil
+}
+
+// extraOf is what a user's representation has beyond iam.User and the tables
+// beside it.
+func extraOf(u *rep.User) ([]byte, error) {
+	x := rep.User{
+		VerifiableCredentials: u.VerifiableCredentials, IssuedVerifiableCredentials: u.IssuedVerifiableCredentials, Unknown: u.Unknown,
+	}
+	text, err := rep.Marshal(&x)
+	if err != nil || string(text) == "{}" {
+		return nil, err
+	}
+	return text, nil
+}
+
+func (w *writer) writeUser(ctx context.Context, p *preparedUser) error {
+	u, r := p.user, p.rep
+	if err := w.tx.InsertUser(ctx, u, rep.Val(w.r.DuplicateEmailsAllowed)); err != nil {
+		return fmt.Errorf("user %s: %w", u.Username, err)
+	}
+	for _, c := range p.credentials {
+		if err := w.tx.InsertCredential(ctx, w.id, c); err != nil {
+			return fmt.Errorf("credential of user %s: %w", u.Username, err)
+		}
+	}
+	for _, role := range w.roleIDs(r.RealmRoles, r.ClientRoles) {
+		if _, err := w.tx.AddUserRole(ctx, w.id, u.ID, role); err != nil {
+			return err
+		}
+	}
+	for _, path := range r.Groups {
+		if _, err := w.tx.JoinGroup(ctx, w.id, u.ID, w.groups[groupPath(path)]); err != nil {
+			return err
+		}
+	}
+	for i := range r.FederatedIdentities {
+		link := r.FederatedIdentities[i].IAM()
+		link.User = u.ID
+		if err := w.tx.InsertLink(ctx, w.id, link); err != nil {
+			return fmt.Errorf("federated identity of user %s: %w", u.Username, err)
+		}
+	}
+	for i := range r.ClientConsents {
+		if err := w.writeConsent(ctx, u.ID, &r.ClientConsents[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) writeConsent(ctx context.Context, user iam.UserID, c *rep.UserConsent) error {
+	consent := &iam.Consent{User: user, Client: w.clients[c.ClientID], Created: w.tx.Now, Scopes: []iam.ScopeID{}}
+	if c.CreatedDate != nil {
+		consent.Created = time.UnixMilli(*c.CreatedDate)
+	}
+	consent.Updated = consent.Created
+	if c.LastUpdatedDate != nil {
+		consent.Updated = time.UnixMilli(*c.LastUpdatedDate)
+	}
+	for _, name := range c.GrantedClientScopes {
+		// A client that acts as a scope of its own is granted by its id.
+		if id, ok := w.scopes[name]; ok {
+			consent.Scopes = append(consent.Scopes, id)
+		} else {
+			consent.Scopes = append(consent.Scopes, iam.ScopeID(w.clients[name]))
+		}
+	}
+	return w.tx.PutConsent(ctx, w.id, consent)
+}
+
+// groupPath is a path as groups are found by it, with its leading slash.
+func groupPath(path string) string {
+	if strings.HasPrefix(path, "/") {
+		return path
+	}
+	return "/" + path
+}
