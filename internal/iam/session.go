@@ -118,22 +118,35 @@ const (
 // A Grant is the decision a token request comes to, before any token exists:
 // who, for whom, through which session, with which scopes. Every grant type
 // ends in one, and tokens.Issuer is the only place that turns one into bytes.
+// How strong the login was, its time and the claims parameter stand in the
+// notes of Session and Part, where mappers look for them.
 type Grant struct {
 	Client    *Client
 	User      *User // never nil: a service account is a user
 	Session   *UserSession
 	Part      *ClientSession
-	Transient bool           // no session is stored; tokens carry no sid
+	Transient Transience     // whether the session is stored
 	Scopes    []*ClientScope // granted, openid itself excluded
-	Scope     string         // the scope parameter that was granted, for the refresh token
-	OpenID    bool           // an ID token is due
-	Audience  []string       // requested by token exchange; nil: as mappers say
+	OpenID    bool           // openid was asked for: an ID token is due
+	Offline   bool           // offline_access was asked for, or the session is an offline one
+	Audience  []string       // requested by token exchange, as client_ids; nil: as mappers say
 	Nonce     string
-	AuthTime  time.Time
-	ACR       string
 	Refresh   RefreshKind
-	Type      string // Keycloak's grant shortcut in token ids: "ac", "rt", "pw", "cc", "te"...
+	KeepScope string // the scope of the refresh token this one comes from, "" for as granted
+	ReuseID   string // of the refresh token that is rotated, "" for a new one
+	Type      string // Keycloak's grant shortcut in token ids: "ac", "rt", "ro", "cc", "te", "na"
 	Confirm   Confirmation
 	Issuer    string // the realm's issuer URL for this request
-	Claims    string // the claims parameter
 }
+
+// A Transience says whether a grant's session is stored.
+type Transience int
+
+// Stored sessions are the rule. A Transient one lives for one response, whose
+// tokens carry no sid; a TransientClient is a passing part in a stored session
+// (token exchange).
+const (
+	Stored Transience = iota
+	Transient
+	TransientClient
+)

@@ -1,0 +1,165 @@
+package claims
+
+import (
+	"slices"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/roles"
+)
+
+// A Kind is what claims are mapped into.
+type Kind int
+
+// The things that mappers may put claims into.
+const (
+	AccessToken Kind = 1 << iota
+	IDToken
+	UserInfo
+	Introspection
+	Response // of the token endpoint, beside access_token
+)
+
+// An Input is what mappers read. Access may change: role mappers rename roles
+// for all tokens of one response, as in Keycloak (RoleResolveUtil caches them).
+type Input struct {
+	Grant    *iam.Grant
+	Standing *roles.Standing
+	Access   *roles.Access
+	Origins  []string       // the client's web origins, resolved
+	Light    bool           // access tokens are lightweight
+	Levels   map[string]int // the client's or the realm's acr.loa.map
+	AMR      func() []string
+}
+
+// user is the user whom the token is about.
+func (in *Input) user() *iam.User { return in.Grant.User }
+
+// note returns a note of the user session, "" when there is none.
+func (in *Input) note(name string) string {
+	if in.Grant.Session == nil {
+		return ""
+	}
+	return in.Grant.Session.Notes[name]
+}
+
+// partNote returns a note of the client's part in the session.
+func (in *Input) partNote(name string) string {
+	if in.Grant.Part == nil {
+		return ""
+	}
+	return in.Grant.Part.Notes[name]
+}
+
+// A spec is a provider of mappers.
+type spec struct {
+	kinds    Kind
+	priority int // lower ones run first
+	gate     gate
+	run      func(in *Input, m *iam.ProtocolMapper, kind Kind, t *Set)
+}
+
+// A gate says how a provider reads the switches that put a mapper into a token.
+type gate int
+
+const (
+	strict  gate = iota // AbstractOIDCProtocolMapper: "true" switches on
+	lenient             // an absent access.token.claim or introspection.token.claim means true
+	always              // switches are not looked at
+)
+
+const tokens = AccessToken | IDToken | UserInfo | Introspection
+
+// specs holds Keycloak's provider ids, in which tokens each may put claims (the
+// interfaces of its class), and its priority (ProtocolMapperUtils).
+var specs = map[string]spec{
+	"oidc-sub-mapper":                        {AccessToken | Introspection, -10, strict, subject},
+	"oidc-role-name-mapper":                  {AccessToken | UserInfo | Introspection, 10, always, roleName},
+	"oidc-hardcoded-role-mapper":             {AccessToken | UserInfo | Introspection, 20, always, hardcodedRole},
+	"oidc-audience-resolve-mapper":           {AccessToken | Introspection, 30, lenient, audienceResolve},
+	"oidc-usermodel-realm-role-mapper":       {tokens, 40, strict, realmRoles},
+	"oidc-usermodel-client-role-mapper":      {tokens, 40, strict, clientRoles},
+	"oidc-acr-mapper":                        {AccessToken | IDToken | Introspection, 0, strict, acr},
+	"oidc-amr-mapper":                        {AccessToken | IDToken, 0, strict, amr},
+	"oidc-address-mapper":                    {tokens, 0, strict, address},
+	"oidc-allowed-origins-mapper":            {AccessToken | Introspection, 0, lenient, allowedOrigins},
+	"oidc-audience-mapper":                   {AccessToken | IDToken | Introspection, 0, strict, audience},
+	"oidc-claims-param-token-mapper":         {IDToken | UserInfo, 0, strict, claimsParameter},
+	"oidc-claims-param-value-idtoken-mapper": {IDToken, 0, strict, claimsParameterValue},
+	"oidc-full-name-mapper":                  {tokens, 0, strict, fullName},
+	"oidc-group-membership-mapper":           {tokens, 0, strict, groupMembership},
+	"oidc-hardcoded-claim-mapper":            {tokens | Response, 0, strict, hardcodedClaim},
+	"oidc-nonce-backwards-compatible-mapper": {AccessToken, 0, always, nonce},
+	"oidc-session-state-mapper":              {tokens, 0, strict, sessionState},
+	"oidc-sha256-pairwise-sub-mapper":        {tokens, 0, always, pairwise},
+	"oidc-usermodel-attribute-mapper":        {tokens, 0, strict, userAttribute},
+	"oidc-usermodel-property-mapper":         {tokens, 0, strict, userProperty},
+	"oidc-usersessionmodel-note-mapper":      {tokens | Response, 0, strict, sessionNote},
+}
+
+// Known reports whether a provider of mappers is built.
+func Known(provider string) bool { _, ok := specs[provider]; return ok }
+
+// A Chain is the mappers of a grant in the order in which they run.
+type Chain []link
+
+type link struct {
+	*iam.ProtocolMapper
+	spec spec
+}
+
+// Of collects the mappers of the granted scopes and of the client. Mappers of
+// other protocols or unknown providers have no effect, as in Keycloak.
+func Of(g *iam.Grant) Chain {
+	c := make(Chain, 0, 32)
+	add := func(list []iam.ProtocolMapper) {
+		for i := range list {
+			if s, ok := specs[list[i].Mapper]; ok && list[i].Protocol == iam.OIDC {
+				c = append(c, link{&list[i], s})
+			}
+		}
+	}
+	add(g.Client.Mappers)
+	for _, s := range g.Scopes {
+		add(s.Mappers)
+	}
+	slices.SortStableFunc(c, func(a, b link) int { return a.spec.priority - b.spec.priority })
+	return c
+}
+
+// Apply runs the chain for one token.
+func (c Chain) Apply(in *Input, kind Kind, t *Set) {
+	for _, l := range c {
+		if l.spec.kinds&kind != 0 && l.spec.gate.open(l.ProtocolMapper, in, kind) {
+			l.spec.run(in, l.ProtocolMapper, kind, t)
+		}
+	}
+}
+
+// open decides by the mapper's switches.
+// Keycloak: OIDCAttributeMapperHelper.includeIn*, AbstractOIDCProtocolMapper.
+func (g gate) open(m *iam.ProtocolMapper, in *Input, kind Kind) bool {
+	if g == always {
+		return true
+	}
+	on := func(name string, fallback bool) bool {
+		v, ok := m.Config[name]
+		if !ok {
+			return fallback
+		}
+		return v == "true"
+	}
+	switch kind {
+	case AccessToken:
+		if in.Light {
+			return on("lightweight.claim", false)
+		}
+		return on("access.token.claim", g == lenient)
+	case IDToken:
+		return on("id.token.claim", false)
+	case UserInfo:
+		return on("userinfo.token.claim", on("id.token.claim", false))
+	case Introspection:
+		return on("introspection.token.claim", g == lenient || on("access.token.claim", false))
+	}
+	return on("access.tokenResponse.claim", false)
+}

@@ -1,0 +1,159 @@
+package claims
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Set is a JSON object of claims. Values are string, bool, int64, []string,
+// []any, *Set, or what the JSON library writes. The zero Set is empty.
+type Set struct {
+	names  []string
+	values map[string]any
+}
+
+// Get returns a claim, nil when there is none.
+func (s *Set) Get(name string) any { return s.values[name] }
+
+// Text returns a claim that is a text, else "".
+func (s *Set) Text(name string) string { t, _ := s.values[name].(string); return t }
+
+// Put sets a claim.
+func (s *Set) Put(name string, v any) {
+	if s.values == nil {
+		s.values = make(map[string]any, 24)
+		s.names = make([]string, 0, 24)
+	}
+	if _, ok := s.values[name]; !ok {
+		s.names = append(s.names, name)
+	}
+	s.values[name] = v
+}
+
+// Remove takes a claim out.
+func (s *Set) Remove(name string) {
+	if _, ok := s.values[name]; ok {
+		delete(s.values, name)
+		s.names = slices.DeleteFunc(s.names, func(n string) bool { return n == name })
+	}
+}
+
+// Len is the number of claims.
+func (s *Set) Len() int { return len(s.names) }
+
+// All calls yield for each claim, in the order in which they were put.
+func (s *Set) All(yield func(string, any) bool) {
+	for _, n := range s.names {
+		if !yield(n, s.values[n]) {
+			return
+		}
+	}
+}
+
+// AddAudience adds to the aud claim what is not in it yet.
+func (s *Set) AddAudience(name string) {
+	list := s.Audience()
+	if !slices.Contains(list, name) {
+		s.Put("aud", append(slices.Clip(list), name))
+	}
+}
+
+// Audience returns the aud claim.
+func (s *Set) Audience() []string { list, _ := s.values["aud"].([]string); return list }
+
+// order is how Keycloak's JsonWebToken, IDToken and AccessToken list their own
+// claims; all others follow as they were put.
+var order = map[string]int{
+	"exp": 1, "nbf": 2, "iat": 3, "auth_time": 4, "jti": 5, "iss": 6, "aud": 7, "sub": 8, "typ": 9, "azp": 10, "nonce": 11,
+	"sid": 12, "at_hash": 13, "c_hash": 14, "s_hash": 15, "acr": 16, "allowed-origins": 17, "realm_access": 18,
+	"resource_access": 19, "authorization": 20, "cnf": 21, "scope": 22,
+}
+
+// JSON writes the claims, Keycloak's own first. An aud of one is a text.
+func (s *Set) JSON() ([]byte, error) {
+	names := slices.Clone(s.names)
+	rank := func(n string) int {
+		if r, ok := order[n]; ok {
+			return r
+		}
+		return len(order) + 1
+	}
+	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
+	return s.write(make([]byte, 0, 1024), names)
+}
+
+// MarshalJSON is for a Set inside of another value.
+func (s *Set) MarshalJSON() ([]byte, error) { return s.JSON() }
+
+func (s *Set) write(b []byte, names []string) (_ []byte, err error) {
+	b = append(b, '{')
+	for i, n := range names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = quote(b, n); err != nil {
+			return nil, err
+		}
+		b = append(b, ':')
+		v := s.values[n]
+		if aud, ok := v.([]string); ok && n == "aud" && len(aud) == 1 {
+			v = aud[0]
+		}
+		if b, err = write(b, v); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+func write(b []byte, v any) (_ []byte, err error) {
+	switch v := v.(type) {
+	case string:
+		return quote(b, v)
+	case bool:
+		return strconv.AppendBool(b, v), nil
+	case int64:
+		return strconv.AppendInt(b, v, 10), nil
+	case *Set:
+		return v.write(b, v.names)
+	case []string:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = quote(b, e); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	case []any:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = write(b, e); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	}
+	raw, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	return append(b, raw...), err
+}
+
+// quote writes a text; invalid UTF-8, which no door lets in, is replaced.
+func quote(b []byte, s string) ([]byte, error) {
+	out, err := jsontext.AppendQuote(b, s)
+	if err != nil {
+		return jsontext.AppendQuote(b, string([]rune(s)))
+	}
+	return out, nil
+}
+
+// Plain writes the claims in the order in which they were put.
+func (s *Set) Plain() ([]byte, error) { return s.write(make([]byte, 0, 4096), s.names) }
