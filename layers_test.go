@@ -47,7 +47,7 @@ var layers = map[string]string{
 	// rules
 	"realms":        "iam rep store",
 	"keys":          "iam jose realms rep store",
-	"roles":         "iam realms store",
+	"roles":         "iam rep realms store",
 	"policy":        "iam realms store",
 	"events":        "iam realms store mail telemetry", // the realm says what is kept
 	"users":         "iam realms store roles policy passhash otp seal events",
