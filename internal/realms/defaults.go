@@ -2,6 +2,7 @@ package realms
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -123,9 +124,12 @@ func checkName(name string) error {
 // a URL. Keycloak: ReservedCharValidator.
 const reserved = ":/?#@[]!$&()*+,;=\\"
 
+// ErrReserved marks a refusal for a character that names must not have.
+var ErrReserved = errors.New("reserved character")
+
 func checkReserved(name string) error {
 	if i := strings.IndexAny(name, reserved); i >= 0 {
-		return iam.Errorf(iam.Invalid, "Character '%s' not allowed.", name[i:i+1])
+		return &iam.Error{Kind: iam.Invalid, Msg: "Character '" + name[i:i+1] + "' not allowed.", Err: ErrReserved}
 	}
 	return nil
 }

@@ -59,6 +59,12 @@ func (m *Manager) prepare(ctx context.Context, given *rep.Realm) (*prepared, err
 	if err != nil {
 		return nil, err
 	}
+	if err := checkSettings(r); err != nil {
+		return nil, err
+	}
+	if err := checkPasswordPolicy(rep.Val(r.PasswordPolicy)); err != nil {
+		return nil, err
+	}
 	if problems := validate(given, r); len(problems) > 0 {
 		return nil, &problems[0]
 	}

@@ -161,3 +161,86 @@ func TestCreateRefuses(t *testing.T) {
 		t.Errorf("stored: %v, %v", names, err)
 	}
 }
+
+// Oracle: realms/update, realms/rename-and-delete
+func TestUpdate(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		m := newManager(db)
+		create(t, m, `{"realm":"master","enabled":true}`)
+		r := create(t, m, `{"realm":"shop","enabled":true,"groups":[{"name":"a","subGroups":[{"name":"b"}]}]}`)
+		create(t, m, `{"realm":"other"}`)
+		update := func(text string) error {
+			t.Helper()
+			return m.Update(ctx, r.ID, parse(t, text))
+		}
+		current := func() *realms.Realm {
+			t.Helper()
+			now, err := m.Cache.ByID(ctx, r.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return now
+		}
+		for _, text := range []string{
+			`{"accessTokenLifespan":77,"attributes":{"custom":"value"}}`,
+			`{"attributes":{"other":"thing"},"otpPolicyDigits":8,"supportedLocales":["en","de"],"enabled":false,"notBefore":1700000000}`,
+			`{"smtpServer":{"host":"mail","from":"a@b","password":"pw"},"defaultGroups":["/a/b"]}`,
+			`{"smtpServer":{"host":"post","from":"a@b","password":"**********"},"oauth2DeviceCodeLifespan":700}`,
+		} {
+			if err := update(text); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+		}
+		now := current()
+		if d := now.Rep; *d.AccessTokenLifespan != 77 || *d.OTPPolicyDigits != 6 || d.SupportedLocales[0] != "de" || d.SMTPServer["password"] != "pw" ||
+			d.SMTPServer["host"] != "post" || d.Attributes["custom"] != "" || d.Attributes["other"] != "thing" || d.Attributes["cibaInterval"] != "5" ||
+			d.Attributes["oauth2DeviceCodeLifespan"] != "700" || d.Attributes["realmReusableOtpCode"] != "" {
+			t.Errorf("changed to %+v", d)
+		}
+		if now.Enabled || now.NotBefore.Unix() != 1700000000 {
+			t.Errorf("enabled %v, not before %v", now.Enabled, now.NotBefore)
+		}
+		groups, err := db.Groups(ctx, r.ID)
+		if err != nil || groups[0].Default || !groups[1].Default {
+			t.Errorf("default groups: %+v, %v", groups, err)
+		}
+		for text, want := range map[string]string{
+			`{"passwordPolicy":"nonsense(1)"}`: "Password policy not found",
+			`{"passwordPolicy":"length(x)"}`:   "Invalid config for length: Not a valid number",
+			`{"sslRequired":"sometimes"}`:      `sslRequired: "sometimes" is none of none, external, all`,
+			`{"browserFlow":"nix"}`:            "Failed to update realm",
+			`{"defaultGroups":["/nix"]}`:       "Failed to update realm",
+			`{"realm":"other"}`:                "Realm with same name exists",
+			`{"realm":" "}`:                    "Realm name cannot be empty",
+		} {
+			if err := update(text); err == nil || err.Error() != want {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+		if err := update(`{"realm":"store"}`); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Cache.Get(ctx, "shop"); !errors.Is(err, realms.ErrNotFound) {
+			t.Errorf("the old name: %v", err)
+		}
+		renamed, err := m.Cache.Get(ctx, "store")
+		if err != nil || renamed.ID != r.ID || renamed.Rep.Realm != "store" {
+			t.Fatalf("the new name: %v", err)
+		}
+		account, err := renamed.ClientByName(ctx, "account")
+		if err != nil || account.BaseURL != "/realms/store/account/" || account.RedirectURIs[0] != "/realms/store/account/*" {
+			t.Errorf("account client: %+v, %v", account, err)
+		}
+		master, err := m.Cache.Get(ctx, realms.Master)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := master.ClientByName(ctx, "store-realm"); err != nil {
+			t.Errorf("client in master: %v", err)
+		}
+		if err := m.Update(ctx, master.ID, parse(t, `{"realm":"x"}`)); err == nil || err.Error() != "Can't rename master realm" {
+			t.Errorf("renaming master: %v", err)
+		}
+	})
+}

@@ -1,0 +1,306 @@
+package realms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/rep"
+	"latchkey/internal/store"
+)
+
+// Masked stands for a secret in answers; sent back, it means the one that is there.
+// Keycloak: ComponentRepresentation.SECRET_VALUE.
+const Masked = "**********"
+
+// Update changes a realm's own settings: what posted has replaces what is
+// there, collections of other objects are ignored. A name renames the realm.
+// Keycloak: RealmAdminResource.updateRealm, DefaultExportImportManager.updateRealm.
+func (m *Manager) Update(ctx context.Context, id iam.RealmID, posted *rep.Realm) error {
+	return m.Cache.db.Tx(ctx, func(tx *store.Tx) error {
+		row, err := tx.RealmByID(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		doc := new(rep.Realm)
+		if err := rep.Unmarshal(row.Doc, doc); err != nil {
+			return err
+		}
+		if name := posted.Realm; name != "" && name != row.Name {
+			if err := m.rename(ctx, tx, &row, name); err != nil {
+				return err
+			}
+		}
+		if err := m.checkUpdate(ctx, tx, id, posted); err != nil {
+			return err
+		}
+		apply(doc, posted)
+		doc.Realm = row.Name
+		compiled, err := doc.IAM()
+		if err != nil {
+			return iam.Errorf(iam.Invalid, "%v", err)
+		}
+		row.Enabled, row.NotBefore = compiled.Enabled, compiled.NotBefore
+		if row.Doc, err = rep.Marshal(settingsOf(doc)); err != nil {
+			return err
+		}
+		err = tx.UpdateRealm(ctx, row)
+		if _, exists := store.Exists(err); exists {
+			return errExists("Realm with same name exists")
+		}
+		if err != nil {
+			return err
+		}
+		if posted.DefaultGroups != nil {
+			if err := setDefaultGroups(ctx, tx, id, posted.DefaultGroups); err != nil {
+				return err
+			}
+		}
+		return m.Cache.Changed(ctx, tx, id)
+	})
+}
+
+// checkUpdate refuses what Keycloak refuses, and what it breaks down over.
+func (m *Manager) checkUpdate(ctx context.Context, tx *store.Tx, id iam.RealmID, posted *rep.Realm) error {
+	if err := checkPasswordPolicy(rep.Val(posted.PasswordPolicy)); err != nil {
+		return err
+	}
+	if err := checkSettings(posted); err != nil {
+		return err
+	}
+	aliases := []string{posted.BrowserFlow, posted.RegistrationFlow, posted.DirectGrantFlow, posted.ResetCredentialsFlow,
+		posted.ClientAuthenticationFlow, posted.DockerAuthenticationFlow, rep.Val(posted.FirstBrokerLoginFlow)}
+	if !slices.ContainsFunc(aliases, func(a string) bool { return a != "" }) {
+		return nil
+	}
+	objects, err := tx.Objects(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, alias := range aliases {
+		if alias != "" && !slices.ContainsFunc(objects, func(o store.Object) bool { return o.Kind == store.KindFlow && o.Name == alias }) {
+			return iam.Errorf(iam.Invalid, "Failed to update realm")
+		}
+	}
+	return nil
+}
+
+// checkSettings looks at what both a new realm and a changed one may have wrong.
+// Keycloak: ReservedCharValidator, SMTPUtil.
+func checkSettings(r *rep.Realm) error {
+	for _, locale := range r.SupportedLocales {
+		if err := checkReserved(locale); err != nil {
+			return err
+		}
+	}
+	for name, value := range r.BrowserSecurityHeaders {
+		if strings.ContainsAny(name+value, "\r\n") {
+			return iam.Errorf(iam.Invalid, "Newline not allowed.")
+		}
+	}
+	if from, ok := r.SMTPServer["from"]; len(r.SMTPServer) > 0 && (!ok || !strings.Contains(from, "@")) {
+		if !ok {
+			from = "null"
+		}
+		return iam.Errorf(iam.Invalid, "Invalid sender address '%s'. If the address contains UTF-8 characters in the local part please ensure "+
+			"the SMTP server supports the SMTPUTF8 extension and enable 'Allow UTF-8' in the email realm configuration.", from)
+	}
+	return nil
+}
+
+// policies are the rules a password policy may have; true for those whose value
+// is a number. Keycloak: the PasswordPolicyProviderFactory implementations.
+var policies = map[string]bool{
+	"length": true, "maxLength": true, "digits": true, "lowerCase": true, "upperCase": true, "specialChars": true,
+	"hashIterations": true, "passwordHistory": true, "passwordAge": true, "forceExpiredPasswordChange": true, "maxAuthAge": true,
+	"notUsername": false, "notEmail": false, "notContainsUsername": false, "regexPattern": false, "hashAlgorithm": false, "passwordBlacklist": false,
+}
+
+func checkPasswordPolicy(text string) error {
+	for _, rule := range iam.ParsePasswordPolicy(text) {
+		number, known := policies[rule.ID]
+		if !known {
+			return iam.Errorf(iam.Invalid, "Password policy not found")
+		}
+		if _, err := strconv.Atoi(rule.Value); number && rule.Value != "" && err != nil {
+			return iam.Errorf(iam.Invalid, "Invalid config for %s: Not a valid number", rule.ID)
+		}
+	}
+	return nil
+}
+
+// apply lays a posted representation over a realm's own document.
+func apply(doc, posted *rep.Realm) {
+	p := settingsOf(posted)
+	p.ID, p.Realm, p.DefaultRole, p.Unknown = "", "", nil, nil
+	attrs, smtp := p.Attributes, p.SMTPServer
+	p.Attributes, p.SMTPServer = nil, nil
+	from, to := reflect.ValueOf(p).Elem(), reflect.ValueOf(doc).Elem()
+	for i := range from.NumField() {
+		name := from.Type().Field(i).Name
+		switch {
+		case from.Field(i).IsZero():
+		case strings.HasPrefix(name, "OTPPolicy") && p.OTPPolicyType == "":
+		case strings.HasPrefix(name, "WebAuthnPolicyPasswordless"):
+			if rep.Val(p.WebAuthnPolicyPasswordlessRPEntityName) != "" {
+				to.Field(i).Set(from.Field(i))
+			}
+		case strings.HasPrefix(name, "WebAuthnPolicy") && rep.Val(p.WebAuthnPolicyRPEntityName) == "":
+		default:
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+	doc.SSLRequired = strings.ToLower(doc.SSLRequired)
+	if p.SupportedLocales != nil {
+		doc.SupportedLocales = slices.Clone(p.SupportedLocales)
+		slices.Sort(doc.SupportedLocales)
+		doc.SupportedLocales = slices.Compact(doc.SupportedLocales)
+	}
+	if attrs != nil {
+		for name := range doc.Attributes {
+			if _, keep := attrs[name]; !keep && !ownAttribute(name) {
+				delete(doc.Attributes, name)
+			}
+		}
+		if doc.Attributes == nil {
+			doc.Attributes = map[string]string{}
+		}
+		for name, value := range attrs {
+			doc.Attributes[name] = value
+		}
+	}
+	mirrorDevice(doc, p)
+	if smtp != nil {
+		if smtp["password"] == Masked {
+			if old, ok := doc.SMTPServer["password"]; ok {
+				smtp["password"] = old
+			} else {
+				delete(smtp, "password")
+			}
+		}
+		doc.SMTPServer = smtp
+	}
+}
+
+// mirrorDevice keeps the two settings of the device flow, which are also
+// attributes, in step.
+func mirrorDevice(doc, posted *rep.Realm) {
+	for attr, v := range map[string]*int{
+		"oauth2DeviceCodeLifespan": posted.OAuth2DeviceCodeLifespan, "oauth2DevicePollingInterval": posted.OAuth2DevicePollingInterval,
+	} {
+		if v != nil && doc.Attributes != nil {
+			doc.Attributes[attr] = strconv.Itoa(*v)
+		}
+	}
+}
+
+// ownAttribute names the attributes that a realm never loses: settings that
+// Keycloak shows among the attributes. Keycloak: CibaConfig, ParConfig, OAuth2DeviceConfig.
+func ownAttribute(name string) bool {
+	return strings.HasPrefix(name, "ciba") || strings.HasPrefix(name, "oauth2Device") || name == "parRequestUriLifespan"
+}
+
+// rename gives a realm another name, and with it its client in the master
+// realm and the addresses of its own clients. Keycloak:
+// DefaultExportImportManager.renameRealm.
+func (m *Manager) rename(ctx context.Context, tx *store.Tx, row *store.RealmRow, name string) error {
+	if row.Name == Master {
+		return iam.Errorf(iam.Invalid, "Can't rename master realm")
+	}
+	if err := checkName(name); err != nil {
+		return iam.Errorf(iam.Invalid, "%s", err.Error())
+	}
+	if _, err := tx.RealmByName(ctx, name); err == nil {
+		return errExists("Realm with same name exists")
+	}
+	old := row.Name
+	row.Name = name
+	for client, part := range map[string]string{ClientAdminConsole: "/admin/%s/", ClientAccount: "/realms/%s/", ClientAccountConsole: "/realms/%s/"} {
+		c, err := tx.ClientByName(ctx, row.ID, client)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		doc := new(rep.Client)
+		if err := rep.Unmarshal(c.Doc, doc); err != nil {
+			return err
+		}
+		moved := strings.NewReplacer(fmt.Sprintf(part, old), fmt.Sprintf(part, name))
+		if doc.BaseURL != nil {
+			doc.BaseURL = new(moved.Replace(*doc.BaseURL))
+		}
+		for i, uri := range doc.RedirectURIs {
+			doc.RedirectURIs[i] = moved.Replace(uri)
+		}
+		if c.Doc, err = rep.Marshal(doc); err != nil {
+			return err
+		}
+		if err := tx.UpdateClient(ctx, row.ID, c); err != nil {
+			return err
+		}
+	}
+	return m.changeMaster(ctx, tx, MasterClient(old), func(master iam.RealmID, c store.ClientRow) error {
+		doc := new(rep.Client)
+		if err := rep.Unmarshal(c.Doc, doc); err != nil {
+			return err
+		}
+		c.ClientID, doc.ClientID = MasterClient(name), MasterClient(name)
+		var err error
+		if c.Doc, err = rep.Marshal(doc); err != nil {
+			return err
+		}
+		return tx.UpdateClient(ctx, master, c)
+	})
+}
+
+func setDefaultGroups(ctx context.Context, tx *store.Tx, realm iam.RealmID, paths []string) error {
+	groups, err := tx.Groups(ctx, realm)
+	if err != nil {
+		return err
+	}
+	pathOf := pathsOf(groups)
+	found := 0
+	for _, g := range groups {
+		want := slices.ContainsFunc(paths, func(p string) bool { return groupPath(p) == pathOf[g.ID] })
+		if want {
+			found++
+		}
+		if g.Default != want {
+			g.Default = want
+			if err := tx.UpdateGroup(ctx, realm, g); err != nil {
+				return err
+			}
+		}
+	}
+	if found < len(paths) {
+		return iam.Errorf(iam.Invalid, "Failed to update realm")
+	}
+	return nil
+}
+
+// pathsOf gives each group's path, "/a/b".
+func pathsOf(groups []store.GroupRow) map[iam.GroupID]string {
+	byID := map[iam.GroupID]store.GroupRow{}
+	for _, g := range groups {
+		byID[g.ID] = g
+	}
+	paths := map[iam.GroupID]string{}
+	for _, g := range groups {
+		path := ""
+		for id, depth := g.ID, 0; id != "" && depth <= len(groups); id, depth = byID[id].Parent, depth+1 {
+			path = "/" + byID[id].Name + path
+		}
+		paths[g.ID] = path
+	}
+	return paths
+}
