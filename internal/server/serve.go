@@ -96,6 +96,11 @@ func (l *listener) address(relative string) string {
 
 func (s *Server) serve(ctx context.Context, listeners []*listener) error {
 	group, ctx := errgroup.WithContext(ctx)
+	// What runs beside the requests ends after them: they leave it work to do.
+	working, done := context.WithCancel(context.WithoutCancel(ctx))
+	for _, work := range s.workers {
+		group.Go(func() error { work(working); return nil })
+	}
 	for _, l := range listeners {
 		s.log.Info("listening", "on", l.name, telemetry.KeyAddr, l.address(""))
 		group.Go(func() error {
@@ -110,6 +115,7 @@ func (s *Server) serve(ctx context.Context, listeners []*listener) error {
 	}
 	group.Go(func() error {
 		<-ctx.Done()
+		defer done()
 		s.stopping.Store(true)
 		s.log.Info("stopping")
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.HTTP.StopTimeout)
@@ -146,22 +152,11 @@ func (s *Server) front(mux *http.ServeMux) (http.Handler, error) {
 			access(r, route, status, took)
 		}
 	}
-	return web.Chain(web.Fallback(mux, unmatched),
+	return web.Chain(web.Fallback(mux, s.unmatched),
 		web.Identify(proxy, s.cfg.HTTP.RelativePath),
 		web.Observe(time.Now, seen),
 		web.Recover(s.log),
 		web.Limit(s.cfg.HTTP.MaxBody),
 		web.Deadline(s.cfg.HTTP.Timeout),
 	), nil
-}
-
-// unmatched answers what no route is for, as the reference does outside of its
-// own resources.
-func unmatched(w http.ResponseWriter, r *http.Request, status int) {
-	web.SecurityHeaders(w.Header(), nil, "application/json")
-	if status == http.StatusNotFound {
-		web.WriteProblem(w, status, "Unable to find matching target resource method", "")
-		return
-	}
-	web.WriteStatus(w, status)
 }

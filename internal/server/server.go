@@ -8,6 +8,11 @@ import (
 	"os"
 	"sync/atomic"
 
+	"latchkey/internal/events"
+	"latchkey/internal/oidc"
+	"latchkey/internal/pages"
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/telemetry"
 	"latchkey/internal/web"
@@ -22,6 +27,8 @@ type Server struct {
 	handler  http.Handler
 
 	db        *store.DB
+	realms    *realms.Cache
+	workers   []func(context.Context)     // run by Run until the last request is answered
 	ping      func(context.Context) error // asks the database for a sign of life
 	readiness readiness
 	stopping  atomic.Bool
@@ -59,7 +66,22 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		}
 	}
 
+	set, err := pages.New(pages.Options{ResourcesPath: cfg.HTTP.RelativePath + resourcesPath})
+	if err != nil {
+		return nil, err
+	}
+	s.realms = realms.NewCache(s.db)
+	live := sessions.New(s.db)
+	log := events.New(s.db, s.log)
+	s.workers = append(s.workers, s.realms.Poll, func(ctx context.Context) { live.Run(ctx, s.realms) })
+
+	protocol := oidc.New(oidc.Config{
+		Realms: s.realms, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+	})
+
 	mux := http.NewServeMux()
+	s.frontRoutes(mux, set)
+	protocol.Routes(mux)
 	if s.handler, err = s.front(mux); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,76 @@
+package server
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"latchkey/internal/pages"
+	"latchkey/internal/realms"
+	"latchkey/internal/web"
+)
+
+// resourcesPath is where pages find their style sheets and scripts.
+const resourcesPath = "/resources"
+
+// frontRoutes are those that belong to no door: the root's page and what pages
+// refer to.
+func (s *Server) frontRoutes(mux *http.ServeMux, set *pages.Set) {
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		var b bytes.Buffer
+		if err := set.Render(&b, pages.Request{}, pages.Welcome{}); err != nil {
+			s.log.Error("the welcome page failed", "error", err)
+			web.WriteInternal(w, r)
+			return
+		}
+		web.SecurityHeaders(w.Header(), nil, "text/html")
+		w.Header().Set("Content-Type", "text/html;charset=utf-8")
+		w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+		_, _ = w.Write(b.Bytes())
+	})
+	mux.HandleFunc("GET "+resourcesPath+"/{file...}", func(w http.ResponseWriter, r *http.Request) {
+		f, ok := set.Resource("/" + r.PathValue("file"))
+		if !ok {
+			web.SecurityHeaders(w.Header(), nil, "application/json")
+			web.WriteStatus(w, http.StatusNotFound)
+			return
+		}
+		web.SecurityHeaders(w.Header(), nil, "text/css")
+		w.Header().Set("Content-Type", f.ContentType)
+		w.Header().Set("Content-Length", strconv.Itoa(len(f.Body)))
+		w.Header().Set("Cache-Control", "max-age=2592000, public, immutable")
+		_, _ = w.Write(f.Body)
+	})
+}
+
+// unmatched answers what no route is for. Below /realms and /admin the
+// reference has resources that answer in JSON, and unknown realms go first;
+// elsewhere it knows nothing at all.
+func (s *Server) unmatched(w http.ResponseWriter, r *http.Request, status int) {
+	if name, _, below := cutRealm(r.URL.Path); below {
+		web.SecurityHeaders(w.Header(), nil, "application/json")
+		if _, err := s.realms.Get(r.Context(), name); realms.Missing(err) {
+			web.WriteProblem(w, http.StatusNotFound, "Realm does not exist", "")
+			return
+		}
+		web.WriteStatus(w, status)
+		return
+	}
+	if status == http.StatusNotFound && !strings.HasPrefix(r.URL.Path, "/admin/") {
+		web.WriteProblem(w, status, "Unable to find matching target resource method", "")
+		return
+	}
+	web.SecurityHeaders(w.Header(), nil, "application/json")
+	web.WriteStatus(w, status)
+}
+
+// cutRealm finds the realm's name in a path below /realms/.
+func cutRealm(path string) (name, rest string, ok bool) {
+	path, ok = strings.CutPrefix(path, "/realms/")
+	if !ok || path == "" {
+		return "", "", false
+	}
+	name, rest, _ = strings.Cut(path, "/")
+	return name, rest, true
+}
