@@ -174,3 +174,7 @@ func (s *Set) Metadata() (*rep.KeysMetadata, error) {
 	}
 	return m, nil
 }
+
+// PublicText is the public half as bare base64 of its SubjectPublicKeyInfo, the
+// form in which adapters are configured with it.
+func (k *Key) PublicText() (string, error) { return jose.EncodePublicKey(k.Public) }

@@ -10,6 +10,7 @@ import (
 	"latchkey/internal/authn"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
+	"latchkey/internal/keys"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
@@ -19,6 +20,7 @@ import (
 // Config is what the door needs of the house.
 type Config struct {
 	Realms   *realms.Cache
+	Keys     *keys.Service
 	Sessions *sessions.Service
 	Events   *events.Writer
 	Pages    *pages.Set
@@ -49,6 +51,10 @@ type route struct {
 // routes is every endpoint of the door.
 func (h *Handler) routes() []route {
 	return []route{
+		{"GET /realms/{realm}", h.realmInfo, ""},
+		{"GET /realms/{realm}/{$}", h.realmInfo, ""},
+		{"GET " + base + "/certs", h.certs, ""},
+		{"OPTIONS " + base + "/certs", h.publicPreflight, ""},
 		{"OPTIONS /realms/{realm}", h.publicPreflight, ""},
 		{"GET /realms/{realm}/.well-known/{document}", h.wellKnown, ""},
 		{"OPTIONS /realms/{realm}/.well-known/{document}", h.publicPreflight, ""},

@@ -9,8 +9,10 @@ import (
 	"sync/atomic"
 
 	"latchkey/internal/events"
+	"latchkey/internal/keys"
 	"latchkey/internal/oidc"
 	"latchkey/internal/pages"
+	"latchkey/internal/passhash"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
@@ -34,6 +36,9 @@ type Server struct {
 	stopping  atomic.Bool
 	closers   []func() error // run by Close, the last first
 }
+
+// hashMemory bounds what password hashes under way take together, in bytes.
+const hashMemory = 64 << 20
 
 // New checks the options and wires every room, top to bottom. It listens
 // nowhere yet.
@@ -71,12 +76,19 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.realms = realms.NewCache(s.db)
+	maker := keys.NewMaker(s.db.Now)
+	hasher := passhash.New(hashMemory)
+	manager := &realms.Manager{Cache: s.realms, Clock: s.db.Now, NewKey: maker.Fill, Hash: hashPassword(hasher)}
+	if err := bootstrap(ctx, cfg, s.realms, manager); err != nil {
+		return nil, err
+	}
+	signers := &keys.Service{Cache: s.realms, Maker: maker}
 	live := sessions.New(s.db)
 	log := events.New(s.db, s.log)
-	s.workers = append(s.workers, s.realms.Poll, func(ctx context.Context) { live.Run(ctx, s.realms) })
+	s.workers = append(s.workers, s.realms.Poll, maker.Run, func(ctx context.Context) { live.Run(ctx, s.realms) })
 
 	protocol := oidc.New(oidc.Config{
-		Realms: s.realms, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 	})
 
 	mux := http.NewServeMux()

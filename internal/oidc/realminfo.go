@@ -1,0 +1,52 @@
+package oidc
+
+import (
+	"net/http"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/keys"
+	"latchkey/internal/web"
+)
+
+// realmInfo describes the realm as adapters of old ask for it. Keycloak:
+// PublicRealmResource.
+func (h *Handler) realmInfo(c *call) error {
+	c.public()
+	c.w.Header().Set("Cache-Control", web.CacheNoCache)
+	key, err := c.publicKey()
+	if err != nil {
+		return err
+	}
+	notBefore := int64(0)
+	if t := c.realm.NotBefore; !t.IsZero() {
+		notBefore = t.Unix()
+	}
+	return c.json(http.StatusOK, struct {
+		Realm     string `json:"realm"`
+		PublicKey string `json:"public_key,omitempty"`
+		Tokens    string `json:"token-service"`
+		Account   string `json:"account-service"`
+		NotBefore int64  `json:"tokens-not-before"`
+	}{c.realm.Name, key, c.endpoint(""), c.issuer() + "/account", notBefore})
+}
+
+// publicKey is the realm's RS256 key as the bare base64 that adapters of old
+// paste into their configuration, "" when there is none.
+func (c *call) publicKey() (string, error) {
+	k := keys.Of(c.ctx(), c.realm).Active(iam.Sig, "RS256")
+	if k == nil {
+		return "", nil
+	}
+	return k.PublicText()
+}
+
+// certs publishes the realm's keys. Keycloak: OIDCLoginProtocolService.certs.
+func (h *Handler) certs(c *call) error {
+	set, err := keys.Of(c.ctx(), c.realm).JWKS()
+	if err != nil {
+		return err
+	}
+	c.public()
+	c.w.Header().Set("Cache-Control", web.CacheNoCache)
+	return c.json(http.StatusOK, set)
+}
