@@ -54,7 +54,7 @@ func BodyInto[T any](c *Call, v *T) (*T, error) {
 // json reads the body, whose type must be JSON where one is given.
 func (c *Call) json() ([]byte, error) {
 	if t := c.R.Header.Get("Content-Type"); t != "" && web.MediaType(c.R) != "application/json" {
-		return nil, errMediaType
+		return nil, errMediaType()
 	}
 	return web.ReadBody(c.R)
 }
@@ -62,7 +62,7 @@ func (c *Call) json() ([]byte, error) {
 // Text reads a body of type text/plain.
 func (c *Call) Text() (string, error) {
 	if t := c.R.Header.Get("Content-Type"); t != "" && web.MediaType(c.R) != "text/plain" {
-		return "", errMediaType
+		return "", errMediaType()
 	}
 	b, err := web.ReadBody(c.R)
 	return string(b), err
