@@ -15,7 +15,7 @@ import (
 )
 
 // rules are the rooms that hold the product: every door may use them.
-const rules = "realms keys users sessions events roles authn authn/steps authn/actions claims tokens broker authz policy jobs"
+const rules = "realms keys users sessions events roles authn authn/steps authn/actions authn/tabs claims tokens broker authz policy jobs"
 
 // doorMay is what a door may import: never store, never another door.
 const doorMay = "iam rep web i18n telemetry " + rules
@@ -50,12 +50,13 @@ var layers = map[string]string{
 	"roles":         "iam rep realms store",
 	"policy":        "iam realms store",
 	"events":        "iam realms store mail telemetry", // the realm says what is kept
-	"users":         "iam rep realms store roles policy passhash otp seal events",
+	"users":         "iam realms store roles policy passhash otp seal events",
 	"sessions":      "iam realms store events",
 	"claims":        "iam roles",
 	"tokens":        "iam jose keys claims sessions roles realms",
 	"authn":         "iam",
 	"authn/steps":   "iam authn authn/actions users sessions policy events otp i18n realms pages",
+	"authn/tabs":    "iam store seal",
 	"authn/actions": "iam authn users sessions policy events otp i18n realms pages",
 	"broker":        "iam realms users authn jose xmlsec web",
 	"authz":         "iam realms store users roles",
@@ -100,7 +101,6 @@ var owners = map[string]string{
 	"golang.org/x/text":                   "*",
 	"golang.org/x/time":                   "*",
 	"golang.org/x/net/publicsuffix":       "web",
-	"github.com/dlclark/regexp2":          "policy users",
 	"github.com/russellhaering/goxmldsig": "xmlsec",
 	"github.com/beevik/etree":             "xmlsec",
 	"github.com/go-ldap/ldap/v3":          "users/ldap",

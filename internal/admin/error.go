@@ -61,9 +61,7 @@ func plain(status int) *Error {
 }
 
 // errMediaType is RESTEasy's answer to a body that is not JSON.
-func errMediaType() error {
-	return Plain(http.StatusUnsupportedMediaType, "The content-type header value did not match the value in @Consumes")
-}
+var errMediaType = Plain(http.StatusUnsupportedMediaType, "The content-type header value did not match the value in @Consumes")
 
 // statusOf maps the kinds of iam.Error.
 var statusOf = map[iam.Kind]int{

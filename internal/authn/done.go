@@ -59,6 +59,22 @@ type Done struct {
 	Stored func()
 }
 
+// An IdentityToken is what the KEYCLOAK_IDENTITY cookie says: a JWT signed with
+// the realm's HMAC key. Keycloak: IdentityCookieToken.
+type IdentityToken struct {
+	Type         string        `json:"typ"` // IdentityTokenType
+	ID           string        `json:"jti"`
+	Issuer       string        `json:"iss"`
+	Subject      iam.UserID    `json:"sub"`
+	Session      iam.SessionID `json:"sid"`
+	Issued       int64         `json:"iat"`           // seconds since 1970
+	Expires      int64         `json:"exp,omitempty"` // 0: with the session
+	StateChecker string        `json:"state_checker"`
+}
+
+// IdentityTokenType is the typ claim of identity cookies.
+const IdentityTokenType = "Serialized-ID"
+
 // A Refused is a login that ended at the client with an error. The protocol's
 // door has
 //

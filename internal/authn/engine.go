@@ -314,9 +314,6 @@ func (w *walk) absent(x *node) (bool, error) {
 		}
 		any = true
 		spec := w.e.specs[c.Authenticator]
-		if spec.NeedsUser && w.r.User == nil {
-			return false, &FlowError{Code: UnknownUser, Provider: spec.ID}
-		}
 		w.r.at, w.r.flow = c.Execution, c.flow
 		holds, err := spec.Holds(w.ctx, w.r)
 		if err != nil {

@@ -99,6 +99,7 @@ type Run struct {
 type Identity struct {
 	Session *iam.UserSession
 	User    *iam.User
+	Token   *IdentityToken // the cookie's claims
 }
 
 // Execution returns the line of the flow that is being executed.

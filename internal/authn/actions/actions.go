@@ -132,14 +132,16 @@ func (s *Set) Pending(r *authn.Run) []iam.RequiredAction {
 }
 
 // Next returns the alias of the action that is due next, the application's
-// own coming last; "" when there is none.
+// own coming last; "" when there is none. passed are those that cannot be done now.
 // Keycloak: AuthenticationManager.getFirstApplicableRequiredAction.
-func (s *Set) Next(ctx context.Context, r *authn.Run) (string, error) {
+func (s *Set) Next(ctx context.Context, r *authn.Run, passed []string) (string, error) {
 	if err := s.Evaluate(ctx, r); err != nil {
 		return "", err
 	}
-	if pending := s.Pending(r); len(pending) > 0 {
-		return pending[0].Alias, nil
+	for _, a := range s.Pending(r) {
+		if !slices.Contains(passed, a.Alias) {
+			return a.Alias, nil
+		}
 	}
 	asked := r.Tab.Request.Action
 	if asked == "" || r.Note(NoteStatus) != "" {
@@ -181,10 +183,9 @@ func (s *Set) Submit(ctx context.Context, r *authn.Run, alias string) (authn.Res
 }
 
 // Cancel ends the application's action at the user's wish.
-func (s *Set) Cancel(ctx context.Context, r *authn.Run, alias string) error {
+func (s *Set) Cancel(r *authn.Run) {
 	r.SetNote(NoteStatus, "cancelled")
 	r.SetNote(NoteRunning, "")
-	return nil
 }
 
 // Initiated tells whether an action is the application's and nobody else's, so that it may be cancelled.

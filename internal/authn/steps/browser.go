@@ -20,12 +20,15 @@ func (w World) browser() []authn.Spec {
 		{ID: "auth-password-form", Begin: w.showPassword, Submit: w.password, NeedsUser: true, Configured: w.has(iam.Password), Credential: iam.Password},
 		{ID: "auth-otp-form", Begin: w.showOTP, Submit: w.otp, NeedsUser: true, Configured: w.has(iam.OTP), Credential: iam.OTP, Setup: "CONFIGURE_TOTP"},
 		// Organizations are not built. Where the realm has them switched off the step has nothing to do.
-		{ID: "organization", Begin: organization, Submit: organization},
+		{ID: "organization", Begin: w.organization, Submit: w.organization, Configured: w.organizations},
 	}
 }
 
 func (w World) has(kind iam.CredentialKind) func(context.Context, *authn.Run) (bool, error) {
 	return func(ctx context.Context, r *authn.Run) (bool, error) {
+		if r.User == nil { // asked by a condition that stands before anybody is known
+			return false, &authn.FlowError{Code: authn.UnknownUser}
+		}
 		creds, err := w.Credentials(ctx, r.Realm, r.User)
 		for _, c := range creds {
 			if c.Kind == kind {
@@ -43,6 +46,7 @@ func (w World) cookie(_ context.Context, r *authn.Run) (authn.Result, error) {
 	}
 	session := r.Identity.Session
 	r.SetNote(noteLevels, session.Notes[noteLevels])
+	r.SetNote(NoteFrom, string(session.ID))
 	if res := r.SetUser(r.Identity.User); res != nil {
 		return res, nil
 	}
@@ -104,8 +108,12 @@ func (w World) redirector(_ context.Context, r *authn.Run) (authn.Result, error)
 	return authn.Abort{Err: &authn.FlowError{Code: authn.NotBuilt, Provider: "identity provider " + alias}}, nil
 }
 
-func organization(_ context.Context, r *authn.Run) (authn.Result, error) {
-	if r.Realm.Attrs["organizationsEnabled"] == "true" {
+func (w World) organizations(_ context.Context, r *authn.Run) (bool, error) {
+	return w.HasOrganizations(r.Realm), nil
+}
+
+func (w World) organization(_ context.Context, r *authn.Run) (authn.Result, error) {
+	if w.HasOrganizations(r.Realm) {
 		return authn.Abort{Err: &authn.FlowError{Code: authn.NotBuilt, Provider: "organization"}}, nil
 	}
 	return authn.Attempted{}, nil

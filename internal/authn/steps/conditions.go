@@ -17,8 +17,8 @@ import (
 
 func (w World) conditions() []authn.Spec {
 	return []authn.Spec{
-		{ID: "conditional-user-configured", NeedsUser: true, Holds: func(ctx context.Context, r *authn.Run) (bool, error) { return r.SiblingsConfigured(ctx) }},
-		{ID: "conditional-credential", NeedsUser: true, Holds: credentialUsed},
+		{ID: "conditional-user-configured", Holds: func(ctx context.Context, r *authn.Run) (bool, error) { return r.SiblingsConfigured(ctx) }},
+		{ID: "conditional-credential", Holds: credentialUsed},
 		{ID: "conditional-user-role", Holds: w.userRole},
 		{ID: "conditional-user-attribute", NeedsUser: true, Holds: w.userAttribute},
 		{ID: "conditional-level-of-authentication", Holds: w.levelDue, Finished: w.levelReached},

@@ -1,0 +1,270 @@
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/iam"
+	"latchkey/internal/keys"
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
+	"latchkey/internal/web"
+)
+
+// A root is a browser's logins in a realm, as the AUTH_SESSION_ID cookie names
+// them. Since an anonymous request stores nothing, the cookie says itself what
+// in Keycloak the stored root would: whether a login is still open under it.
+type root struct {
+	ID     iam.SessionID `json:"i"`
+	Issued int64         `json:"t"` // seconds since 1970
+	Kind   string        `json:"k"`
+	fresh  bool          // made by this request: the cookie is due
+}
+
+// The kinds of root cookie.
+const (
+	rootLogin = "l" // open for as long as KC_RESTART says so, too
+	rootPlain = "p" // open: its login came without KC_RESTART
+	rootSpent = "s" // its one login ended in the answer that set it
+)
+
+// A restartToken is the KC_RESTART cookie: how to begin anew when a login has
+// run out of time, and which logins are open in this browser.
+type restartToken struct {
+	Root    iam.SessionID   `json:"r"`
+	Client  string          `json:"c"` // OAuth's client_id
+	Request iam.AuthRequest `json:"q"`
+	Path    string          `json:"p,omitempty"`
+	Tabs    []string        `json:"t,omitempty"`
+}
+
+// maxTabs bounds how many open logins KC_RESTART lists.
+const maxTabs = 16
+
+func (a *attempt) purpose(what string) string { return "login " + what + " " + string(a.realm.ID) }
+
+// readRoot takes the root that the browser's cookie names, if a login is open
+// under it. Otherwise the root is new: under the id of the browser's session
+// when the cookie names one, as in Keycloak.
+func (a *attempt) readRoot() error {
+	now := a.h.Tabs.Now()
+	var c root
+	named := a.h.Tabs.Open(a.purpose("root"), web.CookieValue(a.r, web.CookieAuthSession), &c) == nil && c.ID != ""
+	if named {
+		open := c.Kind == rootPlain || c.Kind == rootLogin && a.readRestart().Root == c.ID
+		if open && now.Before(time.Unix(c.Issued, 0).Add(a.rootLifespan())) {
+			a.root = c
+			return nil
+		}
+		stored, err := a.h.Tabs.Any(a.ctx, a.realm.ID, c.ID, "")
+		if err != nil {
+			return err
+		}
+		if stored {
+			a.root = c
+			return nil
+		}
+		_, err = a.h.Sessions.Find(a.ctx, a.realm, c.ID, false, nil)
+		switch {
+		case err == nil:
+			a.root = root{ID: c.ID, Issued: now.Unix(), Kind: rootLogin, fresh: true}
+			return nil
+		case !sessionEnded(err):
+			return err
+		}
+	}
+	a.root = root{ID: iam.SessionID(uuid.NewString()), Issued: now.Unix(), Kind: rootLogin, fresh: true}
+	return nil
+}
+
+// sessionEnded tells errors about sessions from faults.
+func sessionEnded(err error) bool {
+	for _, e := range []error{sessions.ErrGone, sessions.ErrExpired, sessions.ErrUserGone, sessions.ErrUserDisabled, sessions.ErrRealmDisabled,
+		sessions.ErrClientDisabled, sessions.ErrNoPart, sessions.ErrPartExpired, sessions.ErrBeforeNotBefore} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// rootLifespan is how long a login may take in all.
+// Keycloak: RealmInfoUtil.getDettachedClientSessionLifespan.
+func (a *attempt) rootLifespan() time.Duration {
+	l := a.realm.Lifespans
+	return max(l.Login, l.UserAction, l.AccessCode)
+}
+
+// setRoot sets the cookies of a root that this request made.
+func (a *attempt) setRoot() error {
+	if !a.root.fresh {
+		return nil
+	}
+	value, err := a.h.Tabs.Seal(a.purpose("root"), a.root)
+	if err != nil {
+		return err
+	}
+	a.cookies.Set(a.w, web.CookieAuthSession, value)
+	sum := sha256.Sum256([]byte(a.root.ID))
+	a.cookies.Set(a.w, web.CookieAuthSessionHash, base64.RawStdEncoding.EncodeToString(sum[:]))
+	return nil
+}
+
+// spendRoot marks a new root's cookie when its login ends in this answer.
+func (a *attempt) spendRoot() error {
+	a.root.Kind = rootSpent
+	return a.setRoot()
+}
+
+func (a *attempt) readRestart() (t restartToken) {
+	if a.h.Tabs.Open(a.purpose("restart"), web.CookieValue(a.r, web.CookieRestart), &t) != nil {
+		return restartToken{}
+	}
+	return t
+}
+
+// setRestart sets KC_RESTART for the login, adding its tab to those open.
+func (a *attempt) setRestart(open bool) error {
+	old := a.readRestart()
+	t := restartToken{Root: a.root.ID, Client: a.client.ClientID, Request: a.tab.Request}
+	if old.Root == a.root.ID {
+		t.Tabs = old.Tabs
+	}
+	t.Tabs = slices.DeleteFunc(slices.Clone(t.Tabs), func(id string) bool { return id == a.tab.ID })
+	if open {
+		t.Tabs = append(t.Tabs, a.tab.ID)
+	}
+	t.Tabs = t.Tabs[max(0, len(t.Tabs)-maxTabs):]
+	value, err := a.h.Tabs.Seal(a.purpose("restart"), t)
+	if err != nil {
+		return err
+	}
+	a.cookies.Set(a.w, web.CookieRestart, value)
+	return nil
+}
+
+// endRestart forgets KC_RESTART when the browser's last open login has ended.
+func (a *attempt) endRestart() {
+	t := a.readRestart()
+	if t.Root == a.root.ID && slices.ContainsFunc(t.Tabs, func(id string) bool { return id != a.tab.ID }) {
+		return
+	}
+	a.cookies.Expire(a.w, a.r, web.CookieRestart)
+}
+
+// readIdentity finds the browser's single sign-on session. A cookie that is
+// good for nothing any more is expired.
+// Keycloak: AuthenticationManager.authenticateIdentityCookie.
+func (a *attempt) readIdentity() error {
+	cookie := web.CookieValue(a.r, web.CookieIdentity)
+	if cookie == "" {
+		return nil
+	}
+	id, err := a.h.Identity(a.ctx, a.realm, a.base, cookie)
+	if err != nil {
+		return err
+	}
+	if a.identity = id; id == nil {
+		a.cookies.Expire(a.w, a.r, web.CookieIdentity)
+		a.cookies.Expire(a.w, a.r, web.CookieSession)
+		return nil
+	}
+	a.h.Sessions.Touch(a.realm, id.Session.ID, false, "")
+	return nil
+}
+
+// Identity finds the live session that an identity cookie proves, nil when it
+// proves none. issuer is the realm's address as the browser sees it.
+func (h *Handler) Identity(ctx context.Context, realm *realms.Realm, issuer, cookie string) (*authn.Identity, error) {
+	var t authn.IdentityToken
+	now := h.Tabs.Now().Unix()
+	if err := keys.ReadInternal(ctx, realm, cookie, &t); err != nil || t.Type != authn.IdentityTokenType || t.Issuer != issuer || t.Expires != 0 && t.Expires <= now {
+		return nil, nil
+	}
+	v, err := h.Sessions.Find(ctx, realm, t.Session, false, nil)
+	if err != nil {
+		if sessionEnded(err) {
+			err = nil
+		}
+		return nil, err
+	}
+	if v.User == nil || v.User.ID != t.Subject || !v.User.Enabled || sessions.IssuedBeforeNotBefore(v, time.Unix(t.Issued, 0)) {
+		return nil, nil
+	}
+	return &authn.Identity{Session: v.Session, User: v.User, Token: &t}, nil
+}
+
+// setIdentity sets the cookies of a session.
+// Keycloak: AuthenticationManager.createLoginCookie.
+func (a *attempt) setIdentity(s *iam.UserSession) error {
+	l := a.realm.Lifespans
+	age := l.SSOMax
+	if s.Remember && l.SSOMaxRememberMe > 0 {
+		age = l.SSOMaxRememberMe
+	}
+	now := a.h.Tabs.Now()
+	t := &authn.IdentityToken{Type: authn.IdentityTokenType, ID: uuid.NewString(), Issuer: a.base, Subject: s.User, Session: s.ID, Issued: now.Unix(), StateChecker: random(32)}
+	if age > 0 {
+		t.Expires = now.Add(age).Unix()
+	}
+	value, err := a.h.Keys.SignInternal(a.ctx, a.realm, t)
+	if err != nil {
+		return err
+	}
+	identityAge := 0
+	if s.Remember {
+		identityAge = int(age.Seconds())
+	}
+	a.cookies.SetFor(a.w, web.CookieIdentity, value, identityAge)
+	a.cookies.SetFor(a.w, web.CookieSession, SessionCookie(s.ID), int(age.Seconds()))
+	if s.Remember {
+		a.cookies.Set(a.w, web.CookieRememberMe, "username:"+url.QueryEscape(s.Username))
+	} else {
+		a.cookies.Expire(a.w, a.r, web.CookieRememberMe)
+	}
+	return nil
+}
+
+// SessionCookie is the value of KEYCLOAK_SESSION for a session.
+func SessionCookie(id iam.SessionID) string {
+	sum := sha256.Sum256([]byte(id))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// remembered is the user name that the remember-me cookie suggests.
+func (a *attempt) remembered() string {
+	name, ok := strings.CutPrefix(web.CookieValue(a.r, web.CookieRememberMe), "username:")
+	if !ok || !a.realm.Login.RememberMe {
+		return ""
+	}
+	name, err := url.QueryUnescape(name)
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// random returns n random bytes as base64url.
+func random(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// privateAddress: sslRequired=external leaves local addresses alone.
+// Keycloak: SslRequired.isLocal.
+func privateAddress(addr string) bool {
+	ip, err := netip.ParseAddr(addr)
+	return err == nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast())
+}

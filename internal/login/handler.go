@@ -1,0 +1,227 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/authn/actions"
+	"latchkey/internal/authn/tabs"
+	"latchkey/internal/events"
+	"latchkey/internal/iam"
+	"latchkey/internal/keys"
+	"latchkey/internal/pages"
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
+	"latchkey/internal/web"
+)
+
+// A Handler serves login actions. All fields must be set.
+type Handler struct {
+	Realms   *realms.Cache
+	Keys     *keys.Service
+	Sessions *sessions.Service
+	Events   *events.Writer
+	Tabs     *tabs.Keeper
+	Engine   *authn.Engine
+	Actions  *actions.Set
+	Pages    *pages.Set
+	Locales  []string // that pages can be shown in
+	Hostname *web.Hostname
+	Log      *slog.Logger
+
+	// User returns a user by id, nil when it is gone.
+	User func(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error)
+	// FindUser finds who was meant by what was typed, nil when nobody is.
+	FindUser func(ctx context.Context, r *iam.Realm, login string) (*iam.User, error)
+	// Failed and Succeeded tell brute force protection how a login went.
+	Failed    func(ctx context.Context, r *iam.Realm, u *iam.User, ip string) error
+	Succeeded func(ctx context.Context, r *iam.Realm, u *iam.User) error
+	// Consent returns what a user has granted a client, nil when nothing was.
+	Consent func(ctx context.Context, r *iam.Realm, u iam.UserID, c iam.ClientID) (*iam.Consent, error)
+	// Grant stores a consent over the one that may be there.
+	Grant func(ctx context.Context, r *iam.Realm, c *iam.Consent) error
+	// Finish and Refuse are the protocol's: see authn.Done and authn.Refused.
+	Finish func(w http.ResponseWriter, r *http.Request, d *authn.Done)
+	Refuse func(w http.ResponseWriter, r *http.Request, x *authn.Refused)
+}
+
+// Routes returns what the door serves, by ServeMux pattern.
+func (h *Handler) Routes() map[string]http.HandlerFunc {
+	const base = "/realms/{realm}/login-actions/"
+	routes := map[string]http.HandlerFunc{
+		"GET " + base + "required-action":  h.with("CUSTOM_REQUIRED_ACTION", (*attempt).requiredAction),
+		"POST " + base + "required-action": h.with("CUSTOM_REQUIRED_ACTION", (*attempt).requiredAction),
+		"POST " + base + "consent":         h.with("LOGIN", (*attempt).consent),
+		"GET " + base + "restart":          h.with("RESTART_AUTHENTICATION", (*attempt).restart),
+		"GET " + base + "detached-info":    h.with("LOGIN", (*attempt).detachedInfo),
+		"GET " + base + "action-token":     h.with("EXECUTE_ACTION_TOKEN", (*attempt).actionToken),
+		"HEAD " + base + "action-token":    func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) },
+	}
+	for path, kind := range map[string]iam.EventKind{
+		authn.PathAuthenticate: "LOGIN", authn.PathRegistration: "REGISTER", authn.PathReset: "RESET_PASSWORD",
+		"first-broker-login": "IDENTITY_PROVIDER_FIRST_LOGIN", "post-broker-login": "IDENTITY_PROVIDER_POST_LOGIN",
+	} {
+		walk := h.with(kind, func(a *attempt) { a.flowPath(path) })
+		routes["GET "+base+path], routes["POST "+base+path] = walk, walk
+	}
+	return routes
+}
+
+// Mount adds the door's routes to a mux.
+func (h *Handler) Mount(mux *http.ServeMux) {
+	for pattern, f := range h.Routes() {
+		mux.HandleFunc(pattern, f)
+	}
+}
+
+// An attempt is one request's part in a login.
+type attempt struct {
+	h       *Handler
+	w       http.ResponseWriter
+	r       *http.Request
+	ctx     context.Context
+	realm   *realms.Realm
+	client  *realms.Client // whom the login is for; nil while that is unknown
+	base    string         // the realm's address: frontend + /realms/NAME
+	cookies web.Cookies
+	query   url.Values
+	form    url.Values // nil when nothing was posted
+
+	root     root
+	tab      *iam.AuthTab
+	message  *authn.Message // forwarded from an earlier request
+	kind     iam.EventKind
+	details  map[string]string // of the event, before a run exists
+	identity *authn.Identity
+	run      *authn.Run
+	starting bool // the request is the protocol's, not a page's
+	passive  bool
+	locale   string
+}
+
+// with finds realm and client, reads query and form, and calls f.
+func (h *Handler) with(kind iam.EventKind, f func(*attempt)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a := &attempt{h: h, w: w, r: r, ctx: r.Context(), kind: kind, details: map[string]string{}}
+		realm, err := h.Realms.Get(a.ctx, r.PathValue("realm"))
+		if errors.Is(err, realms.ErrNotFound) {
+			web.SecurityHeaders(w.Header(), nil, "application/json")
+			web.WriteProblem(w, http.StatusNotFound, "Realm does not exist", "")
+			return
+		}
+		if err != nil {
+			a.broken(err)
+			return
+		}
+		if !a.enter(realm) {
+			return
+		}
+		f(a)
+	}
+}
+
+// enter takes the realm and reads the request; false when it has been answered.
+func (a *attempt) enter(realm *realms.Realm) bool {
+	a.realm = realm
+	urls := a.h.Hostname.URLs(web.RequestOf(a.r), realm.Attrs["frontendUrl"])
+	a.base = urls.Frontend + "/realms/" + url.PathEscape(realm.Name)
+	a.cookies = web.NewCookies(urls.Frontend, realm.Name)
+	a.w.Header().Set("Cache-Control", web.CacheNoPage)
+	q, err := web.Query(a.r)
+	if err != nil {
+		a.errorPage(http.StatusBadRequest, "invalidRequestMessage")
+		return false
+	}
+	a.query = q.Values
+	if a.r.Method == http.MethodPost {
+		f, err := web.ReadForm(a.r)
+		if errors.Is(err, web.ErrTooLarge) {
+			a.errorPage(http.StatusRequestEntityTooLarge, "invalidRequestMessage")
+			return false
+		}
+		if err != nil {
+			a.errorPage(http.StatusBadRequest, "invalidRequestMessage")
+			return false
+		}
+		if a.form = f.Values; a.form == nil {
+			a.form = url.Values{}
+		}
+	}
+	a.chooseLocale()
+	switch {
+	case !a.secure():
+		a.emitError("ssl_required")
+		a.errorPage(http.StatusBadRequest, "httpsRequiredMessage")
+	case !realm.Enabled:
+		a.emitError("realm_disabled")
+		a.errorPage(http.StatusBadRequest, "realmNotEnabledMessage")
+	default:
+		return true
+	}
+	return false
+}
+
+// secure tells whether the realm's rule about HTTPS is kept.
+func (a *attempt) secure() bool {
+	q := web.RequestOf(a.r)
+	switch {
+	case q.Secure || a.realm.SSL == iam.SSLNone:
+		return true
+	case a.realm.SSL == iam.SSLAll:
+		return false
+	}
+	return privateAddress(q.Addr)
+}
+
+// emitError writes the event of a request that has no login yet.
+func (a *attempt) emitError(word string) {
+	e := iam.Event{Kind: events.Failed(a.kind), IP: web.RequestOf(a.r).Addr, Error: word, Details: a.details}
+	if a.client != nil {
+		e.Client = a.client.ClientID
+	}
+	a.h.Events.Emit(a.ctx, a.realm, &e)
+}
+
+// findClient takes the client that the query names, for pages and events.
+func (a *attempt) findClient() error {
+	id := a.query.Get("client_id")
+	if id == "" {
+		return nil
+	}
+	c, err := a.realm.ClientByName(a.ctx, id)
+	var none *iam.Error
+	if errors.As(err, &none) && none.Kind == iam.NotFound {
+		return nil
+	}
+	if err == nil {
+		a.client = c
+	}
+	return err
+}
+
+// url makes an address below login-actions.
+func (a *attempt) url(path string, pairs ...string) string {
+	var b strings.Builder
+	b.WriteString(a.base + "/login-actions/" + path)
+	sep := byte('?')
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			continue
+		}
+		b.WriteByte(sep)
+		b.WriteString(pairs[i] + "=" + url.QueryEscape(pairs[i+1]))
+		sep = '&'
+	}
+	return b.String()
+}
+
+func (a *attempt) redirect(to string) {
+	web.SecurityHeaders(a.w.Header(), a.realm.SecurityHeaders, "")
+	a.w.Header().Set("Location", to)
+	a.w.WriteHeader(http.StatusFound)
+}

@@ -1,0 +1,268 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/authn/steps"
+	"latchkey/internal/authn/tabs"
+	"latchkey/internal/iam"
+	"latchkey/internal/pages"
+	"latchkey/internal/web"
+)
+
+// pathRequired is the path, and the tab's Flow, once a flow has succeeded.
+const pathRequired = "required-action"
+
+// A clientData is what the client_data parameter carries, sealed for the
+// realm: the request, with which the login can go on in any browser, as an
+// authorization URL could. In Keycloak it is four of the request's parameters.
+type clientData struct {
+	Tab     string          `json:"t"`
+	Request iam.AuthRequest `json:"q"`
+	Type    string          `json:"y,omitempty"` // auth_type
+	Issued  int64           `json:"i"`           // seconds since 1970
+	Message string          `json:"m,omitempty"` // message key to show next
+}
+
+func (a *attempt) readClientData() (d clientData, ok bool) {
+	v := a.query.Get("client_data")
+	return d, v != "" && a.h.Tabs.Open(a.purpose("client_data"), v, &d) == nil
+}
+
+func (a *attempt) clientData(message string) (string, error) {
+	return a.h.Tabs.Seal(a.purpose("client_data"), clientData{Tab: a.tab.ID, Request: a.tab.Request, Type: a.tab.Notes[noteType], Issued: a.tab.Created.Unix(), Message: message})
+}
+
+// codePurpose binds a sealed session code to realm, browser and tab.
+func (a *attempt) codePurpose() string {
+	return a.purpose("code") + " " + string(a.tab.Root) + " " + a.tab.ID
+}
+
+// sessionCode is what the next POST must carry: the stored tab's code, or the
+// whole state of a tab that is not stored.
+func (a *attempt) sessionCode() (string, error) {
+	if a.tab.Version > 0 {
+		return a.tab.Code, nil
+	}
+	t := *a.tab
+	t.Request = iam.AuthRequest{} // travels in client_data
+	return a.h.Tabs.Seal(a.codePurpose(), t)
+}
+
+// load finds the login that a request belongs to. action: it is a submit, to
+// be given to execution. When ok is false the request has been answered.
+// Keycloak: SessionCodeChecks.initialVerify.
+func (a *attempt) load(path, code string) (action, ok bool) {
+	if err := a.loadTab(); err != nil {
+		if !errors.Is(err, tabs.ErrGone) {
+			a.broken(err)
+			return false, false
+		}
+		a.startOver()
+		return false, false
+	}
+	if !a.client.Enabled {
+		a.details["code_id"] = string(a.tab.Root)
+		a.emitError("client_disabled")
+		a.errorPage(http.StatusBadRequest, "loginRequesterNotEnabledMessage")
+		return false, false
+	}
+	execution := iam.ExecID(a.query.Get("execution"))
+	if code == "" || a.form == nil {
+		if execution == "" && path != a.tab.Flow && a.tab.Flow != pathRequired {
+			a.tab.Flow, a.tab.Current = path, ""
+		}
+		if a.tab.Version == 0 || execution == "" || execution == a.tab.Current || a.tab.Status[execution] == iam.ExecChallenged {
+			return false, true
+		}
+		a.pageExpired()
+		return false, false
+	}
+	if a.tab.Version == 0 {
+		sealed := iam.AuthTab{}
+		if a.h.Tabs.Open(a.codePurpose(), code, &sealed) != nil {
+			a.pageExpired()
+			return false, false
+		}
+		sealed.Request, sealed.Version = a.tab.Request, 0
+		*a.tab = sealed
+		return true, true
+	}
+	if code == a.tab.Code {
+		return true, true
+	}
+	if execution == a.tab.Current {
+		a.again("expiredActionMessage")
+		return false, false
+	}
+	a.pageExpired()
+	return false, false
+}
+
+// loadTab finds the tab: stored, or sealed in the address and not begun.
+func (a *attempt) loadTab() error {
+	if err := a.findClient(); err != nil {
+		return err
+	}
+	if err := a.readRoot(); err != nil {
+		return err
+	}
+	if err := a.readIdentity(); err != nil {
+		return err
+	}
+	if a.root.fresh || a.client == nil {
+		return tabs.ErrGone
+	}
+	data, sealed := a.readClientData()
+	id := a.query.Get("tab_id")
+	t, err := a.h.Tabs.Load(a.ctx, a.realm.ID, a.root.ID, id)
+	switch {
+	case err == nil && t.Request.Client == a.client.ID:
+		a.tab = t
+	case err != nil && !errors.Is(err, tabs.ErrGone):
+		return err
+	case !sealed || data.Tab != id || data.Request.Client != a.client.ID || !a.inTime(data.Issued):
+		return tabs.ErrGone
+	default:
+		a.tab = &iam.AuthTab{Root: a.root.ID, ID: id, Request: data.Request, Flow: authn.PathAuthenticate, Created: time.Unix(data.Issued, 0)}
+		if data.Type != "" {
+			a.tab.Notes = map[string]string{noteType: data.Type}
+		}
+	}
+	if key := a.tab.Notes[noteForward]; key != "" {
+		a.forward(key)
+		delete(a.tab.Notes, noteForward)
+	}
+	if sealed && data.Message != "" {
+		a.forward(data.Message)
+	}
+	return nil
+}
+
+// noteForward is a message key for the next page of a stored tab.
+const noteForward = "forwardedErrorMessage"
+
+func (a *attempt) forward(key string) { a.message = &authn.Message{Tone: pages.Problem, Key: key} }
+
+// inTime tells whether a login that began at a time may still go on.
+func (a *attempt) inTime(began int64) bool {
+	return a.h.Tabs.Now().Before(time.Unix(began, 0).Add(a.realm.Lifespans.Login))
+}
+
+// startOver answers a request whose login is not there: it begins anew from
+// KC_RESTART, tells who is logged in already, or gives up.
+// Keycloak: SessionCodeChecks.restartAuthenticationSessionFromCookie.
+func (a *attempt) startOver() {
+	if web.CookieValue(a.r, web.CookieRestart) == "" {
+		if a.identity != nil {
+			a.alreadyLoggedIn()
+			return
+		}
+		a.emitError("cookie_not_found")
+		a.errorPage(http.StatusBadRequest, "cookieNotFoundMessage")
+		return
+	}
+	t := a.readRestart()
+	client, err := a.realm.ClientByName(a.ctx, t.Client)
+	if t.Client == "" || err != nil || a.query.Get("client_id") != "" && a.query.Get("client_id") != t.Client {
+		a.emitError("invalid_code")
+		a.errorPage(http.StatusBadRequest, "invalidCodeMessage")
+		return
+	}
+	a.client = client
+	a.details["restart_after_timeout"] = "true"
+	a.emitError("expired_code")
+	a.tab = a.newTab(t.Request, authn.PathAuthenticate)
+	if d, ok := a.readClientData(); ok && d.Request.Client == client.ID { // what the page says is newer than the cookie
+		a.tab.Request = d.Request
+	}
+	if err := a.setRoot(); err != nil {
+		a.broken(err)
+		return
+	}
+	if a.root.fresh { // where the root goes on, so does its KC_RESTART
+		if err := a.setRestart(true); err != nil {
+			a.broken(err)
+			return
+		}
+	}
+	a.toPage(authn.PathAuthenticate, "", "loginTimeout")
+}
+
+// alreadyLoggedIn: the login has been finished, in another tab perhaps.
+func (a *attempt) alreadyLoggedIn() {
+	if d, ok := a.readClientData(); ok && a.client != nil && d.Request.Client == a.client.ID && d.Request.RedirectURI != "" {
+		a.details["redirected_to_client"] = "true"
+		a.emitError("already_logged_in")
+		a.h.Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: d.Request,
+			Error: "temporarily_unavailable", Description: "authentication_expired"})
+		return
+	}
+	a.details["redirected_to_client"] = "false"
+	a.emitError("already_logged_in")
+	a.show(http.StatusOK, pages.Info{SkipLink: a.client == nil}, &authn.Message{Tone: pages.Success, Key: "alreadyLoggedIn"}, nil, nil)
+}
+
+// toPage redirects to where a login goes on, without a code.
+func (a *attempt) toPage(path string, execution iam.ExecID, message string) {
+	data, err := a.clientData(message)
+	if err != nil {
+		a.broken(err)
+		return
+	}
+	a.redirect(a.url(path, "execution", string(execution), "client_id", a.client.ClientID, "tab_id", a.tab.ID, "client_data", data))
+}
+
+// again redirects to the page that is due, with a message.
+func (a *attempt) again(message string) {
+	a.toPage(a.tab.Flow, a.tab.Current, message)
+}
+
+// pageExpired offers to start over or to go on.
+// Keycloak: AuthenticationFlowURLHelper.showPageExpired.
+func (a *attempt) pageExpired() {
+	data, err := a.clientData("")
+	if err != nil {
+		a.broken(err)
+		return
+	}
+	a.show(http.StatusOK, pages.PageExpired{}, nil, nil, func(u *pages.URLs) {
+		u.Action = a.url(a.tab.Flow, "execution", string(a.tab.Current), "client_id", a.client.ClientID, "tab_id", a.tab.ID, "client_data", data)
+		u.Restart = a.url("restart", "client_id", a.client.ClientID, "tab_id", a.tab.ID, "client_data", data, "skip_logout", "true")
+	})
+}
+
+// save stores the tab; false when another request was faster, which has been answered.
+func (a *attempt) save() bool {
+	a.tab.Code = random(32)
+	won, err := a.h.Tabs.Save(a.ctx, a.realm.ID, a.tab, a.h.Tabs.Now().Add(a.rootLifespan()))
+	if err != nil {
+		a.broken(err)
+		return false
+	}
+	if won {
+		return true
+	}
+	t, err := a.h.Tabs.Load(a.ctx, a.realm.ID, a.tab.Root, a.tab.ID)
+	if errors.Is(err, tabs.ErrGone) { // finished by the other request
+		a.startOver()
+		return false
+	}
+	if err != nil {
+		a.broken(err)
+		return false
+	}
+	a.tab = t
+	a.again("")
+	return false
+}
+
+// keepsFaith tells whether what the tab learnt from a single sign-on session
+// still holds: the session is live and the browser's.
+func (a *attempt) keepsFaith() bool {
+	from := a.tab.Notes[steps.NoteFrom]
+	return from == "" || a.identity != nil && string(a.identity.Session.ID) == from
+}

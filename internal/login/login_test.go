@@ -1,0 +1,497 @@
+package login_test
+
+import (
+	"context"
+	"database/sql"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/authn/actions"
+	"latchkey/internal/authn/steps"
+	"latchkey/internal/authn/tabs"
+	"latchkey/internal/events"
+	"latchkey/internal/iam"
+	"latchkey/internal/keys"
+	"latchkey/internal/login"
+	"latchkey/internal/pages"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/seal"
+	"latchkey/internal/sessions"
+	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
+	"latchkey/internal/web"
+)
+
+// A house is a login door with a realm "shop", a client "till", and the users
+// ann (password ann-pw) and otto (the same, and the one-time code 123456).
+// Its protocol redirects to http://app.test/cb with "done" or "error".
+type house struct {
+	t        *testing.T
+	db       *store.DB
+	h        *login.Handler
+	srv      *httptest.Server
+	realm    *realms.Realm
+	client   *realms.Client
+	mu       sync.Mutex
+	consents map[iam.UserID]*iam.Consent
+	done     []*authn.Done
+	begin    authn.Begin // what /start begins
+}
+
+func (x *house) user(name string) *iam.User {
+	u, err := x.db.UserByName(context.Background(), x.realm.ID, name)
+	if err != nil {
+		return nil
+	}
+	return u
+}
+
+func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
+	t.Helper()
+	x := &house{t: t, db: db, consents: map[iam.UserID]*iam.Consent{}}
+	ctx := t.Context()
+	cache := realms.NewCache(db)
+	maker := keys.NewMaker(time.Now)
+	m := &realms.Manager{Cache: cache, Clock: time.Now, NewKey: maker.Fill, Hash: func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) {
+		return &iam.Credential{Data: []byte(`{}`), Secret: iam.Secret(`{}`)}, nil
+	}}
+	for _, doc := range []string{`{"realm":"master","enabled":true}`, realmDoc} {
+		given := new(rep.Realm)
+		if err := rep.Unmarshal([]byte(doc), given); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.Create(ctx, given); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if x.realm, err = cache.Get(ctx, "shop"); err != nil {
+		t.Fatal(err)
+	}
+	if x.client, err = x.realm.ClientByName(ctx, "till"); err != nil {
+		t.Fatal(err)
+	}
+	find := func(_ context.Context, _ *iam.Realm, name string) (*iam.User, error) { return x.user(name), nil }
+	w := steps.World{
+		FindUser: find,
+		Password: func(_ context.Context, _ *iam.Realm, u *iam.User, pw string) (bool, error) {
+			return pw == u.Username+"-pw", nil
+		},
+		Dummy: func(context.Context, *iam.Realm) {},
+		OTP: func(_ context.Context, _ *iam.Realm, _ *iam.User, _, code string) (bool, error) {
+			return code == "123456", nil
+		},
+		Credentials: func(_ context.Context, _ *iam.Realm, u *iam.User) ([]iam.Credential, error) {
+			creds := []iam.Credential{{ID: "pw", Kind: iam.Password}}
+			if u.Username == "otto" {
+				creds = append(creds, iam.Credential{ID: "device", Kind: iam.OTP})
+			}
+			return creds, nil
+		},
+		Locked:           func(context.Context, *iam.Realm, *iam.User) (string, error) { return "", nil },
+		HasProvider:      func(*iam.Realm, string) bool { return false },
+		HasOrganizations: func(*iam.Realm) bool { return false },
+		Profile:          func(context.Context, *iam.Realm, url.Values) ([]pages.Attribute, error) { return nil, nil },
+		CheckProfile:     func(context.Context, *iam.Realm, url.Values) ([]authn.FieldError, error) { return nil, nil },
+		CheckNewPassword: func(context.Context, *iam.Realm, url.Values, string) (*authn.FieldError, error) { return nil, nil },
+	}
+	aw := actions.World{
+		SetPassword: func(_ context.Context, _ *iam.Realm, _ *iam.User, pw string) error {
+			if len(pw) < 6 {
+				return &iam.Error{Kind: iam.Invalid, Msg: "invalidPasswordMinLengthMessage", Params: []any{6}}
+			}
+			return nil
+		},
+		PasswordExpired: func(context.Context, *iam.Realm, *iam.User) (bool, error) { return false, nil },
+		Credentials:     w.Credentials,
+		CheckProfile:    func(context.Context, *iam.Realm, *iam.User, url.Values) ([]authn.FieldError, error) { return nil, nil },
+		Done: func(ctx context.Context, _ *iam.Realm, u *iam.User, alias string) error {
+			return db.Tx(ctx, func(tx *store.Tx) error {
+				v, err := tx.User(ctx, x.realm.ID, u.ID)
+				if err != nil {
+					return err
+				}
+				v.Required = nil
+				return tx.UpdateUser(ctx, v, false)
+			})
+		},
+		LogoutOthers:     func(context.Context, *authn.Run) error { return nil },
+		SendVerification: func(context.Context, *authn.Run) error { return sql.ErrConnDone },
+	}
+	set, err := pages.New(pages.Options{ResourcesPath: "/resources"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := seal.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, err := web.NewHostname(web.HostnameOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	svc := sessions.New(db)
+	x.h = &login.Handler{
+		Realms: cache, Keys: &keys.Service{Cache: cache, Maker: maker}, Sessions: svc, Events: events.New(db, log), Tabs: tabs.New(db, ring),
+		Engine: authn.New(steps.All(w), func(ctx context.Context, r *authn.Run) (kinds []iam.CredentialKind, err error) {
+			creds, err := w.Credentials(ctx, r.Realm, r.User)
+			for _, c := range creds {
+				kinds = append(kinds, c.Kind)
+			}
+			return kinds, err
+		}),
+		Actions: actions.New(aw), Pages: set, Hostname: host, Log: log,
+		User: func(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error) {
+			return db.User(ctx, r.ID, id)
+		},
+		FindUser: find,
+		Consent: func(_ context.Context, _ *iam.Realm, u iam.UserID, _ iam.ClientID) (*iam.Consent, error) {
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			return x.consents[u], nil
+		},
+		Grant: func(_ context.Context, _ *iam.Realm, c *iam.Consent) error {
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			x.consents[c.User] = c
+			return nil
+		},
+		Finish: func(w http.ResponseWriter, r *http.Request, d *authn.Done) {
+			err := svc.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Tab: d.Tab,
+				Part: &iam.ClientSession{Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: d.Session.Started, LastAccess: d.Session.LastAccess}})
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			d.Stored()
+			x.mu.Lock()
+			x.done = append(x.done, d)
+			x.mu.Unlock()
+			w.Header().Set("Location", "http://app.test/cb?done="+d.User.Username)
+			w.WriteHeader(http.StatusFound)
+		},
+		Refuse: func(w http.ResponseWriter, _ *http.Request, e *authn.Refused) {
+			w.Header().Set("Location", "http://app.test/cb?error="+e.Error)
+			w.WriteHeader(http.StatusFound)
+		},
+	}
+	x.begin = authn.Begin{Realm: x.realm.ID, Client: &x.client.Client, Type: "code",
+		Request: iam.AuthRequest{Client: x.client.ID, RedirectURI: "http://app.test/cb", ResponseType: "code", Scope: "openid"}}
+	mux := http.NewServeMux()
+	x.h.Mount(mux)
+	mux.HandleFunc("GET /start", func(w http.ResponseWriter, r *http.Request) {
+		b := x.begin
+		b.Request.Prompt = r.URL.Query().Get("prompt")
+		b.Passive = b.Request.Prompt == "none"
+		b.Path = r.URL.Query().Get("path")
+		x.h.Start(w, r, &b)
+	})
+	x.srv = httptest.NewServer(mux)
+	t.Cleanup(x.srv.Close)
+	return x
+}
+
+const shop = `{"realm":"shop","enabled":true,"registrationAllowed":true,"resetPasswordAllowed":true,"eventsEnabled":true,
+	"clients":[{"clientId":"till","publicClient":true,"redirectUris":["http://app.test/*"]}],
+	"users":[{"username":"ann","enabled":true,"email":"ann@shop.test","firstName":"A","lastName":"B"},{"username":"otto","enabled":true},
+		{"username":"must","enabled":true,"requiredActions":["UPDATE_PASSWORD"]},{"username":"mail","email":"m@shop.test","enabled":true,"requiredActions":["VERIFY_EMAIL"]}]}`
+
+// A browser keeps cookies, secure ones too, and follows redirects within the server.
+type browser struct {
+	x       *house
+	cookies map[string]string
+	set     []string // names set or cleared by the last answer
+	action  string   // of the page's form
+	body    string
+	status  int
+}
+
+func (x *house) browser() *browser { return &browser{x: x, cookies: map[string]string{}} }
+
+var formAction = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
+
+func (b *browser) do(method, at string, form url.Values) string {
+	b.x.t.Helper()
+	for {
+		var body io.Reader
+		if method == http.MethodPost {
+			body = strings.NewReader(form.Encode())
+		}
+		req, err := http.NewRequestWithContext(b.x.t.Context(), method, at, body)
+		if err != nil {
+			b.x.t.Fatal(err)
+		}
+		if method == http.MethodPost {
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		for n, v := range b.cookies {
+			req.AddCookie(&http.Cookie{Name: n, Value: v})
+		}
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			b.x.t.Fatal(err)
+		}
+		text, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil {
+			b.x.t.Fatal(err)
+		}
+		b.set = nil
+		for _, c := range res.Cookies() {
+			if b.set = append(b.set, c.Name); c.MaxAge < 0 {
+				b.set[len(b.set)-1] = "-" + c.Name
+				delete(b.cookies, c.Name)
+			} else {
+				b.cookies[c.Name] = c.Value
+			}
+		}
+		b.status, b.body, b.action = res.StatusCode, string(text), ""
+		if m := formAction.FindStringSubmatch(b.body); m != nil {
+			b.action = html.UnescapeString(m[1])
+		}
+		to := res.Header.Get("Location")
+		if !strings.HasPrefix(to, b.x.srv.URL) {
+			return to
+		}
+		method, at = http.MethodGet, to
+	}
+}
+
+func (b *browser) start(query string) string {
+	return b.do(http.MethodGet, b.x.srv.URL+"/start?"+query, nil)
+}
+
+func (b *browser) submit(pairs ...string) string {
+	b.x.t.Helper()
+	if b.action == "" {
+		b.x.t.Fatalf("no form to submit on %d %s", b.status, b.body)
+	}
+	form := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		form.Set(pairs[i], pairs[i+1])
+	}
+	return b.do(http.MethodPost, b.action, form)
+}
+
+var tags = regexp.MustCompile(`(?s)<head.*</head>|<[^>]*>|\s+`)
+
+// text is the page without its markup.
+func (b *browser) text() string { return tags.ReplaceAllString(b.body, " ") }
+
+func (b *browser) want(got, want string) {
+	b.x.t.Helper()
+	if got != want {
+		b.x.t.Fatalf("got %q (%d), want %q\n%s", got, b.status, want, b.text())
+	}
+}
+
+func (b *browser) shows(text string) {
+	b.x.t.Helper()
+	if !strings.Contains(b.body, text) {
+		b.x.t.Fatalf("page (%d) does not show %q:\n%s", b.status, text, b.text())
+	}
+}
+
+func (b *browser) sets(names ...string) {
+	b.x.t.Helper()
+	slices.Sort(b.set)
+	slices.Sort(names)
+	if got, want := strings.Join(b.set, " "), strings.Join(names, " "); got != want {
+		b.x.t.Fatalf("cookies %q, want %q", got, want)
+	}
+}
+
+func TestLogin(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		x := newHouse(t, db, shop)
+		b := x.browser()
+		b.want(b.start(""), "")
+		b.sets("AUTH_SESSION_ID", "KC_AUTH_SESSION_HASH", "KC_RESTART")
+		b.want(b.submit("username", "ann", "password", "wrong"), "")
+		b.shows("Invalid username or password.")
+		b.want(b.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
+		b.sets("KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION", "-KC_RESTART")
+		if d := x.done[0]; !d.New || d.SSO || d.Level != -1 || d.Session.Notes["AUTH_TIME"] == "" {
+			t.Errorf("%+v", d)
+		}
+		b.want(b.start(""), "http://app.test/cb?done=ann")
+		if d := x.done[1]; d.New || !d.SSO || d.Session.ID != x.done[0].Session.ID {
+			t.Errorf("%+v", d)
+		}
+		// Oracle: login/basic, by the SSO cookie
+		b.sets("AUTH_SESSION_ID", "KC_AUTH_SESSION_HASH", "KC_RESTART", "KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION")
+		b.want(b.start("prompt=login"), "")
+		b.shows("Please re-authenticate to continue")
+		b.want(b.submit("password", "ann-pw"), "http://app.test/cb?done=ann")
+		if d := x.done[2]; d.New || d.SSO {
+			t.Errorf("%+v", d)
+		}
+	})
+}
+
+func TestPassive(t *testing.T) {
+	x := newHouse(t, storetest.SQLite(t), shop)
+	b := x.browser()
+	b.want(b.start("prompt=none"), "http://app.test/cb?error=login_required")
+	b.sets("AUTH_SESSION_ID", "KC_AUTH_SESSION_HASH")
+	b.start("")
+	b.sets("AUTH_SESSION_ID", "KC_AUTH_SESSION_HASH", "KC_RESTART") // Oracle: login/prompts
+	b.submit("username", "ann", "password", "ann-pw")
+	b.want(b.start("prompt=none"), "http://app.test/cb?done=ann")
+}
+
+func TestTwoTabsAndAReplay(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		x := newHouse(t, db, shop)
+		b := x.browser()
+		b.start("")
+		first := b.action
+		b.start("")
+		b.sets("KC_RESTART") // Oracle: login/wrong-users
+		second := b.action
+		b.action = first
+		b.want(b.submit("username", "otto", "password", "otto-pw"), "")
+		b.shows("otp")
+		code := b.action
+		b.action = first // back, and the same form again: its state is spent
+		b.want(b.submit("username", "otto", "password", "otto-pw"), "")
+		b.shows("expired")
+		b.action = second
+		b.want(b.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
+		b.sets("KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION") // the other tab is open still
+		b.action = code
+		b.want(b.submit("otp", "123456"), "") // somebody else is logged in now
+		b.shows("already authenticated as different user")
+	})
+}
+
+func TestForeignStateIsRefused(t *testing.T) {
+	x := newHouse(t, storetest.SQLite(t), shop)
+	b, other := x.browser(), x.browser()
+	b.start("")
+	action := b.action
+	other.start("")
+	other.action = action
+	other.want(other.submit("username", "ann", "password", "ann-pw"), "")
+	if len(x.done) > 0 {
+		t.Fatal("a browser went on with another's login")
+	}
+	nobody := x.browser()
+	nobody.action = action
+	nobody.want(nobody.submit("username", "ann", "password", "ann-pw"), "")
+	nobody.shows("Restart login cookie not found.")
+	if nobody.status != http.StatusBadRequest {
+		t.Fatal(nobody.status)
+	}
+}
+
+func TestOutOfNowhere(t *testing.T) {
+	x := newHouse(t, storetest.SQLite(t), shop)
+	b := x.browser()
+	b.start("")
+	// Oracle: login/bad-requests
+	b.want(b.do(http.MethodGet, x.srv.URL+"/realms/shop/login-actions/authenticate?client_id=till&tab_id=x&session_code=y&execution=z", nil), "")
+	b.shows("Your login attempt timed out. Login will start from the beginning.")
+	b.want(b.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
+	if b.do(http.MethodGet, x.srv.URL+"/realms/nowhere/login-actions/authenticate", nil); b.status != http.StatusNotFound {
+		t.Fatal(b.status)
+	}
+}
+
+func TestRequiredAction(t *testing.T) {
+	x := newHouse(t, storetest.SQLite(t), shop)
+	b := x.browser()
+	b.start("")
+	b.want(b.submit("username", "must", "password", "must-pw"), "")
+	b.shows("You need to change your password")
+	b.want(b.submit("password-new", "short", "password-confirm", "short"), "")
+	b.shows("minimum length 6")
+	b.want(b.submit("password-new", "long-enough", "password-confirm", "other"), "")
+	b.want(b.submit("password-new", "long-enough", "password-confirm", "long-enough"), "http://app.test/cb?done=must")
+	b = x.browser()
+	b.start("")
+	b.want(b.submit("username", "mail", "password", "mail-pw"), "")
+	b.shows("Failed to send email")
+	if b.status != http.StatusInternalServerError {
+		t.Fatal(b.status)
+	}
+}
+
+// A required action cannot be passed by, at any address.
+func TestRequiredActionHolds(t *testing.T) {
+	x := newHouse(t, storetest.SQLite(t), shop)
+	b := x.browser()
+	b.start("")
+	login := b.action
+	b.submit("username", "must", "password", "must-pw")
+	action, err := url.Parse(b.action)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"authenticate", "registration", "reset-credentials", "consent", "required-action"} {
+		at := *action
+		at.Path = "/realms/shop/login-actions/" + path
+		for _, exec := range []string{"UPDATE_PASSWORD", "OAUTH_GRANT", "TERMS_AND_CONDITIONS", ""} {
+			q := at.Query()
+			q.Set("execution", exec)
+			at.RawQuery = q.Encode()
+			if to := b.do(http.MethodPost, at.String(), url.Values{"accept": {"Yes"}, "code": {q.Get("session_code")}}); to != "" {
+				t.Fatalf("%s: %s", at.String(), to)
+			}
+			if to := b.do(http.MethodGet, at.String(), nil); to != "" {
+				t.Fatalf("%s: %s", at.String(), to)
+			}
+		}
+	}
+	b.action = login
+	if to := b.submit("username", "must", "password", "must-pw"); to != "" {
+		t.Fatal(to)
+	}
+	if to := b.start(""); to != "" {
+		t.Fatal(to)
+	}
+}
+
+func TestConsent(t *testing.T) {
+	x := newHouse(t, storetest.SQLite(t), strings.Replace(shop, `"clientId":"till"`, `"clientId":"till","consentRequired":true`, 1))
+	b := x.browser()
+	b.start("")
+	b.want(b.submit("username", "ann", "password", "ann-pw"), "")
+	if !strings.Contains(b.action, "/login-actions/consent?") {
+		t.Fatal(b.action)
+	}
+	code := regexp.MustCompile(`name="code" value="([^"]*)"`).FindStringSubmatch(b.body)[1]
+	b.want(b.submit("code", code, "cancel", "No"), "http://app.test/cb?error=access_denied")
+	b.start("")
+	b.submit("username", "ann", "password", "ann-pw")
+	b.want(b.submit("code", "guessed", "accept", "Yes"), "")
+	b.start("")
+	b.submit("username", "ann", "password", "ann-pw")
+	code = regexp.MustCompile(`name="code" value="([^"]*)"`).FindStringSubmatch(b.body)[1]
+	b.want(b.submit("code", code, "accept", "Yes"), "http://app.test/cb?done=ann")
+	b.want(b.start(""), "http://app.test/cb?done=ann")
+}
+
+func TestReset(t *testing.T) {
+	x := newHouse(t, storetest.SQLite(t), shop)
+	b := x.browser()
+	b.start("")
+	link := regexp.MustCompile(`href="([^"]*reset-credentials[^"]*)"`).FindStringSubmatch(b.body)
+	b.do(http.MethodGet, html.UnescapeString(link[1]), nil)
+	b.want(b.submit("username", "nobody"), "")
+	b.shows("You should receive an email shortly with further instructions.")
+	b.want(b.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
+}

@@ -1,0 +1,501 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/authn/actions"
+	"latchkey/internal/authn/steps"
+	"latchkey/internal/iam"
+	"latchkey/internal/pages"
+	"latchkey/internal/realms"
+)
+
+// grantAction is the step that asks for consent, as if it were a required action.
+const grantAction = "OAUTH_GRANT"
+
+// flowDone goes on after a flow: to what is left to do, or to the end.
+// Keycloak: AuthenticationProcessor.authenticationComplete.
+func (a *attempt) flowDone() {
+	next, err := a.h.Actions.Next(a.ctx, a.run, nil)
+	if err != nil {
+		a.broken(err)
+		return
+	}
+	if next == "" {
+		missing, detail, err := a.missingConsent()
+		if err != nil {
+			a.broken(err)
+			return
+		}
+		if len(missing) > 0 {
+			next = grantAction
+		}
+		a.run.Detail("consent", detail)
+	}
+	switch {
+	case next == "":
+		a.finish()
+	case a.passive:
+		a.refuse("interaction_required")
+	default:
+		delete(a.run.Event.Details, "consent")
+		a.tab.Flow, a.tab.Current = pathRequired, iam.ExecID(next)
+		if a.run.Session != nil {
+			a.run.SetNote(noteJoined, string(a.run.Session.ID))
+		}
+		if a.save() {
+			a.toPage(pathRequired, a.tab.Current, "")
+		}
+	}
+}
+
+// noteJoined is the session that the cookie step found, while required actions come between.
+const noteJoined = "joined.session"
+
+// requiredAction serves the pages between a flow and the end of the login.
+// Keycloak: LoginActionsService.processRequireAction.
+func (a *attempt) requiredAction() {
+	action, ok := a.load(pathRequired, a.query.Get("session_code"))
+	if !ok || !a.inRequired() {
+		return
+	}
+	if err := a.newRun("CUSTOM_REQUIRED_ACTION"); err != nil {
+		a.broken(err)
+		return
+	}
+	if a.run.User == nil || !a.run.User.Enabled {
+		a.failed(&authn.FlowError{Code: authn.UserDisabled})
+		return
+	}
+	a.loginEvent("CUSTOM_REQUIRED_ACTION")
+	if !action {
+		a.nextAction()
+		return
+	}
+	alias := a.query.Get("execution")
+	if alias != string(a.tab.Current) || alias == grantAction {
+		a.again("")
+		return
+	}
+	a.run.Detail("custom_required_action", alias)
+	if a.form.Has("cancel-aia") && a.h.Actions.Initiated(a.run, alias) {
+		a.h.Actions.Cancel(a.run)
+		a.run.Emit("rejected_by_user")
+		a.loginEvent("LOGIN")
+		a.nextAction()
+		return
+	}
+	res, err := a.h.Actions.Submit(a.ctx, a.run, alias)
+	if err != nil {
+		a.broken(err)
+		return
+	}
+	if _, done := res.(authn.Success); done {
+		a.loginEvent("LOGIN")
+		a.nextAction()
+		return
+	}
+	a.actionResult(alias, res)
+}
+
+// inRequired tells whether the login is past its flow; when not, that has been answered.
+func (a *attempt) inRequired() bool {
+	if a.tab.Flow == pathRequired && a.tab.Version > 0 && a.keepsFaith() {
+		return true
+	}
+	a.details["code_id"] = string(a.tab.Root)
+	a.emitError("invalid_code")
+	a.pageExpired()
+	return false
+}
+
+// nextAction shows the next required action, asks for consent, or finishes.
+// Keycloak: AuthenticationManager.nextActionAfterAuthentication.
+func (a *attempt) nextAction() {
+	var passed []string
+	for {
+		alias, err := a.h.Actions.Next(a.ctx, a.run, passed)
+		if err != nil {
+			a.broken(err)
+			return
+		}
+		if alias == "" {
+			break
+		}
+		res, err := a.h.Actions.Show(a.ctx, a.run, alias)
+		if err != nil {
+			a.broken(err)
+			return
+		}
+		switch res.(type) {
+		case authn.Success:
+			kind := a.run.Event.Kind
+			a.run.Detail("custom_required_action", alias)
+			a.run.EmitAs("CUSTOM_REQUIRED_ACTION", "")
+			a.run.Event.Kind = kind
+		case authn.Attempted:
+			passed = append(passed, alias)
+		default:
+			a.actionResult(alias, res)
+			return
+		}
+	}
+	missing, detail, err := a.missingConsent()
+	if err != nil {
+		a.broken(err)
+		return
+	}
+	if len(missing) > 0 {
+		a.tab.Current = grantAction
+		if a.save() && a.accounted() {
+			a.consentPage(missing)
+		}
+		return
+	}
+	a.run.Event.Kind = "LOGIN"
+	a.run.Detail("consent", detail)
+	a.finish()
+}
+
+func (a *attempt) accounted() bool {
+	if err := a.account(); err != nil {
+		a.broken(err)
+		return false
+	}
+	return true
+}
+
+// actionResult answers with what an action said, other than success.
+func (a *attempt) actionResult(alias string, res authn.Result) {
+	switch res := res.(type) {
+	case authn.Challenge:
+		a.tab.Current = iam.ExecID(alias)
+		if !a.save() || !a.accounted() {
+			return
+		}
+		page, ok := res.Page.(authn.Page)
+		if !ok {
+			a.failed(&authn.FlowError{Code: authn.InternalError, Provider: alias})
+			return
+		}
+		initiated := a.h.Actions.Initiated(a.run, alias)
+		if initiated && page.Message != nil && page.Message.Tone == pages.Warning {
+			page.Message = nil
+		}
+		if a.message != nil && page.Message == nil {
+			page.Message = a.message
+		}
+		a.showPage(page, pathRequired, alias, func(q *pages.Request) { q.AppInitiated = initiated })
+	case authn.Abort:
+		a.failed(res.Err)
+	case authn.Failure:
+		a.run.Detail("custom_required_action", alias)
+		a.run.Emit("rejected_by_user")
+		if a.accounted() {
+			a.refuse("access_denied")
+		}
+	default:
+		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: "required action " + alias})
+	}
+}
+
+// A granted scope is a client scope, or the client itself, that consent is asked for.
+type consentScope struct {
+	id   iam.ScopeID
+	text string
+}
+
+// wantedScopes are what the request's scope parameter asks for that shows on
+// the consent page. Keycloak: TokenManager.getRequestedClientScopes.
+func wantedScopes(r *realms.Realm, c *iam.Client, param string) (out []consentScope) {
+	var scopes []*realms.Scope
+	for _, id := range c.DefaultScopes {
+		if s := r.Scope(id); s != nil {
+			scopes = append(scopes, s)
+		}
+	}
+	asked := strings.Fields(param)
+	for _, id := range c.OptionalScopes {
+		if s := r.Scope(id); s != nil && slices.Contains(asked, s.Name) {
+			scopes = append(scopes, s)
+		}
+	}
+	slices.SortStableFunc(scopes, func(x, y *realms.Scope) int { return guiOrder(x) - guiOrder(y) })
+	if c.Flag("display.on.consent.screen") {
+		text := c.Attr("consent.screen.text")
+		if text == "" {
+			text = c.ClientID
+		}
+		out = append(out, consentScope{iam.ScopeID(c.ID), text})
+	}
+	for _, s := range scopes {
+		if s.ShowOnConsent {
+			text := s.ConsentText
+			if text == "" {
+				text = s.Name
+			}
+			out = append(out, consentScope{s.ID, text})
+		}
+	}
+	return out
+}
+
+func guiOrder(s *realms.Scope) int {
+	n, err := strconv.Atoi(s.GUIOrder)
+	if err != nil {
+		return 1 << 30
+	}
+	return n
+}
+
+// missingConsent lists what the user must still grant, and how the event tells
+// about consent otherwise.
+// Keycloak: AuthenticationManager.getClientScopesToApproveOnConsentScreen.
+func (a *attempt) missingConsent() (missing []consentScope, detail string, err error) {
+	if !a.client.ConsentRequired {
+		return nil, "no_consent_required", nil
+	}
+	var granted *iam.Consent
+	if !slices.Contains(strings.Fields(a.tab.Request.Prompt), "consent") {
+		if granted, err = a.h.Consent(a.ctx, &a.realm.Realm, a.run.User.ID, a.client.ID); err != nil {
+			return nil, "", err
+		}
+	}
+	detail = "no_consent_required"
+	if granted != nil {
+		detail = "persistent_consent"
+	}
+	for _, s := range wantedScopes(a.realm, &a.client.Client, a.tab.Request.Scope) {
+		if granted == nil || !slices.Contains(granted.Scopes, s.id) {
+			missing = append(missing, s)
+		}
+	}
+	return missing, detail, nil
+}
+
+func (a *attempt) consentPage(missing []consentScope) {
+	view := pages.Consent{Code: a.tab.Code}
+	for _, s := range missing {
+		view.Scopes = append(view.Scopes, pages.ConsentScope{Text: s.text})
+	}
+	data, err := a.clientData("")
+	if err != nil {
+		a.broken(err)
+		return
+	}
+	a.show(http.StatusOK, view, a.message, nil, func(u *pages.URLs) {
+		u.Action = a.url("consent", "client_id", a.client.ClientID, "tab_id", a.tab.ID, "client_data", data)
+	})
+}
+
+// consent takes the answer of the consent page, whose code is in the form.
+// Keycloak: LoginActionsService.processConsent.
+func (a *attempt) consent() {
+	code := a.form.Get("code")
+	if code == "" {
+		code = a.form.Get("session_code")
+	}
+	action, ok := a.load(pathRequired, code)
+	if !ok || !a.inRequired() {
+		return
+	}
+	if !action || a.tab.Current != grantAction {
+		a.again("")
+		return
+	}
+	if err := a.newRun("LOGIN"); err != nil {
+		a.broken(err)
+		return
+	}
+	if a.run.User == nil || !a.run.User.Enabled {
+		a.failed(&authn.FlowError{Code: authn.UserDisabled})
+		return
+	}
+	a.loginEvent("LOGIN")
+	if a.form.Has("cancel") {
+		a.run.Emit("rejected_by_user")
+		if a.accounted() {
+			a.refuse("access_denied")
+		}
+		return
+	}
+	if err := a.grant(); err != nil {
+		a.broken(err)
+		return
+	}
+	a.run.Detail("consent", "consent_granted")
+	a.finish()
+}
+
+func (a *attempt) grant() error {
+	now := a.h.Tabs.Now()
+	c, err := a.h.Consent(a.ctx, &a.realm.Realm, a.run.User.ID, a.client.ID)
+	if err != nil {
+		return err
+	}
+	next := iam.Consent{User: a.run.User.ID, Client: a.client.ID, Created: now}
+	if c != nil {
+		next = *c
+		next.Scopes = slices.Clone(c.Scopes)
+	}
+	changed := c == nil
+	for _, s := range wantedScopes(a.realm, &a.client.Client, a.tab.Request.Scope) {
+		if !slices.Contains(next.Scopes, s.id) {
+			next.Scopes = append(next.Scopes, s.id)
+			changed = true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	next.Updated = now
+	return a.h.Grant(a.ctx, &a.realm.Realm, &next)
+}
+
+// errOtherUser: the browser's session is somebody else's.
+var errOtherUser = errors.New("login: the session is another user's")
+
+// finish hands the login to its protocol.
+// Keycloak: AuthenticationProcessor.attachSession, AuthenticationManager.redirectAfterSuccessfulFlow.
+func (a *attempt) finish() {
+	run := a.run
+	a.responseDetails()
+	s, joined, err := a.session()
+	if errors.Is(err, errOtherUser) {
+		run.Detail("existing_user", string(s.User))
+		run.Event.Kind = "LOGIN"
+		run.Emit("different_user_authenticated")
+		if a.accounted() {
+			a.errorPage(http.StatusBadRequest, "differentUserAuthenticated", s.Username)
+		}
+		return
+	}
+	if err != nil {
+		a.broken(err)
+		return
+	}
+	sso := run.Note(steps.NoteSSO) == "true"
+	now := run.Now
+	if s.Notes == nil {
+		s.Notes = map[string]string{}
+	}
+	for k, v := range a.tab.UserNotes {
+		s.Notes[k] = v
+	}
+	if !sso {
+		s.Notes["AUTH_TIME"] = strconv.FormatInt(now.Unix(), 10)
+	}
+	authTime := s.Started
+	if sec, err := strconv.ParseInt(s.Notes["AUTH_TIME"], 10, 64); err == nil {
+		authTime = time.Unix(sec, 0)
+	}
+	d := &authn.Done{Realm: a.realm.ID, Client: &a.client.Client, User: run.User, Session: s, New: !joined, Request: a.tab.Request,
+		SSO: sso, Level: steps.Level(a.tab.Notes), AuthTime: authTime, ActionStatus: run.Note(actions.NoteStatus)}
+	if a.tab.Version > 0 {
+		d.Tab = a.tab.ID
+	}
+	if !sso && a.realm.Brute.Enabled {
+		if err := a.h.Succeeded(a.ctx, &a.realm.Realm, run.User); err != nil {
+			a.broken(err)
+			return
+		}
+	}
+	d.Stored = func() { a.stored(d) }
+	a.h.Finish(a.w, a.r, d)
+}
+
+// session is the one that the login joins, or a new one.
+func (a *attempt) session() (s *iam.UserSession, joined bool, err error) {
+	run := a.run
+	if run.Session == nil {
+		if id := run.Note(noteJoined); id != "" && a.identity != nil && string(a.identity.Session.ID) == id {
+			run.Session = a.identity.Session
+		}
+	}
+	if run.Session != nil {
+		return cloneSession(run.Session), true, nil
+	}
+	id := a.tab.Root
+	v, err := a.h.Sessions.Find(a.ctx, a.realm, id, false, nil)
+	switch {
+	case err == nil && v.Session.User != run.User.ID:
+		return v.Session, false, errOtherUser
+	case err == nil:
+		return cloneSession(v.Session), true, nil
+	case !sessionEnded(err):
+		return nil, false, err
+	case v != nil: // it has timed out but is still there: its id cannot be used again
+		id = iam.SessionID(uuid.NewString())
+	}
+	return &iam.UserSession{ID: id, Realm: a.realm.ID, User: run.User.ID, Remember: run.Note(steps.NoteRemember) == "true", Username: a.loginName(),
+		IP: run.IP, AuthMethod: "openid-connect", Started: run.Now, LastAccess: run.Now}, false, nil
+}
+
+func cloneSession(s *iam.UserSession) *iam.UserSession {
+	c := *s
+	c.Notes = make(map[string]string, len(s.Notes))
+	for k, v := range s.Notes {
+		c.Notes[k] = v
+	}
+	return &c
+}
+
+// stored is what is left when the login is in the database: cookies and event.
+func (a *attempt) stored(d *authn.Done) {
+	s := d.Session
+	if a.identity != nil && a.identity.Session.ID != s.ID { // the browser has a new session now
+		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.ID, false); err != nil && !sessionEnded(err) {
+			a.h.Log.ErrorContext(a.ctx, "old session not ended", "realm", a.realm.Name, "err", err)
+		}
+	}
+	if d.Tab != "" && a.tab.Root != s.ID {
+		if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, a.tab.Root, d.Tab); err != nil {
+			a.h.Log.ErrorContext(a.ctx, "login not forgotten", "realm", a.realm.Name, "err", err)
+		}
+	}
+	if err := a.setIdentity(s); err != nil {
+		a.h.Log.ErrorContext(a.ctx, "identity cookie not set", "realm", a.realm.Name, "err", err)
+	}
+	if err := a.closeTab(); err != nil {
+		a.h.Log.ErrorContext(a.ctx, "cookie not set", "realm", a.realm.Name, "err", err)
+	}
+	run := a.run
+	run.Event.Kind, run.Event.User, run.Event.Session = "LOGIN", s.User, s.ID
+	run.Detail("username", a.loginName())
+	run.Detail("code_id", string(s.ID))
+	if s.Remember && !a.wasRemembered() {
+		run.Detail("remember_me", "true")
+	}
+	run.Emit("")
+	if err := a.account(); err != nil {
+		a.h.Log.ErrorContext(a.ctx, "login not accounted", "realm", a.realm.Name, "err", err)
+	}
+}
+
+// closeTab brings the cookies about open logins up to date.
+func (a *attempt) closeTab() error {
+	if !a.starting {
+		a.endRestart()
+		return nil
+	}
+	if !a.passive { // the reference sets KC_RESTART here, too; ours says that nothing is open
+		if err := a.setRestart(false); err != nil {
+			return err
+		}
+	}
+	if a.root.fresh {
+		return a.spendRoot()
+	}
+	return nil
+}
+
+// wasRemembered: the event tells of remember-me already.
+func (a *attempt) wasRemembered() bool { _, told := a.run.Event.Details["remember_me"]; return told }

@@ -1,0 +1,176 @@
+package login
+
+import (
+	"net/http"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/authn/steps"
+	"latchkey/internal/iam"
+)
+
+// noteType keeps the auth_type of the events.
+const noteType = "auth_type"
+
+// Start begins a login that a protocol's door has checked, and answers the
+// request. Keycloak: AuthorizationEndpointBase.handleBrowserAuthenticationRequest.
+func (h *Handler) Start(w http.ResponseWriter, r *http.Request, b *authn.Begin) {
+	a := &attempt{h: h, w: w, r: r, ctx: r.Context(), kind: "LOGIN", details: map[string]string{}, starting: true, passive: b.Passive}
+	realm, err := h.Realms.ByID(a.ctx, b.Realm)
+	if err != nil {
+		a.broken(err)
+		return
+	}
+	if !a.enter(realm) {
+		return
+	}
+	a.form = nil // what was posted was the authorization request, not a page's form
+	path := b.Path
+	if path == "" {
+		path = authn.PathAuthenticate
+	}
+	client, err := realm.Client(a.ctx, b.Client.ID)
+	if err != nil {
+		a.broken(err)
+		return
+	}
+	a.client = client
+	if !a.allowed(path) {
+		return
+	}
+	if err := a.readRoot(); err != nil {
+		a.broken(err)
+		return
+	}
+	if err := a.readIdentity(); err != nil {
+		a.broken(err)
+		return
+	}
+	a.tab = a.newTab(b.Request, path)
+	if b.Type != "" {
+		a.tab.Notes = map[string]string{noteType: b.Type}
+	}
+	if a.passive || path != authn.PathAuthenticate {
+		a.root.Kind = rootPlain
+	}
+	if err := a.setRoot(); err != nil {
+		a.broken(err)
+		return
+	}
+	if !a.passive && path == authn.PathAuthenticate {
+		if err := a.setRestart(true); err != nil {
+			a.broken(err)
+			return
+		}
+	}
+	a.walk("")
+}
+
+func (a *attempt) newTab(q iam.AuthRequest, path string) *iam.AuthTab {
+	return &iam.AuthTab{Root: a.root.ID, ID: random(8), Request: q, Flow: path, Created: a.h.Tabs.Now()}
+}
+
+// allowed tells whether the realm offers a path at all; when not, that has been answered.
+func (a *attempt) allowed(path string) bool {
+	switch {
+	case path == authn.PathRegistration && !a.realm.Login.Registration:
+		a.kind = "REGISTER"
+		a.emitError("registration_disabled")
+		a.errorPage(http.StatusBadRequest, "registrationNotAllowedMessage")
+	case path == authn.PathReset && !a.realm.Login.ResetPassword:
+		a.kind = "RESET_PASSWORD"
+		a.emitError("not_allowed")
+		a.errorPage(http.StatusBadRequest, "resetCredentialNotAllowedMessage")
+	default:
+		return true
+	}
+	return false
+}
+
+// flow returns the flow of a path. Keycloak: AuthenticationFlowResolver.
+func (a *attempt) flow(path string) *iam.Flow {
+	switch path {
+	case authn.PathRegistration:
+		return a.realm.Flow(a.realm.Flows.Registration)
+	case authn.PathReset:
+		return a.realm.Flow(a.realm.Flows.ResetCredentials)
+	}
+	if id := a.client.FlowOverrides["browser"]; id != "" {
+		return a.realm.FlowByID(id)
+	}
+	return a.realm.Flow(a.realm.Flows.Browser)
+}
+
+// newRun prepares a walk. The user is read anew: what the tab knows may be old.
+func (a *attempt) newRun(kind iam.EventKind) error {
+	if a.run != nil {
+		return nil
+	}
+	req := &a.tab.Request
+	a.run = &authn.Run{
+		Realm: &a.realm.Realm, Client: &a.client.Client, Tab: a.tab, Now: a.h.Tabs.Now(), IP: a.addr(), Form: a.form, Query: a.query,
+		Identity: a.identity, Remember: a.remembered(),
+		Event: iam.Event{Kind: kind, Client: a.client.ClientID, IP: a.addr(), Details: map[string]string{
+			"auth_method": "openid-connect", "code_id": string(a.tab.Root), "redirect_uri": req.RedirectURI}},
+	}
+	if t := a.tab.Notes[noteType]; t != "" {
+		a.run.Detail("auth_type", t)
+	}
+	for _, x := range a.realm.RequiredActions {
+		a.run.Actions = append(a.run.Actions, x.RequiredAction)
+	}
+	if a.tab.User == "" {
+		return nil
+	}
+	u, err := a.h.User(a.ctx, &a.realm.Realm, a.tab.User)
+	if err != nil {
+		return err
+	}
+	if u == nil { // gone meanwhile
+		authn.Reset(a.run)
+		return nil
+	}
+	a.run.User = u
+	return nil
+}
+
+// loginEvent makes the run's event that of a login past its flow.
+// Keycloak: LoginActionsService.initLoginEvent.
+func (a *attempt) loginEvent(kind iam.EventKind) {
+	r := a.run
+	r.Event.Kind = kind
+	delete(r.Event.Details, "auth_type")
+	a.responseDetails()
+	r.Detail("remember_me", "false")
+	if r.Note(steps.NoteRemember) == "true" {
+		r.Detail("remember_me", "true")
+	}
+	if r.User != nil {
+		r.Event.User = r.User.ID
+		r.Detail("username", a.loginName())
+	}
+}
+
+// responseDetails puts response type and mode into the event.
+func (a *attempt) responseDetails() {
+	q := &a.tab.Request
+	typ, mode := q.ResponseType, q.ResponseMode
+	if typ == "" {
+		typ = "code"
+	}
+	if mode == "" {
+		mode = "fragment"
+		if typ == "code" || typ == "none" {
+			mode = "query"
+		}
+	}
+	a.run.Detail("response_type", typ)
+	a.run.Detail("response_mode", mode)
+}
+
+// loginName is the user name as typed, else the user's own.
+func (a *attempt) loginName() string {
+	if name := a.run.Note(steps.NoteAttempted); name != "" {
+		return name
+	}
+	return a.run.User.Username
+}

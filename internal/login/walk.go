@@ -1,0 +1,325 @@
+package login
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/authn/steps"
+	"latchkey/internal/authn/tabs"
+	"latchkey/internal/iam"
+	"latchkey/internal/pages"
+	"latchkey/internal/web"
+)
+
+func (a *attempt) addr() string { return web.RequestOf(a.r).Addr }
+
+// flowPath serves the paths that walk a flow.
+func (a *attempt) flowPath(path string) {
+	if path != authn.PathAuthenticate && path != authn.PathRegistration && path != authn.PathReset {
+		// Brokering is not built, so no login can have come this far.
+		a.emitError("invalid_code")
+		a.errorPage(http.StatusBadRequest, "invalidCodeMessage")
+		return
+	}
+	if !a.allowed(path) {
+		return
+	}
+	if path == authn.PathReset && a.form == nil && a.query.Get("session_code") == "" && a.query.Get("client_data") == "" && a.query.Get("tab_id") == "" {
+		a.resetFromOutside()
+		return
+	}
+	action, ok := a.load(path, a.query.Get("session_code"))
+	if !ok {
+		return
+	}
+	if a.tab.Flow == pathRequired { // this part is over
+		a.pageExpired()
+		return
+	}
+	if !a.keepsFaith() || a.tab.Version > 0 && !a.inTime(a.tab.Created.Unix()) {
+		a.details["code_id"] = string(a.tab.Root)
+		a.emitError("expired_code")
+		a.tab.Created = a.h.Tabs.Now()
+		a.forget()
+		a.toPage(authn.PathAuthenticate, "", "loginTimeout")
+		return
+	}
+	if !action {
+		a.walk("")
+		return
+	}
+	a.walk(iam.ExecID(a.query.Get("execution")))
+}
+
+// resetFromOutside begins a reset that no application asked for: it ends at
+// the account console. Keycloak: LoginActionsService.resetCredentialsGET.
+func (a *attempt) resetFromOutside() {
+	name := a.query.Get("client_id")
+	if name == "" {
+		name = "account"
+	}
+	client, err := a.realm.ClientByName(a.ctx, name)
+	if err != nil || !client.Enabled {
+		a.errorPage(http.StatusBadRequest, "clientNotFoundMessage")
+		return
+	}
+	a.client = client
+	if err := a.readRoot(); err != nil {
+		a.broken(err)
+		return
+	}
+	a.root.Kind = rootPlain
+	a.tab = a.newTab(iam.AuthRequest{Client: client.ID, ResponseType: "code", Issuer: a.base, RedirectURI: a.base + "/account/"}, authn.PathReset)
+	if err := a.setRoot(); err != nil {
+		a.broken(err)
+		return
+	}
+	a.walk("")
+}
+
+// walk runs the tab's flow: from where it is, or with a submit to an execution.
+func (a *attempt) walk(submit iam.ExecID) {
+	kind := iam.EventKind("LOGIN")
+	switch a.tab.Flow {
+	case authn.PathRegistration:
+		kind = "REGISTER"
+	case authn.PathReset:
+		kind = "RESET_PASSWORD"
+	}
+	if err := a.newRun(kind); err != nil {
+		a.broken(err)
+		return
+	}
+	flow := a.flow(a.tab.Flow)
+	if flow == nil {
+		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: "flow of " + a.tab.Flow})
+		return
+	}
+	var out authn.Outcome
+	var err error
+	if submit != "" {
+		out, err = a.h.Engine.Submit(a.ctx, a.run, flow, submit)
+	} else {
+		out, err = a.h.Engine.Start(a.ctx, a.run, flow)
+	}
+	if err != nil {
+		a.broken(err)
+		return
+	}
+	if err := a.account(); err != nil {
+		a.broken(err)
+		return
+	}
+	a.outcome(out, submit != "")
+}
+
+// account writes the events of a walk, and tells brute force protection.
+func (a *attempt) account() error {
+	for _, text := range a.run.Warnings {
+		a.h.Log.WarnContext(a.ctx, "authentication flow", "realm", a.realm.Name, "warning", text)
+	}
+	for i := range a.run.Events {
+		a.h.Events.Emit(a.ctx, a.realm, &a.run.Events[i])
+	}
+	failures := len(a.run.Failures)
+	a.run.Events, a.run.Failures, a.run.Warnings = nil, nil, nil
+	if failures == 0 || !a.realm.Brute.Enabled {
+		return nil
+	}
+	u := a.run.User
+	if name := a.run.Note(steps.NoteAttempted); u == nil && name != "" {
+		var err error
+		if u, err = a.h.FindUser(a.ctx, &a.realm.Realm, name); err != nil {
+			return err
+		}
+	}
+	if u == nil {
+		return nil
+	}
+	return a.h.Failed(a.ctx, &a.realm.Realm, u, a.addr())
+}
+
+func (a *attempt) outcome(out authn.Outcome, submitted bool) {
+	switch out := out.(type) {
+	case authn.Show:
+		if a.passive {
+			a.refuse("login_required")
+			return
+		}
+		if submitted && !a.save() {
+			return
+		}
+		a.flowPage(out)
+	case authn.Choose:
+		if submitted && !a.save() {
+			return
+		}
+		a.choices(out)
+	case authn.Stale:
+		a.pageExpired()
+	case authn.Forked:
+		a.fork(out)
+	case authn.Failed:
+		a.failed(out.Err)
+	case authn.Passed:
+		a.flowDone()
+	}
+}
+
+// flowPage shows the page of an execution.
+func (a *attempt) flowPage(out authn.Show) {
+	page, ok := out.Page.(authn.Page)
+	if !ok {
+		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: a.run.Execution().Authenticator})
+		return
+	}
+	if key := a.run.Note(steps.NoteInfo); key != "" && a.message == nil && page.Message == nil && len(page.Errors) == 0 {
+		a.message = &authn.Message{Tone: pages.Notice, Key: key}
+	}
+	if page.Message == nil && len(page.Errors) == 0 {
+		page.Message = a.message
+	}
+	a.showPage(page, a.tab.Flow, string(out.Exec), func(q *pages.Request) {
+		q.TryAnotherWay = len(out.Choices) > 1
+	})
+}
+
+// choices shows the list of ways to go on.
+func (a *attempt) choices(out authn.Choose) {
+	view := pages.SelectAuthenticator{}
+	for _, x := range out.Choices {
+		view.Choices = append(view.Choices, pages.Choice{Execution: string(x.ID), NameKey: x.Authenticator + "-display-name", HelpKey: x.Authenticator + "-help-text"})
+	}
+	a.showPage(authn.Page{View: view}, a.tab.Flow, string(out.Exec), nil)
+}
+
+// fork goes on with the browser flow in a tab of its own.
+// Keycloak: AuthenticationProcessor.handleBrowserException, ForkFlowException.
+func (a *attempt) fork(out authn.Forked) {
+	from := a.tab
+	if from.Version == 0 { // at least the next page's cookies hold for both
+		from.Notes = nil
+	}
+	typed := a.form.Get("username")
+	if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, from.Root, from.ID); err != nil {
+		a.broken(err)
+		return
+	}
+	a.tab = a.newTab(from.Request, authn.PathAuthenticate)
+	a.tab.Notes = map[string]string{steps.NoteForked: from.ID}
+	if t := from.Notes[noteType]; t != "" {
+		a.tab.Notes[noteType] = t
+	}
+	a.run, a.form, a.kind = nil, nil, "LOGIN"
+	if typed != "" {
+		a.tab.Request.LoginHint = typed
+	}
+	switch {
+	case out.Success != nil:
+		a.message = &authn.Message{Tone: pages.Success, Key: out.Success.Key, Params: out.Success.Params}
+	case out.Error != nil:
+		a.message = &authn.Message{Tone: pages.Problem, Key: out.Error.Key, Params: out.Error.Params}
+	}
+	a.walk("")
+}
+
+// failed ends a flow in an error page.
+// Keycloak: AuthenticationProcessor.handleBrowserException.
+func (a *attempt) failed(e *authn.FlowError) {
+	a.h.Log.WarnContext(a.ctx, "authentication failed", "realm", a.realm.Name, "client", a.client.ClientID, "flow", a.tab.Flow, "reason", e.Error())
+	if e.Code == authn.NotBuilt {
+		a.run.Detail("authenticator", e.Provider)
+		a.run.Detail("reason", e.Error())
+	}
+	if e.Detail != "" {
+		a.run.Detail("authentication_error_detail", e.Detail)
+	}
+	if a.run.User != nil && a.run.Event.User == "" {
+		a.run.Event.User = a.run.User.ID
+	}
+	a.run.Emit(e.Event())
+	if err := a.account(); err != nil {
+		a.broken(err)
+		return
+	}
+	a.errorPage(http.StatusBadRequest, e.Key())
+}
+
+// forget drops what the flow has learnt, from the stored tab too.
+func (a *attempt) forget() {
+	keep := a.tab.Notes[noteType]
+	a.tab.User, a.tab.Current, a.tab.Status, a.tab.UserNotes, a.tab.Required = "", "", nil, nil, nil
+	a.tab.Notes, a.tab.Flow = nil, authn.PathAuthenticate
+	if keep != "" {
+		a.tab.Notes = map[string]string{noteType: keep}
+	}
+	if a.tab.Version > 0 {
+		if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, a.tab.Root, a.tab.ID); err != nil {
+			a.h.Log.ErrorContext(a.ctx, "login not forgotten", "realm", a.realm.Name, "err", err)
+		}
+		a.tab.Version = 0
+	}
+}
+
+// refuse sends the browser back to the client with an error.
+func (a *attempt) refuse(code string) {
+	if a.root.fresh {
+		if err := a.spendRoot(); err != nil {
+			a.broken(err)
+			return
+		}
+	}
+	if a.tab.Version > 0 {
+		if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, a.tab.Root, a.tab.ID); err != nil {
+			a.broken(err)
+			return
+		}
+		a.endRestart()
+	}
+	a.h.Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: a.tab.Request, Error: code})
+}
+
+// restart begins the login anew, as nobody.
+// Keycloak: LoginActionsService.restartSession.
+func (a *attempt) restart() {
+	if err := a.loadTab(); err != nil {
+		if errors.Is(err, tabs.ErrGone) {
+			a.startOver()
+		} else {
+			a.broken(err)
+		}
+		return
+	}
+	if a.query.Get("skip_logout") != "true" && a.identity != nil {
+		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.ID, false); err != nil && !sessionEnded(err) {
+			a.broken(err)
+			return
+		}
+		a.cookies.Expire(a.w, a.r, web.CookieIdentity)
+		a.cookies.Expire(a.w, a.r, web.CookieSession)
+	}
+	a.forget()
+	a.tab.Created = a.h.Tabs.Now()
+	e := iam.Event{Kind: a.kind, Client: a.client.ClientID, IP: a.addr(), Details: maps.Clone(a.details)}
+	a.h.Events.Emit(a.ctx, a.realm, &e)
+	a.toPage(authn.PathAuthenticate, "", "")
+}
+
+// detachedInfo shows a notice again whose login is gone. Latchkey sets no
+// cookie for that, so there is never one to show.
+func (a *attempt) detachedInfo() {
+	a.errorPage(http.StatusBadRequest, "expiredActionTokenNoSessionMessage")
+}
+
+// actionToken follows a link from a mail. None are sent yet, so none is good.
+func (a *attempt) actionToken() {
+	if err := a.findClient(); err != nil {
+		a.broken(err)
+		return
+	}
+	a.details["reason"] = "Invalid token"
+	a.emitError("invalid_token")
+	a.errorPage(http.StatusBadRequest, "invalidCodeMessage")
+}
