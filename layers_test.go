@@ -50,7 +50,7 @@ var layers = map[string]string{
 	"roles":         "iam rep realms store",
 	"policy":        "iam realms store",
 	"events":        "iam realms store mail telemetry", // the realm says what is kept
-	"users":         "iam realms store roles policy passhash otp seal events",
+	"users":         "iam rep realms store roles policy passhash otp seal events",
 	"sessions":      "iam realms store events",
 	"claims":        "iam roles",
 	"tokens":        "iam jose keys claims sessions roles realms",
@@ -101,6 +101,7 @@ var owners = map[string]string{
 	"golang.org/x/text":                   "*",
 	"golang.org/x/time":                   "*",
 	"golang.org/x/net/publicsuffix":       "web",
+	"github.com/dlclark/regexp2":          "policy users",
 	"github.com/russellhaering/goxmldsig": "xmlsec",
 	"github.com/beevik/etree":             "xmlsec",
 	"github.com/go-ldap/ldap/v3":          "users/ldap",

@@ -31,6 +31,7 @@ type Call struct {
 	at     string // the escaped path of what was made, below /admin/realms/{realm}/
 	events []*iam.AdminEvent
 	quiet  bool
+	realm  bool // what was made is a realm
 }
 
 // Body decodes the request's JSON into a T, as Keycloak's Jackson does. The
@@ -53,7 +54,7 @@ func BodyInto[T any](c *Call, v *T) (*T, error) {
 // json reads the body, whose type must be JSON where one is given.
 func (c *Call) json() ([]byte, error) {
 	if t := c.R.Header.Get("Content-Type"); t != "" && web.MediaType(c.R) != "application/json" {
-		return nil, errMediaType
+		return nil, errMediaType()
 	}
 	return web.ReadBody(c.R)
 }
@@ -61,7 +62,7 @@ func (c *Call) json() ([]byte, error) {
 // Text reads a body of type text/plain.
 func (c *Call) Text() (string, error) {
 	if t := c.R.Header.Get("Content-Type"); t != "" && web.MediaType(c.R) != "text/plain" {
-		return "", errMediaType
+		return "", errMediaType()
 	}
 	b, err := web.ReadBody(c.R)
 	return string(b), err
@@ -143,6 +144,12 @@ func (c *Call) CreatedAt(segments ...string) {
 	c.at = strings.Join(segments, "/")
 }
 
+// CreatedRealm answers 201 with the Location of a realm.
+func (c *Call) CreatedRealm(name string) {
+	c.R.SetPathValue("realm", name)
+	c.realm = true
+}
+
 // Event writes an admin event in place of the route's own, once the request has
 // succeeded. path is below the realm; representation nil is none.
 func (c *Call) Event(op Op, kind, path string, representation any) {
@@ -212,9 +219,13 @@ func (c *Call) finish(out any) error {
 		head.Set("Cache-Control", web.CacheNoCache)
 	}
 	status := http.StatusOK
-	if c.at != "" {
+	if c.at != "" || c.realm {
 		status = http.StatusCreated
-		head.Set("Location", c.URLs.Admin+"/admin/realms/"+url.PathEscape(c.Path("realm"))+"/"+c.at)
+		at := c.URLs.Admin + "/admin/realms/" + url.PathEscape(c.Path("realm"))
+		if !c.realm {
+			at += "/" + c.at
+		}
+		head.Set("Location", at)
 	}
 	switch out := out.(type) {
 	case nil:

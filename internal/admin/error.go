@@ -61,7 +61,9 @@ func plain(status int) *Error {
 }
 
 // errMediaType is RESTEasy's answer to a body that is not JSON.
-var errMediaType = Plain(http.StatusUnsupportedMediaType, "The content-type header value did not match the value in @Consumes")
+func errMediaType() error {
+	return Plain(http.StatusUnsupportedMediaType, "The content-type header value did not match the value in @Consumes")
+}
 
 // statusOf maps the kinds of iam.Error.
 var statusOf = map[iam.Kind]int{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"latchkey/internal/events"
@@ -47,6 +48,7 @@ const (
 // A Handler serves the admin API. Its fields are set once, before Mux.
 type Handler struct {
 	Realms   *realms.Cache
+	Manager  *realms.Manager
 	Events   *events.Writer
 	Hostname *web.Hostname
 	Log      *slog.Logger
@@ -58,7 +60,7 @@ type Handler struct {
 
 // Routes returns the whole table.
 func (h *Handler) Routes() []Route {
-	return nil
+	return slices.Concat(h.realmRoutes(), h.componentRoutes())
 }
 
 // masterRealm is where administrators of all realms are at home.

@@ -34,6 +34,11 @@ func (r *Reader) Group(ctx context.Context, realm iam.RealmID, id iam.GroupID) (
 	return one(ctx, r, scanGroup, `select `+groupColumns+` from groups where realm_id = $1 and id = $2`, realm, id)
 }
 
+// DefaultGroups returns the groups that new users join.
+func (r *Reader) DefaultGroups(ctx context.Context, realm iam.RealmID) ([]iam.GroupID, error) {
+	return all(ctx, r, scanValue[iam.GroupID], `select id from groups where realm_id = $1 and is_default order by id`, realm)
+}
+
 // SubGroups returns a page of the groups directly below parent ("" for the
 // top), by name; search must be part of the name, ignoring case, max < 0 means all.
 func (r *Reader) SubGroups(ctx context.Context, realm iam.RealmID, parent iam.GroupID, search string, first, max int) ([]GroupRow, error) {

@@ -1,0 +1,327 @@
+package admin
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/keys"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+)
+
+// realmRoutes are realms and what belongs to a realm as a whole.
+// Keycloak: RealmsAdminResource, RealmAdminResource.
+func (h *Handler) realmRoutes() []Route {
+	return []Route{
+		{"GET /admin/realms", Checked, None, "", h.listRealms, ByMethod},
+		{"POST /admin/realms", CreateRealm, Create, "REALM", h.createRealm, ByMethod},
+		{"GET /admin/realms/{realm}", AnyAdmin, None, "", h.getRealm, ByMethod},
+		{"PUT /admin/realms/{realm}", ManageRealm, Update, "REALM", h.updateRealm, ByMethod},
+		{"DELETE /admin/realms/{realm}", ManageRealm, Delete, "REALM", h.deleteRealm, ByMethod},
+		{"GET /admin/realms/{realm}/keys", ViewRealm, None, "", h.getKeys, ByMethod},
+
+		{"GET /admin/realms/{realm}/default-default-client-scopes", ViewScopes, None, "", h.defaultScopes(false), ByMethod},
+		{"PUT /admin/realms/{realm}/default-default-client-scopes/{scope}", ManageScopes, Create, "CLIENT_SCOPE", h.bindDefault(false), NoCache},
+		{"DELETE /admin/realms/{realm}/default-default-client-scopes/{scope}", ManageScopes, Delete, "CLIENT_SCOPE", h.unbindDefault, NoCache},
+		{"GET /admin/realms/{realm}/default-optional-client-scopes", ViewScopes, None, "", h.defaultScopes(true), ByMethod},
+		{"PUT /admin/realms/{realm}/default-optional-client-scopes/{scope}", ManageScopes, Create, "CLIENT_SCOPE", h.bindDefault(true), NoCache},
+		{"DELETE /admin/realms/{realm}/default-optional-client-scopes/{scope}", ManageScopes, Delete, "CLIENT_SCOPE", h.unbindDefault, NoCache},
+
+		{"GET /admin/realms/{realm}/default-groups", ViewRealm, None, "", h.defaultGroups, ByMethod},
+		{"PUT /admin/realms/{realm}/default-groups/{group}", ManageRealm, Create, "GROUP", h.setDefaultGroup(true), NoCache},
+		{"DELETE /admin/realms/{realm}/default-groups/{group}", ManageRealm, Delete, "GROUP", h.setDefaultGroup(false), NoCache},
+
+		{"GET /admin/realms/{realm}/client-policies/policies", ViewRealm, None, "", h.clientPolicies, Silent},
+		{"GET /admin/realms/{realm}/client-policies/profiles", ViewRealm, None, "", h.clientProfiles, Silent},
+
+		{"GET /admin/realms/{realm}/localization", AnyAdmin, None, "", h.locales, Silent},
+		{"GET /admin/realms/{realm}/localization/{locale}", AnyAdmin, None, "", h.localeTexts, Silent},
+		{"POST /admin/realms/{realm}/localization/{locale}", ManageRealm, None, "", h.addTexts, ByMethod},
+		{"DELETE /admin/realms/{realm}/localization/{locale}", ManageRealm, None, "", h.deleteTexts, ByMethod},
+		{"GET /admin/realms/{realm}/localization/{locale}/{key}", AnyAdmin, None, "", h.localeText, Silent},
+		{"PUT /admin/realms/{realm}/localization/{locale}/{key}", ManageRealm, None, "", h.putText, ByMethod},
+		{"DELETE /admin/realms/{realm}/localization/{locale}/{key}", ManageRealm, None, "", h.deleteText, ByMethod},
+	}
+}
+
+// listRealms shows the realms that the caller administers, and of those that
+// they may not look into only the name.
+func (h *Handler) listRealms(c *Call) (any, error) {
+	names, err := h.Realms.Names(c)
+	if err != nil {
+		return nil, err
+	}
+	brief := c.Bool("briefRepresentation", false)
+	list := []*rep.Realm{}
+	for _, name := range names {
+		r, err := h.Realms.Get(c, name)
+		if errors.Is(err, realms.ErrNotFound) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case c.CanIn(r, ViewRealm) && brief:
+			list = append(list, &rep.Realm{ID: string(r.ID), Realm: r.Name, DisplayName: r.Rep.DisplayName, Enabled: &r.Enabled})
+		case c.CanIn(r, ViewRealm):
+			v, err := h.representRealm(c, r)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		case c.CanIn(r, AnyAdmin):
+			list = append(list, &rep.Realm{Realm: r.Name})
+		}
+	}
+	if len(list) == 0 {
+		return nil, errForbidden
+	}
+	return list, nil
+}
+
+// representRealm is a realm's settings as administrators see them.
+// Keycloak: ModelToRepresentation.toRepresentation(session, realm, false).
+func (h *Handler) representRealm(c *Call, r *realms.Realm) (*rep.Realm, error) {
+	v := *r.Rep
+	v.ID, v.Realm, v.LocalizationTexts, v.Organizations = string(r.ID), r.Name, nil, nil
+	if _, ok := v.SMTPServer["password"]; ok {
+		v.SMTPServer = maps.Clone(v.SMTPServer)
+		v.SMTPServer["password"] = masked
+	}
+	groups, err := h.Manager.DefaultGroups(c, r)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		v.DefaultGroups = append(v.DefaultGroups, g.Path)
+	}
+	if d := v.DefaultRole; d != nil {
+		if role := r.Role(r.DefaultRole); role != nil {
+			v.DefaultRole = &rep.Role{ID: string(role.ID), Name: role.Name, Description: role.Rep.Description, Composite: len(role.Composites) > 0,
+				ClientRole: new(false), ContainerID: string(r.ID)}
+		}
+	}
+	return &v, nil
+}
+
+func (h *Handler) createRealm(c *Call) (any, error) {
+	data, err := c.json()
+	if err != nil {
+		return nil, err
+	}
+	given := new(rep.Realm)
+	if err := rep.Decode(data, given); err != nil {
+		return nil, Message(http.StatusBadRequest, "unable to read contents from stream")
+	}
+	made, err := h.Manager.Create(c, given)
+	if errors.Is(err, realms.ErrReserved) {
+		refused, _ := errors.AsType[*iam.Error](err)
+		return nil, Plain(http.StatusBadRequest, refused.Msg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !c.Caller.HoldsRealmRole("admin") {
+		if err := h.Manager.GrantCreator(c, c.Caller.User.ID, made.Realm); err != nil {
+			return nil, err
+		}
+	}
+	// The event belongs to the new realm.
+	if c.Realm, err = h.Realms.Get(c, made.Realm); err != nil {
+		return nil, err
+	}
+	shown := *given
+	shown.Users, shown.Clients, shown.SMTPServer, shown.Components, shown.IdentityProviders = nil, nil, nil, nil, nil
+	c.Event(Create, "REALM", made.Realm, &shown)
+	c.CreatedRealm(made.Realm)
+	return nil, nil
+}
+
+func (h *Handler) getRealm(c *Call) (any, error) {
+	if !c.Can(ViewRealm) {
+		return &rep.Realm{Realm: c.Realm.Name}, nil
+	}
+	return h.representRealm(c, c.Realm)
+}
+
+func (h *Handler) updateRealm(c *Call) (any, error) {
+	posted, err := Body[rep.Realm](c)
+	if err != nil {
+		return nil, err
+	}
+	shown := *posted
+	shown.SMTPServer = nil
+	c.Represent(&shown)
+	return nil, h.Manager.Update(c, c.Realm.ID, posted)
+}
+
+func (h *Handler) deleteRealm(c *Call) (any, error) {
+	name := c.Realm.Name
+	if err := h.Manager.Delete(c, name); err != nil {
+		return nil, err
+	}
+	if c.Realm.ID == c.Caller.Realm.ID {
+		c.NoEvent() // nowhere to write it
+		return nil, nil
+	}
+	// The event belongs to the realm of who did it.
+	c.Realm = c.Caller.Realm
+	c.Event(Delete, "REALM", name, nil)
+	return nil, nil
+}
+
+func (h *Handler) getKeys(c *Call) (any, error) { return keys.Of(c, c.Realm).Metadata() }
+
+func (h *Handler) defaultScopes(optional bool) func(*Call) (any, error) {
+	return func(c *Call) (any, error) {
+		list := []rep.ClientScope{}
+		for _, s := range c.Realm.Scopes {
+			if optional && s.OptionalOfRealm || !optional && s.DefaultOfRealm {
+				list = append(list, rep.ClientScope{ID: string(s.ID), Name: s.Name, Protocol: string(s.Protocol)})
+			}
+		}
+		return list, nil
+	}
+}
+
+func scopeOf(c *Call) (*realms.Scope, error) {
+	s := c.Realm.Scope(iam.ScopeID(c.Path("scope")))
+	if s == nil {
+		return nil, iam.Errorf(iam.NotFound, "Client scope not found")
+	}
+	return s, nil
+}
+
+func (h *Handler) bindDefault(optional bool) func(*Call) (any, error) {
+	return func(c *Call) (any, error) {
+		s, err := scopeOf(c)
+		if err != nil {
+			return nil, err
+		}
+		err = h.Manager.BindDefaultScope(c, c.Realm, s.ID, optional)
+		if refused, ok := errors.AsType[*iam.Error](err); ok && refused.Kind == iam.Conflict {
+			return nil, &Error{Status: http.StatusConflict, Body: plainBody{"conflict", refused.Msg}}
+		}
+		return nil, err
+	}
+}
+
+func (h *Handler) unbindDefault(c *Call) (any, error) {
+	s, err := scopeOf(c)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.Manager.UnbindDefaultScope(c, c.Realm, s.ID)
+}
+
+func (h *Handler) defaultGroups(c *Call) (any, error) { return h.Manager.DefaultGroups(c, c.Realm) }
+
+func (h *Handler) setDefaultGroup(is bool) func(*Call) (any, error) {
+	return func(c *Call) (any, error) {
+		return nil, h.Manager.SetDefaultGroup(c, c.Realm, iam.GroupID(c.Path("group")), is)
+	}
+}
+
+func (h *Handler) clientPolicies(c *Call) (any, error) {
+	return document(c.Realm.Rep.ClientPolicies, `{"policies":[]}`), nil
+}
+
+func (h *Handler) clientProfiles(c *Call) (any, error) {
+	return document(c.Realm.Rep.ClientProfiles, `{"profiles":[]}`), nil
+}
+
+// document is JSON as it is stored, or what stands for nothing.
+func document(v jsontext.Value, absent string) Raw {
+	if len(v) == 0 {
+		v = jsontext.Value(absent)
+	}
+	return Raw{Type: "application/json", Data: v}
+}
+
+func (h *Handler) locales(c *Call) (any, error) {
+	list := slices.Sorted(maps.Keys(c.Realm.Rep.LocalizationTexts))
+	if list == nil {
+		list = []string{}
+	}
+	return list, nil
+}
+
+func (h *Handler) localeTexts(c *Call) (any, error) {
+	texts := c.Realm.Rep.LocalizationTexts[c.Path("locale")]
+	if texts == nil {
+		texts = map[string]string{}
+	}
+	return texts, nil
+}
+
+func (h *Handler) localeText(c *Call) (any, error) {
+	text, ok := c.Realm.Rep.LocalizationTexts[c.Path("locale")][c.Path("key")]
+	if !ok {
+		return nil, iam.Errorf(iam.NotFound, "Localization text not found")
+	}
+	return Raw{Type: "text/plain", Data: []byte(text)}, nil
+}
+
+// editTexts changes the realm's texts of the path's locale.
+func (h *Handler) editTexts(c *Call, edit func(texts map[string]string) error) (any, error) {
+	locale := c.Path("locale")
+	return nil, h.Manager.Edit(c, c.Realm.ID, func(r *rep.Realm) error {
+		if r.LocalizationTexts == nil {
+			r.LocalizationTexts = map[string]map[string]string{}
+		}
+		texts := r.LocalizationTexts[locale]
+		if texts == nil {
+			texts = map[string]string{}
+		}
+		r.LocalizationTexts[locale] = texts
+		return edit(texts)
+	})
+}
+
+func (h *Handler) addTexts(c *Call) (any, error) {
+	added, err := Body[map[string]string](c)
+	if err != nil {
+		return nil, err
+	}
+	return h.editTexts(c, func(texts map[string]string) error {
+		maps.Copy(texts, *added)
+		return nil
+	})
+}
+
+func (h *Handler) putText(c *Call) (any, error) {
+	text, err := c.Text()
+	if err != nil {
+		return nil, err
+	}
+	return h.editTexts(c, func(texts map[string]string) error {
+		texts[c.Path("key")] = text
+		return nil
+	})
+}
+
+func (h *Handler) deleteText(c *Call) (any, error) {
+	return h.editTexts(c, func(texts map[string]string) error {
+		if _, ok := texts[c.Path("key")]; !ok {
+			return iam.Errorf(iam.NotFound, "Localization text not found")
+		}
+		delete(texts, c.Path("key"))
+		return nil
+	})
+}
+
+func (h *Handler) deleteTexts(c *Call) (any, error) {
+	return nil, h.Manager.Edit(c, c.Realm.ID, func(r *rep.Realm) error {
+		if _, ok := r.LocalizationTexts[c.Path("locale")]; !ok {
+			return iam.Errorf(iam.NotFound, "No localization texts for locale %s found.", c.Path("locale"))
+		}
+		delete(r.LocalizationTexts, c.Path("locale"))
+		return nil
+	})
+}

@@ -1,0 +1,403 @@
+package tokens
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
+
+	"latchkey/internal/claims"
+	"latchkey/internal/iam"
+	"latchkey/internal/jose"
+	"latchkey/internal/keys"
+	"latchkey/internal/realms"
+	"latchkey/internal/roles"
+	"latchkey/internal/sessions"
+)
+
+// An Issuer makes tokens. It is safe for concurrent use.
+type Issuer struct {
+	Keys  *keys.Service
+	Roles *roles.Service
+	Now   func() time.Time
+}
+
+// Want says what a response carries besides, or instead of, an access token.
+type Want struct {
+	NoAccess bool   // id_token alone
+	Code     string // bind the ID token to it: c_hash
+	State    string // bind the ID token to it: s_hash
+}
+
+// A Response is what the token endpoint answers (RFC 6749 5.1), and what its
+// event tells. Lifetimes are in seconds.
+type Response struct {
+	Access, Refresh, ID string
+	Type                string // token_type
+	ExpiresIn           int64
+	RefreshExpiresIn    int64
+	NotBefore           int64
+	Session             iam.SessionID // "" when tokens carry no sid
+	Scope               string
+
+	AccessID  string // jti
+	RefreshID string // jti
+	Kind      iam.RefreshKind
+	ReuseID   string // the chain that a rotating refresh token belongs to
+	IssuedAt  int64  // seconds since the epoch
+	ExpiresAt int64  // of the access token
+	Extra     *claims.Set
+}
+
+// JSON writes the answer of the token endpoint in Keycloak's order (AccessTokenResponse).
+func (p *Response) JSON() ([]byte, error) {
+	out := new(claims.Set)
+	if p.Access != "" {
+		out.Put("access_token", p.Access)
+	}
+	out.Put("expires_in", p.ExpiresIn)
+	out.Put("refresh_expires_in", p.RefreshExpiresIn)
+	if p.Refresh != "" {
+		out.Put("refresh_token", p.Refresh)
+	}
+	if p.Type != "" {
+		out.Put("token_type", p.Type)
+	}
+	if p.ID != "" {
+		out.Put("id_token", p.ID)
+	}
+	out.Put("not-before-policy", p.NotBefore)
+	if p.Session != "" {
+		out.Put("session_state", string(p.Session))
+	}
+	out.Put("scope", p.Scope)
+	if p.Extra != nil {
+		p.Extra.All(func(name string, v any) bool { out.Put(name, v); return true })
+	}
+	return out.Plain()
+}
+
+// An issue is one response in the making.
+type issue struct {
+	*Issuer
+	ctx   context.Context
+	r     *realms.Realm
+	g     *iam.Grant
+	in    *claims.Input
+	chain claims.Chain
+	now   time.Time
+	exp   time.Time // of access and ID token
+	res   *Response
+}
+
+// Issue makes the tokens of a grant. Scopes that the user may not have are left
+// out of what the grant says.
+func (s *Issuer) Issue(ctx context.Context, r *realms.Realm, g *iam.Grant, w Want) (*Response, error) {
+	i, err := s.begin(ctx, r, g)
+	if err != nil {
+		return nil, err
+	}
+	i.exp = i.accessExpiry()
+	i.res = &Response{IssuedAt: i.now.Unix(), ExpiresAt: i.exp.Unix(), Scope: scopeText(i.g.Scopes, g.OpenID, false)}
+	access := i.access()
+	if !w.NoAccess {
+		if i.res.Access, err = i.sign(access, g.Client.Attr("access.token.signed.response.alg"), i.accessType()); err != nil {
+			return nil, err
+		}
+		i.res.Type, i.res.ExpiresIn = access.Text("typ"), i.exp.Unix()-i.now.Unix()
+	}
+	if g.Refresh != iam.NoRefresh {
+		if err := i.refresh(access); err != nil {
+			return nil, err
+		}
+	}
+	if g.OpenID {
+		if i.res.ID, err = i.id(w); err != nil {
+			return nil, err
+		}
+	}
+	i.res.Session = iam.SessionID(access.Text("sid"))
+	i.res.NotBefore = seconds(latest(r.NotBefore, g.Client.NotBefore, g.User.NotBefore))
+	extra := new(claims.Set)
+	i.chain.Apply(i.in, claims.Response, extra)
+	if extra.Len() > 0 {
+		i.res.Extra = extra
+	}
+	return i.res, nil
+}
+
+func latest(times ...time.Time) time.Time {
+	return slices.MaxFunc(times, func(a, b time.Time) int { return a.Compare(b) })
+}
+
+// seconds is a time as NumericDate; 0 for none.
+func seconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+// begin reads what mappers need and drops scopes that the user may not have.
+func (s *Issuer) begin(ctx context.Context, r *realms.Realm, g *iam.Grant) (*issue, error) {
+	standing, err := s.Roles.Of(ctx, r, g.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	permitted := *g
+	permitted.Scopes = roles.Permitted(r, standing.Roles, g.Scopes)
+	g = &permitted
+	access, err := roles.Names(ctx, r, roles.InScope(r, standing.Roles, g.Client, g.Scopes))
+	if err != nil {
+		return nil, err
+	}
+	base := strings.TrimSuffix(g.Issuer, "/realms/"+r.Name)
+	in := &claims.Input{
+		Grant: g, Standing: standing, Access: access, Origins: g.Client.Origins(base),
+		Light: g.Client.Flag("client.use.lightweight.access.token.enabled"), Levels: levels(r, g.Client),
+		AMR: func() []string { return amr(r, g.Session, s.Now()) },
+	}
+	return &issue{Issuer: s, ctx: ctx, r: r, g: g, in: in, chain: claims.Of(g), now: s.Now()}, nil
+}
+
+// levels reads acr.loa.map, the client's or else the realm's.
+func levels(r *realms.Realm, c *iam.Client) map[string]int {
+	var m map[string]int
+	for _, text := range []string{c.Attr("acr.loa.map"), r.Attrs["acr.loa.map"]} {
+		if text != "" && json.Unmarshal([]byte(text), &m) == nil && len(m) > 0 {
+			return m
+		}
+	}
+	return nil
+}
+
+// offlineTimes is the session as far as expiry goes: an offline token lives by
+// the offline settings even while it is made out of an online session.
+func (i *issue) offlineTimes() *iam.UserSession {
+	us := *i.g.Session
+	us.Offline = us.Offline || i.g.Offline
+	return &us
+}
+
+// accessExpiry: TokenManager.getTokenExpiration.
+func (i *issue) accessExpiry() time.Time {
+	implicit := i.g.Type == "na" && strings.Contains(i.g.Part.Notes["response_type"], "token")
+	us := i.offlineTimes()
+	end := sessions.OfClientSession(&i.r.Realm, i.g.Client, us, i.g.Part).Max
+	life := sessions.AccessTokenLifespan(&i.r.Realm, i.g.Client, implicit)
+	if life == 0 { // until the session ends, whatever kind it is
+		online := *i.g.Session
+		online.Offline = false
+		exp := sessions.OfUserSession(&i.r.Realm, &online).Max
+		if !end.IsZero() && end.Before(exp) {
+			return end
+		}
+		return exp
+	}
+	exp := i.now.Add(life)
+	if !end.IsZero() && end.Before(exp) {
+		return end
+	}
+	return exp
+}
+
+// tokenID: DefaultTokenContextEncoderProvider.
+func (i *issue) tokenID() string {
+	session, kind := "on", "rt"
+	switch {
+	case i.g.Transient == iam.Transient:
+		session = "tr"
+	case i.g.Transient == iam.TransientClient && i.g.Session.Offline:
+		session = "ft"
+	case i.g.Transient == iam.TransientClient:
+		session = "nt"
+	case i.g.Offline:
+		session = "of"
+	}
+	if i.in.Light {
+		kind = "lt"
+	}
+	return session + kind + i.g.Type + ":" + uuid.NewString()
+}
+
+// access makes the claims of the access token.
+func (i *issue) access() *claims.Set {
+	t := new(claims.Set)
+	i.res.AccessID = i.tokenID()
+	t.Put("exp", i.exp.Unix())
+	t.Put("iat", i.now.Unix())
+	t.Put("jti", i.res.AccessID)
+	t.Put("iss", i.g.Issuer)
+	typ := "Bearer"
+	if i.g.Confirm.JKT != "" {
+		typ = "DPoP"
+	}
+	if i.g.Client.Flag("token.response.type.bearer.lower-case") {
+		typ = strings.ToLower(typ)
+	}
+	t.Put("typ", typ)
+	t.Put("azp", i.g.Client.ClientID)
+	if i.g.Transient == iam.Transient {
+		t.Put("sub", string(i.g.User.ID))
+	} else {
+		t.Put("sid", string(i.g.Session.ID))
+	}
+	t.Put("scope", i.res.Scope)
+	i.chain.Apply(i.in, claims.AccessToken, t)
+	confirm(t, i.g.Confirm)
+	if i.g.Audience != nil {
+		restrict(t, i.g.Audience)
+	}
+	return t
+}
+
+// confirm binds a token to a key (RFC 7800).
+func confirm(t *claims.Set, c iam.Confirmation) {
+	cnf := new(claims.Set)
+	if c.X5T != "" {
+		cnf.Put("x5t#S256", c.X5T)
+	}
+	if c.JKT != "" {
+		cnf.Put("jkt", c.JKT)
+	}
+	if cnf.Len() > 0 {
+		t.Put("cnf", cnf)
+	}
+}
+
+// restrict keeps of audience and client roles what token exchange asked for.
+// Keycloak: TokenManager.restrictRequestedAudience.
+func restrict(t *claims.Set, audience []string) {
+	if aud := t.Audience(); aud != nil {
+		t.Put("aud", slices.DeleteFunc(slices.Clone(aud), func(a string) bool { return !slices.Contains(audience, a) }))
+	}
+	access, _ := t.Get("resource_access").(*claims.Set)
+	if access == nil {
+		return
+	}
+	kept := new(claims.Set)
+	access.All(func(client string, v any) bool {
+		if slices.Contains(audience, client) {
+			kept.Put(client, v)
+		}
+		return true
+	})
+	if kept.Len() == 0 {
+		t.Remove("resource_access")
+		return
+	}
+	t.Put("resource_access", kept)
+}
+
+func (i *issue) accessType() string {
+	if i.g.Client.Flag("access.token.header.type.rfc9068") {
+		return "at+jwt"
+	}
+	return "JWT"
+}
+
+// refresh makes the refresh token. Keycloak: DefaultRefreshTokenProvider,
+// RefreshToken's constructor, which takes over what the access token says.
+func (i *issue) refresh(access *claims.Set) error {
+	t := new(claims.Set)
+	exp := i.refreshExpiry()
+	if !exp.IsZero() {
+		t.Put("exp", exp.Unix())
+		i.res.RefreshExpiresIn = exp.Unix() - i.now.Unix()
+	}
+	i.res.RefreshID, i.res.Kind = uuid.NewString(), i.g.Refresh
+	t.Put("iat", i.now.Unix())
+	t.Put("jti", i.res.RefreshID)
+	t.Put("iss", i.g.Issuer)
+	t.Put("aud", []string{i.g.Issuer})
+	if sub := access.Text("sub"); sub != "" {
+		t.Put("sub", sub)
+	}
+	t.Put("typ", string(i.g.Refresh))
+	t.Put("azp", i.g.Client.ClientID)
+	if i.g.Nonce != "" {
+		t.Put("nonce", i.g.Nonce)
+	}
+	t.Put("sid", string(i.g.Session.ID))
+	if i.g.Confirm != (iam.Confirmation{}) && (i.g.Client.Access == iam.Public || i.g.Confirm.X5T != "") {
+		confirm(t, i.g.Confirm)
+	}
+	t.Put("scope", cmp.Or(i.g.KeepScope, scopeText(i.g.Scopes, i.g.OpenID, true)))
+	if aud := access.Audience(); len(aud) == 1 {
+		t.Put("aud_x", aud[0])
+	} else if len(aud) > 1 {
+		t.Put("aud_x", aud)
+	}
+	t.Put("prov", "default")
+	if i.r.Refresh.Rotate {
+		i.res.ReuseID = cmp.Or(i.g.ReuseID, uuid.NewString())
+		t.Put("reuse_id", i.res.ReuseID)
+	}
+	if i.g.Audience != nil {
+		t.Put("req-aud", i.g.Audience)
+	}
+	var err error
+	i.res.Refresh, err = i.sign(t, "HS512", "JWT")
+	return err
+}
+
+// refreshExpiry returns the zero time for a token without an end.
+func (i *issue) refreshExpiry() time.Time {
+	us, part := *i.g.Session, *i.g.Part
+	us.Offline = i.g.Refresh == iam.RefreshOffline
+	part.LastAccess = i.now
+	if us.Offline && !i.r.Lifespans.OfflineMaxEnabled {
+		return time.Time{}
+	}
+	return sessions.OfClientSession(&i.r.Realm, i.g.Client, &us, &part).First()
+}
+
+// id makes the ID token.
+func (i *issue) id(w Want) (string, error) {
+	t := new(claims.Set)
+	t.Put("exp", i.exp.Unix())
+	t.Put("iat", i.now.Unix())
+	t.Put("jti", uuid.NewString())
+	t.Put("iss", i.g.Issuer)
+	t.Put("aud", []string{i.g.Client.ClientID})
+	t.Put("sub", string(i.g.User.ID))
+	t.Put("typ", "ID")
+	t.Put("azp", i.g.Client.ClientID)
+	if i.g.Nonce != "" {
+		t.Put("nonce", i.g.Nonce)
+	}
+	if i.g.Transient != iam.Transient {
+		t.Put("sid", string(i.g.Session.ID))
+	}
+	i.chain.Apply(i.in, claims.IDToken, t)
+	alg := cmp.Or(i.g.Client.Attr("id.token.signed.response.alg"), i.r.SignatureAlg)
+	for _, h := range [...]struct{ claim, of string }{{"at_hash", i.res.Access}, {"c_hash", w.Code}, {"s_hash", w.State}} {
+		if h.of != "" {
+			t.Put(h.claim, jose.HashClaim(alg, h.of))
+		}
+	}
+	return i.sign(t, alg, "JWT")
+}
+
+func (i *issue) sign(t *claims.Set, alg, typ string) (string, error) {
+	return i.Issuer.Sign(i.ctx, i.r, t, alg, typ)
+}
+
+// Sign makes a JWS of claims with the realm's key for an algorithm, the realm's
+// default one where alg is "".
+func (s *Issuer) Sign(ctx context.Context, r *realms.Realm, t *claims.Set, alg, typ string) (string, error) {
+	k, err := s.Keys.Signer(ctx, r, cmp.Or(alg, r.SignatureAlg))
+	if err != nil {
+		return "", fmt.Errorf("key for %s: %w", alg, err)
+	}
+	payload, err := t.JSON()
+	if err != nil {
+		return "", fmt.Errorf("claims: %w", err)
+	}
+	return k.Sign(typ, payload)
+}

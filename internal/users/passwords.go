@@ -1,0 +1,262 @@
+package users
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/passhash"
+	"latchkey/internal/policy"
+	"latchkey/internal/store"
+)
+
+// passwordHistory is the kind of credential that earlier passwords are kept as.
+const passwordHistory iam.CredentialKind = "password-history"
+
+// hashing is what a realm's policy says about hashing.
+func hashing(p iam.PasswordPolicy) passhash.Policy {
+	algorithm, _ := p.Rule("hashAlgorithm")
+	iterations, _ := p.Rule("hashIterations")
+	n, err := strconv.Atoi(iterations)
+	if err != nil {
+		n = 0 // the algorithm's default
+	}
+	if !passhash.Known(algorithm) {
+		algorithm = ""
+	}
+	return passhash.Policy{Algorithm: algorithm, Iterations: n}
+}
+
+// A dummy is a credential that no password fits, for users that are not there.
+type dummy struct {
+	once         sync.Once
+	data, secret []byte
+	err          error
+}
+
+// Dummy spends as long as checking a password under the realm's policy takes,
+// so that answers do not tell which users exist.
+func (s *Service) Dummy(ctx context.Context, r *iam.Realm) {
+	p := hashing(r.Password)
+	v, _ := s.dummies.LoadOrStore(p, new(dummy))
+	d := v.(*dummy)
+	fresh := false
+	d.once.Do(func() {
+		fresh = true
+		d.data, d.secret, d.err = s.hash.Hash(context.WithoutCancel(ctx), p, []byte(uuid.NewString()))
+	})
+	if d.err == nil && !fresh { // making it took as long
+		_, _ = s.hash.Verify(ctx, d.data, d.secret, []byte("x"))
+	}
+}
+
+// CheckPassword reports whether a password is the user's; nil for a user that
+// is not there, which takes as long. A password that was hashed under another
+// policy is hashed anew.
+func (s *Service) CheckPassword(ctx context.Context, r *iam.Realm, u *iam.User, password string) (bool, error) {
+	if u == nil {
+		s.Dummy(ctx, r)
+		return false, nil
+	}
+	list, err := s.db.Credentials(ctx, r.ID, u.ID)
+	if err != nil {
+		return false, err
+	}
+	c := ofKind(list, iam.Password)
+	if c == nil {
+		s.Dummy(ctx, r)
+		return false, nil
+	}
+	ok, err := s.hash.Verify(ctx, c.Data, c.Secret, []byte(password))
+	if err != nil || !ok {
+		return false, err
+	}
+	p := hashing(r.Password)
+	if !passhash.NeedsRehash(p, c.Data, c.Secret) {
+		return true, nil
+	}
+	renewed := *c
+	data, secret, err := s.hash.Hash(ctx, p, []byte(password))
+	if err != nil {
+		return false, err
+	}
+	renewed.Data, renewed.Secret = data, secret
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		err := tx.UpdateCredential(ctx, r.ID, &renewed)
+		if errors.Is(err, store.ErrConflict) {
+			return nil // somebody else has renewed or changed it: theirs counts
+		}
+		return err
+	})
+	return err == nil, err
+}
+
+// ofKind returns the user's first credential of a kind, nil when there is none.
+func ofKind(list []*iam.Credential, kind iam.CredentialKind) *iam.Credential {
+	for _, c := range list {
+		if c.Kind == kind {
+			return c
+		}
+	}
+	return nil
+}
+
+// CheckNewPassword returns the policy's refusal of a password for a user who
+// may not be stored yet (an *iam.Error with message key and parameters), or nil.
+func (s *Service) CheckNewPassword(ctx context.Context, r *iam.Realm, u *iam.User, password string) error {
+	subject := &policy.Subject{Name: u.Username, Email: u.Email}
+	if u.ID != "" {
+		list, err := s.db.Credentials(ctx, r.ID, u.ID)
+		if err != nil {
+			return err
+		}
+		past := &pastPasswords{s: s, list: list, password: []byte(password), now: s.db.Now()}
+		subject.UsedBefore, subject.UsedWithin = past.before, past.within
+	}
+	return s.policy.Check(ctx, r.Password, subject, password)
+}
+
+// pastPasswords answers the policy's questions about a user's earlier passwords.
+type pastPasswords struct {
+	s        *Service
+	list     []*iam.Credential
+	password []byte
+	now      time.Time
+}
+
+func (p *pastPasswords) any(ctx context.Context, list []*iam.Credential) (bool, error) {
+	for _, c := range list {
+		ok, err := p.s.hash.Verify(ctx, c.Data, c.Secret, p.password)
+		if errors.Is(err, passhash.ErrUnsupported) || errors.Is(err, passhash.ErrCorrupt) {
+			continue // it cannot be the same as one that nobody can check
+		}
+		if err != nil || ok {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// past returns the current password and those before it, the latest first.
+func (p *pastPasswords) past() (current, before []*iam.Credential) {
+	for _, c := range p.list {
+		switch c.Kind {
+		case iam.Password:
+			current = append(current, c)
+		case passwordHistory:
+			before = append(before, c)
+		}
+	}
+	slices.SortStableFunc(before, func(a, b *iam.Credential) int { return b.Created.Compare(a.Created) })
+	return current, before
+}
+
+func (p *pastPasswords) before(ctx context.Context, count int) (bool, error) {
+	current, before := p.past()
+	return p.any(ctx, append(current, before[:max(0, min(count-1, len(before)))]...))
+}
+
+func (p *pastPasswords) within(ctx context.Context, age time.Duration) (bool, error) {
+	current, before := p.past()
+	before = slices.DeleteFunc(before, func(c *iam.Credential) bool { return !c.Created.After(p.now.Add(-age)) })
+	return p.any(ctx, append(current, before...))
+}
+
+// SetPassword gives a user a password if the policy takes it; its refusal is an
+// *iam.Error with a message key and parameters.
+func (s *Service) SetPassword(ctx context.Context, r *iam.Realm, u *iam.User, password string) error {
+	if err := s.CheckNewPassword(ctx, r, u, password); err != nil {
+		return err
+	}
+	c, err := s.HashPassword(ctx, r, password)
+	if err != nil {
+		return err
+	}
+	return s.db.Tx(ctx, func(tx *store.Tx) error { return putPassword(ctx, tx, r, u.ID, c) })
+}
+
+// HashPassword makes a password credential under the realm's policy, without
+// asking whether the policy takes it. ID, User and Created are left out.
+func (s *Service) HashPassword(ctx context.Context, r *iam.Realm, password string) (*iam.Credential, error) {
+	data, secret, err := s.hash.Hash(ctx, hashing(r.Password), []byte(password))
+	if err != nil {
+		return nil, err
+	}
+	return &iam.Credential{Kind: iam.Password, Data: data, Secret: secret}, nil
+}
+
+// putPassword stores a password credential in place of the one that is there,
+// which becomes history where the policy wants to know it.
+// Keycloak: PasswordCredentialProvider.createCredential.
+func putPassword(ctx context.Context, tx *store.Tx, r *iam.Realm, user iam.UserID, c *iam.Credential) error {
+	list, err := tx.Credentials(ctx, r.ID, user)
+	if err != nil {
+		return err
+	}
+	next := *c
+	next.User, next.Created = user, tx.Now
+	old := ofKind(list, iam.Password)
+	if old == nil {
+		return insertCredential(ctx, tx, r.ID, list, &next)
+	}
+	next.ID, next.Version, next.Priority = old.ID, old.Version, old.Priority
+	if err := tx.UpdateCredential(ctx, r.ID, &next); err != nil {
+		return err
+	}
+	count, age := policy.History(r.Password)
+	if count > 1 || age > 0 {
+		past := *old
+		past.ID, past.Kind = "", passwordHistory
+		if err := insertCredential(ctx, tx, r.ID, list, &past); err != nil {
+			return err
+		}
+		list = append(list, &past)
+	}
+	_, before := (&pastPasswords{list: list}).past()
+	for i, c := range before {
+		if i >= max(0, count-1) && !c.Created.After(tx.Now.Add(-age)) {
+			if _, err := tx.DeleteCredential(ctx, r.ID, user, c.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// priorityStep is between two credentials of a user, in the order of their making.
+// Keycloak: JpaUserCredentialStore.PRIORITY_DIFFERENCE.
+const priorityStep = 10
+
+// insertCredential adds a credential behind those that the user has.
+func insertCredential(ctx context.Context, tx *store.Tx, realm iam.RealmID, has []*iam.Credential, c *iam.Credential) error {
+	if c.ID == "" {
+		c.ID = uuid.NewString()
+	}
+	last := 0
+	for _, other := range has {
+		last = max(last, other.Priority)
+	}
+	c.Priority = last + priorityStep
+	return tx.InsertCredential(ctx, realm, c)
+}
+
+// PasswordExpired reports whether the policy's age for passwords is exceeded.
+// Keycloak: UpdatePassword.evaluateTriggers.
+func (s *Service) PasswordExpired(ctx context.Context, r *iam.Realm, u *iam.User) (bool, error) {
+	age := policy.Expiry(r.Password)
+	if age == 0 {
+		return false, nil
+	}
+	list, err := s.db.Credentials(ctx, r.ID, u.ID)
+	if err != nil {
+		return false, err
+	}
+	c := ofKind(list, iam.Password)
+	return c != nil && (c.Created.IsZero() || s.db.Now().Sub(c.Created) > age), nil
+}
