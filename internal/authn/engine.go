@@ -29,6 +29,12 @@ func New(specs []Spec, credentials func(context.Context, *Run) ([]iam.Credential
 // Knows tells whether a provider is built.
 func (e *Engine) Knows(id string) bool { _, ok := e.specs[id]; return ok }
 
+// Second tells whether an authenticator checks a second factor.
+func (e *Engine) Second(id string) bool {
+	kind := e.specs[id].Credential
+	return kind != "" && kind != iam.Password
+}
+
 // An Outcome is where a walk stopped.
 type Outcome interface{ outcome() }
 

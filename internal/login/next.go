@@ -403,7 +403,7 @@ func (a *attempt) finish() {
 		d.Tab = a.tab.ID
 	}
 	if !sso && a.realm.Brute.Enabled {
-		if err := a.h.Succeeded(a.ctx, &a.realm.Realm, run.User); err != nil {
+		if err := a.h.Succeeded(a.ctx, &a.realm.Realm, run.User, steps.SecondFactor(a.tab.Notes)); err != nil {
 			a.broken(err)
 			return
 		}

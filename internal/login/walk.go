@@ -123,9 +123,9 @@ func (a *attempt) account() error {
 	for i := range a.run.Events {
 		a.h.Events.Emit(a.ctx, a.realm, &a.run.Events[i])
 	}
-	failures := len(a.run.Failures)
+	failures := a.run.Failures
 	a.run.Events, a.run.Failures, a.run.Warnings = nil, nil, nil
-	if failures == 0 || !a.realm.Brute.Enabled {
+	if len(failures) == 0 || !a.realm.Brute.Enabled {
 		return nil
 	}
 	u := a.run.User
@@ -138,7 +138,11 @@ func (a *attempt) account() error {
 	if u == nil {
 		return nil
 	}
-	return a.h.Failed(a.ctx, &a.realm.Realm, u, a.addr())
+	lockouts, err := a.h.Failed(a.ctx, &a.realm.Realm, u, a.addr(), a.h.Engine.Second(failures[0]))
+	for i := range lockouts {
+		a.h.Events.Emit(a.ctx, a.realm, &lockouts[i])
+	}
+	return err
 }
 
 func (a *attempt) outcome(out authn.Outcome, submitted bool) {

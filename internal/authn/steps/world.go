@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"slices"
+	"strings"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/iam"
@@ -71,6 +72,11 @@ func errorPage(view pages.View, field, key string) authn.Page {
 		return authn.Page{View: view, Message: &authn.Message{Tone: pages.Problem, Key: key}}
 	}
 	return authn.Page{View: view, Errors: []authn.FieldError{{Field: field, Key: key}}}
+}
+
+// SecondFactor tells by a tab's notes whether a second factor was part of the login.
+func SecondFactor(notes map[string]string) bool {
+	return slices.ContainsFunc(strings.Split(notes[noteCredentials], ","), func(k string) bool { return k != "" && k != string(iam.Password) })
 }
 
 // used records that a kind of credential was checked, for conditional-credential.
