@@ -89,6 +89,7 @@ func Samples() []Sample {
 		{"login-verify-email", message(Warning, "verifyEmailMessage"), VerifyEmail{Email: "grace@example.test", Sent: true}},
 		{"login-verify-email-app", with(func(r *Request) { r.AppInitiated = true }), VerifyEmail{Email: "grace@example.test"}},
 		{"login-reset-password", plain, ResetPassword{}},
+		{"setup", wrong("password-confirm", "invalidPasswordConfirmMessage"), Setup{Username: "grace"}},
 		{"select-authenticator", known, SelectAuthenticator{[]Choice{
 			{"e1", "auth-username-password-form-display-name", "auth-username-password-form-help-text"}, {"e2", "otp-display-name", "otp-help-text"}}}},
 		{"login-oauth-grant", with(func(r *Request) { r.Client.TermsURI = "https://catalogue.example.test/terms" }), Consent{Code: "c", Scopes: scopes}},

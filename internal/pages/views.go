@@ -96,6 +96,9 @@ type VerifyEmail struct {
 	Sent  bool
 }
 
+// Setup makes the first administrator of a new server; Keycloak has its welcome page for it.
+type Setup struct{ Username string }
+
 // ResetPassword asks who forgot the password. Keycloak: login-reset-password.ftl.
 type ResetPassword struct{ Username string }
 
@@ -196,7 +199,7 @@ type ThirdPartyCookies2 struct{}
 var templateNames = []string{
 	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "login-update-password", "login-config-totp",
 	"terms", "login-verify-email", "login-reset-password", "select-authenticator", "login-oauth-grant", "info", "error", "login-page-expired",
-	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "welcome", "login-status-iframe", "3p-cookies-step1",
+	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "welcome", "setup", "login-status-iframe", "3p-cookies-step1",
 	"3p-cookies-step2",
 }
 
@@ -218,6 +221,9 @@ func (ConfigTOTP) page() page {
 }
 func (Terms) page() page       { return page{template: "terms", quiet: true} }
 func (VerifyEmail) page() page { return page{template: "login-verify-email"} }
+func (Setup) page() page {
+	return page{template: "setup", fields: []string{"username", "password", "password-confirm"}}
+}
 func (ResetPassword) page() page {
 	return page{template: "login-reset-password", fields: []string{"username"}}
 }

@@ -74,3 +74,9 @@ func cutRealm(path string) (name, rest string, ok bool) {
 	name, rest, _ = strings.Cut(path, "/")
 	return name, rest, true
 }
+
+// internalError answers what is the server's fault, and logs it.
+func (s *Server) internalError(w http.ResponseWriter, r *http.Request, err error) {
+	s.log.ErrorContext(r.Context(), "request failed", "path", r.Pattern, "err", err)
+	web.WriteInternal(w, r)
+}

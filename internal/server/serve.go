@@ -110,6 +110,9 @@ func (s *Server) serve(ctx context.Context, listeners []*listener) error {
 			return nil
 		})
 	}
+	if s.setup != nil {
+		s.cfg.SetupLink(s.setup.address(listeners[0].address(s.cfg.HTTP.RelativePath), s.cfg.Hostname.Hostname))
+	}
 	if s.cfg.Ready != nil {
 		s.cfg.Ready(listeners[0].address(s.cfg.HTTP.RelativePath))
 	}

@@ -27,6 +27,7 @@ type Server struct {
 	metrics  *telemetry.Metrics
 	hostname *web.Hostname
 	handler  http.Handler
+	setup    *setup // nil unless an administrator is still to be made
 
 	db        *store.DB
 	realms    *realms.Cache
@@ -93,6 +94,15 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 
 	mux := http.NewServeMux()
 	s.frontRoutes(mux, set)
+	if s.cfg.SetupLink != nil && !cfg.Bootstrap.Set() {
+		s.setup, err = newSetup(ctx, setup{db: s.db, realms: s.realms, pages: set, hash: hashPassword(hasher), fail: s.internalError})
+		if err != nil {
+			return nil, err
+		}
+		if s.setup != nil {
+			s.setup.routes(mux)
+		}
+	}
 	protocol.Routes(mux)
 	if s.handler, err = s.front(mux); err != nil {
 		return nil, err

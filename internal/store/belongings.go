@@ -156,6 +156,12 @@ func (tx *Tx) DeleteConsent(ctx context.Context, realm iam.RealmID, user iam.Use
 	return n > 0, err
 }
 
+// RoleIsHeld reports whether any user has a role directly.
+func (r *Reader) RoleIsHeld(ctx context.Context, realm iam.RealmID, role iam.RoleID) (bool, error) {
+	list, err := all(ctx, r, scanValue[iam.UserID], `select user_id from user_roles where realm_id = $1 and role_id = $2 order by user_id limit 1`, realm, role)
+	return len(list) > 0, err
+}
+
 // UserRoles returns the roles mapped to a user directly.
 func (r *Reader) UserRoles(ctx context.Context, realm iam.RealmID, user iam.UserID) ([]iam.RoleID, error) {
 	return all(ctx, r, scanValue[iam.RoleID], `select role_id from user_roles where realm_id = $1 and user_id = $2 order by role_id`, realm, user)
