@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"latchkey/internal/iam"
 	"latchkey/internal/passhash"
 	"latchkey/internal/policy"
@@ -49,7 +47,7 @@ func (s *Service) Dummy(ctx context.Context, r *iam.Realm) {
 	fresh := false
 	d.once.Do(func() {
 		fresh = true
-		d.data, d.secret, d.err = s.hash.Hash(context.WithoutCancel(ctx), p, []byte(uuid.NewString()))
+		d.data, d.secret, d.err = s.hash.Hash(context.WithoutCancel(ctx), p, []byte(newID()))
 	})
 	if d.err == nil && !fresh { // making it took as long
 		_, _ = s.hash.Verify(ctx, d.data, d.secret, []byte("x"))
@@ -236,7 +234,7 @@ const priorityStep = 10
 // insertCredential adds a credential behind those that the user has.
 func insertCredential(ctx context.Context, tx *store.Tx, realm iam.RealmID, has []*iam.Credential, c *iam.Credential) error {
 	if c.ID == "" {
-		c.ID = uuid.NewString()
+		c.ID = newID()
 	}
 	last := 0
 	for _, other := range has {

@@ -32,6 +32,8 @@ func New(db *store.DB, hash *passhash.Hasher, checker *policy.Checker) *Service 
 	return &Service{db: db, hash: hash, policy: checker}
 }
 
+func newID() string { return uuid.NewString() }
+
 // none turns a user that is not there into nil.
 func none(u *iam.User, err error) (*iam.User, error) {
 	if errors.Is(err, store.ErrNotFound) {
@@ -100,7 +102,7 @@ func (s *Service) Create(ctx context.Context, r *realms.Realm, n *Newcomer) erro
 	u := n.User
 	u.Realm = r.ID
 	if u.ID == "" {
-		u.ID = iam.UserID(uuid.NewString())
+		u.ID = iam.UserID(newID())
 	}
 	u.Username, u.Email = strings.ToLower(u.Username), strings.ToLower(u.Email)
 	if !n.Bare {

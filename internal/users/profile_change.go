@@ -1,0 +1,416 @@
+package users
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/store"
+)
+
+// readOnlyAttributes may not be changed by users; the first ones not by
+// administrators either. A * at the end stands for anything.
+// Keycloak: DeclarativeUserProfileProviderFactory.DEFAULT_READ_ONLY_ATTRIBUTES.
+var readOnlyAttributes = []struct {
+	name  string
+	admin bool // holds for administrators, too
+}{
+	{"KERBEROS_PRINCIPAL", true}, {"LDAP_ID", true}, {"LDAP_ENTRY_DN", true}, {"CREATED_TIMESTAMP", true}, {"createTimestamp", true}, {"modifyTimestamp", true},
+	{"userCertificate", false}, {"saml.persistent.name.id.for.*", false}, {"ENABLED", false}, {"EMAIL_VERIFIED", false}, {"disabledReason", false},
+}
+
+// internal reports whether an attribute is the server's own in this context.
+func (v *View) internal(name string) bool {
+	for _, a := range readOnlyAttributes {
+		if v.Context == AdminAPI && !a.admin {
+			continue
+		}
+		prefix, open := strings.CutSuffix(a.name, "*")
+		if strings.EqualFold(a.name, name) || open && len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// A Draft is what a user's attributes are to become. Username, email, first and
+// last name are among them, under the names of the representation.
+type Draft map[string][]string
+
+// complete adds to a draft what the profile always holds: attributes that may
+// not be changed keep their values, and what has no place is dropped.
+// Keycloak: DefaultAttributes.normalizeAttributes.
+func (v *View) complete(given Draft) Draft {
+	_, unmanaged := v.unmanaged()
+	d := Draft{}
+	for name, values := range given {
+		if v.managed(name) != nil || unmanaged || v.internal(name) {
+			d[name] = values
+		}
+	}
+	for _, a := range v.attrs {
+		if !v.selected(a) {
+			continue
+		}
+		if _, ok := d[a.Name]; ok {
+			continue
+		}
+		d[a.Name] = nil
+		if v.User != nil && !v.canEdit(a) {
+			d[a.Name] = valuesOf(v.User, a.Name)
+		}
+	}
+	if u := d["username"]; len(u) > 0 {
+		d["username"] = []string{strings.ToLower(u[0])}
+	}
+	if e := d["email"]; len(e) > 0 {
+		d["email"] = []string{strings.ToLower(e[0])}
+	}
+	if v.User != nil && count(d["username"]) == 0 {
+		d["username"] = []string{v.User.Username}
+	}
+	if v.realm.Login.RegistrationEmailAsUsername && count(d["email"]) > 0 {
+		d["username"] = d["email"]
+	}
+	return d
+}
+
+// Check says what is wrong with a draft; nil when nothing is. Whether name and
+// address are free is for CheckTaken.
+func (v *View) Check(given Draft) iam.Errors {
+	d := v.complete(given)
+	var errs iam.Errors
+	add := func(name, key string, params []any) {
+		if !slices.ContainsFunc(errs, func(e *iam.Error) bool { return e.Field == name && e.Msg == key }) {
+			errs = append(errs, &iam.Error{Kind: iam.Invalid, Field: name, Msg: key, Params: append([]any{name}, params...)})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d)) {
+		values := d[name]
+		if v.internal(name) && !slices.Equal(values, valuesOf(v.User, name)) {
+			add(name, "updateReadOnlyAttributesRejectedMessage", nil)
+			continue
+		}
+		a := v.managed(name)
+		if a == nil {
+			continue
+		}
+		for _, m := range v.missing(a, values) {
+			add(name, m, nil)
+		}
+		if !v.canEdit(a) {
+			if !v.derived(name) && v.changes(name, values) {
+				add(name, "error-user-attribute-read-only", nil)
+			}
+			continue
+		}
+		for _, c := range a.checks {
+			if key, params := c(values); key != "" {
+				add(name, key, params)
+			}
+		}
+		if name == "email" {
+			for _, e := range values {
+				if e = strings.TrimSpace(e); e != "" && !validEmail(e) {
+					add(name, "error-invalid-email", []any{e})
+				}
+			}
+		}
+	}
+	return errs
+}
+
+// derived reports whether a value is computed and not the sender's.
+func (v *View) derived(name string) bool {
+	return name == "username" && v.realm.Login.RegistrationEmailAsUsername
+}
+
+// changes reports whether values differ from what the user has.
+func (v *View) changes(name string, values []string) bool {
+	now := valuesOf(v.User, name)
+	if count(values) == 0 && count(now) == 0 {
+		return false
+	}
+	if name == "username" && len(values) == 1 && len(now) == 1 {
+		return !strings.EqualFold(values[0], now[0])
+	}
+	return !slices.Equal(values, now)
+}
+
+// missing returns message keys for an attribute that should have a value.
+// Keycloak: BlankAttributeValidator, UsernameHasValueValidator, AttributeRequiredByMetadataValidator.
+func (v *View) missing(a *attribute, values []string) []string {
+	if count(values) > 0 || !v.required(a) {
+		return nil
+	}
+	switch {
+	case a.Name == "username":
+		if v.User != nil {
+			return nil
+		}
+		return []string{"missingUsernameMessage"}
+	case a.Name == "email" && v.Context != AdminAPI:
+		return []string{"missingEmailMessage"}
+	case !v.canEdit(a):
+		return nil
+	}
+	return []string{"error-user-attribute-required"}
+}
+
+// Apply puts a draft into a user. With replace, attributes that it does not
+// name are removed, unless they may not be changed; without, values that it
+// leaves empty stay. Keycloak: DefaultUserProfile.updateAttributes.
+func (v *View) Apply(u *iam.User, given Draft, replace bool) {
+	d := v.complete(given)
+	for name, values := range d {
+		a := v.managed(name)
+		if v.internal(name) || a != nil && !v.canEdit(a) && !v.derived(name) {
+			continue
+		}
+		values = slices.DeleteFunc(slices.Clone(values), func(s string) bool { return strings.TrimSpace(s) == "" })
+		if len(values) == 0 {
+			values = nil
+		}
+		if values == nil && (name == "username" || !replace && v.Context == AdminAPI) {
+			continue
+		}
+		if name == "email" && (len(values) == 0 || !strings.EqualFold(values[0], u.Email)) && v.Context != AdminAPI {
+			u.EmailVerified = false
+		}
+		setValues(u, name, values)
+	}
+	if !replace {
+		return
+	}
+	_, unmanaged := v.unmanaged()
+	for _, name := range names(u) {
+		if _, kept := d[name]; kept || name == "username" || v.internal(name) {
+			continue
+		}
+		if a := v.managed(name); a == nil && !unmanaged && !root(name) && name != "firstName" && name != "lastName" || a != nil && !v.canEdit(a) {
+			continue
+		}
+		setValues(u, name, nil)
+	}
+}
+
+// CheckTaken says whether a draft's name or address is another user's, with the
+// message keys of forms.
+// Keycloak: DuplicateUsernameValidator, DuplicateEmailValidator, EmailExistsAsUsernameValidator, RegistrationUsernameExistsValidator.
+func (s *Service) CheckTaken(ctx context.Context, v *View, given Draft) (iam.Errors, error) {
+	d := v.complete(given)
+	var errs iam.Errors
+	taken := func(field, key, value string, find func(context.Context, *iam.Realm, string) (*iam.User, error)) error {
+		if value == "" {
+			return nil
+		}
+		u, err := find(ctx, v.realm, value)
+		if err != nil || u == nil || v.User != nil && u.ID == v.User.ID {
+			return err
+		}
+		if !slices.ContainsFunc(errs, func(e *iam.Error) bool { return e.Field == field && e.Msg == key }) {
+			errs = append(errs, &iam.Error{Kind: iam.Conflict, Field: field, Msg: key})
+		}
+		return nil
+	}
+	first := func(name string) string {
+		if len(d[name]) == 0 {
+			return ""
+		}
+		return strings.TrimSpace(d[name][0])
+	}
+	email := first("email")
+	if !v.realm.Login.DuplicateEmails {
+		if err := taken("email", "emailExistsMessage", email, s.ByEmail); err != nil {
+			return nil, err
+		}
+		if v.realm.Login.RegistrationEmailAsUsername {
+			if err := taken("email", "usernameExistsMessage", email, s.ByName); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if !v.realm.Login.RegistrationEmailAsUsername {
+		if err := taken("username", "usernameExistsMessage", first("username"), s.ByName); err != nil {
+			return nil, err
+		}
+	}
+	return errs, nil
+}
+
+// UpdateProfile checks a draft for a user and stores it. What is wrong is
+// iam.Errors, and nothing is stored then.
+func (s *Service) UpdateProfile(ctx context.Context, r *realms.Realm, c Context, id iam.UserID, given Draft, replace bool) (*iam.User, error) {
+	p, err := ProfileOf(r)
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.Get(ctx, &r.Realm, id)
+	if err != nil {
+		return nil, err
+	}
+	v := p.In(c, u)
+	errs := v.Check(given)
+	taken, err := s.CheckTaken(ctx, v, given)
+	if err != nil {
+		return nil, err
+	}
+	if errs = append(errs, taken...); len(errs) > 0 {
+		return nil, errs
+	}
+	return s.Change(ctx, &r.Realm, id, func(u *iam.User) error {
+		p.In(c, u).Apply(u, given, replace)
+		return nil
+	})
+}
+
+// Register makes a user out of a checked registration.
+func (s *Service) Register(ctx context.Context, r *realms.Realm, given Draft) (*iam.User, error) {
+	p, err := ProfileOf(r)
+	if err != nil {
+		return nil, err
+	}
+	u := &iam.User{Enabled: true}
+	p.In(Registration, nil).Apply(u, given, true)
+	return u, s.Create(ctx, r, &Newcomer{User: u})
+}
+
+// SetProfile replaces a realm's user profile, nil for Keycloak's default, and
+// returns the one that holds from now on. What is wrong with it is an
+// *iam.Error with Keycloak's list of mistakes.
+func (s *Service) SetProfile(ctx context.Context, cache *realms.Cache, r *realms.Realm, cfg *rep.UPConfig) (*rep.UPConfig, error) {
+	text := ""
+	if cfg != nil {
+		if mistakes := profileMistakes(r, cfg); len(mistakes) > 0 {
+			return nil, iam.Errorf(iam.Invalid, "[%s]", strings.Join(mistakes, ", "))
+		}
+		if cfg.Groups == nil {
+			cfg.Groups = []rep.UPGroup{}
+		}
+		b, err := rep.Marshal(cfg)
+		if err != nil {
+			return nil, err
+		}
+		text = string(b)
+	}
+	if err := cache.Change(ctx, r.ID, func(tx *store.Tx) error { return putProfile(ctx, tx, r, text) }); err != nil {
+		return nil, err
+	}
+	now, err := cache.ByID(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	p, err := ProfileOf(now)
+	if err != nil {
+		return nil, err
+	}
+	return p.Config, nil
+}
+
+func putProfile(ctx context.Context, tx *store.Tx, r *realms.Realm, text string) error {
+	c := profileComponent(r)
+	doc := &rep.Component{ProviderID: profileProvider, ProviderType: profileType, ParentID: string(r.ID)}
+	if c != nil {
+		var err error
+		if doc, err = rep.Clone(c.Rep); err != nil {
+			return err
+		}
+	} else {
+		doc.ID = newID()
+	}
+	doc.Config = maps.Clone(doc.Config)
+	if doc.Config == nil {
+		doc.Config = map[string][]string{}
+	}
+	delete(doc.Config, profileConfig)
+	if text != "" {
+		doc.Config[profileConfig] = []string{text}
+	}
+	b, err := rep.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		return tx.InsertObject(ctx, r.ID, store.Object{Kind: store.KindComponent, ID: doc.ID, Parent: doc.ParentID, Name: doc.Name, Doc: b})
+	}
+	o, err := tx.Object(ctx, r.ID, store.KindComponent, c.ID)
+	if err != nil {
+		return err
+	}
+	o.Doc = b
+	return tx.UpdateObject(ctx, r.ID, o)
+}
+
+// profileMistakes is Keycloak's UPConfigUtils.validate.
+func profileMistakes(r *realms.Realm, cfg *rep.UPConfig) []string {
+	var list []string
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	seen := map[string]bool{}
+	for i := range cfg.Attributes {
+		a := &cfg.Attributes[i]
+		switch {
+		case strings.TrimSpace(a.Name) == "":
+			add("Attribute configuration without 'name' is not allowed")
+		case seen[a.Name]:
+			add("Attribute configuration already exists with 'name':'%s'", a.Name)
+		case strings.ContainsFunc(a.Name, func(c rune) bool { return !alphanumeric(c) && !strings.ContainsRune("._-", c) }):
+			add("Invalid attribute name (only letters, numbers and '.' '_' '-' special characters allowed): %s'", a.Name)
+		}
+		seen[a.Name] = true
+		for _, id := range slices.Sorted(maps.Keys(a.Validations)) {
+			if _, ok := validators[id]; !ok {
+				add("Validator '%s' defined for attribute '%s' doesn't exist", id, a.Name)
+			} else if _, err := newCheck(id, a.Validations[id]); err != nil {
+				add("Validator '%s' defined for attribute '%s' has incorrect configuration: %v", id, a.Name, err)
+			}
+		}
+		roles := func(where string, given []string) {
+			for _, role := range given {
+				if role != "admin" && role != "user" {
+					add("'%s' configuration for attribute '%s' contains unsupported role '%s'", where, a.Name, role)
+				}
+			}
+		}
+		scopes := func(where string, given []string) {
+			for _, scope := range given {
+				if r.ScopeByName(scope) == nil {
+					add("'%s' configuration for attribute '%s' contains unsupported scope '%s'", where, a.Name, scope)
+				}
+			}
+		}
+		if p := a.Permissions; p != nil {
+			roles("permissions.view", p.View)
+			roles("permissions.edit", p.Edit)
+		}
+		if q := a.Required; q != nil {
+			roles("required.roles", q.Roles)
+			scopes("required.scopes", q.Scopes)
+		}
+		if a.Selector != nil {
+			scopes("selector.scopes", a.Selector.Scopes)
+		}
+		if a.Group != nil && !slices.ContainsFunc(cfg.Groups, func(g rep.UPGroup) bool { return g.Name == *a.Group }) {
+			add("Attribute '%s' references unknown group '%s'", a.Name, *a.Group)
+		}
+	}
+	for _, name := range []string{"username", "email"} {
+		if !seen[name] {
+			add("The attribute '%s' can not be removed", name)
+		}
+	}
+	nameless := 0
+	for _, g := range cfg.Groups {
+		if g.Name == "" {
+			nameless++
+		}
+	}
+	if nameless > 0 {
+		add("Name is mandatory for groups, found %d group(s) without name.", nameless)
+	}
+	return list
+}

@@ -1,0 +1,375 @@
+package users
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+
+	"github.com/dlclark/regexp2"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"latchkey/internal/rep"
+)
+
+// A check is a configured validator: it returns a message key and its
+// parameters (without the attribute's name) for values that it refuses.
+type check func(values []string) (key string, params []any)
+
+// settings are a validator's configuration.
+type settings map[string]jsontext.Value
+
+func (s settings) text(name string) string {
+	var v any
+	if err := json.Unmarshal(s[name], &v); err != nil || v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// number reads a number that may be written as text; ok is false when it is absent.
+func (s settings) number(name string) (n float64, ok bool, err error) {
+	text := s.text(name)
+	if text == "" {
+		return 0, false, nil
+	}
+	n, err = strconv.ParseFloat(text, 64)
+	return n, err == nil, err
+}
+
+// limits reads min and max, and gives them back as parameters of messages.
+func (s settings) limits() (lo, hi float64, params []any, err error) {
+	params = []any{nil, nil}
+	lo, hi = -1e308, 1e308
+	for i, name := range []string{"min", "max"} {
+		n, ok, err := s.number(name)
+		switch {
+		case err != nil:
+			return 0, 0, nil, fmt.Errorf("%s is no number", name)
+		case !ok:
+			continue
+		case i == 0:
+			lo = n
+		default:
+			hi = n
+		}
+		params[i] = n
+		if n == float64(int64(n)) {
+			params[i] = int64(n)
+		}
+	}
+	return lo, hi, params, nil
+}
+
+// validators makes checks by Keycloak's validator ids.
+var validators = map[string]func(settings) (check, error){
+	"length":                            lengthCheck,
+	"email":                             simple(validEmail, "error-invalid-email", true),
+	"person-name-prohibited-characters": characters(personName, "error-person-name-invalid-character"),
+	"username-prohibited-characters":    characters(userName, "error-username-invalid-character"),
+	"up-username-not-idn-homograph":     characters(latinOrCommon, "error-username-invalid-character"),
+	"pattern":                           patternCheck,
+	"options":                           optionsCheck,
+	"integer":                           numberCheck(func(s string) bool { _, err := strconv.ParseInt(s, 10, 64); return err == nil }),
+	"double":                            numberCheck(func(s string) bool { _, err := strconv.ParseFloat(s, 64); return err == nil }),
+	"uri":                               uriCheck,
+	"local-date":                        simple(dated("1/2/06", "1/2/2006"), "error-invalid-date", true),
+	"iso-date":                          simple(dated(time.DateOnly), "error-invalid-date", true),
+	"multivalued":                       sizeCheck,
+	"not-blank":                         blankCheck,
+	"not-empty":                         blankCheck,
+}
+
+func newCheck(id string, cfg map[string]jsontext.Value) (check, error) {
+	make, ok := validators[id]
+	if !ok {
+		return nil, fmt.Errorf("user profile: there is no validator %q", id)
+	}
+	c, err := make(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("user profile: validator %s: %w", id, err)
+	}
+	return c, nil
+}
+
+// single is what attributes without multivalued must be.
+func single(values []string) (string, []any) {
+	if count(values) > 1 {
+		return "error-invalid-multivalued-size", []any{0, 1}
+	}
+	return "", nil
+}
+
+func count(values []string) (n int) {
+	for _, v := range values {
+		if strings.TrimSpace(v) != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// shownValidations are an attribute's validators as metadata show them.
+func shownValidations(a *rep.UPAttribute) map[string]map[string]jsontext.Value {
+	out := map[string]map[string]jsontext.Value{}
+	add := func(id string, cfg map[string]jsontext.Value) {
+		c := maps.Clone(cfg)
+		if c == nil {
+			c = map[string]jsontext.Value{}
+		}
+		if id != "multivalued" {
+			c["ignore.empty.value"] = jsontext.Value("true")
+		}
+		out[id] = c
+	}
+	for id, cfg := range a.Validations {
+		add(id, cfg)
+	}
+	if a.Name == "email" {
+		add("email", a.Validations["email"])
+	}
+	if !a.Multivalued && a.Name != "locale" {
+		add("multivalued", map[string]jsontext.Value{"max": jsontext.Value(`"1"`)})
+	}
+	return out
+}
+
+// perValue makes a check of one that looks at each value that is not empty.
+func perValue(one func(value string) (string, []any)) check {
+	return func(values []string) (string, []any) {
+		for _, v := range values {
+			if strings.TrimSpace(v) == "" {
+				continue
+			}
+			if key, params := one(v); key != "" {
+				return key, params
+			}
+		}
+		return "", nil
+	}
+}
+
+func lengthCheck(s settings) (check, error) {
+	lo, hi, params, err := s.limits()
+	if err != nil {
+		return nil, err
+	}
+	key := "error-invalid-length"
+	switch {
+	case params[0] == nil:
+		key = "error-invalid-length-too-long"
+	case params[1] == nil:
+		key = "error-invalid-length-too-short"
+	}
+	keepSpaces := s.text("trim-disabled") == "true"
+	return perValue(func(v string) (string, []any) {
+		if !keepSpaces {
+			v = strings.TrimSpace(v)
+		}
+		if n := float64(len(utf16.Encode([]rune(v)))); n < lo || n > hi {
+			return key, params
+		}
+		return "", nil
+	}), nil
+}
+
+// simple makes a validator of a predicate; withValue adds the value to the message.
+func simple(ok func(string) bool, key string, withValue bool) func(settings) (check, error) {
+	return func(settings) (check, error) {
+		return perValue(func(v string) (string, []any) {
+			switch {
+			case ok(v):
+				return "", nil
+			case withValue:
+				return key, []any{v}
+			}
+			return key, nil
+		}), nil
+	}
+}
+
+func characters(allowed func(rune) bool, key string) func(settings) (check, error) {
+	return func(s settings) (check, error) {
+		message := key
+		if own := s.text("error-message"); own != "" {
+			message = own
+		}
+		return simple(func(v string) bool { return !strings.ContainsFunc(v, func(r rune) bool { return !allowed(r) }) }, message, false)(s)
+	}
+}
+
+// Keycloak: PersonNameProhibitedCharactersValidator, UsernameProhibitedCharactersValidator, UsernameIDNHomographValidator.
+func personName(r rune) bool {
+	return !strings.ContainsRune("<>&\"\v$%!#?§;*~/\\|^=[]{}()", r) && !unicode.IsControl(r)
+}
+
+func userName(r rune) bool {
+	return !strings.ContainsRune("<>&\"'$%!#?§,;:*~/\\|^=[]{}()`", r) && !unicode.IsControl(r) && !unicode.IsSpace(r)
+}
+
+func latinOrCommon(r rune) bool { return unicode.In(r, unicode.Latin, unicode.Common) || r == '|' }
+
+// patternTimeout bounds what an administrator's pattern may cost.
+const patternTimeout = 200 * time.Millisecond
+
+func patternCheck(s settings) (check, error) {
+	text := s.text("pattern")
+	re, err := regexp2.Compile(`\A(?:`+text+`)\z`, regexp2.None)
+	if err != nil || text == "" {
+		return nil, fmt.Errorf("invalid pattern %q", text)
+	}
+	re.MatchTimeout = patternTimeout
+	key := "error-pattern-no-match"
+	if own := s.text("error-message"); own != "" {
+		key = own
+	}
+	return perValue(func(v string) (string, []any) {
+		if ok, err := re.MatchString(v); err != nil || !ok {
+			return key, []any{text}
+		}
+		return "", nil
+	}), nil
+}
+
+func optionsCheck(s settings) (check, error) {
+	var options []string
+	if err := json.Unmarshal(s["options"], &options); err != nil {
+		return nil, fmt.Errorf("options are no list of texts: %w", err)
+	}
+	return perValue(func(v string) (string, []any) {
+		if slices.Contains(options, v) {
+			return "", nil
+		}
+		return "error-invalid-value", nil
+	}), nil
+}
+
+func numberCheck(isNumber func(string) bool) func(settings) (check, error) {
+	return func(s settings) (check, error) {
+		lo, hi, params, err := s.limits()
+		if err != nil {
+			return nil, err
+		}
+		key := "error-number-out-of-range"
+		switch {
+		case params[0] == nil:
+			key = "error-number-out-of-range-too-big"
+		case params[1] == nil:
+			key = "error-number-out-of-range-too-small"
+		}
+		return perValue(func(v string) (string, []any) {
+			if !isNumber(v) {
+				return "error-invalid-number", []any{v}
+			}
+			if n, _ := strconv.ParseFloat(v, 64); n < lo || n > hi {
+				return key, params
+			}
+			return "", nil
+		}), nil
+	}
+}
+
+func uriCheck(s settings) (check, error) {
+	schemes := []string{"http", "https"}
+	if own := s["allowedSchemes"]; own != nil {
+		if err := json.Unmarshal(own, &schemes); err != nil {
+			return nil, fmt.Errorf("allowedSchemes is no list of texts: %w", err)
+		}
+	}
+	fragments := s.text("allowFragment") != "false"
+	return perValue(func(v string) (string, []any) {
+		u, err := url.Parse(v)
+		switch {
+		case err != nil, u.Host == "" && (u.Scheme == "http" || u.Scheme == "https"):
+			return "error-invalid-uri", []any{v}
+		case !slices.Contains(schemes, u.Scheme):
+			return "error-invalid-uri-scheme", []any{u.Scheme}
+		case !fragments && u.Fragment != "":
+			return "error-invalid-uri-fragment", []any{u.Fragment}
+		}
+		return "", nil
+	}), nil
+}
+
+func dated(layouts ...string) func(string) bool {
+	return func(v string) bool {
+		return slices.ContainsFunc(layouts, func(layout string) bool { _, err := time.Parse(layout, v); return err == nil })
+	}
+}
+
+func sizeCheck(s settings) (check, error) {
+	lo, hi, params, err := s.limits()
+	if err != nil {
+		return nil, err
+	}
+	if params[0] == nil {
+		params[0] = 0
+	}
+	return func(values []string) (string, []any) {
+		if n := float64(count(values)); n != 0 && (n < lo || n > hi) {
+			return "error-invalid-multivalued-size", params
+		}
+		return "", nil
+	}, nil
+}
+
+func blankCheck(settings) (check, error) {
+	return func(values []string) (string, []any) {
+		if count(values) == 0 {
+			return "error-invalid-blank", nil
+		}
+		return "", nil
+	}, nil
+}
+
+const (
+	maxLocalPart = 64 // Keycloak: MAX_EMAIL_LOCAL_PART_LENGTH
+	maxDomain    = 255
+	maxLabel     = 63
+)
+
+// validEmail is Keycloak's EmailValidationUtil.
+func validEmail(s string) bool {
+	at := strings.LastIndexByte(s, '@')
+	if at < 1 {
+		return false
+	}
+	local, domain := s[:at], s[at+1:]
+	if len(utf16.Encode([]rune(local))) > maxLocalPart || len(domain) > maxDomain || domain == "" {
+		return false
+	}
+	if quoted := strings.TrimSuffix(strings.TrimPrefix(local, `"`), `"`); len(quoted) == len(local)-2 {
+		return !strings.ContainsAny(quoted, "\"\r\n")
+	}
+	for atom := range strings.SplitSeq(local, ".") {
+		if atom == "" || strings.ContainsFunc(atom, func(r rune) bool { return !atomText(r) }) {
+			return false
+		}
+	}
+	if ip, ok := strings.CutPrefix(domain, "["); ok {
+		_, err := netip.ParseAddr(strings.TrimPrefix(strings.TrimSuffix(ip, "]"), "IPv6:"))
+		return err == nil && strings.HasSuffix(ip, "]")
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(domain, "."), ".") {
+		if label == "" || len(label) > maxLabel || label[0] == '-' || label[len(label)-1] == '-' ||
+			strings.ContainsFunc(label, func(r rune) bool { return r < 0x80 && r != '-' && !alphanumeric(r) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func alphanumeric(r rune) bool {
+	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+}
+
+func atomText(r rune) bool {
+	return alphanumeric(r) || r >= 0x80 || strings.ContainsRune("!#$%&'*+/=?^_`{|}~-", r)
+}
