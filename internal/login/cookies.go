@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -29,6 +30,7 @@ type root struct {
 	ID     iam.SessionID `json:"i"`
 	Issued int64         `json:"t"` // seconds since 1970
 	Kind   string        `json:"k"`
+	Seen   string        `json:"v,omitempty"` // of a logout: the KEYCLOAK_SESSION cookie that it came with
 	fresh  bool          // made by this request: the cookie is due
 }
 
@@ -37,6 +39,7 @@ const (
 	rootLogin = "l" // open for as long as KC_RESTART says so, too
 	rootPlain = "p" // open: its login came without KC_RESTART
 	rootSpent = "s" // its one login ended in the answer that set it
+	rootOut   = "o" // a logout's
 )
 
 // A restartToken is the KC_RESTART cookie: how to begin anew when a login has
@@ -125,6 +128,28 @@ func (a *attempt) setRoot() error {
 func (a *attempt) spendRoot() error {
 	a.root.Kind = rootSpent
 	return a.setRoot()
+}
+
+// LogoutRoot sets the AUTH_SESSION_ID cookie for a logout that a protocol's
+// door begins, as the reference does, which keeps the state of logouts, too,
+// under it. One that is open already is gone on with.
+func (h *Handler) LogoutRoot(w http.ResponseWriter, r *http.Request, realm *realms.Realm) error {
+	a := &attempt{h: h, w: w, r: r, ctx: r.Context(), realm: realm}
+	a.cookies = web.NewCookies(h.Hostname.URLs(web.RequestOf(r), realm.Attrs["frontendUrl"]).Frontend, realm.Name)
+	seen := web.CookieValue(r, web.CookieSession)
+	var c root
+	named := h.Tabs.Open(a.purpose("root"), web.CookieValue(r, web.CookieAuthSession), &c) == nil
+	if named && c.Kind == rootOut && c.Seen == seen {
+		return nil
+	}
+	if !named {
+		c.ID = iam.SessionID(uuid.NewString())
+	}
+	value, err := h.Tabs.Seal(a.purpose("root"), root{ID: c.ID, Issued: h.Tabs.Now().Unix(), Kind: rootOut, Seen: seen})
+	if err == nil {
+		a.cookies.Set(w, web.CookieAuthSession, value)
+	}
+	return err
 }
 
 func (a *attempt) readRestart() (t restartToken) {
