@@ -41,7 +41,7 @@ func Complete(given *rep.Realm, now time.Time) (*rep.Realm, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := completion{given: given, now: now, master: given.Realm == Master}
+	c := completion{given: given, now: now, master: given.Realm == Master, exported: given.KeycloakVersion != ""}
 	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.impliedRoles, c.flows, c.components, c.ids} {
 		if err := step(); err != nil {
 			return nil, err
@@ -56,6 +56,9 @@ type completion struct {
 	r      *rep.Realm
 	now    time.Time
 	master bool
+	// exported is set for realm files, which are complete: what a client lacks
+	// there, it lacked.
+	exported bool
 
 	masterComponents map[string][]rep.ComponentExport // what only the master realm has
 	defaultRole      string                           // its name
@@ -331,7 +334,7 @@ func (c *completion) clients() error {
 		if err := c.completeClient(cl); err != nil {
 			return err
 		}
-		if _, ok := cl.Attributes["post.logout.redirect.uris"]; !ok {
+		if _, ok := cl.Attributes["post.logout.redirect.uris"]; !ok && !c.exported {
 			cl.Attributes["post.logout.redirect.uris"] = "+"
 		}
 		if r.Roles.Client[cl.ClientID] == nil {
@@ -403,7 +406,15 @@ func (c *completion) completeClient(cl *rep.Client) error {
 		}
 		cl.ClientID = cl.ID
 	}
+	if rep.Val(cl.Secret) == Masked {
+		cl.Secret = nil // not a secret, but the mark of one that was held back
+	}
+	noSecret := c.exported && cl.Secret == nil && rep.Val(cl.BearerOnly)
 	defaults, optional := DefaultScopes(c.r, CompleteClient(cl, c.now))
+	if noSecret {
+		cl.Secret = nil
+		delete(cl.Attributes, "client.secret.creation.time")
+	}
 	if cl.DefaultClientScopes == nil && cl.OptionalClientScopes == nil {
 		cl.DefaultClientScopes, cl.OptionalClientScopes = defaults, optional
 	}

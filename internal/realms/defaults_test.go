@@ -32,7 +32,7 @@ func canonical(v any, drop ...string) any {
 		for i := range v {
 			v[i] = canonical(v[i], drop...)
 			text, _ := json.Marshal(v[i])
-			keys[i], order[i] = string(text), i
+			keys[i], order[i] = nameOf(v[i])+string(text), i
 		}
 		sort.Slice(order, func(a, b int) bool { return keys[order[a]] < keys[order[b]] })
 		out := make([]any, len(v))
@@ -42,6 +42,18 @@ func canonical(v any, drop ...string) any {
 		return out
 	}
 	return v
+}
+
+// nameOf is what an object in a list is known by, so that differences are told
+// between objects that belong together.
+func nameOf(v any) string {
+	m, _ := v.(map[string]any)
+	for _, k := range []string{"clientId", "alias", "username", "name"} {
+		if s, ok := m[k].(string); ok {
+			return s
+		}
+	}
+	return ""
 }
 
 func document(t *testing.T, text []byte) any {
