@@ -19,6 +19,8 @@ type Manager struct {
 	// NewKey puts a new key into the configuration of a key component that has
 	// none; ErrUnsupportedKey when it cannot. See keys.Maker.Fill.
 	NewKey func(ctx context.Context, realm, providerID string, config map[string][]string) error
+	// Can says what this server can do, for Check; nil: everything.
+	Can func(kind Capability, id string) bool
 	// Hash makes a credential (Data and Secret) of a password in clear, as it may
 	// stand in a posted realm. An *iam.Error tells that the realm's policy refuses it.
 	Hash func(ctx context.Context, r *iam.Realm, u *iam.User, password string) (*iam.Credential, error)

@@ -3,6 +3,9 @@ package realms_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,11 +19,29 @@ import (
 
 func newManager(db *store.DB) *realms.Manager {
 	return &realms.Manager{
-		Cache: realms.NewCache(db), Clock: time.Now, NewKey: keys.NewMaker(time.Now).Fill,
+		Cache: realms.NewCache(db), Clock: time.Now, NewKey: newKey,
 		Hash: func(_ context.Context, _ *iam.Realm, _ *iam.User, password string) (*iam.Credential, error) {
 			return &iam.Credential{Data: []byte(`{"algorithm":"test"}`), Secret: iam.Secret(`{"value":"` + password + `"}`)}, nil
 		},
 	}
+}
+
+// rsaConfig is one RSA key for all tests: making them takes most of the time.
+var rsaConfig = sync.OnceValues(func() (map[string][]string, error) {
+	config := map[string][]string{}
+	return config, keys.NewMaker(time.Now).Fill(context.Background(), "test", "rsa-generated", config)
+})
+
+func newKey(ctx context.Context, realm, providerID string, config map[string][]string) error {
+	if strings.HasPrefix(providerID, "rsa") && config["privateKey"] == nil {
+		made, err := rsaConfig()
+		if err != nil {
+			return err
+		}
+		maps.Copy(config, made)
+		return nil
+	}
+	return keys.NewMaker(time.Now).Fill(ctx, realm, providerID, config)
 }
 
 func parse(t *testing.T, text string) *rep.Realm {

@@ -1,0 +1,317 @@
+package realms
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/rep"
+)
+
+// A Gap is something of a realm that will not work yet, and whom it affects.
+type Gap struct {
+	Realm string
+	What  string // "identity provider google (google)"
+	Whom  string // "212 users have no other way to log in"
+}
+
+func (g Gap) String() string {
+	if g.Whom == "" {
+		return g.Realm + ": " + g.What
+	}
+	return g.Realm + ": " + g.What + ": " + g.Whom
+}
+
+// A Capability is a kind of thing that a realm may need. What the server has of
+// it is known where it is put together.
+type Capability string
+
+// Capabilities; Manager.Can is asked for one by Keycloak's provider id.
+const (
+	CanAuthenticate Capability = "authenticator"
+	CanRequire      Capability = "required action"
+	CanMap          Capability = "protocol mapper"
+	CanAuthClient   Capability = "client authenticator"
+	CanBroker       Capability = "identity provider"
+	CanStoreUsers   Capability = "user storage"
+	CanMakeKeys     Capability = "key provider"
+	CanHash         Capability = "password hash"
+	CanVerify       Capability = "credential" // by credential type
+	CanListen       Capability = "event listener"
+	CanSpeak        Capability = "protocol"
+	CanDo           Capability = "feature" // "authorization", "client-policies", "organizations", "admin-permissions", "email", "scim"
+)
+
+// gaps lists what of a prepared realm the server cannot do.
+func (m *Manager) gaps(p *prepared) []Gap {
+	g := &gapFinder{can: m.Can, p: p, r: p.realm}
+	if g.can == nil {
+		g.can = func(Capability, string) bool { return true }
+	}
+	for _, look := range []func(){g.flows, g.users, g.providers, g.storage, g.clients, g.features} {
+		look()
+	}
+	slices.SortStableFunc(g.found, func(a, b Gap) int { return cmp.Or(strings.Compare(a.What, b.What), strings.Compare(a.Whom, b.Whom)) })
+	return g.found
+}
+
+type gapFinder struct {
+	can   func(Capability, string) bool
+	p     *prepared
+	r     *rep.Realm
+	found []Gap
+}
+
+func (g *gapFinder) add(what, whom string) {
+	gap := Gap{Realm: g.r.Realm, What: what, Whom: whom}
+	if !slices.Contains(g.found, gap) {
+		g.found = append(g.found, gap)
+	}
+}
+
+// flows looks at the executions of the flows that something can lead to.
+func (g *gapFinder) flows() {
+	r := g.r
+	broker := slices.ContainsFunc(r.IdentityProviders, func(p rep.IdentityProvider) bool { return p.Enabled == nil || *p.Enabled })
+	g.flow(r.BrowserFlow, "everybody who logs in by browser", nil)
+	g.flow(r.DirectGrantFlow, "everybody who logs in by direct grant", nil)
+	if rep.Val(r.RegistrationAllowed) {
+		g.flow(r.RegistrationFlow, "everybody who registers", nil)
+	}
+	if rep.Val(r.ResetPasswordAllowed) {
+		g.flow(r.ResetCredentialsFlow, "everybody who has forgotten a password", nil)
+	}
+	if broker {
+		g.flow(*r.FirstBrokerLoginFlow, "everybody who first comes from an identity provider", nil)
+	}
+	for i := range r.Clients {
+		c := &r.Clients[i]
+		for _, purpose := range sorted(c.AuthenticationFlowBindingOverrides) {
+			j := slices.IndexFunc(r.AuthenticationFlows, func(f rep.Flow) bool { return f.ID == c.AuthenticationFlowBindingOverrides[purpose] })
+			if j >= 0 {
+				g.flow(r.AuthenticationFlows[j].Alias, "everybody who logs in to client "+c.ClientID, nil)
+			}
+		}
+	}
+}
+
+func (g *gapFinder) flow(alias, whom string, path []string) {
+	i := named(g.r.AuthenticationFlows, flowAlias, alias)
+	if i < 0 || slices.Contains(path, alias) {
+		return
+	}
+	for _, e := range g.r.AuthenticationFlows[i].AuthenticationExecutions {
+		switch {
+		case e.Requirement == string(iam.Disabled), g.idle(e.Authenticator):
+		case e.FlowAlias != "":
+			g.flow(e.FlowAlias, whom, append(path, alias))
+			if e.Authenticator != "" && !g.can(CanAuthenticate, e.Authenticator) {
+				g.add("authenticator "+e.Authenticator+" in flow "+alias, whom)
+			}
+		case !g.can(CanAuthenticate, e.Authenticator):
+			g.add("authenticator "+e.Authenticator+" in flow "+alias, whom)
+		}
+	}
+}
+
+// idle names authenticators that do nothing as the realm is: their subject is
+// not there.
+func (g *gapFinder) idle(authenticator string) bool {
+	switch authenticator {
+	case "identity-provider-redirector":
+		return len(g.r.IdentityProviders) == 0
+	case "organization", "idp-add-organization-member":
+		return !rep.Val(g.r.OrganizationsEnabled)
+	}
+	return false
+}
+
+// count says "1 user has" or "12 users have".
+func count(n int, thing, has, have string) string {
+	if n == 1 {
+		return "1 " + thing + " " + has
+	}
+	if strings.HasSuffix(thing, "y") {
+		return fmt.Sprintf("%d %sies %s", n, strings.TrimSuffix(thing, "y"), have)
+	}
+	return fmt.Sprintf("%d %ss %s", n, thing, have)
+}
+
+// usable reports whether a user has a password or another first factor that works here.
+func (g *gapFinder) usable(u *preparedUser) bool {
+	return slices.ContainsFunc(u.credentials, func(c *iam.Credential) bool { return c.Kind == iam.Password })
+}
+
+func (g *gapFinder) users() {
+	hashes, kinds, only, actions := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
+	for i := range g.p.users {
+		u := &g.p.users[i]
+		seen := map[string]bool{}
+		for _, c := range u.credentials {
+			if c.Kind == iam.Password {
+				var data struct{ Algorithm string }
+				if json.Unmarshal(c.Data, &data) == nil && !g.can(CanHash, data.Algorithm) {
+					hashes[data.Algorithm]++
+				}
+				continue
+			}
+			if kind := string(c.Kind); !seen[kind] && !g.can(CanVerify, kind) {
+				seen[kind] = true
+				kinds[kind]++
+				if !g.usable(u) {
+					only[kind]++
+				}
+			}
+		}
+		for _, a := range u.user.Required {
+			if !g.can(CanRequire, a) {
+				actions[a]++
+			}
+		}
+	}
+	for _, name := range sorted(hashes) {
+		g.add("password hash "+name, count(hashes[name], "user", "has a password", "have a password")+" that cannot be checked")
+	}
+	for _, kind := range sorted(kinds) {
+		g.add("credential "+kind, count(kinds[kind], "user", "has one", "have one"))
+		if only[kind] > 0 {
+			g.add("credential "+kind, count(only[kind], "user", "has", "have")+" no password and no other way to log in")
+		}
+	}
+	for _, a := range sorted(actions) {
+		g.add("required action "+a, count(actions[a], "user", "has", "have")+" to do it before they can log in")
+	}
+}
+
+func (g *gapFinder) providers() {
+	for i := range g.r.IdentityProviders {
+		p := &g.r.IdentityProviders[i]
+		if p.Enabled != nil && !*p.Enabled || g.can(CanBroker, p.ProviderID) {
+			continue
+		}
+		linked, only := 0, 0
+		for j := range g.p.users {
+			u := &g.p.users[j]
+			if slices.ContainsFunc(u.rep.FederatedIdentities, func(f rep.FederatedIdentity) bool { return f.IdentityProvider == p.Alias }) {
+				linked++
+				if !g.usable(u) {
+					only++
+				}
+			}
+		}
+		what := "identity provider " + p.Alias + " (" + p.ProviderID + ")"
+		g.add(what, count(linked, "user", "is", "are")+" linked to it")
+		if only > 0 {
+			g.add(what, count(only, "user", "has", "have")+" only this link")
+		}
+	}
+}
+
+func (g *gapFinder) storage() {
+	for _, c := range g.r.Components[TypeUserStorage] {
+		if g.can(CanStoreUsers, c.ProviderID) {
+			continue
+		}
+		n := 0
+		for i := range g.p.users {
+			if g.p.users[i].user.Federation == c.ID {
+				n++
+			}
+		}
+		g.add("user storage "+c.Name+" ("+c.ProviderID+")", count(n, "user", "comes", "come")+" from it, and nobody new will")
+	}
+	for _, c := range g.r.Components[TypeKeyProvider] {
+		if !g.can(CanMakeKeys, c.ProviderID) {
+			g.add("key provider "+c.Name+" ("+c.ProviderID+")", "what its keys have signed is refused")
+		}
+	}
+}
+
+func (g *gapFinder) clients() {
+	mappers := map[string][]string{}
+	note := func(list []rep.ProtocolMapper, owner string) {
+		for _, m := range list {
+			if !g.can(CanMap, m.ProtocolMapper) && !slices.Contains(mappers[m.ProtocolMapper], owner) {
+				mappers[m.ProtocolMapper] = append(mappers[m.ProtocolMapper], owner)
+			}
+		}
+	}
+	spoken := map[string]bool{}
+	for i := range g.r.Clients {
+		c := &g.r.Clients[i]
+		protocol := cmp.Or(c.Protocol, string(iam.OIDC))
+		if !rep.Val(c.Enabled) {
+			continue
+		}
+		if !g.can(CanSpeak, protocol) {
+			g.add("protocol "+protocol, "client "+c.ClientID)
+			continue
+		}
+		spoken[protocol] = true
+		if method := c.ClientAuthenticatorType; !rep.Val(c.PublicClient) && !rep.Val(c.BearerOnly) && !g.can(CanAuthClient, method) {
+			g.add("client authentication "+method, "client "+c.ClientID)
+		}
+		if rep.Val(c.AuthorizationServicesEnabled) && !g.can(CanDo, "authorization") {
+			g.add("authorization services", "client "+c.ClientID)
+		}
+		note(c.ProtocolMappers, "client "+c.ClientID)
+	}
+	for i := range g.r.ClientScopes {
+		if s := &g.r.ClientScopes[i]; spoken[s.Protocol] {
+			note(s.ProtocolMappers, "client scope "+s.Name)
+		}
+	}
+	for _, id := range sorted(mappers) {
+		g.add("protocol mapper "+id, strings.Join(mappers[id], ", "))
+	}
+}
+
+func (g *gapFinder) features() {
+	feature := func(on bool, id, what, whom string) {
+		if on && !g.can(CanDo, id) {
+			g.add(what, whom)
+		}
+	}
+	r := g.r
+	feature(enabledPolicies(r) > 0, "client-policies", "client policies", count(enabledPolicies(r), "policy", "is", "are")+" not enforced")
+	feature(rep.Val(r.OrganizationsEnabled), "organizations", "organizations", count(len(r.Organizations), "organization", "is", "are")+" kept but not used")
+	feature(rep.Val(r.AdminPermissionsEnabled), "admin-permissions", "fine-grained admin permissions", "administrators who depend on them")
+	feature(rep.Val(r.SCIMAPIEnabled), "scim", "SCIM API", "its clients")
+	feature(len(r.SMTPServer) > 0 && (rep.Val(r.VerifyEmail) || rep.Val(r.ResetPasswordAllowed)), "email", "e-mail", "address verification and password reset")
+	for _, l := range r.EventsListeners {
+		if !g.can(CanListen, l) {
+			g.add("event listener "+l, "")
+		}
+	}
+	for _, old := range []struct {
+		name string
+		n    int
+	}{{"applications", len(r.Applications)}, {"oauthClients", len(r.OAuthClients)}, {"clientTemplates", len(r.ClientTemplates)},
+		{"userFederationProviders", len(r.UserFederationProviders)}, {"federatedUsers", len(r.FederatedUsers)}} {
+		if old.n > 0 {
+			g.add(old.name+", which are not read", count(old.n, "entry", "is", "are")+" left out")
+		}
+	}
+}
+
+// enabledPolicies counts the client policies that are on.
+func enabledPolicies(r *rep.Realm) int {
+	var doc struct {
+		Policies []struct {
+			Enabled *bool `json:"enabled"`
+		} `json:"policies"`
+	}
+	if len(r.ClientPolicies) == 0 || json.Unmarshal(r.ClientPolicies, &doc) != nil {
+		return 0
+	}
+	n := 0
+	for _, p := range doc.Policies {
+		if p.Enabled == nil || *p.Enabled {
+			n++
+		}
+	}
+	return n
+}

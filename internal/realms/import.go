@@ -1,0 +1,118 @@
+package realms
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/store"
+)
+
+// OnConflict says what Import does with a realm that exists already.
+type OnConflict string
+
+// The ways to treat a realm that exists already.
+const (
+	Skip    OnConflict = "skip"
+	Replace OnConflict = "replace"
+	Fail    OnConflict = "fail"
+)
+
+// ImportOptions say how Import treats what it finds.
+type ImportOptions struct {
+	OnConflict OnConflict
+	AcceptGaps bool // import realms although something in them will not work yet
+}
+
+// A GapsError refuses realms of which something would not work.
+type GapsError struct{ Gaps []Gap }
+
+func (e *GapsError) Error() string {
+	return fmt.Sprintf("%d things would not work; see what, and import with accept-gaps if that is all right", len(e.Gaps))
+}
+
+// Imported says what became of one realm.
+type Imported struct {
+	Realm   string
+	Users   int
+	Skipped bool // it exists already
+	Gaps    []Gap
+}
+
+// Import stores realms that were read by ReadFiles, all of them or none. The
+// error is a *Problem with file, line and column when one has a mistake, a
+// *GapsError when something would not work and that is not accepted, and an
+// *iam.Error of kind Conflict when one exists and OnConflict is Fail.
+func (m *Manager) Import(ctx context.Context, files []*RealmFile, o ImportOptions) ([]Imported, error) {
+	ready, done, err := m.prepareAll(ctx, files)
+	if err != nil {
+		return nil, err
+	}
+	var gaps []Gap
+	for _, d := range done {
+		gaps = append(gaps, d.Gaps...)
+	}
+	if len(gaps) > 0 && !o.AcceptGaps {
+		return nil, &GapsError{gaps}
+	}
+	err = m.Cache.db.Tx(ctx, func(tx *store.Tx) error {
+		for i, p := range ready {
+			done[i].Skipped = false
+			row, err := tx.RealmByName(ctx, p.realm.Realm)
+			switch {
+			case errors.Is(err, store.ErrNotFound):
+			case err != nil:
+				return err
+			case o.OnConflict == Skip:
+				done[i].Skipped = true
+				continue
+			case o.OnConflict == Replace:
+				// Its client in the master realm stays, and with it what administrators hold of it.
+				if err := tx.DeleteRealm(ctx, row.ID); err != nil {
+					return err
+				}
+				if err := m.Cache.Changed(ctx, tx, row.ID); err != nil {
+					return err
+				}
+			default:
+				return errExists("Realm " + p.realm.Realm + " already exists")
+			}
+			if err := m.put(ctx, tx, p); err != nil {
+				return fmt.Errorf("%s: %w", files[i].parts[0].file, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return done, nil
+}
+
+// Check reads realms as Import does and stores nothing: its answer says what
+// would not work yet, and whom it affects.
+func (m *Manager) Check(ctx context.Context, files []*RealmFile) ([]Imported, error) {
+	_, done, err := m.prepareAll(ctx, files)
+	return done, err
+}
+
+func (m *Manager) prepareAll(ctx context.Context, files []*RealmFile) ([]*prepared, []Imported, error) {
+	var ready []*prepared
+	var done []Imported
+	for _, f := range files {
+		p, err := m.prepare(ctx, f.Realm)
+		if problem, ok := errors.AsType[*Problem](err); ok {
+			return nil, nil, f.locate(problem)
+		}
+		if refused, ok := errors.AsType[*iam.Error](err); ok {
+			return nil, nil, f.locate(&Problem{Msg: refused.Msg})
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", f.parts[0].file, err)
+		}
+		ready = append(ready, p)
+		done = append(done, Imported{Realm: p.realm.Realm, Users: len(p.users), Gaps: m.gaps(p)})
+	}
+	return ready, done, nil
+}

@@ -1,0 +1,276 @@
+package realms_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
+)
+
+// write makes files in a folder of the test's own.
+func write(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func noEnv(string) (string, bool) { return "", false }
+
+func TestReadFilesPlacesMistakes(t *testing.T) {
+	good := "{\"realm\":\"shop\",\n \"clients\":[\n  {\"clientId\":\"a\"}]}"
+	for _, test := range []struct {
+		name  string
+		files map[string]string
+		want  string // after the folder's name
+	}{
+		{"no JSON", map[string]string{"x-realm.json": "{\n \"realm\": nonsense}"}, "x-realm.json: line 2 column 12: "},
+		{"wrong type", map[string]string{"x-realm.json": "{\"realm\":\"x\",\n\"clients\":[{\"enabled\":[]}]}"}, "x-realm.json: line 2 column "},
+		{"a reference to nothing", map[string]string{"x-realm.json": "{\"realm\":\"x\",\n \"users\":[{\"username\":\"u\",\n  \"groups\":[\"/nix\"]}]}"},
+			`x-realm.json: line 3 column 13: /users/0/groups/0: there is no group "/nix"`},
+		{"in a file of users", map[string]string{"shop-realm.json": good, "shop-users-0.json": `{"realm":"shop","users":[{"username":"u"}]}`,
+			"shop-users-1.json": "{\"realm\":\"shop\",\"users\":[{\"username\":\"v\"},\n{\"username\":\"u\"}]}"},
+			`shop-users-1.json: line 2 column 2: /users/1/username: user "u" is there twice`},
+		{"users of no realm", map[string]string{"shop-realm.json": good, "other-users-0.json": `{"realm":"other","users":[]}`},
+			`other-users-0.json: line 1 column 2: /realm: there is no file for realm "other"`},
+		{"two of one name", map[string]string{"a.json": good, "b.json": good}, `b.json: line 1 column 2: /realm: realm "shop" is there twice`},
+		{"in a list", map[string]string{"a.json": "[" + good + ",\n{\"realm\":\"x\",\"clients\":[{\"clientId\":\"a\"},\n {\"clientId\":\"a\"}]}]"},
+			`a.json: line 5 column 3: /1/clients/1/clientId: client "a" is there twice`},
+		{"no name", map[string]string{"a.json": "{}"}, "a.json: line 1 column 1: : Realm name cannot be empty"},
+		{"nothing", map[string]string{"a.json": " "}, "a.json: line 1 column 2: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			db := storetest.SQLite(t)
+			m := newManager(db)
+			dir := write(t, test.files)
+			files, err := realms.ReadFiles(dir, noEnv)
+			if err == nil {
+				_, err = m.Import(t.Context(), files, realms.ImportOptions{OnConflict: realms.Fail})
+			}
+			problem, ok := errors.AsType[*realms.Problem](err)
+			if !ok {
+				t.Fatalf("%v (%T)", err, err)
+			}
+			got := strings.TrimPrefix(problem.Error(), dir+"/")
+			if name, place, _ := strings.Cut(test.want, ": : "); !strings.HasPrefix(got, test.want) && !(strings.HasPrefix(got, name) && strings.HasSuffix(got, place)) {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+			if names, err := m.Cache.Names(t.Context()); err != nil || len(names) > 0 {
+				t.Errorf("stored: %v, %v", names, err)
+			}
+		})
+	}
+}
+
+// Keycloak: StringPropertyReplacer
+func TestPlaceholders(t *testing.T) {
+	env := map[string]string{"NAME": "shop", "SECRET": "a\"b\\c\nd", "ON": "true"}
+	dir := write(t, map[string]string{"r.json": `{"realm":"${NAME}","enabled":${ON},"displayName":"${NOT_SET:none} of ${NAME}",
+		"clients":[{"clientId":"a","name":"${client_a}","secret":"${SECRET}","rootUrl":"${NOT_SET,NAME}"},{"clientId":"b","name":"\"${NAME}\""}]}`})
+	files, err := realms.ReadFiles(dir, func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := files[0].Realm
+	a := r.Clients[0]
+	if r.Realm != "shop" || !*r.Enabled || *r.DisplayName != "none of shop" || *a.Name != "${client_a}" || *a.Secret != env["SECRET"] || *a.RootURL != "shop" {
+		t.Errorf("realm %s %s, client %s %q %s", r.Realm, *r.DisplayName, *a.Name, *a.Secret, *a.RootURL)
+	}
+	if *r.Clients[1].Name != `"shop"` {
+		t.Errorf("quoted: %s", *r.Clients[1].Name)
+	}
+}
+
+func TestOnConflict(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		m := newManager(db)
+		imp := func(text string, o realms.OnConflict) ([]realms.Imported, error) {
+			t.Helper()
+			files, err := realms.ReadFiles(write(t, map[string]string{"r.json": text}), noEnv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m.Import(ctx, files, realms.ImportOptions{OnConflict: o})
+		}
+		two := `[{"realm":"shop","displayName":"%"},{"realm":"master","displayName":"%"}]`
+		version := func(s string) string { return strings.ReplaceAll(two, "%", s) }
+		if _, err := imp(version("1"), realms.Fail); err != nil {
+			t.Fatal(err)
+		}
+		shown := func(realm string) string {
+			t.Helper()
+			r, err := m.Cache.Get(ctx, realm)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return *r.Rep.DisplayName
+		}
+		_, err := imp(`[{"realm":"another"},{"realm":"shop","displayName":"2"}]`, realms.Fail)
+		if refused, ok := errors.AsType[*iam.Error](err); !ok || refused.Kind != iam.Conflict {
+			t.Errorf("fail: %v", err)
+		}
+		if _, err := m.Cache.Get(ctx, "another"); !errors.Is(err, realms.ErrNotFound) {
+			t.Errorf("half of a refused import is stored: %v", err)
+		}
+		done, err := imp(version("2"), realms.Skip)
+		if err != nil || !done[0].Skipped || shown("shop") != "1" {
+			t.Errorf("skip: %+v, %v", done, err)
+		}
+		if done, err = imp(version("3"), realms.Replace); err != nil || done[1].Skipped || shown("shop") != "3" || shown("master") != "3" {
+			t.Errorf("replace: %+v, %v", done, err)
+		}
+		master, err := m.Cache.Get(ctx, realms.Master)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if admin := master.RoleByName("", "admin"); len(admin.Composites) != 1+2*21 {
+			t.Errorf("a replaced master realm's admin has %d roles", len(admin.Composites))
+		}
+	})
+}
+
+// TestGaps: what would not work is named with whom it affects, and keeps a
+// realm out unless that is accepted.
+func TestGaps(t *testing.T) {
+	ctx := t.Context()
+	m := newManager(storetest.SQLite(t))
+	lacking := []string{"google", "saml", "ldap", "conditional-level-of-authentication", "webauthn", "authorization", "client-policies", "oidc-script", "argon3", "CONFIGURE_X", "java-keystore"}
+	m.Can = func(_ realms.Capability, id string) bool { return !slices.Contains(lacking, id) }
+	user := func(name, more string) string { return `{"username":"` + name + `"` + more + `}` }
+	password := func(algorithm string) string {
+		return `{"type":"password","secretData":"{}","credentialData":"{\"algorithm\":\"` + algorithm + `\"}"}`
+	}
+	text := `{"realm":"shop","registrationAllowed":false,
+		"identityProviders":[{"alias":"goo","providerId":"google"},{"alias":"off","providerId":"google","enabled":false}],
+		"components":{"org.keycloak.storage.UserStorageProvider":[{"id":"ldap-1","name":"staff","providerId":"ldap"}],
+			"org.keycloak.keys.KeyProvider":[{"name":"jks","providerId":"java-keystore"}]},
+		"clients":[{"clientId":"sp","protocol":"saml"},{"clientId":"dead","protocol":"saml","enabled":false},
+			{"clientId":"rs","authorizationServicesEnabled":true,"serviceAccountsEnabled":true},
+			{"clientId":"sc","protocolMappers":[{"name":"x","protocol":"openid-connect","protocolMapper":"oidc-script"}]}],
+		"clientPolicies":{"policies":[{"name":"p","enabled":true}]},
+		"users":[` + strings.Join([]string{
+		user("a", `,"federatedIdentities":[{"identityProvider":"goo","userId":"1"}]`),
+		user("b", `,"federatedIdentities":[{"identityProvider":"goo","userId":"2"}],"credentials":[`+password("argon2")+`]`),
+		user("c", `,"federationLink":"ldap-1"`),
+		user("d", `,"credentials":[{"type":"webauthn","secretData":"{}","credentialData":"{}"}]`),
+		user("e", `,"credentials":[`+password("argon3")+`],"requiredActions":["CONFIGURE_X"]`),
+	}, ",") + `]}`
+	files, err := realms.ReadFiles(write(t, map[string]string{"r.json": text}), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := m.Check(ctx, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, g := range done[0].Gaps {
+		got = append(got, g.String())
+	}
+	want := []string{
+		"shop: authorization services: client rs",
+		"shop: client policies: 1 policy is not enforced",
+		"shop: credential webauthn: 1 user has no password and no other way to log in",
+		"shop: credential webauthn: 1 user has one",
+		"shop: identity provider goo (google): 1 user has only this link",
+		"shop: identity provider goo (google): 2 users are linked to it",
+		"shop: key provider jks (java-keystore): what its keys have signed is refused",
+		"shop: password hash argon3: 1 user has a password that cannot be checked",
+		"shop: protocol mapper oidc-script: client sc",
+		"shop: protocol saml: client sp",
+		"shop: required action CONFIGURE_X: 1 user has to do it before they can log in",
+		"shop: user storage staff (ldap): 1 user comes from it, and nobody new will",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if _, err := m.Import(ctx, files, realms.ImportOptions{OnConflict: realms.Fail}); !isGaps(err) {
+		t.Errorf("imported in spite of gaps: %v", err)
+	}
+	if _, err := m.Cache.Get(ctx, "shop"); !errors.Is(err, realms.ErrNotFound) {
+		t.Errorf("stored: %v", err)
+	}
+	if _, err := m.Import(ctx, files, realms.ImportOptions{OnConflict: realms.Fail, AcceptGaps: true}); err != nil {
+		t.Error(err)
+	}
+	plain, err := realms.ReadFiles(write(t, map[string]string{"r.json": `{"realm":"plain"}`}), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := m.Check(ctx, plain); err != nil || len(done[0].Gaps) > 0 {
+		t.Errorf("a realm of defaults: %v, %v", done, err)
+	}
+}
+
+func isGaps(err error) bool {
+	_, ok := errors.AsType[*realms.GapsError](err)
+	return ok
+}
+
+// TestUnknownMembersSurvive: at every depth that has a document.
+func TestUnknownMembersSurvive(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		m := newManager(db)
+		text := `{"realm":"x","new":{"a":[1]},"clients":[{"clientId":"c","new":2,"protocolMappers":[{"name":"m","protocolMapper":"oidc-full-name-mapper","new":3}]}],
+			"roles":{"realm":[{"name":"r","new":4}]},"groups":[{"name":"g","new":5}],"users":[{"username":"u","new":6}],
+			"clientScopes":[{"name":"s","protocol":"openid-connect","new":7}],"identityProviders":[{"alias":"i","providerId":"oidc","new":8}],
+			"components":{"t":[{"name":"n","providerId":"p","new":9,"subComponents":{"t2":[{"name":"n2","providerId":"p","new":10}]}}]},
+			"authenticationFlows":[{"alias":"browser","providerId":"basic-flow","topLevel":true,"new":11,"authenticationExecutions":[{"authenticator":"auth-cookie","requirement":"REQUIRED","new":12}]},
+				{"alias":"registration"},{"alias":"direct grant"}],
+			"authenticatorConfig":[{"alias":"a","new":13}],"requiredActions":[{"alias":"A","new":14}]}`
+		create(t, m, text)
+		got := string(exported(t, m, "x"))
+		for _, want := range []string{`"new":{"a":[1]}`, `"new":2`, `"new":3`, `"new":4`, `"new":5`, `"new":6`, `"new":7`, `"new":8`, `"new":9`, `"new":10`, `"new":11`, `"new":12`, `"new":13`, `"new":14`} {
+			if !strings.Contains(got, want) {
+				t.Errorf("lost: %s", want)
+			}
+		}
+	})
+}
+
+func FuzzRealmFile(f *testing.F) {
+	f.Add(`{"realm":"shop","clients":[{"clientId":"a"}]}`)
+	f.Add(`[{"realm":"a","users":[{"username":"u","credentials":[{"type":"password","value":"x"}]}]},{"realm":"${B:b}"}]`)
+	f.Add(`{"realm":"x","authenticationFlows":[{"alias":"browser","authenticationExecutions":[{"flowAlias":"browser","requirement":"REQUIRED"}]}]}`)
+	f.Add(`{"realm":"x","defaultRole":{"name":"d"},"roles":{"realm":[{"name":"d","composites":{"realm":["d"]}}],"client":{"account":[]}}}`)
+	m := newManager(storetest.SQLite(f))
+	f.Fuzz(func(t *testing.T, text string) {
+		path := filepath.Join(t.TempDir(), "r.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files, err := realms.ReadFiles(path, noEnv)
+		if err != nil {
+			return
+		}
+		for _, file := range files {
+			// Keys take long and are not what is looked for.
+			file.Realm.Components = map[string][]rep.ComponentExport{realms.TypeKeyProvider: {{Name: "k", ProviderID: "none"}}}
+		}
+		done, err := m.Import(t.Context(), files, realms.ImportOptions{OnConflict: realms.Replace, AcceptGaps: true})
+		if err != nil {
+			var problem *realms.Problem
+			var refused *iam.Error
+			if !errors.As(err, &problem) && !errors.As(err, &refused) {
+				t.Fatalf("neither refused nor stored: %v", err)
+			}
+			return
+		}
+		for _, d := range done {
+			exported(t, m, d.Realm)
+		}
+	})
+}
