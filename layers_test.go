@@ -15,7 +15,7 @@ import (
 )
 
 // rules are the rooms that hold the product: every door may use them.
-const rules = "realms keys users sessions events roles authn authn/steps authn/actions authn/tabs claims tokens broker authz policy jobs"
+const rules = "realms clients keys users sessions events roles authn authn/steps authn/actions authn/tabs claims tokens broker authz policy jobs"
 
 // doorMay is what a door may import: never store, never another door.
 const doorMay = "iam rep web i18n telemetry " + rules
@@ -46,6 +46,7 @@ var layers = map[string]string{
 	"store/storetest": "iam seal store store/pgtest",
 	// rules
 	"realms":        "iam rep store",
+	"clients":       "iam rep realms store",
 	"keys":          "iam jose realms rep store",
 	"roles":         "iam rep realms store",
 	"policy":        "iam realms store",

@@ -34,7 +34,7 @@ func Complete(given *rep.Realm, now time.Time) (*rep.Realm, error) {
 	if err := checkName(given.Realm); err != nil {
 		return nil, err
 	}
-	if err := checkReserved(given.ID); err != nil {
+	if err := CheckReserved(given.ID); err != nil {
 		return nil, err
 	}
 	given, err := rep.Clone(given)

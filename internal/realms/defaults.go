@@ -117,7 +117,7 @@ func checkName(name string) error {
 	if strings.TrimSpace(name) == "" {
 		return iam.Errorf(iam.Invalid, "Realm name cannot be empty")
 	}
-	return checkReserved(name)
+	return CheckReserved(name)
 }
 
 // reserved are the characters that may not stand in names that become part of
@@ -127,7 +127,8 @@ const reserved = ":/?#@[]!$&()*+,;=\\"
 // ErrReserved marks a refusal for a character that names must not have.
 var ErrReserved = errors.New("reserved character")
 
-func checkReserved(name string) error {
+// CheckReserved refuses text with characters that may not stand in names that become part of a URL.
+func CheckReserved(name string) error {
 	if i := strings.IndexAny(name, reserved); i >= 0 {
 		return &iam.Error{Kind: iam.Invalid, Msg: "Character '" + name[i:i+1] + "' not allowed.", Err: ErrReserved}
 	}

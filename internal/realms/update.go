@@ -97,7 +97,7 @@ func (m *Manager) checkUpdate(ctx context.Context, tx *store.Tx, id iam.RealmID,
 // Keycloak: ReservedCharValidator, SMTPUtil.
 func checkSettings(r *rep.Realm) error {
 	for _, locale := range r.SupportedLocales {
-		if err := checkReserved(locale); err != nil {
+		if err := CheckReserved(locale); err != nil {
 			return err
 		}
 	}

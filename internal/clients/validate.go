@@ -1,0 +1,250 @@
+package clients
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+)
+
+// localBase stands for the server where relative URLs are checked.
+const localBase = "https://localhost/auth"
+
+// A urlRule says what is demanded of one of a client's URLs, and in which words
+// it is refused. Keycloak: DefaultClientValidationProvider.FieldMessages.
+type urlRule struct {
+	values   func(c *rep.Client) []string
+	invalid  string
+	fragment string // "" where one is allowed
+	scheme   string
+	absolute bool // it must be a URL that Java can open
+	data     bool // the scheme "data" is allowed
+}
+
+func urlOf(name, subject string, values func(c *rep.Client) []string) urlRule {
+	return urlRule{values: values, invalid: subject + " is not a valid " + name, scheme: subject + " uses an illegal scheme", absolute: name == "URL"}
+}
+
+func withFragment(r urlRule) urlRule {
+	r.fragment = strings.TrimSuffix(r.scheme, " uses an illegal scheme") + " must not contain an URL fragment"
+	return r
+}
+
+func attribute(name string, relative bool) func(c *rep.Client) []string {
+	return func(c *rep.Client) []string {
+		v := c.Attributes[name]
+		if relative {
+			v = resolve(localBase, v)
+		}
+		return []string{v}
+	}
+}
+
+func attributeList(name string) func(c *rep.Client) []string {
+	return func(c *rep.Client) []string {
+		list := strings.Split(c.Attributes[name], "##")
+		return slices.DeleteFunc(list, func(v string) bool { return v == "" || v == "+" || v == "-" })
+	}
+}
+
+// resolve makes a URI that begins with a slash absolute.
+// Keycloak: ResolveRelative.resolveRelativeUri.
+func resolve(root, uri string) string {
+	if strings.HasPrefix(uri, "/") {
+		return strings.TrimSuffix(root, "/") + uri
+	}
+	return uri
+}
+
+func rootURL(c *rep.Client) string {
+	switch root := rep.Val(c.RootURL); root {
+	case "${authBaseUrl}", "${authAdminUrl}":
+		return localBase
+	default:
+		return root
+	}
+}
+
+func redirects(c *rep.Client) []string {
+	root := rootURL(c)
+	if root == "" {
+		root = localBase
+	}
+	list := make([]string, len(c.RedirectURIs))
+	for i, uri := range c.RedirectURIs {
+		list[i] = resolve(root, uri)
+	}
+	return list
+}
+
+func urlRules() []urlRule {
+	logo := urlOf("URL", "Logo URL", attribute("logoUri", false))
+	logo.absolute, logo.data = false, true
+	requests := urlRule{
+		values: attributeList("request.uris"), absolute: true,
+		invalid: "Valid request URIs has an invalid value", scheme: "Valid request URIs has a value with illegal scheme",
+	}
+	jwks := urlOf("URL", "JWKS URL", attribute("jwks.url", true))
+	return []urlRule{
+		withFragment(urlOf("URL", "Root URL", func(c *rep.Client) []string { return []string{rootURL(c)} })),
+		urlOf("URL", "Base URL", func(c *rep.Client) []string { return []string{resolve(localBase, rep.Val(c.BaseURL))} }),
+		urlOf("URL", "Backchannel logout URL", attribute(attrLogoutURL, true)),
+		withFragment(urlOf("URI", "A redirect URI", redirects)),
+		withFragment(urlOf("URI", "A post-logout redirect URI", attributeList("post.logout.redirect.uris"))),
+		requests, logo,
+		urlOf("URL", "Terms of service URL", attribute("tosUri", false)),
+		urlOf("URL", "Policy URL", attribute("policyUri", false)),
+		urlOf("URL", "Admin URL", func(c *rep.Client) []string { return []string{resolve(localBase, rep.Val(c.AdminURL))} }),
+		jwks,
+		urlOf("URL", "Front-channel logout URL", attribute("frontchannel.logout.url", true)),
+	}
+}
+
+// check returns what is wrong with a URL, "" for nothing.
+func (r urlRule) check(uri string) string {
+	if uri == "" {
+		return ""
+	}
+	scheme, fragment, ok := parseURI(uri)
+	switch {
+	case !ok:
+		return r.invalid
+	case scheme == "javascript", scheme == "data" && !r.data:
+		return r.scheme
+	case fragment && r.fragment != "":
+		return r.fragment
+	case r.absolute && !slices.Contains([]string{"http", "https", "ftp", "file", "jar", "mailto"}, scheme):
+		return r.invalid
+	}
+	return ""
+}
+
+// parseURI reads as much of a URI as java.net.URI would object to.
+func parseURI(s string) (scheme string, fragment, ok bool) {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c <= ' ', c == 0x7f, strings.IndexByte("\"<>\\^`{|}", c) >= 0:
+			return "", false, false
+		case c == '%':
+			if _, err := url.PathUnescape(s[i:min(i+3, len(s))]); err != nil {
+				return "", false, false
+			}
+		}
+	}
+	before, _, fragment := strings.Cut(s, "#")
+	if i := strings.IndexAny(before, ":/?"); i >= 0 && before[i] == ':' {
+		scheme = strings.ToLower(before[:i])
+		if scheme == "" || before[i+1:] == "" {
+			return "", false, false
+		}
+	}
+	return scheme, fragment, true
+}
+
+// validate refuses a client in Keycloak's words.
+// Keycloak: DefaultClientValidationProvider.validate.
+func validate(r *realms.Realm, c *rep.Client) error {
+	var wrong []string
+	add := func(msg string) {
+		if msg != "" && !slices.Contains(wrong, msg) {
+			wrong = append(wrong, msg)
+		}
+	}
+	if strings.TrimSpace(c.ClientID) == "" {
+		add("Client ID cannot be blank")
+	}
+	if len(c.ClientID) > 255 {
+		add("Client ID must not be longer than 255 characters") // the reference's database breaks down
+	}
+	if p := iam.Protocol(c.Protocol); p != iam.OIDC && p != iam.SAML {
+		add("Invalid protocol: " + c.Protocol)
+	}
+	for _, rule := range urlRules() {
+		for _, uri := range rule.values(c) {
+			add(rule.check(uri))
+		}
+	}
+	if truth(c, "use.jwks.url") && truth(c, "use.jwks.string") {
+		add(`The "Use JWKS" switch and the switch "Use JWKS URL" cannot be ON at the same time.`)
+	}
+	if c.Protocol == string(iam.OIDC) {
+		checkLevels(r, c, add)
+	}
+	checkTimeouts(r, c, add)
+	if len(wrong) > 0 {
+		return &InputError{"invalid_input", strings.Join(wrong, "; ")}
+	}
+	return nil
+}
+
+func truth(c *rep.Client, name string) bool { return strings.EqualFold(c.Attributes[name], "true") }
+
+// checkLevels checks the client's authentication context classes.
+func checkLevels(r *realms.Realm, c *rep.Client, add func(string)) {
+	levels := map[string]int{}
+	if text := strings.TrimSpace(c.Attributes["acr.loa.map"]); text != "" && json.Unmarshal([]byte(text), &levels) != nil {
+		add("Invalid client configuration (ACR-LOA map) for client")
+	}
+	if len(levels) == 0 {
+		// A malformed map of the realm knows no class, as in Keycloak's AcrUtils.
+		_ = json.Unmarshal([]byte(r.Attrs["acr.loa.map"]), &levels)
+	}
+	inFlow := flowLevels(r.Flow(r.Flows.Browser))
+	known := func(acr string) bool {
+		_, ok := levels[acr]
+		return ok || slices.Contains(inFlow, acr)
+	}
+	for _, acr := range attributeList("default.acr.values")(c) {
+		if !known(acr) {
+			add("Default ACR values need to contain values specified in the ACR-To-Loa mapping or number levels from set realm browser flow")
+		}
+	}
+	if acr := c.Attributes["minimum.acr.value"]; acr != "" && !known(acr) {
+		add("Minimum ACR value needs to be value specified in the ACR-To-Loa mapping or number level from set realm browser flow")
+	}
+}
+
+// flowLevels are the levels that conditions of a flow ask for.
+// Keycloak: LoAUtil.getLoAConfiguredInRealmBrowserFlow.
+func flowLevels(f *iam.Flow) []string {
+	if f == nil {
+		return nil
+	}
+	var list []string
+	for _, e := range f.Executions {
+		if level := e.Config["loa-condition-level"]; level != "" {
+			list = append(list, level)
+		}
+		list = append(list, flowLevels(e.Sub)...)
+	}
+	return list
+}
+
+func checkTimeouts(r *realms.Realm, c *rep.Client, add func(string)) {
+	over := func(name string, limit time.Duration) bool {
+		n, err := strconv.Atoi(c.Attributes[name])
+		return err == nil && time.Duration(n)*time.Second > limit
+	}
+	l := r.Lifespans
+	if r.Login.RememberMe {
+		if over("client.session.idle.timeout", max(l.SSOIdle, l.SSOIdleRememberMe)) {
+			add("Client session idle timeout cannot exceed realm SSO session idle timeout and RememberMe idle timeout.")
+		}
+		if over("client.session.max.lifespan", max(l.SSOMax, l.SSOMaxRememberMe)) {
+			add("Client session max lifespan cannot exceed realm SSO session max lifespan and RememberMe Max span.")
+		}
+		return
+	}
+	if over("client.session.idle.timeout", l.SSOIdle) {
+		add("Client session idle timeout cannot exceed realm SSO session idle timeout.")
+	}
+	if over("client.session.max.lifespan", l.SSOMax) {
+		add("Client session max lifespan cannot exceed realm SSO session max lifespan.")
+	}
+}
