@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/internal/clients"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 	"latchkey/internal/web"
 )
 
@@ -49,9 +51,14 @@ const (
 type Handler struct {
 	Realms   *realms.Cache
 	Manager  *realms.Manager
+	Clients  *clients.Service
+	Sessions *sessions.Service
 	Events   *events.Writer
 	Hostname *web.Hostname
 	Log      *slog.Logger
+
+	// KnownMapper reports whether a provider of protocol mappers is built.
+	KnownMapper func(provider string) bool
 
 	// Authenticate verifies the request's bearer token. An error of kind
 	// Unauthenticated is answered 401 in the reference's words.
@@ -60,7 +67,7 @@ type Handler struct {
 
 // Routes returns the whole table.
 func (h *Handler) Routes() []Route {
-	return slices.Concat(h.realmRoutes(), h.componentRoutes())
+	return slices.Concat(h.realmRoutes(), h.componentRoutes(), h.clientRoutes(), h.scopeRoutes(), h.sessionRoutes(), h.eventRoutes())
 }
 
 // masterRealm is where administrators of all realms are at home.

@@ -27,8 +27,8 @@ func (o Owner) Mappers() []rep.ProtocolMapper {
 	return o.Scope.Rep.ProtocolMappers
 }
 
-// id is what the owner's rows go by.
-func (o Owner) id() string {
+// ID is what the owner's rows go by.
+func (o Owner) ID() string {
 	if o.Client != nil {
 		return string(o.Client.ID)
 	}
@@ -200,7 +200,7 @@ func (s *Service) RemoveScopeRoles(ctx context.Context, r *realms.Realm, o Owner
 func (s *Service) scopeRoles(ctx context.Context, r *realms.Realm, o Owner, ids []iam.RoleID, f func(*store.Tx, context.Context, iam.RealmID, string, iam.RoleID) error) error {
 	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error {
 		for _, id := range ids {
-			if err := f(tx, ctx, r.ID, o.id(), id); err != nil {
+			if err := f(tx, ctx, r.ID, o.ID(), id); err != nil {
 				return err
 			}
 		}
@@ -211,7 +211,7 @@ func (s *Service) scopeRoles(ctx context.Context, r *realms.Realm, o Owner, ids 
 // ScopeRoles are the roles directly in the owner's scope.
 func (o Owner) ScopeRoles(r *realms.Realm) []*realms.Role {
 	var list []*realms.Role
-	for _, id := range r.ScopeRoles(o.id()) {
+	for _, id := range r.ScopeRoles(o.ID()) {
 		if role := r.Role(id); role != nil {
 			list = append(list, role)
 		}
@@ -239,7 +239,7 @@ func (o Owner) HasScope(r *realms.Realm, role *realms.Role) bool {
 		seen[id] = true
 		return slices.ContainsFunc(outer.Composites, within)
 	}
-	return slices.ContainsFunc(r.ScopeRoles(o.id()), within)
+	return slices.ContainsFunc(r.ScopeRoles(o.ID()), within)
 }
 
 // FindRoles resolves the roles that a request names by id; those of a client

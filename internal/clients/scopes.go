@@ -171,23 +171,3 @@ func (s *Service) Unassign(ctx context.Context, r *realms.Realm, client iam.Clie
 		return err
 	})
 }
-
-// AssignToRealm makes a scope one that new clients get. One that they get
-// already is ErrDuplicate, whichever way they get it.
-func (s *Service) AssignToRealm(ctx context.Context, r *realms.Realm, scope *realms.Scope, optional bool) error {
-	if !optional && parameterized(scope) {
-		return &InputError{"invalid_request", "Can't assign a Parameterized Scope to a Realm as a Default Scope"}
-	}
-	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error {
-		changed, err := tx.BindScope(ctx, r.ID, store.ScopeBinding{Scope: scope.ID, Optional: optional})
-		if err == nil && !changed {
-			return ErrDuplicate
-		}
-		return err
-	})
-}
-
-// UnassignFromRealm takes a scope from what new clients get.
-func (s *Service) UnassignFromRealm(ctx context.Context, r *realms.Realm, scope *realms.Scope) error {
-	return s.Unassign(ctx, r, "", scope)
-}

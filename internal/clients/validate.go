@@ -140,7 +140,7 @@ func parseURI(s string) (scheme string, fragment, ok bool) {
 	before, _, fragment := strings.Cut(s, "#")
 	if i := strings.IndexAny(before, ":/?"); i >= 0 && before[i] == ':' {
 		scheme = strings.ToLower(before[:i])
-		if scheme == "" || before[i+1:] == "" {
+		if rest := before[i+1:]; scheme == "" || rest == "" || rest == "//" || strings.ContainsAny(rest, "[") && !strings.Contains(rest, "]") {
 			return "", false, false
 		}
 	}

@@ -3,6 +3,7 @@ package sessions
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"latchkey/internal/iam"
@@ -272,9 +273,12 @@ func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserI
 	return parts, err
 }
 
-// EndOfRealm ends all online sessions of a realm.
+// EndOfRealm ends all sessions of a realm, offline ones included.
+// Keycloak: RealmAdminResource.logoutAll.
 func (s *Service) EndOfRealm(ctx context.Context, r *realms.Realm) error {
-	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteSessionsOfRealm(ctx, r.ID, false) })
+	return s.db.Tx(ctx, func(tx *store.Tx) error {
+		return errors.Join(tx.DeleteSessionsOfRealm(ctx, r.ID, false), tx.DeleteSessionsOfRealm(ctx, r.ID, true))
+	})
 }
 
 // RevokeClient ends a client's part in all sessions of a user, online or
@@ -295,10 +299,12 @@ func (s *Service) RevokeClient(ctx context.Context, r *realms.Realm, client iam.
 	return was, err
 }
 
-// A Listed is a session as lists show it: with its clients' parts.
+// A Listed is a session as lists show it: with its clients' parts, and its
+// user's name as it is now, "" when the user is gone.
 type Listed struct {
 	*iam.UserSession
-	Parts []*iam.ClientSession
+	UserName string
+	Parts    []*iam.ClientSession
 }
 
 // OfUser returns a user's live sessions of one kind, the latest access first.
@@ -332,6 +338,7 @@ func (s *Service) withParts(ctx context.Context, r *realms.Realm, list []*iam.Us
 	now := s.db.Now()
 	live := make([]Listed, 0, len(list))
 	ids := make([]iam.SessionID, 0, len(list))
+	var users []iam.UserID
 	at := map[iam.SessionID]int{}
 	for _, us := range list {
 		s.toucher.adjust(&View{Session: us})
@@ -341,6 +348,16 @@ func (s *Service) withParts(ctx context.Context, r *realms.Realm, list []*iam.Us
 		at[us.ID] = len(live)
 		live = append(live, Listed{UserSession: us})
 		ids = append(ids, us.ID)
+		if !slices.Contains(users, us.User) {
+			users = append(users, us.User)
+		}
+	}
+	names, err := s.db.Usernames(ctx, r.ID, users)
+	if err != nil {
+		return nil, err
+	}
+	for i := range live {
+		live[i].UserName = names[live[i].User]
 	}
 	parts, err := s.db.ClientSessionsOf(ctx, r.ID, ids, offline)
 	if err != nil {

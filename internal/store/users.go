@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,6 +68,27 @@ func (r *Reader) UsersByEmail(ctx context.Context, realm iam.RealmID, email stri
 // ServiceAccount returns the user of a client's service account, or ErrNotFound.
 func (r *Reader) ServiceAccount(ctx context.Context, realm iam.RealmID, client iam.ClientID) (*iam.User, error) {
 	return one(ctx, r, scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.service_client_id = $2`, realm, client)
+}
+
+// Usernames maps those of the ids that are there to usernames.
+func (r *Reader) Usernames(ctx context.Context, realm iam.RealmID, ids []iam.UserID) (map[iam.UserID]string, error) {
+	names := make(map[iam.UserID]string, len(ids))
+	for chunk := range slices.Chunk(ids, 500) {
+		w := new(where)
+		w.and("realm_id = ?", realm)
+		in(w, "id", chunk)
+		_, err := all(ctx, r, func(row row) (struct{}, error) {
+			var id iam.UserID
+			var name string
+			err := row.Scan(&id, &name)
+			names[id] = name
+			return struct{}{}, err
+		}, `select id, username from users`+w.text.String()+` order by id`, w.args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
 }
 
 func userValues(realm iam.RealmID, u *iam.User, duplicateEmails bool) ([]any, error) {

@@ -1,0 +1,348 @@
+package admin
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"latchkey/internal/clients"
+	"latchkey/internal/events"
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/sessions"
+	"latchkey/internal/store/storetest"
+	"latchkey/internal/web"
+)
+
+// A shop is a whole realm named shop behind the admin API. Who asks has the
+// roles of realm-management that the bearer token lists, with commas.
+type shop struct {
+	*testing.T
+	h   *Handler
+	mux http.Handler
+}
+
+func newShop(t *testing.T) *shop {
+	t.Helper()
+	db := storetest.SQLite(t)
+	cache := realms.NewCache(db)
+	manager := &realms.Manager{Cache: cache, Clock: db.Now, NewKey: func(context.Context, string, string, map[string][]string) error { return nil }}
+	given := &rep.Realm{Realm: "shop", Enabled: new(true), AdminEventsEnabled: new(true), AdminEventsDetailsEnabled: new(true)}
+	if _, err := manager.Create(t.Context(), given); err != nil {
+		t.Fatal(err)
+	}
+	hostname, err := web.NewHostname(web.HostnameOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	h := &Handler{
+		Realms: cache, Manager: manager, Clients: clients.New(cache), Sessions: sessions.New(db), Events: events.New(db, log), Hostname: hostname, Log: log,
+		KnownMapper: func(provider string) bool { return strings.HasPrefix(provider, "oidc-") },
+	}
+	h.Authenticate = func(r *http.Request) (*Caller, error) {
+		home, err := cache.Get(r.Context(), "shop")
+		if err != nil {
+			return nil, err
+		}
+		admin, err := home.ClientByName(r.Context(), realms.ClientAdmin)
+		if err != nil {
+			return nil, err
+		}
+		c := &Caller{Realm: home, Client: &iam.Client{ID: "cli"}, User: &iam.User{ID: "root"}, Roles: map[iam.RoleID]struct{}{}}
+		names, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		for _, role := range home.RolesOf(admin.ID) {
+			if names == "all" || strings.Contains(","+names+",", ","+role.Name+",") {
+				c.Roles[role.ID] = struct{}{}
+			}
+		}
+		return c, nil
+	}
+	return &shop{t, h, h.Mux()}
+}
+
+// call sends a request below the realm and returns its status and body, and
+// after 201 the last segment of its Location in place of a body.
+func (s *shop) call(who, method, path, body string) (int, string) {
+	s.Helper()
+	r := httptest.NewRequest(method, "/admin/realms/shop"+path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+who)
+	w := httptest.NewRecorder()
+	s.mux.ServeHTTP(w, r)
+	text, _ := io.ReadAll(w.Body)
+	if w.Code == http.StatusCreated {
+		at := w.Header().Get("Location")
+		return w.Code, at[strings.LastIndex(at, "/")+1:]
+	}
+	return w.Code, strings.TrimSpace(string(text))
+}
+
+// want sends a request as an administrator with all rights and demands a
+// status and, unless it is "", a part of the body; it returns the body.
+func (s *shop) want(method, path, body string, status int, part string) string {
+	s.Helper()
+	code, got := s.call("all", method, path, body)
+	if code != status || !strings.Contains(got, part) {
+		s.Errorf("%s %s %s: %d %s, want %d with %s", method, path, body, code, got, status, part)
+	}
+	return got
+}
+
+// Oracle: clients/create-defaults, clients/representation.
+// Keycloak: RepresentationToModel.createClient, OIDCLoginProtocolFactory.setupClientDefaults.
+func TestClientsStartAsKeycloaks(t *testing.T) {
+	s := newShop(t)
+	id := s.want("POST", "/clients", `{"clientId":"plain"}`, 201, "")
+	s.want("GET", "/clients/"+id, "", 200, `"publicClient":false,"frontchannelLogout":false,"protocol":"openid-connect"`)
+	s.want("GET", "/clients/"+id, "", 200, `"defaultClientScopes":["`)
+	s.want("POST", "/clients", `{"clientId":"plain"}`, 409, `{"errorMessage":"Client plain already exists"}`)
+
+	id = s.want("POST", "/clients", `{"clientId":"spa","protocol":"openid-connect","rootUrl":"http://x.test/"}`, 201, "")
+	for _, part := range []string{
+		`"publicClient":true`, `"directAccessGrantsEnabled":true`, `"redirectUris":["http://x.test/*"]`, `"webOrigins":["http://x.test"]`,
+		`"adminUrl":"http://x.test/"`, `"backchannel.logout.session.required":"true"`,
+	} {
+		s.want("GET", "/clients/"+id, "", 200, part)
+	}
+	if got := s.want("GET", "/clients/"+id, "", 200, ""); strings.Contains(got, `"secret"`) {
+		t.Error("a public client shows a secret")
+	}
+
+	s.want("GET", "/clients?clientId=PLA&search=true", "", 200, `"clientId":"plain"`)
+	s.want("GET", "/clients?clientId=pla", "", 200, `[]`)
+	s.want("GET", "/clients?q=realm_client:true", "", 400, `Attributes [realm_client] not allowed for search`)
+	s.want("DELETE", "/clients/"+id, "", 204, "")
+	s.want("GET", "/clients/"+id, "", 404, `{"error":"Could not find client"}`)
+	s.want("GET", "/admin-events?operationTypes=DELETE", "", 200, `"resourcePath":"clients/`+id+`","representation":"{\"id\":\"`+id+`\",\"clientId\":\"spa\"}"`)
+}
+
+// Oracle: clients/representation. Keycloak: RepresentationToModel.updateClient.
+func TestUpdateChangesWhatItNames(t *testing.T) {
+	s := newShop(t)
+	id := s.want("POST", "/clients", `{"clientId":"full","secret":"sesame","redirectUris":["http://app.test/*"],"attributes":{"custom":"thing","other":"x"},"defaultClientScopes":["profile"]}`, 201, "")
+	s.want("PUT", "/clients/"+id, `{"description":"Changed","attributes":{"custom":"","new":"y"},"defaultClientScopes":[]}`, 204, "")
+	s.want("GET", "/clients/"+id, "", 200, `"other":"x"`)
+	s.want("GET", "/clients/"+id, "", 200, `"new":"y"`)
+	s.want("GET", "/clients/"+id, "", 200, `"defaultClientScopes":["profile"]`)
+	if got := s.want("GET", "/clients/"+id, "", 200, `"secret":"sesame"`); strings.Contains(got, "custom") {
+		t.Errorf("an emptied attribute stays: %s", got)
+	}
+	s.want("PUT", "/clients/"+id, `{"clientId":"account"}`, 409, `{"error":"conflict","error_description":"Duplicate resource error"}`)
+	s.want("PUT", "/clients/"+id, `{"publicClient":true}`, 204, "")
+	s.want("GET", "/clients/"+id+"/client-secret", "", 200, `{"type":"secret"}`)
+	s.want("PUT", "/clients/"+id, `{"publicClient":false}`, 204, "")
+	if got := s.want("GET", "/clients/"+id+"/client-secret", "", 200, `"value":"`); strings.Contains(got, "sesame") {
+		t.Error("a secret came back that was given up")
+	}
+}
+
+// Oracle: clients/validation. Keycloak: DefaultClientValidationProvider.
+func TestClientsAreRefusedInKeycloaksWords(t *testing.T) {
+	s := newShop(t)
+	for body, want := range map[string]string{
+		`{"redirectUris":["javascript:alert(1)"]}`:                            "A redirect URI uses an illegal scheme",
+		`{"redirectUris":["http://app.test/#fragment"]}`:                      "A redirect URI must not contain an URL fragment",
+		`{"redirectUris":["http://x.test/a b"]}`:                              "A redirect URI is not a valid URI",
+		`{"redirectUris":["http://"]}`:                                        "A redirect URI is not a valid URI",
+		`{"rootUrl":"not a url"}`:                                             "Root URL is not a valid URL",
+		`{"rootUrl":"foo:bar"}`:                                               "Root URL is not a valid URL",
+		`{"baseUrl":"DATA:x"}`:                                                "Base URL uses an illegal scheme",
+		`{"adminUrl":"foo bar"}`:                                              "Admin URL is not a valid URL",
+		`{"protocol":"nonsense"}`:                                             "Invalid protocol: nonsense",
+		`{"attributes":{"jwks.url":"nonsense","use.jwks.url":"true"}}`:        "JWKS URL is not a valid URL",
+		`{"attributes":{"post.logout.redirect.uris":"javascript:x##http:a"}}`: "A post-logout redirect URI uses an illegal scheme",
+		`{"attributes":{"default.acr.values":"abc"}}`:                         "Default ACR values need to contain values specified in the ACR-To-Loa mapping or number levels from set realm browser flow",
+		`{"attributes":{"client.session.idle.timeout":"99999999"}}`:           "Client session idle timeout cannot exceed realm SSO session idle timeout.",
+	} {
+		s.want("POST", "/clients", body, 400, `{"error":"invalid_input","error_description":"`+want+`"}`)
+	}
+	for _, body := range []string{
+		`{"redirectUris":["*"]}`, `{"redirectUris":["vbscript:x"]}`, `{"redirectUris":["http://a.test/*/b"]}`, `{"baseUrl":"http://foo/#a"}`,
+		`{"clientId":"has space"}`, `{"bearerOnly":true,"publicClient":true}`, `{"defaultClientScopes":["nonsense"]}`, `{"baseUrl":"/base"}`,
+	} {
+		s.want("POST", "/clients", body, 201, "")
+	}
+}
+
+// Keycloak: ClientPermissions.canConfigure, Constants.defaultClients.
+func TestClientsThatAreNotForEverybody(t *testing.T) {
+	s := newShop(t)
+	id := func(name string) string {
+		list := s.want("GET", "/clients?clientId="+name, "", 200, "")
+		_, rest, _ := strings.Cut(list, `"id":"`)
+		found, _, _ := strings.Cut(rest, `"`)
+		return found
+	}
+	s.want("PUT", "/clients/"+id(realms.ClientAdmin), `{"description":"x"}`, 403, "")
+	s.want("DELETE", "/clients/"+id(realms.ClientAdmin), "", 403, "")
+	s.want("DELETE", "/clients/"+id(realms.ClientAccount), "", 400, `{"error":"invalid_request","error_description":"Could not delete client"}`)
+	own := s.want("POST", "/clients", `{"clientId":"own","secret":"sesame"}`, 201, "")
+	if code, got := s.call("view-clients", "GET", "/clients/"+own, ""); code != 200 || strings.Contains(got, "sesame") || !strings.Contains(got, `"manage":false`) {
+		t.Errorf("a viewer sees %d %s", code, got)
+	}
+	for _, c := range []struct{ who, method, path string }{
+		{"view-clients", "PUT", "/clients/" + own}, {"view-clients", "GET", "/clients/" + own + "/client-secret"},
+		{"view-users", "GET", "/clients"}, {"view-clients", "GET", "/events"}, {"view-events", "DELETE", "/events"},
+	} {
+		if code, got := s.call(c.who, c.method, c.path, `{}`); code != 403 {
+			t.Errorf("%s: %s %s: %d %s", c.who, c.method, c.path, code, got)
+		}
+	}
+	if code, got := s.call("query-clients", "GET", "/clients?clientId=own", ""); code != 200 || strings.Contains(got, "redirectUris") {
+		t.Errorf("somebody who may only query sees %d %s", code, got)
+	}
+}
+
+// Oracle: clients/scopes-assign, scopes/crud, scopes/default-to-optional.
+func TestClientScopes(t *testing.T) {
+	s := newShop(t)
+	scope := s.want("POST", "/client-scopes", `{"name":"extra","protocol":"openid-connect","nonsense":1}`, 201, "")
+	s.want("POST", "/client-scopes", `{"name":"extra","protocol":"saml"}`, 409, `{"errorMessage":"Client Scope extra already exists"}`)
+	s.want("POST", "/client-scopes", `{"name":"has space","protocol":"openid-connect"}`, 400, `{"errorMessage":"Unexpected name \"has space\" for ClientScope"}`)
+	s.want("POST", "/client-scopes", `{"name":"odd","protocol":"nonsense"}`, 400, `{"errorMessage":"Unexpected protocol"}`)
+	id := s.want("POST", "/clients", `{"clientId":"web"}`, 201, "")
+	names := func(kind string) string { return s.want("GET", "/clients/"+id+"/"+kind+"-client-scopes", "", 200, "") }
+	for range 2 {
+		s.want("PUT", "/clients/"+id+"/default-client-scopes/"+scope, "", 204, "")
+	}
+	s.want("PUT", "/clients/"+id+"/optional-client-scopes/"+scope, "", 204, "")
+	if !strings.Contains(names("default"), `"extra"`) || strings.Contains(names("optional"), `"extra"`) {
+		t.Error("a default scope became optional without being taken away first")
+	}
+	s.want("PUT", "/clients/"+id+"/default-client-scopes/nonsense", "", 404, `{"error":"Client scope not found"}`)
+	s.want("PUT", "/client-scopes/"+scope, `{"name":"renamed","protocol":"openid-connect","attributes":{"gui.order":"1"}}`, 204, "")
+	s.want("GET", "/client-templates/"+scope, "", 200, `"attributes":{"gui.order":"1"}`)
+	s.want("DELETE", "/client-scopes/"+scope, "", 204, "")
+	if strings.Contains(names("default"), "renamed") {
+		t.Error("a removed scope is still assigned")
+	}
+	s.want("GET", "/client-scopes/"+scope, "", 404, `{"error":"Could not find client scope"}`)
+}
+
+// Oracle: clients/protocol-mappers, scopes/mappers.
+func TestProtocolMappers(t *testing.T) {
+	s := newShop(t)
+	id := s.want("POST", "/clients", `{"clientId":"web"}`, 201, "")
+	at := "/clients/" + id + "/protocol-mappers"
+	body := `{"name":"fixed","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-claim-mapper","config":{"access.token.claim":"true","claim.value":""}}`
+	m := s.want("POST", at+"/models", body, 201, "")
+	s.want("GET", at+"/models/"+m, "", 200, `"config":{"access.token.claim":"true","introspection.token.claim":"true"}`)
+	s.want("POST", at+"/models", body, 409, `{"errorMessage":"Protocol mapper exists with same name"}`)
+	s.want("POST", at+"/models", `{"name":"bad","protocol":"openid-connect","protocolMapper":"nonsense"}`, 404, `{"error":"ProtocolMapper provider not found"}`)
+	s.want("POST", at+"/add-models", `[{"name":"resolve","protocol":"openid-connect","protocolMapper":"oidc-audience-resolve-mapper"}]`, 204, "")
+	s.want("GET", at+"/protocol/openid-connect", "", 200, `"config":{"access.token.claim":"true","introspection.token.claim":"true"}`)
+	s.want("GET", at+"/protocol/saml", "", 200, `[]`)
+	s.want("PUT", at+"/models/"+m, strings.Replace(body, "fixed", "resolve", 1), 409, "")
+	s.want("DELETE", at+"/models/"+m, "", 204, "")
+	s.want("GET", at+"/models/"+m, "", 404, `{"error":"Model not found"}`)
+}
+
+// Oracle: scopes/mappers. Keycloak: ScopeMappedResource.
+func TestScopeMappings(t *testing.T) {
+	s := newShop(t)
+	scope := s.want("POST", "/client-scopes", `{"name":"car","protocol":"openid-connect"}`, 201, "")
+	at := "/client-scopes/" + scope + "/scope-mappings"
+	r, err := s.h.Realms.Get(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	def := r.RoleByName("", "default-roles-shop")
+	s.want("GET", at, "", 200, `{}`)
+	s.want("POST", at+"/realm", `[{"id":"`+string(def.ID)+`","name":"x"}]`, 204, "")
+	s.want("GET", at+"/realm", "", 200, `"name":"default-roles-shop","description":"${role_default-roles}","composite":true,"clientRole":false,"containerId":"`+string(r.ID)+`"`)
+	s.want("GET", at+"/realm/composite", "", 200, `"offline_access"`)
+	if got := s.want("GET", at+"/realm/available", "", 200, `"offline_access"`); strings.Contains(got, "default-roles") {
+		t.Errorf("available is what is mapped already: %s", got)
+	}
+	s.want("POST", at+"/realm", `[{"id":"nonsense"}]`, 404, `{"error":"Role not found"}`)
+	account, err := r.ClientByName(t.Context(), realms.ClientAccount)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.want("GET", at+"/clients/"+string(account.ID)+"/composite", "", 200, `"view-profile"`)
+	s.want("POST", at+"/clients/"+string(account.ID), `[{"name":"view-profile"}]`, 204, "")
+	s.want("GET", at, "", 200, `"clientMappings":{"account":{"id":"`)
+	s.want("DELETE", at+"/realm", "", 204, "")
+	s.want("GET", at+"/realm", "", 200, `[]`)
+	s.want("GET", at+"/clients/nonsense", "", 404, `{"error":"Could not find client"}`)
+}
+
+// Oracle: clients/service-account. Keycloak: ClientManager.updateClientServiceAccount.
+func TestServiceAccounts(t *testing.T) {
+	s := newShop(t)
+	id := s.want("POST", "/clients", `{"clientId":"Job","serviceAccountsEnabled":true}`, 201, "")
+	s.want("GET", "/clients/"+id, "", 200, `"service_account"`)
+	s.want("GET", "/clients/"+id+"/service-account-user", "", 200, `"username":"service-account-job"`)
+	s.want("PUT", "/clients/"+id, `{"clientId":"task"}`, 204, "")
+	s.want("GET", "/clients/"+id+"/service-account-user", "", 200, `"username":"service-account-task"`)
+	s.want("PUT", "/clients/"+id, `{"serviceAccountsEnabled":false}`, 204, "")
+	s.want("GET", "/clients/"+id+"/service-account-user", "", 400, `{"error":"Service account not enabled for the client 'task'"}`)
+	if got := s.want("GET", "/clients/"+id, "", 200, ""); strings.Contains(got, "service_account") {
+		t.Errorf("the scope of service accounts stays: %s", got)
+	}
+}
+
+// Oracle: realms/events-config, events/order-and-paging, events/admin-events.
+func TestEventsEndpoints(t *testing.T) {
+	s := newShop(t)
+	s.want("GET", "/events/config", "", 200, `"enabledEventTypes":["LOGIN","LOGIN_ERROR","REGISTER"`)
+	s.want("PUT", "/events/config", `{"eventsEnabled":true,"eventsExpiration":3600,"enabledEventTypes":["LOGIN"]}`, 204, "")
+	s.want("GET", "/events/config", "", 200, `{"eventsEnabled":true,"eventsExpiration":3600,"eventsListeners":["jboss-logging"],"enabledEventTypes":["LOGIN"],"adminEventsEnabled":true,"adminEventsDetailsEnabled":true}`)
+	s.want("PUT", "/events/config", `{"eventsListeners":["nonsense"]}`, 400, `{"error":"Unknown event listener"}`)
+	s.want("GET", "/admin-events", "", 200, `"operationType":"UPDATE","resourceType":"REALM","resourcePath":"events/config"`)
+	s.want("GET", "/admin-events?max=0", "", 200, `[]`)
+	s.want("GET", "/admin-events?operationTypes=NONSENSE", "", 400, "")
+	s.want("GET", "/events?direction=sideways", "", 400, `{"error":"Invalid value for sortDirection, expected value is asc or desc"}`)
+	s.want("GET", "/events?dateFrom=today", "", 400, `{"error":"Invalid value for 'dateFrom', expected format is yyyy-MM-dd or an Epoch timestamp"}`)
+	s.want("DELETE", "/admin-events", "", 204, "")
+	s.want("GET", "/admin-events", "", 200, `[]`)
+}
+
+// Oracle: clients/session-endpoints, sessions/admin-logout-all, sessions/delete-session.
+func TestSessionEndpoints(t *testing.T) {
+	s := newShop(t)
+	id := s.want("POST", "/clients", `{"clientId":"web","publicClient":true}`, 201, "")
+	r, err := s.h.Realms.Get(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := s.want("POST", "/clients", `{"clientId":"job","serviceAccountsEnabled":true}`, 201, "")
+	_, user, _ := strings.Cut(s.want("GET", "/clients/"+job+"/service-account-user", "", 200, ""), `"id":"`)
+	user = user[:36]
+	begin := func(id iam.SessionID, client string) {
+		now := s.h.Manager.Clock()
+		us := &iam.UserSession{ID: id, Realm: r.ID, User: iam.UserID(user), IP: "10.0.0.1", Started: now, LastAccess: now}
+		part := &iam.ClientSession{Session: id, Realm: r.ID, Client: iam.ClientID(client), Started: now, LastAccess: now}
+		if err := s.h.Sessions.Login(t.Context(), &sessions.Login{Session: us, New: true, Part: part}); err != nil {
+			t.Fatal(err)
+		}
+		if client == job {
+			if _, _, err := s.h.Sessions.GoOffline(t.Context(), us, part, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	begin("one", id)
+	begin("two", job)
+	s.want("GET", "/clients/"+id+"/user-sessions", "", 200, `"username":"service-account-job","userId":"`+user+`","ipAddress":"10.0.0.1"`)
+	s.want("GET", "/clients/"+id+"/user-sessions", "", 200, `"rememberMe":false,"clients":{"`+id+`":"web"},"transientUser":false`)
+	s.want("GET", "/clients/"+id+"/user-sessions?first=1", "", 200, `[]`)
+	s.want("GET", "/clients/"+id+"/user-sessions?first=minus", "", 404, `{"error":"HTTP 404 Not Found"}`)
+	s.want("GET", "/clients/"+job+"/offline-sessions", "", 200, `"id":"two"`)
+	s.want("GET", "/clients/"+job+"/offline-session-count", "", 200, `{"count":1}`)
+	s.want("GET", "/clients/"+job+"/session-count", "", 200, `{"count":0}`)
+	s.want("GET", "/client-session-stats", "", 200, `[{"active":"0","clientId":"job","id":"`+job+`","offline":"1"},{"active":"1","clientId":"web","id":"`+id+`","offline":"0"}]`)
+	s.want("DELETE", "/sessions/two", "", 404, `{"error":"Sesssion not found"}`)
+	s.want("DELETE", "/sessions/one", "", 204, "")
+	s.want("POST", "/logout-all", "", 200, `{}`)
+	s.want("GET", "/client-session-stats", "", 200, `[]`)
+	s.want("GET", "/admin-events?operationTypes=ACTION", "", 200, `"resourceType":"REALM","resourcePath":"logout-all","representation":"{}"`)
+	if r, err = s.h.Realms.Get(t.Context(), "shop"); err != nil || r.NotBefore.IsZero() {
+		t.Errorf("logout-all leaves not-before at %v, %v", r.NotBefore, err)
+	}
+}

@@ -1,0 +1,395 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"latchkey/internal/clients"
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+)
+
+func (h *Handler) clientRoutes() []Route {
+	const at = "/admin/realms/{realm}/clients"
+	const one = at + "/{client}"
+	return slices.Concat([]Route{
+		{"GET " + at, QueryClients, None, "", h.listClients, ByMethod},
+		{"POST " + at, CreateClients, Create, "CLIENT", h.createClient, ByMethod},
+		{"GET " + one, ViewClients, None, "", h.getClient, ByMethod},
+		{"PUT " + one, ManageClients, Update, "CLIENT", h.updateClient, ByMethod},
+		{"DELETE " + one, ManageClients, Delete, "CLIENT", h.deleteClient, NoCache},
+
+		{"GET " + one + "/client-secret", ManageClients, None, "", h.getSecret, ByMethod},
+		{"POST " + one + "/client-secret", ManageClients, Action, "CLIENT", h.newSecret, ByMethod},
+		{"GET " + one + "/client-secret/rotated", ManageClients, None, "", h.getRotatedSecret, ByMethod},
+		{"DELETE " + one + "/client-secret/rotated", ManageClients, Delete, "CLIENT", h.dropRotatedSecret, ByMethod},
+
+		{"GET " + one + "/service-account-user", ViewClients, None, "", h.serviceAccount, ByMethod},
+		{"GET " + one + "/installation/providers/{provider}", ViewClients, None, "", h.installation, ByMethod},
+
+		{"GET " + one + "/default-client-scopes", ViewClients, None, "", h.clientScopes(false), ByMethod},
+		{"PUT " + one + "/default-client-scopes/{scope}", ManageClients, Create, "CLIENT_SCOPE_CLIENT_MAPPING", h.assignScope(false), NoCache},
+		{"DELETE " + one + "/default-client-scopes/{scope}", ManageClients, Delete, "CLIENT_SCOPE_CLIENT_MAPPING", h.unassignScope, NoCache},
+		{"GET " + one + "/optional-client-scopes", ViewClients, None, "", h.clientScopes(true), ByMethod},
+		{"PUT " + one + "/optional-client-scopes/{scope}", ManageClients, Create, "CLIENT_SCOPE_CLIENT_MAPPING", h.assignScope(true), NoCache},
+		{"DELETE " + one + "/optional-client-scopes/{scope}", ManageClients, Delete, "CLIENT_SCOPE_CLIENT_MAPPING", h.unassignScope, NoCache},
+
+		{"POST " + one + "/nodes", ManageClients, None, "", h.addNode, ByMethod},
+		{"DELETE " + one + "/nodes/{node}", ManageClients, Delete, "CLUSTER_NODE", h.removeNode, NoCache},
+		{"GET " + one + "/test-nodes-available", ManageClients, None, "", h.noNodes, ByMethod},
+		{"POST " + one + "/push-revocation", ManageClients, Action, "CLIENT", h.pushClientRevocation, ByMethod},
+
+		{"GET " + one + "/management/permissions", ViewClients, None, "", featureOff, ByMethod},
+		{"PUT " + one + "/management/permissions", ManageClients, None, "", featureOff, ByMethod},
+	}, mapperRoutes(one, ViewClients, ManageClients, h.clientOwner, h), scopeMappingRoutes(one, ViewClients, ManageClients, h.clientOwner, h))
+}
+
+// refusal answers what the rules of clients refuse in words of their own.
+func refusal(err error) error {
+	if e, ok := errors.AsType[*clients.InputError](err); ok {
+		return &Error{Status: http.StatusBadRequest, Body: plainBody{e.Code, e.Description}, Err: err}
+	}
+	if errors.Is(err, clients.ErrDuplicate) {
+		return &Error{Status: http.StatusConflict, Body: plainBody{"conflict", clients.ErrDuplicate.Error()}, Err: err}
+	}
+	return err
+}
+
+// clientOf is the client that the path names.
+func clientOf(c *Call) (*realms.Client, error) { return clients.Get(c, c.Realm, c.Path("client")) }
+
+// configurable reports whether a client may be changed: those that carry the
+// rights to administer a realm may not. Keycloak: ClientPermissions.canConfigure.
+func configurable(r *realms.Realm, cl *realms.Client) bool {
+	rights := cl.ClientID == realms.ClientAdmin || r.Name == realms.Master && strings.HasSuffix(cl.ClientID, "-realm")
+	return !(rights && cl.Flag("realm_client"))
+}
+
+// changeableClient is the client that the path names, if it may be changed.
+func changeableClient(c *Call) (*realms.Client, error) {
+	cl, err := clientOf(c)
+	if err == nil && !configurable(c.Realm, cl) {
+		return nil, errForbidden
+	}
+	return cl, err
+}
+
+// viewClient is a client as the caller may see it. Keycloak:
+// ClientResource.getClient, StripSecretsUtils.
+func viewClient(c *Call, cl *realms.Client) *rep.Client {
+	v := clients.View(c.Realm, cl)
+	manage := c.Can(ManageClients) && configurable(c.Realm, cl)
+	v.Access = map[string]bool{"view": true, "configure": manage, "manage": manage}
+	if !c.Can(ManageClients) && v.Secret != nil {
+		v.Secret = new(masked)
+	}
+	return v
+}
+
+func (h *Handler) listClients(c *Call) (any, error) {
+	first, max, err := c.Page(-1)
+	if err != nil {
+		return nil, err
+	}
+	if attrs := queryAttributes(c.Query("q")); len(attrs) > 0 {
+		// No attribute is searchable by default. Keycloak: JpaClientProvider.searchClientsByAttributes.
+		return nil, &Error{Status: http.StatusBadRequest, Body: plainBody{"invalid_request", "Attributes [" + strings.Join(attrs, ", ") + "] not allowed for search"}}
+	}
+	name := c.Query("clientId")
+	var found []*realms.Client
+	switch {
+	case strings.TrimSpace(name) == "":
+		found, err = c.Realm.Clients(c, "", first, max)
+	case c.Bool("search", false):
+		found, err = c.Realm.Clients(c, name, first, max)
+	default:
+		var cl *realms.Client
+		if cl, err = clients.ByClientID(c, c.Realm, name); cl != nil {
+			found = []*realms.Client{cl}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*rep.Client, 0, len(found))
+	for _, cl := range found {
+		if c.Can(ViewClients) {
+			list = append(list, viewClient(c, cl))
+		} else if !c.Bool("viewableOnly", false) {
+			list = append(list, &rep.Client{ID: string(cl.ID), ClientID: cl.ClientID, Name: cl.Rep.Name, Description: cl.Rep.Description, Enabled: &cl.Enabled})
+		}
+	}
+	return list, nil
+}
+
+// queryAttributes are the names in a search for attributes, name:value.
+// Keycloak: SearchQueryUtils.getFields, which passes over what is no pair.
+func queryAttributes(q string) []string {
+	var names []string
+	for _, pair := range strings.Fields(q) {
+		if name, _, ok := strings.Cut(pair, ":"); ok {
+			names = append(names, strings.Trim(name, `"`))
+		}
+	}
+	return names
+}
+
+func (h *Handler) createClient(c *Call) (any, error) {
+	given, err := Body[rep.Client](c)
+	if err != nil {
+		return nil, err
+	}
+	made, err := h.Clients.Create(c, c.Realm, given)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	given.ID = made.ID
+	c.Created(made.ID)
+	return nil, nil
+}
+
+func (h *Handler) getClient(c *Call) (any, error) {
+	cl, err := clientOf(c)
+	if err != nil {
+		return nil, err
+	}
+	return viewClient(c, cl), nil
+}
+
+func (h *Handler) updateClient(c *Call) (any, error) {
+	cl, err := changeableClient(c)
+	if err != nil {
+		return nil, err
+	}
+	given, err := Body[rep.Client](c)
+	if err != nil {
+		return nil, err
+	}
+	_, err = h.Clients.Update(c, c.Realm, cl.ID, given)
+	return nil, refusal(err)
+}
+
+// builtIn are the clients that cannot be removed by their names.
+// Keycloak: Constants.defaultClients, JpaRealmProvider.removeClient.
+var builtIn = map[string]bool{
+	realms.ClientAccount: true, realms.ClientAccountConsole: true, realms.ClientAdminCLI: true,
+	realms.ClientBroker: true, realms.ClientAdmin: true, realms.ClientAdminConsole: true,
+}
+
+func (h *Handler) deleteClient(c *Call) (any, error) {
+	cl, err := changeableClient(c)
+	if err != nil {
+		return nil, err
+	}
+	if builtIn[cl.ClientID] {
+		return nil, &Error{Status: http.StatusBadRequest, Body: plainBody{"invalid_request", "Could not delete client"}}
+	}
+	c.Represent(&rep.Client{ID: string(cl.ID), ClientID: cl.ClientID})
+	return nil, h.Clients.Delete(c, c.Realm, cl)
+}
+
+// secretOf is a secret as Keycloak's CredentialRepresentation; "" has no value.
+func secretOf(secret string) *rep.Credential {
+	v := &rep.Credential{Type: "secret"}
+	if secret != "" {
+		v.Value = &secret
+	}
+	return v
+}
+
+func (h *Handler) getSecret(c *Call) (any, error) {
+	cl, err := changeableClient(c)
+	if err != nil {
+		return nil, err
+	}
+	return secretOf(rep.Val(cl.Rep.Secret)), nil
+}
+
+func (h *Handler) newSecret(c *Call) (any, error) {
+	cl, err := changeableClient(c)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := h.Clients.RegenerateSecret(c, c.Realm, cl.ID)
+	if err != nil {
+		return nil, err
+	}
+	v := secretOf(secret)
+	c.Represent(v)
+	return v, nil
+}
+
+func (h *Handler) getRotatedSecret(c *Call) (any, error) {
+	cl, err := changeableClient(c)
+	if err != nil {
+		return nil, err
+	}
+	secret := clients.RotatedSecret(cl)
+	if secret == "" {
+		return nil, Plain(http.StatusNotFound, "Client does not have a rotated secret")
+	}
+	return secretOf(secret), nil
+}
+
+func (h *Handler) dropRotatedSecret(c *Call) (any, error) {
+	cl, err := changeableClient(c)
+	if err != nil {
+		return nil, err
+	}
+	c.Represent(secretOf(clients.RotatedSecret(cl)))
+	return nil, h.Clients.ForgetRotatedSecret(c, c.Realm, cl.ID)
+}
+
+// serviceAccount answers without access and attributes' metadata, as the
+// reference does at this one place.
+func (h *Handler) serviceAccount(c *Call) (any, error) {
+	cl, err := clientOf(c)
+	if err != nil {
+		return nil, err
+	}
+	u, err := h.Clients.ServiceAccount(c, c.Realm, cl)
+	if refused, ok := errors.AsType[*iam.Error](err); ok {
+		return nil, Plain(http.StatusBadRequest, refused.Msg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := &rep.User{
+		ID: string(u.ID), Username: u.Username, EmailVerified: new(u.EmailVerified), Enabled: new(u.Enabled), TOTP: new(false),
+		CreatedTimestamp: new(u.CreatedAt.UnixMilli()), DisableableCredentialTypes: []string{}, RequiredActions: slices.Concat([]string{}, u.Required),
+		NotBefore: new(0), Attributes: u.Attrs,
+	}
+	if u.Email != "" {
+		v.Email = &u.Email
+	}
+	if !u.NotBefore.IsZero() {
+		v.NotBefore = new(int(u.NotBefore.Unix()))
+	}
+	return v, nil
+}
+
+// installation writes a client's configuration as text whose type is that of
+// the file. Keycloak: ClientInstallationProvider.
+func (h *Handler) installation(c *Call) (any, error) {
+	cl, err := clientOf(c)
+	if err != nil {
+		return nil, err
+	}
+	file, err := clients.Installation(c.Realm, cl, c.Path("provider"), c.URLs.Frontend+"/")
+	if err != nil {
+		return nil, err
+	}
+	if file == nil {
+		return nil, Plain(http.StatusNotFound, "Unknown Provider")
+	}
+	return Raw{Type: file.Type, Data: file.Data}, nil
+}
+
+func (h *Handler) clientScopes(optional bool) func(*Call) (any, error) {
+	return func(c *Call) (any, error) {
+		cl, err := clientOf(c)
+		if err != nil {
+			return nil, err
+		}
+		ids := cl.DefaultScopes
+		if optional {
+			ids = cl.OptionalScopes
+		}
+		list := []rep.ClientScope{}
+		for _, s := range clients.ScopesOf(c.Realm, cl, ids) {
+			list = append(list, rep.ClientScope{ID: string(s.ID), Name: s.Name})
+		}
+		return list, nil
+	}
+}
+
+func (h *Handler) assignScope(optional bool) func(*Call) (any, error) {
+	return func(c *Call) (any, error) {
+		cl, s, err := clientAndScope(c)
+		if err != nil {
+			return nil, err
+		}
+		return nil, refusal(h.Clients.Assign(c, c.Realm, cl.ID, s, optional))
+	}
+}
+
+func (h *Handler) unassignScope(c *Call) (any, error) {
+	cl, s, err := clientAndScope(c)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.Clients.Unassign(c, c.Realm, cl.ID, s)
+}
+
+func clientAndScope(c *Call) (*realms.Client, *realms.Scope, error) {
+	cl, err := changeableClient(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := scopeOf(c)
+	return cl, s, err
+}
+
+func (h *Handler) addNode(c *Call) (any, error) {
+	cl, err := changeableClient(c)
+	if err != nil {
+		return nil, err
+	}
+	form, err := Body[map[string]string](c)
+	if err != nil {
+		return nil, err
+	}
+	node := (*form)["node"]
+	err = h.Clients.AddNode(c, c.Realm, cl.ID, node)
+	if refused, ok := errors.AsType[*iam.Error](err); ok && refused.Kind == iam.Invalid {
+		return nil, Plain(http.StatusBadRequest, refused.Msg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.Event(Create, "CLUSTER_NODE", c.resource()+"/"+node, nil)
+	return nil, nil
+}
+
+func (h *Handler) removeNode(c *Call) (any, error) {
+	cl, err := changeableClient(c)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.Clients.RemoveNode(c, c.Realm, cl.ID, c.Path("node"))
+}
+
+// noNodes tells that no node was asked: Latchkey does not call adapters.
+func (h *Handler) noNodes(c *Call) (any, error) {
+	if _, err := changeableClient(c); err != nil {
+		return nil, err
+	}
+	result := new(rep.GlobalRequestResult)
+	c.Event(Action, "CLUSTER_NODE", c.resource(), result)
+	return result, nil
+}
+
+func (h *Handler) pushClientRevocation(c *Call) (any, error) {
+	if _, err := changeableClient(c); err != nil {
+		return nil, err
+	}
+	return new(rep.GlobalRequestResult), nil
+}
+
+// featureOff answers for endpoints of features that are off, as the reference
+// does by default: admin-fine-grained-authz.
+func featureOff(*Call) (any, error) {
+	return nil, &Error{Status: http.StatusNotImplemented, Body: plainBody{"Feature not enabled", "For more on this error consult the server log."}}
+}
+
+func (h *Handler) clientOwner(c *Call, change bool) (clients.Owner, error) {
+	get := clientOf
+	if change {
+		get = changeableClient
+	}
+	cl, err := get(c)
+	return clients.Owner{Client: cl}, err
+}

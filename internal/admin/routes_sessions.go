@@ -1,0 +1,153 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/rep"
+	"latchkey/internal/sessions"
+)
+
+func (h *Handler) sessionRoutes() []Route {
+	const realm = "/admin/realms/{realm}"
+	const client = realm + "/clients/{client}"
+	return []Route{
+		{"GET " + realm + "/client-session-stats", ViewRealm, None, "", h.sessionStats, ByMethod},
+		{"DELETE " + realm + "/sessions/{session}", ManageUsers, Delete, "USER_SESSION", h.deleteSession, ByMethod},
+		{"POST " + realm + "/logout-all", ManageUsers, Action, "REALM", h.logoutAll, ByMethod},
+		{"POST " + realm + "/push-revocation", ManageRealm, Action, "REALM", h.pushRevocation, ByMethod},
+		{"GET " + client + "/user-sessions", ViewClients, None, "", h.clientSessions(false), ByMethod},
+		{"GET " + client + "/offline-sessions", ViewClients, None, "", h.clientSessions(true), ByMethod},
+		{"GET " + client + "/session-count", ViewClients, None, "", h.clientSessionCount(false), ByMethod},
+		{"GET " + client + "/offline-session-count", ViewClients, None, "", h.clientSessionCount(true), ByMethod},
+	}
+}
+
+// viewSessions renders sessions; those of users who are gone are left out.
+// With used, the last access is that client's. Keycloak:
+// ModelToRepresentation.toRepresentation(UserSessionModel), ClientResource.toUserSessionRepresentation.
+func viewSessions(c *Call, list []sessions.Listed, used iam.ClientID) ([]rep.UserSession, error) {
+	out := make([]rep.UserSession, 0, len(list))
+	for _, s := range list {
+		if s.UserName == "" {
+			continue
+		}
+		v := rep.UserSession{
+			ID: string(s.ID), Username: s.UserName, UserID: string(s.User), IPAddress: s.IP,
+			Start: s.Started.Unix() * 1000, LastAccess: s.LastAccess.Unix() * 1000, RememberMe: s.Remember, Clients: map[string]string{},
+		}
+		for _, p := range s.Parts {
+			name, err := c.Realm.ClientName(c, p.Client)
+			if err != nil {
+				return nil, err
+			}
+			if name != "" {
+				v.Clients[string(p.Client)] = name
+			}
+			if p.Client == used {
+				v.LastAccess = p.LastAccess.Unix() * 1000
+			}
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func (h *Handler) clientSessions(offline bool) func(*Call) (any, error) {
+	return func(c *Call) (any, error) {
+		first, max, err := c.Page(defaultPage)
+		if err != nil {
+			return nil, err
+		}
+		cl, err := clientOf(c)
+		if err != nil {
+			return nil, err
+		}
+		list, err := h.Sessions.OfClient(c, c.Realm, cl.ID, offline, first, max)
+		if err != nil {
+			return nil, err
+		}
+		if !offline {
+			return viewSessions(c, list, "")
+		}
+		return viewSessions(c, list, cl.ID)
+	}
+}
+
+func (h *Handler) clientSessionCount(offline bool) func(*Call) (any, error) {
+	return func(c *Call) (any, error) {
+		cl, err := clientOf(c)
+		if err != nil {
+			return nil, err
+		}
+		counts, err := h.Sessions.Counts(c, c.Realm, offline)
+		if err != nil {
+			return nil, err
+		}
+		return map[string]int64{"count": counts[cl.ID]}, nil
+	}
+}
+
+// sessionStats counts the sessions of each client that has any.
+// Keycloak: RealmAdminResource.getClientSessionStats.
+func (h *Handler) sessionStats(c *Call) (any, error) {
+	stats := map[iam.ClientID]map[string]string{}
+	for name, offline := range map[string]bool{"active": false, "offline": true} {
+		counts, err := h.Sessions.Counts(c, c.Realm, offline)
+		if err != nil {
+			return nil, err
+		}
+		for id, n := range counts {
+			clientID, err := c.Realm.ClientName(c, id)
+			if err != nil {
+				return nil, err
+			}
+			if clientID == "" || n == 0 {
+				continue
+			}
+			if stats[id] == nil {
+				stats[id] = map[string]string{"id": string(id), "clientId": clientID, "active": "0", "offline": "0"}
+			}
+			stats[id][name] = strconv.FormatInt(n, 10)
+		}
+	}
+	list := make([]map[string]string, 0, len(stats))
+	for _, s := range stats {
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b map[string]string) int { return strings.Compare(a["clientId"], b["clientId"]) })
+	return list, nil
+}
+
+// errNoSession is spelt as the reference spells it.
+var errNoSession = Plain(http.StatusNotFound, "Sesssion not found")
+
+func (h *Handler) deleteSession(c *Call) (any, error) {
+	_, err := h.Sessions.End(c, c.Realm, iam.SessionID(c.Path("session")), c.Bool("isOffline", false))
+	if errors.Is(err, sessions.ErrGone) {
+		return nil, errNoSession
+	}
+	return nil, err
+}
+
+// logoutAll ends all sessions of the realm and refuses what was issued before.
+// Applications are not called at their admin URLs, so no request succeeded or
+// failed. Keycloak: RealmAdminResource.logoutAll, ResourceAdminManager.logoutAll.
+func (h *Handler) logoutAll(c *Call) (any, error) {
+	if err := h.Manager.Update(c, c.Realm.ID, &rep.Realm{NotBefore: new(int(h.Manager.Clock().Unix()))}); err != nil {
+		return nil, err
+	}
+	return emptyResult(c), h.Sessions.EndOfRealm(c, c.Realm)
+}
+
+func emptyResult(c *Call) *rep.GlobalRequestResult {
+	result := new(rep.GlobalRequestResult)
+	c.Represent(result)
+	return result
+}
+
+func (h *Handler) pushRevocation(c *Call) (any, error) { return emptyResult(c), nil }
