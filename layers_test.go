@@ -57,7 +57,7 @@ var layers = map[string]string{
 	"tokens":        "iam jose keys claims sessions roles realms",
 	"authn":         "iam",
 	"authn/steps":   "iam authn authn/actions users sessions policy events otp i18n realms pages",
-	"authn/tabs":    "iam store seal",
+	"authn/tabs":    "iam store",
 	"authn/actions": "iam authn users sessions policy events otp i18n realms pages",
 	"broker":        "iam realms users authn jose xmlsec web",
 	"authz":         "iam realms store users roles",

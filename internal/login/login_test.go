@@ -27,7 +27,6 @@ import (
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
-	"latchkey/internal/seal"
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
@@ -134,10 +133,6 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := seal.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
 	host, err := web.NewHostname(web.HostnameOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +140,7 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	svc := sessions.New(db)
 	x.h = &login.Handler{
-		Realms: cache, Keys: &keys.Service{Cache: cache, Maker: maker}, Sessions: svc, Events: events.New(db, log), Tabs: tabs.New(db, ring),
+		Realms: cache, Keys: &keys.Service{Cache: cache, Maker: maker}, Sessions: svc, Events: events.New(db, log), Tabs: tabs.New(db),
 		Engine: authn.New(steps.All(w), func(ctx context.Context, r *authn.Run) (kinds []iam.CredentialKind, err error) {
 			creds, err := w.Credentials(ctx, r.Realm, r.User)
 			for _, c := range creds {

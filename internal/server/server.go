@@ -6,17 +6,26 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 
+	"latchkey/internal/authn"
+	"latchkey/internal/authn/actions"
+	"latchkey/internal/authn/steps"
+	"latchkey/internal/authn/tabs"
 	"latchkey/internal/events"
 	"latchkey/internal/keys"
+	"latchkey/internal/login"
 	"latchkey/internal/oidc"
 	"latchkey/internal/pages"
 	"latchkey/internal/passhash"
+	"latchkey/internal/policy"
 	"latchkey/internal/realms"
+	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/telemetry"
+	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
@@ -88,8 +97,16 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	log := events.New(s.db, s.log)
 	s.workers = append(s.workers, s.realms.Poll, maker.Run, func(ctx context.Context) { live.Run(ctx, s.realms) })
 
+	people := users.New(s.db, hasher, policy.New(filepath.Join(cfg.DataDir, "password-blacklists")))
+	w := world{db: s.db, realms: s.realms, users: people, roles: roles.New(s.db), sessions: live}
+	door := &login.Handler{
+		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Tabs: tabs.New(s.db), Engine: authn.New(steps.All(w.steps()), w.kinds),
+		Actions: actions.New(w.actions()), Pages: set, Hostname: s.hostname, Log: s.log,
+		User: w.user, FindUser: people.Find, Failed: w.failed, Succeeded: w.succeeded, Consent: w.consent, Grant: w.grant,
+	}
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+		Start: door.Start,
 	})
 
 	mux := http.NewServeMux()
@@ -104,6 +121,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		}
 	}
 	protocol.Routes(mux)
+	door.Mount(mux)
 	if s.handler, err = s.front(mux); err != nil {
 		return nil, err
 	}

@@ -87,3 +87,13 @@ func (tx *Tx) SweepAuthSessions(ctx context.Context, shard int64, max int) (int6
 	return tx.exec(ctx, `delete from auth_sessions where (realm_id, id) in
 		(select realm_id, id from auth_sessions where shard = $1 and expires_at <= $2 limit $3)`, shard, millis(tx.Now), max)
 }
+
+// SealToken encrypts state that goes through a browser; see seal.Ring.
+func (db *DB) SealToken(purpose string, plain []byte) string {
+	return db.ring.SealToken(purpose, plain)
+}
+
+// OpenToken decrypts what SealToken returned for the same purpose.
+func (db *DB) OpenToken(purpose, token string) ([]byte, error) {
+	return db.ring.OpenToken(purpose, token)
+}

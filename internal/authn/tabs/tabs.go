@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"latchkey/internal/iam"
-	"latchkey/internal/seal"
 	"latchkey/internal/store"
 )
 
@@ -24,13 +23,10 @@ var ErrGone = errors.New("login: it is not stored")
 var ErrForged = errors.New("login: not sealed here")
 
 // A Keeper keeps logins. It is safe for concurrent use.
-type Keeper struct {
-	db   *store.DB
-	ring *seal.Ring
-}
+type Keeper struct{ db *store.DB }
 
 // New makes a Keeper.
-func New(db *store.DB, ring *seal.Ring) *Keeper { return &Keeper{db, ring} }
+func New(db *store.DB) *Keeper { return &Keeper{db} }
 
 // Now is the database's clock.
 func (k *Keeper) Now() time.Time { return k.db.Now() }
@@ -84,12 +80,12 @@ func (k *Keeper) Seal(purpose string, v any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("seal %s: %w", purpose, err)
 	}
-	return k.ring.SealToken(purpose, doc), nil
+	return k.db.SealToken(purpose, doc), nil
 }
 
 // Open reads what Seal returned for the same purpose into v, or returns ErrForged.
 func (k *Keeper) Open(purpose, token string, v any) error {
-	doc, err := k.ring.OpenToken(purpose, token)
+	doc, err := k.db.OpenToken(purpose, token)
 	if err != nil {
 		return ErrForged
 	}
