@@ -117,13 +117,13 @@ func (g *gapFinder) flow(alias, whom string, path []string) {
 	}
 }
 
-// idle names authenticators that do nothing as the realm is: their subject is
-// not there.
-func (g *gapFinder) idle(authenticator string) bool {
-	switch authenticator {
+// idle names providers that do nothing as the realm is: their subject is not
+// there.
+func (g *gapFinder) idle(provider string) bool {
+	switch provider {
 	case "identity-provider-redirector":
 		return len(g.r.IdentityProviders) == 0
-	case "organization", "idp-add-organization-member":
+	case "organization", "idp-add-organization-member", "oidc-organization-membership-mapper":
 		return !rep.Val(g.r.OrganizationsEnabled)
 	}
 	return false
@@ -234,7 +234,7 @@ func (g *gapFinder) clients() {
 	mappers := map[string][]string{}
 	note := func(list []rep.ProtocolMapper, owner string) {
 		for _, m := range list {
-			if !g.can(CanMap, m.ProtocolMapper) && !slices.Contains(mappers[m.ProtocolMapper], owner) {
+			if !g.idle(m.ProtocolMapper) && !g.can(CanMap, m.ProtocolMapper) && !slices.Contains(mappers[m.ProtocolMapper], owner) {
 				mappers[m.ProtocolMapper] = append(mappers[m.ProtocolMapper], owner)
 			}
 		}

@@ -74,13 +74,6 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.ping, s.closers = s.db.Ping, append(s.closers, s.db.Close)
 
-	if cfg.ImportRealm {
-		o := ImportOptions{Path: cfg.ImportFrom(), OnConflict: OnConflictSkip, Env: os.LookupEnv, Out: os.Stderr}
-		if err := Import(ctx, cfg, o); err != nil {
-			return nil, err
-		}
-	}
-
 	set, err := pages.New(pages.Options{ResourcesPath: cfg.HTTP.RelativePath + resourcesPath})
 	if err != nil {
 		return nil, err
@@ -88,7 +81,13 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.realms = realms.NewCache(s.db)
 	maker := keys.NewMaker(s.db.Now)
 	hasher := passhash.New(hashMemory)
-	manager := &realms.Manager{Cache: s.realms, Clock: s.db.Now, NewKey: maker.Fill, Hash: hashPassword(hasher)}
+	manager := newManager(s.db, s.realms, maker, hasher)
+	if cfg.ImportRealm {
+		o := ImportOptions{Path: cfg.ImportFrom(), OnConflict: OnConflictSkip, Env: os.LookupEnv, Out: os.Stderr}
+		if err := importFiles(ctx, manager, o); err != nil {
+			return nil, err
+		}
+	}
 	if err := bootstrap(ctx, cfg, s.realms, manager); err != nil {
 		return nil, err
 	}

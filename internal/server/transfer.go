@@ -3,14 +3,28 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"latchkey/internal/authn/actions"
+	"latchkey/internal/authn/steps"
+	"latchkey/internal/claims"
+	"latchkey/internal/iam"
+	"latchkey/internal/keys"
+	"latchkey/internal/passhash"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/store"
 )
 
 // What to do with a realm of a file that exists already.
 const (
-	OnConflictSkip    = "skip"
-	OnConflictReplace = "replace"
-	OnConflictFail    = "fail"
+	OnConflictSkip    = string(realms.Skip)
+	OnConflictReplace = string(realms.Replace)
+	OnConflictFail    = string(realms.Fail)
 )
 
 // ImportOptions say what Import reads and how.
@@ -35,11 +49,191 @@ type ExportOptions struct {
 // errUnwired is what a command answers whose room is not part of this build.
 var errUnwired = errors.New("this build cannot do that yet")
 
-// Import reads realm files into the database, each realm whole or not at all.
-func Import(_ context.Context, _ Config, _ ImportOptions) error { return errUnwired }
+// newManager puts together what makes, changes, imports and exports realms.
+func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, hasher *passhash.Hasher) *realms.Manager {
+	return &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: hashPassword(hasher), Can: capabilities()}
+}
 
-// Export writes realms as files that Import, and Keycloak, read.
-func Export(_ context.Context, _ Config, _ ExportOptions) error { return errUnwired }
+// capabilities says what this build can do of what a realm may need.
+func capabilities() func(realms.Capability, string) bool {
+	known := map[string]bool{}
+	for _, s := range steps.All(steps.World{}) {
+		known[s.ID] = true
+	}
+	due := actions.New(actions.World{})
+	among := func(list ...string) func(string) bool {
+		return func(id string) bool {
+			for _, have := range list {
+				if have == id {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	answers := map[realms.Capability]func(string) bool{
+		realms.CanAuthenticate: func(id string) bool { return known[id] },
+		realms.CanRequire:      due.Knows,
+		realms.CanMap:          claims.Known,
+		realms.CanMakeKeys:     keys.Supported,
+		realms.CanHash:         passhash.Known,
+		realms.CanAuthClient:   among("client-secret", "client-jwt", "client-secret-jwt"),
+		realms.CanVerify:       among(string(iam.Password), "password-history", string(iam.OTP)),
+		realms.CanListen:       among("jboss-logging"),
+		realms.CanSpeak:        among(string(iam.OIDC)),
+	}
+	return func(kind realms.Capability, id string) bool {
+		answer, ok := answers[kind]
+		return ok && answer(id)
+	}
+}
+
+// withManager opens the database for a command and closes it after.
+func withManager(ctx context.Context, cfg Config, f func(*realms.Manager) error) (err error) {
+	db, err := openStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return f(newManager(db, realms.NewCache(db), keys.NewMaker(db.Now), passhash.New(hashMemory)))
+}
+
+// Import reads realm files into the database, all realms or none. A server that
+// is running on it notices within a second.
+func Import(ctx context.Context, cfg Config, o ImportOptions) error {
+	return withManager(ctx, cfg, func(m *realms.Manager) error { return importFiles(ctx, m, o) })
+}
+
+func importFiles(ctx context.Context, m *realms.Manager, o ImportOptions) error {
+	files, err := realms.ReadFiles(o.Path, o.Env)
+	if err != nil {
+		return err
+	}
+	var done []realms.Imported
+	if o.Check {
+		done, err = m.Check(ctx, files)
+	} else {
+		done, err = m.Import(ctx, files, realms.ImportOptions{OnConflict: realms.OnConflict(o.OnConflict), AcceptGaps: o.AcceptGaps})
+	}
+	if gaps, ok := errors.AsType[*realms.GapsError](err); ok {
+		for _, g := range gaps.Gaps {
+			_, _ = fmt.Fprintln(o.Out, g)
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	for _, d := range done {
+		for _, g := range d.Gaps {
+			_, _ = fmt.Fprintln(o.Out, g)
+		}
+		switch {
+		case o.Check && len(d.Gaps) == 0:
+			_, _ = fmt.Fprintf(o.Out, "%s: everything would work, for %d users\n", d.Realm, d.Users)
+		case o.Check:
+			_, _ = fmt.Fprintf(o.Out, "%s: %d things would not work, of a realm of %d users\n", d.Realm, len(d.Gaps), d.Users)
+		case d.Skipped:
+			_, _ = fmt.Fprintf(o.Out, "%s: exists already, skipped\n", d.Realm)
+		default:
+			_, _ = fmt.Fprintf(o.Out, "%s: imported with %d users\n", d.Realm, d.Users)
+		}
+	}
+	return nil
+}
+
+// Export writes realms as files that Import, and Keycloak, read. They hold
+// secrets: only their owner may read them.
+func Export(ctx context.Context, cfg Config, o ExportOptions) error {
+	return withManager(ctx, cfg, func(m *realms.Manager) error { return exportFiles(ctx, m, o) })
+}
+
+func exportFiles(ctx context.Context, m *realms.Manager, o ExportOptions) error {
+	names := []string{o.Realm}
+	if o.Realm == "" {
+		var err error
+		if names, err = m.Cache.Names(ctx); err != nil {
+			return err
+		}
+	}
+	if o.Dir != "" {
+		if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+			return err
+		}
+	}
+	var all []*rep.Realm
+	for _, name := range names {
+		r, err := m.Export(ctx, name)
+		if err != nil {
+			return fmt.Errorf("realm %s: %w", name, err)
+		}
+		inside := o.Users == "realm_file" || o.File != "" && o.Users != "skip"
+		if inside {
+			r.Users = []rep.User{}
+		}
+		size, files := 1000, [][]rep.User{{}}
+		if o.Users == "different_files" && o.UsersPerFile > 0 {
+			size, files = o.UsersPerFile, nil
+		}
+		if o.Users != "skip" {
+			err = m.ExportUsers(ctx, name, size, func(page []rep.User) error {
+				switch {
+				case inside:
+					r.Users = append(r.Users, page...)
+				case o.Users == "same_file":
+					files[0] = append(files[0], page...)
+				default:
+					files = append(files, page)
+				}
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("users of realm %s: %w", name, err)
+			}
+		}
+		if o.File != "" {
+			all = append(all, r)
+			continue
+		}
+		if err := writeJSON(filepath.Join(o.Dir, fileName(name)+"-realm.json"), r); err != nil {
+			return err
+		}
+		if inside || o.Users == "skip" {
+			continue
+		}
+		for i, users := range files {
+			part := &rep.Realm{Realm: name, Users: users}
+			if err := writeJSON(filepath.Join(o.Dir, fmt.Sprintf("%s-users-%d.json", fileName(name), i)), part); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case o.File == "":
+		return nil
+	case o.Realm != "":
+		return writeJSON(o.File, all[0])
+	}
+	return writeJSON(o.File, all)
+}
+
+// fileName keeps a realm's name from leading out of the directory.
+func fileName(realm string) string {
+	return strings.NewReplacer("/", "_", string(filepath.Separator), "_").Replace(realm)
+}
+
+// writeJSON writes a file whole or not at all.
+func writeJSON(path string, v any) error {
+	text, err := rep.MarshalIndent(v)
+	if err != nil {
+		return err
+	}
+	partial := path + ".partial"
+	if err := os.WriteFile(partial, append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(partial, path)
+}
 
 // BootstrapAdmin makes Config.Bootstrap's administrator, also where there is
 // one already: the way back in for whoever is locked out.
