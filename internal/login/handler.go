@@ -111,6 +111,10 @@ func (h *Handler) with(kind iam.EventKind, f func(*attempt)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a := &attempt{h: h, w: w, r: r, ctx: r.Context(), kind: kind, details: map[string]string{}}
 		realm, err := h.Realms.Get(a.ctx, r.PathValue("realm"))
+		if errors.Is(err, realms.ErrNotFound) && web.AcceptsHTML(r) {
+			a.errorPage(http.StatusNotFound, "pageNotFound")
+			return
+		}
 		if errors.Is(err, realms.ErrNotFound) {
 			web.SecurityHeaders(w.Header(), nil, "application/json")
 			web.WriteProblem(w, http.StatusNotFound, "Realm does not exist", "")

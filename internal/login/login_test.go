@@ -401,8 +401,10 @@ func TestOutOfNowhere(t *testing.T) {
 	b.want(b.do(http.MethodGet, x.srv.URL+"/realms/shop/login-actions/authenticate?client_id=till&tab_id=x&session_code=y&execution=z", nil), "")
 	b.shows("Your login attempt timed out. Login will start from the beginning.")
 	b.want(b.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
-	if b.do(http.MethodGet, x.srv.URL+"/realms/nowhere/login-actions/authenticate", nil); b.status != http.StatusNotFound {
-		t.Fatal(b.status)
+	for _, path := range []string{"authenticate", "restart", "action-token?key=x"} {
+		if b.do(http.MethodGet, x.srv.URL+"/realms/nowhere/login-actions/"+path, nil); b.status != http.StatusNotFound {
+			t.Fatal(path, b.status)
+		}
 	}
 }
 
@@ -489,4 +491,100 @@ func TestReset(t *testing.T) {
 	b.want(b.submit("username", "nobody"), "")
 	b.shows("You should receive an email shortly with further instructions.")
 	b.want(b.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
+}
+
+// Opening pages and following their links stores nothing: only a POST does.
+func TestVisitorsLeaveNoTrace(t *testing.T) {
+	db := storetest.SQLite(t)
+	x := newHouse(t, db, shop)
+	b := x.browser()
+	b.start("")
+	page := b.body
+	for _, m := range regexp.MustCompile(`href="([^"]*/login-actions/[^"]*)"`).FindAllStringSubmatch(page, -1) {
+		b.do(http.MethodGet, html.UnescapeString(m[1]), nil)
+		if b.action == "" {
+			t.Fatalf("%s shows no form: %s", m[1], b.text())
+		}
+	}
+	b.start("prompt=none")
+	if n := swept(t, db); n != 0 {
+		t.Fatalf("%d stored logins", n)
+	}
+	b.start("")
+	b.submit("username", "ann", "password", "wrong")
+	if n := swept(t, db); n != 1 {
+		t.Fatalf("%d stored logins after a POST, want 1", n)
+	}
+}
+
+// swept counts and removes the stored roots, as a sweep of the far future would.
+func swept(t *testing.T, db *store.DB) (n int64) {
+	t.Helper()
+	for shard := range int64(16) {
+		err := db.Tx(t.Context(), func(tx *store.Tx) error {
+			tx.Now = tx.Now.Add(24 * time.Hour)
+			k, err := tx.SweepAuthSessions(t.Context(), shard, 1000)
+			n += k
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n
+}
+
+// A login begun on one node is finished on the other: nodes share the database
+// and its key, nothing else.
+func TestTwoNodes(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		x := newHouse(t, db, shop)
+		second := *x.h
+		second.Realms = realms.NewCache(db)
+		mux := http.NewServeMux()
+		second.Mount(mux)
+		one := x.srv.Config.Handler
+		n := 0
+		x.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if n++; n%2 == 0 {
+				mux.ServeHTTP(w, r)
+				return
+			}
+			one.ServeHTTP(w, r)
+		})
+		b := x.browser()
+		b.start("")
+		b.want(b.submit("username", "otto", "password", "otto-pw"), "")
+		b.want(b.submit("otp", "000000"), "")
+		b.shows("Invalid authenticator code.")
+		b.want(b.submit("otp", "123456"), "http://app.test/cb?done=otto")
+	})
+}
+
+// Of many submits of one form at once, each gets an answer, and none slips past the second factor.
+func TestRacingSubmits(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		x := newHouse(t, db, shop)
+		b := x.browser()
+		b.start("")
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				c := x.browser()
+				for k, v := range b.cookies {
+					c.cookies[k] = v
+				}
+				c.action = b.action
+				if to := c.submit("username", "otto", "password", "otto-pw"); to != "" || c.status != http.StatusOK {
+					t.Errorf("%d %s", c.status, to)
+				}
+			}()
+		}
+		wg.Wait()
+		if len(x.done) != 0 {
+			t.Error("somebody is logged in")
+		}
+	})
 }

@@ -169,8 +169,12 @@ func (a *attempt) write(status int, q pages.Request, view pages.View) {
 	}
 	h := a.w.Header()
 	h.Set("Content-Type", "text/html;charset=utf-8")
-	h.Set("Content-Language", a.locale)
-	web.SecurityHeaders(h, a.realm.SecurityHeaders, "text/html")
+	var headers map[string]string
+	if a.realm != nil {
+		headers = a.realm.SecurityHeaders
+		h.Set("Content-Language", a.locale)
+	}
+	web.SecurityHeaders(h, headers, "text/html")
 	a.w.WriteHeader(status)
 	_, _ = a.w.Write(b.Bytes())
 }
