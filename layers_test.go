@@ -63,7 +63,7 @@ var layers = map[string]string{
 	"authz":         "iam realms store users roles",
 	"jobs":          "store telemetry",
 	// doors
-	"oidc":    doorMay + " pages",
+	"oidc":    doorMay + " pages jose", // the tokens that clients sign
 	"saml":    doorMay + " xmlsec",
 	"login":   doorMay + " pages",
 	"admin":   doorMay,

@@ -134,6 +134,7 @@ type Grant struct {
 	Refresh   RefreshKind
 	KeepScope string // the scope of the refresh token this one comes from, "" for as granted
 	ReuseID   string // of the refresh token that is rotated, "" for a new one
+	RefreshID string // id of the refresh token to make, "" for any
 	Type      string // Keycloak's grant shortcut in token ids: "ac", "rt", "ro", "cc", "te", "na"
 	Confirm   Confirmation
 	Issuer    string // the realm's issuer URL for this request

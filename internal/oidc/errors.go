@@ -54,7 +54,10 @@ func (c *call) fail(err error) {
 	var page *pageError
 	var status statusError
 	var refusal *iam.Error
+	var bearer challenge
 	switch {
+	case errors.As(err, &bearer):
+		c.bytes(bearer.status, "text/plain;charset=UTF-8", nil)
 	case errors.As(err, &oauth):
 		_ = c.json(oauth.Status, web.Problem{Error: oauth.Code, Description: oauth.Description})
 	case errors.As(err, &page):

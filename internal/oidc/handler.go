@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/authn/actions"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
 	"latchkey/internal/web"
 )
 
@@ -23,20 +25,39 @@ type Config struct {
 	Keys     *keys.Service
 	Sessions *sessions.Service
 	Events   *events.Writer
+	Issuer   *tokens.Issuer
+	Engine   *authn.Engine // for direct grants
+	Actions  *actions.Set
 	Pages    *pages.Set
 	Hostname *web.Hostname
 	Log      *slog.Logger
 	Now      func() time.Time
+	// User returns a user by id, FindUser who was meant by what was typed, and
+	// ServiceAccount the user of a client; nil when there is none.
+	User           func(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error)
+	FindUser       func(ctx context.Context, r *iam.Realm, login string) (*iam.User, error)
+	ServiceAccount func(ctx context.Context, r *iam.Realm, c iam.ClientID) (*iam.User, error)
+	// Failed and Succeeded tell brute force protection how a login went; second
+	// says that a second factor failed, or was part of it. Failed returns the
+	// events that its lockouts are.
+	Failed    func(ctx context.Context, r *iam.Realm, u *iam.User, ip string, second bool) ([]iam.Event, error)
+	Succeeded func(ctx context.Context, r *iam.Realm, u *iam.User, second bool) error
+	// Consent returns what a user has granted a client, nil when nothing was.
+	Consent func(ctx context.Context, r *iam.Realm, u iam.UserID, c iam.ClientID) (*iam.Consent, error)
 	// Start is the login door's: it answers an authorization request that was
 	// found good.
 	Start func(w http.ResponseWriter, r *http.Request, b *authn.Begin)
 }
 
 // A Handler is the door. Make it with New.
-type Handler struct{ Config }
+type Handler struct {
+	Config
+	grants map[string]grantType
+	jwks   *keyFetcher
+}
 
 // New makes the door.
-func New(c Config) *Handler { return &Handler{c} }
+func New(c Config) *Handler { return &Handler{Config: c, grants: grants(), jwks: newKeyFetcher(c.Now)} }
 
 // base is where the protocol's endpoints live.
 const base = "/realms/{realm}/protocol/openid-connect"
@@ -55,6 +76,14 @@ func (h *Handler) routes() []route {
 		{"GET /realms/{realm}/{$}", h.realmInfo, ""},
 		{"GET " + base + "/certs", h.certs, ""},
 		{"OPTIONS " + base + "/certs", h.publicPreflight, ""},
+		{"POST " + base + "/token", h.token, ""},
+		{"OPTIONS " + base + "/token", h.postPreflight, ""},
+		{"POST " + base + "/token/introspect", h.introspect, "INTROSPECT_TOKEN"},
+		{"GET " + base + "/userinfo", h.userinfo, "USER_INFO_REQUEST"},
+		{"POST " + base + "/userinfo", h.userinfo, "USER_INFO_REQUEST"},
+		{"OPTIONS " + base + "/userinfo", h.anyPreflight, ""},
+		{"POST " + base + "/revoke", h.revoke, "REVOKE_GRANT"},
+		{"OPTIONS " + base + "/revoke", h.postPreflight, ""},
 		{"OPTIONS /realms/{realm}", h.publicPreflight, ""},
 		{"GET /realms/{realm}/.well-known/{document}", h.wellKnown, ""},
 		{"OPTIONS /realms/{realm}/.well-known/{document}", h.publicPreflight, ""},

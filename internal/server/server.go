@@ -25,6 +25,7 @@ import (
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/telemetry"
+	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
@@ -97,7 +98,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.workers = append(s.workers, s.realms.Poll, maker.Run, func(ctx context.Context) { live.Run(ctx, s.realms) })
 
 	people := users.New(s.db, hasher, policy.New(filepath.Join(cfg.DataDir, "password-blacklists")))
-	w := world{db: s.db, realms: s.realms, users: people, roles: roles.New(s.db), sessions: live}
+	standings := roles.New(s.db)
+	w := world{db: s.db, realms: s.realms, users: people, roles: standings, sessions: live}
 	door := &login.Handler{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Tabs: tabs.New(s.db), Engine: authn.New(steps.All(w.steps()), w.kinds),
 		Actions: actions.New(w.actions()), Pages: set, Hostname: s.hostname, Log: s.log,
@@ -105,6 +107,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+		Issuer: &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}, Engine: door.Engine, Actions: door.Actions,
+		User: w.user, FindUser: people.Find, ServiceAccount: people.ServiceAccount, Failed: w.failed, Succeeded: w.succeeded, Consent: w.consent,
 		Start: door.Start,
 	})
 

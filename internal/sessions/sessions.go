@@ -252,6 +252,19 @@ func (s *Service) EndPart(ctx context.Context, r *realms.Realm, id iam.SessionID
 	return was, err
 }
 
+// EndLastPart ends one client's part in a session, and the session with its last
+// part, online ones too: for a revoked refresh token.
+// Keycloak: TokenRevocationEndpoint.revokeClientSession.
+func (s *Service) EndLastPart(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID) (was bool, err error) {
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		if was, err = tx.DeleteClientSession(ctx, r.ID, id, offline, client); err != nil {
+			return err
+		}
+		return tx.DeleteEmptySessions(ctx, r.ID, []iam.SessionID{id}, offline)
+	})
+	return was, err
+}
+
 // EndOfUser ends all online sessions of a user and returns their clients'
 // parts. Offline sessions stay, as in Keycloak's "logout all sessions".
 func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserID) (parts []*iam.ClientSession, err error) {

@@ -29,7 +29,8 @@ type Issuer struct {
 
 // Want says what a response carries besides, or instead of, an access token.
 type Want struct {
-	NoAccess bool   // id_token alone
+	NoAccess bool   // no access token
+	ID       bool   // an ID token although openid was not asked for
 	Code     string // bind the ID token to it: c_hash
 	State    string // bind the ID token to it: s_hash
 }
@@ -48,9 +49,10 @@ type Response struct {
 	AccessID  string // jti
 	RefreshID string // jti
 	Kind      iam.RefreshKind
-	ReuseID   string // the chain that a rotating refresh token belongs to
-	IssuedAt  int64  // seconds since the epoch
-	ExpiresAt int64  // of the access token
+	ReuseID   string   // the chain that a rotating refresh token belongs to
+	IssuedAt  int64    // seconds since the epoch
+	ExpiresAt int64    // of the access token
+	Audience  []string // of the access token
 	Extra     *claims.Set
 }
 
@@ -105,18 +107,19 @@ func (s *Issuer) Issue(ctx context.Context, r *realms.Realm, g *iam.Grant, w Wan
 	i.exp = i.accessExpiry()
 	i.res = &Response{IssuedAt: i.now.Unix(), ExpiresAt: i.exp.Unix(), Scope: scopeText(i.g.Scopes, g.OpenID, false)}
 	access := i.access()
+	i.res.Audience = access.Audience()
 	if !w.NoAccess {
 		if i.res.Access, err = i.sign(access, g.Client.Attr("access.token.signed.response.alg"), i.accessType()); err != nil {
 			return nil, err
 		}
-		i.res.Type, i.res.ExpiresIn = access.Text("typ"), i.exp.Unix()-i.now.Unix()
 	}
+	i.res.Type, i.res.ExpiresIn = access.Text("typ"), i.exp.Unix()-i.now.Unix()
 	if g.Refresh != iam.NoRefresh {
 		if err := i.refresh(access); err != nil {
 			return nil, err
 		}
 	}
-	if g.OpenID {
+	if g.OpenID || w.ID {
 		if i.res.ID, err = i.id(w); err != nil {
 			return nil, err
 		}
@@ -310,7 +313,7 @@ func (i *issue) refresh(access *claims.Set) error {
 		t.Put("exp", exp.Unix())
 		i.res.RefreshExpiresIn = exp.Unix() - i.now.Unix()
 	}
-	i.res.RefreshID, i.res.Kind = uuid.NewString(), i.g.Refresh
+	i.res.RefreshID, i.res.Kind = cmp.Or(i.g.RefreshID, uuid.NewString()), i.g.Refresh
 	t.Put("iat", i.now.Unix())
 	t.Put("jti", i.res.RefreshID)
 	t.Put("iss", i.g.Issuer)
@@ -400,4 +403,42 @@ func (s *Issuer) Sign(ctx context.Context, r *realms.Realm, t *claims.Set, alg, 
 		return "", fmt.Errorf("claims: %w", err)
 	}
 	return k.Sign(typ, payload)
+}
+
+// OfflineAllowed reports whether a grant may come with an offline token: the
+// user has the realm's role offline_access, and the grant's scopes let it through.
+// Keycloak: UserSessionManager.isOfflineTokenAllowed.
+func (s *Issuer) OfflineAllowed(ctx context.Context, r *realms.Realm, g *iam.Grant) (bool, error) {
+	standing, err := s.Roles.Of(ctx, r, g.User.ID)
+	role := r.RoleByName("", ScopeOffline)
+	if err != nil || role == nil {
+		return false, err
+	}
+	permitted := roles.Permitted(r, standing.Roles, g.Scopes)
+	return roles.InScope(r, standing.Roles, g.Client, permitted).Has(role.ID), nil
+}
+
+// OfflineGranted reports whether offline_access is among the scopes of a grant,
+// and the user may have it.
+// Keycloak: UserSessionUtil.isOfflineAccessGranted.
+func (s *Issuer) OfflineGranted(ctx context.Context, r *realms.Realm, g *iam.Grant) (bool, error) {
+	if !OfflineRequested(g.Scopes) {
+		return false, nil
+	}
+	standing, err := s.Roles.Of(ctx, r, g.User.ID)
+	if err != nil {
+		return false, err
+	}
+	return OfflineRequested(roles.Permitted(r, standing.Roles, g.Scopes)), nil
+}
+
+// Map runs the mappers of a grant over claims that are there already: for
+// userinfo and introspection answers.
+func (s *Issuer) Map(ctx context.Context, r *realms.Realm, g *iam.Grant, kind claims.Kind, t *claims.Set) error {
+	i, err := s.begin(ctx, r, g)
+	if err != nil {
+		return err
+	}
+	i.chain.Apply(i.in, kind, t)
+	return nil
 }

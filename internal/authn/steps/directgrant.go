@@ -28,7 +28,7 @@ const wrongCredentials = "Invalid user credentials"
 func (w World) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if !r.Form.Has("username") {
 		return authn.Failure{Code: authn.InvalidUser, Event: "user_not_found",
-			Page: authn.Denial{Status: 400, Error: "invalid_request", Description: "Missing parameter: username"}}, nil
+			Page: authn.Denial{Status: 401, Error: "invalid_request", Description: "Missing parameter: username"}}, nil
 	}
 	name := r.Form.Get("username")
 	r.Detail("username", name)

@@ -1,0 +1,283 @@
+package oidc
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"latchkey/internal/jose"
+	"latchkey/internal/realms"
+)
+
+const assertionJWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// assertionSkew is by how many seconds a client's clock may differ.
+const assertionSkew = 15
+
+// An assertion is a JWT with which a client proves who it is (RFC 7523).
+type assertion struct {
+	jws *jose.Token
+	err error // that it could not be read
+	assertionClaims
+}
+
+type assertionClaims struct {
+	ID        string    `json:"jti"`
+	Issuer    string    `json:"iss"`
+	Subject   string    `json:"sub"`
+	Audience  audiences `json:"aud"`
+	Expires   *int64    `json:"exp"`
+	NotBefore int64     `json:"nbf"`
+	IssuedAt  *int64    `json:"iat"`
+}
+
+type audiences []string
+
+// UnmarshalJSON reads a text or a list of texts.
+func (l *audiences) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		*l = make(audiences, 1)
+		return json.Unmarshal(b, &(*l)[0])
+	}
+	return json.Unmarshal(b, (*[]string)(l))
+}
+
+// badAssertion is a refusal in the words of AbstractJWTClientValidator.
+func badAssertion(description string) error {
+	return &refusedClient{"invalid_client_credentials", &Error{http.StatusBadRequest, "invalid_client", description}}
+}
+
+// read takes the assertion apart, once, and tells the event of it.
+// Keycloak: ClientAssertionState.
+func (a *clientProof) read() *assertion {
+	if a.assertion != nil {
+		return a.assertion
+	}
+	a.assertion = new(assertion)
+	if !a.form.Has("client_assertion") {
+		return a.assertion
+	}
+	t, err := jose.Parse(a.form.Get("client_assertion"))
+	if err == nil {
+		err = t.Claims(&a.assertion.assertionClaims)
+	}
+	if err != nil {
+		a.assertion.err = err
+		return a.assertion
+	}
+	a.assertion.jws = t
+	a.detail("client_assertion_id", a.assertion.ID)
+	a.detail("client_assertion_issuer", a.assertion.Issuer)
+	a.detail("client_assertion_sub", a.assertion.Subject)
+	return a.assertion
+}
+
+// signed: private_key_jwt. Keycloak: JWTClientAuthenticator.
+func (a *clientProof) signed() error {
+	return a.asserted("client-jwt", func(x *assertion) error {
+		set, err := a.clientKeys(a.client, x.jws.Header.KID)
+		if err != nil {
+			return &refusedClient{"invalid_client_credentials", &Error{http.StatusBadRequest, "invalid_client", "Unable to load public key"}}
+		}
+		a.detail("client_jwt_kid", set[0].KID)
+		if _, err := set.Verify(x.jws); err != nil {
+			return badAssertion("Client authentication with signed JWT failed: Signature on JWT token failed validation")
+		}
+		return nil
+	})
+}
+
+// signedWithSecret: client_secret_jwt. Keycloak: JWTClientSecretAuthenticator.
+func (a *clientProof) signedWithSecret() error {
+	return a.asserted("client-secret-jwt", func(x *assertion) error {
+		refused := func(description string) error {
+			return &refusedClient{"invalid_client_credentials", &Error{http.StatusBadRequest, "unauthorized_client",
+				"Client authentication with client secret signed JWT failed: " + description}}
+		}
+		if !jose.Symmetric(x.jws.Header.Alg) {
+			return refused("Signature on JWT token by client secret failed validation")
+		}
+		k := &jose.Key{Alg: x.jws.Header.Alg, Secret: a.client.Secret}
+		if len(k.Secret) == 0 || x.jws.Verify(k) != nil {
+			return refused("Signature on JWT token by client secret  failed validation")
+		}
+		return nil
+	})
+}
+
+// asserted checks everything about an assertion but its signature, in the
+// reference's order. Keycloak: AbstractJWTClientValidator.validate.
+func (a *clientProof) asserted(method string, signature func(*assertion) error) error {
+	x := a.read()
+	if x.err != nil {
+		return badAssertion("Client authentication with signed JWT failed: " + x.err.Error())
+	}
+	if kind := a.form.Get("client_assertion_type"); !a.form.Has("client_assertion_type") {
+		return badAssertion("Parameter client_assertion_type is missing")
+	} else if kind != assertionJWT {
+		return badAssertion("Parameter client_assertion_type has value '" + kind + "' but expected is '" + assertionJWT + "'")
+	}
+	if x.jws == nil {
+		return badAssertion("client_assertion parameter missing")
+	}
+	if x.Subject == "" {
+		return badAssertion("Token sub claim is required")
+	}
+	if x.Issuer != x.Subject {
+		return badAssertion("Token iss claim is required")
+	}
+	if err := a.find(x.Subject); err != nil {
+		return err
+	}
+	if id := a.form.Get("client_id"); id != "" && id != a.client.ClientID {
+		return badAssertion("client_id parameter does not match authenticated client")
+	}
+	a.event.Client = a.client.ClientID
+	if !a.client.Enabled {
+		return &refusedClient{"client_disabled", &Error{http.StatusUnauthorized, "invalid_client", wrongClient}}
+	}
+	if methodOf(a.client) != method {
+		return badAssertion("Not configured authenticator for client")
+	}
+	alg, expected := x.jws.Header.Alg, a.client.Attr("token.endpoint.auth.signing.alg")
+	if !jose.Known(alg) || method == "client-jwt" && jose.Symmetric(alg) || expected != "" && expected != alg {
+		return badAssertion("Invalid signature algorithm")
+	}
+	if err := signature(x); err != nil {
+		return err
+	}
+	if err := a.addressed(x); err != nil {
+		return err
+	}
+	return a.timely(x)
+}
+
+// addressed: JWTClientValidator.getExpectedAudiences.
+func (a *clientProof) addressed(x *assertion) error {
+	mine := map[string]bool{}
+	for _, base := range []string{a.issuer(), a.urls.Backchannel + "/realms/" + a.realm.Name} {
+		for _, path := range []string{"", "/token", "/token/introspect", "/ext/par/request", "/ext/ciba/auth"} {
+			if path == "" {
+				mine[base] = true
+				continue
+			}
+			mine[base+"/protocol/openid-connect"+path] = true
+		}
+	}
+	found := false
+	for _, aud := range x.Audience {
+		found = found || mine[aud]
+	}
+	switch {
+	case !found:
+		return badAssertion("Invalid token audience")
+	case len(x.Audience) > 1:
+		return badAssertion("Multiple audiences not allowed")
+	}
+	return nil
+}
+
+// timely checks times, and that the assertion was not used before.
+// Keycloak: AbstractBaseJWTValidator.validateTokenActive.
+func (a *clientProof) timely(x *assertion) error {
+	now := a.Now().Unix()
+	longest := int64(60)
+	if n, err := strconv.ParseInt(a.client.Attr("token.endpoint.auth.signing.max.exp"), 10, 64); err == nil && n > 0 {
+		longest = n
+	}
+	if x.Expires == nil {
+		return badAssertion("Token exp claim is required")
+	}
+	if now > *x.Expires || now+assertionSkew < x.NotBefore {
+		return badAssertion("Token is not active")
+	}
+	life := *x.Expires - now
+	if x.IssuedAt == nil {
+		if life > longest {
+			return badAssertion("Token expiration is too far in the future and iat claim not present in token")
+		}
+	} else {
+		if *x.IssuedAt-assertionSkew > now {
+			return badAssertion("Token was issued in the future")
+		}
+		life = min(life, longest)
+		switch {
+		case life <= 0:
+			return badAssertion("Token is not active")
+		case now-longest > *x.IssuedAt+assertionSkew:
+			return badAssertion("Token was issued too far in the past to be used now")
+		}
+	}
+	if x.ID == "" {
+		return badAssertion("Token jti claim is required")
+	}
+	// Remembered as long as the assertion could be shown again, by whatever clock.
+	fresh, err := a.Sessions.PutOnce(a.ctx(), a.realm, "assertion "+string(a.client.ID)+" "+x.ID, []byte("1"), time.Unix(now+life+2*assertionSkew, 0))
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		return badAssertion("Token reuse detected")
+	}
+	return nil
+}
+
+var errNoClientKey = errors.New("the client has no such key")
+
+// clientKeys returns the keys of a client that may have signed a token: from
+// its JWKS, by address or as a text, or its certificate or public key.
+// Keycloak: PublicKeyStorageManager, ClientPublicKeyLoader.
+func (c *call) clientKeys(client *realms.Client, kid string) (jose.Set, error) {
+	var set jose.Set
+	var err error
+	switch {
+	case client.Flag("use.jwks.url"):
+		set, err = c.jwks.fetch(c.ctx(), jwksURL(client, c.urls.Frontend), kid)
+	case client.Flag("use.jwks.string"):
+		set, err = jose.ParseSet([]byte(client.Attr("jwks.string")))
+	default:
+		set, err = clientCertificate(client)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var fit jose.Set
+	for _, k := range set {
+		if k.Use == "enc" || kid != "" && k.KID != "" && k.KID != kid {
+			continue
+		}
+		if k.KID == "" { // the only name it has is the one that the token gives it
+			named := *k
+			named.KID, k = kid, &named
+		}
+		fit = append(fit, k)
+	}
+	if len(fit) == 0 {
+		return nil, errNoClientKey
+	}
+	return fit, nil
+}
+
+func clientCertificate(client *realms.Client) (jose.Set, error) {
+	text := client.Attr("jwt.credential.certificate")
+	if text == "" {
+		text = client.Attr("jwt.credential.public.key")
+	}
+	if text == "" {
+		return nil, errNoClientKey
+	}
+	pub, err := jose.ParsePublicKey(text)
+	if err != nil {
+		return nil, err
+	}
+	kid := client.Attr("jwt.credential.kid")
+	if kid == "" {
+		if kid, err = jose.KeyID(pub); err != nil {
+			return nil, err
+		}
+	}
+	return jose.Set{{KID: kid, Public: pub}}, nil
+}

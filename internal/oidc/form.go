@@ -1,0 +1,102 @@
+package oidc
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"unicode"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/web"
+)
+
+// A backCall is a request that a client's own program makes: a form, the client
+// that it proves to be, and the policy for scripts of other origins.
+type backCall struct {
+	*call
+	form   web.Form
+	client *realms.Client
+	cors   web.CORS
+}
+
+// back begins a back-channel call: HTTPS where the realm demands it, an enabled
+// realm, the form with control characters taken out.
+func (c *call) back() (*backCall, error) {
+	b := &backCall{call: c, cors: web.CORS{Methods: []string{"POST"}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}}
+	form, err := web.ReadForm(c.r)
+	if err != nil {
+		return nil, err
+	}
+	for _, values := range form.Values {
+		for i, v := range values {
+			values[i] = printable(v)
+		}
+	}
+	b.form = form
+	if !c.secure() {
+		b.anyOrigin()
+		return nil, &Error{http.StatusForbidden, "invalid_request", "HTTPS required"}
+	}
+	if !c.realm.Enabled {
+		b.anyOrigin()
+		return nil, &Error{http.StatusForbidden, "access_denied", "Realm not enabled"}
+	}
+	return b, nil
+}
+
+// printable: StringUtil.removeControlCharacters.
+func printable(s string) string {
+	if strings.IndexFunc(s, unicode.IsControl) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// secure tells whether the realm's rule about HTTPS is kept.
+func (c *call) secure() bool {
+	q := web.RequestOf(c.r)
+	switch {
+	case q.Secure || c.realm.SSL == iam.SSLNone:
+		return true
+	case c.realm.SSL == iam.SSLAll:
+		return false
+	}
+	// Keycloak: SslRequired.isLocal.
+	ip, err := netip.ParseAddr(q.Addr)
+	return err == nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast())
+}
+
+// anyOrigin lets scripts of every origin read a refusal that comes before the
+// client is known.
+func (b *backCall) anyOrigin() {
+	open := b.cors
+	open.Origins = []string{"*"}
+	open.Apply(b.w, b.r)
+}
+
+// noStore keeps tokens out of caches (RFC 6749 5.1).
+func (c *call) noStore() {
+	c.w.Header().Set("Cache-Control", "no-store")
+	c.w.Header().Set("Pragma", "no-cache")
+}
+
+// errDuplicate refuses a parameter that was given twice (RFC 6749 3.2).
+func (b *backCall) errDuplicate(except ...string) error {
+	if b.form.Duplicate(except...) == "" {
+		return nil
+	}
+	return &Error{http.StatusBadRequest, "invalid_request", "duplicated parameter"}
+}
+
+// postPreflight answers the preflight of an endpoint that is posted to.
+func (h *Handler) postPreflight(c *call) error {
+	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "")
+	web.CORS{Methods: []string{"POST", "OPTIONS"}, Auth: true}.Preflight(c.w, c.r)
+	return nil
+}

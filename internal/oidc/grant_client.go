@@ -1,0 +1,55 @@
+package oidc
+
+import (
+	"net/http"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
+)
+
+// clientCredentials gives a client tokens of its own service account (RFC 6749
+// 4.4). Without a refresh token no session is stored.
+// Keycloak: ClientCredentialsGrantType.process.
+func (t *tokenCall) clientCredentials() (*decision, error) {
+	refused := func(reason string) error {
+		return t.deny(http.StatusUnauthorized, "invalid_client", "unauthorized_client", reason)
+	}
+	switch {
+	case t.client.Access == iam.Public:
+		return nil, refused("Public client not allowed to retrieve service account")
+	case !t.client.ServiceAccounts:
+		return nil, refused("Client not enabled to retrieve service account")
+	}
+	user, err := t.ServiceAccount(t.ctx(), &t.realm.Realm, t.client.ID)
+	if err != nil {
+		return nil, err
+	}
+	if user == nil {
+		return nil, t.deny(http.StatusUnauthorized, "user_not_found", "invalid_request", "The associated service account for the client does not exist")
+	}
+	t.detail("username", user.Username)
+	t.event.User = user.ID
+	if !user.Enabled {
+		return nil, t.deny(http.StatusUnauthorized, "user_disabled", "invalid_request", "User '"+user.Username+"' disabled")
+	}
+	scope, err := t.requestedScope()
+	if err != nil {
+		return nil, err
+	}
+	now, addr := t.Now(), t.event.IP
+	us := &iam.UserSession{
+		ID: sessions.NewID(), Realm: t.realm.ID, User: user.ID, Username: user.Username, IP: addr, AuthMethod: "client_auth", Started: now, LastAccess: now,
+		Notes: map[string]string{"clientId": t.client.ClientID, "client_id": t.client.ClientID, "clientHost": addr, "clientAddress": addr},
+	}
+	g := &iam.Grant{
+		Client: &t.client.Client, User: user, Session: us, Part: t.newPart(us, scope), Type: "cc",
+		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
+	}
+	if !t.client.Flag("client_credentials.use_refresh_token") {
+		g.Transient = iam.Transient
+		return &decision{grant: g}, nil
+	}
+	t.event.Session = us.ID
+	return &decision{grant: g}, t.begin(g)
+}

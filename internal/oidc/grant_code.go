@@ -1,0 +1,158 @@
+package oidc
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/go-json-experiment/json"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
+)
+
+// code exchanges an authorization code (RFC 6749 4.1.3).
+// Keycloak: AuthorizationCodeGrantType.process.
+func (t *tokenCall) code() (*decision, error) {
+	if !t.form.Has("code") {
+		t.detail("reason", "Missing parameter: code")
+		return nil, t.refuse("invalid_code", &Error{400, "invalid_request", "Missing parameter: code"})
+	}
+	text := t.form.Get("code")
+	code, view, err := t.redeem(text)
+	if err != nil {
+		return nil, err
+	}
+	t.event.User = view.User.ID
+	if !view.User.Enabled {
+		return nil, t.refuse("user_disabled", &Error{400, "invalid_grant", "User disabled"})
+	}
+	if code.RedirectURI != "" && code.RedirectURI != t.form.Get("redirect_uri") {
+		got := "null"
+		if t.form.Has("redirect_uri") {
+			got = t.form.Get("redirect_uri")
+		}
+		t.detail("reason", "Parameter 'redirect_uri' did not match originally saved redirect URI used in initial OIDC request. Saved redirectUri: "+
+			code.RedirectURI+", redirectUri parameter: "+got)
+		return nil, t.refuse("invalid_redirect_uri", &Error{400, "invalid_grant", "Incorrect redirect_uri"})
+	}
+	if code.Client != t.client.ID {
+		return nil, t.bad("invalid_client", "invalid_grant", "Auth error: Found different client_id in clientSession")
+	}
+	if !t.client.StandardFlow {
+		return nil, t.bad("not_allowed", "invalid_grant", "Client not allowed to exchange code")
+	}
+	if view.Part == nil {
+		return nil, t.bad("user_session_not_found", "invalid_grant", "Session not active")
+	}
+	if err := t.checkVerifier(code.Challenge, code.ChallengeAlg); err != nil {
+		return nil, err
+	}
+	g := &iam.Grant{
+		Client: &t.client.Client, User: view.User, Session: view.Session, Part: view.Part, Type: "ac", Nonce: code.Nonce,
+		Scopes: tokens.Requested(t.realm, &t.client.Client, code.Scope), OpenID: tokens.HasScope(code.Scope, tokens.ScopeOpenID),
+	}
+	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, t.bad("not_allowed", "invalid_scope", "Client no longer has requested consent from user")
+	}
+	if err := t.withRefresh(g, view.Part.Notes[noteFirstOffline] != ""); err != nil {
+		return nil, err
+	}
+	return &decision{grant: g}, nil
+}
+
+// redeem takes a code, once, and finds the session it was made in. A code that
+// was used before, or is not one, ends the client's part in the session that it
+// names: somebody has it who should not (RFC 6749 4.1.2).
+// Keycloak: OAuth2CodeParser.parseCode.
+func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
+	notValid := &Error{400, "invalid_grant", "Code not valid"}
+	id, session, owner, ok := splitCode(text)
+	if !ok {
+		return nil, nil, t.refuse("invalid_code", notValid)
+	}
+	t.detail("code_id", string(session))
+	t.event.Session = session
+	client, err := t.realm.Client(t.ctx(), owner)
+	if realms.Missing(err) {
+		return nil, nil, t.refuse("invalid_code", notValid)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	view, findErr := t.Sessions.Find(t.ctx(), t.realm, session, false, &client.Client)
+	if errors.Is(findErr, sessions.ErrGone) {
+		return nil, nil, t.refuse("invalid_code", notValid)
+	}
+	if view == nil {
+		return nil, nil, findErr
+	}
+	value, err := t.Sessions.TakeOnce(t.ctx(), t.realm, codeKey(id))
+	var code loginCode
+	if err == nil {
+		err = json.Unmarshal(value, &code)
+		if err == nil && (code.Session != session || code.Client != owner) {
+			err = sessions.ErrGone
+		}
+	}
+	if errors.Is(err, sessions.ErrGone) {
+		if _, err := t.Sessions.EndPart(t.ctx(), t.realm, session, false, owner); err != nil {
+			return nil, nil, err
+		}
+		return nil, nil, t.refuse("invalid_code", notValid)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("code: %w", err)
+	}
+	switch {
+	case findErr == nil, errors.Is(findErr, sessions.ErrNoPart), errors.Is(findErr, sessions.ErrClientDisabled):
+		return &code, view, nil
+	case errors.Is(findErr, sessions.ErrUserGone):
+		return nil, nil, t.refuse("user_not_found", &Error{400, "invalid_grant", "User not found"})
+	case errors.Is(findErr, sessions.ErrExpired), errors.Is(findErr, sessions.ErrPartExpired):
+		t.event.User = view.Session.User
+		return nil, nil, t.bad("user_session_not_found", "invalid_grant", "Session not active")
+	}
+	return nil, nil, findErr
+}
+
+// withRefresh decides about the refresh token of a new grant: with
+// offline_access it is an offline one, out of an offline session that is made
+// now. endOnline ends the online session by the same step.
+// Keycloak: OAuth2GrantTypeBase.createTokenResponseBuilder, DefaultRefreshTokenProvider.
+func (t *tokenCall) withRefresh(g *iam.Grant, endOnline bool) error {
+	g.Offline = tokens.OfflineRequested(g.Scopes)
+	if !usesRefresh(g.Client) {
+		return nil
+	}
+	g.Refresh = iam.RefreshOnline
+	if !g.Offline {
+		t.Sessions.Touch(t.realm, g.Session.ID, false, g.Client.ID)
+		return nil
+	}
+	g.Refresh = iam.RefreshOffline
+	if err := t.mayGoOffline(g); err != nil {
+		return err
+	}
+	part := *g.Part
+	part.Notes = maps.Clone(part.Notes)
+	delete(part.Notes, noteFirstOffline)
+	_, _, err := t.Sessions.GoOffline(t.ctx(), g.Session, &part, endOnline)
+	return err
+}
+
+// mayGoOffline refuses a user without the role of that name.
+// Keycloak: UserSessionManager.isOfflineTokenAllowed.
+func (t *tokenCall) mayGoOffline(g *iam.Grant) error {
+	allowed, err := t.Issuer.OfflineAllowed(t.ctx(), t.realm, g)
+	if err == nil && !allowed {
+		return t.bad("not_allowed", "not_allowed", "Offline tokens not allowed for the user or client")
+	}
+	return err
+}

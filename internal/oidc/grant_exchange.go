@@ -1,0 +1,211 @@
+package oidc
+
+import (
+	"slices"
+	"strings"
+
+	"latchkey/internal/claims"
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/tokens"
+)
+
+// Types of tokens in token exchange (RFC 8693 3).
+const (
+	typeAccess  = "urn:ietf:params:oauth:token-type:access_token"
+	typeID      = "urn:ietf:params:oauth:token-type:id_token"
+	typeRefresh = "urn:ietf:params:oauth:token-type:refresh_token"
+)
+
+// exchange gives a token for another one of the same user (RFC 8693).
+// Keycloak: StandardTokenExchangeProvider.
+func (t *tokenCall) exchange() (*decision, error) {
+	t.detail("auth_method", "token_exchange")
+	if why := t.unsupported(); why != "" {
+		return nil, t.bad("invalid_request", "invalid_request", why)
+	}
+	t.detail("requested_token_type", t.form.Get("requested_token_type"))
+	p, err := t.subject()
+	if err != nil {
+		return nil, err
+	}
+	t.event.User = p.user.ID
+	t.detail("username", p.user.Username)
+	t.event.Session = iam.SessionID(p.Session)
+	t.detail("subject_token_client_id", p.Client)
+	kind := t.form.Get("requested_token_type")
+	if kind == "" {
+		kind = typeAccess
+	}
+	renewable := usesRefresh(&t.client.Client) && t.client.Attr("standard.token.exchange.enableRefreshRequestedTokenType") == "SAME_SESSION"
+	if kind != typeAccess && kind != typeID && (kind != typeRefresh || !renewable) {
+		return nil, t.bad("invalid_request", "invalid_request", "requested_token_type unsupported")
+	}
+	t.detail("requested_token_type", kind)
+	if err := t.checkAudience(p); err != nil {
+		return nil, err
+	}
+	scope, err := t.requestedScope()
+	if err != nil {
+		return nil, err
+	}
+	g, err := t.exchangeGrant(p, scope, kind)
+	if err != nil {
+		return nil, err
+	}
+	want := tokens.Want{ID: kind == typeID, NoAccess: kind == typeID}
+	return &decision{grant: g, want: want, finish: func(res *tokens.Response) error { return t.exchanged(res, kind) }}, nil
+}
+
+// unsupported: StandardTokenExchangeProvider.supports, in its words.
+func (t *tokenCall) unsupported() string {
+	for _, name := range []string{"requested_subject", "requested_issuer", "subject_issuer"} {
+		if t.form.Has(name) {
+			return "Parameter '" + name + "' is not supported for standard token exchange"
+		}
+	}
+	switch {
+	case !t.client.Flag("standard.token.exchange.enabled"):
+		return "Standard token exchange is not enabled for the requested client"
+	case !t.form.Has("subject_token"):
+		return "Parameter 'subject_token' required for standard token exchange"
+	case !t.form.Has("subject_token_type"):
+		return "Parameter 'subject_token_type' required for standard token exchange"
+	case t.form.Get("subject_token_type") != typeAccess:
+		return "Parameter 'subject_token' supports access tokens only"
+	}
+	return ""
+}
+
+// subject is the token to exchange, if it is one.
+func (t *tokenCall) subject() (*presented, error) {
+	worthless := func() error {
+		t.detail("reason", "subject_token validation failure")
+		return t.refuse("invalid_token", &Error{400, "invalid_request", "Invalid token"})
+	}
+	tok, reason := t.verifyAccess(t.form.Get("subject_token"))
+	if reason != "" {
+		return nil, worthless()
+	}
+	client, err := t.realm.ClientByName(t.ctx(), tok.Client)
+	if realms.Missing(err) {
+		return nil, worthless()
+	}
+	if err != nil {
+		return nil, err
+	}
+	revoked, err := t.Sessions.HasOnce(t.ctx(), t.realm, revokedKey(tok.ID))
+	if err != nil {
+		return nil, err
+	}
+	p, word, err := t.live(tok, client)
+	switch {
+	case err != nil:
+		return nil, err
+	case revoked, word != "", !p.user.Enabled, p.clientDisabled(), p.stale(t.realm):
+		return nil, worthless()
+	case tok.Confirm.JKT != "" || tok.Confirm.X5T != "":
+		// Whoever presents it would have to prove the key, which is not built.
+		return nil, t.bad("invalid_request", "invalid_request", "Sender-constrained token exchange rejected as the token was not issued for the requesting client")
+	}
+	return p, nil
+}
+
+// checkAudience: AbstractTokenExchangeProvider.getTargetAudienceClients,
+// StandardTokenExchangeProvider.validateAudience.
+func (t *tokenCall) checkAudience(p *presented) error {
+	for _, name := range t.form.Values["audience"] {
+		target, err := t.realm.ClientByName(t.ctx(), name)
+		if realms.Missing(err) {
+			t.detail("reason", "audience not found")
+			t.detail("audience", name)
+			return t.refuse("client_not_found", &Error{400, "invalid_client", "Audience not found"})
+		}
+		if err != nil {
+			return err
+		}
+		if !target.Enabled {
+			t.detail("reason", "audience client disabled")
+			t.detail("audience", name)
+			return t.refuse("client_disabled", &Error{400, "invalid_client", "Client disabled"})
+		}
+	}
+	if t.client.Access == iam.Public {
+		return t.bad("invalid_client", "invalid_client", "Public client is not allowed to exchange token")
+	}
+	if p.Client != t.client.ClientID && !slices.Contains(p.Audience, t.client.ClientID) {
+		t.detail("reason", "client is not within the token audience")
+		return t.refuse("not_allowed", &Error{403, "access_denied", "Client is not within the token audience"})
+	}
+	return nil
+}
+
+// exchangeGrant makes the grant: within the subject's session when the client
+// has a part in it, else with a part that passes with the response.
+func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant, error) {
+	us := *p.session
+	g := &iam.Grant{
+		Client: &t.client.Client, User: p.user, Session: &us, Type: "te", Audience: t.form.Values["audience"],
+		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
+	}
+	g.Offline = us.Offline
+	ok, err := t.consented(p.user.ID, &t.client.Client, g.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		t.detail("reason", "Missing consents for Token Exchange in client "+t.client.ClientID)
+		return nil, t.refuse("consent_denied", &Error{400, "invalid_scope", "Missing consents for Token Exchange in client " + t.client.ClientID})
+	}
+	if p.view != nil && !us.Offline {
+		own, err := t.Sessions.Find(t.ctx(), t.realm, us.ID, false, &t.client.Client)
+		if err == nil {
+			g.Session, g.Part = own.Session, own.Part
+		}
+	}
+	if kind == typeRefresh {
+		switch {
+		case us.Offline || p.view == nil:
+			return nil, t.bad("invalid_request", "invalid_request", "Refresh token not valid as requested_token_type because creating a new session is needed")
+		case tokens.OfflineRequested(g.Scopes):
+			return nil, t.bad("invalid_request", "invalid_request", "Scope offline_access not allowed for token exchange")
+		}
+		g.Refresh = iam.RefreshOnline
+		if g.Part == nil {
+			g.Part = t.newPart(&us, scope)
+			return g, t.Sessions.Join(t.ctx(), g.Part)
+		}
+		return g, nil
+	}
+	if g.Part == nil {
+		g.Transient = iam.TransientClient
+		if p.view == nil {
+			g.Transient = iam.Transient
+			t.event.Session = ""
+		}
+		now := t.Now()
+		g.Part = t.newPart(&us, scope)
+		g.Part.Started, g.Part.LastAccess = now, now
+	}
+	return g, nil
+}
+
+// exchanged checks that the token is for whom it was asked for, and says what it is.
+func (t *tokenCall) exchanged(res *tokens.Response, kind string) error {
+	if missing := lacking(res.Audience, t.form.Values["audience"]); len(missing) > 0 {
+		return t.bad("invalid_request", "invalid_request", "Requested audience not available: "+strings.Join(missing, " "))
+	}
+	t.detail("audience", strings.Join(res.Audience, " "))
+	if kind == typeID {
+		res.Access, res.ID, res.Type = res.ID, "", "N_A"
+	}
+	if res.Extra == nil {
+		res.Extra = new(claims.Set)
+	}
+	res.Extra.Put("issued_token_type", kind)
+	return nil
+}
+
+func lacking(have, wanted []string) []string {
+	return slices.DeleteFunc(slices.Clone(wanted), func(w string) bool { return slices.Contains(have, w) })
+}

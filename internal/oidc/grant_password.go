@@ -1,0 +1,163 @@
+package oidc
+
+import (
+	"net/http"
+	"slices"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/authn/steps"
+	"latchkey/internal/iam"
+	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
+	"latchkey/internal/web"
+)
+
+// password answers a user's own credentials with tokens (RFC 6749 4.3), by the
+// realm's direct grant flow.
+// Keycloak: ResourceOwnerPasswordCredentialsGrantType.process.
+func (t *tokenCall) password() (*decision, error) {
+	t.detail("auth_method", "oauth_credentials")
+	if !t.client.DirectGrants {
+		return nil, t.bad("not_allowed", "unauthorized_client", "Client not allowed for direct access grants")
+	}
+	if t.client.ConsentRequired {
+		return nil, t.bad("consent_denied", "invalid_client", "Client requires user consent")
+	}
+	scope, err := t.requestedScope()
+	if err != nil {
+		return nil, err
+	}
+	t.detail("auth_method", "openid-connect")
+	run, err := t.login(scope)
+	if err != nil {
+		return nil, err
+	}
+	now := t.Now()
+	us := &iam.UserSession{
+		ID: run.Tab.Root, Realm: t.realm.ID, User: run.User.ID, Username: t.form.Get("username"), IP: web.RequestOf(t.r).Addr,
+		AuthMethod: "openid-connect", Started: now, LastAccess: now, Notes: run.Tab.UserNotes,
+	}
+	part := t.newPart(us, scope)
+	t.event.User, t.event.Session = us.User, us.ID
+	g := &iam.Grant{
+		Client: &t.client.Client, User: run.User, Session: us, Part: part, Type: "ro",
+		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
+	}
+	return &decision{grant: g}, t.begin(g)
+}
+
+// newPart makes the part that the client has in a session that begins with a
+// request at this endpoint.
+func (t *tokenCall) newPart(us *iam.UserSession, scope string) *iam.ClientSession {
+	notes := map[string]string{"iss": t.issuer()}
+	if scope != "" {
+		notes[noteScope] = scope
+	}
+	return &iam.ClientSession{Session: us.ID, Realm: t.realm.ID, Client: t.client.ID, Started: us.Started, LastAccess: us.LastAccess, Notes: notes}
+}
+
+// begin stores the session that a grant at this endpoint makes: an online one,
+// or with offline access an offline one alone.
+func (t *tokenCall) begin(g *iam.Grant) error {
+	if g.Offline = tokens.OfflineRequested(g.Scopes); g.Offline && usesRefresh(g.Client) {
+		g.Refresh = iam.RefreshOffline
+		if err := t.mayGoOffline(g); err != nil {
+			return err
+		}
+		_, _, err := t.Sessions.GoOffline(t.ctx(), g.Session, g.Part, false)
+		return err
+	}
+	if usesRefresh(g.Client) {
+		g.Refresh = iam.RefreshOnline
+	}
+	return t.Sessions.Login(t.ctx(), &sessions.Login{Session: g.Session, New: true, Part: g.Part})
+}
+
+// login walks the direct grant flow. What it wants said in refusal stands in
+// the flow's own answers, and its events are written here.
+func (t *tokenCall) login(scope string) (*authn.Run, error) {
+	alias := t.realm.Flows.DirectGrant
+	flow := t.realm.Flow(alias)
+	if id := t.client.FlowOverrides["direct_grant"]; id != "" {
+		flow = t.realm.FlowByID(id)
+	}
+	if flow == nil {
+		return nil, t.refuse("invalid_user_credentials", &Error{http.StatusBadRequest, "invalid_grant", "The flow " + alias + " is missing"})
+	}
+	required := make([]iam.RequiredAction, len(t.realm.RequiredActions))
+	for i, a := range t.realm.RequiredActions {
+		required[i] = a.RequiredAction
+	}
+	run := &authn.Run{
+		Realm: &t.realm.Realm, Client: &t.client.Client, Actions: required, Now: t.Now(), IP: t.event.IP, Form: t.form.Values, Event: t.event,
+		Tab: &iam.AuthTab{Root: sessions.NewID(), Request: iam.AuthRequest{Client: t.client.ID, Scope: scope, Issuer: t.issuer()}, Created: t.Now()},
+	}
+	out, err := t.Engine.Start(t.ctx(), run, flow)
+	if err != nil {
+		return nil, err
+	}
+	for i := range run.Events {
+		t.Events.Emit(t.ctx(), t.realm, &run.Events[i])
+	}
+	t.event.Details = run.Event.Details
+	if err := t.countFailures(run); err != nil {
+		return nil, err
+	}
+	switch out := out.(type) {
+	case authn.Passed:
+	case authn.Show:
+		if d, ok := out.Page.(authn.Denial); ok {
+			return nil, &Error{d.Status, d.Error, d.Description}
+		}
+		return nil, t.refuse("invalid_user_credentials", &Error{http.StatusBadRequest, "invalid_grant", "Invalid user credentials"})
+	case authn.Failed:
+		if run.Event.User != "" {
+			t.event.User = run.Event.User
+		}
+		if out.Err.Code == authn.NotBuilt {
+			t.Log.WarnContext(t.ctx(), "a flow needs what is not there", "realm", t.realm.Name, "flow", flow.Alias, "error", out.Err)
+		}
+		return nil, t.refuse(out.Err.Event(), &Error{http.StatusUnauthorized, "invalid_grant", "Invalid user credentials"})
+	default:
+		return nil, t.refuse("invalid_user_credentials", &Error{http.StatusBadRequest, "invalid_grant", "Invalid user credentials"})
+	}
+	return run, t.ready(run)
+}
+
+// countFailures tells brute force protection of failed attempts.
+func (t *tokenCall) countFailures(run *authn.Run) error {
+	if len(run.Failures) == 0 || !t.realm.Brute.Enabled {
+		return nil
+	}
+	u := run.User
+	if name := run.Note(steps.NoteAttempted); u == nil && name != "" {
+		var err error
+		if u, err = t.FindUser(t.ctx(), &t.realm.Realm, name); err != nil {
+			return err
+		}
+	}
+	if u == nil {
+		return nil
+	}
+	lockouts, err := t.Failed(t.ctx(), &t.realm.Realm, u, t.event.IP, t.Engine.Second(run.Failures[0]))
+	for i := range lockouts {
+		t.Events.Emit(t.ctx(), t.realm, &lockouts[i])
+	}
+	return err
+}
+
+// ready refuses a user who has something to do first, since nobody can show it
+// here. Otherwise the login is over, and failures before it are forgotten.
+func (t *tokenCall) ready(run *authn.Run) error {
+	if err := t.Actions.Evaluate(t.ctx(), run); err != nil {
+		return err
+	}
+	if slices.Concat(run.User.Required, run.Tab.Required) != nil {
+		t.event.User = run.User.ID
+		return t.bad("resolve_required_actions", "invalid_grant", "Account is not fully set up")
+	}
+	if !t.realm.Brute.Enabled {
+		return nil
+	}
+	return t.Succeeded(t.ctx(), &t.realm.Realm, run.User, steps.SecondFactor(run.Tab.Notes))
+}

@@ -1,0 +1,261 @@
+package oidc
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
+)
+
+// refresh answers a refresh token with new tokens (RFC 6749 6).
+// Keycloak: RefreshTokenGrantType, AbstractRefreshTokenProvider.
+func (t *tokenCall) refresh() (*decision, error) {
+	if !t.form.Has("refresh_token") {
+		return nil, &Error{http.StatusBadRequest, "invalid_request", "No refresh token"}
+	}
+	param, err := t.requestedScope()
+	if err != nil {
+		return nil, err
+	}
+	old, err := t.refreshToken(t.form.Get("refresh_token"), true)
+	if err != nil {
+		return nil, t.badRefresh(err)
+	}
+	t.event.Session = iam.SessionID(old.Session)
+	t.detail("refresh_token_id", old.ID)
+	t.detail("refresh_token_type", old.Type)
+	t.detail("refresh_token_sub", old.Subject)
+	view, err := t.refreshSession(old)
+	if err != nil {
+		return nil, t.badRefresh(err)
+	}
+	g := t.refreshGrant(old, param, view)
+	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, t.bad("invalid_token", "invalid_scope", "Client no longer has requested consent from user")
+	}
+	if t.realm.Refresh.Rotate {
+		if err := t.rotate(old, g); err != nil {
+			return nil, t.badRefresh(err)
+		}
+	}
+	t.event.User = view.User.ID
+	t.Sessions.Touch(t.realm, view.Session.ID, view.Session.Offline, t.client.ID)
+	t.detail("age_of_refresh_token", strconv.FormatInt(t.Now().Unix()-old.IssuedAt, 10))
+	return &decision{grant: g}, nil
+}
+
+// refreshGrant narrows the old token's scope to what is asked for now.
+func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions.View) *iam.Grant {
+	scope := old.Scope
+	if param != "" {
+		var kept []string
+		for _, name := range tokens.SplitScope(old.Scope) {
+			if tokens.HasScope(param, name) {
+				kept = append(kept, name)
+			}
+		}
+		scope = strings.Join(kept, " ")
+	}
+	g := &iam.Grant{
+		Client: &t.client.Client, User: view.User, Session: view.Session, Part: view.Part, Type: "rt", Nonce: old.Nonce,
+		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(view.Part.Notes[noteScope], tokens.ScopeOpenID),
+		Offline: view.Session.Offline, Audience: old.Requested,
+	}
+	if usesRefresh(g.Client) {
+		g.Refresh, g.KeepScope, g.ReuseID = iam.RefreshKind(old.Type), old.Scope, old.ReuseID
+	}
+	return g
+}
+
+// badRefresh refuses with an event when err is a refreshError.
+func (t *tokenCall) badRefresh(err error) error {
+	var e refreshError
+	if errors.As(err, &e) {
+		return t.bad("invalid_token", "invalid_grant", string(e))
+	}
+	return err
+}
+
+// A refreshError says, in the reference's words, why a refresh token is not good.
+type refreshError string
+
+func (e refreshError) Error() string { return string(e) }
+
+// refreshToken checks a refresh token as far as it can be told without its
+// session. Keycloak: TokenManager.verifyRefreshToken.
+func (b *backCall) refreshToken(raw string, times bool) (*tokens.Token, error) {
+	tok, err := tokens.Parse(b.ctx(), b.realm, raw)
+	switch {
+	case err != nil, tok.Type != tokens.TypeRefresh && tok.Type != tokens.TypeOffline:
+		return nil, refreshError("Invalid refresh token")
+	case tok.Issuer != b.issuer():
+		return nil, refreshError("Invalid token issuer. Expected '" + b.issuer() + "'")
+	case times && tok.Before(b.realm.NotBefore, b.client.NotBefore):
+		return nil, refreshError("Stale token")
+	case times && !tok.Active(b.Now()):
+		return nil, refreshError("Token is not active")
+	case tok.Client != b.client.ClientID:
+		return nil, refreshError("Invalid refresh token. Token client and authorized client don't match")
+	}
+	return tok, nil
+}
+
+// refreshSession finds the session behind a refresh token, if it is still good
+// for the client. Keycloak: TokenManager.validateToken.
+func (t *tokenCall) refreshSession(old *tokens.Token) (*sessions.View, error) {
+	offline := old.Type == tokens.TypeOffline
+	view, err := t.Sessions.Find(t.ctx(), t.realm, iam.SessionID(old.Session), offline, &t.client.Client)
+	switch {
+	case errors.Is(err, sessions.ErrGone) && offline:
+		return nil, refreshError("Offline user session not found")
+	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrGone):
+		if err := t.endExpired(view); err != nil {
+			return nil, err
+		}
+		if offline {
+			return nil, refreshError("Offline session not active")
+		}
+		return nil, refreshError("Session not active")
+	case errors.Is(err, sessions.ErrUserGone):
+		return nil, refreshError("Unknown user")
+	case view == nil:
+		return nil, err
+	case !view.User.Enabled:
+		return nil, refreshError("User disabled")
+	case old.BeforeSession(view.Session.Started):
+		return nil, refreshError("Refresh token issued before the user session started")
+	case errors.Is(err, sessions.ErrNoPart):
+		return nil, refreshError("Session doesn't have required client")
+	case errors.Is(err, sessions.ErrPartExpired):
+		if _, err := t.Sessions.EndPart(t.ctx(), t.realm, view.Session.ID, offline, t.client.ID); err != nil {
+			return nil, err
+		}
+		return nil, refreshError("Client session not active")
+	case err != nil:
+		return nil, err
+	case old.BeforeSession(view.Part.Started):
+		return nil, refreshError("refresh token issued before the client session started")
+	case old.Before(view.RealmNotBefore, view.ClientNotBefore, view.User.NotBefore):
+		return nil, refreshError("Stale token")
+	}
+	if offline {
+		granted, err := t.offlineGranted(view)
+		if err != nil {
+			return nil, err
+		}
+		if !granted {
+			return nil, refreshError("Offline session invalid because offline access not granted anymore")
+		}
+	}
+	return view, nil
+}
+
+// endExpired ends a session that somebody came back to too late.
+func (t *tokenCall) endExpired(view *sessions.View) error {
+	if view == nil {
+		return nil
+	}
+	_, err := t.Sessions.End(t.ctx(), t.realm, view.Session.ID, view.Session.Offline)
+	if errors.Is(err, sessions.ErrGone) {
+		return nil
+	}
+	return err
+}
+
+// offlineGranted reports whether client and user may still have offline access.
+// Keycloak: UserSessionUtil.isOfflineAccessGranted.
+func (c *call) offlineGranted(view *sessions.View) (bool, error) {
+	client, err := c.realm.Client(c.ctx(), view.Part.Client)
+	if err != nil {
+		return false, err
+	}
+	return c.Issuer.OfflineGranted(c.ctx(), c.realm, &iam.Grant{
+		Client: &client.Client, User: view.User, Scopes: tokens.Requested(c.realm, &client.Client, tokens.ScopeOffline),
+	})
+}
+
+// A chain is what a client's part in a session remembers of the refresh tokens
+// that follow one another: which was used last and how often, and which was
+// given out for it. Keycloak: TokenManager.validateTokenReuse; it compares
+// seconds instead of remembering the newest, which lets an old one pass once more
+// within one second.
+type chain struct {
+	used   string
+	times  int
+	newest string
+}
+
+const (
+	chainNote   = "refresh." // before the reuse_id
+	errTooOften = refreshError("Maximum allowed refresh token reuse exceeded")
+	errStale    = refreshError("Stale token")
+)
+
+func readChain(p *iam.ClientSession, reuseID string) chain {
+	parts := strings.Split(p.Notes[chainNote+reuseID], " ")
+	if len(parts) != 3 {
+		return chain{}
+	}
+	times, _ := strconv.Atoi(parts[1])
+	return chain{parts[0], times, parts[2]}
+}
+
+// use counts a use of a token, if there is one left.
+func (c *chain) use(id string, reuse int) error {
+	switch {
+	case c.used == "", id == c.newest:
+		c.used, c.times = id, 0
+	case id != c.used:
+		return errStale
+	case c.times > reuse:
+		return errTooOften
+	}
+	c.times++
+	return nil
+}
+
+// rotate spends the old token before a new one is made: of two requests with
+// one token, the one that writes the client's part first gets through. A token
+// that has been spent too often ends the client's part, since one of its two
+// bearers is not the client.
+func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
+	if g.Part.Notes == nil {
+		g.Part.Notes = map[string]string{}
+	}
+	for range 10 {
+		c := readChain(g.Part, old.ReuseID)
+		if err := c.use(old.ID, t.realm.Refresh.MaxReuse); err != nil {
+			if _, err := t.Sessions.EndPart(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client.ID); err != nil {
+				return err
+			}
+			return err
+		}
+		g.RefreshID = uuid.NewString()
+		c.newest = g.RefreshID
+		g.Part.Notes[chainNote+old.ReuseID] = c.used + " " + strconv.Itoa(c.times) + " " + c.newest
+		g.Part.LastAccess = t.Now()
+		won, err := t.Sessions.Swap(t.ctx(), g.Part)
+		if err != nil || won {
+			return err
+		}
+		view, err := t.Sessions.Find(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client)
+		if errors.Is(err, sessions.ErrGone) || errors.Is(err, sessions.ErrNoPart) {
+			return refreshError("Session doesn't have required client")
+		}
+		if err != nil {
+			return err
+		}
+		g.Part = view.Part
+	}
+	return errors.New("the client's session is changed faster than it can be read")
+}

@@ -1,0 +1,209 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"latchkey/internal/claims"
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/tokens"
+	"latchkey/internal/web"
+)
+
+// introspect tells a resource server what a token is worth (RFC 7662).
+// Keycloak: TokenIntrospectionEndpoint.
+func (h *Handler) introspect(c *call) error {
+	b, err := c.back()
+	if err != nil {
+		return err
+	}
+	if err := b.authenticateClient(); err != nil {
+		var refused *Error
+		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && refused.Code == "unauthorized_client" {
+			return b.told(http.StatusUnauthorized, "invalid_client", "Client authentication failed.")
+		}
+		return err
+	}
+	b.event.Client = b.client.ClientID
+	hint := b.form.Get("token_type_hint")
+	switch {
+	case b.client.Access == iam.Public:
+		return b.told(http.StatusForbidden, "invalid_request", "Client not allowed.")
+	case b.form.Duplicate() != "":
+		return b.told(http.StatusBadRequest, "invalid_request", "duplicated parameter")
+	case !b.form.Has("token"):
+		return b.told(http.StatusBadRequest, "invalid_request", "Token not provided.")
+	case hint != "" && !slices.Contains([]string{"access_token", "refresh_token", "requesting_party_token"}, hint):
+		b.detail("token_type", hint)
+		_ = b.refuse("invalid_request", nil)
+		return b.told(http.StatusBadRequest, "invalid_request", "Unsupported token type.")
+	}
+	p, err := b.checkIntrospected(b.form.Get("token"), hint == "refresh_token")
+	if err != nil {
+		return err
+	}
+	return b.writeIntrospection(p)
+}
+
+// told refuses with an event whose detail is the description.
+func (b *backCall) told(status int, code, description string) error {
+	b.detail("detail", description)
+	return b.refuse(code, &Error{status, code, description})
+}
+
+// introspected is what checks come to: nil, and an event, for a token that is
+// worth nothing.
+type introspected struct {
+	*presented
+	claims *claims.Set
+}
+
+// checkIntrospected checks a token in the order of
+// AccessTokenIntrospectionProvider.introspectionChecks.
+func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, error) {
+	inactive := func(word, reason string) (*introspected, error) {
+		b.detail("reason", reason)
+		return nil, b.refuse(word, nil)
+	}
+	tok, err := tokens.Parse(b.ctx(), b.realm, raw)
+	if err != nil || tok.Issuer != b.issuer() {
+		return inactive("invalid_token", "Access token JWT check failed")
+	}
+	b.detail("token_id", tok.ID)
+	b.detail("token_type", tok.Type)
+	b.detail("token_issued_for", tok.Client)
+	client, err := b.realm.ClientByName(b.ctx(), tok.Client)
+	if realms.Missing(err) {
+		return inactive("client_not_found", "Could not find client for "+tok.Client)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !client.Enabled {
+		return inactive("client_disabled", "Client with clientId "+tok.Client+" is disabled")
+	}
+	about := "Introspection access token for " + tok.Client + " client: "
+	revoked, err := b.Sessions.HasOnce(b.ctx(), b.realm, revokedKey(tok.ID))
+	if err != nil {
+		return nil, err
+	}
+	if revoked || !tok.Active(b.Now()) || tok.Before(b.realm.NotBefore, client.NotBefore) {
+		return inactive("invalid_token", about+"JWT check failed")
+	}
+	b.event.Session = iam.SessionID(tok.Session)
+	if refresh && tok.Type != tokens.TypeRefresh && tok.Type != tokens.TypeOffline {
+		return inactive("invalid_token_type", about+"invalid_token_type")
+	}
+	p, word, err := b.live(tok, client)
+	if err != nil {
+		return nil, err
+	}
+	if word == "" && p.clientDisabled() {
+		word = "client_disabled"
+	}
+	if word != "" {
+		return inactive(word, about+word)
+	}
+	b.event.User = p.user.ID
+	if !p.user.Enabled || p.stale(b.realm) {
+		return inactive("user_disabled", "Introspection access token for "+tok.Client+" client: invalid user")
+	}
+	if p.view != nil && p.view.Session.Offline && p.view.Part != nil {
+		granted, err := b.offlineGranted(p.view)
+		if err != nil {
+			return nil, err
+		}
+		if !granted {
+			return inactive("session_expired", "Offline session invalid because offline access not granted anymore")
+		}
+	}
+	if b.spent(p) {
+		return inactive("invalid_token", about+"failed to validate Token reuse for introspection")
+	}
+	out, err := b.mapped(b.ctx(), p)
+	if err != nil {
+		return nil, err
+	}
+	return b.addressed(p, out, refresh)
+}
+
+// spent reports whether a rotating refresh token has been used up.
+func (b *backCall) spent(p *presented) bool {
+	if !b.realm.Refresh.Rotate || p.Type != tokens.TypeRefresh && p.Type != tokens.TypeOffline || p.part == nil {
+		return false
+	}
+	c := readChain(p.part, p.ReuseID)
+	return c.use(p.ID, b.realm.Refresh.MaxReuse) != nil
+}
+
+// mapped is the token as introspection tells of it: what it says itself, and
+// what the mappers add now.
+func (b *backCall) mapped(ctx context.Context, p *presented) (*claims.Set, error) {
+	said, err := claims.Parse(p.Payload)
+	if err != nil {
+		return nil, err
+	}
+	out := new(claims.Set)
+	for _, name := range []string{"exp", "iat", "jti", "iss", "sub", "typ", "azp", "nonce", "sid", "cnf", "scope"} {
+		if v := said.Get(name); v != nil {
+			out.Put(name, v)
+		}
+	}
+	if len(p.Audience) > 0 {
+		out.Put("aud", slices.Clone([]string(p.Audience)))
+	}
+	return out, b.Issuer.Map(ctx, b.realm, b.grantOf(p), claims.Introspection, out)
+}
+
+// addressed refuses a resource server that the token was not meant for.
+// Keycloak: verifyAudience; of a refresh token it must be the client itself.
+func (b *backCall) addressed(p *presented, out *claims.Set, refresh bool) (*introspected, error) {
+	mine := slices.Contains(out.Audience(), b.client.ClientID)
+	if refresh {
+		mine = p.Client == b.client.ClientID
+	}
+	if mine || b.client.Flag("allow.token.introspection.without.audience.check") {
+		return &introspected{p, out}, nil
+	}
+	b.detail("reason", "Client '"+b.client.ClientID+"' is not in the token audience")
+	return nil, b.refuse("invalid_token", nil)
+}
+
+func (b *backCall) writeIntrospection(p *introspected) error {
+	out := new(claims.Set)
+	if p != nil {
+		out = p.claims
+		out.Put("client_id", p.Client)
+		if p.Scope == "" {
+			out.Remove("scope")
+		}
+		if out.Get("username") == nil {
+			out.Put("username", p.user.Username)
+		}
+		if by := p.session.Notes["IMPERSONATOR_USERNAME"]; by != "" {
+			act := new(claims.Set)
+			act.Put("sub", by)
+			out.Put("act", act)
+		}
+		out.Put("token_type", p.Type)
+		b.emit()
+	}
+	out.Put("active", p != nil)
+	if p != nil && b.r.Header.Get("Accept") == "application/jwt" && b.client.Flag("client.introspection.response.allow.jwt.claim.enabled") {
+		jwt, err := b.Issuer.Sign(b.ctx(), b.realm, out, "", "JWT")
+		if err != nil {
+			return err
+		}
+		out.Put("jwt", jwt)
+	}
+	body, err := out.JSON()
+	if err != nil {
+		return err
+	}
+	b.w.Header().Set("Cache-Control", web.CacheNoCache)
+	b.bytes(http.StatusOK, "application/json", body)
+	return nil
+}

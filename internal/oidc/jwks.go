@@ -1,0 +1,106 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
+	"latchkey/internal/jose"
+	"latchkey/internal/realms"
+)
+
+// A keyFetcher fetches clients' key sets and keeps them. It is safe for
+// concurrent use.
+type keyFetcher struct {
+	client *http.Client
+	now    func() time.Time
+	kept   *lru.Cache[string, fetchedKeys]
+	group  singleflight.Group
+}
+
+type fetchedKeys struct {
+	set jose.Set
+	at  time.Time
+}
+
+const (
+	keySetsKept    = 1000
+	keySetSize     = 1 << 20 // bytes
+	keySetAge      = 24 * time.Hour
+	keySetPause    = 10 * time.Second // between two requests for one set. Keycloak: minTimeBetweenRequests
+	keySetDeadline = 5 * time.Second
+)
+
+func newKeyFetcher(now func() time.Time) *keyFetcher {
+	kept, _ := lru.New[string, fetchedKeys](keySetsKept)
+	return &keyFetcher{client: &http.Client{Timeout: keySetDeadline}, now: now, kept: kept}
+}
+
+// fetch returns the set at an address. It is fetched anew when it is old, or
+// when it lacks the key and was not asked for just now.
+func (f *keyFetcher) fetch(ctx context.Context, address, kid string) (jose.Set, error) {
+	have, ok := f.kept.Get(address)
+	age := f.now().Sub(have.at)
+	if ok && (age < keySetPause || age < keySetAge && has(have.set, kid)) {
+		return have.set, nil
+	}
+	v, err, _ := f.group.Do(address, func() (any, error) { return f.get(context.WithoutCancel(ctx), address) })
+	if err != nil {
+		return nil, err
+	}
+	return v.(jose.Set), nil
+}
+
+func has(set jose.Set, kid string) bool {
+	for _, k := range set {
+		if kid == "" || k.KID == kid {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *keyFetcher) get(ctx context.Context, address string) (jose.Set, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept", "application/json")
+	answer, err := f.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("keys of a client: %s", answer.Status)
+	}
+	b, err := io.ReadAll(io.LimitReader(answer.Body, keySetSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > keySetSize {
+		return nil, errors.New("keys of a client: too many")
+	}
+	set, err := jose.ParseSet(b)
+	if err != nil {
+		return nil, err
+	}
+	f.kept.Add(address, fetchedKeys{set, f.now()})
+	return set, nil
+}
+
+// jwksURL is where a client's keys are; a relative one stands below its root.
+func jwksURL(c *realms.Client, base string) string {
+	u := c.Attr("jwks.url")
+	if strings.HasPrefix(u, "/") {
+		return c.ResolvedRoot(base) + u
+	}
+	return u
+}

@@ -1,0 +1,136 @@
+package oidc
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
+)
+
+// A presented token is one whose session is alive: what it is about now.
+type presented struct {
+	*tokens.Token
+	client *realms.Client // that it was issued for
+	user   *iam.User
+	view   *sessions.View // nil without a stored session
+	// session and part are the stored ones, or stand in for them.
+	session *iam.UserSession
+	part    *iam.ClientSession
+}
+
+// bearerOf returns the token of an Authorization header.
+func bearerOf(r *http.Request) (token string, ok bool) {
+	scheme, rest, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
+		return "", false
+	}
+	rest = strings.TrimSpace(rest)
+	return rest, rest != ""
+}
+
+// live finds the session behind an access token, online or offline as the
+// token's id says. word is the event's error word when there is none that the
+// token still stands for; then p tells as much as is known.
+// Keycloak: UserSessionUtil.findValidSession.
+func (c *call) live(tok *tokens.Token, client *realms.Client) (p *presented, word string, err error) {
+	p = &presented{Token: tok, client: client}
+	how := tok.Context()
+	if tok.Session == "" {
+		if !how.Transient && !how.Unknown {
+			return p, "user_session_not_found", nil
+		}
+		word, err = c.passing(p)
+		return p, word, err
+	}
+	expired := false
+	for _, offline := range []bool{false, true} {
+		if how.Transient || !how.Unknown && how.Offline != offline {
+			continue
+		}
+		word, err = c.stored(p, how, offline)
+		if err != nil || word == "" || word == "invalid_token" || word == "user_not_found" {
+			return p, word, err
+		}
+		expired = expired || word == "session_expired"
+	}
+	if expired {
+		return p, "session_expired", nil
+	}
+	return p, "user_session_not_found", nil
+}
+
+// passing stands in for the session of a token that never had one.
+func (c *call) passing(p *presented) (word string, err error) {
+	p.user, err = c.User(c.ctx(), &c.realm.Realm, iam.UserID(p.Subject))
+	if err == nil && p.user == nil && p.Username != "" {
+		p.user, err = c.FindUser(c.ctx(), &c.realm.Realm, p.Username)
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case p.user == nil:
+		return "user_not_found", nil
+	case !p.user.Enabled:
+		return "user_disabled", nil
+	}
+	now := c.Now()
+	p.session = &iam.UserSession{Realm: c.realm.ID, User: p.user.ID, Username: p.user.Username, IP: c.event.IP, AuthMethod: "client_auth", Started: now, LastAccess: now}
+	p.part = &iam.ClientSession{Realm: c.realm.ID, Client: p.client.ID, Started: now, LastAccess: now, Notes: map[string]string{"iss": c.issuer()}}
+	return "", nil
+}
+
+// stored finds a stored session of one kind.
+func (c *call) stored(p *presented, how tokens.Context, offline bool) (word string, err error) {
+	view, err := c.Sessions.Find(c.ctx(), c.realm, iam.SessionID(p.Session), offline, &p.client.Client)
+	switch {
+	case err == nil, how.Guest && errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrClientDisabled):
+	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrPartExpired):
+		return "session_expired", nil
+	case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrRealmDisabled):
+		return "user_session_not_found", nil
+	case errors.Is(err, sessions.ErrUserGone):
+		return "user_not_found", nil
+	default:
+		return "", err
+	}
+	p.view, p.session, p.part, p.user = view, view.Session, view.Part, view.User
+	if p.BeforeSession(view.Session.Started) || view.Part != nil && p.BeforeSession(view.Part.Started) && !how.Guest {
+		return "invalid_token", nil
+	}
+	if p.part == nil {
+		now := c.Now()
+		p.part = &iam.ClientSession{Session: view.Session.ID, Realm: c.realm.ID, Client: p.client.ID, Offline: offline, Started: now, LastAccess: now,
+			Notes: map[string]string{"iss": c.issuer()}}
+	}
+	return "", nil
+}
+
+// stale reports whether a not-before of realm, client or user, read with the
+// session where there is one, refuses the token.
+func (p *presented) stale(r *realms.Realm) bool {
+	if p.view != nil {
+		return p.Before(p.view.RealmNotBefore, p.view.ClientNotBefore, p.user.NotBefore)
+	}
+	return p.Before(r.NotBefore, p.client.NotBefore, p.user.NotBefore)
+}
+
+// clientDisabled tells whether the client was switched off, as of now.
+func (p *presented) clientDisabled() bool {
+	return !p.client.Enabled || p.view != nil && p.view.Part != nil && !p.view.ClientEnabled
+}
+
+// revokedKey is under which a revoked access token's id is kept.
+func revokedKey(id string) string { return "revoked " + id }
+
+// grantOf is the grant that a presented token came from, for mappers that run
+// again over it.
+func (c *call) grantOf(p *presented) *iam.Grant {
+	return &iam.Grant{
+		Client: &p.client.Client, User: p.user, Session: p.session, Part: p.part, Nonce: p.Nonce, Issuer: c.issuer(),
+		Scopes: tokens.Requested(c.realm, &p.client.Client, p.Scope), OpenID: tokens.HasScope(p.Scope, tokens.ScopeOpenID),
+	}
+}

@@ -1,0 +1,180 @@
+package oidc
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/tokens"
+	"latchkey/internal/web"
+)
+
+// A grantType is one way to get tokens. decide comes to a grant, or refuses
+// with an event; everything else is the same for all.
+type grantType struct {
+	event  iam.EventKind
+	decide func(*tokenCall) (*decision, error)
+	lists  []string // parameters that may be given more than once
+}
+
+// A decision is what a token request comes to.
+type decision struct {
+	grant *iam.Grant
+	want  tokens.Want
+	// finish changes the answer before it is written, nil for none.
+	finish func(*tokens.Response) error
+}
+
+// A tokenCall is a request at the token endpoint.
+type tokenCall struct{ *backCall }
+
+// grants by the grant_type parameter.
+func grants() map[string]grantType {
+	return map[string]grantType{
+		"authorization_code": {event: "CODE_TO_TOKEN", decide: (*tokenCall).code},
+		"refresh_token":      {event: "REFRESH_TOKEN", decide: (*tokenCall).refresh},
+		"password":           {event: "LOGIN", decide: (*tokenCall).password},
+		"client_credentials": {event: "CLIENT_LOGIN", decide: (*tokenCall).clientCredentials},
+		"urn:ietf:params:oauth:grant-type:token-exchange": {event: "TOKEN_EXCHANGE", decide: (*tokenCall).exchange, lists: []string{"audience", "resource"}},
+		"urn:openid:params:grant-type:ciba":               {event: "AUTHREQID_TO_TOKEN", decide: (*tokenCall).ciba},
+		"urn:ietf:params:oauth:grant-type:device_code":    {event: "OAUTH2_DEVICE_CODE_TO_TOKEN", decide: (*tokenCall).device},
+		"urn:ietf:params:oauth:grant-type:jwt-bearer":     {event: "LOGIN", decide: (*tokenCall).jwtBearer},
+		"urn:ietf:params:oauth:grant-type:uma-ticket":     {event: "PERMISSION_TOKEN", decide: (*tokenCall).uma},
+	}
+}
+
+// token serves the token endpoint. Keycloak: TokenEndpoint.processGrantRequest.
+func (h *Handler) token(c *call) error {
+	c.noStore()
+	b, err := c.back()
+	if err != nil {
+		return err
+	}
+	t := &tokenCall{b}
+	name := t.form.Get("grant_type")
+	if !t.form.Has("grant_type") {
+		return &Error{http.StatusBadRequest, "invalid_request", "Missing form parameter: grant_type"}
+	}
+	kind, ok := h.grants[name]
+	if !ok {
+		return &Error{http.StatusBadRequest, "unsupported_grant_type", "Unsupported grant_type"}
+	}
+	t.event.Kind = kind.event
+	t.detail("grant_type", name)
+	if err := t.authenticateClient(); err != nil {
+		return err
+	}
+	if err := t.openToClient(); err != nil {
+		return err
+	}
+	if err := t.errDuplicate(kind.lists...); err != nil {
+		return err
+	}
+	d, err := kind.decide(t)
+	if err != nil {
+		return err
+	}
+	return t.answer(d)
+}
+
+// openToClient applies the client's policy for scripts of other origins, and
+// keeps out clients that only receive tokens.
+func (b *backCall) openToClient() error {
+	b.event.Client = b.client.ClientID
+	b.cors.Origins = b.client.Origins(b.urls.Frontend)
+	if !b.cors.Apply(b.w, b.r) {
+		return &Error{http.StatusForbidden, "Invalid origin", ""}
+	}
+	if b.client.Access == iam.BearerOnly {
+		return &Error{http.StatusBadRequest, "invalid_client", "Bearer-only not allowed"}
+	}
+	return nil
+}
+
+// answer issues a decision's tokens, tells the event of them and writes them.
+func (t *tokenCall) answer(d *decision) error {
+	d.grant.Issuer = t.issuer()
+	res, err := t.Issuer.Issue(t.ctx(), t.realm, d.grant, d.want)
+	if err != nil {
+		return err
+	}
+	t.detail("token_id", res.AccessID)
+	if res.RefreshID != "" {
+		if t.event.Details["refresh_token_id"] != "" {
+			t.detail("updated_refresh_token_id", res.RefreshID)
+		} else {
+			t.detail("refresh_token_id", res.RefreshID)
+		}
+		t.detail("refresh_token_type", string(res.Kind))
+	}
+	if t.event.Kind == "REFRESH_TOKEN" {
+		t.detail("access_token_expiration_time", strconv.FormatInt(res.ExpiresAt-res.IssuedAt, 10))
+	}
+	if t.event.Details == nil {
+		t.event.Details = map[string]string{}
+	}
+	t.event.Details["scope"] = res.Scope
+	if d.finish != nil {
+		if err := d.finish(res); err != nil {
+			return err
+		}
+	}
+	body, err := res.JSON()
+	if err != nil {
+		return err
+	}
+	t.emit()
+	t.bytes(http.StatusOK, "application/json", body)
+	return nil
+}
+
+// bytes answers with a document that is written already.
+func (c *call) bytes(status int, contentType string, b []byte) {
+	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, contentType)
+	c.w.Header().Set("Content-Type", contentType)
+	c.w.Header().Set("Content-Length", strconv.Itoa(len(b)))
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(b)
+}
+
+// bad refuses with 400, an event with the description as its reason.
+func (c *call) bad(word, code, description string) error {
+	return c.deny(http.StatusBadRequest, word, code, description)
+}
+
+func (c *call) deny(status int, word, code, description string) error {
+	c.detail("reason", description)
+	return c.refuse(word, &Error{status, code, description})
+}
+
+// requestedScope returns the scope parameter if every name in it is one of the
+// client's. Keycloak: OAuth2GrantTypeBase.getRequestedScopes.
+func (t *tokenCall) requestedScope() (string, error) {
+	scope := t.form.Get("scope")
+	if t.form.Has("scope") && (scope == "" || !tokens.ValidScope(t.realm, &t.client.Client, scope)) {
+		return "", t.bad("invalid_request", "invalid_scope", "Invalid scopes: "+scope)
+	}
+	return scope, nil
+}
+
+// usesRefresh tells whether a client's grants come with refresh tokens.
+func usesRefresh(c *iam.Client) bool { return c.Attr("use.refresh.tokens") != "false" }
+
+// consented reports whether the user's consent, where the client needs it,
+// still covers the scopes. Keycloak: TokenManager.verifyConsentStillAvailable.
+func (c *call) consented(user iam.UserID, client *iam.Client, scopes []*iam.ClientScope) (bool, error) {
+	if !client.ConsentRequired {
+		return true, nil
+	}
+	consent, err := c.Consent(c.ctx(), &c.realm.Realm, user, client.ID)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range scopes {
+		if s.ShowOnConsent && (consent == nil || !slices.Contains(consent.Scopes, s.ID)) {
+			return false, nil
+		}
+	}
+	return true, nil
+}

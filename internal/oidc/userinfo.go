@@ -1,0 +1,203 @@
+package oidc
+
+import (
+	"net/http"
+	"strings"
+
+	"latchkey/internal/claims"
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/tokens"
+	"latchkey/internal/web"
+)
+
+// revokedReason is how the reference explains a revoked token to its event log.
+const revokedReason = "JWT check failed for check org.keycloak.protocol.oidc.TokenManager$TokenRevocationCheck@0000000"
+
+// userinfo tells what an access token's user is called (OpenID Connect Core 5.3).
+// Keycloak: UserInfoEndpoint.
+func (h *Handler) userinfo(c *call) error {
+	c.noStore()
+	c.detail("auth_method", "validate_access_token")
+	b := &backCall{call: c, cors: web.CORS{Methods: []string{c.r.Method}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}}
+	raw, err := b.tokenOfRequest()
+	if err != nil {
+		return err
+	}
+	if raw == "" {
+		c.detail("reason", "Missing token")
+		b.anyOrigin()
+		return c.refuse("invalid_token", c.challenge(http.StatusUnauthorized, "", ""))
+	}
+	p, err := b.checkUserinfoToken(raw)
+	if err != nil {
+		return err
+	}
+	return b.writeUserinfo(p)
+}
+
+// tokenOfRequest finds the token in the header or, of a POST, in the form; in
+// both is a mistake (RFC 6750 2).
+func (b *backCall) tokenOfRequest() (string, error) {
+	raw, inHeader := bearerOf(b.r)
+	if b.r.Method != http.MethodPost || web.MediaType(b.r) != "application/x-www-form-urlencoded" {
+		return raw, nil
+	}
+	form, err := web.ReadForm(b.r)
+	if err != nil {
+		return "", err
+	}
+	if len(form.Values["access_token"]) > 1 {
+		b.anyOrigin()
+		return "", b.challenge(http.StatusBadRequest, "invalid_request", "Duplicate parameter")
+	}
+	inForm := form.Get("access_token")
+	if inHeader && inForm != "" {
+		b.anyOrigin()
+		return "", b.challenge(http.StatusBadRequest, "invalid_request", "More than one method used for including an access token")
+	}
+	if inForm != "" {
+		return inForm, nil
+	}
+	return raw, nil
+}
+
+// A challenge is a refusal by WWW-Authenticate (RFC 6750 3) with an empty text.
+type challenge struct{ status int }
+
+func (c challenge) Error() string { return http.StatusText(c.status) }
+
+// challenge sets the header and returns the refusal.
+func (c *call) challenge(status int, code, description string) error {
+	parts := []string{`realm="` + c.realm.Name + `"`}
+	if code != "" {
+		parts = append(parts, `error="`+code+`"`)
+	}
+	if description != "" {
+		parts = append(parts, `error_description="`+description+`"`)
+	}
+	c.w.Header().Set("WWW-Authenticate", "Bearer "+strings.Join(parts, ", "))
+	return challenge{status}
+}
+
+func (c *call) invalidToken(word, description string) error {
+	return c.refuse(word, c.challenge(http.StatusUnauthorized, "invalid_token", description))
+}
+
+// verifyAccess checks what can be told of an access token without its client,
+// and says in TokenVerifier's words what is wrong.
+func (c *call) verifyAccess(raw string) (tok *tokens.Token, reason string) {
+	tok, err := tokens.Parse(c.ctx(), c.realm, raw)
+	switch {
+	case err != nil:
+		return nil, "Failed to parse JWT"
+	case tok.Issuer != c.issuer():
+		return nil, "Invalid token issuer. Expected '" + c.issuer() + "'"
+	case !strings.EqualFold(tok.Type, tokens.TypeBearer) && !strings.EqualFold(tok.Type, tokens.TypeDPoP):
+		return nil, "Token type is incorrect. Expected '[Bearer, DPoP]' but was '" + tok.Type + "'"
+	case !tok.Active(c.Now()):
+		return nil, "Token is not active"
+	}
+	return tok, ""
+}
+
+func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
+	unverified := func(reason string) error {
+		b.anyOrigin()
+		b.detail("reason", reason)
+		return b.invalidToken("invalid_token", "Token verification failed")
+	}
+	tok, reason := b.verifyAccess(raw)
+	if reason != "" {
+		return nil, unverified(reason)
+	}
+	if !tokens.HasScope(tok.Scope, tokens.ScopeOpenID) {
+		b.anyOrigin()
+		b.detail("reason", "Missing openid scope")
+		return nil, b.refuse("access_denied", b.challenge(http.StatusForbidden, "insufficient_scope", "Missing openid scope"))
+	}
+	client, err := b.realm.ClientByName(b.ctx(), tok.Client)
+	if realms.Missing(err) {
+		b.anyOrigin()
+		return nil, b.invalidToken("client_not_found", "Client not found")
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.cors.Origins = client.Origins(b.urls.Frontend)
+	b.cors.Apply(b.w, b.r)
+	revoked, err := b.Sessions.HasOnce(b.ctx(), b.realm, revokedKey(tok.ID))
+	switch {
+	case err != nil:
+		return nil, err
+	case revoked:
+		return nil, unverified(revokedReason)
+	case tok.Before(b.realm.NotBefore, client.NotBefore):
+		return nil, unverified("Stale token")
+	case client.Protocol != iam.OIDC:
+		b.detail("reason", "Wrong client protocol")
+		return nil, b.invalidToken("invalid_client", "Wrong client protocol")
+	}
+	b.event.Client = client.ClientID
+	b.event.Session = iam.SessionID(tok.Session)
+	p, word, err := b.live(tok, client)
+	switch {
+	case err != nil:
+		return nil, err
+	case p.clientDisabled():
+		return nil, b.invalidToken("client_disabled", "Client disabled")
+	case word != "":
+		return nil, b.invalidToken(word, word)
+	}
+	b.event.User = p.user.ID
+	b.detail("username", p.user.Username)
+	switch {
+	case !p.user.Enabled:
+		return nil, b.invalidToken("user_disabled", "User disabled")
+	case p.stale(b.realm):
+		return nil, b.invalidToken("invalid_user", "User not valid")
+	}
+	return p, nil
+}
+
+// writeUserinfo answers with what the mappers say, as JSON or signed.
+func (b *backCall) writeUserinfo(p *presented) error {
+	mapped := new(claims.Set)
+	if err := b.Issuer.Map(b.ctx(), b.realm, b.grantOf(p), claims.UserInfo, mapped); err != nil {
+		return err
+	}
+	out := new(claims.Set)
+	out.Put("sub", string(p.user.ID))
+	mapped.All(func(name string, v any) bool { out.Put(name, v); return true })
+	alg := p.client.Attr("user.info.response.signature.alg")
+	if alg == "" || alg == "none" {
+		body, err := out.Plain()
+		if err != nil {
+			return err
+		}
+		b.detail("signature_required", "false")
+		b.emit()
+		b.w.Header().Add("Cache-Control", web.CacheNoCache)
+		b.bytes(http.StatusOK, "application/json", body)
+		return nil
+	}
+	out.Put("iss", b.issuer())
+	out.Put("aud", []string{p.client.ClientID})
+	signed, err := b.Issuer.Sign(b.ctx(), b.realm, out, alg, "JWT")
+	if err != nil {
+		return err
+	}
+	b.detail("signature_required", "true")
+	b.detail("signature_algorithm", alg)
+	b.emit()
+	b.w.Header().Add("Cache-Control", web.CacheNoCache)
+	b.bytes(http.StatusOK, "application/jwt", []byte(signed))
+	return nil
+}
+
+// anyPreflight answers the preflight of an endpoint that is read.
+func (h *Handler) anyPreflight(c *call) error {
+	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "")
+	web.CORS{Auth: true}.Preflight(c.w, c.r)
+	return nil
+}

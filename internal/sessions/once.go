@@ -1,0 +1,55 @@
+package sessions
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/store"
+)
+
+// NewID makes a session's id: 144 random bits, as Keycloak's
+// SecretGenerator.generateSecureID writes them. Whoever knows it is not thereby
+// signed in, but it must not be guessed either: it links a browser's tabs.
+func NewID() iam.SessionID {
+	var b [18]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand aborts the program instead
+	return iam.SessionID(base64.RawURLEncoding.EncodeToString(b[:]))
+}
+
+// TakeOnce takes a value that was stored to be taken once: of many who try,
+// one gets it, all others ErrGone.
+func (s *Service) TakeOnce(ctx context.Context, r *realms.Realm, key string) (value []byte, err error) {
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		value, err = tx.TakeOnce(ctx, r.ID, key)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrGone
+	}
+	return value, err
+}
+
+// PutOnce stores a value until a time, unless its key is taken, and reports
+// whether it did: a key that is taken is a replay.
+func (s *Service) PutOnce(ctx context.Context, r *realms.Realm, key string, value []byte, expires time.Time) (fresh bool, err error) {
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		fresh, err = tx.PutOnce(ctx, r.ID, key, value, expires)
+		return err
+	})
+	return fresh, err
+}
+
+// HasOnce reports whether a key is stored: a revoked token's.
+func (s *Service) HasOnce(ctx context.Context, r *realms.Realm, key string) (bool, error) {
+	return s.db.HasOnce(ctx, r.ID, key, s.db.Now())
+}
+
+// Join adds a client's part to an online session that is there, or renews it.
+func (s *Service) Join(ctx context.Context, p *iam.ClientSession) error {
+	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.PutClientSession(ctx, p) })
+}
