@@ -9,10 +9,13 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
+	"latchkey/internal/admin"
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/authn/tabs"
+	"latchkey/internal/claims"
+	"latchkey/internal/clients"
 	"latchkey/internal/events"
 	"latchkey/internal/keys"
 	"latchkey/internal/login"
@@ -112,6 +115,12 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Start: door.Start,
 	})
 
+	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now}
+	administration := (&admin.Handler{
+		Realms: s.realms, Manager: manager, Clients: clients.New(s.realms), Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
+		KnownMapper: claims.Known, Authenticate: bearer.Authenticate,
+	}).Mux()
+
 	mux := http.NewServeMux()
 	s.frontRoutes(mux, set)
 	if s.cfg.SetupLink != nil && !cfg.Bootstrap.Set() {
@@ -125,6 +134,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	protocol.Routes(mux)
 	door.Mount(mux)
+	for _, at := range []string{"/admin/realms", "/admin/realms/", "/admin/serverinfo"} {
+		mux.Handle(at, administration)
+	}
 	if s.handler, err = s.front(mux); err != nil {
 		return nil, err
 	}
