@@ -88,6 +88,12 @@ func (h *Handler) routes() []route {
 		{"GET /realms/{realm}/.well-known/{document}", h.wellKnown, ""},
 		{"OPTIONS /realms/{realm}/.well-known/{document}", h.publicPreflight, ""},
 		{"GET /.well-known/{document}/realms/{realm}", h.rootWellKnown, ""},
+		{"GET " + base + "/auth", h.authorize, "LOGIN"},
+		{"POST " + base + "/auth", h.authorize, "LOGIN"},
+		{"GET " + base + "/registrations", h.register, "REGISTER"},
+		{"POST " + base + "/registrations", h.register, "REGISTER"},
+		{"GET " + base + "/forgot-credentials", h.forgot, "RESET_PASSWORD"},
+		{"POST " + base + "/forgot-credentials", h.forgot, "RESET_PASSWORD"},
 	}
 }
 

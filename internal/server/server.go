@@ -114,6 +114,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		User: w.user, FindUser: people.Find, ServiceAccount: people.ServiceAccount, Failed: w.failed, Succeeded: w.succeeded, Consent: w.consent,
 		Start: door.Start,
 	})
+	door.Finish, door.Refuse = protocol.Finish, protocol.Refuse
 
 	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now}
 	administration := (&admin.Handler{

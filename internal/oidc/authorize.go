@@ -1,0 +1,399 @@
+package oidc
+
+import (
+	"encoding/base64"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/tokens"
+	"latchkey/internal/web"
+)
+
+// An authCall is a request at the authorization endpoint.
+type authCall struct {
+	*call
+	form   web.Form
+	client *realms.Client
+	req    iam.AuthRequest
+	types  responseType
+	mode   string // how the answer goes back: "query", "fragment", "form_post"
+	path   string // of the login door, "" for its usual one
+}
+
+// A check refuses a request, or fills in more of the call. Before the redirect
+// URI is known to be the client's, refusals are pages; after it, a clientError
+// goes back to the client.
+type check struct {
+	rule string
+	do   func(*authCall) error
+}
+
+// authChecks is what the authorization endpoint verifies, in the reference's
+// order. Keycloak: AuthorizationEndpoint.process, AuthorizationEndpointChecker.
+var authChecks = []check{
+	{"client_id is given once", (*authCall).takeClientID},
+	{"HTTPS where the realm demands it", (*authCall).checkSecure},
+	{"the realm is enabled", (*authCall).checkRealm},
+	{"the client exists, is enabled and logs people in", (*authCall).checkClient},
+	{"parameters can be read", (*authCall).parse},
+	{"no request object", (*authCall).checkRequestObject},
+	{"redirect_uri is the client's", (*authCall).checkRedirectURI},
+	{"response_type and response_mode, as the client may use them", (*authCall).checkResponse},
+	{"request objects that could be read are refused to the client", (*authCall).refuseRequestObject},
+	{"no pushed request is demanded", (*authCall).checkPushed},
+	{"no parameter twice", (*authCall).checkDuplicates},
+	{"scopes are the client's", (*authCall).checkScope},
+	{"a nonce where tokens come in the answer", (*authCall).checkNonce},
+	{"PKCE", (*authCall).checkPKCE},
+}
+
+// A clientError is a refusal that the client is told by redirect.
+type clientError struct{ code, description string }
+
+func (e *clientError) Error() string { return e.code + ": " + e.description }
+
+// authorize serves the authorization endpoint.
+func (h *Handler) authorize(c *call) error { return h.authorizeAs(c, "") }
+
+// register is the endpoint that begins with the registration page.
+func (h *Handler) register(c *call) error {
+	if !c.realm.Login.Registration {
+		return badPage("registrationNotAllowedMessage")
+	}
+	return h.authorizeAs(c, authn.PathRegistration)
+}
+
+// forgot is the endpoint that begins with the reset of credentials.
+func (h *Handler) forgot(c *call) error {
+	if !c.realm.Login.ResetPassword {
+		return badPage("resetCredentialNotAllowedMessage")
+	}
+	return h.authorizeAs(c, authn.PathReset)
+}
+
+func (h *Handler) authorizeAs(c *call, path string) error {
+	form, err := readParams(c.r)
+	if err != nil {
+		return err
+	}
+	a := &authCall{call: c, form: form, path: path}
+	for _, x := range authChecks {
+		err := x.do(a)
+		if e, ok := err.(*clientError); ok { //nolint:errorlint // checks return it bare
+			return a.sendError(a.mode, &a.client.Client, &a.req, e.code, e.description)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if a.req.Prompt == "create" {
+		if !c.realm.Login.Registration {
+			return badPage("registrationNotAllowedMessage")
+		}
+		a.path = authn.PathRegistration
+	}
+	h.Start(c.w, c.r, &authn.Begin{
+		Realm: c.realm.ID, Client: &a.client.Client, Request: a.req, Path: a.path, Type: "code",
+		Passive: a.path == "" && slices.Contains(strings.Fields(a.req.Prompt), "none"),
+	})
+	return nil
+}
+
+// readParams takes the parameters of a GET from the query, of a POST from the form.
+func readParams(r *http.Request) (web.Form, error) {
+	if r.Method == http.MethodPost {
+		return web.ReadForm(r)
+	}
+	return web.Query(r)
+}
+
+func (a *authCall) takeClientID() error {
+	ids := a.form.Values["client_id"]
+	if len(ids) != 1 {
+		a.detail("reason", "Parameter 'client_id' not present or present multiple times in the HTTP request parameters")
+		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
+	}
+	return nil
+}
+
+func (a *authCall) checkSecure() error {
+	if !a.secure() {
+		return a.refuse("ssl_required", badPage("httpsRequiredMessage"))
+	}
+	return nil
+}
+
+func (a *authCall) checkRealm() error {
+	if !a.realm.Enabled {
+		return a.refuse("realm_disabled", badPage("realmNotEnabledMessage"))
+	}
+	return nil
+}
+
+func (a *authCall) checkClient() error {
+	id := a.form.Get("client_id")
+	a.event.Client = id
+	client, err := a.realm.ClientByName(a.ctx(), id)
+	switch {
+	case realms.Missing(err):
+		return a.refuse("client_not_found", badPage("clientNotFoundMessage"))
+	case err != nil:
+		return err
+	case !client.Enabled:
+		return a.refuse("client_disabled", badPage("clientDisabledMessage"))
+	case client.Access == iam.BearerOnly:
+		return a.refuse("not_allowed", &pageError{http.StatusForbidden, "bearerOnlyMessage", nil})
+	case client.Protocol != iam.OIDC:
+		a.detail("reason", "Wrong client protocol.")
+		return a.refuse("invalid_client", badPage("Wrong client protocol."))
+	}
+	a.client = client
+	return nil
+}
+
+// Bounds of parameters; longer ones are left unread, as in the reference.
+// Keycloak: OIDCProviderConfig.
+const (
+	maxParam     = 4000
+	maxLoginHint = 255
+	maxExtra     = 5
+	maxExtraSize = 2000
+)
+
+// extraNote marks parameters that the protocol does not know among the notes.
+const extraNote = "client_request_param_"
+
+// noteRedirectParam is the redirect_uri as the client wrote it, which the token
+// request must repeat.
+const noteRedirectParam = "redirect_uri"
+
+// parse reads the parameters. Keycloak: AuthzEndpointRequestParser.
+func (a *authCall) parse() error {
+	get := func(name string) string {
+		v := a.form.Get(name)
+		if limit := maxParam; len(v) > limit || name == "login_hint" && len(v) > maxLoginHint {
+			return ""
+		}
+		return v
+	}
+	a.req = iam.AuthRequest{
+		Client: a.client.ID, ResponseType: get("response_type"), ResponseMode: get("response_mode"), Scope: get("scope"), State: get("state"),
+		Nonce: get("nonce"), Prompt: get("prompt"), MaxAge: get("max_age"), LoginHint: get("login_hint"), UILocales: get("ui_locales"),
+		ACRValues: get("acr_values"), Claims: get("claims"), Display: get("display"), IDPHint: get("kc_idp_hint"), Action: get("kc_action"),
+		Challenge: get("code_challenge"), ChallengeAlg: get("code_challenge_method"), Issuer: a.issuer(), Extra: map[string]string{},
+	}
+	if _, err := strconv.ParseInt(a.req.MaxAge, 10, 32); a.form.Has("max_age") && err != nil {
+		a.detail("reason", `For input string: "`+a.req.MaxAge+`"`)
+		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
+	}
+	for _, name := range slices.Sorted(keysOf(a.form.Values)) {
+		v := a.form.Get(name)
+		if !slices.Contains(knownParams, name) && strings.TrimSpace(v) != "" && len(v) <= maxExtraSize && len(a.req.Extra) < maxExtra {
+			a.req.Extra[extraNote+name] = v
+		}
+	}
+	if v := get("redirect_uri"); v != "" {
+		a.req.Extra[noteRedirectParam] = v
+	}
+	return nil
+}
+
+func keysOf(m map[string][]string) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// knownParams are those of the protocol; others are kept for whoever knows them.
+var knownParams = []string{
+	"client_id", "response_type", "response_mode", "redirect_uri", "state", "scope", "resource", "login_hint", "prompt", "kc_idp_hint", "kc_action",
+	"nonce", "max_age", "ui_locales", "request", "request_uri", "claims", "acr_values", "display", "code_challenge", "code_challenge_method", "dpop_jkt",
+}
+
+// checkRequestObject refuses what the reference would not even read.
+func (a *authCall) checkRequestObject() error {
+	reason := ""
+	request, uri := a.form.Get("request"), a.form.Get("request_uri")
+	switch {
+	case request != "" && uri != "":
+		reason = "Illegal to use both 'request' and 'request_uri' parameters together"
+	case request != "" && !hasJWTHeader(request):
+		reason = "Failed to parse JWT header"
+	case strings.HasPrefix(strings.ToLower(uri), "urn:ietf:params:oauth:request_uri:"):
+		reason = "PAR not found. not issued or used multiple times."
+	case uri != "":
+		allowed := iam.RedirectsOf(&a.client.Client, a.urls.Frontend)
+		allowed.Patterns, allowed.Forbidden = splitList(a.client.Attr("request.uris")), nil
+		if _, ok := allowed.Match(uri); !ok {
+			reason = "Specified 'request_uri' not allowed for this client."
+		}
+	}
+	if reason == "" {
+		return nil
+	}
+	a.detail("reason", reason)
+	return a.refuse("invalid_request", badPage("invalidRequestMessage"))
+}
+
+func hasJWTHeader(token string) bool {
+	head, _, ok := strings.Cut(token, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(head)
+	var header map[string]any
+	return ok && err == nil && json.Unmarshal(raw, &header) == nil
+}
+
+// splitList splits a client attribute that holds a list.
+func splitList(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "##")
+}
+
+// refuseRequestObject: request objects are not built (OpenID Connect Core 3.1.2.6).
+func (a *authCall) refuseRequestObject() error {
+	for _, name := range []string{"request", "request_uri"} {
+		if a.form.Get(name) != "" {
+			return a.reject("invalid_request", name+"_not_supported", "Parameter "+name+" is not supported")
+		}
+	}
+	return nil
+}
+
+// reject refuses to the client, with an event that gives the reason.
+func (a *authCall) reject(word, code, description string) error {
+	a.detail("reason", description)
+	return a.refuse(word, &clientError{code, description})
+}
+
+func (a *authCall) checkRedirectURI() error {
+	param := a.req.Extra[noteRedirectParam]
+	a.detail("redirect_uri", param)
+	rule := iam.RedirectsOf(&a.client.Client, a.urls.Frontend)
+	ok := false
+	switch {
+	case a.form.Has("redirect_uri"):
+		a.req.RedirectURI, ok = rule.Match(a.form.Get("redirect_uri"))
+	case !tokens.HasScope(a.req.Scope, tokens.ScopeOpenID):
+		a.req.RedirectURI, ok = rule.Only()
+	}
+	if !ok {
+		return a.refuse("invalid_redirect_uri", badPage("invalidParameterMessage", "redirect_uri"))
+	}
+	if a.req.RedirectURI == installedApp {
+		a.req.RedirectURI = a.endpoint("/oauth/oob")
+	}
+	return nil
+}
+
+// installedApp is the redirect URI of programs that have no address: the code
+// is shown to the user. Keycloak: Constants.INSTALLED_APP_URN.
+const installedApp = "urn:ietf:wg:oauth:2.0:oob"
+
+func (a *authCall) checkResponse() error {
+	var known bool
+	typ := a.req.ResponseType
+	a.mode, _ = responseMode(a.req.ResponseMode, "query")
+	if typ == "" {
+		return a.reject("invalid_request", "invalid_request", "Missing parameter: response_type")
+	}
+	a.detail("response_type", typ)
+	if a.types, known = parseResponseType(typ); !known {
+		a.detail("reason", "No enum constant "+typ)
+		return a.refuse("invalid_request", &clientError{"unsupported_response_type", ""})
+	}
+	preset := "fragment"
+	if !a.types.implicit() {
+		preset = "query"
+	}
+	mode, known := responseMode(a.req.ResponseMode, preset)
+	if !known {
+		a.mode = "query"
+		return a.reject("invalid_request", "invalid_request", "Invalid parameter: response_mode")
+	}
+	a.mode = mode
+	if a.types.implicit() && a.mode == "query" {
+		return a.reject("invalid_request", "invalid_request", "Response_mode 'query' not allowed for implicit or hybrid flow")
+	}
+	a.detail("response_mode", a.mode)
+	const refusal = "Client is not allowed to initiate browser login with given response_type. %s flow is disabled for the client."
+	if (a.types.code || a.types.none) && !a.client.StandardFlow {
+		return a.reject("not_allowed", "unauthorized_client", strings.Replace(refusal, "%s", "Standard", 1))
+	}
+	if a.types.implicit() && !a.client.ImplicitFlow {
+		return a.reject("not_allowed", "unauthorized_client", strings.Replace(refusal, "%s", "Implicit", 1))
+	}
+	return nil
+}
+
+func (a *authCall) checkPushed() error {
+	if a.client.Flag("require.pushed.authorization.requests") || a.realm.Attrs["requirePushedAuthorizationRequests"] == "true" {
+		return a.reject("invalid_request", "invalid_request", "Pushed Authorization Request is only allowed.")
+	}
+	return nil
+}
+
+func (a *authCall) checkDuplicates() error {
+	if a.form.Duplicate("resource") != "" {
+		return a.refuse("invalid_request", &clientError{"invalid_request", "duplicated parameter"})
+	}
+	return nil
+}
+
+func (a *authCall) checkScope() error {
+	if !tokens.ValidScope(a.realm, &a.client.Client, a.req.Scope) {
+		return a.reject("invalid_request", "invalid_scope", "Invalid scopes: "+a.req.Scope)
+	}
+	return nil
+}
+
+func (a *authCall) checkNonce() error {
+	if a.types.idToken && !a.form.Has("nonce") {
+		return a.reject("invalid_request", "invalid_request", "Missing parameter: nonce")
+	}
+	return nil
+}
+
+// challengePattern is RFC 7636 4.2.
+var challengePattern = regexp.MustCompile(`^[0-9a-zA-Z\-._~]{43,128}$`)
+
+// checkPKCE verifies RFC 7636's parameters; a client's attribute may demand
+// them with one method. Keycloak: AuthorizationEndpointChecker.checkPKCEParams.
+func (a *authCall) checkPKCE() error {
+	if a.types.implicit() && !a.types.code {
+		return nil
+	}
+	challenge, method := a.form.Has("code_challenge"), a.form.Has("code_challenge_method")
+	demanded := a.client.Attr("pkce.code.challenge.method")
+	problem := ""
+	switch {
+	case demanded != "" && !method:
+		problem = "Missing parameter: code_challenge_method"
+	case demanded != "" && a.req.ChallengeAlg != demanded:
+		problem = "Invalid parameter: code challenge method is not matching the configured one"
+	case (demanded != "" || method) && !challenge:
+		problem = "Missing parameter: code_challenge"
+	case !challenge:
+		return nil
+	case method && a.req.ChallengeAlg != "S256" && a.req.ChallengeAlg != "plain":
+		problem = "Invalid parameter: code_challenge_method"
+	case !challengePattern.MatchString(a.req.Challenge):
+		problem = "Invalid parameter: code_challenge"
+	}
+	if problem != "" {
+		return a.reject("invalid_request", "invalid_request", problem)
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package oidc
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"strconv"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/claims"
+	"latchkey/internal/iam"
+	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
+)
+
+// Refuse ends a login at the client with an error; see authn.Refused.
+func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, x *authn.Refused) {
+	c, ok := h.resume(w, r, x.Realm)
+	if !ok {
+		return
+	}
+	if err := c.sendError(modeOf(&x.Request), x.Client, &x.Request, x.Error, x.Description); err != nil {
+		c.fail(err)
+	}
+}
+
+// Finish stores a login that is at its end, the client's part in the session
+// with it, and takes the browser back to the client; see authn.Done.
+// Keycloak: OIDCLoginProtocol.authenticated.
+func (h *Handler) Finish(w http.ResponseWriter, r *http.Request, d *authn.Done) {
+	c, ok := h.resume(w, r, d.Realm)
+	if !ok {
+		return
+	}
+	if err := c.finish(d); err != nil {
+		c.fail(err)
+	}
+}
+
+// resume makes a call of a request that came in at the login door.
+func (h *Handler) resume(w http.ResponseWriter, r *http.Request, id iam.RealmID) (*call, bool) {
+	realm, err := h.Realms.ByID(r.Context(), id)
+	if err != nil {
+		h.broken(w, r, err)
+		return nil, false
+	}
+	return h.call(w, r, realm), true
+}
+
+func (c *call) finish(d *authn.Done) error {
+	q := &d.Request
+	types, _ := parseResponseType(q.ResponseType)
+	part, err := c.clientPart(d)
+	if err != nil {
+		return err
+	}
+	scopes := tokens.Requested(c.realm, d.Client, q.Scope)
+	if d.New && tokens.OfflineRequested(scopes) {
+		part.Notes[noteFirstOffline] = "true"
+	}
+	l := &sessions.Login{Session: d.Session, New: d.New, Notes: true, Part: part, Tab: d.Tab}
+	code := ""
+	if types.code {
+		var once sessions.Once
+		code, once, err = newCode(&loginCode{
+			Session: d.Session.ID, Client: d.Client.ID, Scope: q.Scope, RedirectURI: q.Extra[noteRedirectParam], Nonce: q.Nonce,
+			Challenge: q.Challenge, ChallengeAlg: q.ChallengeAlg,
+		}, c.Now().Add(c.realm.Lifespans.AccessCode))
+		if err != nil {
+			return err
+		}
+		l.Once = append(l.Once, once)
+	}
+	if err := c.Sessions.Login(c.ctx(), l); errors.Is(err, sessions.ErrGone) {
+		return badPage("sessionNotActiveMessage")
+	} else if err != nil {
+		return err
+	}
+	d.Stored()
+	var p params
+	p.add("state", q.State)
+	if !d.Client.Flag("exclude.session.state.from.auth.response") {
+		p.add("session_state", string(d.Session.ID))
+	}
+	if !d.Client.Flag("exclude.issuer.from.auth.response") {
+		p.add("iss", q.Issuer)
+	}
+	if d.ActionStatus != "" {
+		p.add("kc_action", q.Action)
+		p.add("kc_action_status", d.ActionStatus)
+	}
+	p.add("code", code)
+	if types.implicit() {
+		if err := c.addTokens(&p, d, part, scopes, types, code); err != nil {
+			return err
+		}
+	}
+	return c.send(modeOf(q), q.RedirectURI, p)
+}
+
+// clientPart is the client's part in the session, with the request as notes
+// under Keycloak's names. Keycloak: TokenManager.attachAuthenticationSession.
+func (c *call) clientPart(d *authn.Done) (*iam.ClientSession, error) {
+	q := &d.Request
+	notes := map[string]string{
+		"iss": q.Issuer, noteResponseType: q.ResponseType, "response_mode": q.ResponseMode, noteScope: q.Scope, "state": q.State, "nonce": q.Nonce,
+		"prompt": q.Prompt, "max_age": q.MaxAge, "login_hint": q.LoginHint, "acr_values": q.ACRValues, "claims": q.Claims,
+		"kc_idp_hint": q.IDPHint, "code_challenge": q.Challenge, "code_challenge_method": q.ChallengeAlg,
+	}
+	maps.Copy(notes, q.Extra)
+	maps.DeleteFunc(notes, func(_, v string) bool { return v == "" })
+	if d.SSO {
+		notes[claims.NoteSSO] = "true"
+	}
+	if d.Level >= 0 {
+		notes[claims.NoteLevel] = strconv.Itoa(d.Level)
+	}
+	now := c.Now()
+	part := &iam.ClientSession{
+		Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, RedirectTo: q.RedirectURI, Started: now, LastAccess: now, Notes: notes,
+	}
+	if d.New {
+		return part, nil
+	}
+	// A client that comes again goes on with its part, as long as that is alive.
+	v, err := c.Sessions.Find(c.ctx(), c.realm, d.Session.ID, false, d.Client)
+	if v == nil && err != nil && !errors.Is(err, sessions.ErrGone) {
+		return nil, err
+	}
+	if err == nil {
+		part.Started, part.RefreshID, part.RefreshUse = v.Part.Started, v.Part.RefreshID, v.Part.RefreshUse
+	}
+	return part, nil
+}
+
+// addTokens adds the tokens of an implicit or hybrid answer.
+func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scopes []*iam.ClientScope, types responseType, code string) error {
+	g := &iam.Grant{
+		Client: d.Client, User: d.User, Session: d.Session, Part: part, Scopes: scopes, OpenID: types.idToken, Nonce: d.Request.Nonce,
+		Type: "na", Issuer: d.Request.Issuer,
+	}
+	w := tokens.Want{NoAccess: !types.token}
+	if types.code {
+		w.Code = code
+	}
+	w.State = d.Request.State
+	res, err := c.Issuer.Issue(c.ctx(), c.realm, g, w)
+	if err != nil {
+		return err
+	}
+	if types.idToken {
+		p.add("id_token", res.ID)
+	}
+	if types.token {
+		p.add("access_token", res.Access)
+		p.add("token_type", res.Type)
+		p.add("expires_in", strconv.FormatInt(res.ExpiresIn, 10))
+	}
+	if types.code && tokens.OfflineRequested(scopes) {
+		_, _, err = c.Sessions.GoOffline(c.ctx(), d.Session, part, false)
+	}
+	return err
+}

@@ -1,0 +1,131 @@
+package oidc
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/pages"
+	"latchkey/internal/web"
+)
+
+// A responseType is what an authorization request asks to be answered with.
+type responseType struct{ code, none, token, idToken bool }
+
+// implicit reports whether tokens come in the answer itself.
+func (t responseType) implicit() bool { return t.token || t.idToken }
+
+// parseResponseType reads response_type: a set of words, whose order does not
+// count. Keycloak: OIDCResponseType.parse.
+func parseResponseType(s string) (t responseType, ok bool) {
+	words := strings.Fields(s)
+	for _, w := range words {
+		switch w {
+		case "code":
+			t.code = true
+		case "none":
+			t.none = true
+		case "token":
+			t.token = true
+		case "id_token":
+			t.idToken = true
+		default:
+			return t, false
+		}
+	}
+	return t, len(words) > 0 && (!t.none || len(words) == 1)
+}
+
+// responseMode reads response_mode; preset is what counts when it is not given.
+// Keycloak: OIDCResponseMode.parse.
+func responseMode(s, preset string) (mode string, ok bool) {
+	if s == "" {
+		return preset, true
+	}
+	if slices.Contains(responseModes, s) {
+		return s, true
+	}
+	return "query", false
+}
+
+// modeOf is the response mode of a request that has been checked.
+func modeOf(q *iam.AuthRequest) string {
+	preset := "query"
+	if t, _ := parseResponseType(q.ResponseType); t.implicit() {
+		preset = "fragment"
+	}
+	mode, _ := responseMode(q.ResponseMode, preset)
+	return mode
+}
+
+// params are what goes back to the client, in order; empty values are left out.
+type params []pages.Parameter
+
+func (p *params) add(name, value string) {
+	if value != "" {
+		*p = append(*p, pages.Parameter{Name: name, Value: value})
+	}
+}
+
+func (p params) encode() string {
+	var b strings.Builder
+	for i, x := range p {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(url.QueryEscape(x.Name) + "=" + url.QueryEscape(x.Value))
+	}
+	return b.String()
+}
+
+// sendError tells the client of a refusal. Keycloak: AuthorizationEndpoint.redirectErrorToClient.
+func (c *call) sendError(mode string, client *iam.Client, q *iam.AuthRequest, code, description string) error {
+	var p params
+	p.add("error", code)
+	p.add("error_description", description)
+	p.add("state", q.State)
+	if !client.Flag("exclude.issuer.from.auth.response") {
+		p.add("iss", q.Issuer)
+	}
+	return c.send(mode, q.RedirectURI, p)
+}
+
+// send takes an answer to the client by way of the browser.
+// Keycloak: OIDCRedirectUriBuilder.
+func (c *call) send(mode, to string, p params) error {
+	c.w.Header().Set("Cache-Control", web.CacheNoPage)
+	switch mode {
+	case "form_post":
+		c.page(http.StatusOK, pages.Request{}, pages.FormPost{URL: to, Parameters: p})
+		return nil
+	case "fragment":
+		sep := "#"
+		if i := strings.IndexByte(to, '#'); i >= 0 {
+			if sep = "&"; i == len(to)-1 {
+				sep = ""
+			}
+		}
+		c.redirect(to + sep + p.encode())
+		return nil
+	}
+	bare, fragment, has := strings.Cut(to, "#")
+	sep := "?"
+	if i := strings.IndexByte(bare, '?'); i >= 0 {
+		if sep = "&"; i == len(bare)-1 {
+			sep = ""
+		}
+	}
+	if bare += sep + p.encode(); has {
+		bare += "#" + fragment
+	}
+	c.redirect(bare)
+	return nil
+}
+
+func (c *call) redirect(to string) {
+	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "")
+	c.w.Header().Set("Location", to)
+	c.w.WriteHeader(http.StatusFound)
+}
