@@ -12,6 +12,8 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
+	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
@@ -53,6 +55,8 @@ type Handler struct {
 	Manager  *realms.Manager
 	Clients  *clients.Service
 	Sessions *sessions.Service
+	Users    *users.Service
+	Issuer   *tokens.Issuer
 	Events   *events.Writer
 	Hostname *web.Hostname
 	Log      *slog.Logger
@@ -67,7 +71,7 @@ type Handler struct {
 
 // Routes returns the whole table.
 func (h *Handler) Routes() []Route {
-	return slices.Concat(h.realmRoutes(), h.componentRoutes(), h.clientRoutes(), h.scopeRoutes(), h.sessionRoutes(), h.eventRoutes())
+	return slices.Concat(h.realmRoutes(), h.componentRoutes(), h.clientRoutes(), h.scopeRoutes(), h.evaluateRoutes(), h.sessionRoutes(), h.eventRoutes())
 }
 
 // masterRealm is where administrators of all realms are at home.

@@ -108,9 +108,10 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Actions: actions.New(w.actions()), Pages: set, Hostname: s.hostname, Log: s.log,
 		User: w.user, FindUser: people.Find, Failed: w.failed, Succeeded: w.succeeded, Consent: w.consent, Grant: w.grant,
 	}
+	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
-		Issuer: &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}, Engine: door.Engine, Actions: door.Actions,
+		Issuer: issuer, Engine: door.Engine, Actions: door.Actions,
 		User: w.user, FindUser: people.Find, ServiceAccount: people.ServiceAccount, Failed: w.failed, Succeeded: w.succeeded, Consent: w.consent,
 		Start: door.Start,
 	})
@@ -119,7 +120,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now}
 	administration := (&admin.Handler{
 		Realms: s.realms, Manager: manager, Clients: clients.New(s.realms), Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
-		KnownMapper: claims.Known, Authenticate: bearer.Authenticate,
+		Users: people, Issuer: issuer, KnownMapper: claims.Known, Authenticate: bearer.Authenticate,
 	}).Mux()
 
 	mux := http.NewServeMux()
