@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"latchkey/internal/claims"
@@ -160,6 +161,13 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 	return p, nil
 }
 
+// notUserinfo are claims that are about a token and not its user, whatever
+// mappers say. Keycloak: TokenManager.generateUserInfoClaims lists all others.
+var notUserinfo = []string{
+	"exp", "nbf", "iat", "jti", "typ", "azp", "nonce", "auth_time", "sid", "at_hash", "c_hash", "s_hash", "acr", "trusted-certs",
+	"allowed-origins", "cnf", "scope", "authorization",
+}
+
 // writeUserinfo answers with what the mappers say, as JSON or signed.
 func (b *backCall) writeUserinfo(p *presented) error {
 	mapped := new(claims.Set)
@@ -168,7 +176,12 @@ func (b *backCall) writeUserinfo(p *presented) error {
 	}
 	out := new(claims.Set)
 	out.Put("sub", string(p.user.ID))
-	mapped.All(func(name string, v any) bool { out.Put(name, v); return true })
+	mapped.All(func(name string, v any) bool {
+		if !slices.Contains(notUserinfo, name) {
+			out.Put(name, v)
+		}
+		return true
+	})
 	alg := p.client.Attr("user.info.response.signature.alg")
 	if alg == "" || alg == "none" {
 		body, err := out.Plain()

@@ -62,7 +62,7 @@ func (r *Reader) Events(ctx context.Context, realm iam.RealmID, f EventFilter) (
 			return nil, err
 		}
 		e.Time = fromMillis(at)
-		return e, json.Unmarshal(details, &e.Details)
+		return e, readDetails(details, &e.Details)
 	}, `select id, time, kind, client_id, user_id, session_id, ip, error, details from events`+w.page(f.Ascending, f.First, f.Max), w.args...)
 }
 
@@ -102,7 +102,7 @@ func (r *Reader) AdminEvents(ctx context.Context, realm iam.RealmID, f AdminEven
 			return nil, err
 		}
 		e.Time = fromMillis(at)
-		return e, json.Unmarshal(details, &e.Details)
+		return e, readDetails(details, &e.Details)
 	}, `select id, time, auth_realm, auth_client, auth_user, ip, operation, resource_type, resource_path, representation, error, details from admin_events`+
 		w.page(f.Ascending, f.First, f.Max), w.args...)
 }
@@ -149,3 +149,12 @@ func wildcard(pattern string) string {
 }
 
 var wildcards = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_", "*", "%")
+
+// readDetails leaves the map nil where an event has no details, as in the
+// reference's answers.
+func readDetails(doc []byte, into *map[string]string) error {
+	if string(doc) == "{}" {
+		return nil
+	}
+	return json.Unmarshal(doc, into)
+}

@@ -323,8 +323,8 @@ func (i *issue) refresh(access *claims.Set) error {
 	}
 	t.Put("typ", string(i.g.Refresh))
 	t.Put("azp", i.g.Client.ClientID)
-	if i.g.Nonce != "" {
-		t.Put("nonce", i.g.Nonce)
+	if nonce := access.Text("nonce"); nonce != "" {
+		t.Put("nonce", nonce)
 	}
 	t.Put("sid", string(i.g.Session.ID))
 	if i.g.Confirm != (iam.Confirmation{}) && (i.g.Client.Access == iam.Public || i.g.Confirm.X5T != "") {

@@ -115,7 +115,7 @@ func TestTokensOfACode(t *testing.T) {
 	if want := "acr allowed-origins aud auth_time azp email email_verified exp family_name given_name iat iss jti name preferred_username realm_access resource_access scope sid sub typ"; names(access) != want {
 		t.Errorf("access token has %s", names(access))
 	}
-	if want := "aud aud_x azp exp iat iss jti nonce prov scope sid sub typ"; names(refresh) != want {
+	if want := "aud aud_x azp exp iat iss jti prov scope sid sub typ"; names(refresh) != want {
 		t.Errorf("refresh token has %s", names(refresh))
 	}
 	if want := "acr at_hash aud auth_time azp c_hash email email_verified exp family_name given_name iat iss jti name nonce preferred_username s_hash sid sub typ"; names(id) != want {
