@@ -71,6 +71,9 @@ func parse(t *template.Template, files fs.FS, name string) (*template.Template, 
 	return t, nil
 }
 
+// Texts are the messages of the pages, for doors that speak of the same things.
+func (s *Set) Texts() *i18n.Catalog { return s.catalog }
+
 // Render writes the page. Nothing is written when the template fails.
 func (s *Set) Render(w io.Writer, r Request, v View) error {
 	name := v.page().template

@@ -106,6 +106,9 @@ func (v *View) Check(given Draft) iam.Errors {
 		if !v.canEdit(a) {
 			if !v.derived(name) && v.changes(name, values) {
 				add(name, "error-user-attribute-read-only", nil)
+				if name == "username" && v.Context != AdminAPI { // Keycloak: UsernameMutationValidator
+					add(name, "readOnlyUsernameMessage", nil)
+				}
 			}
 			continue
 		}
@@ -154,6 +157,10 @@ func (v *View) missing(a *attribute, values []string) []string {
 			return nil
 		}
 		return []string{"missingUsernameMessage"}
+	case a.Name == "email" && v.Context == Account:
+		if len(values) > 0 { // blank rather than left out
+			return []string{"missingEmailMessage", "error-user-attribute-required"}
+		}
 	case a.Name == "email" && v.Context != AdminAPI:
 		return []string{"missingEmailMessage"}
 	case !v.canEdit(a):

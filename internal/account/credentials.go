@@ -1,0 +1,158 @@
+package account
+
+import (
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+)
+
+// A credentialType is what the account console shows of a kind of credential:
+// Keycloak's AccountCredentialResource.CredentialContainer.
+type credentialType struct {
+	Type         iam.CredentialKind              `json:"type"`
+	Category     string                          `json:"category"`
+	DisplayName  string                          `json:"displayName"`
+	HelpText     string                          `json:"helptext"`
+	Icon         string                          `json:"iconCssClass"`
+	CreateAction string                          `json:"createAction,omitzero"`
+	UpdateAction string                          `json:"updateAction,omitzero"`
+	Removable    bool                            `json:"removeable"`
+	Credentials  []rep.AccountCredentialMetadata `json:"userCredentialMetadatas,omitzero"`
+}
+
+// credentialTypes are the kinds there are, in the order of their categories,
+// and the authenticators of which a flow must have one for the kind to be shown.
+var credentialTypes = []struct {
+	credentialType
+	authenticators map[string]bool
+}{
+	{credentialType{
+		Type: iam.Password, Category: "basic-authentication", DisplayName: "password-display-name", HelpText: "password-help-text",
+		Icon: "kcAuthenticatorPasswordClass", UpdateAction: "UPDATE_PASSWORD",
+	}, map[string]bool{"auth-username-password-form": true, "auth-password-form": true, "direct-grant-validate-password": true, "reset-password": true}},
+	{credentialType{
+		Type: iam.OTP, Category: "two-factor", DisplayName: "otp-display-name", HelpText: "otp-help-text",
+		Icon: "kcAuthenticatorOTPClass", CreateAction: "CONFIGURE_TOTP", Removable: true,
+	}, map[string]bool{"auth-otp-form": true, "auth-conditional-otp-form": true, "direct-grant-validate-otp": true, "reset-otp": true}},
+}
+
+// offered reports whether some flow of the realm has one of the authenticators
+// switched on. Keycloak: AccountCredentialResource.getEnabledCredentialTypes.
+func offered(realm *realms.Realm, authenticators map[string]bool) bool {
+	var in func(f *iam.Flow) bool
+	in = func(f *iam.Flow) bool {
+		if f == nil {
+			return false
+		}
+		for _, e := range f.Executions {
+			if e.Requirement != iam.Disabled && (authenticators[e.Authenticator] || in(e.Sub)) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, doc := range realm.FlowDocs {
+		if doc.TopLevel && in(realm.FlowByID(iam.FlowID(doc.ID))) {
+			return true
+		}
+	}
+	return false
+}
+
+// credentials shows the kinds of credential that the caller may have and, but
+// for their secrets, those that they have.
+func (h *Handler) credentials(c *call) (any, error) {
+	own, err := h.Users.Credentials(c, &c.realm.Realm, c.caller.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	only := c.r.URL.Query().Get("type")
+	out := []credentialType{}
+	for _, t := range credentialTypes {
+		if only != "" && only != string(t.Type) || !offered(c.realm, t.authenticators) {
+			continue
+		}
+		shown := t.credentialType
+		if c.flag("user-credentials", true) {
+			shown.Credentials = []rep.AccountCredentialMetadata{}
+			for _, k := range own {
+				if k.Kind == t.Type {
+					shown.Credentials = append(shown.Credentials, rep.AccountCredentialMetadata{Credential: public(k)})
+				}
+			}
+		}
+		out = append(out, shown)
+	}
+	return out, nil
+}
+
+func public(k *iam.Credential) *rep.Credential {
+	out := &rep.Credential{ID: k.ID, Type: string(k.Kind), CreatedDate: new(k.Created.UnixMilli()), CredentialData: string(k.Data)}
+	if k.Label != "" {
+		out.UserLabel = &k.Label
+	}
+	return out
+}
+
+// own returns the caller's credential that the path names.
+func (h *Handler) own(c *call) (*iam.Credential, error) {
+	list, err := h.Users.Credentials(c, &c.realm.Realm, c.caller.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range list {
+		if k.ID == c.r.PathValue("credential") {
+			return k, nil
+		}
+	}
+	return nil, plain(http.StatusNotFound, "Credential not found")
+}
+
+// deleteCredential removes a second factor; a password stays.
+// Keycloak: CredentialDeleteHelper.removeCredential.
+func (h *Handler) deleteCredential(c *call) (any, error) {
+	k, err := h.own(c)
+	if err != nil {
+		return nil, err
+	}
+	removable := false
+	for _, t := range credentialTypes {
+		removable = removable || t.Type == k.Kind && t.Removable
+	}
+	if !removable {
+		return nil, plain(http.StatusBadRequest, "Credential type cannot be removed")
+	}
+	if err := h.Users.RemoveCredential(c, &c.realm.Realm, c.caller.User.ID, k.ID); err != nil {
+		return nil, err
+	}
+	details := map[string]string{"credential_type": string(k.Kind), "selected_credential_id": k.ID}
+	if k.Label != "" {
+		details["credential_user_label"] = k.Label
+	}
+	if k.Kind == iam.OTP {
+		h.emit(c, "REMOVE_TOTP", "", details)
+	}
+	h.emit(c, "REMOVE_CREDENTIAL", "", details)
+	return nil, nil
+}
+
+// labelCredential names a credential; the body is a JSON string.
+func (h *Handler) labelCredential(c *call) (any, error) {
+	k, err := h.own(c)
+	if err != nil {
+		return nil, err
+	}
+	data, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	var label string
+	if json.Unmarshal(data, &label) != nil {
+		return nil, message(http.StatusBadRequest, "invalidRequestMessage")
+	}
+	return nil, h.Users.Label(c, &c.realm.Realm, c.caller.User.ID, k.ID, label)
+}
