@@ -75,12 +75,13 @@ var grants = map[Perm][]string{
 // A Caller is the administrator behind a request, as their token says and
 // their user stands now.
 type Caller struct {
-	Realm   *realms.Realm // where they are at home
-	Client  *iam.Client   // which the token was issued to
-	User    *iam.User
-	Session iam.SessionID
-	Roles   map[iam.RoleID]struct{} // effective, and in the scope of Client
-	Origins []string                // allowed by the token
+	Realm    *realms.Realm // where they are at home
+	Client   *iam.Client   // which the token was issued to
+	User     *iam.User
+	Session  iam.SessionID
+	Audience []string                // of the token
+	Roles    map[iam.RoleID]struct{} // effective, and in the scope of Client
+	Origins  []string                // allowed by the token
 }
 
 // holds reports whether the caller has one of a client's roles.

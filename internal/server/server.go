@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
+	"latchkey/internal/account"
 	"latchkey/internal/admin"
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
@@ -123,6 +124,11 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Users: people, Issuer: issuer, KnownMapper: claims.Known, Authenticate: bearer.Authenticate,
 	}).Mux()
 
+	own := &account.Handler{
+		Realms: s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
+		Authenticate: ownAccount(bearer),
+	}
+
 	mux := http.NewServeMux()
 	s.frontRoutes(mux, set)
 	if s.cfg.SetupLink != nil && !cfg.Bootstrap.Set() {
@@ -136,6 +142,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	protocol.Routes(mux)
 	door.Mount(mux)
+	own.Routes(mux)
 	for _, at := range []string{"/admin/realms", "/admin/realms/", "/admin/serverinfo"} {
 		mux.Handle(at, administration)
 	}
