@@ -71,7 +71,17 @@ type Handler struct {
 
 // Routes returns the whole table.
 func (h *Handler) Routes() []Route {
-	return slices.Concat(h.realmRoutes(), h.componentRoutes(), h.clientRoutes(), h.scopeRoutes(), h.evaluateRoutes(), h.sessionRoutes(), h.eventRoutes())
+	return slices.Concat(
+		h.realmRoutes(),
+		h.componentRoutes(),
+		h.flowRoutes(),
+		h.serverInfoRoutes(),
+		h.clientRoutes(),
+		h.scopeRoutes(),
+		h.evaluateRoutes(),
+		h.sessionRoutes(),
+		h.eventRoutes(),
+	)
 }
 
 // masterRealm is where administrators of all realms are at home.

@@ -21,7 +21,8 @@ import (
 
 // checkedRoutes are the routes that decide themselves whom they serve, with the reason.
 var checkedRoutes = map[string]string{
-	"GET /admin/realms": "shows of each realm what the caller may see there",
+	"GET /admin/serverinfo": "needs an administrator of any realm, and tells more to those of the master realm",
+	"GET /admin/realms":     "shows of each realm what the caller may see there",
 }
 
 // TestEveryRouteAsksForARight keeps a forgotten right from becoming an open door.

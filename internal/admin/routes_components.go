@@ -23,10 +23,10 @@ func (h *Handler) componentRoutes() []Route {
 	}
 }
 
-var errNoComponent = iam.Errorf(iam.NotFound, "Could not find component")
+var errNoComponent = &iam.Error{Kind: iam.NotFound, Msg: "Could not find component"}
 
 // errNoProvider is the answer to a component of a provider that is not there.
-var errNoProvider = Plain(http.StatusBadRequest, "Invalid provider type or no such provider")
+var errNoProvider = &Error{Status: http.StatusBadRequest, Body: plainBody{Error: "Invalid provider type or no such provider"}}
 
 func (h *Handler) listComponents(c *Call) (any, error) {
 	list := []*rep.Component{}

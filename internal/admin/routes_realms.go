@@ -36,6 +36,7 @@ func (h *Handler) realmRoutes() []Route {
 		{"PUT /admin/realms/{realm}/default-groups/{group}", ManageRealm, Create, "GROUP", h.setDefaultGroup(true), NoCache},
 		{"DELETE /admin/realms/{realm}/default-groups/{group}", ManageRealm, Delete, "GROUP", h.setDefaultGroup(false), NoCache},
 
+		{"POST /admin/realms/{realm}/partial-export", ViewRealm, None, "", h.partialExport, ByMethod},
 		{"GET /admin/realms/{realm}/client-policies/policies", ViewRealm, None, "", h.clientPolicies, Silent},
 		{"GET /admin/realms/{realm}/client-policies/profiles", ViewRealm, None, "", h.clientProfiles, Silent},
 
@@ -226,6 +227,46 @@ func (h *Handler) setDefaultGroup(is bool) func(*Call) (any, error) {
 	return func(c *Call) (any, error) {
 		return nil, h.Manager.SetDefaultGroup(c, c.Realm, iam.GroupID(c.Path("group")), is)
 	}
+}
+
+// partialExport is a realm file without users and secrets.
+// Keycloak: RealmAdminResource.partialExport, StripSecretsUtils.
+func (h *Handler) partialExport(c *Call) (any, error) {
+	if !c.Can(ManageRealm) {
+		return nil, errForbidden
+	}
+	clients, groups := c.Bool("exportClients", false), c.Bool("exportGroupsAndRoles", false)
+	if clients && !c.Can(ManageClients) || groups && !c.Can(ManageUsers) {
+		return nil, errForbidden
+	}
+	r, err := h.Manager.Export(c, c.Realm.Name)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := r.SMTPServer["password"]; ok {
+		r.SMTPServer = maps.Clone(r.SMTPServer)
+		r.SMTPServer["password"] = masked
+	}
+	for i := range r.Clients {
+		if r.Clients[i].Secret != nil {
+			r.Clients[i].Secret = new(masked)
+		}
+	}
+	for i := range r.IdentityProviders {
+		r.IdentityProviders[i].Config = maskConfig(r.IdentityProviders[i].Config, masked)
+	}
+	for kind, list := range r.Components {
+		for i := range list {
+			list[i].Config = representComponent(&rep.Component{ProviderType: kind, ProviderID: list[i].ProviderID, Config: list[i].Config}).Config
+		}
+	}
+	if !clients {
+		r.Clients, r.ScopeMappings, r.ClientScopeMappings = nil, nil, nil
+	}
+	if !groups {
+		r.Roles, r.Groups, r.DefaultGroups = nil, nil, nil
+	}
+	return r, nil
 }
 
 func (h *Handler) clientPolicies(c *Call) (any, error) {

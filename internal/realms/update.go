@@ -121,7 +121,8 @@ func checkSettings(r *rep.Realm) error {
 var policies = map[string]bool{
 	"length": true, "maxLength": true, "digits": true, "lowerCase": true, "upperCase": true, "specialChars": true,
 	"hashIterations": true, "passwordHistory": true, "passwordAge": true, "forceExpiredPasswordChange": true, "maxAuthAge": true,
-	"notUsername": false, "notEmail": false, "notContainsUsername": false, "regexPattern": false, "hashAlgorithm": false, "passwordBlacklist": false,
+	"recoveryCodesWarningThreshold": true,
+	"notUsername":                   false, "notEmail": false, "notContainsUsername": false, "regexPattern": false, "hashAlgorithm": false, "passwordBlacklist": false,
 }
 
 func checkPasswordPolicy(text string) error {

@@ -1,0 +1,274 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/internal/claims"
+	"latchkey/internal/events"
+	"latchkey/internal/iam"
+	"latchkey/internal/keys"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/store/storetest"
+	"latchkey/internal/web"
+)
+
+// whole is a Handler over real realms, master and shop; "root" has every role
+// of the master realm, "maker" may only create realms.
+func whole(t *testing.T) (h *Handler, ask func(who, method, path, body string) (int, string, http.Header)) {
+	t.Helper()
+	ctx := t.Context()
+	db := storetest.SQLite(t)
+	manager := &realms.Manager{Cache: realms.NewCache(db), Clock: time.Now, NewKey: keys.NewMaker(time.Now).Fill,
+		Hash: func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) {
+			return &iam.Credential{Kind: iam.Password, Data: []byte("{}"), Secret: iam.Secret("{}")}, nil
+		}}
+	for _, r := range []*rep.Realm{
+		{Realm: "master", Enabled: new(true), Users: []rep.User{{ID: "root", Username: "root"}, {ID: "maker", Username: "maker"}}},
+		{Realm: "shop", Enabled: new(true), AdminEventsEnabled: new(true), Groups: []rep.Group{{ID: "g", Name: "new"}}},
+	} {
+		if _, err := manager.Create(ctx, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hostname, err := web.NewHostname(web.HostnameOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	h = &Handler{Realms: manager.Cache, Manager: manager, Events: events.New(db, log), Hostname: hostname, Log: log}
+	h.Authenticate = func(r *http.Request) (*Caller, error) {
+		who, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		home, err := manager.Cache.Get(r.Context(), "master")
+		if err != nil {
+			return nil, err
+		}
+		c := &Caller{Realm: home, Client: &iam.Client{ID: "cli"}, User: &iam.User{ID: iam.UserID(who)}, Roles: map[iam.RoleID]struct{}{}}
+		switch who {
+		case "root":
+			for role := range home.AllRoles {
+				c.Roles[role.ID] = struct{}{}
+			}
+		case "maker":
+			c.Roles[home.RoleByName("", "create-realm").ID] = struct{}{}
+			roles, err := db.UserRoles(r.Context(), home.ID, "maker")
+			if err != nil {
+				return nil, err
+			}
+			for _, id := range roles {
+				c.Roles[id] = struct{}{}
+			}
+		default:
+			return nil, ErrUnauthenticated
+		}
+		return c, nil
+	}
+	mux := h.Mux()
+	return h, func(who, method, path, body string) (int, string, http.Header) {
+		r := httptest.NewRequest(method, path, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+who)
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		text, _ := io.ReadAll(w.Body)
+		return w.Code, string(text), w.Header()
+	}
+}
+
+// Oracle: realms/errors, realms/update, realms/rename-and-delete, realms/scopes-and-groups
+func TestRealmRoutes(t *testing.T) {
+	h, ask := whole(t)
+	shop, err := h.Realms.Get(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	phone := string(shop.ScopeByName("phone").ID)
+	for _, c := range []struct {
+		who, method, path, body string
+		status                  int
+		want                    string
+	}{
+		{"root", "POST", "/admin/realms", `{"realm":"shop"}`, 409, `{"errorMessage":"Realm shop already exists"}`},
+		{"root", "POST", "/admin/realms", `{}`, 400, `{"errorMessage":"Realm name cannot be empty"}`},
+		{"root", "POST", "/admin/realms", `{"realm":"a/b"}`, 400, `{"error":"Character '/' not allowed."}`},
+		{"root", "POST", "/admin/realms", `{not json`, 400, `{"errorMessage":"unable to read contents from stream"}`},
+		{"root", "POST", "/admin/realms", `[1]`, 400, `{"errorMessage":"unable to read contents from stream"}`},
+		{"root", "POST", "/admin/realms", `{"realm":"x","nonsense":1}`, 400, `{"errorMessage":"unable to read contents from stream"}`},
+		{"nobody", "POST", "/admin/realms", `{"realm":"x"}`, 401, `{"error":"HTTP 401 Unauthorized"}`},
+		{"maker", "GET", "/admin/realms/shop", "", 403, `{"error":"HTTP 403 Forbidden"}`},
+		{"maker", "GET", "/admin/realms", "", 403, `{"error":"HTTP 403 Forbidden"}`},
+		{"maker", "POST", "/admin/realms", `{"realm":"made","enabled":true}`, 201, ``},
+		{"maker", "GET", "/admin/realms?briefRepresentation=true", "", 200, `[{"id":"`},
+		{"root", "PUT", "/admin/realms/shop", `{"passwordPolicy":"nonsense(1)"}`, 400, `{"errorMessage":"Password policy not found"}`},
+		{"root", "PUT", "/admin/realms/shop", `{"nonsense":true}`, 400, `{"error":"Invalid json representation for RealmRepresentation.`},
+		{"root", "PUT", "/admin/realms/shop", `{"displayName":"S","smtpServer":{"host":"h","from":"a@b","password":"secret"}}`, 204, ``},
+		{"root", "GET", "/admin/realms/shop", "", 200, `{"id":"`},
+		{"root", "DELETE", "/admin/realms/master", "", 400, `{"errorMessage":"Can't remove master realm"}`},
+		{"root", "PUT", "/admin/realms/shop/default-default-client-scopes/" + phone, "", 409, `{"error":"conflict","error_description":"Duplicate resource error"}`},
+		{"root", "DELETE", "/admin/realms/shop/default-optional-client-scopes/" + phone, "", 204, ``},
+		{"root", "DELETE", "/admin/realms/shop/default-optional-client-scopes/" + phone, "", 204, ``},
+		{"root", "PUT", "/admin/realms/shop/default-default-client-scopes/" + phone, "", 204, ``},
+		{"root", "PUT", "/admin/realms/shop/default-default-client-scopes/nonsense", "", 404, `{"error":"Client scope not found"}`},
+		{"root", "PUT", "/admin/realms/shop/default-groups/g", "", 204, ``},
+		{"root", "GET", "/admin/realms/shop/default-groups", "", 200, `[{"id":"g","name":"new","path":"/new","subGroups":[]}]`},
+		{"root", "PUT", "/admin/realms/shop/default-groups/nonsense", "", 404, `{"error":"Group not found"}`},
+		{"root", "GET", "/admin/realms/shop/localization", "", 200, `[]`},
+		{"root", "POST", "/admin/realms/shop/localization/de", `{"a":"b"}`, 204, ``},
+		{"root", "PUT", "/admin/realms/shop/localization/de/c", "d", 204, ``},
+		{"root", "GET", "/admin/realms/shop/localization/de", "", 200, `{"a":"b","c":"d"}`},
+		{"root", "DELETE", "/admin/realms/shop/localization/de/a", "", 204, ``},
+		{"root", "GET", "/admin/realms/shop/localization/de/a", "", 404, `{"error":"Localization text not found"}`},
+		{"root", "GET", "/admin/realms/shop/client-policies/policies", "", 200, `{"policies":[]}`},
+		{"root", "GET", "/admin/realms/shop/credential-registrators", "", 200, `["CONFIGURE_TOTP","webauthn-register",`},
+		{"root", "GET", "/admin/realms/shop/authentication/required-actions/nothing", "", 404, `{"error":"Failed to find required action"}`},
+		{"root", "PUT", "/admin/realms/shop/authentication/required-actions/TERMS_AND_CONDITIONS", `{"alias":"TERMS_AND_CONDITIONS","name":"Terms","enabled":true,"priority":20}`, 204, ``},
+		{"root", "GET", "/admin/realms/shop/authentication/required-actions/TERMS_AND_CONDITIONS", "", 200,
+			`{"alias":"TERMS_AND_CONDITIONS","name":"Terms","providerId":"TERMS_AND_CONDITIONS","enabled":true,"defaultAction":false,"priority":20,"config":{}}`},
+		{"root", "GET", "/admin/realms/shop/authentication/flows/nothing/executions", "", 404, `{"error":"Flow not found"}`},
+		{"maker", "GET", "/admin/serverinfo", "", 200, `{"systemInfo":{"version":"26.7.3"}`},
+		{"root", "DELETE", "/admin/realms/shop", "", 204, ``},
+		{"root", "GET", "/admin/realms/shop", "", 404, `{"error":"Realm not found."}`},
+	} {
+		status, body, _ := ask(c.who, c.method, c.path, c.body)
+		if status != c.status || !strings.HasPrefix(body, c.want) || c.want == "" && body != "" {
+			t.Errorf("%s %s %s %s: %d %s, want %d %s", c.who, c.method, c.path, c.body, status, body, c.status, c.want)
+		}
+		if strings.Contains(body, `"secret"`) && strings.Contains(body, "smtp") {
+			t.Errorf("%s %s shows a password: %s", c.method, c.path, body)
+		}
+	}
+	if _, _, head := ask("root", "POST", "/admin/realms", `{"realm":"a b"}`); head.Get("Location") != "http://example.com/admin/realms/a%20b" {
+		t.Errorf("location %s", head.Get("Location"))
+	}
+}
+
+// Oracle: realms/keys-and-components
+func TestComponentRoutes(t *testing.T) {
+	_, ask := whole(t)
+	const all = "/admin/realms/shop/components"
+	for _, c := range []struct{ body, want string }{
+		{`{"name":"x","providerId":"nonsense","providerType":"org.keycloak.keys.KeyProvider"}`, `{"error":"Invalid provider type or no such provider"}`},
+		{`{"name":"x","providerId":"java-keystore","providerType":"org.keycloak.keys.KeyProvider"}`, `{"error":"Invalid provider type or no such provider"}`},
+		{`{"name":"x","providerId":"rsa-generated","providerType":"org.keycloak.keys.KeyProvider","config":{"keySize":["7"]}}`, `{"errorMessage":"'Key size' should be 1024, 2048, 3072 or 4096"}`},
+	} {
+		if status, body, _ := ask("root", "POST", all, c.body); status != 400 || body != c.want {
+			t.Errorf("%s: %d %s", c.body, status, body)
+		}
+	}
+	status, body, head := ask("root", "POST", all, `{"name":"second","providerId":"hmac-generated","providerType":"org.keycloak.keys.KeyProvider","config":{"priority":["200"],"algorithm":["HS512"],"active":["true"]}}`)
+	if status != 201 {
+		t.Fatal(status, body)
+	}
+	at, err := url.Parse(head.Get("Location"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kid := func() string {
+		t.Helper()
+		_, body, _ := ask("root", "GET", "/admin/realms/shop/keys", "")
+		var keys rep.KeysMetadata
+		if err := rep.Unmarshal([]byte(body), &keys); err != nil {
+			t.Fatal(err)
+		}
+		return keys.Active["HS512"]
+	}
+	made := kid()
+	status, body, _ = ask("root", "GET", at.Path, "")
+	var shown rep.Component
+	if err := rep.Unmarshal([]byte(body), &shown); status != 200 || err != nil {
+		t.Fatal(status, body, err)
+	}
+	if want := map[string][]string{"priority": {"200"}, "algorithm": {"HS512"}, "active": {"true"}}; !reflect.DeepEqual(shown.Config, want) {
+		t.Errorf("shown: %v", shown.Config)
+	}
+	if status, body, _ := ask("root", "PUT", at.Path, `{"config":{"priority":["150"],"algorithm":["HS512"]}}`); status != 204 {
+		t.Error(status, body)
+	}
+	if kid() != made {
+		t.Error("a change of the priority made another key")
+	}
+	if status, body, _ := ask("root", "DELETE", at.Path, ""); status != 204 || kid() == made {
+		t.Error(status, body)
+	}
+	if status, body, _ := ask("root", "GET", at.Path, ""); status != 404 || body != `{"error":"Could not find component"}` {
+		t.Error(status, body)
+	}
+}
+
+// TestExecutionsAsTheReference compares what the reference listed for the
+// flows of a new realm. Oracle: realms/authentication-by-default
+func TestExecutionsAsTheReference(t *testing.T) {
+	_, ask := whole(t)
+	text, err := os.ReadFile("testdata/executions.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string][]map[string]any
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	for alias, list := range want {
+		_, body, _ := ask("root", "GET", "/admin/realms/shop/authentication/flows/"+url.PathEscape(alias)+"/executions", "")
+		var got []map[string]any
+		if err := json.Unmarshal([]byte(body), &got); err != nil || len(got) != len(list) {
+			t.Errorf("%s: %d executions, want %d (%v)", alias, len(got), len(list), err)
+			continue
+		}
+		for i := range got {
+			if got[i]["id"] == "" {
+				t.Errorf("%s %d: no id", alias, i)
+			}
+			for _, random := range []string{"id", "flowId", "authenticationConfig"} {
+				delete(got[i], random)
+			}
+			if !reflect.DeepEqual(got[i], list[i]) {
+				t.Errorf("%s %d: %v, want %v", alias, i, got[i], list[i])
+			}
+		}
+	}
+	_, body, _ := ask("root", "GET", "/admin/realms/shop/authentication/flows/direct%20grant/executions", "")
+	var got []rep.ExecutionInfo
+	if err := rep.Unmarshal([]byte(body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if status, body, _ := ask("root", "PUT", "/admin/realms/shop/authentication/flows/direct%20grant/executions", `{"id":"`+got[2].ID+`","requirement":"REQUIRED"}`); status != 204 {
+		t.Fatal(status, body)
+	}
+	_, body, _ = ask("root", "GET", "/admin/realms/shop/authentication/flows/direct%20grant/executions", "")
+	if err := rep.Unmarshal([]byte(body), &got); err != nil || got[2].Requirement != "REQUIRED" || got[1].Requirement != "REQUIRED" || got[2].Priority != 30 {
+		t.Errorf("changed to %+v (%v)", got[2], err)
+	}
+}
+
+// TestServerInfoTellsTheTruth: only what is there.
+func TestServerInfoTellsTheTruth(t *testing.T) {
+	_, ask := whole(t)
+	_, body, _ := ask("root", "GET", "/admin/serverinfo", "")
+	var v rep.ServerInfo
+	if err := rep.Unmarshal([]byte(body), &v); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range v.ProtocolMapperTypes["openid-connect"] {
+		if !claims.Known(m.ID) {
+			t.Errorf("mapper %s is not there", m.ID)
+		}
+	}
+	for _, k := range v.ComponentTypes[realms.TypeKeyProvider] {
+		if !keys.Supported(k.ID) {
+			t.Errorf("key provider %s is not there", k.ID)
+		}
+	}
+	if len(v.ProtocolMapperTypes["openid-connect"]) == 0 || len(v.PasswordPolicies) == 0 || v.SystemInfo.ServerTime == "" {
+		t.Error("half of it is missing")
+	}
+}
