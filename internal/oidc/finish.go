@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/claims"
@@ -128,7 +129,12 @@ func (c *call) clientPart(d *authn.Done) (*iam.ClientSession, error) {
 		return nil, err
 	}
 	if err == nil {
-		part.Started, part.RefreshID, part.RefreshUse = v.Part.Started, v.Part.RefreshID, v.Part.RefreshUse
+		part.Started = v.Part.Started
+		for name, v := range v.Part.Notes {
+			if strings.HasPrefix(name, chainNote) { // a spent refresh token stays spent
+				part.Notes[name] = v
+			}
+		}
 	}
 	return part, nil
 }

@@ -37,9 +37,14 @@ func (w World) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 	if err != nil {
 		return nil, err
 	}
-	if u == nil || u.ServiceAccount != "" {
+	if u == nil {
 		w.Dummy(ctx, r.Realm)
 		return authn.Failure{Code: authn.InvalidUser, Event: "user_not_found", Page: denial(wrongCredentials)}, nil
+	}
+	if u.ServiceAccount != "" {
+		w.Dummy(ctx, r.Realm)
+		r.Detail("reason", "User is a service account")
+		return authn.Failure{Code: authn.InvalidUser, Event: "invalid_user", Page: denial(wrongCredentials)}, nil
 	}
 	word, err := w.Locked(ctx, r.Realm, u)
 	if err != nil {
@@ -52,9 +57,16 @@ func (w World) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 		return authn.Challenge{Page: denial(wrongCredentials)}, nil
 	}
 	if !u.Enabled {
-		w.Dummy(ctx, r.Realm)
 		r.Event.User = u.ID
 		r.Emit("user_disabled")
+		// Only who knows the password is told of the account.
+		ok, err := w.Password(ctx, r.Realm, u, r.Form.Get("password"))
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return authn.Challenge{Page: denial(wrongCredentials)}, nil
+		}
 		return authn.Challenge{Page: denial("Account disabled")}, nil
 	}
 	if res := r.SetUser(u); res != nil {
