@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 )
 
 // grantAction is the step that asks for consent, as if it were a required action.
@@ -435,8 +436,10 @@ func (a *attempt) session() (s *iam.UserSession, joined bool, err error) {
 	case v != nil: // it has timed out but is still there: its id cannot be used again
 		id = iam.SessionID(uuid.NewString())
 	}
-	return &iam.UserSession{ID: id, Realm: a.realm.ID, User: run.User.ID, Remember: run.Note(steps.NoteRemember) == "true", Username: a.loginName(),
-		IP: run.IP, AuthMethod: "openid-connect", Started: run.Now, LastAccess: run.Now}, false, nil
+	s = &iam.UserSession{ID: id, Realm: a.realm.ID, User: run.User.ID, Remember: run.Note(steps.NoteRemember) == "true", Username: a.loginName(),
+		IP: run.IP, AuthMethod: "openid-connect", Started: run.Now, LastAccess: run.Now}
+	sessions.NoteDevice(s, a.r.UserAgent())
+	return s, false, nil
 }
 
 func cloneSession(s *iam.UserSession) *iam.UserSession {

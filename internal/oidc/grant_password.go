@@ -37,6 +37,7 @@ func (t *tokenCall) password() (*decision, error) {
 		ID: run.Tab.Root, Realm: t.realm.ID, User: run.User.ID, Username: t.form.Get("username"), IP: web.RequestOf(t.r).Addr,
 		AuthMethod: "openid-connect", Started: now, LastAccess: now, Notes: run.Tab.UserNotes,
 	}
+	sessions.NoteDevice(us, t.r.UserAgent())
 	part := t.newPart(us, scope)
 	t.event.User, t.event.Session = us.User, us.ID
 	g := &iam.Grant{
