@@ -53,6 +53,7 @@ type Done struct {
 	AuthTime time.Time // of the last real authentication in this session
 	// ActionStatus is kc_action_status for the redirect: "success", "cancelled", "error", "" without kc_action.
 	ActionStatus string
+	Action       string // kc_action for the redirect: the action, if it was begun
 	// Stored sets the session's cookies on the response and writes the LOGIN
 	// event. Session.ID may have changed by then (two tabs that finish at once
 	// share a session): it is read now.

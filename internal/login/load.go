@@ -84,7 +84,7 @@ func (a *attempt) load(path, code string) (action, ok bool) {
 	if a.tab.Version == 0 {
 		sealed := iam.AuthTab{}
 		if a.h.Tabs.Open(a.codePurpose(), code, &sealed) != nil {
-			a.pageExpired()
+			a.toPage(a.tab.Flow, execution, "expiredActionMessage")
 			return false, false
 		}
 		sealed.Request, sealed.Version = a.tab.Request, 0
@@ -196,6 +196,7 @@ func (a *attempt) startOver() {
 func (a *attempt) alreadyLoggedIn() {
 	if d, ok := a.readClientData(); ok && a.client != nil && d.Request.Client == a.client.ID && d.Request.RedirectURI != "" {
 		a.details["redirected_to_client"] = "true"
+		a.details["response_type"], a.details["response_mode"] = responseOf(&d.Request)
 		a.emitError("already_logged_in")
 		a.h.Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: d.Request,
 			Error: "temporarily_unavailable", Description: "authentication_expired"})

@@ -45,7 +45,7 @@ func (a *attempt) flowDone() {
 	case next == "":
 		a.finish()
 	case a.passive:
-		a.refuse("interaction_required")
+		a.refuse("interaction_required", "")
 	default:
 		delete(a.run.Event.Details, "consent")
 		a.tab.Flow, a.tab.Current = pathRequired, iam.ExecID(next)
@@ -201,7 +201,7 @@ func (a *attempt) actionResult(alias string, res authn.Result) {
 		a.run.Detail("custom_required_action", alias)
 		a.run.Emit("rejected_by_user")
 		if a.accounted() {
-			a.refuse("access_denied")
+			a.refuse("access_denied", res.Message)
 		}
 	default:
 		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: "required action " + alias})
@@ -324,7 +324,7 @@ func (a *attempt) consent() {
 	if a.form.Has("cancel") {
 		a.run.Emit("rejected_by_user")
 		if a.accounted() {
-			a.refuse("access_denied")
+			a.refuse("access_denied", "")
 		}
 		return
 	}
@@ -399,7 +399,7 @@ func (a *attempt) finish() {
 		authTime = time.Unix(sec, 0)
 	}
 	d := &authn.Done{Realm: a.realm.ID, Client: &a.client.Client, User: run.User, Session: s, New: !joined, Request: a.tab.Request,
-		SSO: sso, Level: steps.Level(a.tab.Notes), AuthTime: authTime, ActionStatus: run.Note(actions.NoteStatus)}
+		SSO: sso, Level: steps.Level(a.tab.Notes), AuthTime: authTime, ActionStatus: run.Note(actions.NoteStatus), Action: run.Note(actions.NoteRunning)}
 	if a.tab.Version > 0 {
 		d.Tab = a.tab.ID
 	}

@@ -152,8 +152,15 @@ func (a *attempt) loginEvent(kind iam.EventKind) {
 
 // responseDetails puts response type and mode into the event.
 func (a *attempt) responseDetails() {
-	q := &a.tab.Request
-	typ, mode := q.ResponseType, q.ResponseMode
+	typ, mode := responseOf(&a.tab.Request)
+	a.run.Detail("response_type", typ)
+	a.run.Detail("response_mode", mode)
+}
+
+// responseOf returns response type and mode of a request, defaults included.
+// Keycloak: OIDCResponseMode.parse.
+func responseOf(q *iam.AuthRequest) (typ, mode string) {
+	typ, mode = q.ResponseType, q.ResponseMode
 	if typ == "" {
 		typ = "code"
 	}
@@ -163,8 +170,7 @@ func (a *attempt) responseDetails() {
 			mode = "query"
 		}
 	}
-	a.run.Detail("response_type", typ)
-	a.run.Detail("response_mode", mode)
+	return typ, mode
 }
 
 // loginName is the user name as typed, else the user's own.

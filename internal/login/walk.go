@@ -18,9 +18,10 @@ func (a *attempt) addr() string { return web.RequestOf(a.r).Addr }
 // flowPath serves the paths that walk a flow.
 func (a *attempt) flowPath(path string) {
 	if path != authn.PathAuthenticate && path != authn.PathRegistration && path != authn.PathReset {
-		// Brokering is not built, so no login can have come this far.
-		a.emitError("invalid_code")
-		a.errorPage(http.StatusBadRequest, "invalidCodeMessage")
+		if _, ok := a.load(path, a.query.Get("session_code")); ok { // brokering is not built, so no login can have come this far
+			a.emitError("invalid_code")
+			a.errorPage(http.StatusBadRequest, "invalidCodeMessage")
+		}
 		return
 	}
 	if !a.allowed(path) {
@@ -149,7 +150,7 @@ func (a *attempt) outcome(out authn.Outcome, submitted bool) {
 	switch out := out.(type) {
 	case authn.Show:
 		if a.passive {
-			a.refuse("login_required")
+			a.refuse("login_required", "")
 			return
 		}
 		if submitted && !a.save() {
@@ -268,7 +269,7 @@ func (a *attempt) forget() {
 }
 
 // refuse sends the browser back to the client with an error.
-func (a *attempt) refuse(code string) {
+func (a *attempt) refuse(code, description string) {
 	if a.root.fresh {
 		if err := a.spendRoot(); err != nil {
 			a.broken(err)
@@ -282,7 +283,7 @@ func (a *attempt) refuse(code string) {
 		}
 		a.endRestart()
 	}
-	a.h.Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: a.tab.Request, Error: code})
+	a.h.Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: a.tab.Request, Error: code, Description: description})
 }
 
 // restart begins the login anew, as nobody.
@@ -304,6 +305,12 @@ func (a *attempt) restart() {
 		a.cookies.Expire(a.w, a.r, web.CookieIdentity)
 		a.cookies.Expire(a.w, a.r, web.CookieSession)
 	}
+	if name := a.tab.Notes[steps.NoteAttempted]; name != "" {
+		a.details["username"] = name
+	} else if a.identity != nil && a.tab.User == a.identity.User.ID {
+		a.details["username"] = a.identity.User.Username
+	}
+	a.details["code_id"] = string(a.tab.Root)
 	a.forget()
 	a.tab.Created = a.h.Tabs.Now()
 	e := iam.Event{Kind: a.kind, Client: a.client.ClientID, IP: a.addr(), Details: maps.Clone(a.details)}
@@ -319,11 +326,7 @@ func (a *attempt) detachedInfo() {
 
 // actionToken follows a link from a mail. None are sent yet, so none is good.
 func (a *attempt) actionToken() {
-	if err := a.findClient(); err != nil {
-		a.broken(err)
-		return
-	}
-	a.details["reason"] = "Invalid token"
-	a.emitError("invalid_token")
+	a.details["reason"] = "Failed to parse JWT"
+	a.emitError("invalid_code")
 	a.errorPage(http.StatusBadRequest, "invalidCodeMessage")
 }

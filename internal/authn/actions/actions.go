@@ -81,7 +81,7 @@ func (s *Set) Knows(id string) bool { _, ok := s.specs[id]; return ok }
 // Notes in the tab.
 const (
 	NoteStatus  = "kc_action_status"    // how the application's action ended: "success", "cancelled", "error"
-	NoteRunning = "kc_action_executing" // provider id of the application's action while its page is shown
+	NoteRunning = "kc_action_executing" // alias of the application's action once its page was shown
 	noteMailed  = "VERIFY_EMAIL_KEY"    // the address that the link went to
 )
 
@@ -144,14 +144,10 @@ func (s *Set) Next(ctx context.Context, r *authn.Run, passed []string) (string, 
 		}
 	}
 	asked := r.Tab.Request.Action
-	if asked == "" || r.Note(NoteStatus) != "" {
+	if asked == "" || r.Note(NoteStatus) != "" || slices.Contains(passed, asked) {
 		return "", nil
 	}
-	a, ok := s.find(r, asked)
-	if !ok {
-		return "", nil
-	}
-	if spec := s.specs[a.Provider]; !a.Enabled || !spec.initiable {
+	if _, ok := s.find(r, asked); !ok {
 		r.SetNote(NoteStatus, "error")
 		return "", nil
 	}
@@ -165,8 +161,14 @@ func (s *Set) Show(ctx context.Context, r *authn.Run, alias string) (authn.Resul
 	if err != nil {
 		return authn.Abort{Err: err}, nil
 	}
+	if s.Initiated(r, alias) {
+		if a, _ := s.find(r, alias); !a.Enabled || !spec.initiable {
+			r.SetNote(NoteStatus, "error")
+			return authn.Attempted{}, nil
+		}
+	}
 	if r.Tab.Request.Action == alias {
-		r.SetNote(NoteRunning, spec.id)
+		r.SetNote(NoteRunning, alias)
 	}
 	res, fault := spec.show(ctx, r)
 	return s.settle(ctx, r, alias, res, fault)
@@ -183,10 +185,7 @@ func (s *Set) Submit(ctx context.Context, r *authn.Run, alias string) (authn.Res
 }
 
 // Cancel ends the application's action at the user's wish.
-func (s *Set) Cancel(r *authn.Run) {
-	r.SetNote(NoteStatus, "cancelled")
-	r.SetNote(NoteRunning, "")
-}
+func (s *Set) Cancel(r *authn.Run) { r.SetNote(NoteStatus, "cancelled") }
 
 // Initiated tells whether an action is the application's and nobody else's, so that it may be cancelled.
 func (s *Set) Initiated(r *authn.Run, alias string) bool {
@@ -214,7 +213,6 @@ func (s *Set) settle(ctx context.Context, r *authn.Run, alias string, res authn.
 		}
 		if r.Tab.Request.Action == alias {
 			r.SetNote(NoteStatus, "success")
-			r.SetNote(NoteRunning, "")
 		}
 	case authn.Attempted:
 		if r.Tab.Request.Action == alias {

@@ -52,7 +52,7 @@ func (w World) acceptTerms(ctx context.Context, r *authn.Run) (authn.Result, err
 		if err := w.SetAttr(ctx, r.Realm, r.User, termsAttr); err != nil {
 			return nil, err
 		}
-		return authn.Failure{Code: authn.AccessDenied}, nil
+		return authn.Failure{Code: authn.AccessDenied, Message: "termsAndConditionsDeclined"}, nil
 	}
 	if err := w.SetAttr(ctx, r.Realm, r.User, termsAttr, strconv.FormatInt(r.Now.Unix(), 10)); err != nil {
 		return nil, err

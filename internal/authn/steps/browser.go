@@ -15,7 +15,7 @@ func (w World) browser() []authn.Spec {
 	return []authn.Spec{
 		{ID: "auth-cookie", Begin: w.cookie},
 		{ID: "identity-provider-redirector", Begin: w.redirector},
-		{ID: "auth-username-password-form", Begin: w.showLogin, Submit: w.login, Credential: iam.Password},
+		{ID: "auth-username-password-form", Begin: w.showLogin, Submit: w.login},
 		{ID: "auth-username-form", Begin: w.showUsername, Submit: w.username},
 		{ID: "auth-password-form", Begin: w.showPassword, Submit: w.password, NeedsUser: true, Configured: w.has(iam.Password), Credential: iam.Password},
 		{ID: "auth-otp-form", Begin: w.showOTP, Submit: w.otp, NeedsUser: true, Configured: w.has(iam.OTP), Credential: iam.OTP, Setup: "CONFIGURE_TOTP"},

@@ -10,13 +10,10 @@ import (
 func (w World) directGrant() []authn.Spec {
 	return []authn.Spec{
 		{ID: "direct-grant-validate-username", Begin: w.grantUsername},
-		{ID: "direct-grant-validate-password", Begin: w.grantPassword, NeedsUser: true, Credential: iam.Password, Configured: configuredAlways},
+		{ID: "direct-grant-validate-password", Begin: w.grantPassword, NeedsUser: true},
 		{ID: "direct-grant-validate-otp", Begin: w.grantOTP, NeedsUser: true, Configured: w.has(iam.OTP), Credential: iam.OTP},
 	}
 }
-
-// configuredAlways is for a step that anybody can do and fail.
-func configuredAlways(context.Context, *authn.Run) (bool, error) { return true, nil }
 
 func denial(description string) authn.Denial {
 	return authn.Denial{Status: 400, Error: "invalid_grant", Description: description}

@@ -73,13 +73,14 @@ func (w World) sendReset(ctx context.Context, r *authn.Run) (authn.Result, error
 		r.Emit("invalid_email")
 		return sent, nil
 	}
-	r.Event.Kind = "SEND_RESET_PASSWORD"
-	r.Detail("email", r.User.Email)
+	// Whether the mail could be sent is no news for who typed the name, either.
 	if err := w.SendReset(ctx, r); err != nil {
-		return authn.Failure{Code: authn.InternalError, Event: "email_send_failed",
-			Page: authn.Page{View: pages.Error{}, Message: &authn.Message{Tone: pages.Problem, Key: "emailSendErrorMessage"}, Status: 500}}, nil
+		r.Detail("reason", err.Error())
+		r.EmitAs("SEND_RESET_PASSWORD", "email_send_failed")
+		return sent, nil
 	}
-	r.Emit("")
+	r.Detail("email", r.User.Email)
+	r.EmitAs("SEND_RESET_PASSWORD", "")
 	return sent, nil
 }
 

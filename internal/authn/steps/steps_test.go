@@ -444,7 +444,7 @@ func TestResetTellsNobodyWhoExists(t *testing.T) {
 		"nobody": "forked emailSentMessage !RESET_PASSWORD_ERROR/user_not_found",
 		"off":    "forked emailSentMessage !RESET_PASSWORD_ERROR/user_disabled",
 		"otto":   "forked emailSentMessage !RESET_PASSWORD_ERROR/invalid_email",
-		"ann":    "reset-credential-email emailSendErrorMessage !SEND_RESET_PASSWORD_ERROR/email_send_failed",
+		"ann":    "forked emailSentMessage !SEND_RESET_PASSWORD_ERROR/email_send_failed",
 		"":       "reset-credentials-choose-user username:missingUsernameMessage !RESET_PASSWORD_ERROR/username_missing",
 	} {
 		p, r := newPeople(), newRun()
