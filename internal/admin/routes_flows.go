@@ -70,7 +70,7 @@ func authConfig(r *realms.Realm, id string) *rep.AuthenticatorConfig {
 func (h *Handler) listFlows(c *Call) (any, error) {
 	list := []rep.Flow{}
 	for _, f := range c.Realm.FlowDocs {
-		if f.TopLevel {
+		if f.TopLevel && f.Alias != "saml ecp" { // which Keycloak does not list
 			list = append(list, flowRep(c.Realm, f))
 		}
 	}

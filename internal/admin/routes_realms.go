@@ -133,10 +133,7 @@ func (h *Handler) createRealm(c *Call) (any, error) {
 			return nil, err
 		}
 	}
-	// The event belongs to the new realm.
-	if c.Realm, err = h.Realms.Get(c, made.Realm); err != nil {
-		return nil, err
-	}
+	c.Realm = c.Caller.Realm // whose event it is
 	shown := *given
 	shown.Users, shown.Clients, shown.SMTPServer, shown.Components, shown.IdentityProviders = nil, nil, nil, nil, nil
 	c.Event(Create, "REALM", made.Realm, &shown)

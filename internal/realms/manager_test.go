@@ -206,8 +206,8 @@ func TestUpdate(t *testing.T) {
 		for _, text := range []string{
 			`{"accessTokenLifespan":77,"attributes":{"custom":"value"}}`,
 			`{"attributes":{"other":"thing"},"otpPolicyDigits":8,"supportedLocales":["en","de"],"enabled":false,"notBefore":1700000000}`,
-			`{"smtpServer":{"host":"mail","from":"a@b","password":"pw"},"defaultGroups":["/a/b"]}`,
-			`{"smtpServer":{"host":"post","from":"a@b","password":"**********"},"oauth2DeviceCodeLifespan":700}`,
+			`{"smtpServer":{"host":"mail","from":"a@b","auth":"true","user":"u","password":"pw"},"defaultGroups":["/a/b"]}`,
+			`{"smtpServer":{"host":"post","from":"a@b","auth":"true","password":"**********"},"oauth2DeviceCodeLifespan":700}`,
 		} {
 			if err := update(text); err != nil {
 				t.Fatalf("%s: %v", text, err)
@@ -221,6 +221,12 @@ func TestUpdate(t *testing.T) {
 		}
 		if now.Enabled || now.NotBefore.Unix() != 1700000000 {
 			t.Errorf("enabled %v, not before %v", now.Enabled, now.NotBefore)
+		}
+		if err := update(`{"smtpServer":{"host":"post","from":"a@b","user":"u","password":"pw"}}`); err != nil {
+			t.Fatal(err)
+		}
+		if smtp := current().Rep.SMTPServer; smtp["password"] != "" || smtp["user"] != "" {
+			t.Errorf("credentials that are not used: %v", smtp)
 		}
 		groups, err := db.Groups(ctx, r.ID)
 		if err != nil || groups[0].Default || !groups[1].Default {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -142,7 +143,7 @@ func checkPasswordPolicy(text string) error {
 func apply(doc, posted *rep.Realm) {
 	p := settingsOf(posted)
 	p.ID, p.Realm, p.DefaultRole, p.Unknown = "", "", nil, nil
-	attrs, smtp := p.Attributes, p.SMTPServer
+	attrs, smtp := p.Attributes, maps.Clone(p.SMTPServer)
 	p.Attributes, p.SMTPServer = nil, nil
 	from, to := reflect.ValueOf(p).Elem(), reflect.ValueOf(doc).Elem()
 	for i := range from.NumField() {
@@ -186,6 +187,11 @@ func apply(doc, posted *rep.Realm) {
 			} else {
 				delete(smtp, "password")
 			}
+		}
+		if smtp["auth"] != "true" {
+			// Keycloak: RealmAdminResource keeps credentials for the mail server only where they are used.
+			delete(smtp, "user")
+			delete(smtp, "password")
 		}
 		doc.SMTPServer = smtp
 	}
