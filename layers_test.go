@@ -15,7 +15,7 @@ import (
 )
 
 // rules are the rooms that hold the product: every door may use them.
-const rules = "realms clients keys users sessions events roles authn authn/steps authn/actions authn/tabs claims tokens broker authz policy jobs"
+const rules = "realms clients keys users sessions logout events roles authn authn/steps authn/actions authn/tabs claims tokens broker authz policy jobs"
 
 // doorMay is what a door may import: never store, never another door.
 const doorMay = "iam rep web i18n telemetry " + rules
@@ -54,6 +54,7 @@ var layers = map[string]string{
 	"users":         "iam rep realms store roles policy passhash otp seal events",
 	"sessions":      "iam realms store events",
 	"claims":        "iam roles",
+	"logout":        "iam realms claims tokens telemetry",
 	"tokens":        "iam jose keys claims sessions roles realms",
 	"authn":         "iam",
 	"authn/steps":   "iam authn authn/actions users sessions policy events otp i18n realms pages",

@@ -35,24 +35,23 @@ func RedirectsOf(c *Client, frontend string) Redirects {
 // Keycloak: OIDCAdvancedConfigWrapper.getPostLogoutRedirectUris.
 func PostLogoutRedirectsOf(c *Client, frontend string) Redirects {
 	r := RedirectsOf(c, frontend)
-	r.Forbidden = nil
 	text := c.Attr("post.logout.redirect.uris")
 	if text == "" {
 		return r
 	}
-	var own []string
-	for p := range strings.SplitSeq(text, "##") {
-		switch p {
-		case "-":
-			r.Patterns = nil
-			return r
-		case "+":
-			own = append(own, c.RedirectURIs...)
-		default:
-			own = append(own, p)
+	list := strings.Split(text, "##")
+	if list[0] == "-" {
+		r.Patterns = nil
+		return r
+	}
+	r.Patterns = nil
+	for _, p := range list {
+		if p == "+" {
+			r.Patterns = append(r.Patterns, c.RedirectURIs...)
+		} else {
+			r.Patterns = append(r.Patterns, p)
 		}
 	}
-	r.Patterns = own
 	return r
 }
 

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -77,9 +78,18 @@ func (c *call) fail(err error) {
 	}
 }
 
-// noRealm answers for a realm that there is not: with a page to a browser at an
-// endpoint for browsers, else with JSON.
-func (h *Handler) noRealm(w http.ResponseWriter, _ *http.Request) {
+// noRealm answers for a realm that there is not: with a page to whoever asks
+// for one, else with JSON. Keycloak: KeycloakErrorHandler.
+func (h *Handler) noRealm(w http.ResponseWriter, r *http.Request) {
+	var b bytes.Buffer
+	page := pages.Request{Message: &pages.Message{Type: pages.Problem, Key: "pageNotFound"}}
+	if web.AcceptsHTML(r) && h.Pages.Render(&b, page, pages.Error{SkipLink: true}) == nil {
+		web.SecurityHeaders(w.Header(), nil, "text/html")
+		w.Header().Set("Content-Type", "text/html;charset=utf-8")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write(b.Bytes())
+		return
+	}
 	web.SecurityHeaders(w.Header(), nil, "application/json")
 	web.WriteProblem(w, http.StatusNotFound, "Realm does not exist", "")
 }

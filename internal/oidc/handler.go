@@ -9,9 +9,11 @@ import (
 
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
+	"latchkey/internal/authn/tabs"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
+	"latchkey/internal/logout"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
@@ -47,6 +49,12 @@ type Config struct {
 	// Start is the login door's: it answers an authorization request that was
 	// found good.
 	Start func(w http.ResponseWriter, r *http.Request, b *authn.Begin)
+	// Identity finds the session that an identity cookie proves, nil when it
+	// proves none; LogoutRoot sets the cookie that a logout goes by.
+	Identity   func(ctx context.Context, r *realms.Realm, issuer, cookie string) (*authn.Identity, error)
+	LogoutRoot func(w http.ResponseWriter, r *http.Request, realm *realms.Realm) error
+	Notifier   *logout.Notifier
+	Tabs       *tabs.Keeper // seals what travels through the browser
 }
 
 // A Handler is the door. Make it with New.
@@ -90,6 +98,11 @@ func (h *Handler) routes() []route {
 		{"GET /.well-known/{document}/realms/{realm}", h.rootWellKnown, ""},
 		{"GET " + base + "/auth", h.authorize, "LOGIN"},
 		{"POST " + base + "/auth", h.authorize, "LOGIN"},
+		{"GET " + base + "/logout", h.logout, "LOGOUT"},
+		{"POST " + base + "/logout", h.logout, "LOGOUT"},
+		{"OPTIONS " + base + "/logout", h.postPreflight, ""},
+		{"GET " + base + "/logout/logout-confirm", h.confirmLogout, "LOGOUT"},
+		{"POST " + base + "/logout/logout-confirm", h.confirmLogout, "LOGOUT"},
 		{"GET " + base + "/registrations", h.register, "REGISTER"},
 		{"POST " + base + "/registrations", h.register, "REGISTER"},
 		{"GET " + base + "/forgot-credentials", h.forgot, "RESET_PASSWORD"},

@@ -20,6 +20,7 @@ import (
 	"latchkey/internal/events"
 	"latchkey/internal/keys"
 	"latchkey/internal/login"
+	"latchkey/internal/logout"
 	"latchkey/internal/oidc"
 	"latchkey/internal/pages"
 	"latchkey/internal/passhash"
@@ -110,11 +111,12 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		User: w.user, FindUser: people.Find, Failed: w.failed, Succeeded: w.succeeded, Consent: w.consent, Grant: w.grant,
 	}
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
+	notifier := logout.New(issuer, web.NewPoster(), s.log)
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: door.Engine, Actions: door.Actions,
 		User: w.user, FindUser: people.Find, ServiceAccount: people.ServiceAccount, Failed: w.failed, Succeeded: w.succeeded, Consent: w.consent,
-		Start: door.Start,
+		Start: door.Start, Identity: door.Identity, LogoutRoot: door.LogoutRoot, Notifier: notifier, Tabs: door.Tabs,
 	})
 	door.Finish, door.Refuse = protocol.Finish, protocol.Refuse
 

@@ -1,0 +1,379 @@
+package oidc
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/iam"
+	"latchkey/internal/logout"
+	"latchkey/internal/pages"
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
+	"latchkey/internal/web"
+)
+
+// A logoutState is a logout that waits for its confirmation. It travels sealed
+// in the page, and counts only in the browser whose session it was shown to.
+type logoutState struct {
+	Session  iam.SessionID `json:"s,omitempty"` // of the browser
+	Client   string        `json:"c,omitempty"` // client_id
+	Redirect string        `json:"r,omitempty"`
+	State    string        `json:"t,omitempty"`
+	Hint     iam.SessionID `json:"h,omitempty"` // the ID token's session
+	HintAt   int64         `json:"a,omitempty"` // when it was issued, seconds
+	Expires  int64         `json:"e"`
+}
+
+// A logoutCall is a request of a browser at the logout endpoint (OpenID Connect
+// RP-Initiated Logout 1.0).
+type logoutCall struct {
+	*call
+	form     web.Form
+	client   *realms.Client // nil while nobody says for whom
+	identity *authn.Identity
+	state    logoutState
+}
+
+// logout serves the logout endpoint. Keycloak: LogoutEndpoint.logout.
+func (h *Handler) logout(c *call) error {
+	form, err := readParams(c.r)
+	if err != nil {
+		return err
+	}
+	if c.r.Method == http.MethodPost && form.Has("refresh_token") {
+		return c.logoutToken()
+	}
+	c.w.Header().Set("Cache-Control", web.CacheNoCache)
+	l := &logoutCall{call: c, form: form}
+	l.state.State = form.Get("state")
+	confirm, err := l.check()
+	if err != nil {
+		return err
+	}
+	if err := h.LogoutRoot(c.w, c.r, c.realm); err != nil {
+		return err
+	}
+	if confirm {
+		return l.confirmPage()
+	}
+	return l.end()
+}
+
+// check verifies the request's parameters and tells whether to ask the user.
+func (l *logoutCall) check() (confirm bool, err error) {
+	id, redirect := l.form.Get("client_id"), l.form.Get("post_logout_redirect_uri")
+	if redirect != "" && !l.form.Has("id_token_hint") && id == "" {
+		l.detail("reason", "Either the parameter 'client_id' or the parameter 'id_token_hint' is required when 'post_logout_redirect_uri' is used.")
+		return false, l.refuse("invalid_request", badPage("missingParameterMessage", "id_token_hint"))
+	}
+	forced := false
+	if id != "" {
+		if err := l.find(id); err != nil {
+			return false, err
+		}
+		forced = l.client == nil
+	}
+	confirm = true
+	if l.form.Has("id_token_hint") {
+		matched, err := l.takeHint(id)
+		if err != nil {
+			return false, err
+		}
+		confirm = !matched
+	}
+	if l.client != nil {
+		l.event.Client, l.state.Client = l.client.ClientID, l.client.ClientID
+	}
+	if redirect != "" && l.client != nil {
+		var ok bool
+		if l.state.Redirect, ok = iam.PostLogoutRedirectsOf(&l.client.Client, l.urls.Frontend).Match(redirect); !ok {
+			l.detail("redirect_uri", redirect)
+			return false, l.refuse("invalid_redirect_uri", badPage("invalidRedirectUriMessage"))
+		}
+	}
+	if err := l.readIdentity(); err != nil {
+		return false, err
+	}
+	switch {
+	case l.identity != nil:
+		forced = forced || l.state.Hint != "" && l.state.Hint != l.identity.Session.ID
+	case !l.form.Has("id_token_hint") && l.client != nil && l.state.Redirect != "":
+		confirm = false // nobody is logged in, and the client knows where to go on
+	}
+	return confirm || forced, nil
+}
+
+// find takes the client that is named, nil when there is none.
+func (l *logoutCall) find(id string) error {
+	client, err := l.realm.ClientByName(l.ctx(), id)
+	if realms.Missing(err) {
+		return nil
+	}
+	l.client = client
+	return err
+}
+
+// takeHint reads the ID token, which may have expired; matched says that it
+// was issued for the client.
+func (l *logoutCall) takeHint(id string) (matched bool, err error) {
+	invalid := badPage("invalidParameterMessage", "id_token_hint")
+	tok, err := tokens.Parse(l.ctx(), l.realm, l.form.Get("id_token_hint"))
+	if err != nil {
+		l.detail("reason", "Invalid IDToken")
+		return false, l.refuse("invalid_token", invalid)
+	}
+	if tok.Type != tokens.TypeID {
+		l.detail("reason", "Token type is incorrect. Expected '[ID]' but was '"+tok.Type+"'")
+		return false, l.refuse("invalid_token", invalid)
+	}
+	l.state.Hint, l.state.HintAt = iam.SessionID(tok.Session), tok.IssuedAt
+	if id == "" {
+		err = l.find(tok.Client)
+		return l.client != nil, err
+	}
+	if tok.Client != "" && tok.Client != id {
+		l.event.Client = id
+		l.detail("reason", "Parameter client_id is different than the client for which ID Token was issued.")
+		return false, l.refuse("invalid_token", invalid)
+	}
+	return tok.Client != "", nil
+}
+
+// readIdentity finds the browser's session.
+func (l *logoutCall) readIdentity() error {
+	cookie := web.CookieValue(l.r, web.CookieIdentity)
+	if cookie == "" {
+		return nil
+	}
+	var err error
+	l.identity, err = l.Identity(l.ctx(), l.realm, l.issuer(), cookie)
+	return err
+}
+
+func (l *logoutCall) purpose() string { return "oidc logout " + string(l.realm.ID) }
+
+// systemClient stands for logouts that no client asked for. Keycloak: SystemClientUtil.
+const systemClient = realms.ClientAccount
+
+// confirmPage asks the user.
+func (l *logoutCall) confirmPage() error {
+	if l.identity != nil {
+		l.state.Session = l.identity.Session.ID
+	}
+	l.state.Expires = l.Now().Add(l.realm.Lifespans.UserAction).Unix()
+	code, err := l.Tabs.Seal(l.purpose(), l.state)
+	if err != nil {
+		return err
+	}
+	id := l.state.Client
+	if id == "" {
+		id = systemClient
+	}
+	q := "?client_id=" + url.QueryEscape(id) + "&tab_id=" + uuid.NewString()[:8]
+	l.page(http.StatusOK, pages.Request{Client: l.pageClient(), URLs: pages.URLs{Action: l.endpoint("/logout/logout-confirm") + q}},
+		pages.LogoutConfirm{Code: code, SkipLink: l.client == nil})
+	return nil
+}
+
+func (l *logoutCall) pageClient() pages.Client {
+	if l.client == nil {
+		return pages.Client{}
+	}
+	return pages.Client{ID: l.client.ClientID, Name: l.client.Name, BaseURL: l.client.BaseURL}
+}
+
+// confirmLogout takes the confirmation. Keycloak: LogoutEndpoint.logoutConfirmAction.
+func (h *Handler) confirmLogout(c *call) error {
+	c.w.Header().Set("Cache-Control", web.CacheNoCache)
+	form, err := web.ReadForm(c.r)
+	if err != nil {
+		return err
+	}
+	l := &logoutCall{call: c, form: form}
+	if err := l.readIdentity(); err != nil {
+		return err
+	}
+	var own iam.SessionID
+	if l.identity != nil {
+		own = l.identity.Session.ID
+	}
+	err = l.Tabs.Open(l.purpose(), form.Get("session_code"), &l.state)
+	if err != nil || l.state.Expires < l.Now().Unix() || l.state.Session != own || !form.Has("confirmLogout") {
+		if c.r.Method == http.MethodGet && l.identity == nil {
+			return l.loggedOut()
+		}
+		return badPage("failedLogout")
+	}
+	if l.state.Client != "" {
+		if err := l.find(l.state.Client); err != nil {
+			return err
+		}
+	}
+	return l.end()
+}
+
+// end logs out whom the hint and the browser's cookie name.
+// Keycloak: LogoutEndpoint.doBrowserLogout.
+func (l *logoutCall) end() error {
+	l.event.Client = systemClient
+	if l.client != nil {
+		l.event.Client = l.client.ClientID
+	}
+	var hinted *iam.UserSession
+	if l.state.Hint != "" {
+		v, err := l.Sessions.Find(l.ctx(), l.realm, l.state.Hint, false, nil)
+		switch {
+		case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrExpired):
+			e := l.event
+			l.event.Client = ""
+			if l.client != nil {
+				l.event.Client = l.client.ClientID
+			}
+			_ = l.refuse("session_expired", nil)
+			l.event = e
+		case v == nil:
+			return err
+		case time.Unix(l.state.HintAt+1, 0).Before(v.Session.Started.Truncate(time.Second)):
+			return l.refuse("invalid_token", badPage("sessionNotActiveMessage"))
+		default:
+			hinted = v.Session
+		}
+	}
+	cookies := web.NewCookies(l.urls.Frontend, l.realm.Name)
+	session := hinted
+	if session == nil && l.identity != nil {
+		session = l.identity.Session
+	}
+	if session == nil {
+		return l.goOn(nil)
+	}
+	if l.identity != nil || web.CookieValue(l.r, web.CookieSession) != "" {
+		for _, k := range []web.CookieKind{web.CookieIdentity, web.CookieSession} {
+			cookies.Expire(l.w, l.r, k)
+		}
+		if session.Remember {
+			cookies.Expire(l.w, l.r, web.CookieRememberMe)
+		}
+	}
+	parts, err := l.Sessions.End(l.ctx(), l.realm, session.ID, false)
+	if errors.Is(err, sessions.ErrGone) { // another request was faster
+		return l.goOn(nil)
+	}
+	if err != nil {
+		return err
+	}
+	l.Notifier.Notify(l.ctx(), l.realm, l.issuer(), session.User, parts)
+	l.detail("redirect_uri", l.state.Redirect)
+	l.event.User, l.event.Session = session.User, session.ID
+	l.emit()
+	return l.goOn(logout.Front(l.ctx(), l.realm, l.issuer(), parts))
+}
+
+// goOn leads on after a logout: through the frames of clients that are told by
+// the browser, to the client, or to a page that says that it is done.
+func (l *logoutCall) goOn(front []logout.FrontClient) error {
+	to := l.state.Redirect
+	if to != "" && l.state.State != "" {
+		sep := "?"
+		if strings.Contains(to, "?") {
+			sep = "&"
+		}
+		bare, fragment, has := strings.Cut(to, "#")
+		if to = bare + sep + "state=" + url.QueryEscape(l.state.State); has {
+			to += "#" + fragment
+		}
+	}
+	if len(front) > 0 {
+		v := pages.FrontchannelLogout{RedirectURL: to}
+		for _, f := range front {
+			v.Clients = append(v.Clients, pages.LogoutClient(f))
+		}
+		l.w.Header().Set("Content-Security-Policy", withFrames(l.realm.SecurityHeaders["contentSecurityPolicy"], v.FrameSources()))
+		l.page(http.StatusOK, pages.Request{}, v)
+		return nil
+	}
+	if to != "" {
+		l.redirect(to)
+		return nil
+	}
+	return l.loggedOut()
+}
+
+// withFrames adds origins to the frame-src of a policy.
+func withFrames(policy string, origins []string) string {
+	const directive = "frame-src 'self'"
+	if len(origins) == 0 {
+		return policy
+	}
+	if strings.Contains(policy, directive) {
+		return strings.Replace(policy, directive, directive+" "+strings.Join(origins, " "), 1)
+	}
+	return policy
+}
+
+func (l *logoutCall) loggedOut() error {
+	l.page(http.StatusOK, pages.Request{Client: l.pageClient(), Message: &pages.Message{Type: pages.Success, Key: "successLogout"}},
+		pages.Info{SkipLink: l.client == nil})
+	return nil
+}
+
+// logoutToken ends the session of a refresh token, for clients without a
+// browser. Keycloak: LogoutEndpoint.logoutToken.
+func (c *call) logoutToken() error {
+	b, err := c.back()
+	if err != nil {
+		return err
+	}
+	if err := b.authenticateClient(); err != nil {
+		return err
+	}
+	if err := b.openToClient(); err != nil {
+		return err
+	}
+	tok, err := b.refreshToken(b.form.Get("refresh_token"), false)
+	var bad refreshError
+	if errors.As(err, &bad) {
+		return b.bad("invalid_token", "invalid_grant", string(bad))
+	}
+	if err != nil {
+		return err
+	}
+	offline := tok.Type == tokens.TypeOffline
+	v, err := b.Sessions.Find(b.ctx(), b.realm, iam.SessionID(tok.Session), offline, nil)
+	if v == nil && !errors.Is(err, sessions.ErrGone) {
+		return err
+	}
+	if v != nil {
+		if tok.BeforeSession(v.Session.Started) {
+			return b.bad("invalid_token", "invalid_grant", "Refresh toked issued before the user session started")
+		}
+		if err := b.endSession(v.Session); err != nil {
+			return err
+		}
+	}
+	b.w.Header().Set("Cache-Control", web.CacheNoCache)
+	web.SecurityHeaders(b.w.Header(), b.realm.SecurityHeaders, "")
+	b.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (b *backCall) endSession(s *iam.UserSession) error {
+	parts, err := b.Sessions.End(b.ctx(), b.realm, s.ID, s.Offline)
+	if errors.Is(err, sessions.ErrGone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b.Notifier.Notify(b.ctx(), b.realm, b.issuer(), s.User, parts)
+	b.event.User, b.event.Session = s.User, s.ID
+	b.emit()
+	return nil
+}
