@@ -102,7 +102,7 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 		}
 	}
 	if errors.Is(err, sessions.ErrGone) {
-		if _, err := t.Sessions.EndPart(t.ctx(), t.realm, session, false, owner); err != nil {
+		if err := t.Sessions.Detach(t.ctx(), t.realm, session, false, owner); err != nil {
 			return nil, nil, err
 		}
 		return nil, nil, t.refuse("invalid_code", notValid)

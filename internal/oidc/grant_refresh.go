@@ -137,7 +137,7 @@ func (t *tokenCall) refreshSession(old *tokens.Token) (*sessions.View, error) {
 	case errors.Is(err, sessions.ErrNoPart):
 		return nil, refreshError("Session doesn't have required client")
 	case errors.Is(err, sessions.ErrPartExpired):
-		if _, err := t.Sessions.EndPart(t.ctx(), t.realm, view.Session.ID, offline, t.client.ID); err != nil {
+		if err := t.Sessions.Detach(t.ctx(), t.realm, view.Session.ID, offline, t.client.ID); err != nil {
 			return nil, err
 		}
 		return nil, refreshError("Client session not active")
@@ -235,7 +235,7 @@ func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
 	for range 10 {
 		c := readChain(g.Part, old.ReuseID)
 		if err := c.use(old.ID, t.realm.Refresh.MaxReuse); err != nil {
-			if _, err := t.Sessions.EndPart(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client.ID); err != nil {
+			if err := t.Sessions.Detach(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client.ID); err != nil {
 				return err
 			}
 			return err

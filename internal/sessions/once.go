@@ -53,3 +53,13 @@ func (s *Service) HasOnce(ctx context.Context, r *realms.Realm, key string) (boo
 func (s *Service) Join(ctx context.Context, p *iam.ClientSession) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.PutClientSession(ctx, p) })
 }
+
+// Detach takes a client out of a session and leaves the session, even when it
+// was the last: what the reference does about a code or refresh token that was
+// used twice. Keycloak: AuthenticatedClientSessionModel.detachFromUserSession.
+func (s *Service) Detach(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID) error {
+	return s.db.Tx(ctx, func(tx *store.Tx) error {
+		_, err := tx.DeleteClientSession(ctx, r.ID, id, offline, client)
+		return err
+	})
+}
