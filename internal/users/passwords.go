@@ -1,6 +1,7 @@
 package users
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -151,7 +152,9 @@ func (p *pastPasswords) past() (current, before []*iam.Credential) {
 			before = append(before, c)
 		}
 	}
-	slices.SortStableFunc(before, func(a, b *iam.Credential) int { return b.Created.Compare(a.Created) })
+	slices.SortFunc(before, func(a, b *iam.Credential) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.Priority, a.Priority))
+	})
 	return current, before
 }
 
