@@ -1,0 +1,386 @@
+package users
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/store"
+)
+
+// A Group is a group in its tree.
+type Group struct {
+	iam.Group
+	Doc   *rep.Group // without path, parent, sub-groups and roles
+	Up    *Group     // nil at the top
+	Below []*Group   // by name
+	Roles []iam.RoleID
+}
+
+// Path is "/top/inner".
+func (g *Group) Path() string {
+	if g.Up == nil {
+		return "/" + g.Name
+	}
+	return g.Up.Path() + "/" + g.Name
+}
+
+// Groups are all groups of a realm as they are now.
+type Groups struct {
+	Top []*Group // by name
+	all map[iam.GroupID]*Group
+}
+
+// ErrNoGroup says that there is no such group.
+var ErrNoGroup = &iam.Error{Kind: iam.NotFound, Msg: "Could not find group by id"}
+
+// Groups reads the realm's groups.
+func (s *Service) Groups(ctx context.Context, r *iam.Realm) (*Groups, error) {
+	rows, err := s.db.Groups(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := s.db.GroupRoles(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	t := &Groups{all: make(map[iam.GroupID]*Group, len(rows))}
+	for _, row := range rows {
+		doc := new(rep.Group)
+		if err := rep.Unmarshal(row.Doc, doc); err != nil {
+			return nil, err
+		}
+		t.all[row.ID] = &Group{Group: iam.Group{ID: row.ID, Parent: row.Parent, Name: row.Name, Description: rep.Val(doc.Description), Attrs: doc.Attributes}, Doc: doc}
+	}
+	for _, row := range rows { // by name, so that lists are
+		g := t.all[row.ID]
+		if g.Up = t.all[row.Parent]; g.Up == nil {
+			t.Top = append(t.Top, g)
+		} else {
+			g.Up.Below = append(g.Up.Below, g)
+		}
+	}
+	for _, p := range pairs {
+		if g := t.all[iam.GroupID(p.Owner)]; g != nil {
+			g.Roles = append(g.Roles, p.Role)
+		}
+	}
+	return t, nil
+}
+
+// Get returns a group, or ErrNoGroup.
+func (t *Groups) Get(id iam.GroupID) (*Group, error) {
+	if g := t.all[id]; g != nil {
+		return g, nil
+	}
+	return nil, ErrNoGroup
+}
+
+// Count is how many groups there are.
+func (t *Groups) Count() int { return len(t.all) }
+
+// Find returns the groups for which ok holds, by name.
+func (t *Groups) Find(ok func(*Group) bool) []*Group {
+	var list []*Group
+	for _, g := range t.all {
+		if ok(g) {
+			list = append(list, g)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Group) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	return list
+}
+
+// ByPath returns the group at a path, with or without the slash in front; nil
+// when there is none. Names may contain slashes.
+func (t *Groups) ByPath(path string) *Group {
+	return below(t.Top, strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"))
+}
+
+func below(list []*Group, path string) *Group {
+	for _, g := range list {
+		rest, ok := strings.CutPrefix(path, g.Name)
+		if !ok {
+			continue
+		}
+		if rest == "" {
+			return g
+		}
+		if rest[0] == '/' {
+			if found := below(g.Below, rest[1:]); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+// groupTaken is the refusal of a second sibling of a name.
+func groupTaken(parent iam.GroupID, name string) error {
+	if parent == "" {
+		return iam.Errorf(iam.Conflict, "Top level group named '%s' already exists.", name)
+	}
+	return iam.Errorf(iam.Conflict, "Sibling group named '%s' already exists.", name)
+}
+
+func groupDoc(v *rep.Group) ([]byte, error) {
+	return rep.Marshal(&rep.Group{ID: v.ID, Name: v.Name, Description: v.Description, Attributes: v.Attributes, Unknown: v.Unknown})
+}
+
+// CreateGroup stores a new group below parent ("" for the top) and fills in its id.
+func (s *Service) CreateGroup(ctx context.Context, r *iam.Realm, parent iam.GroupID, v *rep.Group) error {
+	if v.ID == "" {
+		v.ID = newID()
+	}
+	doc, err := groupDoc(v)
+	if err != nil {
+		return err
+	}
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		return tx.InsertGroup(ctx, r.ID, store.GroupRow{ID: iam.GroupID(v.ID), Parent: parent, Name: v.Name, Doc: doc})
+	})
+	if _, exists := store.Exists(err); exists {
+		return groupTaken(parent, v.Name)
+	}
+	return err
+}
+
+// editGroup changes a group's row.
+func (s *Service) editGroup(ctx context.Context, r *iam.Realm, id iam.GroupID, f func(row *store.GroupRow) error) error {
+	var now store.GroupRow
+	err := s.db.Tx(ctx, func(tx *store.Tx) error {
+		row, err := tx.Group(ctx, r.ID, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return ErrNoGroup
+		}
+		if err != nil {
+			return err
+		}
+		if err := f(&row); err != nil {
+			return err
+		}
+		now = row
+		return tx.UpdateGroup(ctx, r.ID, row)
+	})
+	if _, exists := store.Exists(err); exists {
+		return groupTaken(now.Parent, now.Name)
+	}
+	return err
+}
+
+// UpdateGroup renames and describes a group, and replaces its attributes where
+// there are any in the representation. Keycloak: GroupResource.updateGroup.
+func (s *Service) UpdateGroup(ctx context.Context, r *iam.Realm, id iam.GroupID, v *rep.Group) error {
+	return s.editGroup(ctx, r, id, func(row *store.GroupRow) error {
+		doc := new(rep.Group)
+		if err := rep.Unmarshal(row.Doc, doc); err != nil {
+			return err
+		}
+		doc.Name, row.Name = v.Name, v.Name
+		if v.Description != nil {
+			doc.Description = v.Description
+		}
+		if v.Attributes != nil {
+			doc.Attributes = v.Attributes
+		}
+		var err error
+		row.Doc, err = groupDoc(doc)
+		return err
+	})
+}
+
+// errLoop refuses to move a group below itself.
+var errLoop = &iam.Error{Kind: iam.Invalid, Msg: "A group cannot be moved below itself"}
+
+// MoveGroup puts a group below another one, "" for the top.
+func (s *Service) MoveGroup(ctx context.Context, r *iam.Realm, id, parent iam.GroupID) error {
+	t, err := s.Groups(ctx, r)
+	if err != nil {
+		return err
+	}
+	for g := t.all[parent]; g != nil; g = g.Up {
+		if g.ID == id {
+			return errLoop
+		}
+	}
+	return s.editGroup(ctx, r, id, func(row *store.GroupRow) error {
+		row.Parent = parent
+		return nil
+	})
+}
+
+// DeleteGroup removes a group with everything below it.
+func (s *Service) DeleteGroup(ctx context.Context, r *iam.Realm, id iam.GroupID) error {
+	err := s.db.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteGroup(ctx, r.ID, id) })
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrNoGroup
+	}
+	return err
+}
+
+// MapGroupRoles gives a group roles, or with add false takes them away.
+func (s *Service) MapGroupRoles(ctx context.Context, r *iam.Realm, id iam.GroupID, roles []iam.RoleID, add bool) error {
+	return s.db.Tx(ctx, func(tx *store.Tx) error {
+		for _, role := range roles {
+			var err error
+			if add {
+				err = tx.AddGroupRole(ctx, r.ID, id, role)
+			} else {
+				err = tx.RemoveGroupRole(ctx, r.ID, id, role)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Roles returns the roles mapped to a user directly.
+func (s *Service) Roles(ctx context.Context, r *iam.Realm, id iam.UserID) ([]iam.RoleID, error) {
+	return s.db.UserRoles(ctx, r.ID, id)
+}
+
+// MapRoles gives a user roles, or with add false takes them away.
+func (s *Service) MapRoles(ctx context.Context, r *iam.Realm, id iam.UserID, roles []iam.RoleID, add bool) error {
+	return s.db.Tx(ctx, func(tx *store.Tx) error {
+		for _, role := range roles {
+			var err error
+			if add {
+				_, err = tx.AddUserRole(ctx, r.ID, id, role)
+			} else {
+				_, err = tx.RemoveUserRole(ctx, r.ID, id, role)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// GroupsOf returns the groups that a user is a direct member of, by name.
+func (s *Service) GroupsOf(ctx context.Context, r *iam.Realm, id iam.UserID) ([]*Group, error) {
+	ids, err := s.db.UserGroups(ctx, r.ID, id)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	t, err := s.Groups(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return t.Find(func(g *Group) bool { return slices.Contains(ids, g.ID) }), nil
+}
+
+// Join makes a user a member of a group; it reports whether that is new.
+func (s *Service) Join(ctx context.Context, r *iam.Realm, id iam.UserID, group iam.GroupID) (joined bool, err error) {
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		joined, err = tx.JoinGroup(ctx, r.ID, id, group)
+		return err
+	})
+	return joined, err
+}
+
+// Leave ends a membership; it reports whether there was one.
+func (s *Service) Leave(ctx context.Context, r *iam.Realm, id iam.UserID, group iam.GroupID) (left bool, err error) {
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		left, err = tx.LeaveGroup(ctx, r.ID, id, group)
+		return err
+	})
+	return left, err
+}
+
+// A Filter narrows a search for users.
+type Filter = store.UserFilter
+
+// Search returns a page of users by user name.
+func (s *Service) Search(ctx context.Context, r *iam.Realm, f *Filter) ([]*iam.User, error) {
+	return s.db.SearchUsers(ctx, r.ID, f)
+}
+
+// Count counts the users that a filter lets through.
+func (s *Service) Count(ctx context.Context, r *iam.Realm, f *Filter) (int64, error) {
+	return s.db.CountUsers(ctx, r.ID, f)
+}
+
+// Consents returns what a user allowed clients.
+func (s *Service) Consents(ctx context.Context, r *iam.Realm, id iam.UserID) ([]*iam.Consent, error) {
+	return s.db.Consents(ctx, r.ID, id)
+}
+
+// Consent returns what a user allowed one client, nil for nothing.
+func (s *Service) Consent(ctx context.Context, r *iam.Realm, id iam.UserID, client iam.ClientID) (*iam.Consent, error) {
+	c, err := s.db.Consent(ctx, r.ID, id, client)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return c, err
+}
+
+// Allow adds scopes to what a user allowed a client.
+func (s *Service) Allow(ctx context.Context, r *iam.Realm, id iam.UserID, client iam.ClientID, scopes ...iam.ScopeID) error {
+	return s.db.Tx(ctx, func(tx *store.Tx) error {
+		c, err := tx.Consent(ctx, r.ID, id, client)
+		if errors.Is(err, store.ErrNotFound) {
+			c, err = &iam.Consent{User: id, Client: client, Created: tx.Now}, nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, scope := range scopes {
+			if !slices.Contains(c.Scopes, scope) {
+				c.Scopes = append(c.Scopes, scope)
+			}
+		}
+		c.Updated = tx.Now
+		return tx.PutConsent(ctx, r.ID, c)
+	})
+}
+
+// Disallow takes a consent back; it reports whether there was one.
+func (s *Service) Disallow(ctx context.Context, r *iam.Realm, id iam.UserID, client iam.ClientID) (was bool, err error) {
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		was, err = tx.DeleteConsent(ctx, r.ID, id, client)
+		return err
+	})
+	return was, err
+}
+
+// Links returns a user's accounts at identity providers.
+func (s *Service) Links(ctx context.Context, r *iam.Realm, id iam.UserID) ([]*iam.FederatedIdentity, error) {
+	return s.db.Links(ctx, r.ID, id)
+}
+
+// Link adds an account at an identity provider; one that is there already, or
+// somebody else's, is an *iam.Error of kind Conflict.
+func (s *Service) Link(ctx context.Context, r *iam.Realm, v *iam.FederatedIdentity) error {
+	err := s.db.Tx(ctx, func(tx *store.Tx) error { return tx.InsertLink(ctx, r.ID, v) })
+	if _, exists := store.Exists(err); exists {
+		return iam.Errorf(iam.Conflict, "User is already linked with provider")
+	}
+	return err
+}
+
+// Unlink removes an account at an identity provider; it reports whether it was there.
+func (s *Service) Unlink(ctx context.Context, r *iam.Realm, id iam.UserID, provider string) (was bool, err error) {
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		was, err = tx.DeleteLink(ctx, r.ID, id, provider)
+		return err
+	})
+	return was, err
+}
+
+// SetNotBefore refuses the user's tokens from before now.
+func (s *Service) SetNotBefore(ctx context.Context, r *realms.Realm, id iam.UserID) error {
+	_, err := s.Change(ctx, &r.Realm, id, func(u *iam.User) error {
+		u.NotBefore = s.db.Now().Truncate(time.Second) // tokens know whole seconds
+		return nil
+	})
+	return err
+}
