@@ -12,10 +12,14 @@ import (
 	"latchkey/internal/clients"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
+	"latchkey/internal/passhash"
+	"latchkey/internal/policy"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
 	"latchkey/internal/store/storetest"
+	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
@@ -43,6 +47,7 @@ func newShop(t *testing.T) *shop {
 	log := slog.New(slog.DiscardHandler)
 	h := &Handler{
 		Realms: cache, Manager: manager, Clients: clients.New(cache), Sessions: sessions.New(db), Events: events.New(db, log), Hostname: hostname, Log: log,
+		Users: users.New(db, passhash.New(64<<20), policy.New("")), Roles: roles.New(db),
 		KnownMapper: func(provider string) bool { return strings.HasPrefix(provider, "oidc-") },
 	}
 	h.Authenticate = func(r *http.Request) (*Caller, error) {

@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
+	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
@@ -57,12 +58,17 @@ type Handler struct {
 	Sessions *sessions.Service
 	Users    *users.Service
 	Issuer   *tokens.Issuer
+	Roles    *roles.Service
 	Events   *events.Writer
 	Hostname *web.Hostname
 	Log      *slog.Logger
 
 	// KnownMapper reports whether a provider of protocol mappers is built.
 	KnownMapper func(provider string) bool
+
+	// SignIn begins a session of a user for an administrator who acts as the
+	// user, and gives the browser its cookies. Notes go into the session.
+	SignIn func(w http.ResponseWriter, r *http.Request, realm *realms.Realm, u *iam.User, notes map[string]string) (iam.SessionID, error)
 
 	// Authenticate verifies the request's bearer token. An error of kind
 	// Unauthenticated is answered 401 in the reference's words.
@@ -81,6 +87,13 @@ func (h *Handler) Routes() []Route {
 		h.evaluateRoutes(),
 		h.sessionRoutes(),
 		h.eventRoutes(),
+		h.userRoutes(),
+		h.userCredentialRoutes(),
+		h.userBelongingRoutes(),
+		h.profileRoutes(),
+		h.groupRoutes(),
+		h.roleRoutes(),
+		h.attackRoutes(),
 	)
 }
 

@@ -21,6 +21,14 @@ import (
 
 // checkedRoutes are the routes that decide themselves whom they serve, with the reason.
 var checkedRoutes = map[string]string{
+	"GET /admin/realms/{realm}/roles-by-id/{roleid}":                                "the container decides which right: roleByID",
+	"PUT /admin/realms/{realm}/roles-by-id/{roleid}":                                "as above",
+	"DELETE /admin/realms/{realm}/roles-by-id/{roleid}":                             "as above",
+	"GET /admin/realms/{realm}/roles-by-id/{roleid}/composites":                     "as above",
+	"POST /admin/realms/{realm}/roles-by-id/{roleid}/composites":                    "as above",
+	"DELETE /admin/realms/{realm}/roles-by-id/{roleid}/composites":                  "as above",
+	"GET /admin/realms/{realm}/roles-by-id/{roleid}/composites/realm":               "as above",
+	"GET /admin/realms/{realm}/roles-by-id/{roleid}/composites/clients/{container}": "as above",
 	"GET /admin/serverinfo": "needs an administrator of any realm, and tells more to those of the master realm",
 	"GET /admin/realms":     "shows of each realm what the caller may see there",
 }

@@ -425,6 +425,10 @@ func (r *Realm) ClientName(ctx context.Context, id iam.ClientID) (string, error)
 	return c.ClientID, nil
 }
 
+// KnownClientName is ClientName as far as the snapshot goes: "" for a client
+// that was made since.
+func (r *Realm) KnownClientName(id iam.ClientID) string { return r.names[id] }
+
 // Clients returns a page of clients ordered by client_id; search must be part
 // of the client_id, max < 0 means all.
 func (r *Realm) Clients(ctx context.Context, search string, first, max int) ([]*Client, error) {

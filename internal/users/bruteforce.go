@@ -161,3 +161,11 @@ func (s *Service) ClearFailures(ctx context.Context, r *iam.Realm, user iam.User
 func (s *Service) ClearAllFailures(ctx context.Context, r *iam.Realm) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.ClearAllFailures(ctx, r.ID) })
 }
+
+// Unlock takes back what a permanent lockout did to a user, but for enabling it.
+// Keycloak: DefaultBruteForceProtector.cleanUpPermanentLockout.
+func Unlock(u *iam.User) {
+	if u.Attr(disabledReason) == permanentLockout {
+		delete(u.Attrs, disabledReason)
+	}
+}

@@ -1,7 +1,7 @@
 package users
 
 import (
-	_ "embed"
+	"embed"
 	"maps"
 	"slices"
 	"strings"
@@ -57,7 +57,7 @@ type attribute struct {
 }
 
 //go:embed profile_default.json
-var defaultProfile []byte
+var profileFiles embed.FS
 
 // Where a realm keeps its profile. Keycloak: DeclarativeUserProfileProvider.
 const (
@@ -73,7 +73,10 @@ type profileKey struct{}
 // be changed, as in Keycloak.
 func ProfileOf(r *realms.Realm) (*Profile, error) {
 	v, err := r.Derive(profileKey{}, func() (any, error) {
-		text := defaultProfile
+		text, err := profileFiles.ReadFile("profile_default.json")
+		if err != nil {
+			return nil, err
+		}
 		if c := profileComponent(r); c != nil {
 			if own := c.Get(profileConfig); own != "" {
 				text = []byte(own)

@@ -42,6 +42,16 @@ func (v *View) internal(name string) bool {
 // last name are among them, under the names of the representation.
 type Draft map[string][]string
 
+// Kept is a draft with all that a user has and that it does not name.
+func Kept(u *iam.User, given Draft) Draft {
+	d := Draft{}
+	for _, name := range names(u) {
+		d[name] = valuesOf(u, name)
+	}
+	maps.Copy(d, given)
+	return d
+}
+
 // complete adds to a draft what the profile always holds: attributes that may
 // not be changed keep their values, and what has no place is dropped.
 // Keycloak: DefaultAttributes.normalizeAttributes.
@@ -169,9 +179,10 @@ func (v *View) missing(a *attribute, values []string) []string {
 	return []string{"error-user-attribute-required"}
 }
 
-// Apply puts a draft into a user. With replace, attributes that it does not
-// name are removed, unless they may not be changed; without, values that it
-// leaves empty stay. Keycloak: DefaultUserProfile.updateAttributes.
+// Apply puts a draft into a user: attributes of the profile that it does not
+// name are emptied (see Kept), unless they may not be changed. With replace,
+// so are attributes that the profile does not know.
+// Keycloak: DefaultUserProfile.updateAttributes.
 func (v *View) Apply(u *iam.User, given Draft, replace bool) {
 	d := v.complete(given)
 	for name, values := range d {
@@ -183,7 +194,7 @@ func (v *View) Apply(u *iam.User, given Draft, replace bool) {
 		if len(values) == 0 {
 			values = nil
 		}
-		if values == nil && (name == "username" || !replace && v.Context == AdminAPI) {
+		if values == nil && name == "username" {
 			continue
 		}
 		if name == "email" && (len(values) == 0 || !strings.EqualFold(values[0], u.Email)) && v.Context != AdminAPI {

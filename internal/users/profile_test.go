@@ -145,8 +145,8 @@ func TestApply(t *testing.T) {
 			replace bool
 			want    string
 		}{
-			{users.AdminAPI, users.Draft{"firstName": {"Ann"}}, false, "anna a@x.test Ann B true map[old:[1]]"},
-			{users.AdminAPI, users.Draft{"firstName": {""}}, false, "anna a@x.test Anna B true map[old:[1]]"},
+			{users.AdminAPI, users.Kept(person(), users.Draft{"firstName": {"Ann"}}), false, "anna a@x.test Ann B true map[old:[1]]"},
+			{users.AdminAPI, users.Kept(person(), users.Draft{"firstName": {""}}), false, "anna a@x.test  B true map[old:[1]]"},
 			{users.AdminAPI, users.Draft{"team": {"blue"}}, true, "anna    true map[old:[1]]"},
 			{users.UpdateProfile, users.Draft{"email": {"N@x.test"}, "firstName": {"A"}, "lastName": {"B"}}, false, "anna n@x.test A B false map[old:[1]]"},
 		} {

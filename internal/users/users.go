@@ -90,11 +90,13 @@ func (s *Service) ServiceAccount(ctx context.Context, r *iam.Realm, client iam.C
 // A Newcomer is a user to be made with what belongs to them from the start.
 type Newcomer struct {
 	*iam.User
-	Groups []iam.GroupID // besides the realm's default groups
-	Bare   bool          // without default roles, groups and required actions
+	Groups      []iam.GroupID // besides the realm's default groups
+	Credentials []*iam.Credential
+	Links       []*iam.FederatedIdentity
+	Bare        bool // without default roles, groups and required actions
 }
 
-// Create makes a user: ID and CreatedAt are filled in, and the realm's default
+// Create makes a user: ID and CreatedAt are filled in where they are missing, and the realm's default
 // role, groups and required actions are added. A name or address that is taken
 // is an *iam.Error of kind Conflict.
 // Keycloak: JpaUserProvider.addUser.
@@ -113,7 +115,9 @@ func (s *Service) Create(ctx context.Context, r *realms.Realm, n *Newcomer) erro
 		}
 	}
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
-		u.CreatedAt = tx.Now
+		if u.CreatedAt.IsZero() {
+			u.CreatedAt = tx.Now
+		}
 		if err := conflict(tx.InsertUser(ctx, u, r.Login.DuplicateEmails)); err != nil {
 			return err
 		}
@@ -132,6 +136,25 @@ func (s *Service) Create(ctx context.Context, r *realms.Realm, n *Newcomer) erro
 		}
 		for _, g := range groups {
 			if _, err := tx.JoinGroup(ctx, r.ID, u.ID, g); err != nil {
+				return err
+			}
+		}
+		var stored []*iam.Credential
+		for _, c := range n.Credentials {
+			own := *c
+			own.User = u.ID
+			if own.Created.IsZero() {
+				own.Created = tx.Now
+			}
+			if err := insertCredential(ctx, tx, r.ID, stored, &own); err != nil {
+				return err
+			}
+			stored = append(stored, &own)
+		}
+		for _, l := range n.Links {
+			own := *l
+			own.User = u.ID
+			if err := tx.InsertLink(ctx, r.ID, &own); err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,222 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/rep"
+)
+
+// userCredentialRoutes: the credentials of Keycloak's UserResource, and the
+// mails that ask users to change them.
+func (h *Handler) userCredentialRoutes() []Route {
+	const one = userPath + "/credentials/{credential}"
+	return []Route{
+		{"GET " + userPath + "/credentials", ViewUsers, None, "", h.listCredentials, ByMethod},
+		{"PUT " + userPath + "/reset-password", ManageUsers, Action, "USER", h.resetPassword, ByMethod},
+		{"PUT " + userPath + "/disable-credential-types", ManageUsers, None, "", h.disableCredentials, ByMethod},
+		{"GET " + userPath + "/configured-user-storage-credential-types", ViewUsers, None, "", h.storageCredentials, ByMethod},
+		{"DELETE " + one, ManageUsers, Action, "USER", h.deleteCredential, NoCache},
+		{"PUT " + one + "/userLabel", ManageUsers, None, "", h.labelCredential, ByMethod},
+		{"POST " + one + "/moveToFirst", ManageUsers, None, "", h.moveCredential, ByMethod},
+		{"POST " + one + "/moveAfter/{after}", ManageUsers, None, "", h.moveCredential, ByMethod},
+		{"PUT " + userPath + "/execute-actions-email", ManageUsers, Action, "USER", h.executeActions, ByMethod},
+		{"PUT " + userPath + "/reset-password-email", ManageUsers, Action, "USER", h.executeReset, ByMethod},
+		{"PUT " + userPath + "/send-verify-email", ManageUsers, Action, "USER", h.sendVerification, ByMethod},
+	}
+}
+
+// policyTexts are the English messages of password policies: the admin API
+// explains a refusal in words beside the key.
+var policyTexts = map[string]string{
+	"invalidPasswordMinLengthMessage":           "Invalid password: minimum length %v.",
+	"invalidPasswordMaxLengthMessage":           "Invalid password: maximum length %v.",
+	"invalidPasswordMinDigitsMessage":           "Invalid password: must contain at least %v numerical digits.",
+	"invalidPasswordMinLowerCaseCharsMessage":   "Invalid password: must contain at least %v lower case characters.",
+	"invalidPasswordMinUpperCaseCharsMessage":   "Invalid password: must contain at least %v upper case characters.",
+	"invalidPasswordMinSpecialCharsMessage":     "Invalid password: must contain at least %v special characters.",
+	"invalidPasswordNotUsernameMessage":         "Invalid password: must not be equal to the username.",
+	"invalidPasswordNotContainsUsernameMessage": "Invalid password: Can not contain the username.",
+	"invalidPasswordNotEmailMessage":            "Invalid password: must not be equal to the email.",
+	"invalidPasswordRegexPatternMessage":        "Invalid password: fails to match regex pattern(s).",
+	"invalidPasswordHistoryMessage":             "Invalid password: must not be equal to any of last %v passwords.",
+	"invalidPasswordBlacklistedMessage":         "Invalid password: password is not allowed.",
+	"invalidPasswordGenericMessage":             "Invalid password: new password doesn't match password policies.",
+}
+
+// policyRefusal answers a password that the policy refuses; other errors stay.
+// Keycloak: UserResource.resetPassword, UsersResource.createUser.
+func policyRefusal(err error) error {
+	refused, ok := errors.AsType[*iam.Error](err)
+	if !ok {
+		return err
+	}
+	text := policyTexts[refused.Msg]
+	if strings.Contains(text, "%v") && len(refused.Params) > 0 {
+		text = fmt.Sprintf(text, refused.Params[0])
+	}
+	return &Error{Status: http.StatusBadRequest, Body: plainBody{refused.Msg, text}, Err: err}
+}
+
+func (h *Handler) listCredentials(c *Call) (any, error) {
+	u, err := h.user(c)
+	if err != nil {
+		return nil, err
+	}
+	creds, err := h.Users.Credentials(c, &c.Realm.Realm, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]rep.Credential, 0, len(creds))
+	for _, cred := range creds {
+		v := rep.FromCredential(cred)
+		v.SecretData, v.Priority = "", nil
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+func (h *Handler) resetPassword(c *Call) (any, error) {
+	u, err := h.user(c)
+	if err != nil {
+		return nil, err
+	}
+	v, err := Body[rep.Credential](c)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case v.Value == nil:
+		return nil, Plain(http.StatusBadRequest, "No password provided")
+	case strings.TrimSpace(*v.Value) == "":
+		return nil, Plain(http.StatusBadRequest, "Empty password not allowed")
+	}
+	if err := policyRefusal(h.Users.SetPassword(c, &c.Realm.Realm, u, *v.Value)); err != nil {
+		return nil, err
+	}
+	c.Represent(nil)
+	switch {
+	case v.Temporary == nil:
+	case *v.Temporary:
+		_, err = h.Users.Require(c, &c.Realm.Realm, u.ID, "UPDATE_PASSWORD")
+	case slices.Contains(u.Required, "UPDATE_PASSWORD"):
+		_, err = h.Users.Done(c, &c.Realm.Realm, u.ID, "UPDATE_PASSWORD")
+	}
+	return nil, err
+}
+
+// disableCredentials does nothing to local users, whose credentials are deleted
+// instead. Keycloak: UserCredentialManager.disableCredentialType.
+func (h *Handler) disableCredentials(c *Call) (any, error) {
+	if _, err := h.user(c); err != nil {
+		return nil, err
+	}
+	_, err := Body[[]string](c)
+	return nil, err
+}
+
+// storageCredentials lists what a federation knows of a local user: nothing.
+func (h *Handler) storageCredentials(c *Call) (any, error) {
+	_, err := h.user(c)
+	return []string{}, err
+}
+
+func (h *Handler) deleteCredential(c *Call) (any, error) {
+	u, err := h.user(c)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.Users.RemoveCredential(c, &c.Realm.Realm, u.ID, c.Path("credential"))
+}
+
+func (h *Handler) labelCredential(c *Call) (any, error) {
+	u, err := h.user(c)
+	if err != nil {
+		return nil, err
+	}
+	label, err := c.Text()
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.Users.Label(c, &c.Realm.Realm, u.ID, c.Path("credential"), label)
+}
+
+func (h *Handler) moveCredential(c *Call) (any, error) {
+	u, err := h.user(c)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.Users.MoveCredential(c, &c.Realm.Realm, u.ID, c.Path("credential"), c.Path("after"))
+}
+
+// noSender is what Keycloak says when a realm has no sender's address.
+const noSender = "Invalid sender address 'null'. If the address contains UTF-8 characters in the local part please ensure the SMTP server supports the SMTPUTF8 extension and enable 'Allow UTF-8' in the email realm configuration."
+
+// mailTarget checks whom and from where a mail would be about. Keycloak:
+// UserResource.verifySendEmailParams.
+func (h *Handler) mailTarget(c *Call) error {
+	u, err := h.user(c)
+	if err != nil {
+		return err
+	}
+	client, redirect := c.Query("client_id"), c.Query("redirect_uri")
+	switch {
+	case u.Email == "":
+		return Message(http.StatusBadRequest, "User email missing")
+	case !u.Enabled:
+		return Message(http.StatusBadRequest, "User is disabled")
+	case redirect != "" && client == "":
+		return Message(http.StatusBadRequest, "Client id missing")
+	case client == "":
+		return nil
+	}
+	cl, err := c.Realm.ClientByName(c, client)
+	switch {
+	case err != nil:
+		return Message(http.StatusBadRequest, "Client doesn't exist")
+	case !cl.Enabled:
+		return Message(http.StatusBadRequest, "Client is not enabled")
+	case redirect != "":
+		if _, ok := iam.RedirectsOf(&cl.Client, c.URLs.Frontend).Match(redirect); !ok {
+			return Message(http.StatusBadRequest, "Invalid redirect uri.")
+		}
+	}
+	return nil
+}
+
+func (h *Handler) executeActions(c *Call) (any, error) {
+	actions, err := Body[[]string](c)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.mailActions(c, *actions)
+}
+
+func (h *Handler) executeReset(c *Call) (any, error) {
+	return nil, h.mailActions(c, []string{"UPDATE_PASSWORD"})
+}
+
+// mailActions would send the mail, if this server could: Latchkey has no mail
+// yet and answers as Keycloak does where no mail can be sent.
+func (h *Handler) mailActions(c *Call, actions []string) error {
+	if err := h.mailTarget(c); err != nil {
+		return err
+	}
+	for _, a := range actions {
+		if c.Realm.RequiredAction(a) == nil {
+			return Message(http.StatusBadRequest, "Provided invalid required actions")
+		}
+	}
+	return Message(http.StatusInternalServerError, "Failed to send execute actions email: "+noSender)
+}
+
+func (h *Handler) sendVerification(c *Call) (any, error) {
+	if err := h.mailTarget(c); err != nil {
+		return nil, err
+	}
+	return nil, Message(http.StatusInternalServerError, "Failed to send verify email")
+}

@@ -1,0 +1,217 @@
+package admin
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/roles"
+)
+
+// A subject has roles: a user or a group.
+type subject struct {
+	direct    []iam.RoleID
+	effective func() (roles.Set, error) // composites and groups included
+	change    func(ids []iam.RoleID, add bool) error
+}
+
+// roleMappingRoutes are the roles of a user or of a group.
+// Keycloak: RoleMapperResource, ClientRoleMappingsResource.
+func roleMappingRoutes(at string, view Perm, of func(*Call) (*subject, error)) []Route {
+	at += "/role-mappings"
+	type serve func(*Call, *subject, iam.ClientID) (any, error)
+	with := func(f serve) func(*Call) (any, error) {
+		return func(c *Call) (any, error) {
+			s, err := of(c)
+			if err != nil {
+				return nil, err
+			}
+			id := iam.ClientID(c.Path("container"))
+			if id != "" {
+				if _, err := c.Realm.Client(c, id); realms.Missing(err) {
+					return nil, errNoClient()
+				} else if err != nil {
+					return nil, err
+				}
+			}
+			return f(c, s, id)
+		}
+	}
+	list := []Route{{"GET " + at, view, None, "", with(allMappings), ByMethod}}
+	for _, kind := range []struct{ path, event string }{{"/realm", "REALM_ROLE_MAPPING"}, {"/clients/{container}", "CLIENT_ROLE_MAPPING"}} {
+		in := at + kind.path
+		list = append(list,
+			Route{"GET " + in, view, None, "", with(directMappings), ByMethod},
+			Route{"POST " + in, ManageUsers, Create, kind.event, with(addMappings), ByMethod},
+			Route{"DELETE " + in, ManageUsers, Delete, kind.event, with(removeMappings), ByMethod},
+			Route{"GET " + in + "/available", view, None, "", with(availableMappings), ByMethod},
+			Route{"GET " + in + "/composite", view, None, "", with(effectiveMappings), ByMethod},
+		)
+	}
+	return list
+}
+
+// rolesIn lists the roles of the realm or a client for which ok holds, by name.
+func rolesIn(c *Call, container iam.ClientID, brief bool, ok func(*realms.Role) bool) []rep.Role {
+	list := []rep.Role{}
+	for _, role := range c.Realm.RolesOf(container) {
+		if ok(role) {
+			list = append(list, mappedRole(c.Realm, role, brief))
+		}
+	}
+	return byName(list)
+}
+
+func allMappings(c *Call, s *subject, _ iam.ClientID) (any, error) {
+	var m rep.Mappings
+	for _, id := range s.direct {
+		role := c.Realm.Role(id)
+		if role == nil {
+			continue
+		}
+		v := mappedRole(c.Realm, role, true)
+		if role.Client == "" {
+			m.RealmMappings = append(m.RealmMappings, v)
+			continue
+		}
+		name, err := c.Realm.ClientName(c, role.Client)
+		if err != nil {
+			return nil, err
+		}
+		if m.ClientMappings == nil {
+			m.ClientMappings = map[string]rep.ClientMappings{}
+		}
+		of := m.ClientMappings[name]
+		of.ID, of.Client, of.Mappings = string(role.Client), name, byName(append(of.Mappings, v))
+		m.ClientMappings[name] = of
+	}
+	m.RealmMappings = byName(m.RealmMappings)
+	return &m, nil
+}
+
+func directMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
+	return rolesIn(c, of, true, func(r *realms.Role) bool { return slices.Contains(s.direct, r.ID) }), nil
+}
+
+func effectiveMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
+	have, err := s.effective()
+	if err != nil {
+		return nil, err
+	}
+	return rolesIn(c, of, c.Bool("briefRepresentation", true), func(r *realms.Role) bool { return have.Has(r.ID) }), nil
+}
+
+func availableMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
+	return rolesIn(c, of, true, func(r *realms.Role) bool { return !slices.Contains(s.direct, r.ID) && c.mayMap(r) }), nil
+}
+
+func addMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
+	ids, err := postedRoles(c, of)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.change(ids, true)
+}
+
+// removeMappings takes the posted roles away, or all when none is posted.
+func removeMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
+	data, err := c.json()
+	if err != nil {
+		return nil, err
+	}
+	var ids []iam.RoleID
+	if len(strings.TrimSpace(string(data))) == 0 {
+		gone := rolesIn(c, of, true, func(r *realms.Role) bool { return slices.Contains(s.direct, r.ID) })
+		for _, v := range gone {
+			ids = append(ids, iam.RoleID(v.ID))
+		}
+		c.Represent(gone)
+	} else {
+		list := new([]rep.Role)
+		if err := rep.Decode(data, list); err != nil {
+			return nil, err
+		}
+		c.Represent(list)
+		if ids, err = namedRoles(c, *list, of); err != nil {
+			return nil, err
+		}
+	}
+	for _, id := range ids {
+		if role := c.Realm.Role(id); role != nil && !c.mayMap(role) {
+			return nil, errForbidden
+		}
+	}
+	return nil, s.change(ids, false)
+}
+
+func postedRoles(c *Call, of iam.ClientID) ([]iam.RoleID, error) {
+	list, err := Body[[]rep.Role](c)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := namedRoles(c, *list, of)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if !c.mayMap(c.Realm.Role(id)) {
+			return nil, errForbidden
+		}
+	}
+	return ids, nil
+}
+
+// namedRoles finds roles by name and id, which must fit each other.
+func namedRoles(c *Call, list []rep.Role, of iam.ClientID) ([]iam.RoleID, error) {
+	ids := make([]iam.RoleID, 0, len(list))
+	for _, v := range list {
+		role := c.Realm.RoleByName(of, v.Name)
+		if role == nil || string(role.ID) != v.ID {
+			return nil, Plain(http.StatusNotFound, "Role not found")
+		}
+		ids = append(ids, role.ID)
+	}
+	return ids, nil
+}
+
+// mayMap reports whether the caller may give a role to somebody, or make it
+// part of another: roles that administer a realm only who has those rights.
+// Without it, who manages users could make themselves an administrator.
+// Keycloak: RolePermissions.checkAdminRoles.
+func (c *Call) mayMap(role *realms.Role) bool {
+	for id := range roles.Expand(c.Realm, role.ID) {
+		part := c.Realm.Role(id)
+		if part == nil || !c.administers(part) {
+			continue
+		}
+		if _, has := c.Caller.Roles[part.ID]; has && c.Caller.Realm.ID == c.Realm.ID {
+			continue
+		}
+		if c.Realm.Name == masterRealm {
+			return false // rights over every realm
+		}
+		perm := Perm(part.Name)
+		if _, known := grants[perm]; known && !c.Can(perm) {
+			return false
+		}
+	}
+	return true
+}
+
+// administers reports whether a role gives rights over a realm.
+func (c *Call) administers(role *realms.Role) bool {
+	if role.Client == "" {
+		return c.Realm.Name == masterRealm && (role.Name == "admin" || role.Name == string(CreateRealm))
+	}
+	name, err := c.Realm.ClientName(c, role.Client)
+	if err != nil {
+		return true
+	}
+	if strings.HasPrefix(role.Name, "query-") {
+		return false
+	}
+	return name == realms.ClientAdmin || c.Realm.Name == masterRealm && strings.HasSuffix(name, "-realm")
+}

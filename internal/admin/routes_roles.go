@@ -1,0 +1,240 @@
+package admin
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/users"
+)
+
+// roleRoutes are roles of the realm, of clients, and by id.
+// Keycloak: RoleContainerResource, RoleByIdResource.
+func (h *Handler) roleRoutes() []Route {
+	return slices.Concat(
+		h.rolesAt("/admin/realms/{realm}/roles", "REALM_ROLE", ListRealmRoles, ViewRealm, ManageRealm),
+		h.rolesAt("/admin/realms/{realm}/clients/{client}/roles", "CLIENT_ROLE", QueryClients, ViewClients, ManageClients),
+		h.roleAt("/admin/realms/{realm}/roles-by-id/{roleid}", "REALM_ROLE", Checked, Checked, h.roleByID))
+}
+
+func (h *Handler) rolesAt(at, kind string, list, view, manage Perm) []Route {
+	one := at + "/{role}"
+	return slices.Concat([]Route{
+		{"GET " + at, list, None, "", h.listRoles, ByMethod},
+		{"POST " + at, manage, Create, kind, h.createRole, ByMethod},
+		{"GET " + one + "/users", view, None, "", h.roleUsers, ByMethod},
+		{"GET " + one + "/groups", view, None, "", h.roleGroups, ByMethod},
+	}, h.roleAt(one, kind, view, manage, roleByName))
+}
+
+// roleAt are the routes of one role, however it is named.
+func (h *Handler) roleAt(at, kind string, view, manage Perm, find func(c *Call, change bool) (*realms.Role, error)) []Route {
+	with := func(change bool, f func(*Call, *realms.Role) (any, error)) func(*Call) (any, error) {
+		return func(c *Call) (any, error) {
+			role, err := find(c, change)
+			if err != nil {
+				return nil, err
+			}
+			return f(c, role)
+		}
+	}
+	return []Route{
+		{"GET " + at, view, None, "", with(false, getRole), ByMethod},
+		{"PUT " + at, manage, Update, kind, with(true, h.updateRole), ByMethod},
+		{"DELETE " + at, manage, Delete, kind, with(true, h.deleteRole), NoCache},
+		{"GET " + at + "/composites", view, None, "", with(false, listComposites), ByMethod},
+		{"POST " + at + "/composites", manage, Create, kind, with(true, h.compose(true)), ByMethod},
+		{"DELETE " + at + "/composites", manage, Delete, kind, with(true, h.compose(false)), ByMethod},
+		{"GET " + at + "/composites/realm", view, None, "", with(false, realmComposites), ByMethod},
+		{"GET " + at + "/composites/clients/{container}", view, None, "", with(false, clientComposites), ByMethod},
+	}
+}
+
+// container is the client whose roles the path is about, "" for the realm.
+func container(c *Call) (iam.ClientID, error) {
+	if c.Path("client") == "" {
+		return "", nil
+	}
+	cl, err := clientOf(c)
+	if err != nil {
+		return "", err
+	}
+	return cl.ID, nil
+}
+
+func roleByName(c *Call, _ bool) (*realms.Role, error) {
+	of, err := container(c)
+	if err != nil {
+		return nil, err
+	}
+	role := c.Realm.RoleByName(of, c.Path("role"))
+	if role == nil {
+		return nil, Plain(http.StatusNotFound, "Could not find role")
+	}
+	return role, nil
+}
+
+// roleByID finds a role and asks for the right that its container demands.
+func (h *Handler) roleByID(c *Call, change bool) (*realms.Role, error) {
+	role := c.Realm.Role(iam.RoleID(c.Path("roleid")))
+	perm := ViewRealm
+	switch {
+	case role == nil || role.Client == "":
+		if change {
+			perm = ManageRealm
+		}
+	case change:
+		perm = ManageClients
+	default:
+		perm = ViewClients
+	}
+	if !c.Can(perm) && !(role == nil && c.Can(AnyAdmin)) {
+		return nil, errForbidden
+	}
+	if role == nil {
+		return nil, Plain(http.StatusNotFound, "Could not find role with id")
+	}
+	return role, nil
+}
+
+func (h *Handler) listRoles(c *Call) (any, error) {
+	of, err := container(c)
+	if err != nil {
+		return nil, err
+	}
+	first, max, err := c.Page(-1)
+	if err != nil {
+		return nil, err
+	}
+	search := strings.TrimSpace(c.Query("search"))
+	list := rolesIn(c, of, c.Bool("briefRepresentation", true), func(r *realms.Role) bool {
+		return containsFold(r.Name, search) || containsFold(r.Description, search)
+	})
+	return page(list, first, max), nil
+}
+
+func (h *Handler) createRole(c *Call) (any, error) {
+	of, err := container(c)
+	if err != nil {
+		return nil, err
+	}
+	v, err := Body[rep.Role](c)
+	if err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(v.Name) == "" {
+		return nil, Plain(http.StatusBadRequest, "role has no name")
+	}
+	if err := h.Manager.CreateRole(c, c.Realm, of, v); err != nil {
+		return nil, err
+	}
+	c.Created(v.Name)
+	return nil, nil
+}
+
+func getRole(c *Call, role *realms.Role) (any, error) { return mappedRole(c.Realm, role, false), nil }
+
+func (h *Handler) updateRole(c *Call, role *realms.Role) (any, error) {
+	v, err := Body[rep.Role](c)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.Manager.UpdateRole(c, c.Realm, role, v)
+}
+
+func (h *Handler) deleteRole(c *Call, role *realms.Role) (any, error) {
+	return nil, h.Manager.DeleteRole(c, c.Realm, role)
+}
+
+func composites(c *Call, role *realms.Role, ok func(*realms.Role) bool) []rep.Role {
+	list := []rep.Role{}
+	for _, id := range role.Composites {
+		if part := c.Realm.Role(id); part != nil && ok(part) {
+			list = append(list, mappedRole(c.Realm, part, true))
+		}
+	}
+	return byName(list)
+}
+
+func listComposites(c *Call, role *realms.Role) (any, error) {
+	return composites(c, role, func(*realms.Role) bool { return true }), nil
+}
+
+func realmComposites(c *Call, role *realms.Role) (any, error) {
+	return composites(c, role, func(r *realms.Role) bool { return r.Client == "" }), nil
+}
+
+func clientComposites(c *Call, role *realms.Role) (any, error) {
+	id := iam.ClientID(c.Path("container"))
+	if _, err := c.Realm.Client(c, id); realms.Missing(err) {
+		return nil, Plain(http.StatusNotFound, "Could not find client")
+	} else if err != nil {
+		return nil, err
+	}
+	return composites(c, role, func(r *realms.Role) bool { return r.Client == id }), nil
+}
+
+// compose makes the posted roles part of one, or takes them out. They are named
+// by id alone. Keycloak: RoleResource.addComposites.
+func (h *Handler) compose(add bool) func(*Call, *realms.Role) (any, error) {
+	return func(c *Call, role *realms.Role) (any, error) {
+		list, err := Body[[]rep.Role](c)
+		if err != nil {
+			return nil, err
+		}
+		ids := make([]iam.RoleID, 0, len(*list))
+		for _, v := range *list {
+			part := c.Realm.Role(iam.RoleID(v.ID))
+			if part == nil {
+				return nil, Plain(http.StatusNotFound, "Could not find composite role")
+			}
+			if !c.mayMap(part) {
+				return nil, errForbidden
+			}
+			ids = append(ids, part.ID)
+		}
+		return nil, h.Manager.Compose(c, c.Realm, role.ID, ids, add)
+	}
+}
+
+func (h *Handler) roleUsers(c *Call) (any, error) {
+	role, err := roleByName(c, false)
+	if err != nil {
+		return nil, err
+	}
+	first, max, err := c.Page(-1)
+	if err != nil {
+		return nil, err
+	}
+	if !c.Can(ViewUsers) {
+		return nil, errForbidden
+	}
+	list, err := h.Users.Search(c, &c.Realm.Realm, &users.Filter{Role: role.ID, First: first, Max: max})
+	if err != nil {
+		return nil, err
+	}
+	return h.viewUsers(c, list, c.Bool("briefRepresentation", false), nil)
+}
+
+func (h *Handler) roleGroups(c *Call) (any, error) {
+	role, err := roleByName(c, false)
+	if err != nil {
+		return nil, err
+	}
+	first, max, err := c.Page(-1)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := h.Users.Groups(c, &c.Realm.Realm)
+	if err != nil {
+		return nil, err
+	}
+	out := []*rep.Group{}
+	for _, g := range page(tree.Find(func(g *users.Group) bool { return slices.Contains(g.Roles, role.ID) }), first, max) {
+		out = append(out, viewGroup(c.Realm, g, c.Bool("briefRepresentation", true)))
+	}
+	return out, nil
+}

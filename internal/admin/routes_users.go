@@ -1,0 +1,494 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/internal/events"
+	"latchkey/internal/iam"
+	"latchkey/internal/rep"
+	"latchkey/internal/users"
+)
+
+const (
+	usersPath = "/admin/realms/{realm}/users"
+	userPath  = usersPath + "/{user}"
+)
+
+// userRoutes: Keycloak's UsersResource and UserResource.
+func (h *Handler) userRoutes() []Route {
+	return []Route{
+		{"GET " + usersPath, QueryUsers, None, "", h.listUsers, ByMethod},
+		{"GET " + usersPath + "/count", QueryUsers, None, "", h.countUsers, ByMethod},
+		{"POST " + usersPath, ManageUsers, Create, "USER", h.createUser, ByMethod},
+		{"GET " + userPath, ViewUsers, None, "", h.getUser, ByMethod},
+		{"PUT " + userPath, ManageUsers, Update, "USER", h.updateUser, ByMethod},
+		{"DELETE " + userPath, ManageUsers, Delete, "USER", h.deleteUser, NoCache},
+		{"GET " + userPath + "/unmanagedAttributes", ViewUsers, None, "", h.unmanagedAttributes, ByMethod},
+	}
+}
+
+// user is the user that the path names.
+func (h *Handler) user(c *Call) (*iam.User, error) {
+	return h.Users.Get(c, &c.Realm.Realm, iam.UserID(c.Path("user")))
+}
+
+// withUser makes a handler of one that needs the user of the path.
+func (h *Handler) withUser(f func(c *Call, u *iam.User) (any, error)) func(*Call) (any, error) {
+	return func(c *Call) (any, error) {
+		u, err := h.user(c)
+		if err != nil {
+			return nil, err
+		}
+		return f(c, u)
+	}
+}
+
+// userFilter reads the query of a search for users; none says that it asks for nobody.
+func userFilter(c *Call) (f *users.Filter, none bool, err error) {
+	f = &users.Filter{Enabled: c.BoolPtr("enabled"), EmailVerified: c.BoolPtr("emailVerified")}
+	for name, to := range map[string]*time.Time{"createdAfter": &f.From, "createdBefore": &f.To} {
+		if c.Has(name) {
+			at, ok := events.ParseTime(c.Query(name), name == "createdBefore")
+			if !ok {
+				return nil, false, Plain(http.StatusBadRequest, "Invalid value for '"+name+"', expected format is yyyy-MM-dd or an Epoch timestamp")
+			}
+			*to = at
+		}
+	}
+	search := strings.TrimSpace(c.Query("search"))
+	if ids, ok := strings.CutPrefix(search, "id:"); ok {
+		f.IDs = []iam.UserID{}
+		for _, id := range strings.Fields(ids) {
+			f.IDs = append(f.IDs, iam.UserID(id))
+		}
+		return f, len(f.IDs) == 0, nil
+	}
+	if search != "" {
+		f.Terms = strings.Fields(search)
+		if c.Bool("exact", false) {
+			for i, t := range f.Terms {
+				f.Terms[i] = `"` + strings.Trim(t, `"`) + `"`
+			}
+		}
+		return f, false, nil
+	}
+	f.Username, f.Email, f.FirstName, f.LastName = c.Query("username"), c.Query("email"), c.Query("firstName"), c.Query("lastName")
+	f.Exact = c.Bool("exact", false)
+	f.Provider, f.ExternalID = c.Query("idpAlias"), c.Query("idpUserId")
+	f.Attrs = attributeQuery(c.Query("q"))
+	return f, false, nil
+}
+
+// attributeQuery reads "name:value other:'some text'" of the parameter q.
+// Keycloak: SearchQueryUtils.getFields, where quotes are double ones.
+func attributeQuery(q string) [][2]string {
+	var list [][2]string
+	for q = strings.TrimSpace(q); q != ""; q = strings.TrimSpace(q) {
+		var name, value string
+		var ok bool
+		if name, q = word(q, ':'); q == "" || q[0] != ':' {
+			_, q = word(q, ' ')
+			continue
+		}
+		value, q = word(q[1:], ' ')
+		ok = name != ""
+		if ok {
+			list = append(list, [2]string{name, value})
+		}
+	}
+	return list
+}
+
+// word cuts a word that may stand in double quotes off the front of a text; it
+// ends at a space or at end.
+func word(s string, end byte) (w, rest string) {
+	if strings.HasPrefix(s, `"`) {
+		if i := strings.IndexByte(s[1:], '"'); i >= 0 {
+			return s[1 : i+1], s[i+2:]
+		}
+	}
+	i := strings.IndexFunc(s, func(r rune) bool { return r == ' ' || r == rune(end) })
+	if i < 0 {
+		return s, ""
+	}
+	return s[:i], s[i:]
+}
+
+func (h *Handler) listUsers(c *Call) (any, error) {
+	f, none, err := userFilter(c)
+	if err != nil {
+		return nil, err
+	}
+	if f.First, f.Max, err = c.Page(defaultPage); err != nil {
+		return nil, err
+	}
+	if none || !c.Can(ViewUsers) {
+		return []any{}, nil
+	}
+	list, err := h.Users.Search(c, &c.Realm.Realm, f)
+	if err != nil {
+		return nil, err
+	}
+	return h.viewUsers(c, list, c.Bool("briefRepresentation", false), map[string]bool{"manage": c.Can(ManageUsers)})
+}
+
+func (h *Handler) countUsers(c *Call) (any, error) {
+	f, none, err := userFilter(c)
+	if err != nil {
+		return nil, err
+	}
+	if none || !c.Can(ViewUsers) {
+		return 0, nil
+	}
+	return h.Users.Count(c, &c.Realm.Realm, f)
+}
+
+// viewUsers renders users, brief or whole. Keycloak:
+// ModelToRepresentation.toBriefRepresentation and toRepresentation.
+func (h *Handler) viewUsers(c *Call, list []*iam.User, brief bool, access map[string]bool) ([]*rep.User, error) {
+	out := make([]*rep.User, 0, len(list))
+	if len(list) == 0 {
+		return out, nil
+	}
+	profile, err := users.ProfileOf(c.Realm)
+	if err != nil {
+		return nil, err
+	}
+	var kinds map[iam.UserID][]iam.CredentialKind
+	if !brief {
+		ids := make([]iam.UserID, len(list))
+		for i, u := range list {
+			ids[i] = u.ID
+		}
+		if kinds, err = h.Users.Kinds(c, &c.Realm.Realm, ids...); err != nil {
+			return nil, err
+		}
+	}
+	for _, u := range list {
+		v := rep.FromUser(u)
+		v.Access = access
+		v.Attributes = profile.In(users.AdminAPI, u).Readable()
+		if len(v.Attributes) == 0 {
+			v.Attributes = nil
+		}
+		v.TOTP = new(slices.Contains(kinds[u.ID], iam.OTP))
+		if brief {
+			v.Attributes, v.TOTP, v.NotBefore, v.RequiredActions, v.DisableableCredentialTypes = nil, nil, nil, nil, nil
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// draftOf is what a representation says about a user's attributes. Keycloak:
+// UserRepresentation.getRawAttributes.
+func draftOf(v *rep.User) users.Draft {
+	d := users.Draft{}
+	for name, values := range v.Attributes {
+		d[name] = values
+	}
+	if v.Username != "" {
+		d["username"] = []string{v.Username}
+	}
+	for name, p := range map[string]*string{"email": v.Email, "firstName": v.FirstName, "lastName": v.LastName} {
+		if p != nil {
+			d[name] = []string{*p}
+		}
+	}
+	return d
+}
+
+// settle puts what of a representation is no attribute into a user.
+// Keycloak: UserResource.updateUserFromRep.
+func settle(c *Call, u *iam.User, v *rep.User, existing bool) {
+	if v.Enabled != nil {
+		u.Enabled = *v.Enabled
+	}
+	if v.EmailVerified != nil {
+		u.EmailVerified = *v.EmailVerified
+	}
+	if v.FederationLink != "" {
+		u.Federation = v.FederationLink
+	}
+	if v.RequiredActions != nil {
+		for _, a := range c.Realm.RequiredActions {
+			has := slices.Contains(u.Required, a.Provider)
+			switch wanted := slices.Contains(v.RequiredActions, a.Provider); {
+			case wanted && !has:
+				u.Required = append(u.Required, a.Provider)
+			case !wanted && has && existing:
+				u.Required = slices.DeleteFunc(u.Required, func(s string) bool { return s == a.Provider })
+			}
+		}
+	}
+	for _, cred := range v.Credentials {
+		if cred.Type == string(iam.Password) && rep.Val(cred.Temporary) && !slices.Contains(u.Required, "UPDATE_PASSWORD") {
+			u.Required = append(u.Required, "UPDATE_PASSWORD")
+		}
+	}
+}
+
+// taken says in the admin API's words that a name or an address is somebody's.
+func (h *Handler) taken(c *Call, v *rep.User, username string) error {
+	other, err := h.Users.ByName(c, &c.Realm.Realm, username)
+	if err != nil {
+		return err
+	}
+	if other != nil {
+		return Message(http.StatusConflict, users.ErrNameTaken.Msg)
+	}
+	if email := rep.Val(v.Email); email != "" && !c.Realm.Login.DuplicateEmails {
+		if other, err = h.Users.ByEmail(c, &c.Realm.Realm, email); err != nil {
+			return err
+		}
+		if other != nil {
+			return Message(http.StatusConflict, users.ErrEmailTaken.Msg)
+		}
+	}
+	return nil
+}
+
+func (h *Handler) createUser(c *Call) (any, error) {
+	v, err := Body[rep.User](c)
+	if err != nil {
+		return nil, err
+	}
+	username := v.Username
+	if c.Realm.Login.RegistrationEmailAsUsername {
+		username = rep.Val(v.Email)
+	}
+	if strings.TrimSpace(username) == "" {
+		return nil, Message(http.StatusBadRequest, "User name is missing")
+	}
+	if err := h.taken(c, v, username); err != nil {
+		return nil, err
+	}
+	profile, err := users.ProfileOf(c.Realm)
+	if err != nil {
+		return nil, err
+	}
+	view, draft := profile.In(users.AdminAPI, nil), draftOf(v)
+	if errs := view.Check(draft); len(errs) > 0 {
+		return nil, errs
+	}
+	made := &users.Newcomer{User: &iam.User{}}
+	view.Apply(made.User, draft, true)
+	settle(c, made.User, v, false)
+	if len(v.Groups) > 0 {
+		tree, err := h.Users.Groups(c, &c.Realm.Realm)
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range v.Groups {
+			g := tree.ByPath(path)
+			if g == nil {
+				return nil, Message(http.StatusBadRequest, "Unable to find group specified by path: "+path)
+			}
+			made.Groups = append(made.Groups, g.ID)
+		}
+	}
+	for _, l := range v.FederatedIdentities {
+		made.Links = append(made.Links, &iam.FederatedIdentity{Provider: l.IdentityProvider, ExternalID: l.UserID, ExternalUsername: l.UserName})
+	}
+	if made.Credentials, err = h.newCredentials(c, made.User, v.Credentials); err != nil {
+		return nil, err
+	}
+	if v.CreatedTimestamp != nil {
+		made.CreatedAt = time.UnixMilli(*v.CreatedTimestamp)
+	}
+	if err := h.Users.Create(c, c.Realm, made); err != nil {
+		return nil, err
+	}
+	c.Created(string(made.ID))
+	return nil, nil
+}
+
+// newCredentials makes credentials of those that are posted with a new user.
+// Keycloak: RepresentationToModel.createCredentials.
+func (h *Handler) newCredentials(c *Call, u *iam.User, posted []rep.Credential) ([]*iam.Credential, error) {
+	var list []*iam.Credential
+	for i := range posted {
+		p := &posted[i]
+		switch {
+		case rep.Val(p.Value) != "":
+			if err := policyRefusal(h.Users.CheckNewPassword(c, &c.Realm.Realm, u, *p.Value)); err != nil {
+				return nil, err
+			}
+			cred, err := h.Users.HashPassword(c, &c.Realm.Realm, *p.Value)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, cred)
+		case p.SecretData != "" && p.CredentialData != "" || p.HashedSaltedValue != nil:
+			cred, err := p.IAM()
+			if err != nil {
+				return nil, Message(http.StatusBadRequest, "Could not create user")
+			}
+			list = append(list, cred)
+		}
+	}
+	return list, nil
+}
+
+func (h *Handler) getUser(c *Call) (any, error) {
+	u, err := h.user(c)
+	if err != nil {
+		return nil, err
+	}
+	manage := c.Can(ManageUsers)
+	access := map[string]bool{"view": true, "manage": manage, "mapRoles": manage, "manageGroupMembership": manage, "resetPassword": manage, "impersonate": c.Can(Impersonate)}
+	list, err := h.viewUsers(c, []*iam.User{u}, false, access)
+	if err != nil {
+		return nil, err
+	}
+	v := list[0]
+	if len(c.Realm.IDPs) > 0 {
+		links, err := h.Users.Links(c, &c.Realm.Realm, u.ID)
+		if err != nil {
+			return nil, err
+		}
+		v.FederatedIdentities = []rep.FederatedIdentity{}
+		for _, l := range links {
+			v.FederatedIdentities = append(v.FederatedIdentities, rep.FromFederatedIdentity(l))
+		}
+	}
+	locked, err := h.Users.Locked(c, &c.Realm.Realm, u)
+	if err != nil {
+		return nil, err
+	}
+	if locked != "" {
+		v.Enabled = new(false)
+	}
+	if c.Bool("userProfileMetadata", false) {
+		profile, err := users.ProfileOf(c.Realm)
+		if err != nil {
+			return nil, err
+		}
+		v.UserProfileMetadata = profile.In(users.AdminAPI, u).Metadata()
+	}
+	return v, nil
+}
+
+func (h *Handler) updateUser(c *Call) (any, error) {
+	u, err := h.user(c)
+	if err != nil {
+		return nil, err
+	}
+	v, err := Body[rep.User](c)
+	if err != nil {
+		return nil, err
+	}
+	profile, err := users.ProfileOf(c.Realm)
+	if err != nil {
+		return nil, err
+	}
+	draft, replace := draftOf(v), v.Attributes != nil
+	if !replace {
+		draft = users.Kept(u, draft)
+	}
+	if errs := profile.In(users.AdminAPI, u).Check(draft); len(errs) > 0 {
+		return nil, errs
+	}
+	for _, cred := range v.Credentials {
+		if password := rep.Val(cred.Value); password != "" {
+			if err := policyRefusal(h.Users.CheckNewPassword(c, &c.Realm.Realm, u, password)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	unlocks := rep.Val(v.Enabled) && c.Realm.Brute.Enabled
+	_, err = h.Users.Change(c, &c.Realm.Realm, u.ID, func(u *iam.User) error {
+		if unlocks {
+			users.Unlock(u)
+		}
+		profile.In(users.AdminAPI, u).Apply(u, draft, replace)
+		settle(c, u, v, true)
+		return nil
+	})
+	if e, ok := errors.AsType[*iam.Error](err); ok && e.Kind == iam.Conflict {
+		return nil, Message(http.StatusConflict, "User exists with same username or email")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if unlocks {
+		if err := h.Users.ClearFailures(c, &c.Realm.Realm, u.ID); err != nil {
+			return nil, err
+		}
+	}
+	return nil, h.resetPosted(c, u, v.Credentials)
+}
+
+// resetPosted sets the passwords that an update of a user brings along.
+func (h *Handler) resetPosted(c *Call, u *iam.User, posted []rep.Credential) error {
+	for i := range posted {
+		if rep.Val(posted[i].Value) == "" {
+			continue
+		}
+		if err := policyRefusal(h.Users.SetPassword(c, &c.Realm.Realm, u, *posted[i].Value)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) deleteUser(c *Call) (any, error) {
+	u, err := h.user(c)
+	if err != nil {
+		return nil, err
+	}
+	c.Represent(&rep.User{ID: string(u.ID), Username: u.Username})
+	return nil, h.Users.Delete(c, &c.Realm.Realm, u.ID)
+}
+
+func (h *Handler) unmanagedAttributes(c *Call) (any, error) {
+	u, err := h.user(c)
+	if err != nil {
+		return nil, err
+	}
+	profile, err := users.ProfileOf(c.Realm)
+	if err != nil {
+		return nil, err
+	}
+	return profile.In(users.AdminAPI, u).Unmanaged(), nil
+}
+
+// profileRoutes: Keycloak's UserProfileResource.
+func (h *Handler) profileRoutes() []Route {
+	return []Route{
+		{"GET " + usersPath + "/profile", AnyAdmin, None, "", h.getProfile, Silent},
+		{"GET " + usersPath + "/profile/metadata", AnyAdmin, None, "", h.profileMetadata, Silent},
+		{"PUT " + usersPath + "/profile", ManageRealm, Update, "USER_PROFILE", h.putProfile, ByMethod},
+	}
+}
+
+func (h *Handler) getProfile(c *Call) (any, error) {
+	p, err := users.ProfileOf(c.Realm)
+	if err != nil {
+		return nil, err
+	}
+	return p.Config, nil
+}
+
+func (h *Handler) profileMetadata(c *Call) (any, error) {
+	p, err := users.ProfileOf(c.Realm)
+	if err != nil {
+		return nil, err
+	}
+	return p.In(users.AdminAPI, nil).Metadata(), nil
+}
+
+func (h *Handler) putProfile(c *Call) (any, error) {
+	cfg, err := Body[rep.UPConfig](c)
+	if err != nil && !errors.Is(err, rep.ErrNoBody) {
+		return nil, err
+	}
+	if err != nil {
+		cfg = nil // nothing stands for the default
+	}
+	return h.Users.SetProfile(c, h.Realms, c.Realm, cfg)
+}
