@@ -29,11 +29,11 @@ func New(specs []Spec, credentials func(context.Context, *Run) ([]iam.Credential
 // Knows tells whether a provider is built.
 func (e *Engine) Knows(id string) bool { _, ok := e.specs[id]; return ok }
 
+// Checks returns the kind of credential that an authenticator checks, "" for none.
+func (e *Engine) Checks(id string) iam.CredentialKind { return e.specs[id].Credential }
+
 // Second tells whether an authenticator checks a second factor.
-func (e *Engine) Second(id string) bool {
-	kind := e.specs[id].Credential
-	return kind != "" && kind != iam.Password
-}
+func (e *Engine) Second(id string) bool { k := e.Checks(id); return k != "" && k != iam.Password }
 
 // An Outcome is where a walk stopped.
 type Outcome interface{ outcome() }

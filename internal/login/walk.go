@@ -195,7 +195,11 @@ func (a *attempt) flowPage(out authn.Show) {
 func (a *attempt) choices(out authn.Choose) {
 	view := pages.SelectAuthenticator{}
 	for _, x := range out.Choices {
-		view.Choices = append(view.Choices, pages.Choice{Execution: string(x.ID), NameKey: x.Authenticator + "-display-name", HelpKey: x.Authenticator + "-help-text"})
+		name := x.Authenticator
+		if kind := a.h.Engine.Checks(name); kind != "" { // Keycloak: AuthenticationSelectionOption
+			name = string(kind)
+		}
+		view.Choices = append(view.Choices, pages.Choice{Execution: string(x.ID), NameKey: name + "-display-name", HelpKey: name + "-help-text"})
 	}
 	a.showPage(authn.Page{View: view}, a.tab.Flow, string(out.Exec), nil)
 }

@@ -87,7 +87,7 @@ func (c *call) finish(d *authn.Done) error {
 		p.add("iss", q.Issuer)
 	}
 	if d.ActionStatus != "" {
-		p.add("kc_action", q.Action)
+		p.add("kc_action", d.Action)
 		p.add("kc_action_status", d.ActionStatus)
 	}
 	p.add("code", code)

@@ -299,7 +299,9 @@ func (x *exporter) user(ctx context.Context, u *iam.User, paths map[iam.GroupID]
 	}
 	v.Credentials = []rep.Credential{}
 	for _, c := range credentials {
-		v.Credentials = append(v.Credentials, rep.FromCredential(c))
+		out := rep.FromCredential(c)
+		out.Priority = nil // as in the reference's exports, the order of the list tells it
+		v.Credentials = append(v.Credentials, out)
 		if c.Kind == iam.OTP {
 			v.TOTP = new(true)
 		}

@@ -59,6 +59,9 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 			if c.ID == "" {
 				c.ID = NewID()
 			}
+			if ur.Credentials[j].Priority == nil { // the list's order is the user's preference; Keycloak: JpaUserCredentialStore
+				c.Priority = 10 * (j + 1)
+			}
 			p.credentials = append(p.credentials, c)
 			if ur.Credentials[j].Type == string(iam.Password) && rep.Val(ur.Credentials[j].Temporary) {
 				addName(&u.Required, "UPDATE_PASSWORD")
