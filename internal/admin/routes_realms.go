@@ -37,6 +37,7 @@ func (h *Handler) realmRoutes() []Route {
 		{"DELETE /admin/realms/{realm}/default-groups/{group}", ManageRealm, Delete, "GROUP", h.setDefaultGroup(false), NoCache},
 
 		{"POST /admin/realms/{realm}/partial-export", ViewRealm, None, "", h.partialExport, ByMethod},
+		{"POST /admin/realms/{realm}/partialImport", ManageRealm, None, "", h.partialImport, ByMethod},
 		{"GET /admin/realms/{realm}/client-policies/policies", ViewRealm, None, "", h.clientPolicies, Silent},
 		{"GET /admin/realms/{realm}/client-policies/profiles", ViewRealm, None, "", h.clientProfiles, Silent},
 
@@ -264,6 +265,42 @@ func (h *Handler) partialExport(c *Call) (any, error) {
 		r.Roles, r.Groups, r.DefaultGroups = nil, nil, nil
 	}
 	return r, nil
+}
+
+// eventKinds are the admin event's kinds of what a partial import adds.
+var eventKinds = map[string]string{
+	"CLIENT": "CLIENT", "REALM_ROLE": "REALM_ROLE", "CLIENT_ROLE": "CLIENT_ROLE", "GROUP": "GROUP", "IDP": "IDENTITY_PROVIDER", "USER": "USER",
+}
+
+func (h *Handler) partialImport(c *Call) (any, error) {
+	p, err := Body[rep.PartialImport](c)
+	if err != nil {
+		return nil, err
+	}
+	done, err := h.Manager.PartialImport(c, c.Realm, p)
+	if err != nil {
+		return nil, err
+	}
+	answer := struct {
+		Overwritten int                    `json:"overwritten"`
+		Added       int                    `json:"added"`
+		Skipped     int                    `json:"skipped"`
+		Results     []realms.PartialResult `json:"results"`
+	}{Results: []realms.PartialResult{}}
+	for _, d := range done {
+		answer.Results = append(answer.Results, d)
+		switch d.Action {
+		case "ADDED":
+			answer.Added++
+			c.Event(Create, eventKinds[d.ResourceType], d.ID, nil)
+		case "OVERWRITTEN":
+			answer.Overwritten++
+			c.Event(Update, eventKinds[d.ResourceType], d.ID, nil)
+		case "SKIPPED":
+			answer.Skipped++
+		}
+	}
+	return answer, nil
 }
 
 func (h *Handler) clientPolicies(c *Call) (any, error) {

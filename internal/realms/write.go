@@ -147,8 +147,10 @@ func (w *writer) writeRoles(ctx context.Context) error {
 func (w *writer) rolesOf(ctx context.Context, client string, list []rep.Role) error {
 	ids := w.roles
 	if client != "" {
-		ids = map[string]iam.RoleID{}
-		w.ofCl[client] = ids
+		if w.ofCl[client] == nil {
+			w.ofCl[client] = map[string]iam.RoleID{}
+		}
+		ids = w.ofCl[client]
 	}
 	for i := range list {
 		doc := list[i]
