@@ -64,3 +64,7 @@ func originOf(u string) string {
 	}
 	return scheme + "://" + rest
 }
+
+// OriginOf is the origin of an http(s) URL, as browsers send it; "" for
+// anything else.
+func OriginOf(u string) string { return originOf(u) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -261,9 +262,10 @@ func (a *attempt) setIdentity(s *iam.UserSession) error {
 	return nil
 }
 
-// SessionCookie is the value of KEYCLOAK_SESSION for a session.
+// SessionCookie is the value of KEYCLOAK_SESSION for a session, which the frame
+// of keycloak-js computes, too.
 func SessionCookie(id iam.SessionID) string {
-	sum := sha256.Sum256([]byte(id))
+	sum := sha512.Sum384([]byte(id))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 

@@ -103,6 +103,18 @@ func (h *Handler) routes() []route {
 		{"OPTIONS " + base + "/logout", h.postPreflight, ""},
 		{"GET " + base + "/logout/logout-confirm", h.confirmLogout, "LOGOUT"},
 		{"POST " + base + "/logout/logout-confirm", h.confirmLogout, "LOGOUT"},
+		{"GET " + base + "/login-status-iframe.html", h.statusFrame, ""},
+		{"GET " + base + "/login-status-iframe.html/init", h.statusInit, ""},
+		{"GET " + base + "/3p-cookies/step1.html", h.cookies1, ""},
+		{"GET " + base + "/3p-cookies/step2.html", h.cookies2, ""},
+		{"GET " + base + "/oauth/oob", h.showCode, ""},
+		{"POST " + base + "/auth/device", h.deviceAuth, "OAUTH2_DEVICE_AUTH"},
+		{"POST " + base + "/ext/par/request", h.pushed, "PUSHED_AUTHORIZATION_REQUEST"},
+		{"POST " + base + "/ext/ciba/auth", h.backchannelAuth, "LOGIN"},
+		{"POST /realms/{realm}/clients-registrations/{provider}", h.registration, "CLIENT_REGISTER"},
+		{"GET /realms/{realm}/clients-registrations/{provider}/{client}", h.registration, "CLIENT_INFO"},
+		{"PUT /realms/{realm}/clients-registrations/{provider}/{client}", h.registration, "CLIENT_UPDATE"},
+		{"DELETE /realms/{realm}/clients-registrations/{provider}/{client}", h.registration, "CLIENT_DELETE"},
 		{"GET " + base + "/registrations", h.register, "REGISTER"},
 		{"POST " + base + "/registrations", h.register, "REGISTER"},
 		{"GET " + base + "/forgot-credentials", h.forgot, "RESET_PASSWORD"},
@@ -125,6 +137,8 @@ type call struct {
 	realm *realms.Realm
 	urls  web.URLs
 	event iam.Event // what is written down when the request was decided
+
+	embedded bool // the answer is a page that other sites may show in a frame
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }

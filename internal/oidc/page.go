@@ -23,6 +23,9 @@ func (c *call) page(status int, p pages.Request, v pages.View) {
 	}
 	h := c.w.Header()
 	web.SecurityHeaders(h, c.realm.SecurityHeaders, "text/html")
+	if c.embedded {
+		h.Del("X-Frame-Options")
+	}
 	h.Set("Content-Type", "text/html;charset=utf-8")
 	h.Set("Content-Language", p.Locale)
 	h.Set("Content-Length", strconv.Itoa(b.Len()))
