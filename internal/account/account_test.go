@@ -101,7 +101,7 @@ func newHouse(t *testing.T) *house {
 			now.User, err = people.Get(ctx, &x.realm.Realm, anna.ID)
 			return &now, err
 		},
-		Ended: func(_ context.Context, _ *realms.Realm, _ *iam.User, parts []*iam.ClientSession) {
+		Ended: func(_ context.Context, _ *realms.Realm, _ string, _ iam.UserID, parts []*iam.ClientSession) {
 			x.ended = append(x.ended, parts...)
 		},
 	}

@@ -33,9 +33,8 @@ type Handler struct {
 	// Authenticate verifies the request's bearer token, which must be the
 	// realm's. A nil caller without error is nobody: 401.
 	Authenticate func(r *http.Request, realm *realms.Realm) (*Caller, error)
-	// Ended tells clients by back channel that their parts in sessions ended;
-	// nil tells nobody.
-	Ended func(ctx context.Context, realm *realms.Realm, user *iam.User, parts []*iam.ClientSession)
+	// Ended tells clients that their parts in sessions ended: logout.Notifier's Notify.
+	Ended func(ctx context.Context, realm *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession)
 }
 
 // A Caller is the person behind a request, as their access token says.

@@ -127,7 +127,5 @@ func (h *Handler) end(c *call, id iam.SessionID) error {
 
 // tell lets clients know that their parts in sessions ended.
 func (h *Handler) tell(c *call, parts []*iam.ClientSession) {
-	if h.Ended != nil && len(parts) > 0 {
-		h.Ended(c, c.realm, c.caller.User, parts)
-	}
+	h.Ended(c, c.realm, c.urls.Frontend+"/realms/"+c.realm.Name, c.caller.User.ID, parts)
 }

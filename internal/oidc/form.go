@@ -23,11 +23,16 @@ type backCall struct {
 // back begins a back-channel call: HTTPS where the realm demands it, an enabled
 // realm, the form with control characters taken out.
 func (c *call) back() (*backCall, error) {
-	b := &backCall{call: c, cors: web.CORS{Methods: []string{"POST"}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}}
 	form, err := web.ReadForm(c.r)
 	if err != nil {
 		return nil, err
 	}
+	return c.backWith(form)
+}
+
+// backWith is back for a form that was read already.
+func (c *call) backWith(form web.Form) (*backCall, error) {
+	b := &backCall{call: c, cors: web.CORS{Methods: []string{"POST"}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}}
 	for _, values := range form.Values {
 		for i, v := range values {
 			values[i] = printable(v)

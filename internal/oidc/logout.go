@@ -48,7 +48,7 @@ func (h *Handler) logout(c *call) error {
 		return err
 	}
 	if c.r.Method == http.MethodPost && form.Has("refresh_token") {
-		return c.logoutToken()
+		return c.logoutToken(form)
 	}
 	c.w.Header().Set("Cache-Control", web.CacheNoCache)
 	l := &logoutCall{call: c, form: form}
@@ -326,8 +326,8 @@ func (l *logoutCall) loggedOut() error {
 
 // logoutToken ends the session of a refresh token, for clients without a
 // browser. Keycloak: LogoutEndpoint.logoutToken.
-func (c *call) logoutToken() error {
-	b, err := c.back()
+func (c *call) logoutToken(form web.Form) error {
+	b, err := c.backWith(form)
 	if err != nil {
 		return err
 	}

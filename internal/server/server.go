@@ -128,7 +128,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 
 	own := &account.Handler{
 		Realms: s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
-		Authenticate: ownAccount(bearer),
+		Authenticate: ownAccount(bearer), Ended: notifier.Notify,
 	}
 
 	mux := http.NewServeMux()
