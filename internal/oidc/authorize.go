@@ -26,6 +26,7 @@ type authCall struct {
 	types  responseType
 	mode   string // how the answer goes back: "query", "fragment", "form_post"
 	path   string // of the login door, "" for its usual one
+	pushed bool   // the parameters were pushed before (RFC 9126)
 }
 
 // A check refuses a request, or fills in more of the call. Before the redirect
@@ -43,6 +44,7 @@ var authChecks = []check{
 	{"HTTPS where the realm demands it", (*authCall).checkSecure},
 	{"the realm is enabled", (*authCall).checkRealm},
 	{"the client exists, is enabled and logs people in", (*authCall).checkClient},
+	{"a pushed request is the client's, and comes once", (*authCall).takePushed},
 	{"parameters can be read", (*authCall).parse},
 	{"no request object", (*authCall).checkRequestObject},
 	{"redirect_uri is the client's", (*authCall).checkRedirectURI},
@@ -231,8 +233,6 @@ func (a *authCall) checkRequestObject() error {
 		reason = "Illegal to use both 'request' and 'request_uri' parameters together"
 	case request != "" && !hasJWTHeader(request):
 		reason = "Failed to parse JWT header"
-	case strings.HasPrefix(strings.ToLower(uri), "urn:ietf:params:oauth:request_uri:"):
-		reason = "PAR not found. not issued or used multiple times."
 	case uri != "":
 		allowed := iam.RedirectsOf(&a.client.Client, a.urls.Frontend)
 		allowed.Patterns, allowed.Forbidden = splitList(a.client.Attr("request.uris")), nil
@@ -339,6 +339,9 @@ func (a *authCall) checkResponse() error {
 }
 
 func (a *authCall) checkPushed() error {
+	if a.pushed {
+		return nil
+	}
 	if a.client.Flag("require.pushed.authorization.requests") || a.realm.Attrs["requirePushedAuthorizationRequests"] == "true" {
 		return a.reject("invalid_request", "invalid_request", "Pushed Authorization Request is only allowed.")
 	}

@@ -63,6 +63,8 @@ type metadata struct {
 	RevocationAuthAlgs      []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
 	BackLogout              bool     `json:"backchannel_logout_supported,omitempty"`
 	BackLogoutSession       bool     `json:"backchannel_logout_session_supported,omitempty"`
+	Pushed                  string   `json:"pushed_authorization_request_endpoint,omitempty"`
+	PushedRequired          *bool    `json:"require_pushed_authorization_requests,omitempty"`
 	ResponseIssuerParameter bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
 }
 
@@ -109,6 +111,7 @@ func configuration(c *call) *metadata {
 		RequestParameter: &no, RequestURIParameter: &no, ChallengeMethods: []string{"plain", "S256"},
 		Revocation: back + "/revoke", RevocationAuth: clientAuth, RevocationAuthAlgs: signing,
 		BackLogout: true, BackLogoutSession: true, ResponseIssuerParameter: true,
+		Pushed: back + "/ext/par/request", PushedRequired: &no,
 	}
 }
 

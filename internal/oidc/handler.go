@@ -92,6 +92,8 @@ func (h *Handler) routes() []route {
 		{"OPTIONS " + base + "/userinfo", h.anyPreflight, ""},
 		{"POST " + base + "/revoke", h.revoke, "REVOKE_GRANT"},
 		{"OPTIONS " + base + "/revoke", h.postPreflight, ""},
+		{"POST " + base + "/ext/par/request", h.push, "PUSHED_AUTHORIZATION_REQUEST"},
+		{"POST " + base + "/ext/ciba/auth", h.cibaAuth, "LOGIN"},
 		{"OPTIONS /realms/{realm}", h.publicPreflight, ""},
 		{"GET /realms/{realm}/.well-known/{document}", h.wellKnown, ""},
 		{"OPTIONS /realms/{realm}/.well-known/{document}", h.publicPreflight, ""},

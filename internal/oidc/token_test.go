@@ -256,3 +256,36 @@ func TestTokenEndpointForScripts(t *testing.T) {
 		}
 	}
 }
+
+// RFC 9126; Keycloak: ParEndpoint, AuthzEndpointParParser. That a pushed
+// request serves once is stricter than the reference.
+func TestPushedRequests(t *testing.T) {
+	s := newSite(t, "")
+	const back = "https://app.example.org/cb"
+	push := func(pairs ...string) *answer {
+		return s.post("/ext/par/request", app(append(pairs, "response_type", "code", "scope", "openid")...)...)
+	}
+	a := push("redirect_uri", back, "nonce", "pushed")
+	if a.status != http.StatusCreated || a.body["expires_in"] != 60.0 {
+		t.Fatalf("push: %d %s", a.status, a.raw)
+	}
+	code := s.login("client_id", "app", "request_uri", a.text("request_uri"), "redirect_uri", "https://evil.example.org/")
+	got := s.token(app("grant_type", "authorization_code", "code", code, "redirect_uri", back)...)
+	got.want(t, "its code", "OK")
+	if claimsOf(t, got.text("id_token"))["nonce"] != "pushed" {
+		t.Error("the browser's parameters won over the pushed ones")
+	}
+	push("redirect_uri", "https://evil.example.org/").want(t, "a foreign address", "invalid_request: Invalid parameter: redirect_uri")
+	push("redirect_uri", back, "request_uri", "x").want(t, "a reference", "invalid_request: It is not allowed to include request_uri to PAR.")
+	b := push("redirect_uri", back)
+	query := "/auth?client_id=other&request_uri=" + b.text("request_uri")
+	for _, q := range []string{query, strings.Replace(query, "other", "app", 1)} {
+		r, err := http.NewRequest(http.MethodGet, s.url+"/realms/shop/protocol/openid-connect"+q, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.do(r); got.status != http.StatusBadRequest {
+			t.Errorf("%s: %d", q, got.status)
+		}
+	}
+}
