@@ -202,6 +202,12 @@ type Raw struct {
 
 // finish writes the answer and the admin events of a request that succeeded.
 func (c *Call) finish(out any) error {
+	if c.Realm != nil && (c.route.Op != None || len(c.events) > 0) {
+		// What the request has changed may be whether events are kept.
+		if fresh, err := c.h.Realms.ByID(c, c.Realm.ID); err == nil {
+			c.Realm = fresh
+		}
+	}
 	if c.route.Op != None && !c.quiet && len(c.events) == 0 {
 		path := c.resource()
 		if c.made != "" {

@@ -84,7 +84,13 @@ func (x *exporter) roles(context.Context) error {
 	}
 	for role := range x.r.AllRoles {
 		doc := *role.Rep
-		doc.ID, doc.Name = string(role.ID), role.Name
+		doc.ID, doc.Name, doc.ClientRole, doc.ContainerID = string(role.ID), role.Name, new(role.Client != ""), string(x.r.ID)
+		if role.Client != "" {
+			doc.ContainerID = string(role.Client)
+		}
+		if doc.Attributes == nil {
+			doc.Attributes = map[string][]string{}
+		}
 		doc.Composite, doc.Composites = len(role.Composites) > 0, nil
 		if doc.Composite {
 			realm, clients := x.roleNames(role.Composites)
