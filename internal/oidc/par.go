@@ -125,16 +125,3 @@ func (a *authCall) takePushed() error {
 	a.form, a.pushed = form, true
 	return nil
 }
-
-// cibaAuth answers a client that wants a user asked on another device, which is
-// not built, as the reference does where a realm has not set it up.
-func (h *Handler) cibaAuth(c *call) error {
-	b, err := c.back()
-	if err != nil {
-		return err
-	}
-	if err := b.authenticateClient(); err != nil {
-		return err
-	}
-	return b.refuse("not_allowed", &Error{http.StatusUnauthorized, "invalid_grant", "Client not allowed OIDC CIBA Grant"})
-}

@@ -12,14 +12,17 @@ func (h *Handler) deviceAuth(c *call) error {
 		"Client is not allowed to initiate OAuth 2.0 Device Authorization Grant. The flow is disabled for the client.")
 }
 
-// pushed: RFC 9126 is not built. Keycloak: ParEndpoint.
-func (h *Handler) pushed(c *call) error {
-	return c.unbuilt("invalid_request", "Pushed authorization requests are not supported")
-}
-
 // backchannelAuth: CIBA is not built. Keycloak: BackchannelAuthenticationEndpoint.
 func (h *Handler) backchannelAuth(c *call) error {
-	return c.unbuilt("invalid_grant", "Client not allowed OIDC CIBA Grant")
+	b, err := c.back()
+	if err != nil {
+		return err
+	}
+	if err := b.authenticateClient(); err != nil {
+		return err
+	}
+	b.event.Client = b.client.ClientID
+	return b.refuse("not_allowed", &Error{http.StatusUnauthorized, "invalid_grant", "Client not allowed OIDC CIBA Grant"})
 }
 
 // unbuilt refuses a client that proved who it is.
