@@ -46,7 +46,7 @@ var layers = map[string]string{
 	"store/storetest": "iam seal store store/pgtest",
 	// rules
 	"realms":        "iam rep store",
-	"clients":       "iam rep realms store",
+	"clients":       "iam rep realms store claims tokens",
 	"keys":          "iam jose realms rep store",
 	"roles":         "iam rep realms store",
 	"policy":        "iam realms store",
@@ -64,13 +64,14 @@ var layers = map[string]string{
 	"authz":         "iam realms store users roles",
 	"jobs":          "store telemetry",
 	// doors
-	"oidc":    doorMay + " pages jose", // the tokens that clients sign
-	"saml":    doorMay + " xmlsec",
-	"login":   doorMay + " pages",
-	"admin":   doorMay,
-	"account": doorMay,
-	"scim":    doorMay,
-	"console": "web",
+	"oidc":         doorMay + " pages jose", // the tokens that clients sign
+	"saml":         doorMay + " xmlsec",
+	"login":        doorMay + " pages",
+	"admin":        doorMay,
+	"account":      doorMay,
+	"scim":         doorMay,
+	"registration": doorMay,
+	"console":      "web",
 	// assembly
 	"server": "*",
 	"cli":    "server iam rep telemetry",
@@ -81,7 +82,7 @@ var layers = map[string]string{
 // outside package without a line is refused: a dependency is a hire.
 var owners = map[string]string{
 	"database/sql":                        "store",
-	"net/http":                            "oidc saml login admin account scim console broker mail web server cli telemetry",
+	"net/http":                            "oidc saml login admin account scim registration console broker mail web server cli telemetry",
 	"html/template":                       "pages mail",
 	"github.com/jackc/pgx/v5":             "store",
 	"modernc.org/sqlite":                  "store",

@@ -266,6 +266,15 @@ func withoutSecrets(v any) any {
 		if c.Secret != nil {
 			c.Secret = new(masked)
 		}
+		if c.RegistrationAccessToken != nil {
+			c.RegistrationAccessToken = new(masked)
+		}
+		c.Attributes = maps.Clone(c.Attributes)
+		for name := range c.Attributes {
+			if strings.HasSuffix(name, ".private.key") || name == "client.secret.rotated" {
+				c.Attributes[name] = masked
+			}
+		}
 		return &c
 	case *rep.Credential:
 		c := *v

@@ -46,7 +46,7 @@ func newShop(t *testing.T) *shop {
 	}
 	log := slog.New(slog.DiscardHandler)
 	h := &Handler{
-		Realms: cache, Manager: manager, Clients: clients.New(cache), Sessions: sessions.New(db), Events: events.New(db, log), Hostname: hostname, Log: log,
+		Realms: cache, Manager: manager, Clients: clients.New(cache, nil), Sessions: sessions.New(db), Events: events.New(db, log), Hostname: hostname, Log: log,
 		Users: users.New(db, passhash.New(64<<20), policy.New("")), Roles: roles.New(db),
 		KnownMapper: func(provider string) bool { return strings.HasPrefix(provider, "oidc-") },
 	}

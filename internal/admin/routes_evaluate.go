@@ -124,7 +124,7 @@ func (h *Handler) example(of func(context.Context, *tokens.Issuer, *realms.Realm
 		session := iam.SessionID(uuid.NewString())
 		g := &iam.Grant{
 			Client: &cl.Client, User: u, Scopes: requested, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID), Type: "na",
-			Offline: tokens.OfflineRequested(requested), Issuer: c.URLs.Frontend + "/realms/" + c.Realm.Name,
+			Offline: tokens.OfflineRequested(requested), Issuer: c.issuer(),
 			Session: &iam.UserSession{ID: session, Realm: c.Realm.ID, User: u.ID, Username: u.Username, Started: now, LastAccess: now},
 			Part:    &iam.ClientSession{Session: session, Realm: c.Realm.ID, Client: cl.ID, Started: now, LastAccess: now},
 		}

@@ -123,13 +123,10 @@ func (h *Handler) sessionStats(c *Call) (any, error) {
 	return list, nil
 }
 
-// errNoSession is spelt as the reference spells it.
-var errNoSession = Plain(http.StatusNotFound, "Sesssion not found")
-
 func (h *Handler) deleteSession(c *Call) (any, error) {
 	_, err := h.Sessions.End(c, c.Realm, iam.SessionID(c.Path("session")), c.Bool("isOffline", false))
 	if errors.Is(err, sessions.ErrGone) {
-		return nil, errNoSession
+		return nil, Plain(http.StatusNotFound, "Sesssion not found") // spelt as the reference spells it
 	}
 	return nil, err
 }

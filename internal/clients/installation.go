@@ -22,14 +22,14 @@ type File struct {
 // adapterConfig is Keycloak's ClientManager.InstallationAdapterConfig.
 type adapterConfig struct {
 	Realm           string         `json:"realm"`
-	BearerOnly      bool           `json:"bearer-only,omitempty"`
+	BearerOnly      bool           `json:"bearer-only,omitzero"`
 	AuthServerURL   string         `json:"auth-server-url"`
 	SSLRequired     string         `json:"ssl-required"`
 	Resource        string         `json:"resource"`
-	PublicClient    bool           `json:"public-client,omitempty"`
-	VerifyAudience  bool           `json:"verify-token-audience,omitempty"`
-	UseRoleMappings bool           `json:"use-resource-role-mappings,omitempty"`
-	Credentials     map[string]any `json:"credentials,omitempty"`
+	PublicClient    bool           `json:"public-client,omitzero"`
+	VerifyAudience  bool           `json:"verify-token-audience,omitzero"`
+	UseRoleMappings bool           `json:"use-resource-role-mappings,omitzero"`
+	Credentials     map[string]any `json:"credentials,omitzero"`
 	Port            int            `json:"confidential-port"`
 }
 
@@ -51,9 +51,13 @@ func Installation(r *realms.Realm, c *realms.Client, provider, base string) (*Fi
 	return nil, nil
 }
 
-// Adapter is the JSON of the provider keycloak-oidc-keycloak-json, for the
-// client registration service's "install".
-func Adapter(r *realms.Realm, c *realms.Client, base string) any { return adapter(r, c, base) }
+// Adapter is the JSON of the provider keycloak-oidc-keycloak-json as the client
+// registration service's "install" gives it: it says nothing of the audience.
+func Adapter(r *realms.Realm, c *realms.Client, base string) any {
+	a := adapter(r, c, base)
+	a.VerifyAudience = false
+	return a
+}
 
 func adapter(r *realms.Realm, c *realms.Client, base string) adapterConfig {
 	roles := len(r.RolesOf(c.ID)) > 0

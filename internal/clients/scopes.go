@@ -152,7 +152,7 @@ func (s *Service) DeleteScope(ctx context.Context, r *realms.Realm, id iam.Scope
 // default or optional.
 func (s *Service) Assign(ctx context.Context, r *realms.Realm, client iam.ClientID, scope *realms.Scope, optional bool) error {
 	if !optional && parameterized(scope) {
-		return &InputError{"invalid_request", "Can't assign a Parameterized Scope to a Client as a Default Scope"}
+		return &InputError{Code: "invalid_request", Description: "Can't assign a Parameterized Scope to a Client as a Default Scope"}
 	}
 	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error {
 		_, err := tx.BindScope(ctx, r.ID, store.ScopeBinding{Client: client, Scope: scope.ID, Optional: optional})

@@ -15,17 +15,24 @@ import (
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/store"
+	"latchkey/internal/tokens"
 )
 
 // A Service changes clients and client scopes. It is safe for concurrent use.
-type Service struct{ cache *realms.Cache }
+type Service struct {
+	cache  *realms.Cache
+	issuer *tokens.Issuer
+}
 
-// New makes a Service.
-func New(cache *realms.Cache) *Service { return &Service{cache} }
+// New makes a Service; issuer signs the tokens that register clients.
+func New(cache *realms.Cache, issuer *tokens.Issuer) *Service { return &Service{cache, issuer} }
 
 // An InputError refuses a representation in the words of Keycloak's
 // ErrorResponseException: members error and error_description, status 400.
-type InputError struct{ Code, Description string }
+type InputError struct {
+	Code, Description string
+	About             string // the member at fault, "redirectUris", where that decides the code
+}
 
 func (e *InputError) Error() string { return e.Code + ": " + e.Description }
 
@@ -94,7 +101,7 @@ func View(r *realms.Realm, c *realms.Client) *rep.Client {
 	if c.Access == iam.Public {
 		v.Secret = nil
 	}
-	v.RegistrationAccessToken, v.AuthorizationSettings = nil, nil
+	v.RegistrationAccessToken, v.AuthorizationSettings = nil, nil // the former is only the token's id
 	if !rep.Val(v.AuthorizationServicesEnabled) {
 		v.AuthorizationServicesEnabled = nil
 	}
@@ -131,6 +138,13 @@ func ScopesOf(r *realms.Realm, c *realms.Client, ids []iam.ScopeID) []*realms.Sc
 // Create makes a client of what is given, and its service account when it has
 // one, and returns what it became. Keycloak: ClientManager.createClient.
 func (s *Service) Create(ctx context.Context, r *realms.Realm, given *rep.Client) (*rep.Client, error) {
+	own := *given
+	own.RegistrationAccessToken = nil // Register's to give
+	return s.create(ctx, r, &own, func(*store.Tx) error { return nil })
+}
+
+// create runs first in the same transaction, and makes no client when it fails.
+func (s *Service) create(ctx context.Context, r *realms.Realm, given *rep.Client, first func(*store.Tx) error) (*rep.Client, error) {
 	c, err := rep.Clone(given)
 	if err != nil {
 		return nil, err
@@ -164,6 +178,9 @@ func (s *Service) Create(ctx context.Context, r *realms.Realm, given *rep.Client
 		return nil, err
 	}
 	err = s.cache.Change(ctx, r.ID, func(tx *store.Tx) error {
+		if err := first(tx); err != nil {
+			return err
+		}
 		if err := insert(ctx, tx, r, c); err != nil {
 			return err
 		}
@@ -224,7 +241,7 @@ func document(c *rep.Client) ([]byte, error) {
 func rowOf(c *rep.Client) (store.ClientRow, error) {
 	compiled, err := c.IAM()
 	if err != nil {
-		return store.ClientRow{}, &InputError{"invalid_input", err.Error()}
+		return store.ClientRow{}, &InputError{Code: "invalid_input", Description: err.Error()}
 	}
 	doc, err := document(c)
 	return store.ClientRow{ID: compiled.ID, ClientID: c.ClientID, Enabled: compiled.Enabled, NotBefore: compiled.NotBefore, Doc: doc}, err

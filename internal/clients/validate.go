@@ -151,6 +151,7 @@ func parseURI(s string) (scheme string, fragment, ok bool) {
 // Keycloak: DefaultClientValidationProvider.validate.
 func validate(r *realms.Realm, c *rep.Client) error {
 	var wrong []string
+	about := ""
 	add := func(msg string) {
 		if msg != "" && !slices.Contains(wrong, msg) {
 			wrong = append(wrong, msg)
@@ -167,7 +168,12 @@ func validate(r *realms.Realm, c *rep.Client) error {
 	}
 	for _, rule := range urlRules() {
 		for _, uri := range rule.values(c) {
-			add(rule.check(uri))
+			if msg := rule.check(uri); msg != "" {
+				add(msg)
+				if strings.HasPrefix(msg, "A redirect URI") {
+					about = "redirectUris"
+				}
+			}
 		}
 	}
 	if truth(c, "use.jwks.url") && truth(c, "use.jwks.string") {
@@ -178,7 +184,7 @@ func validate(r *realms.Realm, c *rep.Client) error {
 	}
 	checkTimeouts(r, c, add)
 	if len(wrong) > 0 {
-		return &InputError{"invalid_input", strings.Join(wrong, "; ")}
+		return &InputError{Code: "invalid_input", Description: strings.Join(wrong, "; "), About: about}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -26,6 +27,7 @@ import (
 	"latchkey/internal/passhash"
 	"latchkey/internal/policy"
 	"latchkey/internal/realms"
+	"latchkey/internal/registration"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
@@ -120,9 +122,10 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	})
 	door.Finish, door.Refuse = protocol.Finish, protocol.Refuse
 
+	registered := clients.New(s.realms, issuer)
 	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now}
 	administration := (&admin.Handler{
-		Realms: s.realms, Manager: manager, Clients: clients.New(s.realms), Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
+		Realms: s.realms, Manager: manager, Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
 		Users: people, Roles: standings, Issuer: issuer, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
 	}).Mux()
 
@@ -143,6 +146,10 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		}
 	}
 	protocol.Routes(mux)
+	(&registration.Handler{
+		Realms: s.realms, Clients: registered, Sessions: live, Roles: standings, Events: log, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+		Lookup: net.DefaultResolver.LookupHost,
+	}).Routes(mux)
 	door.Mount(mux)
 	own.Routes(mux)
 	for _, at := range []string{"/admin/realms", "/admin/realms/", "/admin/serverinfo"} {

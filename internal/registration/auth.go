@@ -1,0 +1,298 @@
+package registration
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+
+	"latchkey/internal/clients"
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/tokens"
+)
+
+// Who registers: the kinds of policies. Keycloak: RegistrationAuth.
+const (
+	anonymous     = "anonymous"
+	authenticated = "authenticated"
+)
+
+// A presented token, of one of the three types that the door takes.
+type presented struct {
+	*tokens.Token
+	auth    string // registration_auth
+	origins []string
+}
+
+// initial is the id of an initial access token, "" for none.
+func (p *presented) initial() string {
+	if p == nil || p.Type != clients.TypeInitialAccess {
+		return ""
+	}
+	return p.ID
+}
+
+// readToken reads the Authorization header. Keycloak: ClientRegistrationAuth.init,
+// ClientRegistrationTokenUtils.verifyToken.
+func (c *call) readToken() error {
+	scheme, raw, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return nil
+	}
+	tok, err := tokens.Parse(c.ctx, c.realm, strings.TrimSpace(raw))
+	if errors.Is(err, tokens.ErrInvalid) {
+		return c.unauthorized("Failed decode token")
+	}
+	if err != nil {
+		return err
+	}
+	p := &presented{Token: tok}
+	var more struct {
+		Auth    string   `json:"registration_auth"`
+		Origins []string `json:"allowed-origins"`
+	}
+	if json.Unmarshal(tok.Payload, &more) != nil {
+		return c.unauthorized("Failed decode token")
+	}
+	p.auth, p.origins = more.Auth, more.Origins
+	switch {
+	case tok.Issuer != c.issuer():
+		return c.unauthorized("Issuer from token don't match with the realm issuer.")
+	case !tok.Active(c.Now()):
+		return c.unauthorized("Token not active.")
+	}
+	switch tok.Type {
+	case tokens.TypeBearer, clients.TypeRegistrationAccess:
+	case clients.TypeInitialAccess:
+		if err := c.Clients.CheckInitialAccess(c.ctx, c.realm, tok.ID); errors.Is(err, clients.ErrNoInitialAccess) {
+			return c.unauthorized(err.Error())
+		}
+	default:
+		return c.unauthorized("Invalid type of token")
+	}
+	c.bearer = p
+	return nil
+}
+
+// holds reports whether the user behind a bearer token has, and the token
+// names, one of the rights to manage clients.
+func (c *call) holds(names ...string) (bool, error) {
+	tok := c.bearer.Token
+	client, err := clients.ByClientID(c.ctx, c.realm, tok.Client)
+	if err != nil || client == nil || tok.Session == "" {
+		return false, err
+	}
+	view, err := c.Sessions.Find(c.ctx, c.realm, iam.SessionID(tok.Session), tok.Context().Offline, &client.Client)
+	if err != nil && view == nil && realms.Unavailable(err) {
+		return false, err
+	}
+	if err != nil || tok.Before(view.RealmNotBefore, view.ClientNotBefore, view.User.NotBefore) || !view.User.Enabled {
+		return false, nil
+	}
+	standing, err := c.Roles.Of(c.ctx, c.realm, view.User.ID)
+	if err != nil {
+		return false, err
+	}
+	var granted struct {
+		Clients map[string]struct {
+			Roles []string `json:"roles"`
+		} `json:"resource_access"`
+	}
+	if err := json.Unmarshal(tok.Payload, &granted); err != nil {
+		return false, nil
+	}
+	container := realms.ClientAdmin
+	if c.realm.Name == realms.Master {
+		container = realms.MasterClient(realms.Master)
+	}
+	rights, err := clients.ByClientID(c.ctx, c.realm, container)
+	if err != nil || rights == nil {
+		return false, err
+	}
+	light := client.Flag("client.use.lightweight.access.token.enabled")
+	for _, name := range names {
+		role := c.realm.RoleByName(rights.ID, name)
+		if role != nil && standing.Roles.Has(role.ID) && (light || slices.Contains(granted.Clients[container].Roles, name)) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// mayCreate says as who a client is registered.
+func (c *call) mayCreate() (kind string, err error) {
+	if err := c.readToken(); err != nil {
+		return "", err
+	}
+	if c.bearer == nil {
+		return anonymous, nil
+	}
+	switch c.bearer.Type {
+	case tokens.TypeBearer:
+		ok, err := c.holds("manage-clients", "create-client")
+		if err == nil && !ok {
+			err = c.forbidden("Forbidden")
+		}
+		return authenticated, err
+	case clients.TypeInitialAccess:
+		err := c.Clients.CheckInitialAccess(c.ctx, c.realm, c.bearer.ID)
+		if errors.Is(err, clients.ErrInitialAccessExpired) || errors.Is(err, clients.ErrInitialAccessUsedUp) {
+			err = c.unauthorized(err.Error())
+		}
+		return authenticated, err
+	}
+	return anonymous, nil
+}
+
+// own reports whether the token is the client's registration access token.
+func (c *call) own() bool {
+	return c.bearer != nil && c.bearer.Type == clients.TypeRegistrationAccess && c.client != nil &&
+		rep.Val(c.client.Rep.RegistrationAccessToken) == c.bearer.ID
+}
+
+var errNotFound = &Error{http.StatusNotFound, "invalid_request", "Client not found"}
+
+// mayView decides about reading; public clients' installation is for everybody.
+func (c *call) mayView(install bool) error {
+	if err := c.readToken(); err != nil {
+		return err
+	}
+	switch {
+	case c.bearer != nil && c.bearer.Type == tokens.TypeBearer:
+		ok, err := c.holds("manage-clients", "view-clients")
+		if err == nil && !ok {
+			err = c.forbidden("Forbidden")
+		}
+		if err == nil && c.client == nil {
+			err = c.refuse("client_not_found", "", errNotFound)
+		}
+		return err
+	case c.own():
+		return c.rightProtocol()
+	case c.bearer != nil && c.bearer.Type == clients.TypeInitialAccess:
+		return c.unauthorized("Not initial access token allowed")
+	case install && c.bearer == nil && c.client != nil && c.client.Access == iam.Public:
+		return nil
+	case install && c.bearer == nil && c.client != nil:
+		if c.basicClient() {
+			return nil
+		}
+		c.event.Client = c.client.ClientID
+		return c.refuse("not_allowed", "", &Error{http.StatusUnauthorized, "invalid_token", "Failed to authenticate client"})
+	}
+	return c.unauthorized("Not authorized to view client. Not valid token or client credentials provided.")
+}
+
+func (c *call) rightProtocol() error {
+	if c.r.PathValue("provider") == string(iam.OIDC) && c.client.Protocol != iam.OIDC {
+		return &Error{http.StatusBadRequest, "invalid_client", "Wrong client protocol."}
+	}
+	return nil
+}
+
+// mayUpdate decides about changing and removing, and says as who.
+func (c *call) mayUpdate() (kind string, err error) {
+	if err := c.readToken(); err != nil {
+		return "", err
+	}
+	if c.bearer != nil && c.bearer.Type == tokens.TypeBearer {
+		ok, err := c.holds("manage-clients")
+		if err == nil && !ok {
+			err = c.forbidden("Forbidden")
+		}
+		if err == nil && c.client == nil {
+			err = c.refuse("client_not_found", "", errNotFound)
+		}
+		return authenticated, err
+	}
+	if c.own() {
+		if c.bearer.auth != anonymous {
+			return authenticated, nil
+		}
+		return anonymous, nil
+	}
+	return "", c.unauthorized("Not authorized to update client. Maybe missing token or bad token type.")
+}
+
+// applyPolicies runs the realm's policies over a client that is registered or
+// updated.
+func (c *call) applyPolicies(kind string, given *rep.Client) error {
+	for _, p := range clients.Policies(c.realm, kind) {
+		err := c.Clients.ApplyPolicy(c.ctx, c.realm, p, given, c.client)
+		if err == nil && p.Provider == "trusted-hosts" {
+			err = c.checkHosts(p, given)
+		}
+		if refused, ok := errors.AsType[*clients.Refusal](err); ok {
+			return c.forbidden(refused.Error())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkHosts is the policy of trusted hosts: of who asks, and of the client's
+// addresses. Keycloak: TrustedHostClientRegistrationPolicy.
+func (c *call) checkHosts(p *realms.Component, given *rep.Client) error {
+	trusted := p.Config["trusted-hosts"]
+	if p.Get("host-sending-registration-request-must-match") != "false" && !c.trustedSender(trusted) {
+		return &clients.Refusal{Policy: p.Name, Details: "Host not trusted."}
+	}
+	if p.Get("client-uris-must-match") == "false" {
+		return nil
+	}
+	uris := slices.Concat(given.RedirectURIs, []string{rep.Val(given.RootURL), rep.Val(given.BaseURL), rep.Val(given.AdminURL)})
+	for _, uri := range uris {
+		if uri == "" || strings.HasPrefix(uri, "/") {
+			continue
+		}
+		u, err := url.Parse(strings.TrimSuffix(uri, "*"))
+		if err != nil || !slices.ContainsFunc(trusted, func(name string) bool { return hostMatches(name, u.Hostname()) }) {
+			return &clients.Refusal{Policy: p.Name, Details: "URL doesn't match any trusted host or trusted domain"}
+		}
+	}
+	return nil
+}
+
+// hostMatches compares a host with a trusted one, or with *.domain.
+func hostMatches(trusted, host string) bool {
+	if domain, ok := strings.CutPrefix(trusted, "*"); ok {
+		return host != "" && strings.HasSuffix(host, domain)
+	}
+	return host != "" && strings.EqualFold(trusted, host)
+}
+
+// trustedSender reports whether the request comes from a trusted host's
+// address. Names are looked up forwards only: what an address says about itself
+// proves nothing.
+func (c *call) trustedSender(trusted []string) bool {
+	addr, err := netip.ParseAddr(c.event.IP)
+	if err != nil {
+		return false
+	}
+	for _, name := range trusted {
+		if strings.HasPrefix(name, "*") {
+			continue
+		}
+		found := []string{name}
+		if net.ParseIP(name) == nil {
+			if found, err = c.Lookup(c.ctx, name); err != nil {
+				continue
+			}
+		}
+		for _, text := range found {
+			if a, err := netip.ParseAddr(text); err == nil && a.Unmap() == addr.Unmap() {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,334 @@
+package registration
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"latchkey/internal/clients"
+	"latchkey/internal/events"
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/rep"
+	"latchkey/internal/roles"
+	"latchkey/internal/sessions"
+	"latchkey/internal/web"
+)
+
+// A Handler is the door. Its fields are set once, before Routes.
+type Handler struct {
+	Realms   *realms.Cache
+	Clients  *clients.Service
+	Sessions *sessions.Service
+	Roles    *roles.Service
+	Events   *events.Writer
+	Hostname *web.Hostname
+	Log      *slog.Logger
+	Now      func() time.Time
+	// Lookup resolves the names of trusted hosts, as net.Resolver.LookupHost.
+	Lookup func(ctx context.Context, host string) ([]string, error)
+}
+
+// An Error is a refusal as Keycloak's OAuth2ErrorRepresentation.
+type Error struct {
+	Status      int
+	Code        string
+	Description string
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Description }
+
+// A call is one request.
+type call struct {
+	*Handler
+	ctx    context.Context
+	w      http.ResponseWriter
+	r      *http.Request
+	realm  *realms.Realm
+	urls   web.URLs
+	event  iam.Event
+	client *realms.Client // that the path names, nil when there is none
+	bearer *presented     // nil without a token
+}
+
+const base = "/realms/{realm}/clients-registrations/{provider}"
+
+// Routes mounts the door.
+func (h *Handler) Routes(mux *http.ServeMux) {
+	for _, rt := range []struct {
+		pattern string
+		kind    iam.EventKind
+		serve   func(*call, provider) error
+	}{
+		{"POST " + base, "CLIENT_REGISTER", (*call).create},
+		{"GET " + base + "/{client}", "CLIENT_INFO", (*call).get},
+		{"PUT " + base + "/{client}", "CLIENT_UPDATE", (*call).update},
+		{"DELETE " + base + "/{client}", "CLIENT_DELETE", (*call).remove},
+	} {
+		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
+			c, p, err := h.open(w, r, rt.kind)
+			if err == nil {
+				err = rt.serve(c, p)
+			}
+			if err != nil {
+				h.fail(w, r, err)
+			}
+		})
+	}
+}
+
+func (h *Handler) open(w http.ResponseWriter, r *http.Request, kind iam.EventKind) (*call, provider, error) {
+	realm, err := h.Realms.Get(r.Context(), r.PathValue("realm"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if !realm.Enabled {
+		return nil, nil, &Error{http.StatusForbidden, "access_denied", "Realm not enabled"}
+	}
+	c := &call{
+		Handler: h, ctx: r.Context(), w: w, r: r, realm: realm, urls: h.Hostname.URLs(web.RequestOf(r), realm.Attrs["frontendUrl"]),
+		event: iam.Event{Kind: kind, IP: web.RequestOf(r).Addr},
+	}
+	p, ok := providers[r.PathValue("provider")]
+	if !ok {
+		return nil, nil, &Error{http.StatusNotFound, "Client registration provider not found", ""}
+	}
+	if name := r.PathValue("client"); name != "" {
+		if c.client, err = clients.ByClientID(c.ctx, realm, name); err != nil {
+			return nil, nil, err
+		}
+	}
+	return c, p, nil
+}
+
+// fail is the one place that writes errors.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	web.SecurityHeaders(w.Header(), nil, "application/json")
+	var refused *Error
+	var input *clients.InputError
+	switch {
+	case errors.As(err, &refused):
+	case errors.As(err, &input):
+		refused = &Error{http.StatusBadRequest, input.Code, input.Description}
+	case errors.Is(err, realms.ErrNotFound):
+		refused = &Error{http.StatusNotFound, "Realm does not exist", ""}
+	case errors.Is(err, web.ErrTooLarge):
+		refused = &Error{http.StatusRequestEntityTooLarge, "HTTP 413 Request Entity Too Large", ""}
+	default:
+		if bad, ok := errors.AsType[rep.DecodeError](err); ok {
+			code, description := bad.Answer()
+			refused = &Error{http.StatusBadRequest, code, description}
+		} else if e, ok := errors.AsType[*iam.Error](err); ok && e.Kind == iam.Invalid {
+			refused = &Error{http.StatusBadRequest, "invalid_client_metadata", e.Msg}
+		}
+	}
+	if refused == nil {
+		h.Log.ErrorContext(r.Context(), "registration", "route", r.Pattern, "req", web.RequestOf(r).ID, "err", err)
+		if realms.Unavailable(err) {
+			web.WriteStatus(w, http.StatusServiceUnavailable)
+			return
+		}
+		web.WriteInternal(w, r)
+		return
+	}
+	body := rep.OAuthError{Error: refused.Code, ErrorDescription: refused.Description}
+	if err := web.WriteJSON(w, refused.Status, body); err != nil {
+		h.Log.ErrorContext(r.Context(), "registration: error not written", "err", err)
+	}
+}
+
+func (c *call) issuer() string { return c.urls.Frontend + "/realms/" + c.realm.Name }
+
+// address is where a client is managed.
+func (c *call) address(clientID string) string {
+	return c.issuer() + "/clients-registrations/" + c.r.PathValue("provider") + "/" + url.PathEscape(clientID)
+}
+
+// emit writes the call's event down.
+func (c *call) emit() {
+	e := c.event
+	c.Events.Emit(c.ctx, c.realm, &e)
+}
+
+// refuse writes the call's event down as an error and returns err.
+func (c *call) refuse(word, reason string, err error) error {
+	c.event.Kind, c.event.Error = events.Failed(c.event.Kind), word
+	if reason != "" {
+		c.event.Details = map[string]string{"reason": reason}
+	}
+	c.emit()
+	return err
+}
+
+func (c *call) unauthorized(reason string) error {
+	return c.refuse("invalid_token", reason, &Error{http.StatusUnauthorized, "invalid_token", reason})
+}
+
+func (c *call) forbidden(description string) error {
+	return c.refuse("not_allowed", "", &Error{http.StatusForbidden, "insufficient_scope", description})
+}
+
+func (c *call) write(status int, v any) error {
+	web.SecurityHeaders(c.w.Header(), nil, "application/json")
+	return web.WriteJSON(c.w, status, v)
+}
+
+// A provider is one of the formats in which clients are registered.
+type provider interface {
+	// read reads the client that is to be made or, with update, changed.
+	read(c *call, update bool) (*rep.Client, error)
+	// show renders a client with its registration access token, "" for none.
+	show(c *call, cl *realms.Client, token string, created bool) any
+}
+
+var providers = map[string]provider{"openid-connect": oidcFormat{}, "default": ownFormat{}, "install": installFormat{}}
+
+// create registers a client. Keycloak: AbstractClientRegistrationProvider.create.
+func (c *call) create(p provider) error {
+	if _, ok := p.(installFormat); ok {
+		return &Error{http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed", ""}
+	}
+	given, err := p.read(c, false)
+	if err != nil {
+		return err
+	}
+	kind, err := c.mayCreate()
+	if err != nil {
+		return err
+	}
+	if err := c.applyPolicies(kind, given); err != nil {
+		return err
+	}
+	if existing, err := clients.ByClientID(c.ctx, c.realm, given.ClientID); err != nil {
+		return err
+	} else if given.ClientID != "" && existing != nil {
+		return &Error{http.StatusBadRequest, "invalid_client_metadata", "Client Identifier in use"}
+	}
+	made, err := c.Clients.Register(c.ctx, c.realm, given, c.bearer.initial())
+	for _, used := range []error{clients.ErrInitialAccessUsedUp, clients.ErrInitialAccessExpired, clients.ErrNoInitialAccess} {
+		if errors.Is(err, used) {
+			return c.unauthorized(used.Error())
+		}
+	}
+	if e, ok := errors.AsType[*iam.Error](err); ok && e.Kind == iam.Conflict {
+		return &Error{http.StatusBadRequest, "invalid_client_metadata", "Client Identifier in use"}
+	}
+	if err != nil {
+		return metadata(err)
+	}
+	c.event.Client = made.ClientID
+	if err := c.reload(made.ClientID); err != nil {
+		return err
+	}
+	token, err := c.Clients.RegistrationToken(c.ctx, c.realm, c.issuer(), *made.RegistrationAccessToken, kind, []string{})
+	if err != nil {
+		return err
+	}
+	c.emit()
+	c.w.Header().Set("Location", c.address(made.ClientID))
+	return c.write(http.StatusCreated, p.show(c, c.client, token, true))
+}
+
+// reload takes the realm and the client as they are after a change.
+func (c *call) reload(clientID string) (err error) {
+	if c.realm, err = c.Realms.ByID(c.ctx, c.realm.ID); err != nil {
+		return err
+	}
+	c.client, err = clients.ByClientID(c.ctx, c.realm, clientID)
+	return err
+}
+
+// metadata turns a refusal of the rules into one of RFC 7591, section 3.2.2.
+func metadata(err error) error {
+	input, ok := errors.AsType[*clients.InputError](err)
+	if !ok || input.Code != "invalid_input" {
+		return err
+	}
+	code := "invalid_client_metadata"
+	if input.About == "redirectUris" {
+		code = "invalid_redirect_uri"
+	}
+	return &Error{http.StatusBadRequest, code, input.Description}
+}
+
+func (c *call) get(p provider) error {
+	_, install := p.(installFormat)
+	if err := c.mayView(install); err != nil {
+		return err
+	}
+	c.event.Client = c.client.ClientID
+	token := ""
+	if c.bearer != nil && c.bearer.Type == clients.TypeRegistrationAccess {
+		// The same token, signed anew with today's key.
+		var err error
+		if token, err = c.Clients.RegistrationToken(c.ctx, c.realm, c.issuer(), c.bearer.ID, c.bearer.auth, c.bearer.origins); err != nil {
+			return err
+		}
+	}
+	c.emit()
+	return c.write(http.StatusOK, p.show(c, c.client, token, false))
+}
+
+func (c *call) update(p provider) error {
+	if _, ok := p.(installFormat); ok {
+		return &Error{http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed", ""}
+	}
+	c.event.Client = c.r.PathValue("client")
+	given, err := p.read(c, true)
+	if err != nil {
+		return err
+	}
+	kind, err := c.mayUpdate()
+	if err != nil {
+		return err
+	}
+	if err := c.applyPolicies(kind, given); err != nil {
+		return err
+	}
+	if given.ClientID != c.client.ClientID {
+		return &Error{http.StatusBadRequest, "invalid_client_metadata", "Client Identifier modified"}
+	}
+	if _, err := c.Clients.Update(c.ctx, c.realm, c.client.ID, given); err != nil {
+		return metadata(err)
+	}
+	token := ""
+	if c.bearer.Type == clients.TypeRegistrationAccess {
+		id, err := c.Clients.NewRegistrationID(c.ctx, c.realm, c.client.ID)
+		if err != nil {
+			return err
+		}
+		if token, err = c.Clients.RegistrationToken(c.ctx, c.realm, c.issuer(), id, c.bearer.auth, c.bearer.origins); err != nil {
+			return err
+		}
+	}
+	if err := c.reload(c.client.ClientID); err != nil {
+		return err
+	}
+	c.emit()
+	return c.write(http.StatusOK, p.show(c, c.client, token, false))
+}
+
+func (c *call) remove(provider) error {
+	c.event.Client = c.r.PathValue("client")
+	if _, err := c.mayUpdate(); err != nil {
+		return err
+	}
+	if err := c.Clients.Delete(c.ctx, c.realm, c.client); err != nil {
+		return err
+	}
+	c.emit()
+	web.SecurityHeaders(c.w.Header(), nil, "")
+	c.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// basicClient reports whether the request authenticates as the client by its
+// secret, in the Authorization header.
+func (c *call) basicClient() bool {
+	id, secret, ok := c.r.BasicAuth()
+	return ok && id == c.client.ClientID && c.client.Secret != nil && subtle.ConstantTimeCompare([]byte(secret), c.client.Secret) == 1
+}

@@ -1,0 +1,216 @@
+package registration_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"latchkey/internal/clients"
+	"latchkey/internal/events"
+	"latchkey/internal/keys"
+	"latchkey/internal/realms"
+	"latchkey/internal/registration"
+	"latchkey/internal/rep"
+	"latchkey/internal/roles"
+	"latchkey/internal/sessions"
+	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
+	"latchkey/internal/tokens"
+	"latchkey/internal/web"
+)
+
+const issuer = "http://example.com/realms/shop"
+
+type house struct {
+	*testing.T
+	cache   *realms.Cache
+	clients *clients.Service
+	mux     *http.ServeMux
+}
+
+func build(t *testing.T, db *store.DB) *house {
+	t.Helper()
+	cache := realms.NewCache(db)
+	maker := keys.NewMaker(db.Now)
+	manager := &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill}
+	if _, err := manager.Create(t.Context(), &rep.Realm{Realm: "shop", Enabled: new(true)}); err != nil {
+		t.Fatal(err)
+	}
+	hostname, err := web.NewHostname(web.HostnameOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	h := &house{t, cache, clients.New(cache, &tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker}, Roles: roles.New(db), Now: db.Now}), http.NewServeMux()}
+	(&registration.Handler{
+		Realms: cache, Clients: h.clients, Sessions: sessions.New(db), Roles: roles.New(db), Events: events.New(db, log), Hostname: hostname, Log: log, Now: db.Now,
+		Lookup: func(context.Context, string) ([]string, error) { return []string{"192.0.2.1"}, nil },
+	}).Routes(h.mux)
+	return h
+}
+
+func (h *house) realm() *realms.Realm {
+	h.Helper()
+	r, err := h.cache.Get(h.Context(), "shop")
+	if err != nil {
+		h.Fatal(err)
+	}
+	return r
+}
+
+func (h *house) initial(count int) string {
+	h.Helper()
+	a, err := h.clients.AddInitialAccess(h.Context(), h.realm(), issuer, &rep.ClientInitialAccessCreate{Count: &count, Expiration: new(60)})
+	if err != nil {
+		h.Fatal(err)
+	}
+	return a.Token
+}
+
+func (h *house) call(token, method, path, body string) (int, string) {
+	r := httptest.NewRequest(method, "/realms/shop/clients-registrations/"+path, strings.NewReader(body))
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	w := httptest.NewRecorder()
+	h.mux.ServeHTTP(w, r)
+	text, _ := io.ReadAll(w.Body)
+	return w.Code, string(text)
+}
+
+func (h *house) want(token, method, path, body string, status int, part string) rep.OIDCClient {
+	h.Helper()
+	code, got := h.call(token, method, path, body)
+	if code != status || !strings.Contains(got, part) {
+		h.Errorf("%s %s %s: %d %s, want %d with %s", method, path, body, code, got, status, part)
+	}
+	var o rep.OIDCClient
+	_ = json.Unmarshal([]byte(got), &o)
+	return o
+}
+
+// Oracle: registration/initial-access. RFC 7592: the token that manages a
+// client is that client's alone, and changes with every update.
+func TestAClientManagesItselfWithItsToken(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := build(t, db)
+		ia := h.initial(2)
+		one := h.want(ia, "POST", "openid-connect", `{"client_name":"One","redirect_uris":["http://app.test/cb"]}`, 201, `"client_secret":"`)
+		other := h.want(ia, "POST", "openid-connect", `{"client_name":"Other"}`, 201, "")
+		at := "openid-connect/" + one.ClientID
+		h.want(ia, "POST", "openid-connect", `{}`, 401, "No remaining count on initial access token")
+		h.want(ia, "GET", at, "", 401, "Not initial access token allowed")
+		h.want(other.RegistrationAccessToken, "GET", at, "", 401, "")
+		h.want(other.RegistrationAccessToken, "PUT", at, `{"client_id":"`+one.ClientID+`"}`, 401, "")
+		h.want(other.RegistrationAccessToken, "DELETE", at, "", 401, "")
+		h.want(one.RegistrationAccessToken, "GET", at, "", 200, `"client_name":"One"`)
+		h.want(one.RegistrationAccessToken, "PUT", at, `{"client_id":"`+other.ClientID+`"}`, 400, "Client Identifier modified")
+		changed := h.want(one.RegistrationAccessToken, "PUT", at, `{"client_id":"`+one.ClientID+`","client_name":"Renamed"}`, 200, `"redirect_uris":["http://app.test/cb"]`)
+		h.want(one.RegistrationAccessToken, "GET", at, "", 401, "")
+		h.want(changed.RegistrationAccessToken, "DELETE", at, "", 204, "")
+		h.want(changed.RegistrationAccessToken, "GET", at, "", 401, "")
+	})
+}
+
+// Oracle: registration/anonymous.
+func TestRefusals(t *testing.T) {
+	h := build(t, storetest.SQLite(t))
+	ia := h.initial(5)
+	for _, c := range []struct{ token, method, path, body, want string }{
+		{"", "POST", "openid-connect", `{"client_name":"x"}`, `403 Policy 'Trusted Hosts' rejected request to client-registration service. Details: Host not trusted.`},
+		{"nonsense", "POST", "openid-connect", `{}`, `401 Failed decode token`},
+		{"", "GET", "openid-connect/account", "", `401 Not authorized to view client. Not valid token or client credentials provided.`},
+		{"", "GET", "install/account", "", `200 "resource":"account"`},
+		{"", "GET", "install/broker", "", `401 Failed to authenticate client`},
+		{"", "PUT", "default/account", `{"clientId":"account"}`, `401 Not authorized to update client.`},
+		{"", "DELETE", "default/account", "", `401 Not authorized to update client.`},
+		{ia, "POST", "openid-connect", `{"redirect_uris":["javascript:alert(1)"]}`, `400 "error":"invalid_redirect_uri"`},
+		{ia, "POST", "openid-connect", `{"client_id":"chosen"}`, `400 Client Identifier included`},
+		{ia, "POST", "openid-connect", `{nonsense`, `400 Cannot parse the JSON`},
+		{ia, "POST", "default", `{"clientId":"account"}`, `400 Client Identifier in use`},
+		{ia, "POST", "default", `{"clientId":"x","protocolMappers":[{"name":"a","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-role-mapper"}]}`, `403 ProtocolMapper type not allowed`},
+		{ia, "POST", "default", `{"clientId":"x","defaultClientScopes":["nonsense"]}`, `403 Not permitted to use specified clientScope`},
+		{ia, "POST", "nonsense", `{}`, `404 Client registration provider not found`},
+		{ia, "POST", "openid-connect", `{"token_endpoint_auth_method":"private_key_jwt"}`, `400 Didn't find key of supported keyType for use sig`},
+	} {
+		code, got := h.call(c.token, c.method, c.path, c.body)
+		status, part, _ := strings.Cut(c.want, " ")
+		if http.StatusText(code) == "" || status != itoa(code) || !strings.Contains(got, part) {
+			t.Errorf("%s %s %s: %d %s, want %s", c.method, c.path, c.body, code, got, c.want)
+		}
+	}
+}
+
+func itoa(n int) string {
+	return string([]byte{byte('0' + n/100), byte('0' + n/10%10), byte('0' + n%10)})
+}
+
+// Keycloak: TrustedHostClientRegistrationPolicy, and the other policies of
+// anonymous registration.
+func TestTrustedHostsMayRegisterAnonymously(t *testing.T) {
+	db := storetest.SQLite(t)
+	h := build(t, db)
+	r := h.realm()
+	err := h.cache.Change(t.Context(), r.ID, func(tx *store.Tx) error {
+		for _, p := range clients.Policies(r, "anonymous") {
+			if p.Provider != "trusted-hosts" {
+				continue
+			}
+			o, err := tx.Object(t.Context(), r.ID, store.KindComponent, p.ID)
+			if err != nil {
+				return err
+			}
+			o.Doc = []byte(strings.Replace(string(o.Doc), `"config":{`, `"config":{"trusted-hosts":["app.test"],`, 1))
+			return tx.UpdateObject(t.Context(), r.ID, o)
+		}
+		return errors.New("no policy of trusted hosts")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.want("", "POST", "openid-connect", `{"redirect_uris":["http://evil.test/cb"]}`, 403, "URL doesn't match any trusted host or trusted domain")
+	made := h.want("", "POST", "openid-connect", `{"redirect_uris":["http://app.test/cb"]}`, 201, "")
+	c, err := h.realm().ClientByName(t.Context(), made.ClientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.ConsentRequired || c.FullScope {
+		t.Errorf("consent required %v, full scope %v: the realm's policies were not applied", c.ConsentRequired, c.FullScope)
+	}
+}
+
+// An initial access token with one registration left makes one client, however
+// many ask at once.
+func TestTheLastRegistrationIsUsedOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := build(t, db)
+		ia := h.initial(1)
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		made := 0
+		for range 8 {
+			wg.Go(func() {
+				code, got := h.call(ia, "POST", "openid-connect", `{}`)
+				mu.Lock()
+				defer mu.Unlock()
+				if code == 201 {
+					made++
+				} else if code != 401 {
+					t.Errorf("%d %s", code, got)
+				}
+			})
+		}
+		wg.Wait()
+		if made != 1 {
+			t.Errorf("%d clients were registered with a token for one", made)
+		}
+	})
+}
