@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
+	"latchkey/internal/web"
 	"latchkey/internal/sessions"
 )
 
@@ -489,9 +490,16 @@ func (a *attempt) closeTab() error {
 		a.endRestart()
 		return nil
 	}
-	if !a.passive { // the reference sets KC_RESTART here, too; ours says that nothing is open
+	// The reference sets KC_RESTART before it knows that nothing will be asked,
+	// and then expires the one that the browser brought, if no other login is open.
+	if !a.passive {
 		if err := a.setRestart(false); err != nil {
 			return err
+		}
+		h := a.w.Header()
+		set := slices.Clone(h["Set-Cookie"])
+		if a.endRestart(); web.CookieValue(a.r, web.CookieRestart) != "" && !slices.Equal(set, h["Set-Cookie"]) {
+			h["Set-Cookie"] = append(set, h["Set-Cookie"][len(h["Set-Cookie"])-1])
 		}
 	}
 	if a.root.fresh {
