@@ -16,8 +16,8 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
-	"latchkey/internal/web"
 	"latchkey/internal/sessions"
+	"latchkey/internal/web"
 )
 
 // grantAction is the step that asks for consent, as if it were a required action.
