@@ -94,6 +94,7 @@ func (h *Handler) Routes() []Route {
 		h.groupRoutes(),
 		h.roleRoutes(),
 		h.attackRoutes(),
+		h.consoleRoutes(),
 	)
 }
 

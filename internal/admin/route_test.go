@@ -21,6 +21,7 @@ import (
 
 // checkedRoutes are the routes that decide themselves whom they serve, with the reason.
 var checkedRoutes = map[string]string{
+	"GET /admin/{realm}/console/whoami":                                             "tells callers about themselves",
 	"GET /admin/realms/{realm}/roles-by-id/{roleid}":                                "the container decides which right: roleByID",
 	"PUT /admin/realms/{realm}/roles-by-id/{roleid}":                                "as above",
 	"DELETE /admin/realms/{realm}/roles-by-id/{roleid}":                             "as above",
@@ -29,8 +30,8 @@ var checkedRoutes = map[string]string{
 	"DELETE /admin/realms/{realm}/roles-by-id/{roleid}/composites":                  "as above",
 	"GET /admin/realms/{realm}/roles-by-id/{roleid}/composites/realm":               "as above",
 	"GET /admin/realms/{realm}/roles-by-id/{roleid}/composites/clients/{container}": "as above",
-	"GET /admin/serverinfo": "needs an administrator of any realm, and tells more to those of the master realm",
-	"GET /admin/realms":     "shows of each realm what the caller may see there",
+	"GET /admin/serverinfo":                                                         "needs an administrator of any realm, and tells more to those of the master realm",
+	"GET /admin/realms":                                                             "shows of each realm what the caller may see there",
 }
 
 // TestEveryRouteAsksForARight keeps a forgotten right from becoming an open door.

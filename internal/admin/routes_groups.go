@@ -24,7 +24,7 @@ func (h *Handler) groupRoutes() []Route {
 		{"PUT " + one, ManageUsers, Update, "GROUP", h.withGroup(h.updateGroup), ByMethod},
 		{"DELETE " + one, ManageUsers, Delete, "GROUP", h.withGroup(h.deleteGroup), ByMethod},
 		{"GET " + one + "/children", ViewGroups, None, "", h.withGroup(h.listChildren), ByMethod},
-		{"POST " + one + "/children", ManageUsers, Create, "GROUP", h.withGroup(h.addChild), ByMethod},
+		{"POST " + one + "/children", ManageUsers, Create, "GROUP", h.withGroup(h.addChild), NoCache},
 		{"GET " + one + "/members", ViewUsers, None, "", h.withGroup(h.listMembers), ByMethod},
 		{"GET /admin/realms/{realm}/group-by-path/{path...}", ViewGroups, None, "", h.groupByPath, ByMethod},
 	}, roleMappingRoutes(one, ViewGroups, h.groupSubject)...)

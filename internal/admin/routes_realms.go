@@ -144,9 +144,27 @@ func (h *Handler) createRealm(c *Call) (any, error) {
 
 func (h *Handler) getRealm(c *Call) (any, error) {
 	if !c.Can(ViewRealm) {
-		return &rep.Realm{Realm: c.Realm.Name}, nil
+		return partOfRealm(c), nil
 	}
 	return h.representRealm(c, c.Realm)
+}
+
+// partOfRealm is what administrators see who may not look at the realm's
+// settings; those who look at users need some of them for their forms.
+// Keycloak: RealmAdminResource.getRealm.
+func partOfRealm(c *Call) *rep.Realm {
+	v := &rep.Realm{Realm: c.Realm.Name}
+	if c.Can(ViewUsers) {
+		v.RegistrationEmailAsUsername = new(c.Realm.Login.RegistrationEmailAsUsername)
+		v.BruteForceProtected = new(c.Realm.Brute.Enabled)
+		v.OrganizationsEnabled = new(rep.Val(c.Realm.Rep.OrganizationsEnabled))
+		v.SupportedLocales = []string{}
+		if c.Realm.Locale.Enabled {
+			v.InternationalizationEnabled = new(true)
+			v.SupportedLocales = append(v.SupportedLocales, c.Realm.Locale.Supported...)
+		}
+	}
+	return v
 }
 
 func (h *Handler) updateRealm(c *Call) (any, error) {

@@ -71,11 +71,22 @@ func (h *Handler) token(c *call) error {
 	if err := t.errDuplicate(kind.lists...); err != nil {
 		return err
 	}
+	t.dropLong()
 	d, err := kind.decide(t)
 	if err != nil {
 		return err
 	}
 	return t.answer(d)
+}
+
+// dropLong forgets parameters that are too long, which the reference passes
+// over. Oracle: badinput/limits.
+func (t *tokenCall) dropLong() {
+	for name, values := range t.form.Values {
+		if slices.ContainsFunc(values, func(v string) bool { return len(v) > maxParam }) {
+			delete(t.form.Values, name)
+		}
+	}
 }
 
 // openToClient applies the client's policy for scripts of other origins, and

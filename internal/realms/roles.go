@@ -9,10 +9,18 @@ import (
 	"latchkey/internal/store"
 )
 
+// maxName bounds the names of roles, as Keycloak's database does.
+const maxName = 255
+
+var errNameTooLong = &iam.Error{Kind: iam.Invalid, Msg: "The name is too long"}
+
 // CreateRole stores a new role of the realm (client "") or of a client and
 // fills in its id. A name that is taken is an *iam.Error of kind Conflict.
 // Composites named in the representation become part of it.
 func (m *Manager) CreateRole(ctx context.Context, r *Realm, client iam.ClientID, v *rep.Role) error {
+	if len([]rune(v.Name)) > maxName {
+		return errNameTooLong
+	}
 	setID(&v.ID)
 	doc, err := roleDoc(v)
 	if err != nil {
@@ -79,6 +87,9 @@ func (m *Manager) UpdateRole(ctx context.Context, r *Realm, role *Role, v *rep.R
 	next, err := rep.Clone(role.Rep)
 	if err != nil {
 		return err
+	}
+	if len([]rune(v.Name)) > maxName {
+		return errNameTooLong
 	}
 	if v.Name != "" {
 		next.Name = v.Name

@@ -152,9 +152,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}).Routes(mux)
 	door.Mount(mux)
 	own.Routes(mux)
-	for _, at := range []string{"/admin/realms", "/admin/realms/", "/admin/serverinfo"} {
-		mux.Handle(at, administration)
-	}
+	mux.Handle("/admin/", administration)
 	if s.handler, err = s.front(mux); err != nil {
 		return nil, err
 	}

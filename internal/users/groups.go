@@ -129,7 +129,13 @@ func groupTaken(parent iam.GroupID, name string) error {
 	return iam.Errorf(iam.Conflict, "Sibling group named '%s' already exists.", name)
 }
 
+// maxName bounds the names of groups, as Keycloak's database does.
+const maxName = 255
+
 func groupDoc(v *rep.Group) ([]byte, error) {
+	if len([]rune(v.Name)) > maxName {
+		return nil, &iam.Error{Kind: iam.Invalid, Msg: "The name is too long"}
+	}
 	return rep.Marshal(&rep.Group{ID: v.ID, Name: v.Name, Description: v.Description, Attributes: v.Attributes, Unknown: v.Unknown})
 }
 

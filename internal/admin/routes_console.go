@@ -1,0 +1,109 @@
+package admin
+
+import (
+	"net/http"
+	"slices"
+
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
+)
+
+// consoleRoutes are what the admin console asks for besides the admin REST.
+// Keycloak: AdminConsole, and the ui-ext resources of the console.
+func (h *Handler) consoleRoutes() []Route {
+	return []Route{
+		{"GET /admin/realms/{realm}/ui-ext/sessions", ViewRealm, None, "", h.listAllSessions, ByMethod},
+		{"GET /admin/{realm}/console/whoami", Checked, None, "", h.whoAmI, Silent},
+	}
+}
+
+// uiSession is Keycloak's SessionRepresentation of the admin console.
+type uiSession struct {
+	ID        string            `json:"id"`
+	Username  string            `json:"username"`
+	UserID    string            `json:"userId"`
+	IP        string            `json:"ipAddress"`
+	Start     int64             `json:"start"`
+	Last      int64             `json:"lastAccess"`
+	Type      string            `json:"type"` // REGULAR or OFFLINE
+	Clients   map[string]string `json:"clients"`
+	Transient bool              `json:"transientUser"`
+}
+
+// listAllSessions lists a realm's sessions, the online ones first. Keycloak: SessionsResource.
+func (h *Handler) listAllSessions(c *Call) (any, error) {
+	first, max, err := c.Page(10)
+	if err != nil {
+		return nil, err
+	}
+	out := []uiSession{}
+	for _, kind := range []struct {
+		name    string
+		offline bool
+	}{{"REGULAR", false}, {"OFFLINE", true}} {
+		if t := c.Query("type"); t != "" && t != "ALL" && t != kind.name {
+			continue
+		}
+		list, err := h.Sessions.OfRealm(c, c.Realm, kind.offline, 0, -1)
+		if err != nil {
+			return nil, err
+		}
+		list = slices.DeleteFunc(list, func(s sessions.Listed) bool { return !containsFold(s.UserName, c.Query("search")) })
+		views, err := viewSessions(c, list, "")
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range views {
+			out = append(out, uiSession{v.ID, v.Username, v.UserID, v.IPAddress, v.Start, v.LastAccess, kind.name, v.Clients, false})
+		}
+	}
+	return page(out, first, max), nil
+}
+
+// whoAmI tells the admin console who its user is and what they may administer.
+// Keycloak: AdminConsole.whoAmI.
+func (h *Handler) whoAmI(c *Call) (any, error) {
+	home := c.Caller.Realm
+	if c.Caller.Client.ClientID != realms.ClientAdminConsole {
+		return nil, Plain(http.StatusForbidden, "Token issued for an application that is not the admin console: "+c.Caller.Client.ClientID)
+	}
+	access := map[string][]string{}
+	names := []string{home.Name}
+	if home.Name == masterRealm {
+		var err error
+		if names, err = h.Realms.Names(c); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range names {
+		r, err := h.Realms.Get(c, name)
+		if realms.Missing(err) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		var held []string
+		for _, role := range grants[AnyAdmin] {
+			if c.holdsIn(r, []string{role}) {
+				held = append(held, role)
+			}
+		}
+		if held != nil {
+			access[name] = held
+		}
+	}
+	locale := c.Caller.User.Attr("locale")
+	if locale == "" {
+		locale = "en"
+	}
+	name := c.Caller.User.FirstName
+	if c.Caller.User.LastName != "" {
+		name += " " + c.Caller.User.LastName
+	}
+	if name == "" {
+		name = c.Caller.User.Username
+	}
+	return map[string]any{"userId": c.Caller.User.ID, "realm": home.Name, "displayName": name, "locale": locale,
+		"createRealm": c.Can(CreateRealm), "realm_access": access, "temporary": c.Caller.User.Attr("is_temporary_admin") == "true"}, nil
+}
