@@ -109,7 +109,7 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 	}
 	b.event.User = p.user.ID
 	if !p.user.Enabled || p.stale(b.realm) {
-		return inactive("user_disabled", "Introspection access token for "+tok.Client+" client: invalid user")
+		return inactive("user_disabled", "Could not find valid user from user session "+string(p.session.ID))
 	}
 	if p.view != nil && p.view.Session.Offline && p.view.Part != nil {
 		granted, err := b.offlineGranted(p.view)

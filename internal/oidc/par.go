@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/google/uuid"
 
 	"latchkey/internal/claims"
 	"latchkey/internal/sessions"
@@ -55,7 +55,7 @@ func (h *Handler) push(c *call) error {
 	if err != nil {
 		return err
 	}
-	id := rand.Text()
+	id := uuid.NewString()
 	if _, err := c.Sessions.PutOnce(c.ctx(), c.realm, pushedKey(id), doc, c.Now().Add(time.Duration(life)*time.Second)); err != nil {
 		return err
 	}
