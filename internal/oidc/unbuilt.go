@@ -37,12 +37,3 @@ func (c *call) unbuilt(code, description string) error {
 	b.event.Client = b.client.ClientID
 	return b.bad("not_allowed", code, description)
 }
-
-// registration: RFC 7591 is not built; nobody may register.
-// Keycloak: ClientRegistrationService.
-func (h *Handler) registration(c *call) error {
-	if c.r.Method == http.MethodPost {
-		return c.deny(http.StatusForbidden, "not_allowed", "insufficient_scope", "Client registration is not available.")
-	}
-	return c.deny(http.StatusUnauthorized, "invalid_token", "invalid_token", "Not authorized to view client. Not valid token or client credentials provided.")
-}
