@@ -12,7 +12,7 @@ import (
 // Keycloak: AdminConsole, and the ui-ext resources of the console.
 func (h *Handler) consoleRoutes() []Route {
 	return []Route{
-		{"GET /admin/realms/{realm}/ui-ext/sessions", ViewRealm, None, "", h.listAllSessions, ByMethod},
+		{"GET /admin/realms/{realm}/ui-ext/sessions", ViewRealm, None, "", h.listAllSessions, Silent},
 		{"GET /admin/{realm}/console/whoami", Checked, None, "", h.whoAmI, Silent},
 	}
 }

@@ -311,7 +311,7 @@ func (a *authCall) checkResponse() error {
 	}
 	a.detail("response_type", typ)
 	if a.types, known = parseResponseType(typ); !known {
-		a.detail("reason", "No enum constant "+typ)
+		a.detail("reason", "Unsupported response_type")
 		return a.refuse("invalid_request", &clientError{"unsupported_response_type", ""})
 	}
 	preset := "fragment"
