@@ -175,8 +175,8 @@ func (h *Handler) impersonate(c *Call, u *iam.User) (any, error) {
 type consentView struct {
 	ClientID         string              `json:"clientId"`
 	Scopes           []string            `json:"grantedClientScopes"`
-	Created          *int64              `json:"createdDate"`
-	Updated          *int64              `json:"lastUpdatedDate"`
+	Created          *int64              `json:"createdDate,omitzero"`
+	Updated          *int64              `json:"lastUpdatedDate,omitzero"`
 	AdditionalGrants []map[string]string `json:"additionalGrants"`
 }
 
