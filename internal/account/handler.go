@@ -41,6 +41,7 @@ type Handler struct {
 type Caller struct {
 	User     *iam.User
 	Session  iam.SessionID // "" for a token without a session
+	Offline  bool          // the session is an offline one
 	Audience []string
 	Roles    []string // of the client account
 	Origins  []string // allowed by the token

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
@@ -40,6 +41,11 @@ func (h *Handler) profile(c *call) (any, error) {
 	}
 	if c.flag("userProfileMetadata", true) {
 		out.UserProfileMetadata = v.Metadata()
+		for i, a := range out.UserProfileMetadata.Attributes {
+			if a.Name == "email" && a.Annotations == nil { // Keycloak: DeclarativeUserProfileProvider adds some to it with UPDATE_EMAIL
+				out.UserProfileMetadata.Attributes[i].Annotations = map[string]jsontext.Value{}
+			}
+		}
 	}
 	return out, nil
 }

@@ -28,9 +28,9 @@ func (h *Handler) listSessions(c *call) (any, error) {
 	return out, nil
 }
 
-// listDevices shows the online sessions by the system they were begun on.
+// listDevices shows online and offline sessions by the system they were begun on.
 func (h *Handler) listDevices(c *call) (any, error) {
-	list, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, false)
+	list, err := h.all(c)
 	if err != nil {
 		return nil, err
 	}
@@ -54,16 +54,37 @@ func (h *Handler) listDevices(c *call) (any, error) {
 	return out, nil
 }
 
+// all lists the caller's sessions, online and offline.
+func (h *Handler) all(c *call) ([]sessions.Listed, error) {
+	online, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, false)
+	if err != nil {
+		return nil, err
+	}
+	offline, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, true)
+	return append(online, offline...), err
+}
+
+// current reports whether the caller's token is the session's.
+func (c *call) current(s *iam.UserSession) bool {
+	return s.ID == c.caller.Session && s.Offline == c.caller.Offline
+}
+
 func (c *call) session(s sessions.Listed) (rep.AccountSession, error) {
-	lifespan := c.realm.Lifespans.SSOMax
-	if s.Remember && c.realm.Lifespans.SSOMaxRememberMe > 0 {
-		lifespan = c.realm.Lifespans.SSOMaxRememberMe
+	l := c.realm.Lifespans
+	lifespan := l.SSOMax
+	switch {
+	case s.Offline && l.OfflineMaxEnabled:
+		lifespan = l.OfflineMax
+	case s.Offline:
+		lifespan = l.OfflineIdle
+	case s.Remember && l.SSOMaxRememberMe > 0:
+		lifespan = l.SSOMaxRememberMe
 	}
 	out := rep.AccountSession{
 		ID: string(s.ID), IPAddress: s.IP, Started: seconds(s.Started), LastAccess: seconds(s.LastAccess),
 		Expires: seconds(s.Started.Add(lifespan)), Browser: sessions.DeviceOf(s.UserSession).Browser, Clients: []rep.AccountClient{},
 	}
-	if s.ID == c.caller.Session {
+	if c.current(s.UserSession) {
 		out.Current = new(true)
 	}
 	for _, p := range s.Parts {
@@ -80,48 +101,60 @@ func (c *call) session(s sessions.Listed) (rep.AccountSession, error) {
 
 func seconds(t time.Time) int { return int(t.Unix()) }
 
-// endSessions ends the caller's online sessions, the current one only if asked to.
+// endSessions ends the caller's sessions, the current one only if asked to.
 func (h *Handler) endSessions(c *call) (any, error) {
-	list, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, false)
+	list, err := h.all(c)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range list {
-		if s.ID == c.caller.Session && !c.flag("current", false) {
+		if c.current(s.UserSession) && !c.flag("current", false) {
 			continue
 		}
-		if err := h.end(c, s.ID); err != nil {
+		if err := h.end(c, s.UserSession); err != nil {
 			return nil, err
 		}
 	}
 	return nil, nil
 }
 
-// endSession ends one online session; one that is not the caller's is left
-// alone without a word.
+// endSession ends what there is of a session, online and offline; one that is
+// not the caller's is left alone without a word.
 func (h *Handler) endSession(c *call) (any, error) {
-	v, err := h.Sessions.Find(c, c.realm, iam.SessionID(c.r.PathValue("session")), false, nil)
-	switch {
-	case errors.Is(err, sessions.ErrGone):
-		return nil, nil
-	case v == nil:
-		return nil, err
-	case v.Session.User != c.caller.User.ID:
-		return nil, nil
+	for _, offline := range []bool{false, true} {
+		v, err := h.Sessions.Find(c, c.realm, iam.SessionID(c.r.PathValue("session")), offline, nil)
+		switch {
+		case errors.Is(err, sessions.ErrGone):
+			continue
+		case v == nil:
+			return nil, err
+		case v.Session.User != c.caller.User.ID:
+			return nil, nil
+		}
+		if err := h.end(c, v.Session); err != nil {
+			return nil, err
+		}
 	}
-	return nil, h.end(c, v.Session.ID)
+	return nil, nil
 }
 
-func (h *Handler) end(c *call, id iam.SessionID) error {
-	parts, err := h.Sessions.End(c, c.realm, id, false)
+// end ends a session. With an offline session the online one goes that it came
+// of; nobody is told of that one, as in the reference.
+func (h *Handler) end(c *call, s *iam.UserSession) error {
+	parts, err := h.Sessions.End(c, c.realm, s.ID, s.Offline)
 	if errors.Is(err, sessions.ErrGone) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	if s.Offline {
+		if _, err := h.Sessions.End(c, c.realm, s.ID, false); err != nil && !errors.Is(err, sessions.ErrGone) {
+			return err
+		}
+	}
 	h.tell(c, parts)
-	h.emit(c, "LOGOUT", id, nil)
+	h.emit(c, "LOGOUT", s.ID, nil)
 	return nil
 }
 

@@ -72,7 +72,7 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 	if user == nil || !user.Enabled || !client.Enabled || !home.Enabled || tok.Before(user.NotBefore, client.NotBefore) {
 		return nil, ErrUnauthenticated
 	}
-	c := &Caller{Realm: home, Client: &client.Client, User: user, Session: iam.SessionID(tok.Session), Audience: tok.Audience}
+	c := &Caller{Realm: home, Client: &client.Client, User: user, Session: iam.SessionID(tok.Session), Offline: tok.Context().Offline, Audience: tok.Audience}
 	return c, b.rights(r.Context(), c, tok)
 }
 

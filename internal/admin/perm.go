@@ -79,6 +79,7 @@ type Caller struct {
 	Client   *iam.Client   // which the token was issued to
 	User     *iam.User
 	Session  iam.SessionID
+	Offline  bool                    // Session is an offline one
 	Audience []string                // of the token
 	Roles    map[iam.RoleID]struct{} // effective, and in the scope of Client
 	Origins  []string                // allowed by the token
