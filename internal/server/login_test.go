@@ -132,7 +132,7 @@ func TestUnbuiltStepFailsClosed(t *testing.T) {
 	log := new(syncBuffer)
 	srv := serveRealm(t, `{"realm":"unbuilt","enabled":true,"eventsEnabled":true,
 		"clients":[{"clientId":"app","publicClient":true,"directAccessGrantsEnabled":true,"redirectUris":["http://app.test/*"]}],
-		"browserFlow":"strict","authenticationFlows":[{"alias":"strict","providerId":"basic-flow","topLevel":true,"builtIn":false,"authenticationExecutions":[
+		"browserFlow":"strict","registrationFlow":"strict","directGrantFlow":"strict","resetCredentialsFlow":"strict","clientAuthenticationFlow":"strict","dockerAuthenticationFlow":"strict","firstBrokerLoginFlow":"strict","authenticationFlows":[{"alias":"strict","providerId":"basic-flow","topLevel":true,"builtIn":false,"authenticationExecutions":[
 			{"authenticator":"auth-username-password-form","requirement":"REQUIRED","priority":10},
 			{"authenticator":"webauthn-authenticator","requirement":"REQUIRED","priority":20}]}],
 		"users":[{"username":"ann","enabled":true,"credentials":[{"type":"password","value":"ann-pw"}]}]}`, log)
