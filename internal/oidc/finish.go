@@ -142,10 +142,10 @@ func (c *call) clientPart(d *authn.Done) (*iam.ClientSession, error) {
 // addTokens adds the tokens of an implicit or hybrid answer.
 func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scopes []*iam.ClientScope, types responseType, code string) error {
 	g := &iam.Grant{
-		Client: d.Client, User: d.User, Session: d.Session, Part: part, Scopes: scopes, OpenID: types.idToken, Nonce: d.Request.Nonce,
+		Client: d.Client, User: d.User, Session: d.Session, Part: part, Scopes: scopes, OpenID: tokens.HasScope(d.Request.Scope, tokens.ScopeOpenID), Nonce: d.Request.Nonce,
 		Type: "na", Issuer: d.Request.Issuer,
 	}
-	w := tokens.Want{NoAccess: !types.token}
+	w := tokens.Want{NoAccess: !types.token, ID: types.idToken, NoID: !types.idToken}
 	if types.code {
 		w.Code = code
 	}

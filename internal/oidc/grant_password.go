@@ -34,7 +34,7 @@ func (t *tokenCall) password() (*decision, error) {
 	}
 	now := t.Now()
 	us := &iam.UserSession{
-		ID: run.Tab.Root, Realm: t.realm.ID, User: run.User.ID, Username: t.form.Get("username"), IP: web.RequestOf(t.r).Addr,
+		ID: run.Tab.Root, Realm: t.realm.ID, User: run.User.ID, Username: t.sent.Get("username"), IP: web.RequestOf(t.r).Addr,
 		AuthMethod: "openid-connect", Started: now, LastAccess: now, Notes: run.Tab.UserNotes,
 	}
 	sessions.NoteDevice(us, t.r.UserAgent())
@@ -90,7 +90,7 @@ func (t *tokenCall) login(scope string) (*authn.Run, error) {
 		required[i] = a.RequiredAction
 	}
 	run := &authn.Run{
-		Realm: &t.realm.Realm, Client: &t.client.Client, Actions: required, Now: t.Now(), IP: t.event.IP, Form: t.form.Values, Event: t.event,
+		Realm: &t.realm.Realm, Client: &t.client.Client, Actions: required, Now: t.Now(), IP: t.event.IP, Form: t.sent, Event: t.event,
 		Tab: &iam.AuthTab{Root: sessions.NewID(), Request: iam.AuthRequest{Client: t.client.ID, Scope: scope, Issuer: t.issuer()}, Created: t.Now()},
 	}
 	out, err := t.Engine.Start(t.ctx(), run, flow)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"net/http"
 )
 
 // checkVerifier holds a code verifier against the challenge that came with the
@@ -32,7 +33,8 @@ func (t *tokenCall) checkVerifier(challenge, method string) error {
 }
 
 func (t *tokenCall) verifierError(word, what string) error {
-	return t.bad(word, "invalid_grant", "PKCE verification failed: "+what)
+	t.detail("reason", what)
+	return t.refuse(word, &Error{http.StatusBadRequest, "invalid_grant", "PKCE verification failed: " + what})
 }
 
 // validVerifier: 43 to 128 unreserved characters (RFC 7636 4.1).

@@ -31,6 +31,7 @@ type Issuer struct {
 type Want struct {
 	NoAccess bool   // no access token
 	ID       bool   // an ID token although openid was not asked for
+	NoID     bool   // no ID token although openid was asked for
 	Code     string // bind the ID token to it: c_hash
 	State    string // bind the ID token to it: s_hash
 }
@@ -119,7 +120,7 @@ func (s *Issuer) Issue(ctx context.Context, r *realms.Realm, g *iam.Grant, w Wan
 			return nil, err
 		}
 	}
-	if g.OpenID || w.ID {
+	if (g.OpenID || w.ID) && !w.NoID {
 		if i.res.ID, err = i.id(w); err != nil {
 			return nil, err
 		}
