@@ -32,7 +32,7 @@ func (h *Handler) userBelongingRoutes() []Route {
 		{"DELETE " + userPath + "/consents/{client}", ManageUsers, Action, "USER", h.withUser(h.revokeConsent), NoCache},
 
 		{"GET " + userPath + "/federated-identity", ViewUsers, None, "", h.withUser(h.linksOfUser), ByMethod},
-		{"POST " + userPath + "/federated-identity/{provider}", ManageUsers, Create, "USER", h.withUser(h.linkUser), ByMethod},
+		{"POST " + userPath + "/federated-identity/{provider}", ManageUsers, Create, "USER", h.withUser(h.linkUser), NoCache},
 		{"DELETE " + userPath + "/federated-identity/{provider}", ManageUsers, Delete, "USER", h.withUser(h.unlinkUser), NoCache},
 	}, roleMappingRoutes(userPath, ViewUsers, h.userSubject)...)
 }

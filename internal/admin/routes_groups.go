@@ -61,7 +61,9 @@ func viewGroup(r *realms.Realm, g *users.Group, brief bool) *rep.Group {
 // how many groups are below it.
 func listedGroup(c *Call, g *users.Group, brief bool) *rep.Group {
 	v := viewGroup(c.Realm, g, brief)
-	v.SubGroupCount = new(int64(len(g.Below)))
+	if c.Bool("subGroupsCount", true) {
+		v.SubGroupCount = new(int64(len(g.Below)))
+	}
 	view, manage := c.Can(ViewGroups), c.Can(ManageUsers)
 	v.Access = map[string]bool{"view": view, "viewMembers": view, "manage": manage, "manageMembers": manage, "manageMembership": manage}
 	return v
@@ -225,6 +227,7 @@ func (h *Handler) updateGroup(c *Call, _ *users.Groups, g *users.Group) (any, er
 }
 
 func (h *Handler) deleteGroup(c *Call, _ *users.Groups, g *users.Group) (any, error) {
+	c.Represent(&rep.Group{ID: string(g.ID), Name: g.Name, SubGroups: []rep.Group{}})
 	return nil, h.Users.DeleteGroup(c, &c.Realm.Realm, g.ID)
 }
 
@@ -251,6 +254,7 @@ func (h *Handler) addChild(c *Call, _ *users.Groups, g *users.Group) (any, error
 		return nil, errNoGroupName()
 	}
 	if moved, err := h.moveGroup(c, v, g.ID); moved || err != nil {
+		c.W.Header().Set("Content-Type", "application/json") // of no content, as the reference
 		return nil, err
 	}
 	if err := h.Users.CreateGroup(c, &c.Realm.Realm, g.ID, v); err != nil {

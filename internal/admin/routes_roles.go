@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -142,10 +143,29 @@ func (h *Handler) updateRole(c *Call, role *realms.Role) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.Manager.UpdateRole(c, c.Realm, role, v)
+	if strings.TrimSpace(v.Name) == "" {
+		return nil, Plain(http.StatusBadRequest, "role has no name")
+	}
+	aboutRole(c, role)
+	err = h.Manager.UpdateRole(c, c.Realm, role, v)
+	if refused, ok := errors.AsType[*iam.Error](err); ok && refused.Kind == iam.Conflict {
+		return nil, &Error{Status: http.StatusConflict, Body: plainBody{"conflict", "Duplicate resource error"}, Err: err}
+	}
+	return nil, err
+}
+
+// aboutRole gives events of roles-by-id the kind of role they are about.
+func aboutRole(c *Call, role *realms.Role) {
+	if role.Client != "" {
+		c.route.Kind = "CLIENT_ROLE"
+	}
 }
 
 func (h *Handler) deleteRole(c *Call, role *realms.Role) (any, error) {
+	aboutRole(c, role)
+	if c.Path("roleid") == "" {
+		c.Represent(&rep.Role{ID: string(role.ID), Name: role.Name})
+	}
 	return nil, h.Manager.DeleteRole(c, c.Realm, role)
 }
 
@@ -196,6 +216,7 @@ func (h *Handler) compose(add bool) func(*Call, *realms.Role) (any, error) {
 			}
 			ids = append(ids, part.ID)
 		}
+		aboutRole(c, role)
 		return nil, h.Manager.Compose(c, c.Realm, role.ID, ids, add)
 	}
 }
@@ -216,7 +237,7 @@ func (h *Handler) roleUsers(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.viewUsers(c, list, c.Bool("briefRepresentation", false), nil)
+	return h.viewUsers(c, list, c.Bool("briefRepresentation", false), map[string]bool{"manage": c.Can(ManageUsers)})
 }
 
 func (h *Handler) roleGroups(c *Call) (any, error) {

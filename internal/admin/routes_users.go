@@ -378,7 +378,7 @@ func (h *Handler) updateUser(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := Body[rep.User](c)
+	v, err := BodyInto(c, &rep.User{Username: unsaid})
 	if err != nil {
 		return nil, err
 	}
@@ -387,11 +387,26 @@ func (h *Handler) updateUser(c *Call) (any, error) {
 		return nil, err
 	}
 	draft, replace := draftOf(v), v.Attributes != nil
+	switch v.Username {
+	case unsaid:
+		v.Username = ""
+		delete(draft, "username")
+	case "":
+		draft["username"] = nil
+	}
 	if !replace {
 		draft = users.Kept(u, draft)
 	}
-	if errs := profile.In(users.AdminAPI, u).Check(draft); len(errs) > 0 {
-		return nil, errs
+	view := profile.In(users.AdminAPI, u)
+	if errs := view.Check(draft); len(errs) > 0 {
+		return nil, profileRefusal(errs)
+	}
+	taken, err := h.Users.CheckTaken(c, view, draft)
+	if err != nil {
+		return nil, err
+	}
+	if len(taken) > 0 {
+		return nil, profileRefusal(taken)
 	}
 	for _, cred := range v.Credentials {
 		if password := rep.Val(cred.Value); password != "" {
@@ -421,6 +436,25 @@ func (h *Handler) updateUser(c *Call) (any, error) {
 		}
 	}
 	return nil, h.resetPosted(c, u, v.Credentials)
+}
+
+// unsaid is a username that no representation has: what a body leaves alone.
+const unsaid = "\x00"
+
+// profileRefusal answers what a profile refuses; a few mistakes have words of
+// their own in the admin API. Keycloak: UserResource.validateUserProfile.
+func profileRefusal(errs iam.Errors) error {
+	for _, e := range errs {
+		switch e.Msg {
+		case "missingUsernameMessage":
+			return Message(http.StatusBadRequest, "User name is missing")
+		case "emailExistsMessage":
+			return Message(http.StatusConflict, users.ErrEmailTaken.Msg)
+		case "usernameExistsMessage":
+			return Message(http.StatusConflict, users.ErrNameTaken.Msg)
+		}
+	}
+	return errs
 }
 
 // resetPosted sets the passwords that an update of a user brings along.

@@ -16,7 +16,8 @@ var errNameTooLong = &iam.Error{Kind: iam.Invalid, Msg: "The name is too long"}
 
 // CreateRole stores a new role of the realm (client "") or of a client and
 // fills in its id. A name that is taken is an *iam.Error of kind Conflict.
-// Composites named in the representation become part of it.
+// Composites named in the representation become part of it if it says that it
+// is composite.
 func (m *Manager) CreateRole(ctx context.Context, r *Realm, client iam.ClientID, v *rep.Role) error {
 	if len([]rune(v.Name)) > maxName {
 		return errNameTooLong
@@ -27,7 +28,7 @@ func (m *Manager) CreateRole(ctx context.Context, r *Realm, client iam.ClientID,
 		return err
 	}
 	var parts []iam.RoleID
-	if c := v.Composites; c != nil {
+	if c := v.Composites; c != nil && v.Composite {
 		for _, name := range c.Realm {
 			role := r.RoleByName("", name)
 			if role == nil {

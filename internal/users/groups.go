@@ -189,9 +189,7 @@ func (s *Service) UpdateGroup(ctx context.Context, r *iam.Realm, id iam.GroupID,
 			return err
 		}
 		doc.Name, row.Name = v.Name, v.Name
-		if v.Description != nil {
-			doc.Description = v.Description
-		}
+		doc.Description = v.Description
 		if v.Attributes != nil {
 			doc.Attributes = v.Attributes
 		}

@@ -81,7 +81,7 @@ func (v *View) complete(given Draft) Draft {
 	if e := d["email"]; len(e) > 0 {
 		d["email"] = []string{strings.ToLower(e[0])}
 	}
-	if v.User != nil && count(d["username"]) == 0 {
+	if name := v.byName["username"]; v.User != nil && (name == nil || !v.canEdit(name)) && count(d["username"]) == 0 {
 		d["username"] = []string{v.User.Username}
 	}
 	if v.realm.Login.RegistrationEmailAsUsername && count(d["email"]) > 0 {
@@ -163,9 +163,6 @@ func (v *View) missing(a *attribute, values []string) []string {
 	}
 	switch {
 	case a.Name == "username":
-		if v.User != nil {
-			return nil
-		}
 		return []string{"missingUsernameMessage"}
 	case a.Name == "email" && v.Context == Account:
 		if len(values) > 0 { // blank rather than left out
