@@ -2,10 +2,7 @@ package realms
 
 import (
 	"crypto/rand"
-	"crypto/sha1"
-	"encoding/base64"
 	"maps"
-	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -98,9 +95,12 @@ func (c *completion) settings() error {
 			out.Field(i).Set(f)
 		}
 	}
+	if c.exported && c.given.Attributes != nil {
+		r.Attributes = c.given.Attributes
+	}
 	maps.Copy(r.Attributes, c.given.Attributes)
 	mirror := func(attr string, v *int) {
-		if v != nil {
+		if v != nil && !c.exported {
 			r.Attributes[attr] = strconv.Itoa(*v)
 		}
 	}
@@ -319,175 +319,6 @@ func addMapping(list *[]rep.ScopeMapping, m rep.ScopeMapping) {
 		}
 	}
 	*list = append(*list, m)
-}
-
-// clients: the given ones with what they lack, and the built-in ones.
-func (c *completion) clients() error {
-	t, err := template("clients.json", c.given.Realm)
-	if err != nil {
-		return err
-	}
-	r := c.r
-	r.Clients = c.given.Clients
-	for i := range r.Clients {
-		cl := &r.Clients[i]
-		if err := c.completeClient(cl); err != nil {
-			return err
-		}
-		if _, ok := cl.Attributes["post.logout.redirect.uris"]; !ok && !c.exported {
-			cl.Attributes["post.logout.redirect.uris"] = "+"
-		}
-		if r.Roles.Client[cl.ClientID] == nil {
-			r.Roles.Client[cl.ClientID] = []rep.Role{}
-		}
-	}
-	r.ClientScopeMappings = c.given.ClientScopeMappings
-	if r.ClientScopeMappings == nil {
-		r.ClientScopeMappings = map[string][]rep.ScopeMapping{}
-	}
-	for _, cl := range t.Clients {
-		switch {
-		case c.hasClient(cl.ClientID):
-			continue
-		case cl.ClientID == ClientAccountConsole && c.hasClient(ClientAccount):
-			continue // made along with account only
-		case cl.ClientID == ClientAdmin && c.master:
-			continue // its roles are those of master-realm
-		case cl.ClientID == ClientAccountConsole:
-			for name, list := range t.ClientScopeMappings {
-				have := r.ClientScopeMappings[name]
-				addMapping(&have, list[0])
-				r.ClientScopeMappings[name] = have
-			}
-		}
-		c.bindBuiltIn(&cl)
-		r.Clients = append(r.Clients, cl)
-		if r.Roles.Client[cl.ClientID] == nil {
-			r.Roles.Client[cl.ClientID] = []rep.Role{}
-		}
-	}
-	if i := named(r.Clients, clientID, ClientAdminConsole); named(r.Clients[i].ProtocolMappers, mapperName, "locale") < 0 {
-		console := t.Clients[named(t.Clients, clientID, ClientAdminConsole)]
-		r.Clients[i].ProtocolMappers = append(r.Clients[i].ProtocolMappers, console.ProtocolMappers...)
-	}
-	return nil
-}
-
-func mapperName(m *rep.ProtocolMapper) string { return m.Name }
-
-// bindBuiltIn gives a built-in client the realm's default scopes, unless the
-// realm brought its own scopes: those come too late for it in Keycloak.
-func (c *completion) bindBuiltIn(cl *rep.Client) {
-	cl.DefaultClientScopes, cl.OptionalClientScopes = []string{}, []string{}
-	if c.given.ClientScopes == nil {
-		cl.DefaultClientScopes, cl.OptionalClientScopes = DefaultScopes(c.r, string(iam.OIDC))
-	}
-}
-
-// DefaultScopes returns the names of the client scopes that new clients of a
-// protocol get in a realm.
-func DefaultScopes(r *rep.Realm, protocol string) (defaults, optional []string) {
-	pick := func(names []string) []string {
-		list := []string{}
-		for _, name := range names {
-			if i := named(r.ClientScopes, scopeName, name); i >= 0 && r.ClientScopes[i].Protocol == protocol {
-				list = append(list, name)
-			}
-		}
-		return list
-	}
-	return pick(r.DefaultDefaultClientScopes), pick(r.DefaultOptionalClientScopes)
-}
-
-func (c *completion) completeClient(cl *rep.Client) error {
-	if cl.ClientID == "" {
-		if cl.ID == "" {
-			return iam.Errorf(iam.Invalid, "a client has neither clientId nor id")
-		}
-		cl.ClientID = cl.ID
-	}
-	if rep.Val(cl.Secret) == Masked {
-		cl.Secret = nil // not a secret, but the mark of one that was held back
-	}
-	noSecret := c.exported && cl.Secret == nil && rep.Val(cl.BearerOnly)
-	defaults, optional := DefaultScopes(c.r, CompleteClient(cl, c.now))
-	if noSecret {
-		cl.Secret = nil
-		delete(cl.Attributes, "client.secret.creation.time")
-	}
-	if cl.DefaultClientScopes == nil && cl.OptionalClientScopes == nil {
-		cl.DefaultClientScopes, cl.OptionalClientScopes = defaults, optional
-	}
-	existing := func(names []string) []string {
-		return slices.DeleteFunc(orEmpty(names), func(name string) bool { return named(c.r.ClientScopes, scopeName, name) < 0 })
-	}
-	cl.DefaultClientScopes, cl.OptionalClientScopes = existing(cl.DefaultClientScopes), existing(cl.OptionalClientScopes)
-	if rep.Val(cl.ServiceAccountsEnabled) && named(c.r.ClientScopes, scopeName, scopeService) >= 0 {
-		addName(&cl.DefaultClientScopes, scopeService)
-	}
-	if _, ok := cl.Attributes["realm_client"]; !ok {
-		builtin := cl.ClientID == ClientAdmin || cl.ClientID == ClientBroker || c.master && strings.HasSuffix(cl.ClientID, "-realm")
-		cl.Attributes["realm_client"] = strconv.FormatBool(builtin)
-	}
-	return nil
-}
-
-// CompleteClient gives a new client what Keycloak gives it, but for its
-// scopes, and returns its protocol. Keycloak: RepresentationToModel.createClient.
-func CompleteClient(cl *rep.Client, now time.Time) (protocol string) {
-	if rep.Val(cl.DirectGrantsOnly) {
-		setDefault(&cl.StandardFlowEnabled, false)
-		setDefault(&cl.DirectAccessGrantsEnabled, true)
-	}
-	cl.DirectGrantsOnly = nil
-	if cl.WebOrigins == nil {
-		for _, uri := range cl.RedirectURIs {
-			if u, err := url.Parse(uri); err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") {
-				addName(&cl.WebOrigins, u.Scheme+"://"+u.Host)
-			}
-		}
-	}
-	cl.RedirectURIs, cl.WebOrigins = orEmpty(cl.RedirectURIs), orEmpty(cl.WebOrigins)
-	if cl.Protocol == "" {
-		cl.Protocol = string(iam.OIDC)
-	}
-	for flag, value := range map[**bool]bool{
-		&cl.SurrogateAuthRequired: false, &cl.Enabled: true, &cl.AlwaysDisplayInConsole: false, &cl.BearerOnly: false,
-		&cl.ConsentRequired: false, &cl.StandardFlowEnabled: true, &cl.ImplicitFlowEnabled: false, &cl.DirectAccessGrantsEnabled: false,
-		&cl.ServiceAccountsEnabled: false, &cl.PublicClient: false, &cl.FrontchannelLogout: false, &cl.FullScopeAllowed: true,
-	} {
-		setDefault(flag, value)
-	}
-	setDefault(&cl.NotBefore, 0)
-	setDefault(&cl.NodeReRegistrationTimeout, -1)
-	if cl.ClientAuthenticatorType == "" {
-		cl.ClientAuthenticatorType = "client-secret"
-	}
-	if cl.Attributes == nil {
-		cl.Attributes = map[string]string{}
-	}
-	if cl.AuthenticationFlowBindingOverrides == nil {
-		cl.AuthenticationFlowBindingOverrides = map[string]string{}
-	}
-	if cl.Secret == nil && !*cl.PublicClient {
-		cl.Secret = new(newSecret())
-		cl.Attributes["client.secret.creation.time"] = strconv.FormatInt(now.Unix(), 10)
-	}
-	if cl.Protocol == string(iam.SAML) {
-		// Keycloak: SamlProtocol's artifact binding finds a client by this.
-		sum := sha1.Sum([]byte(cl.ClientID))
-		cl.Attributes["saml.artifact.binding.identifier"] = base64.StdEncoding.EncodeToString(sum[:])
-	}
-	if cl.ID == "" {
-		cl.ID = NewID()
-	}
-	return cl.Protocol
-}
-
-func setDefault[T any](p **T, v T) {
-	if *p == nil {
-		*p = &v
-	}
 }
 
 // masterRoles are what only the master realm has: its own realm client, and
