@@ -46,7 +46,7 @@ var layers = map[string]string{
 	"store/storetest": "iam seal store store/pgtest",
 	// rules
 	"realms":        "iam rep store",
-	"clients":       "iam rep realms store claims tokens",
+	"clients":       "iam rep jose realms store claims tokens",
 	"keys":          "iam jose realms rep store",
 	"roles":         "iam rep realms store",
 	"policy":        "iam realms store",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -349,5 +350,46 @@ func TestSessionEndpoints(t *testing.T) {
 	s.want("GET", "/admin-events?operationTypes=ACTION", "", 200, `"resourceType":"REALM","resourcePath":"logout-all","representation":"{}"`)
 	if r, err = s.h.Realms.Get(t.Context(), "shop"); err != nil || r.NotBefore.IsZero() {
 		t.Errorf("logout-all leaves not-before at %v, %v", r.NotBefore, err)
+	}
+}
+
+// Keycloak: ClientAttributeCertificateResource.
+func TestCertificates(t *testing.T) {
+	s := newShop(t)
+	id := s.want("POST", "/clients", `{"clientId":"signer"}`, 201, "")
+	at := "/clients/" + id + "/certificates/jwt.credential"
+	s.want("GET", at, "", 200, `{}`)
+	s.want("POST", at+"/generate", "", 200, `"privateKey":"`)
+	if code, got := s.call("view-clients", "GET", at, ""); code != 200 || strings.Contains(got, "privateKey") || !strings.Contains(got, "certificate") {
+		t.Errorf("a viewer sees %d %s", code, got)
+	}
+	if events := s.want("GET", "/admin-events?operationTypes=ACTION", "", 200, "certificates/jwt.credential/generate"); strings.Contains(events, "privateKey") {
+		t.Error("an admin event shows a private key")
+	}
+	upload := func(format, text string) (int, string) {
+		var body strings.Builder
+		form := multipart.NewWriter(&body)
+		_ = form.WriteField("keystoreFormat", format)
+		_ = form.WriteField("file", text)
+		_ = form.Close()
+		r := httptest.NewRequest("POST", "/admin/realms/shop"+at+"/upload-certificate", strings.NewReader(body.String()))
+		r.Header.Set("Content-Type", form.FormDataContentType())
+		r.Header.Set("Authorization", "Bearer all")
+		w := httptest.NewRecorder()
+		s.mux.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	const key = `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`
+	if code, got := upload("JSON Web Key Set", key); code != 200 || !strings.Contains(got, `"kid":"k1"`) {
+		t.Errorf("uploading a key set: %d %s", code, got)
+	}
+	if got := s.want("GET", "/clients/"+id, "", 200, `"use.jwks.string":"true"`); strings.Contains(got, "jwt.credential") {
+		t.Errorf("the generated key stays beside the uploaded set: %s", got)
+	}
+	if code, got := upload("Certificate PEM", "nonsense"); code != 400 || !strings.Contains(got, "certificate-not-found") {
+		t.Errorf("uploading nonsense: %d %s", code, got)
+	}
+	if code, got := upload("JKS", "x"); code != 400 {
+		t.Errorf("uploading a Java keystore: %d %s", code, got)
 	}
 }

@@ -84,7 +84,7 @@ func (h *Handler) Routes() []Route {
 		h.serverInfoRoutes(),
 		h.clientRoutes(),
 		h.scopeRoutes(),
-		h.evaluateRoutes(), h.registrationRoutes(),
+		h.evaluateRoutes(), h.registrationRoutes(), h.certificateRoutes(),
 		h.sessionRoutes(),
 		h.eventRoutes(),
 		h.userRoutes(),

@@ -83,8 +83,8 @@ func viewClient(c *Call, cl *realms.Client) *rep.Client {
 	v := clients.View(c.Realm, cl)
 	manage := c.Can(ManageClients) && configurable(c.Realm, cl)
 	v.Access = map[string]bool{"view": true, "configure": manage, "manage": manage}
-	if !c.Can(ManageClients) && v.Secret != nil {
-		v.Secret = new(masked)
+	if !c.Can(ManageClients) {
+		return withoutSecrets(v).(*rep.Client)
 	}
 	return v
 }
@@ -259,7 +259,7 @@ func (h *Handler) serviceAccount(c *Call) (any, error) {
 	}
 	v := &rep.User{
 		ID: string(u.ID), Username: u.Username, EmailVerified: new(u.EmailVerified), Enabled: new(u.Enabled), TOTP: new(false),
-		CreatedTimestamp: new(u.CreatedAt.UnixMilli()), DisableableCredentialTypes: []string{}, RequiredActions: slices.Concat([]string{}, u.Required),
+		CreatedTimestamp: new(u.CreatedAt.UnixMilli()), DisableableCredentialTypes: []string{}, RequiredActions: append([]string{}, u.Required...),
 		NotBefore: new(0), Attributes: u.Attrs,
 	}
 	if u.Email != "" {
