@@ -116,6 +116,8 @@ func (h *Handler) mux(routes []Route) http.Handler {
 			cors(nil).Preflight(w, r)
 			return
 		}
+		// A slash at the end means nothing in JAX-RS, and clients send it.
+		r.URL.Path, r.URL.RawPath = strings.TrimSuffix(r.URL.Path, "/"), strings.TrimSuffix(r.URL.RawPath, "/")
 		inner.ServeHTTP(w, r)
 	})
 }
