@@ -79,12 +79,12 @@ func (a *attempt) readRoot() error {
 			a.root = c
 			return nil
 		}
-		_, err = a.h.Sessions.Find(a.ctx, a.realm, c.ID, false, nil)
+		v, err := a.h.Sessions.Find(a.ctx, a.realm, c.ID, false, nil)
 		switch {
-		case err == nil:
+		case err == nil && v.User.Enabled: // Oracle: sessions/disabled-user
 			a.root = root{ID: c.ID, Issued: now.Unix(), Kind: rootLogin, fresh: true}
 			return nil
-		case !sessionEnded(err):
+		case err != nil && !sessionEnded(err):
 			return err
 		}
 	}
