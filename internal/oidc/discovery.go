@@ -11,10 +11,9 @@ import (
 // order; what it advertises beyond is in doc/DIVERGENCES.md. signing lists the
 // algorithms of package jose.
 var (
-	signing       = []string{"PS384", "RS384", "EdDSA", "ES384", "HS256", "HS512", "ES256", "RS256", "HS384", "ES512", "PS256", "PS512", "RS512"}
-	signingOrNone = append(slices.Clone(signing), "none")
-	clientAuth    = []string{"private_key_jwt", "client_secret_basic", "client_secret_post", "client_secret_jwt"}
-	grantTypes    = []string{
+	signing    = []string{"PS384", "RS384", "EdDSA", "ES384", "HS256", "HS512", "ES256", "RS256", "HS384", "ES512", "PS256", "PS512", "RS512"}
+	clientAuth = []string{"private_key_jwt", "client_secret_basic", "client_secret_post", "client_secret_jwt"}
+	grantTypes = []string{
 		"authorization_code", "client_credentials", "implicit", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange",
 	}
 	responseTypes = []string{
@@ -105,7 +104,7 @@ func configuration(c *call) *metadata {
 		Userinfo: back + "/userinfo", EndSession: c.endpoint("/logout"), FrontLogoutSession: true, FrontLogout: true,
 		JWKS: back + "/certs", CheckSession: c.endpoint("/login-status-iframe.html"), GrantTypes: grantTypes, ACRs: c.acrs(),
 		ResponseTypes: responseTypes, SubjectTypes: []string{"public", "pairwise"}, Prompts: []string{"none", "login", "consent"},
-		IDTokenAlgs: signing, UserinfoAlgs: signingOrNone, ResponseModes: responseModes,
+		IDTokenAlgs: signing, UserinfoAlgs: append(slices.Clone(signing), "none"), ResponseModes: responseModes,
 		TokenAuth: clientAuth, TokenAuthAlgs: signing, IntrospectionAuth: clientAuth, IntrospectionAuthAlgs: signing,
 		Claims: claimNames, ClaimTypes: []string{"normal"}, ClaimsParameter: true, Scopes: c.scopeNames(),
 		RequestParameter: &no, RequestURIParameter: &no, ChallengeMethods: []string{"plain", "S256"},

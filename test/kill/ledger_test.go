@@ -170,7 +170,8 @@ func (e *entry) audit(ctx context.Context, party visitor.Party) (lost []string, 
 			say("the latest token worked twice")
 		}
 	default: // a refresh or a logout was under way: its token works once or not at all
-		if renew(e.token) && renew(e.token) {
+		first, again := renew(e.token), renew(e.token)
+		if first && again {
 			say("the token of the open %s worked twice", e.open)
 		}
 	}
