@@ -496,6 +496,7 @@ func (w *walk) result(x *node, res Result, options []*node) (Outcome, error) {
 	}
 	switch res := res.(type) {
 	case Success:
+		w.r.completed(x.Execution)
 		return nil, w.set(x, iam.ExecSuccess)
 	case Attempted:
 		return nil, w.set(x, iam.ExecAttempted)

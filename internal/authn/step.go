@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"net/url"
 	"strings"
@@ -135,6 +136,28 @@ func (r *Run) SetUserNote(name, value string) {
 		r.Tab.UserNotes = map[string]string{}
 	}
 	r.Tab.UserNotes[name] = value
+}
+
+// noteCompleted is the session's note of which steps with an authentication
+// method reference (RFC 8176) were done, and when (seconds): JSON by execution.
+const noteCompleted = "authenticators-completed"
+
+// completed notes a step that an administrator gave a reference.
+// Keycloak: AuthenticatorUtils.updateCompletedExecutions.
+func (r *Run) completed(x *iam.Execution) {
+	if x.Config["default.reference.value"] == "" {
+		return
+	}
+	text := r.Tab.UserNotes[noteCompleted]
+	if text == "" && r.Identity != nil {
+		text = r.Identity.Session.Notes[noteCompleted]
+	}
+	done := map[iam.ExecID]int64{}
+	_ = json.Unmarshal([]byte(text), &done) // what cannot be read counts for nothing
+	done[x.ID] = r.Now.Unix()
+	if doc, err := json.Marshal(done); err == nil {
+		r.SetUserNote(noteCompleted, string(doc))
+	}
 }
 
 // Detail adds a detail to the request's event.
