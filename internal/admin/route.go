@@ -179,9 +179,20 @@ func (h *Handler) open(rt Route, w http.ResponseWriter, r *http.Request) (*Call,
 		}
 	}
 	if rt.Perm != Checked && !c.Can(rt.Perm) {
-		return nil, errForbidden
+		return nil, h.refuse(c)
 	}
 	return c, nil
+}
+
+// refuse is the answer to a caller without the right. Who may ask for users at
+// all is told first that one is not there. Keycloak: UsersResource.user.
+func (h *Handler) refuse(c *Call) error {
+	if c.Path("user") != "" && c.Can(QueryUsers) {
+		if _, err := h.user(c); errors.Is(err, users.ErrNotFound) {
+			return err
+		}
+	}
+	return errForbidden
 }
 
 // originOf cuts scheme://host[:port] from a base URL.

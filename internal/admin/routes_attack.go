@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"math"
 	"time"
 
 	"latchkey/internal/iam"
@@ -12,8 +13,8 @@ import (
 func (h *Handler) attackRoutes() []Route {
 	const at = "/admin/realms/{realm}/attack-detection/brute-force/users"
 	return []Route{
-		{"GET " + at + "/{user}", ViewUsers, None, "", h.bruteForceStatus, ByMethod},
-		{"DELETE " + at + "/{user}", ManageUsers, Delete, "USER_LOGIN_FAILURE", h.clearUserFailures, ByMethod},
+		{"GET " + at + "/{userid}", ViewUsers, None, "", h.bruteForceStatus, ByMethod},
+		{"DELETE " + at + "/{userid}", ManageUsers, Delete, "USER_LOGIN_FAILURE", h.clearUserFailures, ByMethod},
 		{"DELETE " + at, ManageUsers, Delete, "USER_LOGIN_FAILURE", h.clearAllFailures, ByMethod},
 	}
 }
@@ -31,7 +32,7 @@ type attackView struct {
 
 func (h *Handler) bruteForceStatus(c *Call) (any, error) {
 	v := attackView{LastIP: "n/a"}
-	u, err := h.user(c)
+	u, err := h.Users.Get(c, &c.Realm.Realm, iam.UserID(c.Path("userid")))
 	if errors.Is(err, users.ErrNotFound) || err == nil && !c.Realm.Brute.Enabled {
 		return v, nil
 	}
@@ -43,6 +44,9 @@ func (h *Handler) bruteForceStatus(c *Call) (any, error) {
 		return nil, err
 	}
 	v.Disabled = locked != ""
+	if locked == "user_disabled" {
+		v.NotBefore = math.MaxInt64
+	}
 	f, err := h.Users.Failures(c, &c.Realm.Realm, u.ID)
 	if err != nil || f == nil {
 		return v, err
@@ -51,7 +55,10 @@ func (h *Handler) bruteForceStatus(c *Call) (any, error) {
 	if f.LastIP != "" {
 		v.LastIP = f.LastIP
 	}
-	v.Last, v.NotBefore = stamp(f.LastFailure, time.Time.UnixMilli), stamp(f.NotBefore, time.Time.Unix)
+	v.Last = stamp(f.LastFailure, time.Time.UnixMilli)
+	if locked != "user_disabled" {
+		v.NotBefore = stamp(f.NotBefore, time.Time.Unix)
+	}
 	return v, nil
 }
 
@@ -64,7 +71,7 @@ func stamp(t time.Time, as func(time.Time) int64) int64 {
 }
 
 func (h *Handler) clearUserFailures(c *Call) (any, error) {
-	id := iam.UserID(c.Path("user"))
+	id := iam.UserID(c.Path("userid"))
 	f, err := h.Users.Failures(c, &c.Realm.Realm, id)
 	if err != nil {
 		return nil, err

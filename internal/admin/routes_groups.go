@@ -94,6 +94,9 @@ func (h *Handler) listGroups(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !c.Can(ViewGroups) {
+		return []any{}, nil
+	}
 	brief := c.Bool("briefRepresentation", true)
 	out := []*rep.Group{}
 	found := page(tree.Top, first, max)

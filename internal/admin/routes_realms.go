@@ -153,16 +153,14 @@ func (h *Handler) getRealm(c *Call) (any, error) {
 // settings; those who look at users need some of them for their forms.
 // Keycloak: RealmAdminResource.getRealm.
 func partOfRealm(c *Call) *rep.Realm {
-	v := &rep.Realm{Realm: c.Realm.Name}
+	v := &rep.Realm{Realm: c.Realm.Name, BruteForceProtected: new(c.Realm.Brute.Enabled),
+		OrganizationsEnabled: new(rep.Val(c.Realm.Rep.OrganizationsEnabled)), SupportedLocales: []string{}}
 	if c.Can(ViewUsers) {
 		v.RegistrationEmailAsUsername = new(c.Realm.Login.RegistrationEmailAsUsername)
-		v.BruteForceProtected = new(c.Realm.Brute.Enabled)
-		v.OrganizationsEnabled = new(rep.Val(c.Realm.Rep.OrganizationsEnabled))
-		v.SupportedLocales = []string{}
-		if c.Realm.Locale.Enabled {
-			v.InternationalizationEnabled = new(true)
-			v.SupportedLocales = append(v.SupportedLocales, c.Realm.Locale.Supported...)
-		}
+	}
+	if c.Realm.Locale.Enabled {
+		v.InternationalizationEnabled = new(true)
+		v.SupportedLocales = append(v.SupportedLocales, c.Realm.Locale.Supported...)
 	}
 	return v
 }

@@ -69,7 +69,7 @@ func allMappings(c *Call, s *subject, _ iam.ClientID) (any, error) {
 	var m rep.Mappings
 	for _, id := range s.direct {
 		role := c.Realm.Role(id)
-		if role == nil {
+		if role == nil || role.Client == "" && !c.Can(ViewRealm) || role.Client != "" && !c.Can(ViewClients) {
 			continue
 		}
 		v := mappedRole(c.Realm, role, true)
@@ -193,8 +193,8 @@ func (c *Call) mayMap(role *realms.Role) bool {
 		if c.Realm.Name == masterRealm {
 			return false // rights over every realm
 		}
-		perm := Perm(part.Name)
-		if _, known := grants[perm]; known && !c.Can(perm) {
+		// realm-admin is the sum of the others.
+		if part.Name != "realm-admin" && !c.Can(Perm(part.Name)) {
 			return false
 		}
 	}

@@ -211,7 +211,7 @@ func (h *Handler) compose(add bool) func(*Call, *realms.Role) (any, error) {
 			if part == nil {
 				return nil, Plain(http.StatusNotFound, "Could not find composite role")
 			}
-			if !c.mayMap(part) {
+			if !c.mayMap(part) || part.Client != "" && !c.Can(ManageClients) {
 				return nil, errForbidden
 			}
 			ids = append(ids, part.ID)
@@ -248,6 +248,9 @@ func (h *Handler) roleGroups(c *Call) (any, error) {
 	first, max, err := c.Page(-1)
 	if err != nil {
 		return nil, err
+	}
+	if !c.Can(QueryGroups) {
+		return nil, errForbidden
 	}
 	tree, err := h.Users.Groups(c, &c.Realm.Realm)
 	if err != nil {

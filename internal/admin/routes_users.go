@@ -141,7 +141,7 @@ func (h *Handler) countUsers(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if none || !c.Can(ViewUsers) {
+	if none {
 		return 0, nil
 	}
 	return h.Users.Count(c, &c.Realm.Realm, f)
@@ -190,6 +190,9 @@ func draftOf(v *rep.User) users.Draft {
 	d := users.Draft{}
 	for name, values := range v.Attributes {
 		d[name] = values
+	}
+	for _, name := range []string{"username", "email", "firstName", "lastName"} {
+		delete(d, name) // they have members of their own
 	}
 	if v.Username != "" {
 		d["username"] = []string{v.Username}
@@ -356,13 +359,6 @@ func (h *Handler) getUser(c *Call) (any, error) {
 			v.FederatedIdentities = append(v.FederatedIdentities, rep.FromFederatedIdentity(l))
 		}
 	}
-	locked, err := h.Users.Locked(c, &c.Realm.Realm, u)
-	if err != nil {
-		return nil, err
-	}
-	if locked != "" {
-		v.Enabled = new(false)
-	}
 	if c.Bool("userProfileMetadata", false) {
 		profile, err := users.ProfileOf(c.Realm)
 		if err != nil {
@@ -431,7 +427,7 @@ func (h *Handler) updateUser(c *Call) (any, error) {
 		return nil, err
 	}
 	if unlocks {
-		if err := h.Users.ClearFailures(c, &c.Realm.Realm, u.ID); err != nil {
+		if err := h.forgetFailures(c, u); err != nil {
 			return nil, err
 		}
 	}
@@ -455,6 +451,18 @@ func profileRefusal(errs iam.Errors) error {
 		}
 	}
 	return errs
+}
+
+// forgetFailures forgets the failed logins of a user who is enabled, with an
+// event of its own before the update's. Keycloak: UserResource.updateUser.
+func (h *Handler) forgetFailures(c *Call, u *iam.User) error {
+	f, err := h.Users.Failures(c, &c.Realm.Realm, u.ID)
+	if err != nil || f == nil {
+		return err
+	}
+	c.Event(Delete, "USER_LOGIN_FAILURE", c.resource(), nil)
+	c.Event(Update, "USER", c.resource(), c.body)
+	return h.Users.ClearFailures(c, &c.Realm.Realm, u.ID)
 }
 
 // resetPosted sets the passwords that an update of a user brings along.

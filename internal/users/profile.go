@@ -334,7 +334,7 @@ func (v *View) Readable() map[string][]string {
 	out := map[string][]string{}
 	unmanaged, _ := v.unmanaged()
 	for name, values := range v.User.Attrs {
-		if a := v.managed(name); a != nil && v.canView(a) || a == nil && unmanaged {
+		if a := v.managed(name); a != nil && v.canView(a) || a == nil && (unmanaged || v.Context == AdminAPI && ownAttribute(name)) {
 			out[name] = values
 		}
 	}

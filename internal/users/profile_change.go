@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,7 +22,13 @@ var readOnlyAttributes = []struct {
 	admin bool // holds for administrators, too
 }{
 	{"KERBEROS_PRINCIPAL", true}, {"LDAP_ID", true}, {"LDAP_ENTRY_DN", true}, {"CREATED_TIMESTAMP", true}, {"createTimestamp", true}, {"modifyTimestamp", true},
-	{"userCertificate", false}, {"saml.persistent.name.id.for.*", false}, {"ENABLED", false}, {"EMAIL_VERIFIED", false}, {"disabledReason", false},
+	{"userCertificate", false}, {"saml.persistent.name.id.for.*", false}, {"ENABLED", false}, {"EMAIL_VERIFIED", false}, {"disabledReason", false}, {"is_temporary_admin", false},
+}
+
+// ownAttribute reports whether an attribute is one that the server keeps for
+// itself in any context.
+func ownAttribute(name string) bool {
+	return (&View{Context: Account}).internal(name)
 }
 
 // internal reports whether an attribute is the server's own in this context.
@@ -102,7 +109,10 @@ func (v *View) Check(given Draft) iam.Errors {
 	}
 	for _, name := range slices.Sorted(maps.Keys(d)) {
 		values := d[name]
-		if v.internal(name) && !slices.Equal(values, valuesOf(v.User, name)) {
+		if now := valuesOf(v.User, name); v.internal(name) && !slices.Equal(values, now) {
+			if v.User != nil && len(now) == 0 && v.Context == AdminAPI {
+				continue // passed over
+			}
 			add(name, "updateReadOnlyAttributesRejectedMessage", nil)
 			continue
 		}
@@ -378,10 +388,15 @@ func profileMistakes(r *realms.Realm, cfg *rep.UPConfig) []string {
 		}
 		seen[a.Name] = true
 		for _, id := range slices.Sorted(maps.Keys(a.Validations)) {
-			if _, ok := validators[id]; !ok {
+			_, known := validators[id]
+			_, err := newCheck(id, a.Validations[id])
+			switch bad, wrong := errors.AsType[mistakes](err); {
+			case strings.TrimSpace(id) == "":
+				add("Validation without validator id is defined for attribute '%s'", a.Name)
+			case !known:
 				add("Validator '%s' defined for attribute '%s' doesn't exist", id, a.Name)
-			} else if _, err := newCheck(id, a.Validations[id]); err != nil {
-				add("Validator '%s' defined for attribute '%s' has incorrect configuration: %v", id, a.Name, err)
+			case wrong:
+				add("Validator '%s' defined for attribute '%s' has incorrect configuration: %s", id, a.Name, bad.of(id))
 			}
 		}
 		roles := func(where string, given []string) {

@@ -34,26 +34,48 @@ func (s settings) text(name string) string {
 	return fmt.Sprint(v)
 }
 
-// number reads a number that may be written as text; ok is false when it is absent.
-func (s settings) number(name string) (n float64, ok bool, err error) {
-	text := s.text(name)
-	if text == "" {
-		return 0, false, nil
-	}
-	n, err = strconv.ParseFloat(text, 64)
-	return n, err == nil, err
+// A mistake is something wrong with a validator's configuration.
+type mistake struct {
+	setting, key string
+	params       []any
 }
 
-// limits reads min and max, and gives them back as parameters of messages.
-func (s settings) limits() (lo, hi float64, params []any, err error) {
+// mistakes are all there are in one configuration, an error in Keycloak's words
+// once the validator is known.
+type mistakes []mistake
+
+func (m mistakes) Error() string { return m.of("") }
+
+// of writes the mistakes as Keycloak's ValidationError.toString does.
+func (m mistakes) of(validator string) string {
+	var b strings.Builder
+	for _, one := range m {
+		params := make([]string, len(one.params))
+		for i, p := range one.params {
+			params[i] = fmt.Sprint(p)
+		}
+		fmt.Fprintf(&b, "ValidationError{validatorId='%s', inputHint='%s', message='error-validator-config-%s', messageParameters=[%s]}, ",
+			validator, one.setting, one.key, strings.Join(params, ", "))
+	}
+	return b.String()
+}
+
+// limits reads min and max, which may be written as text, and gives them back
+// as parameters of messages. Those in need must be there.
+func (s settings) limits(need ...string) (lo, hi float64, params []any, bad mistakes) {
 	params = []any{nil, nil}
 	lo, hi = -1e308, 1e308
 	for i, name := range []string{"min", "max"} {
-		n, ok, err := s.number(name)
+		text := s.text(name)
+		n, err := strconv.ParseFloat(text, 64)
 		switch {
+		case text == "":
+			if slices.Contains(need, name) {
+				bad = append(bad, mistake{name, "missing-value", nil})
+			}
+			continue
 		case err != nil:
-			return 0, 0, nil, fmt.Errorf("%s is no number", name)
-		case !ok:
+			bad = append(bad, mistake{name, "invalid-number-value", []any{text}})
 			continue
 		case i == 0:
 			lo = n
@@ -65,13 +87,16 @@ func (s settings) limits() (lo, hi float64, params []any, err error) {
 			params[i] = int64(n)
 		}
 	}
-	return lo, hi, params, nil
+	if bad == nil && lo > hi {
+		bad = mistakes{{"max", "invalid-value", nil}}
+	}
+	return lo, hi, params, bad
 }
 
 // validators makes checks by Keycloak's validator ids.
 var validators = map[string]func(settings) (check, error){
 	"length":                            lengthCheck,
-	"email":                             simple(validEmail, "error-invalid-email", true),
+	"email":                             emailCheck,
 	"person-name-prohibited-characters": characters(personName, "error-person-name-invalid-character"),
 	"username-prohibited-characters":    characters(userName, "error-username-invalid-character"),
 	"up-username-not-idn-homograph":     characters(latinOrCommon, "error-username-invalid-character"),
@@ -157,9 +182,13 @@ func perValue(one func(value string) (string, []any)) check {
 }
 
 func lengthCheck(s settings) (check, error) {
-	lo, hi, params, err := s.limits()
-	if err != nil {
-		return nil, err
+	var need []string
+	if s.text("min") == "" && s.text("max") == "" {
+		need = []string{"min", "max"}
+	}
+	lo, hi, params, bad := s.limits(need...)
+	if bad != nil {
+		return nil, bad
 	}
 	key := "error-invalid-length"
 	switch {
@@ -221,9 +250,12 @@ const patternTimeout = 200 * time.Millisecond
 
 func patternCheck(s settings) (check, error) {
 	text := s.text("pattern")
+	if s["pattern"] == nil {
+		return nil, mistakes{{"pattern", "missing-value", nil}}
+	}
 	re, err := regexp2.Compile(`\A(?:`+text+`)\z`, regexp2.None)
-	if err != nil || text == "" {
-		return nil, fmt.Errorf("invalid pattern %q", text)
+	if err != nil {
+		return nil, mistakes{{"pattern", "invalid-value", []any{text, err}}}
 	}
 	re.MatchTimeout = patternTimeout
 	key := "error-pattern-no-match"
@@ -240,8 +272,11 @@ func patternCheck(s settings) (check, error) {
 
 func optionsCheck(s settings) (check, error) {
 	var options []string
+	if s["options"] == nil {
+		return nil, mistakes{{"options", "missing-value", nil}}
+	}
 	if err := json.Unmarshal(s["options"], &options); err != nil {
-		return nil, fmt.Errorf("options are no list of texts: %w", err)
+		return nil, mistakes{{"options", "invalid-value", []any{"must be list of values"}}}
 	}
 	return perValue(func(v string) (string, []any) {
 		if slices.Contains(options, v) {
@@ -253,9 +288,9 @@ func optionsCheck(s settings) (check, error) {
 
 func numberCheck(isNumber func(string) bool) func(settings) (check, error) {
 	return func(s settings) (check, error) {
-		lo, hi, params, err := s.limits()
-		if err != nil {
-			return nil, err
+		lo, hi, params, bad := s.limits()
+		if bad != nil {
+			return nil, bad
 		}
 		key := "error-number-out-of-range"
 		switch {
@@ -280,7 +315,7 @@ func uriCheck(s settings) (check, error) {
 	schemes := []string{"http", "https"}
 	if own := s["allowedSchemes"]; own != nil {
 		if err := json.Unmarshal(own, &schemes); err != nil {
-			return nil, fmt.Errorf("allowedSchemes is no list of texts: %w", err)
+			schemes = []string{s.text("allowedSchemes")}
 		}
 	}
 	fragments := s.text("allowFragment") != "false"
@@ -305,9 +340,12 @@ func dated(layouts ...string) func(string) bool {
 }
 
 func sizeCheck(s settings) (check, error) {
-	lo, hi, params, err := s.limits()
-	if err != nil {
-		return nil, err
+	lo, hi, params, bad := s.limits("max")
+	for i := range bad {
+		bad[i].params = nil // unlike other validators'
+	}
+	if bad != nil {
+		return nil, bad
 	}
 	if params[0] == nil {
 		params[0] = 0
@@ -327,6 +365,16 @@ func blankCheck(settings) (check, error) {
 		}
 		return "", nil
 	}, nil
+}
+
+// emailCheck: the length of the local part may be set, up to Keycloak's limit.
+func emailCheck(s settings) (check, error) {
+	if text := s.text("max-local-length"); text != "" {
+		if _, err := strconv.Atoi(text); err != nil {
+			return nil, mistakes{{"max-local-length", "invalid-number-value", []any{text}}}
+		}
+	}
+	return simple(validEmail, "error-invalid-email", true)(s)
 }
 
 const (
