@@ -34,11 +34,12 @@ const realmFile = `{"realm":"shop","enabled":true,"eventsEnabled":true,"accessTo
 
 // A site is an assembled server with the realm in it.
 type site struct {
-	t   *testing.T
-	url string
+	t       testing.TB
+	url     string
+	handler http.Handler
 }
 
-func newSite(t *testing.T, settings string) *site {
+func newSite(t testing.TB, settings string) *site {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "import"), 0o700); err != nil {
@@ -60,7 +61,7 @@ func newSite(t *testing.T, settings string) *site {
 			t.Error(err)
 		}
 	})
-	return &site{t, h.URL}
+	return &site{t, h.URL, s.Handler()}
 }
 
 // An answer is a status, headers, and a JSON body where there is one.
@@ -74,7 +75,7 @@ type answer struct {
 func (a *answer) text(name string) string { s, _ := a.body[name].(string); return s }
 
 // want checks status, error and error_description at once: "400 invalid_grant: why".
-func (a *answer) want(t *testing.T, what, want string) {
+func (a *answer) want(t testing.TB, what, want string) {
 	t.Helper()
 	got := http.StatusText(a.status)
 	if a.status >= 400 {
