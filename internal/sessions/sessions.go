@@ -181,36 +181,45 @@ func (s *Service) insertOrJoin(ctx context.Context, tx *store.Tx, us *iam.UserSe
 // session ends in the same transaction: Keycloak does that when the first code
 // of a login is redeemed with offline_access.
 // Keycloak: UserSessionManager.createOrUpdateOfflineSession, AuthenticationProcessor.FIRST_OFFLINE_ACCESS.
-func (s *Service) GoOffline(ctx context.Context, online *iam.UserSession, part *iam.ClientSession, removeOnline bool) (*iam.UserSession, *iam.ClientSession, error) {
-	us, p := *online, *part
-	us.Offline, p.Offline = true, true
-	p.RefreshID, p.RefreshUse = "", 0
-	err := s.db.Tx(ctx, func(tx *store.Tx) error {
-		us.Started, us.LastAccess = tx.Now, tx.Now
-		inserted, err := tx.InsertUserSessionIfAbsent(ctx, &us)
+func (s *Service) GoOffline(ctx context.Context, online *iam.UserSession, part *iam.ClientSession, removeOnline bool) (us *iam.UserSession, p *iam.ClientSession, err error) {
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		newSession, newPart := *online, *part
+		us, p = &newSession, &newPart
+		us.Offline, p.Offline = true, true
+		p.RefreshID, p.RefreshUse = "", 0
+		us.Started, us.LastAccess, p.Started, p.LastAccess = tx.Now, tx.Now, tx.Now, tx.Now
+		inserted, err := tx.InsertUserSessionIfAbsent(ctx, us)
 		if err != nil {
 			return err
 		}
-		if !inserted {
-			v, err := tx.Session(ctx, us.Realm, us.ID, true, p.Client)
-			if err != nil {
-				return err
-			}
-			us.Started = v.Session.Started
-			if err := tx.TouchSessions(ctx, []store.Touch{{Realm: us.Realm, Session: us.ID, Offline: true, At: tx.Now}}); err != nil {
-				return err
-			}
+		if inserted {
+			err = tx.PutClientSession(ctx, p)
+		} else {
+			us, p, err = joinOffline(ctx, tx, us, p)
 		}
-		p.Started, p.LastAccess = tx.Now, tx.Now
-		if err := tx.PutClientSession(ctx, &p); err != nil {
-			return err
-		}
-		if removeOnline {
+		if err == nil && removeOnline {
 			_, err = tx.DeleteUserSession(ctx, us.Realm, us.ID, false)
 		}
 		return err
 	})
-	return &us, &p, err
+	return us, p, err
+}
+
+// joinOffline adds a client's part to an offline session that is there. A part
+// that is there stays as it began: its older tokens are still good, and those
+// that were spent are still spent.
+func joinOffline(ctx context.Context, tx *store.Tx, us *iam.UserSession, p *iam.ClientSession) (*iam.UserSession, *iam.ClientSession, error) {
+	v, err := tx.Session(ctx, us.Realm, us.ID, true, p.Client)
+	if err != nil {
+		return nil, nil, err
+	}
+	touch := store.Touch{Realm: us.Realm, Session: us.ID, Offline: true, At: tx.Now}
+	if v.Part != nil {
+		p, touch.Client = v.Part, p.Client
+	} else if err := tx.PutClientSession(ctx, p); err != nil {
+		return nil, nil, err
+	}
+	return v.Session, p, tx.TouchSessions(ctx, []store.Touch{touch})
 }
 
 // Swap writes a client's part back unless somebody changed it since it was

@@ -172,6 +172,35 @@ func TestOnlyOneOfManySwapsWins(t *testing.T) {
 	})
 }
 
+// Keycloak: UserSessionManager.createOrUpdateOfflineSession leaves a client's
+// part that is there as it is.
+func TestGoingOfflineAgainKeepsTheClientsPart(t *testing.T) {
+	each(t, func(w *world) {
+		us, part := w.login("s", "u1", w.db.Now())
+		_, first, err := w.svc.GoOffline(w.Context(), us, part, false)
+		if err != nil {
+			w.Fatal(err)
+		}
+		first.Notes = map[string]string{"spent": "token"}
+		if v, err := w.db.Session(w.Context(), w.realm.ID, "s", true, part.Client); err != nil {
+			w.Fatal(err)
+		} else {
+			first.Version = v.Part.Version
+		}
+		if won, err := w.svc.Swap(w.Context(), first); err != nil || !won {
+			w.Fatalf("swap: %v, %v", won, err)
+		}
+		time.Sleep(2 * time.Millisecond)
+		_, again, err := w.svc.GoOffline(w.Context(), us, part, true)
+		if err != nil || again.Notes["spent"] != "token" || !again.Started.Equal(first.Started) {
+			w.Errorf("the second time: %+v, %v; began %v", again, err, first.Started)
+		}
+		if err := w.find("s", false); !errors.Is(err, sessions.ErrGone) {
+			w.Errorf("the online session: %v", err)
+		}
+	})
+}
+
 func TestLogoutAllLeavesOfflineSessions(t *testing.T) {
 	each(t, func(w *world) {
 		us, part := w.login("s1", "u1", w.db.Now())
