@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -9,7 +8,6 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"latchkey/internal/jose"
-	"latchkey/internal/realms"
 )
 
 const assertionJWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -78,7 +76,7 @@ func (a *clientProof) read() *assertion {
 // signed: private_key_jwt. Keycloak: JWTClientAuthenticator.
 func (a *clientProof) signed() error {
 	return a.asserted("client-jwt", func(x *assertion) error {
-		set, err := a.clientKeys(a.client, x.jws.Header.KID)
+		set, err := a.clientKeys(&a.client.Client, x.jws.Header.KID, "sig")
 		if err != nil {
 			return &refusedClient{"invalid_client_credentials", &Error{http.StatusBadRequest, "invalid_client", "Unable to load public key"}}
 		}
@@ -223,61 +221,4 @@ func (a *clientProof) timely(x *assertion) error {
 		return badAssertion("Token reuse detected")
 	}
 	return nil
-}
-
-var errNoClientKey = errors.New("the client has no such key")
-
-// clientKeys returns the keys of a client that may have signed a token: from
-// its JWKS, by address or as a text, or its certificate or public key.
-// Keycloak: PublicKeyStorageManager, ClientPublicKeyLoader.
-func (c *call) clientKeys(client *realms.Client, kid string) (jose.Set, error) {
-	var set jose.Set
-	var err error
-	switch {
-	case client.Flag("use.jwks.url"):
-		set, err = c.jwks.fetch(c.ctx(), jwksURL(client, c.urls.Frontend), kid)
-	case client.Flag("use.jwks.string"):
-		set, err = jose.ParseSet([]byte(client.Attr("jwks.string")))
-	default:
-		set, err = clientCertificate(client)
-	}
-	if err != nil {
-		return nil, err
-	}
-	var fit jose.Set
-	for _, k := range set {
-		if k.Use == "enc" || kid != "" && k.KID != "" && k.KID != kid {
-			continue
-		}
-		if k.KID == "" { // the only name it has is the one that the token gives it
-			named := *k
-			named.KID, k = kid, &named
-		}
-		fit = append(fit, k)
-	}
-	if len(fit) == 0 {
-		return nil, errNoClientKey
-	}
-	return fit, nil
-}
-
-func clientCertificate(client *realms.Client) (jose.Set, error) {
-	text := client.Attr("jwt.credential.certificate")
-	if text == "" {
-		text = client.Attr("jwt.credential.public.key")
-	}
-	if text == "" {
-		return nil, errNoClientKey
-	}
-	pub, err := jose.ParsePublicKey(text)
-	if err != nil {
-		return nil, err
-	}
-	kid := client.Attr("jwt.credential.kid")
-	if kid == "" {
-		if kid, err = jose.KeyID(pub); err != nil {
-			return nil, err
-		}
-	}
-	return jose.Set{{KID: kid, Public: pub}}, nil
 }

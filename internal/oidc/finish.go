@@ -149,6 +149,7 @@ func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scop
 	if types.code {
 		w.Code = code
 	}
+	w.Encrypt = c.encryption(d.Client, "id.token", "JWT")
 	w.State = d.Request.State
 	res, err := c.Issuer.Issue(c.ctx(), c.realm, g, w)
 	if err != nil {

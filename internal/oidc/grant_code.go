@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 
 	"github.com/go-json-experiment/json"
 
@@ -111,7 +112,7 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 		return nil, nil, fmt.Errorf("code: %w", err)
 	}
 	switch {
-	case findErr == nil, errors.Is(findErr, sessions.ErrNoPart), errors.Is(findErr, sessions.ErrClientDisabled):
+	case findErr == nil, errors.Is(findErr, sessions.ErrNoPart):
 		return &code, view, nil
 	case errors.Is(findErr, sessions.ErrUserGone):
 		return nil, nil, t.refuse("user_not_found", &Error{400, "invalid_grant", "User not found"})
@@ -119,7 +120,20 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 		t.event.User = view.Session.User
 		return nil, nil, t.bad("user_session_not_found", "invalid_grant", "Session not active")
 	}
-	return nil, nil, findErr
+	return nil, nil, t.switchedOff(findErr)
+}
+
+// switchedOff answers for a client or realm that was switched off while this
+// node's configuration does not know of it yet. Other errors are returned as
+// they are.
+func (t *tokenCall) switchedOff(err error) error {
+	switch {
+	case errors.Is(err, sessions.ErrClientDisabled):
+		return t.refuse("client_disabled", &Error{http.StatusUnauthorized, "invalid_client", wrongClient})
+	case errors.Is(err, sessions.ErrRealmDisabled):
+		return &Error{http.StatusForbidden, "access_denied", "Realm not enabled"}
+	}
+	return err
 }
 
 // withRefresh decides about the refresh token of a new grant: with

@@ -128,8 +128,8 @@ func (t *tokenCall) refreshSession(old *tokens.Token) (*sessions.View, error) {
 		return nil, refreshError("Session not active")
 	case errors.Is(err, sessions.ErrUserGone):
 		return nil, refreshError("Unknown user")
-	case view == nil:
-		return nil, err
+	case view == nil, errors.Is(err, sessions.ErrRealmDisabled):
+		return nil, t.switchedOff(err)
 	case !view.User.Enabled:
 		return nil, refreshError("User disabled")
 	case old.BeforeSession(view.Session.Started):
@@ -142,7 +142,7 @@ func (t *tokenCall) refreshSession(old *tokens.Token) (*sessions.View, error) {
 		}
 		return nil, refreshError("Client session not active")
 	case err != nil:
-		return nil, err
+		return nil, t.switchedOff(err)
 	case old.BeforeSession(view.Part.Started):
 		return nil, refreshError("refresh token issued before the client session started")
 	case old.Before(view.RealmNotBefore, view.ClientNotBefore, view.User.NotBefore):

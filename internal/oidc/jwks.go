@@ -12,8 +12,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"latchkey/internal/iam"
 	"latchkey/internal/jose"
-	"latchkey/internal/realms"
 )
 
 // A keyFetcher fetches clients' key sets and keeps them. It is safe for
@@ -97,7 +97,7 @@ func (f *keyFetcher) get(ctx context.Context, address string) (jose.Set, error) 
 }
 
 // jwksURL is where a client's keys are; a relative one stands below its root.
-func jwksURL(c *realms.Client, base string) string {
+func jwksURL(c *iam.Client, base string) string {
 	u := c.Attr("jwks.url")
 	if strings.HasPrefix(u, "/") {
 		return c.ResolvedRoot(base) + u

@@ -41,11 +41,17 @@ type site struct {
 
 func newSite(t testing.TB, settings string) *site {
 	t.Helper()
+	return newSiteOf(t, realmFile+settings)
+}
+
+// newSiteOf starts a server with a realm file that lacks its last brace.
+func newSiteOf(t testing.TB, file string) *site {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "import"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "import", "shop-realm.json"), []byte(realmFile+settings+"}"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "import", "shop-realm.json"), []byte(file+"}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg := server.DevDefaults()

@@ -76,6 +76,9 @@ func (h *Handler) token(c *call) error {
 	if err := t.errDuplicate(kind.lists...); err != nil {
 		return err
 	}
+	if err := t.unbound(); err != nil {
+		return err
+	}
 	t.dropLong()
 	d, err := kind.decide(t)
 	if err != nil {
@@ -107,6 +110,19 @@ func (t *tokenCall) dropLong() {
 	}
 }
 
+// unbound refuses clients whose tokens must be bound to a key: binding is not
+// built, and a token without it would be worth more than the client was told.
+// Keycloak: DPoPUtil, MtlsHoKTokenUtil, without proof and certificate.
+func (t *tokenCall) unbound() error {
+	switch {
+	case t.client.Flag("dpop.bound.access.tokens"):
+		return t.bad("invalid_request", "invalid_request", "DPoP proof is missing")
+	case t.client.Flag("tls.client.certificate.bound.access.tokens"):
+		return t.bad("invalid_request", "invalid_request", "Client Certification missing for MTLS HoK Token Binding")
+	}
+	return nil
+}
+
 // openToClient applies the client's policy for scripts of other origins, and
 // keeps out clients that only receive tokens.
 func (b *backCall) openToClient() error {
@@ -124,6 +140,7 @@ func (b *backCall) openToClient() error {
 // answer issues a decision's tokens, tells the event of them and writes them.
 func (t *tokenCall) answer(d *decision) error {
 	d.grant.Issuer = t.issuer()
+	d.want.Encrypt = t.encryption(d.grant.Client, "id.token", "JWT")
 	res, err := t.Issuer.Issue(t.ctx(), t.realm, d.grant, d.want)
 	if err != nil {
 		return err

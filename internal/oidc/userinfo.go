@@ -3,6 +3,7 @@ package oidc
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"latchkey/internal/claims"
@@ -183,28 +184,32 @@ func (b *backCall) writeUserinfo(p *presented) error {
 		return true
 	})
 	alg := p.client.Attr("user.info.response.signature.alg")
-	if alg == "" || alg == "none" {
-		body, err := out.Plain()
-		if err != nil {
-			return err
-		}
-		b.detail("signature_required", "false")
-		b.emit()
-		b.w.Header().Add("Cache-Control", web.CacheNoCache)
-		b.bytes(http.StatusOK, "application/json", body)
-		return nil
+	signed := alg != "" && alg != "none"
+	contentType, cty := "application/json", ""
+	var text string
+	var err error
+	if signed {
+		out.Put("iss", b.issuer())
+		out.Put("aud", []string{p.client.ClientID})
+		text, err = b.Issuer.Sign(b.ctx(), b.realm, out, alg, "JWT")
+		contentType, cty = "application/jwt", "JWT"
+		b.detail("signature_algorithm", alg)
+	} else {
+		var body []byte
+		body, err = out.Plain()
+		text = string(body)
 	}
-	out.Put("iss", b.issuer())
-	out.Put("aud", []string{p.client.ClientID})
-	signed, err := b.Issuer.Sign(b.ctx(), b.realm, out, alg, "JWT")
+	if encrypt := b.encryption(&p.client.Client, "user.info", cty); err == nil && encrypt != nil {
+		text, err = encrypt(text)
+		contentType = "application/jwt"
+	}
 	if err != nil {
 		return err
 	}
-	b.detail("signature_required", "true")
-	b.detail("signature_algorithm", alg)
+	b.detail("signature_required", strconv.FormatBool(signed))
 	b.emit()
 	b.w.Header().Add("Cache-Control", web.CacheNoCache)
-	b.bytes(http.StatusOK, "application/jwt", []byte(signed))
+	b.bytes(http.StatusOK, contentType, []byte(text))
 	return nil
 }
 

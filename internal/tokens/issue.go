@@ -34,6 +34,8 @@ type Want struct {
 	NoID     bool   // no ID token although openid was asked for
 	Code     string // bind the ID token to it: c_hash
 	State    string // bind the ID token to it: s_hash
+	// Encrypt encrypts the signed ID token, nil leaves it as it is.
+	Encrypt func(signed string) (string, error)
 }
 
 // A Response is what the token endpoint answers (RFC 6749 5.1), and what its
@@ -385,7 +387,11 @@ func (i *issue) id(w Want) (string, error) {
 			t.Put(h.claim, jose.HashClaim(alg, h.of))
 		}
 	}
-	return i.sign(t, alg, "JWT")
+	signed, err := i.sign(t, alg, "JWT")
+	if err != nil || w.Encrypt == nil {
+		return signed, err
+	}
+	return w.Encrypt(signed)
 }
 
 func (i *issue) sign(t *claims.Set, alg, typ string) (string, error) {
