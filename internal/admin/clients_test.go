@@ -243,7 +243,9 @@ func TestProtocolMappers(t *testing.T) {
 	s.want("POST", at+"/add-models", `[{"name":"resolve","protocol":"openid-connect","protocolMapper":"oidc-audience-resolve-mapper"}]`, 204, "")
 	s.want("GET", at+"/protocol/openid-connect", "", 200, `"config":{"access.token.claim":"true","introspection.token.claim":"true"}`)
 	s.want("GET", at+"/protocol/saml", "", 200, `[]`)
-	s.want("PUT", at+"/models/"+m, strings.Replace(body, "fixed", "resolve", 1), 409, "")
+	s.want("PUT", at+"/models/"+m, strings.Replace(body, "fixed", "resolve", 1), 204, "")
+	s.want("GET", at+"/models/"+m, "", 200, `"name":"fixed"`)
+	s.want("POST", at+"/add-models", "["+body+"]", 409, `"error_description":"Protocol mapper name must be unique per protocol"`)
 	s.want("DELETE", at+"/models/"+m, "", 204, "")
 	s.want("GET", at+"/models/"+m, "", 404, `{"error":"Model not found"}`)
 }

@@ -168,6 +168,9 @@ func (h *Handler) updateClient(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if rep.Val(given.BearerOnly) || rep.Val(given.PublicClient) {
+		given.AuthorizationServicesEnabled = new(false)
+	}
 	_, err = h.Clients.Update(c, c.Realm, cl.ID, given)
 	return nil, refusal(err)
 }
@@ -239,7 +242,7 @@ func (h *Handler) dropRotatedSecret(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Represent(secretOf(clients.RotatedSecret(cl)))
+	c.Represent(secretOf(masked)) // whether there is one or not
 	return nil, h.Clients.ForgetRotatedSecret(c, c.Realm, cl.ID)
 }
 
@@ -342,7 +345,10 @@ func (h *Handler) addNode(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	node := (*form)["node"]
+	node, ok := (*form)["node"]
+	if !ok {
+		return nil, Plain(http.StatusBadRequest, "Node not found in params")
+	}
 	err = h.Clients.AddNode(c, c.Realm, cl.ID, node)
 	if refused, ok := errors.AsType[*iam.Error](err); ok && refused.Kind == iam.Invalid {
 		return nil, Plain(http.StatusBadRequest, refused.Msg)

@@ -52,6 +52,11 @@ func span(c *Call) (from, to time.Time, first, max int, ascending bool, err erro
 	return
 }
 
+// given leaves out empty parameters.
+func given(list []string) []string {
+	return slices.DeleteFunc(list, func(s string) bool { return s == "" })
+}
+
 // known refuses names that are none; the reference breaks down over them.
 func known(given, all []string) error {
 	for _, name := range given {
@@ -65,7 +70,7 @@ func known(given, all []string) error {
 func (h *Handler) listEvents(c *Call) (any, error) {
 	q := c.R.URL.Query()
 	f := events.Filter{
-		Kinds: q["type"], Client: q.Get("client"), User: iam.UserID(q.Get("user")),
+		Kinds: given(q["type"]), Client: q.Get("client"), User: iam.UserID(q.Get("user")),
 		Session: iam.SessionID(q.Get("session")), IP: q.Get("ipAddress"),
 	}
 	var err error
@@ -106,7 +111,7 @@ var (
 func (h *Handler) listAdminEvents(c *Call) (any, error) {
 	q := c.R.URL.Query()
 	f := events.AdminFilter{
-		Operations: q["operationTypes"], ResourceTypes: q["resourceTypes"], AuthRealm: q.Get("authRealm"), AuthClient: q.Get("authClient"),
+		Operations: given(q["operationTypes"]), ResourceTypes: given(q["resourceTypes"]), AuthRealm: q.Get("authRealm"), AuthClient: q.Get("authClient"),
 		AuthUser: q.Get("authUser"), IP: q.Get("authIpAddress"), ResourcePath: q.Get("resourcePath"),
 	}
 	var err error
@@ -172,7 +177,7 @@ func (h *Handler) updateEventsConfig(c *Call) (any, error) {
 		}
 	}
 	return nil, h.Manager.Update(c, c.Realm.ID, &rep.Realm{
-		EventsEnabled: &given.EventsEnabled, EventsExpiration: given.EventsExpiration, EventsListeners: given.EventsListeners,
+		EventsEnabled: &given.EventsEnabled, EventsExpiration: new(rep.Val(given.EventsExpiration)), EventsListeners: given.EventsListeners,
 		EnabledEventTypes: given.EnabledEventTypes, AdminEventsEnabled: given.AdminEventsEnabled, AdminEventsDetailsEnabled: given.AdminEventsDetailsEnabled,
 	})
 }

@@ -56,5 +56,7 @@ func (h *Handler) newRegistrationToken(c *Call) (any, error) {
 	v := viewClient(c, cl)
 	v.Access, v.RegistrationAccessToken = nil, &token
 	c.Represent(v)
-	return v, nil
+	shown := withoutSecrets(v).(*rep.Client) // the reference masks the secret here as in the event
+	shown.RegistrationAccessToken = &token
+	return shown, nil
 }

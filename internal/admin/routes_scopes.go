@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -149,6 +150,7 @@ func (h *Handler) addMapper(c *Call, o clients.Owner) (any, error) {
 	if err := h.knownMapper(given); err != nil {
 		return nil, err
 	}
+	configured(given)
 	added := []rep.ProtocolMapper{*given}
 	if err := h.Clients.AddMappers(c, c.Realm, o, added); err != nil {
 		return nil, err
@@ -166,8 +168,23 @@ func (h *Handler) addMappers(c *Call, o clients.Owner) (any, error) {
 		if err := h.knownMapper(&(*given)[i]); err != nil {
 			return nil, err
 		}
+		configured(&(*given)[i])
 	}
-	return nil, h.Clients.AddMappers(c, c.Realm, o, slices.Clone(*given))
+	err = h.Clients.AddMappers(c, c.Realm, o, slices.Clone(*given))
+	if errors.Is(err, clients.ErrMapperExists) {
+		return nil, &Error{Status: http.StatusConflict, Body: plainBody{"conflict", "Protocol mapper name must be unique per protocol"}}
+	}
+	return nil, err
+}
+
+// configured gives mappers the configuration that a new ProtocolMapperRepresentation
+// of the reference has, which its admin events show.
+func configured(list ...*rep.ProtocolMapper) {
+	for _, m := range list {
+		if m.Config == nil {
+			m.Config = map[string]string{}
+		}
+	}
 }
 
 func (h *Handler) updateMapper(c *Call, o clients.Owner) (any, error) {
@@ -182,6 +199,7 @@ func (h *Handler) updateMapper(c *Call, o clients.Owner) (any, error) {
 	if err := h.knownMapper(given); err != nil {
 		return nil, err
 	}
+	configured(given)
 	return nil, h.Clients.UpdateMapper(c, c.Realm, o, id, *given)
 }
 

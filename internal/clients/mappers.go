@@ -37,8 +37,8 @@ func (o Owner) ID() string {
 
 var errNoMapper = &iam.Error{Kind: iam.NotFound, Msg: "Model not found"}
 
-// errMapperExists is Keycloak's answer to a second mapper of a name.
-var errMapperExists = &iam.Error{Kind: iam.Conflict, Msg: "Protocol mapper exists with same name"}
+// ErrMapperExists is Keycloak's answer to a second mapper of a name.
+var ErrMapperExists = &iam.Error{Kind: iam.Conflict, Msg: "Protocol mapper exists with same name"}
 
 // Mapper returns one of the owner's mappers.
 func (o Owner) Mapper(id string) (*rep.ProtocolMapper, error) {
@@ -102,6 +102,7 @@ func completeMappers(list []rep.ProtocolMapper) bool {
 			m.Config = map[string]string{}
 		}
 		maps.DeleteFunc(m.Config, func(_, v string) bool { return v == "" })
+		m.ConsentRequired, m.ConsentText = false, nil // of Keycloak 3; not kept since
 		key := m.Protocol + " " + m.Name
 		if seen[key] {
 			return false
@@ -153,24 +154,25 @@ func (s *Service) AddMappers(ctx context.Context, r *realms.Realm, o Owner, adde
 	return s.changeMappers(ctx, r, o, func(list []rep.ProtocolMapper) ([]rep.ProtocolMapper, error) {
 		list = append(slices.Clone(list), added...)
 		if !completeMappers(list) {
-			return nil, errMapperExists
+			return nil, ErrMapperExists
 		}
 		return list, nil
 	})
 }
 
-// UpdateMapper replaces a mapper.
+// UpdateMapper gives a mapper another provider and configuration; its name and
+// protocol stay. Keycloak: ClientAdapter.updateProtocolMapper.
 func (s *Service) UpdateMapper(ctx context.Context, r *realms.Realm, o Owner, id string, m rep.ProtocolMapper) error {
-	m.ID = id
 	return s.changeMappers(ctx, r, o, func(list []rep.ProtocolMapper) ([]rep.ProtocolMapper, error) {
 		i := slices.IndexFunc(list, func(old rep.ProtocolMapper) bool { return old.ID == id })
 		if i < 0 {
 			return nil, errNoMapper
 		}
+		m.ID, m.Name, m.Protocol = list[i].ID, list[i].Name, list[i].Protocol
 		list = slices.Clone(list)
 		list[i] = m
 		if !completeMappers(list) {
-			return nil, errMapperExists
+			return nil, ErrMapperExists
 		}
 		return list, nil
 	})

@@ -164,9 +164,14 @@ func (s *Service) create(ctx context.Context, r *realms.Realm, given *rep.Client
 	if err := checkFlows(r, c.AuthenticationFlowBindingOverrides); err != nil {
 		return nil, err
 	}
+	maps.DeleteFunc(c.AuthenticationFlowBindingOverrides, func(_, v string) bool { return v == "" })
+	c.ClientTemplate, c.UseTemplateConfig, c.UseTemplateScope, c.UseTemplateMappers = "", nil, nil, nil // of Keycloak 3
 	realms.CompleteClient(c, s.cache.DB().Now())
 	if protocol == string(iam.OIDC) {
 		oidcDefaults(given, c)
+	}
+	if rep.Val(c.PublicClient) {
+		c.Secret = nil
 	}
 	if _, ok := c.Attributes[attrRealmClient]; !ok {
 		c.Attributes[attrRealmClient] = "false"
@@ -496,9 +501,6 @@ func (s *Service) SetAttributes(ctx context.Context, r *realms.Realm, id iam.Cli
 
 // AddNode notes a cluster node of a client's application.
 func (s *Service) AddNode(ctx context.Context, r *realms.Realm, id iam.ClientID, node string) error {
-	if strings.TrimSpace(node) == "" {
-		return &iam.Error{Kind: iam.Invalid, Msg: "Node not found in params"}
-	}
 	if err := realms.CheckReserved(node); err != nil {
 		return err
 	}
