@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
@@ -116,8 +117,8 @@ func (h *Handler) createComponent(c *Call) (any, error) {
 	return nil, nil
 }
 
-// updateComponent replaces a component's configuration, but keeps secrets that
-// come back masked and the key of a key component.
+// updateComponent changes the settings that are posted; an empty one goes, a
+// masked secret stays.
 // Keycloak: ComponentResource.updateComponent, RepresentationToModel.updateComponent.
 func (h *Handler) updateComponent(c *Call) (any, error) {
 	comp, err := h.component(c)
@@ -141,15 +142,15 @@ func (h *Handler) updateComponent(c *Call) (any, error) {
 		return nil, err
 	}
 	if posted.Config != nil {
-		shown := representComponent(comp.Rep).Config
 		v.Config = maps.Clone(comp.Rep.Config)
-		maps.DeleteFunc(v.Config, func(name string, _ []string) bool { _, visible := shown[name]; return visible })
+		if v.Config == nil {
+			v.Config = map[string][]string{}
+		}
 		for name, values := range posted.Config {
-			values = slices.DeleteFunc(slices.Clone(values), func(s string) bool { return s == "" })
-			if slices.Equal(values, []string{masked}) {
-				values = comp.Rep.Config[name]
-			}
-			if len(values) > 0 {
+			switch {
+			case len(values) == 0 || strings.TrimSpace(values[0]) == "":
+				delete(v.Config, name)
+			case !slices.Equal(values, []string{masked}):
 				v.Config[name] = values
 			}
 		}

@@ -17,9 +17,9 @@ func (h *Handler) flowRoutes() []Route {
 		{"GET /admin/realms/{realm}/authentication/flows/{id}", ViewRealm, None, "", h.getFlow, ByMethod},
 		{"GET /admin/realms/{realm}/authentication/flows/{alias}/executions", ViewRealm, None, "", h.listExecutions, ByMethod},
 		{"PUT /admin/realms/{realm}/authentication/flows/{alias}/executions", ManageRealm, Update, "AUTH_EXECUTION", h.updateExecution, NoCache},
-		{"POST /admin/realms/{realm}/authentication/executions/{execution}/config", ManageRealm, Create, "AUTH_EXECUTION", h.createAuthConfig, NoCache},
+		{"POST /admin/realms/{realm}/authentication/executions/{execution}/config", ManageRealm, Create, "AUTHENTICATOR_CONFIG", h.createAuthConfig, NoCache},
 		{"GET /admin/realms/{realm}/authentication/config/{id}", ViewRealm, None, "", h.getAuthConfig, ByMethod},
-		{"PUT /admin/realms/{realm}/authentication/config/{id}", ManageRealm, Update, "AUTHENTICATOR_CONFIG", h.updateAuthConfig, ByMethod},
+		{"PUT /admin/realms/{realm}/authentication/config/{id}", ManageRealm, Update, "AUTHENTICATOR_CONFIG", h.updateAuthConfig, NoCache},
 		{"GET /admin/realms/{realm}/authentication/required-actions", ViewRealm, None, "", h.listRequiredActions, ByMethod},
 		{"GET /admin/realms/{realm}/authentication/required-actions/{alias}", ViewRealm, None, "", h.getRequiredAction, ByMethod},
 		{"PUT /admin/realms/{realm}/authentication/required-actions/{alias}", ManageRealm, Update, "REQUIRED_ACTION", h.updateRequiredAction, ByMethod},
@@ -203,7 +203,7 @@ func executionsBelow(r *realms.Realm, f *realms.FlowDoc, level int, list *[]rep.
 func (h *Handler) updateExecution(c *Call) (any, error) {
 	f := c.Realm.FlowDoc(c.Path("alias"))
 	if f == nil {
-		return nil, errNoFlow
+		return nil, iam.Errorf(iam.NotFound, "flow not found")
 	}
 	v, err := Body[rep.ExecutionInfo](c)
 	if err != nil {
@@ -230,7 +230,7 @@ func (h *Handler) createAuthConfig(c *Call) (any, error) {
 	if err := h.Manager.PutAuthConfig(c, c.Realm, c.Path("execution"), v); err != nil {
 		return nil, err
 	}
-	c.CreatedAt("authentication", "config", v.ID)
+	c.CreatedAt("authentication", "executions", c.Path("execution"), "config", v.ID)
 	return nil, nil
 }
 
@@ -239,7 +239,27 @@ func (h *Handler) getAuthConfig(c *Call) (any, error) {
 	if v == nil {
 		return nil, iam.Errorf(iam.NotFound, "Could not find authenticator config")
 	}
-	return v, nil
+	shown := *v
+	if hidesConfig(c.Realm, v.ID) {
+		shown.Config = map[string]string{}
+		for name := range v.Config {
+			shown.Config[name] = masked
+		}
+	}
+	return &shown, nil
+}
+
+// hidesConfig reports whether a configuration belongs to an authenticator that
+// has no settings: what it holds is unknown, and shown masked.
+func hidesConfig(r *realms.Realm, id string) bool {
+	for _, f := range r.FlowDocs {
+		for _, e := range f.Executions {
+			if e.AuthenticatorConfig == id {
+				return !infoOf(e.Authenticator).configurable
+			}
+		}
+	}
+	return true
 }
 
 func (h *Handler) updateAuthConfig(c *Call) (any, error) {
@@ -248,6 +268,13 @@ func (h *Handler) updateAuthConfig(c *Call) (any, error) {
 		return nil, err
 	}
 	v.ID = c.Path("id")
+	if old := authConfig(c.Realm, v.ID); old != nil {
+		for name, value := range v.Config {
+			if value == masked {
+				v.Config[name] = old.Config[name]
+			}
+		}
+	}
 	return nil, h.Manager.PutAuthConfig(c, c.Realm, "", v)
 }
 

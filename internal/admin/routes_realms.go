@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -38,8 +39,11 @@ func (h *Handler) realmRoutes() []Route {
 
 		{"POST /admin/realms/{realm}/partial-export", ViewRealm, None, "", h.partialExport, ByMethod},
 		{"POST /admin/realms/{realm}/partialImport", ManageRealm, None, "", h.partialImport, ByMethod},
-		{"GET /admin/realms/{realm}/client-policies/policies", ViewRealm, None, "", h.clientPolicies, Silent},
-		{"GET /admin/realms/{realm}/client-policies/profiles", ViewRealm, None, "", h.clientProfiles, Silent},
+		{"GET /admin/realms/{realm}/client-policies/policies", ViewRealm, None, "", h.clientPolicies, ByMethod},
+		{"GET /admin/realms/{realm}/client-policies/profiles", ViewRealm, None, "", h.clientProfiles, ByMethod},
+
+		{"GET /admin/realms/{realm}/identity-provider/instances", ViewIDPs, None, "", h.identityProviders, ByMethod},
+		{"GET /admin/realms/{realm}/identity-provider/instances/{alias}", ViewIDPs, None, "", h.identityProvider, ByMethod},
 
 		{"GET /admin/realms/{realm}/localization", AnyAdmin, None, "", h.locales, Silent},
 		{"GET /admin/realms/{realm}/localization/{locale}", AnyAdmin, None, "", h.localeTexts, Silent},
@@ -122,7 +126,7 @@ func (h *Handler) createRealm(c *Call) (any, error) {
 		return nil, Message(http.StatusBadRequest, "unable to read contents from stream")
 	}
 	made, err := h.Manager.Create(c, given)
-	if errors.Is(err, realms.ErrReserved) {
+	if errors.Is(err, realms.ErrBadRequest) {
 		refused, _ := errors.AsType[*iam.Error](err)
 		return nil, Plain(http.StatusBadRequest, refused.Msg)
 	}
@@ -166,9 +170,18 @@ func partOfRealm(c *Call) *rep.Realm {
 }
 
 func (h *Handler) updateRealm(c *Call) (any, error) {
-	posted, err := Body[rep.Realm](c)
+	data, err := c.json()
 	if err != nil {
 		return nil, err
+	}
+	posted := new(rep.Realm)
+	if err := rep.Decode(data, posted); err != nil {
+		return nil, err
+	}
+	// An empty name is one that is given, and refused.
+	var name struct{ Realm *string }
+	if posted.Realm == "" && json.Unmarshal(data, &name) == nil && name.Realm != nil {
+		return nil, iam.Errorf(iam.Invalid, "Realm name cannot be empty")
 	}
 	shown := *posted
 	shown.SMTPServer = nil
@@ -333,6 +346,24 @@ func document(v jsontext.Value, absent string) Raw {
 		v = jsontext.Value(absent)
 	}
 	return Raw{Type: "application/json", Data: v}
+}
+
+// identityProviders are those that a realm file has brought: they are kept,
+// shown and not used.
+func (h *Handler) identityProviders(c *Call) (any, error) {
+	list := []*rep.IdentityProvider{}
+	for _, p := range c.Realm.IDPs {
+		list = append(list, withoutSecrets(p.Rep).(*rep.IdentityProvider))
+	}
+	return list, nil
+}
+
+func (h *Handler) identityProvider(c *Call) (any, error) {
+	p := c.Realm.IDP(c.Path("alias"))
+	if p == nil {
+		return nil, plain(http.StatusNotFound)
+	}
+	return withoutSecrets(p.Rep), nil
 }
 
 func (h *Handler) locales(c *Call) (any, error) {

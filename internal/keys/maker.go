@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -182,15 +183,17 @@ func (m *Maker) rsa(ctx context.Context, size string) (crypto.Signer, error) {
 	return jose.GenerateRSA(bits)
 }
 
+// secretSizes in bytes. Keycloak: Attributes.SECRET_SIZE_PROPERTY.
+var secretSizes = []string{"16", "24", "32", "64", "128", "256", "512"}
+
 func fillSecret(p provider, config map[string][]string) error {
 	if first(config, "secret") == "" {
 		size := p.secret
 		if v := first(config, "secretSize"); v != "" {
-			n, err := strconv.Atoi(v)
-			if err != nil || n < 16 || n > 512 {
+			if !slices.Contains(secretSizes, v) {
 				return iam.Errorf(iam.Invalid, "'Secret size' should be 16, 24, 32, 64, 128, 256 or 512")
 			}
-			size = n
+			size, _ = strconv.Atoi(v)
 		}
 		buf := make([]byte, size)
 		_, _ = rand.Read(buf) // never fails: crypto/rand panics instead
@@ -230,8 +233,12 @@ func fillCurve(p provider, config map[string][]string) error {
 		key, err = jose.GenerateEd25519()
 	case p.curve == "ecdsa" && curves[curve] != "":
 		key, err = jose.GenerateEC(curve)
-	default:
+	case p.curve == "eddsa" && curve == "Ed448":
 		return fmt.Errorf("%w: curve %s", realms.ErrUnsupportedKey, curve)
+	case p.curve == "eddsa":
+		return iam.Errorf(iam.Invalid, "'Elliptic Curve' should be Ed25519 or Ed448")
+	default:
+		return iam.Errorf(iam.Invalid, "'Elliptic Curve' should be P-256, P-384 or P-521")
 	}
 	if err != nil {
 		return err

@@ -99,13 +99,12 @@ func (c *completion) settings() error {
 		r.Attributes = c.given.Attributes
 	}
 	maps.Copy(r.Attributes, c.given.Attributes)
-	mirror := func(attr string, v *int) {
-		if v != nil && !c.exported {
-			r.Attributes[attr] = strconv.Itoa(*v)
-		}
+	if !c.exported {
+		mirror(r, c.given)
 	}
-	mirror("oauth2DeviceCodeLifespan", c.given.OAuth2DeviceCodeLifespan)
-	mirror("oauth2DevicePollingInterval", c.given.OAuth2DevicePollingInterval)
+	if c.given.OTPPolicyType != "" && c.given.OTPSupportedApplications == nil {
+		r.OTPSupportedApplications = otpApplications(r)
+	}
 	switch iam.SSLRequirement(strings.ToLower(r.SSLRequired)) {
 	case iam.SSLNone, iam.SSLExternal, iam.SSLAll:
 		r.SSLRequired = strings.ToLower(r.SSLRequired)

@@ -124,13 +124,15 @@ func checkName(name string) error {
 // a URL. Keycloak: ReservedCharValidator.
 const reserved = ":/?#@[]!$&()*+,;=\\"
 
-// ErrReserved marks a refusal for a character that names must not have.
-var ErrReserved = errors.New("reserved character")
+// ErrBadRequest marks the refusals that Keycloak makes by BadRequestException: a
+// reserved character in a name, a sender without address. For a new realm
+// their words stand in another member than those of others.
+var ErrBadRequest = errors.New("bad request")
 
 // CheckReserved refuses text with characters that may not stand in names that become part of a URL.
 func CheckReserved(name string) error {
 	if i := strings.IndexAny(name, reserved); i >= 0 {
-		return &iam.Error{Kind: iam.Invalid, Msg: "Character '" + name[i:i+1] + "' not allowed.", Err: ErrReserved}
+		return &iam.Error{Kind: iam.Invalid, Msg: "Character '" + name[i:i+1] + "' not allowed.", Err: ErrBadRequest}
 	}
 	return nil
 }

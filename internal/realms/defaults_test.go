@@ -178,7 +178,7 @@ func TestIDs(t *testing.T) {
 // Keycloak: ReservedCharValidator
 func TestNames(t *testing.T) {
 	for _, c := range strings.Split(": / ? # [ ] @ ! $ & ( ) * + , ; = \\", " ") {
-		if _, err := realms.New("a"+c+"b", time.Unix(1, 0)); !errors.Is(err, realms.ErrReserved) || !strings.HasPrefix(err.Error(), "Character '"+c+"' not allowed.") {
+		if _, err := realms.New("a"+c+"b", time.Unix(1, 0)); !errors.Is(err, realms.ErrBadRequest) || !strings.HasPrefix(err.Error(), "Character '"+c+"' not allowed.") {
 			t.Errorf("%q: %v", c, err)
 		}
 	}

@@ -193,7 +193,7 @@ func (x *partial) groups(_ context.Context, p *rep.PartialImport) error {
 		if i >= 0 {
 			id = x.whole.Groups[i].ID
 		}
-		ok, err := x.take(i >= 0, "GROUP", "/"+g.Name, id, "Group '/"+g.Name+"' already exists", func(ctx context.Context, tx *store.Tx) error {
+		ok, err := x.take(i >= 0, "GROUP", g.Name, id, "Group '/"+g.Name+"' already exists", func(ctx context.Context, tx *store.Tx) error {
 			return tx.DeleteGroup(ctx, x.r.ID, iam.GroupID(id))
 		})
 		if err != nil {
@@ -264,7 +264,7 @@ func (x *partial) users(ctx context.Context, p *rep.PartialImport) error {
 		if exists {
 			id = string(have.ID)
 		}
-		ok, err := x.take(exists, "USER", strings.ToLower(u.Username), id, "User with user name '"+u.Username+"' already exists", func(ctx context.Context, tx *store.Tx) error {
+		ok, err := x.take(exists, "USER", strings.ToLower(u.Username), id, "User with user name "+u.Username+" already exists.", func(ctx context.Context, tx *store.Tx) error {
 			return tx.DeleteUser(ctx, x.r.ID, iam.UserID(id))
 		})
 		if err != nil {
@@ -372,7 +372,7 @@ func (x *partial) idOf(d *PartialResult, users []preparedUser) string {
 	case "IDP":
 		return x.whole.IdentityProviders[named(x.whole.IdentityProviders, providerAlias, d.ResourceName)].InternalID
 	case "GROUP":
-		i := slices.IndexFunc(x.whole.Groups, func(g rep.Group) bool { return g.Path == d.ResourceName })
+		i := slices.IndexFunc(x.whole.Groups, func(g rep.Group) bool { return g.Name == d.ResourceName })
 		return x.whole.Groups[i].ID
 	case "USER":
 		i := slices.IndexFunc(users, func(u preparedUser) bool { return u.user.Username == d.ResourceName })

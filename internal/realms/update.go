@@ -111,8 +111,8 @@ func checkSettings(r *rep.Realm) error {
 		if !ok {
 			from = "null"
 		}
-		return iam.Errorf(iam.Invalid, "Invalid sender address '%s'. If the address contains UTF-8 characters in the local part please ensure "+
-			"the SMTP server supports the SMTPUTF8 extension and enable 'Allow UTF-8' in the email realm configuration.", from)
+		return &iam.Error{Kind: iam.Invalid, Err: ErrBadRequest, Msg: "Invalid sender address '" + from + "'. If the address contains UTF-8 characters in the local part please " +
+			"ensure the SMTP server supports the SMTPUTF8 extension and enable 'Allow UTF-8' in the email realm configuration."}
 	}
 	return nil
 }
@@ -143,8 +143,8 @@ func checkPasswordPolicy(text string) error {
 func apply(doc, posted *rep.Realm) {
 	p := settingsOf(posted)
 	p.ID, p.Realm, p.DefaultRole, p.Unknown = "", "", nil, nil
-	attrs, smtp := p.Attributes, maps.Clone(p.SMTPServer)
-	p.Attributes, p.SMTPServer = nil, nil
+	attrs, smtp, headers := p.Attributes, maps.Clone(p.SMTPServer), p.BrowserSecurityHeaders
+	p.Attributes, p.SMTPServer, p.BrowserSecurityHeaders = nil, nil, nil
 	from, to := reflect.ValueOf(p).Elem(), reflect.ValueOf(doc).Elem()
 	for i := range from.NumField() {
 		name := from.Type().Field(i).Name
@@ -161,6 +161,16 @@ func apply(doc, posted *rep.Realm) {
 		}
 	}
 	doc.SSLRequired = strings.ToLower(doc.SSLRequired)
+	if rep.Val(doc.PasswordPolicy) == "" {
+		doc.PasswordPolicy = nil
+	}
+	if p.OTPPolicyType != "" {
+		doc.OTPSupportedApplications = otpApplications(doc)
+	}
+	if headers != nil && doc.BrowserSecurityHeaders == nil {
+		doc.BrowserSecurityHeaders = map[string]string{}
+	}
+	maps.Copy(doc.BrowserSecurityHeaders, headers)
 	if p.SupportedLocales != nil {
 		doc.SupportedLocales = slices.Clone(p.SupportedLocales)
 		slices.Sort(doc.SupportedLocales)
@@ -179,7 +189,7 @@ func apply(doc, posted *rep.Realm) {
 			doc.Attributes[name] = value
 		}
 	}
-	mirrorDevice(doc, p)
+	mirror(doc, p)
 	if smtp != nil {
 		if smtp["password"] == Masked {
 			if old, ok := doc.SMTPServer["password"]; ok {
@@ -197,16 +207,32 @@ func apply(doc, posted *rep.Realm) {
 	}
 }
 
-// mirrorDevice keeps the two settings of the device flow, which are also
-// attributes, in step.
-func mirrorDevice(doc, posted *rep.Realm) {
+// mirror keeps the settings that are also attributes in step: once posted,
+// they show among them.
+func mirror(doc, posted *rep.Realm) {
 	for attr, v := range map[string]*int{
 		"oauth2DeviceCodeLifespan": posted.OAuth2DeviceCodeLifespan, "oauth2DevicePollingInterval": posted.OAuth2DevicePollingInterval,
+		"clientSessionIdleTimeout": posted.ClientSessionIdleTimeout, "clientSessionMaxLifespan": posted.ClientSessionMaxLifespan,
+		"clientOfflineSessionIdleTimeout": posted.ClientOfflineSessionIdleTimeout, "clientOfflineSessionMaxLifespan": posted.ClientOfflineSessionMaxLifespan,
 	} {
 		if v != nil && doc.Attributes != nil {
 			doc.Attributes[attr] = strconv.Itoa(*v)
 		}
 	}
+}
+
+// otpApplications are those that can do what the realm's policy asks for.
+// Keycloak: FreeOTPProvider, GoogleAuthenticatorProvider, MicrosoftAuthenticatorOTPProvider.
+func otpApplications(r *rep.Realm) []string {
+	list := []string{"totpAppFreeOTPName"}
+	totp, usual := r.OTPPolicyType == "totp", rep.Val(r.OTPPolicyPeriod) == 30
+	if !totp || usual {
+		list = append(list, "totpAppGoogleName")
+	}
+	if totp && usual && rep.Val(r.OTPPolicyDigits) == 6 && r.OTPPolicyAlgorithm == "HmacSHA1" {
+		list = append(list, "totpAppMicrosoftAuthenticatorName")
+	}
+	return list
 }
 
 // ownAttribute names the attributes that a realm never loses: settings that
@@ -223,7 +249,7 @@ func (m *Manager) rename(ctx context.Context, tx *store.Tx, row *store.RealmRow,
 		return iam.Errorf(iam.Invalid, "Can't rename master realm")
 	}
 	if err := checkName(name); err != nil {
-		return iam.Errorf(iam.Invalid, "%s", err.Error())
+		return err
 	}
 	if _, err := tx.RealmByName(ctx, name); err == nil {
 		return errExists("Realm with same name exists")
