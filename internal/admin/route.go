@@ -109,7 +109,7 @@ func (h *Handler) mux(routes []Route) http.Handler {
 	for _, rt := range routes {
 		mux.HandleFunc(rt.Pattern, func(w http.ResponseWriter, r *http.Request) { h.serve(rt, w, r) })
 	}
-	inner := web.Fallback(mux, h.unmatched)
+	inner := web.Fallback(mux, h.unmatched(routes))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodOptions {
 			web.SecurityHeaders(w.Header(), nil, "")
@@ -120,18 +120,6 @@ func (h *Handler) mux(routes []Route) http.Handler {
 		r.URL.Path, r.URL.RawPath = strings.TrimSuffix(r.URL.Path, "/"), strings.TrimSuffix(r.URL.RawPath, "/")
 		inner.ServeHTTP(w, r)
 	})
-}
-
-// unmatched answers for paths and methods without a route. Below /admin/realms
-// the reference looks at the token first.
-func (h *Handler) unmatched(w http.ResponseWriter, r *http.Request, status int) {
-	if strings.HasPrefix(r.URL.Path, "/admin/realms") {
-		if _, err := h.Authenticate(r); err != nil {
-			h.fail(w, r, err)
-			return
-		}
-	}
-	h.fail(w, r, plain(status))
 }
 
 // cors is the policy of the admin API for a caller's token.
@@ -177,6 +165,9 @@ func (h *Handler) open(rt Route, w http.ResponseWriter, r *http.Request) (*Call,
 		if !cors(caller.Origins).Apply(w, r) {
 			return nil, &Error{Status: http.StatusForbidden, Body: plainBody{"Invalid origin", ""}}
 		}
+	}
+	if r.Method == http.MethodGet && rt.Cache == ByMethod && !acceptsJSON(r) {
+		return nil, plain(http.StatusNotAcceptable)
 	}
 	if rt.Perm != Checked && !c.Can(rt.Perm) {
 		return nil, h.refuse(c)

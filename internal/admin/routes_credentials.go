@@ -86,6 +86,9 @@ func (h *Handler) resetPassword(c *Call) (any, error) {
 		return nil, err
 	}
 	v, err := Body[rep.Credential](c)
+	if errors.Is(err, rep.ErrNoBody) {
+		v, err = new(rep.Credential), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -163,6 +166,9 @@ func (h *Handler) mailTarget(c *Call) error {
 	if err != nil {
 		return err
 	}
+	if _, err := c.Int("lifespan", 0); err != nil {
+		return err
+	}
 	client, redirect := c.Query("client_id"), c.Query("redirect_uri")
 	switch {
 	case u.Email == "":
@@ -190,6 +196,9 @@ func (h *Handler) mailTarget(c *Call) error {
 
 func (h *Handler) executeActions(c *Call) (any, error) {
 	actions, err := Body[[]string](c)
+	if errors.Is(err, rep.ErrNoBody) {
+		actions, err = new([]string), nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -40,15 +40,24 @@ func roleMappingRoutes(at string, view Perm, of func(*Call) (*subject, error)) [
 			return f(c, s, id)
 		}
 	}
+	// Whoever may not look at a client does not see who has its roles.
+	seen := func(f serve) serve {
+		return func(c *Call, s *subject, of iam.ClientID) (any, error) {
+			if of != "" && !c.Can(ViewClients) {
+				return nil, errForbidden
+			}
+			return f(c, s, of)
+		}
+	}
 	list := []Route{{"GET " + at, view, None, "", with(allMappings), ByMethod}}
 	for _, kind := range []struct{ path, event string }{{"/realm", "REALM_ROLE_MAPPING"}, {"/clients/{container}", "CLIENT_ROLE_MAPPING"}} {
 		in := at + kind.path
 		list = append(list,
-			Route{"GET " + in, view, None, "", with(directMappings), ByMethod},
+			Route{"GET " + in, view, None, "", with(seen(directMappings)), ByMethod},
 			Route{"POST " + in, ManageUsers, Create, kind.event, with(addMappings), ByMethod},
 			Route{"DELETE " + in, ManageUsers, Delete, kind.event, with(removeMappings), ByMethod},
 			Route{"GET " + in + "/available", view, None, "", with(availableMappings), ByMethod},
-			Route{"GET " + in + "/composite", view, None, "", with(effectiveMappings), ByMethod},
+			Route{"GET " + in + "/composite", view, None, "", with(seen(effectiveMappings)), ByMethod},
 		)
 	}
 	return list

@@ -17,7 +17,7 @@ import (
 func (h *Handler) roleRoutes() []Route {
 	return slices.Concat(
 		h.rolesAt("/admin/realms/{realm}/roles", "REALM_ROLE", ListRealmRoles, ViewRealm, ManageRealm),
-		h.rolesAt("/admin/realms/{realm}/clients/{client}/roles", "CLIENT_ROLE", QueryClients, ViewClients, ManageClients),
+		h.rolesAt("/admin/realms/{realm}/clients/{client}/roles", "CLIENT_ROLE", ViewClients, ViewClients, ManageClients),
 		h.roleAt("/admin/realms/{realm}/roles-by-id/{roleid}", "REALM_ROLE", Checked, Checked, h.roleByID))
 }
 
@@ -126,7 +126,7 @@ func (h *Handler) createRole(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(v.Name) == "" {
+	if v.Name == "" {
 		return nil, Plain(http.StatusBadRequest, "role has no name")
 	}
 	if err := h.Manager.CreateRole(c, c.Realm, of, v); err != nil {
@@ -143,7 +143,7 @@ func (h *Handler) updateRole(c *Call, role *realms.Role) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.TrimSpace(v.Name) == "" {
+	if v.Name == "" {
 		return nil, Plain(http.StatusBadRequest, "role has no name")
 	}
 	aboutRole(c, role)
