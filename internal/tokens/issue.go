@@ -192,7 +192,9 @@ func (i *issue) offlineTimes() *iam.UserSession {
 
 // accessExpiry: TokenManager.getTokenExpiration.
 func (i *issue) accessExpiry() time.Time {
-	implicit := i.g.Type == "na" && strings.Contains(i.g.Part.Notes["response_type"], "token")
+	// Keycloak: OIDCResponseType.isImplicitFlow: a hybrid answer is none.
+	asked := strings.Fields(i.g.Part.Notes["response_type"])
+	implicit := i.g.Type == "na" && !slices.Contains(asked, "code")
 	us := i.offlineTimes()
 	end := sessions.OfClientSession(&i.r.Realm, i.g.Client, us, i.g.Part).Max
 	life := sessions.AccessTokenLifespan(&i.r.Realm, i.g.Client, implicit)
