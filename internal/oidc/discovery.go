@@ -19,7 +19,7 @@ var (
 	responseTypes = []string{
 		"code", "none", "id_token", "token", "id_token token", "code id_token", "code token", "code id_token token",
 	}
-	responseModes = []string{"query", "fragment", "form_post"}
+	responseModes = []string{"query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt", "jwt"}
 	claimNames    = []string{
 		"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce",
 	}
@@ -46,25 +46,27 @@ type metadata struct {
 	IDTokenAlgs             []string `json:"id_token_signing_alg_values_supported,omitempty"`
 	UserinfoAlgs            []string `json:"userinfo_signing_alg_values_supported,omitempty"`
 	ResponseModes           []string `json:"response_modes_supported"`
+	Registration            string   `json:"registration_endpoint,omitempty"`
 	TokenAuth               []string `json:"token_endpoint_auth_methods_supported"`
 	TokenAuthAlgs           []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	IntrospectionAuth       []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 	IntrospectionAuthAlgs   []string `json:"introspection_endpoint_auth_signing_alg_values_supported,omitempty"`
+	AuthorizationAlgs       []string `json:"authorization_signing_alg_values_supported,omitempty"`
 	Claims                  []string `json:"claims_supported,omitempty"`
 	ClaimTypes              []string `json:"claim_types_supported,omitempty"`
-	ClaimsParameter         bool     `json:"claims_parameter_supported,omitempty"`
+	ClaimsParameter         bool     `json:"claims_parameter_supported,omitzero"`
 	Scopes                  []string `json:"scopes_supported"`
-	RequestParameter        *bool    `json:"request_parameter_supported,omitempty"`
-	RequestURIParameter     *bool    `json:"request_uri_parameter_supported,omitempty"`
+	RequestParameter        *bool    `json:"request_parameter_supported,omitzero"`
+	RequestURIParameter     *bool    `json:"request_uri_parameter_supported,omitzero"`
 	ChallengeMethods        []string `json:"code_challenge_methods_supported,omitempty"`
 	Revocation              string   `json:"revocation_endpoint,omitempty"`
 	RevocationAuth          []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 	RevocationAuthAlgs      []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
-	BackLogout              bool     `json:"backchannel_logout_supported,omitempty"`
-	BackLogoutSession       bool     `json:"backchannel_logout_session_supported,omitempty"`
+	BackLogout              bool     `json:"backchannel_logout_supported,omitzero"`
+	BackLogoutSession       bool     `json:"backchannel_logout_session_supported,omitzero"`
 	Pushed                  string   `json:"pushed_authorization_request_endpoint,omitempty"`
-	PushedRequired          *bool    `json:"require_pushed_authorization_requests,omitempty"`
-	ResponseIssuerParameter bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
+	PushedRequired          *bool    `json:"require_pushed_authorization_requests,omitzero"`
+	ResponseIssuerParameter bool     `json:"authorization_response_iss_parameter_supported,omitzero"`
 }
 
 // wellKnownDocuments are the documents below .well-known.
@@ -73,6 +75,10 @@ var wellKnownDocuments = map[string]func(*call) *metadata{
 	"oauth-authorization-server": configuration,
 	"uma2-configuration":         umaConfiguration,
 }
+
+// nowhere answers 404 to methods that the reference has no resource for, where
+// others have one.
+func (h *Handler) nowhere(*call) error { return statusError(http.StatusNotFound) }
 
 // wellKnown answers discovery. Keycloak: RealmsResource.getWellKnown.
 func (h *Handler) wellKnown(c *call) error {
@@ -105,8 +111,9 @@ func configuration(c *call) *metadata {
 		JWKS: back + "/certs", CheckSession: c.endpoint("/login-status-iframe.html"), GrantTypes: grantTypes, ACRs: c.acrs(),
 		ResponseTypes: responseTypes, SubjectTypes: []string{"public", "pairwise"}, Prompts: []string{"none", "login", "consent"},
 		IDTokenAlgs: signing, UserinfoAlgs: append(slices.Clone(signing), "none"), ResponseModes: responseModes,
+		Registration: c.urls.Backchannel + "/realms/" + c.realm.Name + "/clients-registrations/openid-connect",
 		TokenAuth: clientAuth, TokenAuthAlgs: signing, IntrospectionAuth: clientAuth, IntrospectionAuthAlgs: signing,
-		Claims: claimNames, ClaimTypes: []string{"normal"}, ClaimsParameter: true, Scopes: c.scopeNames(),
+		AuthorizationAlgs: signing, Claims: claimNames, ClaimTypes: []string{"normal"}, ClaimsParameter: true, Scopes: c.scopeNames(),
 		RequestParameter: &no, RequestURIParameter: &no, ChallengeMethods: []string{"plain", "S256"},
 		Revocation: back + "/revoke", RevocationAuth: clientAuth, RevocationAuthAlgs: signing,
 		BackLogout: true, BackLogoutSession: true, ResponseIssuerParameter: true,
@@ -121,7 +128,7 @@ func umaConfiguration(c *call) *metadata {
 	return &metadata{
 		Issuer: m.Issuer, Authorization: m.Authorization, Token: m.Token, Introspection: m.Introspection, EndSession: m.EndSession,
 		FrontLogoutSession: true, FrontLogout: true, JWKS: m.JWKS, GrantTypes: m.GrantTypes, ResponseTypes: m.ResponseTypes,
-		ResponseModes: m.ResponseModes, TokenAuth: m.TokenAuth, TokenAuthAlgs: m.TokenAuthAlgs, Scopes: m.Scopes,
+		ResponseModes: m.ResponseModes, Registration: m.Registration, TokenAuth: m.TokenAuth, TokenAuthAlgs: m.TokenAuthAlgs, Scopes: m.Scopes,
 	}
 }
 

@@ -96,7 +96,7 @@ func (c *call) finish(d *authn.Done) error {
 			return err
 		}
 	}
-	return c.send(modeOf(q), q.RedirectURI, p)
+	return c.send(modeOf(q), d.Client, q.RedirectURI, p)
 }
 
 // clientPart is the client's part in the session, with the request as notes

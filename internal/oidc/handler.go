@@ -96,6 +96,7 @@ func (h *Handler) routes() []route {
 		{"OPTIONS /realms/{realm}", h.publicPreflight, ""},
 		{"GET /realms/{realm}/.well-known/{document}", h.wellKnown, ""},
 		{"OPTIONS /realms/{realm}/.well-known/{document}", h.publicPreflight, ""},
+		{"/realms/{realm}/.well-known/{document}", h.nowhere, ""},
 		{"GET /.well-known/{document}/realms/{realm}", h.rootWellKnown, ""},
 		{"GET " + base + "/auth", h.authorize, "LOGIN"},
 		{"POST " + base + "/auth", h.authorize, "LOGIN"},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/internal/claims"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/web"
@@ -43,6 +44,9 @@ func parseResponseType(s string) (t responseType, ok bool) {
 func responseMode(s, preset string) (mode string, ok bool) {
 	if s == "" {
 		return preset, true
+	}
+	if s == "jwt" {
+		return preset + jarm, true
 	}
 	if slices.Contains(responseModes, s) {
 		return s, true
@@ -89,13 +93,38 @@ func (c *call) sendError(mode string, client *iam.Client, q *iam.AuthRequest, co
 	if !client.Flag("exclude.issuer.from.auth.response") {
 		p.add("iss", q.Issuer)
 	}
-	return c.send(mode, q.RedirectURI, p)
+	return c.send(mode, client, q.RedirectURI, p)
+}
+
+// jarm ends the modes that wrap the answer in a JWT (JWT Secured Authorization
+// Response Mode for OAuth 2.0).
+const jarm = ".jwt"
+
+// wrap makes one signed parameter of an answer's parameters.
+// Keycloak: OIDCRedirectUriBuilder.
+func (c *call) wrap(client *iam.Client, p params) (params, error) {
+	t := new(claims.Set)
+	for _, x := range p {
+		t.Put(x.Name, x.Value)
+	}
+	t.Put("aud", client.ClientID)
+	t.Put("iss", c.issuer())
+	t.Put("exp", c.Now().Add(c.realm.Lifespans.AccessCode).Unix())
+	token, err := c.Issuer.Sign(c.ctx(), c.realm, t, client.Attr("authorization.signed.response.alg"), "JWT")
+	return params{{Name: "response", Value: token}}, err
 }
 
 // send takes an answer to the client by way of the browser.
 // Keycloak: OIDCRedirectUriBuilder.
-func (c *call) send(mode, to string, p params) error {
+func (c *call) send(mode string, client *iam.Client, to string, p params) error {
 	c.w.Header().Set("Cache-Control", web.CacheNoPage)
+	mode, wrapped := strings.CutSuffix(mode, jarm)
+	if wrapped {
+		var err error
+		if p, err = c.wrap(client, p); err != nil {
+			return err
+		}
+	}
 	switch mode {
 	case "form_post":
 		c.page(http.StatusOK, pages.Request{}, pages.FormPost{URL: to, Parameters: p})
