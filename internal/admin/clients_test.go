@@ -346,7 +346,16 @@ func TestSessionEndpoints(t *testing.T) {
 	s.want("GET", "/clients/"+job+"/session-count", "", 200, `{"count":0}`)
 	s.want("GET", "/client-session-stats", "", 200, `[{"active":"0","clientId":"job","id":"`+job+`","offline":"1"},{"active":"1","clientId":"web","id":"`+id+`","offline":"0"}]`)
 	s.want("DELETE", "/sessions/two", "", 404, `{"error":"Sesssion not found"}`)
+	told := ""
+	s.h.Notify = func(_ context.Context, _ *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession) {
+		for _, p := range parts {
+			told += issuer + " " + string(user) + " " + string(p.Client)
+		}
+	}
 	s.want("DELETE", "/sessions/one", "", 204, "")
+	if want := "http://example.com/realms/shop " + user + " " + id; told != want {
+		t.Errorf("told %q of the end of a session, want %q", told, want)
+	}
 	s.want("POST", "/logout-all", "", 200, `{}`)
 	s.want("GET", "/client-session-stats", "", 200, `[]`)
 	s.want("GET", "/admin-events?operationTypes=ACTION", "", 200, `"resourceType":"REALM","resourcePath":"logout-all","representation":"{}"`)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -62,6 +63,10 @@ type Handler struct {
 	Events   *events.Writer
 	Hostname *web.Hostname
 	Log      *slog.Logger
+
+	// Notify tells clients that their parts in a user's sessions have ended;
+	// issuer is the realm's address. Nil tells nobody.
+	Notify func(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession)
 
 	// KnownMapper reports whether a provider of protocol mappers is built.
 	KnownMapper func(provider string) bool

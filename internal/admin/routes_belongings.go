@@ -140,7 +140,10 @@ func (h *Handler) logoutUser(c *Call, u *iam.User) (any, error) {
 	if err := h.Users.SetNotBefore(c, c.Realm, u.ID); err != nil {
 		return nil, err
 	}
-	_, err := h.Sessions.EndOfUser(c, c.Realm, u.ID)
+	parts, err := h.Sessions.EndOfUser(c, c.Realm, u.ID)
+	if err == nil {
+		h.tell(c, u.ID, parts)
+	}
 	return nil, err
 }
 

@@ -124,11 +124,27 @@ func (h *Handler) sessionStats(c *Call) (any, error) {
 }
 
 func (h *Handler) deleteSession(c *Call) (any, error) {
-	_, err := h.Sessions.End(c, c.Realm, iam.SessionID(c.Path("session")), c.Bool("isOffline", false))
+	id, offline := iam.SessionID(c.Path("session")), c.Bool("isOffline", false)
+	view, err := h.Sessions.Find(c, c.Realm, id, offline, nil)
+	if view == nil && err != nil && !errors.Is(err, sessions.ErrGone) {
+		return nil, err
+	}
+	parts, err := h.Sessions.End(c, c.Realm, id, offline)
+	if err == nil && view != nil {
+		h.tell(c, view.Session.User, parts)
+	}
 	if errors.Is(err, sessions.ErrGone) {
 		return nil, Plain(http.StatusNotFound, "Sesssion not found") // spelt as the reference spells it
 	}
 	return nil, err
+}
+
+// tell tells clients that a user's sessions have ended.
+// Keycloak: AuthenticationManager.backchannelLogout.
+func (h *Handler) tell(c *Call, user iam.UserID, parts []*iam.ClientSession) {
+	if h.Notify != nil {
+		h.Notify(c, c.Realm, c.issuer(), user, parts)
+	}
 }
 
 // logoutAll ends all sessions of the realm and refuses what was issued before.
