@@ -102,6 +102,9 @@ func (c *completion) settings() error {
 	if !c.exported {
 		mirror(r, c.given)
 	}
+	if r.SMTPServer["password"] == Masked {
+		delete(r.SMTPServer, "password")
+	}
 	if c.given.OTPPolicyType != "" && c.given.OTPSupportedApplications == nil {
 		r.OTPSupportedApplications = otpApplications(r)
 	}

@@ -231,6 +231,15 @@ func (g *gapFinder) storage() {
 }
 
 func (g *gapFinder) clients() {
+	var masked []string
+	for _, c := range g.p.given.Clients {
+		if rep.Val(c.Secret) == Masked {
+			masked = append(masked, c.ClientID)
+		}
+	}
+	if len(masked) > 0 {
+		g.add("secrets that the file holds back", "new ones are made for the clients "+strings.Join(masked, ", "))
+	}
 	mappers := map[string][]string{}
 	note := func(list []rep.ProtocolMapper, owner string) {
 		for _, m := range list {

@@ -157,7 +157,7 @@ func TestGaps(t *testing.T) {
 		"identityProviders":[{"alias":"goo","providerId":"google"},{"alias":"off","providerId":"google","enabled":false}],
 		"components":{"org.keycloak.storage.UserStorageProvider":[{"id":"ldap-1","name":"staff","providerId":"ldap"}],
 			"org.keycloak.keys.KeyProvider":[{"name":"jks","providerId":"java-keystore"}]},
-		"clients":[{"clientId":"sp","protocol":"saml"},{"clientId":"dead","protocol":"saml","enabled":false},
+		"clients":[{"clientId":"hush","secret":"**********"},{"clientId":"sp","protocol":"saml"},{"clientId":"dead","protocol":"saml","enabled":false},
 			{"clientId":"rs","authorizationServicesEnabled":true,"serviceAccountsEnabled":true},
 			{"clientId":"sc","protocolMappers":[{"name":"x","protocol":"openid-connect","protocolMapper":"oidc-script"}]}],
 		"clientPolicies":{"policies":[{"name":"p","enabled":true}]},
@@ -192,6 +192,7 @@ func TestGaps(t *testing.T) {
 		"shop: protocol mapper oidc-script: client sc",
 		"shop: protocol saml: client sp",
 		"shop: required action CONFIGURE_X: 1 user has to do it before they can log in",
+		"shop: secrets that the file holds back: new ones are made for the clients hush",
 		"shop: user storage staff (ldap): 1 user comes from it, and nobody new will",
 	}
 	if !slices.Equal(got, want) {

@@ -51,6 +51,7 @@ func (m *Manager) Create(ctx context.Context, given *rep.Realm) (*rep.Realm, err
 
 // A prepared realm is ready to be stored: complete, checked, with keys and hashes.
 type prepared struct {
+	given *rep.Realm
 	realm *rep.Realm
 	users []preparedUser
 }
@@ -73,7 +74,7 @@ func (m *Manager) prepare(ctx context.Context, given *rep.Realm) (*prepared, err
 	if err := m.newKeys(ctx, r); err != nil {
 		return nil, err
 	}
-	p := &prepared{realm: r}
+	p := &prepared{given: given, realm: r}
 	p.users, err = m.prepareUsers(ctx, r, now)
 	return p, err
 }

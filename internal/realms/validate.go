@@ -71,11 +71,11 @@ func (o once) name(path, what, name string) {
 	switch {
 	case name == "":
 		o.v.report(path, "there is no %s", what)
-	case o.seen[name]:
+	case o.seen[what+" "+name]:
 		o.v.report(path, "%s %q is there twice", what, name)
 		o.v.problems[len(o.v.problems)-1].twice = true
 	}
-	o.seen[name] = true
+	o.seen[what+" "+name] = true
 }
 
 // id is like name, but may be absent.
@@ -111,7 +111,8 @@ func (v *validation) scopes() {
 func (v *validation) protocolMappers(at string, list []rep.ProtocolMapper) {
 	seen := v.once()
 	for i := range list {
-		seen.name(fmt.Sprintf("%s/protocolMappers/%d/name", at, i), "protocol mapper", list[i].Name)
+		// One name may serve two protocols.
+		seen.name(fmt.Sprintf("%s/protocolMappers/%d/name", at, i), "protocol mapper of "+list[i].Protocol, list[i].Name)
 		if list[i].ProtocolMapper == "" {
 			v.report(fmt.Sprintf("%s/protocolMappers/%d/protocolMapper", at, i), "there is no protocolMapper")
 		}
