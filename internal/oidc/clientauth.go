@@ -55,8 +55,7 @@ func (b *backCall) authenticateClient() error {
 	b.client = a.client
 	switch {
 	case !b.client.Enabled:
-		b.anyOrigin()
-		return b.refuse("client_disabled", &Error{http.StatusUnauthorized, "invalid_client", wrongClient})
+		return b.clientOff()
 	case b.client.Protocol != "" && b.client.Protocol != iam.OIDC:
 		return b.refuse("invalid_client", &Error{http.StatusBadRequest, "invalid_client", "Wrong client protocol."})
 	}

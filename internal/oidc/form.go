@@ -44,10 +44,21 @@ func (c *call) backWith(form web.Form) (*backCall, error) {
 		return nil, &Error{http.StatusForbidden, "invalid_request", "HTTPS required"}
 	}
 	if !c.realm.Enabled {
-		b.anyOrigin()
-		return nil, &Error{http.StatusForbidden, "access_denied", "Realm not enabled"}
+		return nil, b.realmOff()
 	}
 	return b, nil
+}
+
+// realmOff refuses because the realm is switched off.
+func (b *backCall) realmOff() error {
+	b.anyOrigin()
+	return &Error{http.StatusForbidden, "access_denied", "Realm not enabled"}
+}
+
+// clientOff refuses because the client is switched off.
+func (b *backCall) clientOff() error {
+	b.anyOrigin()
+	return b.refuse("client_disabled", &Error{http.StatusUnauthorized, "invalid_client", wrongClient})
 }
 
 // printable: StringUtil.removeControlCharacters.

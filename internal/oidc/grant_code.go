@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 
 	"github.com/go-json-experiment/json"
 
@@ -129,9 +128,9 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 func (t *tokenCall) switchedOff(err error) error {
 	switch {
 	case errors.Is(err, sessions.ErrClientDisabled):
-		return t.refuse("client_disabled", &Error{http.StatusUnauthorized, "invalid_client", wrongClient})
+		return t.clientOff()
 	case errors.Is(err, sessions.ErrRealmDisabled):
-		return &Error{http.StatusForbidden, "access_denied", "Realm not enabled"}
+		return t.realmOff()
 	}
 	return err
 }

@@ -18,6 +18,7 @@ type grantType struct {
 	event  iam.EventKind
 	decide func(*tokenCall) (*decision, error)
 	lists  []string // parameters that may be given more than once
+	alone  bool     // decide reads no session, which would tell what was switched off
 }
 
 // A decision is what a token request comes to.
@@ -39,8 +40,8 @@ func grants() map[string]grantType {
 	return map[string]grantType{
 		"authorization_code": {event: "CODE_TO_TOKEN", decide: (*tokenCall).code},
 		"refresh_token":      {event: "REFRESH_TOKEN", decide: (*tokenCall).refresh},
-		"password":           {event: "LOGIN", decide: (*tokenCall).password},
-		"client_credentials": {event: "CLIENT_LOGIN", decide: (*tokenCall).clientCredentials},
+		"password":           {event: "LOGIN", decide: (*tokenCall).password, alone: true},
+		"client_credentials": {event: "CLIENT_LOGIN", decide: (*tokenCall).clientCredentials, alone: true},
 		"urn:ietf:params:oauth:grant-type:token-exchange": {event: "TOKEN_EXCHANGE", decide: (*tokenCall).exchange, lists: []string{"audience", "resource"}},
 		"urn:openid:params:grant-type:ciba":               {event: "AUTHREQID_TO_TOKEN", decide: (*tokenCall).ciba},
 		"urn:ietf:params:oauth:grant-type:device_code":    {event: "OAUTH2_DEVICE_CODE_TO_TOKEN", decide: (*tokenCall).device},
@@ -73,6 +74,11 @@ func (h *Handler) token(c *call) error {
 	if err := t.openToClient(); err != nil {
 		return err
 	}
+	if kind.alone {
+		if err := t.stillOpen(); err != nil {
+			return err
+		}
+	}
 	if err := t.errDuplicate(kind.lists...); err != nil {
 		return err
 	}
@@ -85,6 +91,21 @@ func (h *Handler) token(c *call) error {
 		return err
 	}
 	return t.answer(d)
+}
+
+// stillOpen refuses where realm or client were switched off at another node so
+// lately that this node's snapshot does not know.
+func (t *tokenCall) stillOpen() error {
+	realm, client, err := t.realm.Switches(t.ctx(), t.client.ID)
+	switch {
+	case err != nil:
+		return err
+	case !realm:
+		return t.realmOff()
+	case !client:
+		return t.clientOff()
+	}
+	return nil
 }
 
 // tokenParams are parameters that hold tokens, and may be longer than others.

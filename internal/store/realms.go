@@ -41,6 +41,17 @@ func (r *Reader) RealmByID(ctx context.Context, id iam.RealmID) (RealmRow, error
 	return one(ctx, r, r.scanRealm, `select `+realmColumns+` from realms where id = $1`, id)
 }
 
+// Switches are what can be switched off.
+type Switches struct{ Realm, Client bool }
+
+// Switches reports whether a realm and a client of it are enabled, or ErrNotFound.
+func (r *Reader) Switches(ctx context.Context, realm iam.RealmID, client iam.ClientID) (Switches, error) {
+	return one(ctx, r, func(row row) (v Switches, err error) {
+		err = row.Scan(&v.Realm, &v.Client)
+		return v, err
+	}, `select r.enabled, c.enabled from realms r join clients c on c.realm_id = r.id where r.id = $1 and c.id = $2`, realm, client)
+}
+
 // RealmNames returns the names of all realms, sorted.
 func (r *Reader) RealmNames(ctx context.Context) ([]string, error) {
 	return all(ctx, r, scanValue[string], `select name from realms order by name`)

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,7 +58,7 @@ func newPair(t *testing.T) *pair {
 	p.admin = visitor.NewAdmin(p.a)
 	p.party = visitor.Party{Base: p.front, Realm: "pair", ClientID: "desk", Secret: "desk-secret", Redirect: "http://app.example/callback"}
 	p.post("", fmt.Sprintf(`{"realm": "pair", "enabled": true, "revokeRefreshToken": true,
-		"clients": [{"clientId": "desk", "enabled": true, "secret": "desk-secret", "redirectUris": ["http://app.example/*"], "directAccessGrantsEnabled": true}],
+		"clients": [{"clientId": "desk", "enabled": true, "secret": "desk-secret", "redirectUris": ["http://app.example/*"], "directAccessGrantsEnabled": true, "serviceAccountsEnabled": true}],
 		"users": [{"id": %q, "username": %q, "enabled": true, "email": "sam@nodes.example", "emailVerified": true, "firstName": "Sam", "lastName": "Nodes",
 			"credentials": [{"type": "password", "value": %q}]}]}`, userID, username, password))
 	id, err := p.admin.ID(ctx, realm+"/clients?clientId=desk", "clientId", "desk")
@@ -253,10 +254,29 @@ func TestRefusedByBothAtOnce(t *testing.T) {
 				t.Errorf("%s: %s answers userinfo with %d and a refresh with %d", c.name, map[string]string{p.a: "the node itself", p.b: "the other node"}[node], info.Status, fresh.Status)
 			}
 			if c.on != nil {
+				p.grantless(there, c.name)
 				c.on()
 				p.settle()
 			}
 		}
+	}
+}
+
+// grantless checks that what is switched off gets no tokens without a session either.
+func (p *pair) grantless(there visitor.Party, name string) {
+	p.t.Helper()
+	if !strings.HasPrefix(name, "a disabled") {
+		return // a not-before is about tokens of before
+	}
+	got, err := there.Post(p, "token", url.Values{"grant_type": {"password"}, "username": {username}, "password": {password}})
+	p.must(err)
+	if got.OK() || got.Status >= 500 {
+		p.t.Errorf("%s: a password is answered %d", name, got.Status)
+	}
+	got, err = there.Post(p, "token", url.Values{"grant_type": {"client_credentials"}})
+	p.must(err)
+	if name != "a disabled user" && (got.OK() || got.Status >= 500) {
+		p.t.Errorf("%s: the client's own request is answered %d", name, got.Status)
 	}
 }
 
