@@ -112,7 +112,7 @@ func configuration(c *call) *metadata {
 		ResponseTypes: responseTypes, SubjectTypes: []string{"public", "pairwise"}, Prompts: []string{"none", "login", "consent"},
 		IDTokenAlgs: signing, UserinfoAlgs: append(slices.Clone(signing), "none"), ResponseModes: responseModes,
 		Registration: c.urls.Backchannel + "/realms/" + c.realm.Name + "/clients-registrations/openid-connect",
-		TokenAuth: clientAuth, TokenAuthAlgs: signing, IntrospectionAuth: clientAuth, IntrospectionAuthAlgs: signing,
+		TokenAuth:    clientAuth, TokenAuthAlgs: signing, IntrospectionAuth: clientAuth, IntrospectionAuthAlgs: signing,
 		AuthorizationAlgs: signing, Claims: claimNames, ClaimTypes: []string{"normal"}, ClaimsParameter: true, Scopes: c.scopeNames(),
 		RequestParameter: &no, RequestURIParameter: &no, ChallengeMethods: []string{"plain", "S256"},
 		Revocation: back + "/revoke", RevocationAuth: clientAuth, RevocationAuthAlgs: signing,

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
@@ -155,6 +156,22 @@ func (c *call) send(mode string, client *iam.Client, to string, p params) error 
 
 func (c *call) redirect(to string) {
 	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "")
-	c.w.Header().Set("Location", to)
+	c.w.Header().Set("Location", ascii(to))
 	c.w.WriteHeader(http.StatusFound)
+}
+
+// ascii escapes the letters of an address that a header cannot carry.
+func ascii(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if r > unicode.MaxASCII {
+			b.WriteString(url.QueryEscape(string(r)))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
