@@ -183,6 +183,7 @@ func TestKeysAreMadeAhead(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { maker.Run(ctx); close(done) }()
+	time.Sleep(3 * time.Second) // until there are some
 	seen := map[string]bool{}
 	for range 3 {
 		config := map[string][]string{}

@@ -62,9 +62,16 @@ func NewMaker(clock func() time.Time) *Maker {
 	return &Maker{clock: clock, ahead: make(chan *rsa.PrivateKey, 4)}
 }
 
+// startAfter leaves the processor to whoever waits for the server to start.
+const startAfter = 2 * time.Second
+
 // Run makes RSA keys ahead of time, until ctx ends: they take long, and a new
 // realm needs two.
 func (m *Maker) Run(ctx context.Context) {
+	select {
+	case <-time.After(startAfter):
+	case <-ctx.Done():
+	}
 	for ctx.Err() == nil {
 		key, err := jose.GenerateRSA(2048)
 		if err != nil {

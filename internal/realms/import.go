@@ -87,7 +87,35 @@ func (m *Manager) Import(ctx context.Context, files []*RealmFile, o ImportOption
 	if err != nil {
 		return nil, err
 	}
-	return done, nil
+	return done, m.announce(ctx, ready, done)
+}
+
+// announce tells other nodes again: a long import's own mark carries the time
+// that it began, further back than they look.
+func (m *Manager) announce(ctx context.Context, ready []*prepared, done []Imported) error {
+	changed := map[iam.RealmID]bool{}
+	for i, p := range ready {
+		if !done[i].Skipped {
+			changed[iam.RealmID(p.realm.ID)] = true
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	return m.Cache.db.Tx(ctx, func(tx *store.Tx) error {
+		switch master, err := tx.RealmByName(ctx, Master); {
+		case err == nil:
+			changed[master.ID] = true
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+		for id := range changed {
+			if err := m.Cache.Changed(ctx, tx, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Check reads realms as Import does and stores nothing: its answer says what

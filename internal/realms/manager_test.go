@@ -232,6 +232,30 @@ func TestUpdate(t *testing.T) {
 		if err != nil || groups[0].Default || !groups[1].Default {
 			t.Errorf("default groups: %+v, %v", groups, err)
 		}
+		// A console reads the whole realm, changes a member and writes it all back.
+		before := current().Rep
+		whole, err := rep.Clone(before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole.DisplayName = new("Shop")
+		if err := m.Update(ctx, r.ID, whole); err != nil {
+			t.Fatal(err)
+		}
+		after, err := rep.Clone(current().Rep)
+		if err != nil {
+			t.Fatal(err)
+		}
+		after.DisplayName = before.DisplayName
+		for name := range after.Attributes {
+			if strings.HasPrefix(name, "client") { // what was only a setting is an attribute too once it is posted
+				delete(after.Attributes, name)
+			}
+		}
+		a, _ := rep.Marshal(before)
+		if b, _ := rep.Marshal(after); string(a) != string(b) {
+			t.Errorf("written back:\n%s\nwas\n%s", b, a)
+		}
 		for text, want := range map[string]string{
 			`{"passwordPolicy":"nonsense(1)"}`: "Password policy not found",
 			`{"passwordPolicy":"length(x)"}`:   "Invalid config for length: Not a valid number",
