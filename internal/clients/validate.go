@@ -202,6 +202,9 @@ func checkLevels(r *realms.Realm, c *rep.Client, add func(string)) {
 		_ = json.Unmarshal([]byte(r.Attrs["acr.loa.map"]), &levels)
 	}
 	inFlow := flowLevels(r.Flow(r.Flows.Browser))
+	if len(inFlow) == 0 {
+		inFlow = []string{"0", "1"} // what a login without levels comes to
+	}
 	known := func(acr string) bool {
 		_, ok := levels[acr]
 		return ok || slices.Contains(inFlow, acr)

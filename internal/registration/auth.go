@@ -230,6 +230,7 @@ func (c *call) applyPolicies(kind string, given *rep.Client) error {
 			err = c.checkHosts(p, given)
 		}
 		if refused, ok := errors.AsType[*clients.Refusal](err); ok {
+			c.detail("client_registration_policy", refused.Policy)
 			return c.forbidden(refused.Error())
 		}
 		if err != nil {

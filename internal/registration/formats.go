@@ -1,6 +1,7 @@
 package registration
 
 import (
+	"crypto/rand"
 	"maps"
 	"net/http"
 	"slices"
@@ -83,6 +84,13 @@ var authMethods = map[string]string{
 	"private_key_jwt": "client-jwt", "tls_client_auth": "client-x509",
 }
 
+// errMetadata is the reference's answer to whatever it cannot make a client of.
+func errMetadata() error {
+	return &Error{http.StatusBadRequest, "invalid_client_metadata", "Client metadata invalid"}
+}
+
+const pairwiseMapper = "oidc-sha256-pairwise-sub-mapper"
+
 const attrAuthMethod = "client.secret.authentication.allowed.method"
 
 // textAttrs are members that are attributes of one value.
@@ -94,8 +102,8 @@ func textAttrs(o *rep.OIDCClient) map[string]**string {
 		"request.object.signature.alg": &o.RequestObjectSigningAlg, "request.object.encryption.alg": &o.RequestObjectEncryptionAlg,
 		"request.object.encryption.enc": &o.RequestObjectEncryptionEnc, "authorization.signed.response.alg": &o.AuthorizationSignedAlg,
 		"authorization.encrypted.response.alg": &o.AuthorizationEncryptedAlg, "authorization.encrypted.response.enc": &o.AuthorizationEncryptedEnc,
-		"token.endpoint.auth.signing.alg": &o.AuthSigningAlg, "logoUri": &o.LogoURI, "policyUri": &o.PolicyURI, "tosUri": &o.TosURI,
-		"backchannel.logout.url": &o.BackchannelLogoutURI, "frontchannel.logout.url": &o.FrontchannelLogoutURI,
+		"token.endpoint.auth.signing.alg": &o.AuthSigningAlg,
+		"backchannel.logout.url":          &o.BackchannelLogoutURI, "frontchannel.logout.url": &o.FrontchannelLogoutURI,
 		"x509.subjectdn": &o.TLSSubjectDN, "ciba.backchannel.token.delivery.mode": &o.BackchannelDeliveryMode,
 		"ciba.backchannel.client.notification.endpoint": &o.BackchannelNotification, "ciba.backchannel.auth.request.signing.alg": &o.BackchannelSigningAlg,
 	}
@@ -126,13 +134,16 @@ func (oidcFormat) read(c *call, update bool) (*rep.Client, error) {
 	}
 	if o.Scope != nil {
 		cl.OptionalClientScopes = strings.Fields(*o.Scope)
+		cl.DefaultClientScopes = []string{"basic"} // without which tokens lack sub
 	}
 	switch o.AuthMethod {
-	case "", "none":
+	case "":
+	case "none":
+		cl.ClientAuthenticatorType = "none"
 	default:
 		kind, ok := authMethods[o.AuthMethod]
 		if !ok {
-			return nil, &Error{http.StatusBadRequest, "invalid_client_metadata", "Not found clientAuthenticator for requested token_endpoint_auth_method"}
+			return nil, errMetadata()
 		}
 		cl.ClientAuthenticatorType = kind
 		if kind == "client-secret" {
@@ -147,6 +158,26 @@ func (oidcFormat) read(c *call, update bool) (*rep.Client, error) {
 			cl.Attributes[name] = **v
 		}
 	}
+	// The answers do not repeat these.
+	for name, v := range map[string]*string{"logoUri": o.LogoURI, "policyUri": o.PolicyURI, "tosUri": o.TosURI} {
+		if v != nil {
+			cl.Attributes[name] = *v
+		}
+	}
+	if rep.Val(o.SectorIdentifierURI) != "" {
+		// Not fetched: a server that calls addresses anybody may give is a risk.
+		return nil, &Error{http.StatusBadRequest, "invalid_client_metadata", "Failed to get redirect URIs from the Sector Identifier URI."}
+	}
+	switch rep.Val(o.SubjectType) {
+	case "", "public":
+	case "pairwise":
+		cl.ProtocolMappers = []rep.ProtocolMapper{{
+			Name: "pairwise subject identifier", Protocol: string(iam.OIDC), ProtocolMapper: pairwiseMapper,
+			Config: map[string]string{"pairwiseSubAlgorithmSalt": rand.Text()},
+		}}
+	default:
+		return nil, errMetadata()
+	}
 	for name, v := range flagAttrs(o) {
 		if *v != nil {
 			cl.Attributes[name] = strconv.FormatBool(**v)
@@ -158,9 +189,6 @@ func (oidcFormat) read(c *call, update bool) (*rep.Client, error) {
 		if list != nil {
 			cl.Attributes[name] = strings.Join(list, "##")
 		}
-	}
-	if o.DefaultMaxAge != nil {
-		cl.Attributes["default.max.age"] = strconv.Itoa(*o.DefaultMaxAge)
 	}
 	cl.Attributes["backchannel.logout.session.required"] = strconv.FormatBool(o.BackchannelLogoutSession == nil || *o.BackchannelLogoutSession)
 	cl.Attributes["backchannel.logout.revoke.offline.tokens"] = strconv.FormatBool(rep.Val(o.BackchannelLogoutOffline))
@@ -186,7 +214,7 @@ func flows(o *rep.OIDCClient, cl *rep.Client) error {
 					implicit = true
 				case "none":
 				default:
-					return &Error{http.StatusBadRequest, "invalid_client_metadata", "Bad response_type: " + t}
+					return errMetadata()
 				}
 			}
 		}
@@ -199,7 +227,7 @@ func flows(o *rep.OIDCClient, cl *rep.Client) error {
 		return nil
 	}
 	has := func(t string) bool { return slices.Contains(o.GrantTypes, t) }
-	cl.StandardFlowEnabled = new(code && has(grantCode))
+	cl.StandardFlowEnabled = new(code && (len(o.GrantTypes) == 0 || has(grantCode)))
 	cl.ImplicitFlowEnabled = new(implicit && has(grantImplicit))
 	cl.DirectAccessGrantsEnabled, cl.ServiceAccountsEnabled = new(has(grantPassword)), new(has(grantClient))
 	cl.Attributes["use.refresh.tokens"] = strconv.FormatBool(has(grantRefresh))
@@ -213,13 +241,13 @@ func flows(o *rep.OIDCClient, cl *rep.Client) error {
 func keysOf(o *rep.OIDCClient, cl *rep.Client) error {
 	switch {
 	case o.JWKSURI != nil && o.JWKS != nil:
-		return &Error{http.StatusBadRequest, "invalid_client_metadata", "Illegal to use both jwks_uri and jwks"}
+		return errMetadata()
 	case o.JWKSURI != nil:
-		cl.Attributes["use.jwks.url"], cl.Attributes["jwks.url"] = "true", *o.JWKSURI
+		cl.Attributes["use.jwks.url"], cl.Attributes["use.jwks.string"], cl.Attributes["jwks.url"] = "true", "false", *o.JWKSURI
 	case o.JWKS != nil:
 		cl.Attributes["use.jwks.string"], cl.Attributes["jwks.string"] = "true", string(o.JWKS)
 	case o.AuthMethod == "private_key_jwt":
-		return &Error{http.StatusBadRequest, "invalid_client_metadata", "Didn't find key of supported keyType for use sig"}
+		return errMetadata()
 	}
 	return nil
 }
@@ -234,7 +262,7 @@ func (oidcFormat) show(c *call, cl *realms.Client, token string, created bool) a
 		ClientID: cl.ClientID, RegistrationAccessToken: token, RegistrationClientURI: c.address(cl.ClientID),
 		ClientName: v.Name, ClientURI: v.BaseURL, RedirectURIs: append([]string{}, v.RedirectURIs...),
 		GrantTypes: grantTypes(cl), ResponseTypes: responseTypes(cl), SubjectType: new("public"), RequestURIs: list(cl, "request.uris"),
-		BackchannelLogoutSession:  new(cl.Attr("backchannel.logout.url") != "" && cl.Flag("backchannel.logout.session.required")),
+		BackchannelLogoutSession:  new(false), // whatever it is: the reference does not tell
 		FrontchannelLogoutSession: new(cl.Flag("frontchannel.logout.session.required")),
 	}
 	if created {
@@ -265,7 +293,7 @@ func (oidcFormat) show(c *call, cl *realms.Client, token string, created bool) a
 	if acr := list(cl, "default.acr.values"); len(acr) > 0 {
 		o.DefaultACRValues = acr
 	}
-	if slices.ContainsFunc(cl.Mappers, func(m iam.ProtocolMapper) bool { return m.Mapper == "oidc-sha256-pairwise-sub-mapper" }) {
+	if slices.ContainsFunc(cl.Mappers, func(m iam.ProtocolMapper) bool { return m.Mapper == pairwiseMapper }) {
 		o.SubjectType = new("pairwise")
 	}
 	return o
@@ -294,7 +322,7 @@ func responseTypes(cl *realms.Client) []string {
 		types = append(types, "code", "none")
 	}
 	if cl.ImplicitFlow {
-		types = append(types, "id_token", "token id_token")
+		types = append(types, "id_token", "id_token token")
 	}
 	if cl.StandardFlow && cl.ImplicitFlow {
 		types = append(types, "code id_token", "code token", "code id_token token")

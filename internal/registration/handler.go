@@ -154,11 +154,19 @@ func (c *call) emit() {
 	c.Events.Emit(c.ctx, c.realm, &e)
 }
 
+// detail adds to the call's event.
+func (c *call) detail(name, value string) {
+	if c.event.Details == nil {
+		c.event.Details = map[string]string{}
+	}
+	c.event.Details[name] = value
+}
+
 // refuse writes the call's event down as an error and returns err.
 func (c *call) refuse(word, reason string, err error) error {
 	c.event.Kind, c.event.Error = events.Failed(c.event.Kind), word
 	if reason != "" {
-		c.event.Details = map[string]string{"reason": reason}
+		c.detail("reason", reason)
 	}
 	c.emit()
 	return err

@@ -139,7 +139,7 @@ func TestRefusals(t *testing.T) {
 		{ia, "POST", "default", `{"clientId":"x","protocolMappers":[{"name":"a","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-role-mapper"}]}`, `403 ProtocolMapper type not allowed`},
 		{ia, "POST", "default", `{"clientId":"x","defaultClientScopes":["nonsense"]}`, `403 Not permitted to use specified clientScope`},
 		{ia, "POST", "nonsense", `{}`, `404 Client registration provider not found`},
-		{ia, "POST", "openid-connect", `{"token_endpoint_auth_method":"private_key_jwt"}`, `400 Didn't find key of supported keyType for use sig`},
+		{ia, "POST", "openid-connect", `{"token_endpoint_auth_method":"private_key_jwt"}`, `400 Client metadata invalid`},
 	} {
 		code, got := h.call(c.token, c.method, c.path, c.body)
 		status, part, _ := strings.Cut(c.want, " ")
