@@ -122,8 +122,16 @@ func (h *Handler) mux(routes []Route) http.Handler {
 			return
 		}
 		// A slash at the end means nothing in JAX-RS, and clients send it.
-		r.URL.Path, r.URL.RawPath = strings.TrimSuffix(r.URL.Path, "/"), strings.TrimSuffix(r.URL.RawPath, "/")
-		inner.ServeHTTP(w, r)
+		if strings.HasSuffix(r.URL.EscapedPath(), "/") {
+			r.URL.Path, r.URL.RawPath = strings.TrimSuffix(r.URL.Path, "/"), strings.TrimSuffix(r.URL.RawPath, "/")
+		}
+		// A copy, so that what was not matched here is not taken for unmatched
+		// by the mux in front.
+		own := r.WithContext(r.Context())
+		inner.ServeHTTP(w, own)
+		if own.Pattern != "" {
+			r.Pattern = own.Pattern
+		}
 	})
 }
 

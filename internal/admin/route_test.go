@@ -138,6 +138,8 @@ func TestMachinery(t *testing.T) {
 		{"", "GET", "/admin/realms/nothing/users", "", "", `401 {"error":"HTTP 401 Unauthorized"}`},
 		{"", "GET", "/admin/realms/shop/nothing", "", "", `401 {"error":"HTTP 401 Unauthorized"}`},
 		{"root", "GET", "/admin/realms/shop/nothing", "", "", `404 {"error":"HTTP 404 Not Found"}`},
+		{"root", "GET", "/admin/realms/shop/users/", "", "", `200 [0,100]`},
+		{"root", "GET", "/admin/realms/shop/..%2F..%2F", "", "", `404 {"error":"HTTP 404 Not Found"}`},
 		{"root", "PATCH", "/admin/realms/shop/users", "", "", `405 {"error":"HTTP 405 Method Not Allowed"}`},
 		{"root", "GET", "/admin/realms/nothing/users", "", "", `404 {"error":"Realm not found."}`},
 		{"root", "GET", "/admin/realms/shop/users", "", "", `200 [0,100]`},
