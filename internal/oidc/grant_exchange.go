@@ -17,6 +17,10 @@ const (
 	typeRefresh = "urn:ietf:params:oauth:token-type:refresh_token"
 )
 
+// noteExchanged begins the notes of a client's part that say by which token of
+// which client it came into the session.
+const noteExchanged = "token_exchange_subject_client"
+
 // exchange gives a token for another one of the same user (RFC 8693).
 // Keycloak: StandardTokenExchangeProvider.
 func (t *tokenCall) exchange() (*decision, error) {
@@ -173,9 +177,12 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 		g.Refresh = iam.RefreshOnline
 		if g.Part == nil {
 			g.Part = t.newPart(&us, scope)
-			return g, t.Sessions.Join(t.ctx(), g.Part)
 		}
-		return g, nil
+		if g.Part.Notes == nil {
+			g.Part.Notes = map[string]string{}
+		}
+		g.Part.Notes[noteExchanged+p.Client] = p.ID
+		return g, t.Sessions.Join(t.ctx(), g.Part)
 	}
 	if g.Part == nil {
 		g.Transient = iam.TransientClient

@@ -35,7 +35,7 @@ func (t *tokenCall) refresh() (*decision, error) {
 	if err != nil {
 		return nil, t.badRefresh(err)
 	}
-	g := t.refreshGrant(old, param, view)
+	g, want, finish := t.refreshGrant(old, param, view)
 	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)
 	if err != nil {
 		return nil, err
@@ -51,11 +51,13 @@ func (t *tokenCall) refresh() (*decision, error) {
 	t.event.User = view.User.ID
 	t.Sessions.Touch(t.realm, view.Session.ID, view.Session.Offline, t.client.ID)
 	t.detail("age_of_refresh_token", strconv.FormatInt(t.Now().Unix()-old.IssuedAt, 10))
-	return &decision{grant: g}, nil
+	return &decision{grant: g, want: want, finish: finish}, nil
 }
 
-// refreshGrant narrows the old token's scope to what is asked for now.
-func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions.View) *iam.Grant {
+// refreshGrant narrows the old token's scope to what is asked for now. Whether an
+// ID token is due is what the login asked for. The answer to an offline token
+// tells the scope that it keeps, not the narrowed one.
+func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions.View) (*iam.Grant, tokens.Want, func(*tokens.Response) error) {
 	scope := old.Scope
 	if param != "" {
 		var kept []string
@@ -68,13 +70,23 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 	}
 	g := &iam.Grant{
 		Client: &t.client.Client, User: view.User, Session: view.Session, Part: view.Part, Type: "rt", Nonce: old.Nonce,
-		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(view.Part.Notes[noteScope], tokens.ScopeOpenID),
+		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 		Offline: view.Session.Offline, Audience: old.Requested,
 	}
 	if usesRefresh(g.Client) {
 		g.Refresh, g.KeepScope, g.ReuseID = iam.RefreshKind(old.Type), old.Scope, old.ReuseID
 	}
-	return g
+	openid := tokens.HasScope(view.Part.Notes[noteScope], tokens.ScopeOpenID)
+	want := tokens.Want{ID: openid, NoID: !openid}
+	if param == "" || g.Refresh != iam.RefreshOffline {
+		return g, want, nil
+	}
+	kept := *g
+	kept.Scopes, kept.OpenID = tokens.Requested(t.realm, &t.client.Client, old.Scope), tokens.HasScope(old.Scope, tokens.ScopeOpenID)
+	return g, want, func(res *tokens.Response) (err error) {
+		res.Scope, err = t.Issuer.Scope(t.ctx(), t.realm, &kept)
+		return err
+	}
 }
 
 // badRefresh refuses with an event when err is a refreshError.

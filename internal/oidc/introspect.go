@@ -174,6 +174,13 @@ func (b *backCall) writeIntrospection(p *introspected) error {
 	out := new(claims.Set)
 	if p != nil {
 		out = p.claims
+		jwt := ""
+		if b.r.Header.Get("Accept") == "application/jwt" && b.client.Flag("client.introspection.response.allow.jwt.claim.enabled") {
+			var err error
+			if jwt, err = b.Issuer.Sign(b.ctx(), b.realm, out, "", "JWT"); err != nil {
+				return err
+			}
+		}
 		out.Put("client_id", p.Client)
 		if p.Scope == "" {
 			out.Remove("scope")
@@ -187,16 +194,12 @@ func (b *backCall) writeIntrospection(p *introspected) error {
 			out.Put("act", act)
 		}
 		out.Put("token_type", p.Type)
+		if jwt != "" {
+			out.Put("jwt", jwt)
+		}
 		b.emit()
 	}
 	out.Put("active", p != nil)
-	if p != nil && b.r.Header.Get("Accept") == "application/jwt" && b.client.Flag("client.introspection.response.allow.jwt.claim.enabled") {
-		jwt, err := b.Issuer.Sign(b.ctx(), b.realm, out, "", "JWT")
-		if err != nil {
-			return err
-		}
-		out.Put("jwt", jwt)
-	}
 	body, err := out.JSON()
 	if err != nil {
 		return err

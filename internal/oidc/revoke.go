@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"latchkey/internal/iam"
@@ -38,9 +39,11 @@ func (h *Handler) revoke(c *call) error {
 		return b.refuse(word, errWorthless)
 	}
 	b.event.User = p.user.ID
+	if err := b.revokeExchanged(tok); err != nil {
+		return err
+	}
 	if tok.Type == tokens.TypeRefresh || tok.Type == tokens.TypeOffline {
-		_, err = b.Sessions.EndLastPart(b.ctx(), b.realm, iam.SessionID(tok.Session), tok.Type == tokens.TypeOffline, b.client.ID)
-		if err != nil {
+		if err := b.endParts(tok); err != nil {
 			return err
 		}
 		b.detail("revoked_client", b.client.ClientID)
@@ -58,6 +61,42 @@ func (h *Handler) revoke(c *call) error {
 	b.emit()
 	web.SecurityHeaders(b.w.Header(), b.realm.SecurityHeaders, "")
 	b.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// endParts ends the client's part in the session of a refresh token; that of an
+// offline token ends with the one in the online session it came out of.
+// Keycloak: TokenRevocationEndpoint.revokeClientSession.
+func (b *backCall) endParts(tok *tokens.Token) error {
+	for _, offline := range []bool{true, false} {
+		if offline && tok.Type != tokens.TypeOffline {
+			continue
+		}
+		if _, err := b.Sessions.EndLastPart(b.ctx(), b.realm, iam.SessionID(tok.Session), offline, b.client.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// revokeExchanged takes out of the session those clients that came in by
+// exchanging a token of this client.
+// Keycloak: TokenRevocationEndpoint.revokeTokenExchangeSession.
+func (b *backCall) revokeExchanged(tok *tokens.Token) error {
+	if tok.Session == "" {
+		return nil
+	}
+	gone, err := b.Sessions.DetachNoted(b.ctx(), b.realm, iam.SessionID(tok.Session), noteExchanged+tok.Client)
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	names := make([]string, len(gone))
+	for i, id := range gone {
+		if names[i], err = b.realm.ClientName(b.ctx(), id); err != nil {
+			return err
+		}
+	}
+	b.detail("token_exchange_revoked_clients", strings.Join(names, ","))
 	return nil
 }
 

@@ -166,6 +166,11 @@ func (t *tokenCall) answer(d *decision) error {
 	if err != nil {
 		return err
 	}
+	if d.finish != nil {
+		if err := d.finish(res); err != nil {
+			return err
+		}
+	}
 	t.detail("token_id", res.AccessID)
 	if res.RefreshID != "" {
 		if t.event.Details["refresh_token_id"] != "" {
@@ -182,11 +187,6 @@ func (t *tokenCall) answer(d *decision) error {
 		t.event.Details = map[string]string{}
 	}
 	t.event.Details["scope"] = res.Scope
-	if d.finish != nil {
-		if err := d.finish(res); err != nil {
-			return err
-		}
-	}
 	body, err := res.JSON()
 	if err != nil {
 		return err

@@ -13,6 +13,9 @@ import (
 	"latchkey/internal/web"
 )
 
+// lightUserinfo is the client's attribute that lets lightweight tokens in.
+const lightUserinfo = "allow.userinfo.with.lightweight.access.token"
+
 // revokedReason is how the reference explains a revoked token to its event log.
 const revokedReason = "JWT check failed for check org.keycloak.protocol.oidc.TokenManager$TokenRevocationCheck@0000000"
 
@@ -158,6 +161,10 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 		return nil, b.invalidToken("user_disabled", "User disabled")
 	case p.stale(b.realm):
 		return nil, b.invalidToken("invalid_user", "User not valid")
+	case p.Context().Light && !client.Flag(lightUserinfo):
+		const reason = "Lightweight access token not allowed for userinfo endpoint"
+		b.detail("reason", reason)
+		return nil, b.invalidToken("invalid_token", reason)
 	}
 	return p, nil
 }

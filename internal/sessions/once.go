@@ -63,3 +63,22 @@ func (s *Service) Detach(ctx context.Context, r *realms.Realm, id iam.SessionID,
 		return err
 	})
 }
+
+// DetachNoted takes those clients out of an online session whose part has a
+// note, and returns them.
+func (s *Service) DetachNoted(ctx context.Context, r *realms.Realm, id iam.SessionID, note string) (gone []iam.ClientID, err error) {
+	parts, err := s.db.ClientSessions(ctx, r.ID, id, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		if p.Notes[note] == "" {
+			continue
+		}
+		if err := s.Detach(ctx, r, id, false, p.Client); err != nil {
+			return nil, err
+		}
+		gone = append(gone, p.Client)
+	}
+	return gone, nil
+}

@@ -295,10 +295,6 @@ func restrict(t *claims.Set, audience []string) {
 		}
 		return true
 	})
-	if kept.Len() == 0 {
-		t.Remove("resource_access")
-		return
-	}
 	t.Put("resource_access", kept)
 }
 
@@ -412,6 +408,16 @@ func (s *Issuer) Sign(ctx context.Context, r *realms.Realm, t *claims.Set, alg, 
 		return "", fmt.Errorf("claims: %w", err)
 	}
 	return k.Sign(typ, payload)
+}
+
+// Scope is what a grant's scopes read like in an answer: without those that the
+// user may not have.
+func (s *Issuer) Scope(ctx context.Context, r *realms.Realm, g *iam.Grant) (string, error) {
+	standing, err := s.Roles.Of(ctx, r, g.User.ID)
+	if err != nil {
+		return "", err
+	}
+	return scopeText(roles.Permitted(r, standing.Roles, g.Scopes), g.OpenID, false), nil
 }
 
 // OfflineAllowed reports whether a grant may come with an offline token: the

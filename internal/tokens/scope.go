@@ -39,6 +39,17 @@ func HasScope(param, name string) bool {
 // the client's default ones, and of its optional ones those that the scope
 // parameter names, by name. Keycloak: TokenManager.getRequestedClientScopes.
 func Requested(r *realms.Realm, c *iam.Client, param string) []*iam.ClientScope {
+	return slices.DeleteFunc(named(r, c, param), func(s *iam.ClientScope) bool {
+		// It is granted to members of an organization, and there are none.
+		// Keycloak: TokenManager.tryResolveOrganizationClientScope.
+		return s.Name == scopeOrganization && !slices.Contains(c.DefaultScopes, s.ID)
+	})
+}
+
+const scopeOrganization = "organization"
+
+// named returns what Requested chooses from: all scopes that a request may name.
+func named(r *realms.Realm, c *iam.Client, param string) []*iam.ClientScope {
 	out := make([]*iam.ClientScope, 0, len(c.DefaultScopes)+2)
 	for _, id := range c.DefaultScopes {
 		if s := r.Scope(id); s != nil && s.Protocol == c.Protocol {
@@ -60,7 +71,7 @@ func ValidScope(r *realms.Realm, c *iam.Client, param string) bool {
 	if param == "" {
 		return true
 	}
-	scopes := Requested(r, c, param)
+	scopes := named(r, c, param)
 	for _, name := range SplitScope(param) {
 		if name != ScopeOpenID && !slices.ContainsFunc(scopes, func(s *iam.ClientScope) bool { return s.Name == name }) {
 			return false

@@ -130,6 +130,7 @@ type Context struct {
 	Offline   bool // made for an offline session
 	Transient bool // no session was stored
 	Guest     bool // a passing part in a stored session (token exchange)
+	Light     bool // a lightweight access token
 	Unknown   bool // no access token of this server: an ID token
 	Grant     string
 }
@@ -140,7 +141,7 @@ func (t *Token) Context() Context {
 	if !ok || len(code) != 6 {
 		return Context{Unknown: true}
 	}
-	c := Context{Grant: code[4:]}
+	c := Context{Grant: code[4:], Light: code[2:4] == "lt"}
 	switch code[:2] {
 	case "of":
 		c.Offline = true

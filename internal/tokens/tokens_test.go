@@ -211,7 +211,7 @@ func TestRequestedAudience(t *testing.T) {
 	g := h.grant("")
 	g.Audience = []string{"elsewhere"}
 	access := h.claims(t, h.issue(t, g, tokens.Want{}).Access)
-	if _, has := access["resource_access"]; has {
+	if roles, _ := access["resource_access"].(map[string]any); roles == nil || len(roles) > 0 { // Keycloak leaves an empty object
 		t.Errorf("client roles outlived the audience: %v", access)
 	}
 }
