@@ -17,6 +17,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"latchkey/test/harness"
+	"latchkey/test/visitor"
 )
 
 // motley.json is what kc.sh export (26.7.3) wrote of a realm, of whose users
@@ -223,6 +224,7 @@ func TestTransfer(t *testing.T) {
 		}
 	}
 	lite.everybodyLogsIn()
+	lite.consent()
 	lite.change()
 	changed := lite.export()
 	checkChanged(t, changed)
@@ -259,6 +261,25 @@ func keys(a, b map[string]any) []string {
 	}
 	sort.Strings(list)
 	return list
+}
+
+// consent lets user2 log in with a browser to a client that asks for consent.
+func (s site) consent() {
+	s.t.Helper()
+	party := visitor.Party{Base: s.URL, Realm: realm, ClientID: "asks", Redirect: "http://app.test/callback"}
+	page, err := visitor.NewBrowser().Open(s.t.Context(), party.AuthURL())
+	if err == nil {
+		page, err = page.Login(s.t.Context(), "user2", "user2-pw")
+	}
+	if err == nil && !page.Away {
+		page, err = page.Submit(s.t.Context(), map[string]string{"accept": "Yes"})
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := page.Code(); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 type object map[string]any
@@ -347,6 +368,10 @@ func checkChanged(t *testing.T, doc map[string]any) {
 	browser := find(t, doc, "authenticationFlows", "alias", "browser")
 	is("execution", find(t, browser, "authenticationExecutions", "authenticator", "auth-cookie")["requirement"], "DISABLED")
 	is("component", find(t, doc["components"].(map[string]any), "org.keycloak.keys.KeyProvider", "name", "rotated")["providerId"], "ecdsa-generated")
+	consents, _ := find(t, doc, "users", "username", "user2")["clientConsents"].([]any)
+	if len(consents) != 1 || consents[0].(map[string]any)["clientId"] != "asks" || len(consents[0].(map[string]any)["grantedClientScopes"].([]any)) == 0 {
+		t.Errorf("user2's consents: %v", consents)
+	}
 	otto := find(t, doc, "users", "username", "otto")
 	is("otto's credentials", len(otto["credentials"].([]any)), 2)
 }
