@@ -3,6 +3,8 @@ package server
 import (
 	"bytes"
 	"net/http"
+	"net/url"
+	"path"
 	"strconv"
 	"strings"
 
@@ -66,12 +68,12 @@ func (s *Server) unmatched(w http.ResponseWriter, r *http.Request, status int) {
 }
 
 // cutRealm finds the realm's name in a path below /realms/.
-func cutRealm(path string) (name, rest string, ok bool) {
-	path, ok = strings.CutPrefix(path, "/realms/")
-	if !ok || path == "" {
+func cutRealm(at string) (name, rest string, ok bool) {
+	at, ok = strings.CutPrefix(at, "/realms/")
+	if !ok || at == "" {
 		return "", "", false
 	}
-	name, rest, _ = strings.Cut(path, "/")
+	name, rest, _ = strings.Cut(at, "/")
 	return name, rest, true
 }
 
@@ -79,4 +81,23 @@ func cutRealm(path string) (name, rest string, ok bool) {
 func (s *Server) internalError(w http.ResponseWriter, r *http.Request, err error) {
 	s.log.ErrorContext(r.Context(), "request failed", "path", r.Pattern, "err", err)
 	web.WriteInternal(w, r)
+}
+
+// keepSegments lets an escaped slash in a path stay part of its segment where
+// the mux would take "..%2F" for a step upwards and answer with a redirect.
+func keepSegments(next http.Handler) http.Handler {
+	keep := strings.NewReplacer("%2F", "%252F", "%2f", "%252f")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if raw := r.URL.RawPath; raw != "" && strings.TrimSuffix(path.Clean(r.URL.Path), "/") != strings.TrimSuffix(r.URL.Path, "/") {
+			u := *r.URL
+			u.RawPath = keep.Replace(raw)
+			if plain, err := url.PathUnescape(u.RawPath); err == nil {
+				u.Path = plain
+				other := *r
+				other.URL = &u
+				r = &other
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }

@@ -161,5 +161,6 @@ func (s *Server) front(mux *http.ServeMux) (http.Handler, error) {
 		web.Recover(s.log),
 		web.Limit(s.cfg.HTTP.MaxBody),
 		web.Deadline(s.cfg.HTTP.Timeout),
+		keepSegments,
 	), nil
 }

@@ -1,0 +1,199 @@
+package oidc_test
+
+import (
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A visitor is a browser with its cookies, secure ones too.
+type visitor struct {
+	t    *testing.T
+	s    *site
+	http *http.Client
+}
+
+func (s *site) visitor(t *testing.T) *visitor {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &visitor{t, s, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+}
+
+// open asks for an address, or posts a form to it when there is one.
+func (v *visitor) open(at string, form url.Values) (status int, location, page string) {
+	v.t.Helper()
+	if strings.HasPrefix(at, "/") {
+		at = v.s.url + at
+	}
+	var res *http.Response
+	var err error
+	if form == nil {
+		res, err = v.http.Get(at)
+	} else {
+		res, err = v.http.PostForm(at, form)
+	}
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return res.StatusCode, res.Header.Get("Location"), string(b)
+}
+
+const protocol = "/realms/shop/protocol/openid-connect"
+
+// login logs ann in to a client and returns the code; by the cookie alone
+// after the first time.
+func (v *visitor) login(client, redirect string) (code string) {
+	v.t.Helper()
+	q := url.Values{"client_id": {client}, "redirect_uri": {redirect}, "response_type": {"code"}, "scope": {"openid"}}
+	_, to, page := v.open(protocol+"/auth?"+q.Encode(), nil)
+	if m := action.FindStringSubmatch(page); m != nil {
+		_, to, _ = v.open(html.UnescapeString(m[1]), url.Values{"username": {"ann"}, "password": {"ann-pw"}})
+	}
+	u, err := url.Parse(to)
+	if err != nil || u.Query().Get("code") == "" {
+		v.t.Fatalf("no code for %s: %q", client, to)
+	}
+	return u.Query().Get("code")
+}
+
+var (
+	confirmAction = regexp.MustCompile(`action="([^"]*logout-confirm[^"]*)"`)
+	sessionCode   = regexp.MustCompile(`name="session_code" value="([^"]*)"`)
+)
+
+// confirm reads the confirmation page.
+func (v *visitor) confirm(page string) (at string, form url.Values) {
+	v.t.Helper()
+	a, c := confirmAction.FindStringSubmatch(page), sessionCode.FindStringSubmatch(page)
+	if a == nil || c == nil {
+		v.t.Fatalf("no confirmation page:\n%s", page)
+	}
+	return html.UnescapeString(a[1]), url.Values{"session_code": {html.UnescapeString(c[1])}, "confirmLogout": {"Logout"}}
+}
+
+// told collects what clients are told of logouts.
+type told struct {
+	mu     sync.Mutex
+	tokens []string
+}
+
+func (x *told) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tokens = append(x.tokens, r.PostFormValue("logout_token"))
+}
+
+// logoutSite has clients that are told of logouts by either channel, and one
+// whose address never answers.
+func logoutSite(t *testing.T) (*site, *told) {
+	heard := &told{}
+	back := httptest.NewServer(heard)
+	t.Cleanup(back.Close)
+	release := make(chan struct{})
+	deaf := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(func() { close(release); deaf.Close() })
+	return newSiteOf(t, fmt.Sprintf(`{"realm":"shop","enabled":true,"passwordPolicy":"hashAlgorithm(pbkdf2-sha256) and hashIterations(1)",
+ "clients":[
+  {"clientId":"app","publicClient":true,"redirectUris":["https://app.example.org/*"],"attributes":{"post.logout.redirect.uris":"https://app.example.org/bye"}},
+  {"clientId":"back","publicClient":true,"redirectUris":["https://back.example.org/*"],"attributes":{"backchannel.logout.url":"%s/out","backchannel.logout.session.required":"true"}},
+  {"clientId":"deaf","publicClient":true,"redirectUris":["https://deaf.example.org/*"],"attributes":{"backchannel.logout.url":"%s/out"}},
+  {"clientId":"front","publicClient":true,"frontchannelLogout":true,"redirectUris":["https://front.example.org/*"],"attributes":{"frontchannel.logout.url":"https://front.example.org/out?x=1"}}],
+ "users":[{"username":"ann","email":"ann@example.org","firstName":"Ann","lastName":"Lee","enabled":true,"credentials":[{"type":"password","value":"ann-pw"}]}]`, back.URL, deaf.URL)), heard
+}
+
+// Oracle: oidc/end-session. OpenID Connect RP-Initiated Logout 1.0.
+func TestLogoutByIDToken(t *testing.T) {
+	s, _ := logoutSite(t)
+	v := s.visitor(t)
+	tokens := s.token("grant_type", "authorization_code", "client_id", "app", "code", v.login("app", "https://app.example.org/cb"), "redirect_uri", "https://app.example.org/cb")
+	tokens.want(t, "code", "OK")
+	q := url.Values{"id_token_hint": {tokens.text("id_token")}, "post_logout_redirect_uri": {"https://evil.example.org/"}}
+	if status, to, _ := v.open(protocol+"/logout?"+q.Encode(), nil); status != 400 || to != "" {
+		t.Errorf("a foreign address: %d to %q", status, to)
+	}
+	q.Set("post_logout_redirect_uri", "https://app.example.org/bye")
+	q.Set("state", "a b")
+	if status, to, _ := v.open(protocol+"/logout?"+q.Encode(), nil); status != 302 || to != "https://app.example.org/bye?state=a+b" {
+		t.Errorf("logout: %d to %q", status, to)
+	}
+	s.token("grant_type", "refresh_token", "client_id", "app", "refresh_token", tokens.text("refresh_token")).
+		want(t, "refresh after the logout", "invalid_grant: Session not active")
+}
+
+// A confirmation counts in the browser that it was shown to, and only there:
+// nobody can log others out, nor himself twice.
+func TestLogoutConfirmation(t *testing.T) {
+	s, _ := logoutSite(t)
+	victim, attacker := s.visitor(t), s.visitor(t)
+	victim.login("app", "https://app.example.org/cb")
+	attacker.login("app", "https://app.example.org/cb")
+
+	_, _, page := attacker.open(protocol+"/logout", nil)
+	at, form := attacker.confirm(page)
+	if status, _, _ := victim.open(at, form); status != 400 {
+		t.Errorf("the victim's browser took the attacker's confirmation: %d", status)
+	}
+	_, _, page = victim.open(protocol+"/logout?client_id=app", nil)
+	at, form = victim.confirm(page)
+	bare := url.Values{"session_code": form["session_code"]}
+	if status, _, _ := victim.open(at, bare); status != 400 {
+		t.Errorf("without the button: %d", status)
+	}
+	if status, _, page := victim.open(at, form); status != 200 || !strings.Contains(page, "You are logged out") {
+		t.Errorf("confirmed: %d\n%s", status, page)
+	}
+	if status, _, _ := victim.open(at, form); status != 400 {
+		t.Errorf("confirmed twice: %d", status)
+	}
+}
+
+// OpenID Connect Back-Channel Logout 1.0, 2.4. Keycloak: TokenManager.initLogoutToken.
+func TestClientsAreToldOfLogouts(t *testing.T) {
+	s, heard := logoutSite(t)
+	v := s.visitor(t)
+	for _, client := range []string{"front", "back", "deaf"} {
+		v.login(client, "https://"+client+".example.org/cb")
+	}
+	_, _, page := v.open(protocol+"/logout", nil)
+	at, form := v.confirm(page)
+	began := time.Now()
+	status, _, page := v.open(at, form)
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("a client that does not answer kept the logout for %v", took)
+	}
+	if status != 200 || !strings.Contains(page, `src="https://front.example.org/out?x=1&amp;sid=`) {
+		t.Errorf("no frame for the front-channel client: %d\n%s", status, page)
+	}
+	heard.mu.Lock()
+	defer heard.mu.Unlock()
+	if len(heard.tokens) != 1 {
+		t.Fatalf("%d logout tokens", len(heard.tokens))
+	}
+	c := claimsOf(t, heard.tokens[0])
+	if c["aud"] != "back" || c["typ"] != "Logout" || c["sid"] == nil || c["sub"] == nil || c["iss"] != s.url+"/realms/shop" || c["nonce"] != nil {
+		t.Errorf("logout token %v", c)
+	}
+	if events, _ := c["events"].(map[string]any); events["http://schemas.openid.net/event/backchannel-logout"] == nil {
+		t.Errorf("events %v", c["events"])
+	}
+	if c["exp"].(float64)-c["iat"].(float64) != 120 {
+		t.Errorf("lives from %v to %v", c["iat"], c["exp"])
+	}
+}
