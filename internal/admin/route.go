@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"latchkey/internal/clients"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
+	"latchkey/internal/logout"
 	"latchkey/internal/realms"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
@@ -67,6 +69,8 @@ type Handler struct {
 	// Notify tells clients that their parts in a user's sessions have ended;
 	// issuer is the realm's address. Nil tells nobody.
 	Notify func(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession)
+	// Push tells clients' admin URLs of something; see logout.Notifier. Nil tells nobody.
+	Push func(ctx context.Context, r *realms.Realm, issuer string, what logout.Action, list []*realms.Client, notBefore time.Time) (took, failed []string, err error)
 
 	// KnownMapper reports whether a provider of protocol mappers is built.
 	KnownMapper func(provider string) bool

@@ -8,6 +8,7 @@ import (
 
 	"latchkey/internal/clients"
 	"latchkey/internal/iam"
+	"latchkey/internal/logout"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 )
@@ -379,10 +380,11 @@ func (h *Handler) noNodes(c *Call) (any, error) {
 }
 
 func (h *Handler) pushClientRevocation(c *Call) (any, error) {
-	if _, err := changeableClient(c); err != nil {
+	client, err := changeableClient(c)
+	if err != nil {
 		return nil, err
 	}
-	return new(rep.GlobalRequestResult), nil
+	return h.push(c, logout.PushNotBefore(), []*realms.Client{client}, c.Realm.NotBefore)
 }
 
 // featureOff answers for endpoints of features that are off, as the reference

@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/logout"
+	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/sessions"
 )
@@ -151,16 +154,40 @@ func (h *Handler) tell(c *Call, user iam.UserID, parts []*iam.ClientSession) {
 // Applications are not called at their admin URLs, so no request succeeded or
 // failed. Keycloak: RealmAdminResource.logoutAll, ResourceAdminManager.logoutAll.
 func (h *Handler) logoutAll(c *Call) (any, error) {
-	if err := h.Manager.Update(c, c.Realm.ID, &rep.Realm{NotBefore: new(int(h.Manager.Clock().Unix()))}); err != nil {
+	now := h.Manager.Clock()
+	if err := h.Manager.Update(c, c.Realm.ID, &rep.Realm{NotBefore: new(int(now.Unix()))}); err != nil {
 		return nil, err
 	}
-	return emptyResult(c), h.Sessions.EndOfRealm(c, c.Realm)
+	if err := h.Sessions.EndOfRealm(c, c.Realm); err != nil {
+		return nil, err
+	}
+	return h.pushAll(c, logout.LogoutAll(), now)
 }
 
-func emptyResult(c *Call) *rep.GlobalRequestResult {
-	result := new(rep.GlobalRequestResult)
+// pushAll tells all clients of the realm; the admin event says how that went.
+func (h *Handler) pushAll(c *Call, what logout.Action, notBefore time.Time) (any, error) {
+	result, err := h.push(c, what, nil, notBefore)
+	if err != nil {
+		return nil, err
+	}
 	c.Represent(result)
-	return result
+	return result, nil
 }
 
-func (h *Handler) pushRevocation(c *Call) (any, error) { return emptyResult(c), nil }
+// push tells clients' admin URLs, those of the whole realm for nil, and
+// answers with who took the news.
+func (h *Handler) push(c *Call, what logout.Action, list []*realms.Client, notBefore time.Time) (*rep.GlobalRequestResult, error) {
+	result := new(rep.GlobalRequestResult)
+	if h.Push != nil {
+		var err error
+		if result.SuccessRequests, result.FailedRequests, err = h.Push(c, c.Realm, c.issuer(), what, list, notBefore); err != nil {
+			return nil, err
+		}
+	}
+	return result, nil
+}
+
+// pushRevocation tells clients of the realm's not-before.
+func (h *Handler) pushRevocation(c *Call) (any, error) {
+	return h.pushAll(c, logout.PushNotBefore(), c.Realm.NotBefore)
+}

@@ -26,13 +26,13 @@ const (
 // A Notifier tells clients of logouts. It is safe for concurrent use.
 type Notifier struct {
 	issuer *tokens.Issuer
-	post   func(ctx context.Context, to string, form url.Values) error
+	post   func(ctx context.Context, to, contentType, body string) error
 	log    *slog.Logger
 	calls  chan struct{}
 }
 
-// New makes a Notifier; post sends a form and returns an error for anything but success.
-func New(issuer *tokens.Issuer, post func(ctx context.Context, to string, form url.Values) error, log *slog.Logger) *Notifier {
+// New makes a Notifier; post sends a body and returns an error for anything but success.
+func New(issuer *tokens.Issuer, post func(ctx context.Context, to, contentType, body string) error, log *slog.Logger) *Notifier {
 	return &Notifier{issuer: issuer, post: post, log: log, calls: make(chan struct{}, maxCalls)}
 }
 
@@ -68,7 +68,7 @@ func (n *Notifier) Notify(ctx context.Context, r *realms.Realm, issuer string, u
 			defer func() { <-n.calls }()
 			call, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 			defer cancel()
-			if err := n.post(call, to, url.Values{"logout_token": {token}}); err != nil {
+			if err := n.post(call, to, "application/x-www-form-urlencoded", url.Values{"logout_token": {token}}.Encode()); err != nil {
 				n.log.WarnContext(ctx, "a client was not told of a logout", telemetry.KeyRealm, r.Name, telemetry.KeyClient, client.ClientID, telemetry.KeyError, err)
 			}
 		})

@@ -126,7 +126,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now}
 	administration := (&admin.Handler{
 		Realms: s.realms, Manager: manager, Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
-		Users: people, Roles: standings, Issuer: issuer, Notify: notifier.Notify, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
+		Users: people, Roles: standings, Issuer: issuer, Notify: notifier.Notify, Push: notifier.Push, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
 	}).Mux()
 
 	own := &account.Handler{

@@ -5,26 +5,25 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
 
-// NewPoster returns a function that posts forms to other servers: it follows no
+// NewPoster returns a function that posts a body to other servers: it follows no
 // redirect and returns an error for every status but 2xx. The context bounds a
 // call; connections are kept for a while.
-func NewPoster() func(ctx context.Context, to string, form url.Values) error {
+func NewPoster() func(ctx context.Context, to, contentType, body string) error {
 	client := &http.Client{
 		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 5 * time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       10 * time.Second,
 	}
-	return func(ctx context.Context, to string, form url.Values) error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(form.Encode()))
+	return func(ctx context.Context, to, contentType, body string) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(body))
 		if err != nil {
 			return err
 		}
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Content-Type", contentType)
 		res, err := client.Do(req)
 		if err != nil {
 			return err
