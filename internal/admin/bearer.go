@@ -58,6 +58,12 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 	if tok.Type != tokens.TypeBearer || tok.Check(issuer, b.Now(), home.NotBefore) != nil {
 		return nil, ErrUnauthenticated
 	}
+	// Keycloak: TokenManager.TokenRevocationCheck.
+	if revoked, err := b.Sessions.HasOnce(r.Context(), home, tok.RevokedKey()); err != nil {
+		return nil, err
+	} else if revoked {
+		return nil, ErrUnauthenticated
+	}
 	client, err := home.ClientByName(r.Context(), tok.Client)
 	if realms.Missing(err) {
 		return nil, ErrUnauthenticated

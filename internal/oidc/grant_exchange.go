@@ -98,7 +98,7 @@ func (t *tokenCall) subject() (*presented, error) {
 	if err != nil {
 		return nil, err
 	}
-	revoked, err := t.Sessions.HasOnce(t.ctx(), t.realm, revokedKey(tok.ID))
+	revoked, err := t.Sessions.HasOnce(t.ctx(), t.realm, tok.RevokedKey())
 	if err != nil {
 		return nil, err
 	}

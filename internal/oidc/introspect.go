@@ -86,7 +86,7 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 		return inactive("client_disabled", "Client with clientId "+tok.Client+" is disabled")
 	}
 	about := "Introspection access token for " + tok.Client + " client: "
-	revoked, err := b.Sessions.HasOnce(b.ctx(), b.realm, revokedKey(tok.ID))
+	revoked, err := b.Sessions.HasOnce(b.ctx(), b.realm, tok.RevokedKey())
 	if err != nil {
 		return nil, err
 	}

@@ -123,9 +123,6 @@ func (p *presented) clientDisabled() bool {
 	return !p.client.Enabled || p.view != nil && p.view.Part != nil && !p.view.ClientEnabled
 }
 
-// revokedKey is under which a revoked access token's id is kept.
-func revokedKey(id string) string { return "revoked " + id }
-
 // grantOf is the grant that a presented token came from, for mappers that run
 // again over it.
 func (c *call) grantOf(p *presented) *iam.Grant {

@@ -131,7 +131,7 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 	}
 	b.cors.Origins = client.Origins(b.urls.Frontend)
 	b.cors.Apply(b.w, b.r)
-	revoked, err := b.Sessions.HasOnce(b.ctx(), b.realm, revokedKey(tok.ID))
+	revoked, err := b.Sessions.HasOnce(b.ctx(), b.realm, tok.RevokedKey())
 	switch {
 	case err != nil:
 		return nil, err

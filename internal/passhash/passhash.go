@@ -173,11 +173,11 @@ type Hasher struct {
 	floor  int64
 }
 
-// New returns a Hasher that uses at most memory bytes for hashes at a time. Algorithms that need little memory are counted with a share of it,
-// so that no more than four hashes per processor run at once whatever the algorithm.
+// New returns a Hasher that uses at most memory bytes for hashes at a time. Each is counted with at least a processor's share of it, so that no more
+// hashes run at once than there are processors: more would take memory and finish no sooner.
 func New(memory int64) *Hasher {
 	limit := max(memory>>10, 1)
-	return &Hasher{semaphore.NewWeighted(limit), limit, max(limit/int64(4*runtime.GOMAXPROCS(0)), 1)}
+	return &Hasher{semaphore.NewWeighted(limit), limit, max(limit/int64(runtime.GOMAXPROCS(0)), 1)}
 }
 
 func (h *Hasher) derive(ctx context.Context, d derivation, password, salt []byte, length int) ([]byte, error) {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -78,5 +79,41 @@ func TestSetupLinkAddress(t *testing.T) {
 		if got := s.address(c.listening, c.hostname); got != c.want {
 			t.Errorf("%s with hostname %q: %s, want %s", c.listening, c.hostname, got, c.want)
 		}
+	}
+}
+
+// Keycloak: TokenManager.TokenRevocationCheck.
+func TestRevokedAccessTokenDoesNotOpenTheAdminAPI(t *testing.T) {
+	address, _, _ := start(t, DevDefaults(), nil)
+	const oidc = "/realms/master/protocol/openid-connect"
+	_, body := post(t, address+oidc+"/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}, "scope": {"openid"}})
+	var answer struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil {
+		t.Fatal(err)
+	}
+	status := func(path string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+answer.Token)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		return res.StatusCode
+	}
+	if got := status("/admin/realms"); got != http.StatusOK {
+		t.Errorf("before: %d", got)
+	}
+	if code, _ := post(t, address+oidc+"/revoke", url.Values{"client_id": {"admin-cli"}, "token": {answer.Token}}); code != http.StatusOK {
+		t.Fatalf("revoking: %d", code)
+	}
+	if got := status("/admin/realms"); got != http.StatusUnauthorized {
+		t.Errorf("after: %d, want 401", got)
 	}
 }

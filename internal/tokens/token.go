@@ -93,6 +93,10 @@ const clockSkew = 10
 // Issued is when the token was made.
 func (t *Token) Issued() time.Time { return time.Unix(t.IssuedAt, 0) }
 
+// RevokedKey is under which a revoked access token's id is kept until it
+// expires, by sessions.PutOnce. Keycloak: SingleUseObjectProvider, ".revoked".
+func (t *Token) RevokedKey() string { return "revoked " + t.ID }
+
 // Active reports whether a time lies within the token's life.
 // Keycloak: JsonWebToken.isActive: the second of its end still counts.
 func (t *Token) Active(now time.Time) bool {
