@@ -63,6 +63,8 @@ func (c *call) fail(err error) {
 		_ = c.json(oauth.Status, web.Problem{Error: oauth.Code, Description: oauth.Description})
 	case errors.As(err, &page):
 		c.page(page.status, pages.Request{Message: &pages.Message{Type: pages.Problem, Key: page.key, Args: page.args}}, pages.Error{})
+	case errors.As(err, &status) && status == http.StatusNotFound && web.AcceptsHTML(c.r):
+		c.page(int(status), pages.Request{Message: &pages.Message{Type: pages.Problem, Key: "pageNotFound"}}, pages.Error{SkipLink: true})
 	case errors.As(err, &status):
 		web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "application/json")
 		web.WriteStatus(c.w, int(status))

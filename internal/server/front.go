@@ -46,10 +46,14 @@ func (s *Server) frontRoutes(mux *http.ServeMux, set *pages.Set) {
 	})
 }
 
-// unmatched answers what no route is for. Below /realms and /admin the
+// unmatched answers what no route is for: with a page to whoever asks for one.
+// Keycloak: KeycloakErrorHandler. Oracle: login/bad-requests. Below /realms and /admin the
 // reference has resources that answer in JSON, and unknown realms go first;
 // elsewhere it knows nothing at all.
 func (s *Server) unmatched(w http.ResponseWriter, r *http.Request, status int) {
+	if web.AcceptsHTML(r) && s.errorPage(w, status) {
+		return
+	}
 	if name, _, below := cutRealm(r.URL.Path); below {
 		web.SecurityHeaders(w.Header(), nil, "application/json")
 		if _, err := s.realms.Get(r.Context(), name); realms.Missing(err) {
@@ -65,6 +69,27 @@ func (s *Server) unmatched(w http.ResponseWriter, r *http.Request, status int) {
 	}
 	web.SecurityHeaders(w.Header(), nil, "application/json")
 	web.WriteStatus(w, status)
+}
+
+// errorPage answers with a page that says as much as the status; false if it
+// cannot be drawn.
+func (s *Server) errorPage(w http.ResponseWriter, status int) bool {
+	key := "internalServerError"
+	if status == http.StatusNotFound {
+		key = "pageNotFound"
+	}
+	var b bytes.Buffer
+	q := pages.Request{Message: &pages.Message{Type: pages.Problem, Key: key}}
+	if err := s.pages.Render(&b, q, pages.Error{SkipLink: true}); err != nil {
+		s.log.Error("the error page failed", "error", err)
+		return false
+	}
+	web.SecurityHeaders(w.Header(), nil, "text/html")
+	w.Header().Set("Content-Type", "text/html;charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+	return true
 }
 
 // cutRealm finds the realm's name in a path below /realms/.

@@ -48,6 +48,7 @@ type Server struct {
 
 	db        *store.DB
 	realms    *realms.Cache
+	pages     *pages.Set
 	workers   []func(context.Context)     // run by Run until the last request is answered
 	ping      func(context.Context) error // asks the database for a sign of life
 	readiness readiness
@@ -86,6 +87,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.pages = set
 	s.realms = realms.NewCache(s.db)
 	maker := keys.NewMaker(s.db.Now)
 	hasher := passhash.New(hashMemory)
