@@ -33,7 +33,7 @@ func TestAnswersFollowTheSync(t *testing.T) {
 	}
 	s := harness.Start(t, harness.Options{})
 	admin := visitor.NewAdmin(s.URL)
-	if _, err := admin.Post(t.Context(), "/admin/realms", map[string]any{"realm": "traced", "enabled": true}); err != nil {
+	if _, err := admin.Post(t.Context(), "", map[string]any{"realm": "traced", "enabled": true}); err != nil {
 		t.Fatal(err)
 	}
 	trace := filepath.Join(t.TempDir(), "trace")
@@ -60,7 +60,7 @@ func TestAnswersFollowTheSync(t *testing.T) {
 	}
 	const changes = 10
 	for i := range changes {
-		if _, err := admin.Post(t.Context(), "/admin/realms/traced/users", map[string]any{"username": fmt.Sprint("user-", i), "enabled": true}); err != nil {
+		if _, err := admin.Post(t.Context(), "/traced/users", map[string]any{"username": fmt.Sprint("user-", i), "enabled": true}); err != nil {
 			t.Fatal(err)
 		}
 	}
