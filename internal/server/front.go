@@ -51,6 +51,12 @@ func (s *Server) frontRoutes(mux *http.ServeMux, set *pages.Set) {
 // reference has resources that answer in JSON, and unknown realms go first;
 // elsewhere it knows nothing at all.
 func (s *Server) unmatched(w http.ResponseWriter, r *http.Request, status int) {
+	if allow := w.Header().Get("Allow"); status == http.StatusMethodNotAllowed && r.Method == http.MethodOptions && allow != "" {
+		web.SecurityHeaders(w.Header(), nil, "")
+		w.Header().Set("Allow", allow+", OPTIONS")
+		w.WriteHeader(http.StatusOK)
+		return
+	}
 	if web.AcceptsHTML(r) && s.errorPage(w, status) {
 		return
 	}

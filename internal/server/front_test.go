@@ -42,6 +42,8 @@ func TestUnmatchedPaths(t *testing.T) {
 		{"GET", "/realms/none", "", 404, `{"error":"Realm does not exist"}`},
 		{"PUT", "/realms/shop/protocol/openid-connect/token", "", 405, `{"error":"HTTP 405 Method Not Allowed"}`},
 		{"POST", "/realms/shop/.well-known/openid-configuration", "", 404, `{"error":"HTTP 404 Not Found"}`},
+		{"OPTIONS", "/realms/shop/protocol/openid-connect/auth", "", 200, ""},
+		{"OPTIONS", "/realms/shop/nonsense", "", 404, ""},
 		{"GET", "/nonsense", "text/html", 404, "Page not found"},
 		{"GET", "/realms/none", "text/html", 404, "Page not found"},
 		{"GET", "/realms/shop/nonsense", "text/html,*/*;q=0.8", 404, "Page not found"},
@@ -60,6 +62,9 @@ func TestUnmatchedPaths(t *testing.T) {
 		_ = res.Body.Close()
 		if err != nil {
 			t.Fatal(err)
+		}
+		if allow := res.Header.Get("Allow"); (allow != "") != (c.method == "OPTIONS" && c.status == 200) || allow != "" && allow != "GET, HEAD, POST, OPTIONS" {
+			t.Errorf("%s %s: Allow: %q", c.method, c.path, allow)
 		}
 		if res.StatusCode != c.status || !strings.Contains(string(b), c.body) {
 			t.Errorf("%s %s for %q: %d %s, want %d %s", c.method, c.path, c.accept, res.StatusCode, b, c.status, c.body)

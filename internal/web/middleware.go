@@ -159,7 +159,9 @@ func (w *fallbackWriter) WriteHeader(status int) {
 	if w.r.Pattern == "" && (status == http.StatusNotFound || status == http.StatusMethodNotAllowed) {
 		w.swallow = true
 		for _, name := range []string{"Content-Type", "Content-Length", "X-Content-Type-Options", "Allow"} {
-			w.Header().Del(name) // the mux's own, which the reference does not send
+			if name != "Allow" || w.r.Method != http.MethodOptions {
+				w.Header().Del(name) // the mux's own, which the reference does not send
+			}
 		}
 		w.unmatched(w.ResponseWriter, w.r, status)
 		return
