@@ -86,7 +86,11 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 		return inactive("client_disabled", "Client with clientId "+tok.Client+" is disabled")
 	}
 	about := "Introspection access token for " + tok.Client + " client: "
-	revoked, err := b.Sessions.HasOnce(b.ctx(), b.realm, tok.RevokedKey())
+	p, word, err := b.live(tok, client)
+	if err != nil {
+		return nil, err
+	}
+	revoked, err := b.revoked(p)
 	if err != nil {
 		return nil, err
 	}
@@ -96,10 +100,6 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 	b.event.Session = iam.SessionID(tok.Session)
 	if refresh && tok.Type != tokens.TypeRefresh && tok.Type != tokens.TypeOffline {
 		return inactive("invalid_token_type", about+"invalid_token_type")
-	}
-	p, word, err := b.live(tok, client)
-	if err != nil {
-		return nil, err
 	}
 	if word == "" && p.clientDisabled() {
 		word = "client_disabled"

@@ -85,7 +85,7 @@ func (c *call) passing(p *presented) (word string, err error) {
 
 // stored finds a stored session of one kind.
 func (c *call) stored(p *presented, how tokens.Context, offline bool) (word string, err error) {
-	view, err := c.Sessions.Find(c.ctx(), c.realm, iam.SessionID(p.Session), offline, &p.client.Client)
+	view, err := c.Sessions.FindFor(c.ctx(), c.realm, iam.SessionID(p.Session), offline, &p.client.Client, p.RevokedKey())
 	switch {
 	case err == nil, how.Guest && errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrClientDisabled):
 	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrPartExpired):
@@ -107,6 +107,15 @@ func (c *call) stored(p *presented, how tokens.Context, offline bool) (word stri
 			Notes: map[string]string{"iss": c.issuer()}}
 	}
 	return "", nil
+}
+
+// revoked reports whether the token was revoked. What the session's statement
+// read along with it answers; without a session it takes one of its own.
+func (c *call) revoked(p *presented) (bool, error) {
+	if p.view != nil {
+		return p.view.Once, nil
+	}
+	return c.Sessions.HasOnce(c.ctx(), c.realm, p.RevokedKey())
 }
 
 // stale reports whether a not-before of realm, client or user, read with the

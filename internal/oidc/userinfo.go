@@ -131,7 +131,11 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 	}
 	b.cors.Origins = client.Origins(b.urls.Frontend)
 	b.cors.Apply(b.w, b.r)
-	revoked, err := b.Sessions.HasOnce(b.ctx(), b.realm, tok.RevokedKey())
+	p, word, err := b.live(tok, client)
+	if err != nil {
+		return nil, err
+	}
+	revoked, err := b.revoked(p)
 	switch {
 	case err != nil:
 		return nil, err
@@ -145,10 +149,7 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 	}
 	b.event.Client = client.ClientID
 	b.event.Session = iam.SessionID(tok.Session)
-	p, word, err := b.live(tok, client)
 	switch {
-	case err != nil:
-		return nil, err
 	case p.clientDisabled():
 		return nil, b.invalidToken("client_disabled", "Client disabled")
 	case word != "":

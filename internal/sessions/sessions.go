@@ -49,6 +49,12 @@ type View = store.SessionView
 // for the user session alone. The view comes with the error, too, unless the
 // session is gone: what timed out can still be told about.
 func (s *Service) Find(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client *iam.Client) (*View, error) {
+	return s.FindFor(ctx, r, id, offline, client, "")
+}
+
+// FindFor is Find for a presented token, whose key is looked up in the same
+// statement: the view's Once tells whether the token is revoked.
+func (s *Service) FindFor(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client *iam.Client, key string) (*View, error) {
 	var clientID iam.ClientID
 	if client != nil {
 		clientID = client.ID
@@ -56,7 +62,8 @@ func (s *Service) Find(ctx context.Context, r *realms.Realm, id iam.SessionID, o
 	if id == "" {
 		return nil, ErrGone
 	}
-	v, err := s.db.Session(ctx, r.ID, id, offline, clientID)
+	now := s.db.Now()
+	v, err := s.db.SessionAndOnce(ctx, r.ID, id, offline, clientID, key, now)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrGone
 	}
@@ -64,7 +71,6 @@ func (s *Service) Find(ctx context.Context, r *realms.Realm, id iam.SessionID, o
 		return nil, err
 	}
 	s.toucher.adjust(v)
-	now := s.db.Now()
 	switch {
 	case !v.RealmEnabled:
 		return v, ErrRealmDisabled

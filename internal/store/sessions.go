@@ -21,6 +21,7 @@ type SessionView struct {
 	RealmNotBefore  time.Time
 	ClientEnabled   bool // false when the client is gone
 	ClientNotBefore time.Time
+	Once            bool // the single-use key that was asked for is stored: the token is revoked
 }
 
 const sessionColumns = `s.id, s.offline, s.user_id, s.remember, s.username, s.ip, s.auth_method, s.broker_session, s.broker_user,
@@ -66,6 +67,12 @@ func scanPart(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
 // and the switches that must never lag, in one statement. ErrNotFound when
 // there is no such session. Whether it has timed out is for package sessions.
 func (r *Reader) Session(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID) (*SessionView, error) {
+	return r.SessionAndOnce(ctx, realm, id, offline, client, "", time.Time{})
+}
+
+// SessionAndOnce is Session and HasOnce in one statement: a presented token
+// needs both.
+func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID, key string, now time.Time) (*SessionView, error) {
 	return one(ctx, r, func(row row) (*SessionView, error) {
 		v := &SessionView{Session: &iam.UserSession{Realm: realm}}
 		var realmNB int64
@@ -77,7 +84,7 @@ func (r *Reader) Session(ctx context.Context, realm iam.RealmID, id iam.SessionI
 		var clientNB sql.Null[int64]
 		dest, finish := sessionDest(v.Session)
 		dest = append(dest, &v.RealmEnabled, &realmNB, &part.client, &part.refresh, &part.use, &part.redirect, &part.started, &part.access,
-			&part.notes, &part.version, &clientEnabled, &clientNB)
+			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Once)
 		user := nullUser{realm: realm}
 		dest = append(dest, user.dest()...)
 		if err := row.Scan(dest...); err != nil {
@@ -98,13 +105,14 @@ func (r *Reader) Session(ctx context.Context, realm iam.RealmID, id iam.SessionI
 		v.User, err = user.value()
 		return v, err
 	}, `select `+sessionColumns+`, m.enabled, m.not_before,
-		c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes, c.version, k.enabled, k.not_before, `+nullUserColumns+`
+		c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes, c.version, k.enabled, k.not_before,
+		exists (select 1 from single_use o where o.realm_id = s.realm_id and o.key = $5 and o.expires_at > $6), `+nullUserColumns+`
 		from user_sessions s
 		join realms m on m.id = s.realm_id
 		left join client_sessions c on c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline and c.client_id = $4
 		left join clients k on k.realm_id = s.realm_id and k.id = $4
 		left join users u on u.realm_id = s.realm_id and u.id = s.user_id
-		where s.realm_id = $1 and s.id = $2 and s.offline = $3`, realm, id, offline, client)
+		where s.realm_id = $1 and s.id = $2 and s.offline = $3`, realm, id, offline, client, key, millis(now))
 }
 
 // nullUser scans userColumns where the user may be missing.
