@@ -13,6 +13,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/store"
+	"latchkey/internal/telemetry"
 )
 
 // A Filter narrows a list of user events; an AdminFilter one of admin events.
@@ -23,6 +24,8 @@ type (
 
 // A Writer writes events down. It is safe for concurrent use.
 type Writer struct {
+	Metrics *telemetry.Metrics // counts user events; nil counts nothing
+
 	db  *store.DB
 	log *slog.Logger
 }
@@ -36,6 +39,7 @@ func (w *Writer) Emit(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	e.Realm = r.ID
 	e.Time = w.db.Now()
 	e.ID = newID()
+	w.Metrics.Event(string(e.Kind), e.Error)
 	if listens(r) {
 		w.logEvent(ctx, r, e)
 	}

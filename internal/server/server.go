@@ -104,6 +104,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	signers := &keys.Service{Cache: s.realms, Maker: maker}
 	live := sessions.New(s.db)
 	log := events.New(s.db, s.log)
+	log.Metrics = s.metrics
 	s.workers = append(s.workers, s.realms.Poll, maker.Run, func(ctx context.Context) { live.Run(ctx, s.realms) })
 
 	people := users.New(s.db, hasher, policy.New(filepath.Join(cfg.DataDir, "password-blacklists")))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -115,5 +116,16 @@ func TestRevokedAccessTokenDoesNotOpenTheAdminAPI(t *testing.T) {
 	}
 	if got := status("/admin/realms"); got != http.StatusUnauthorized {
 		t.Errorf("after: %d, want 401", got)
+	}
+}
+
+func TestUserEventsAreCountedEvenWhereNoneAreKept(t *testing.T) {
+	var s *Server
+	address, _, _ := start(t, DevDefaults(), func(made *Server) { s = made })
+	post(t, address+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"wrong"}})
+	w := httptest.NewRecorder()
+	s.metrics.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if want := `latchkey_events_total{error="invalid_user_credentials",type="LOGIN_ERROR"} 1`; !strings.Contains(w.Body.String(), want) {
+		t.Errorf("no %s", want)
 	}
 }

@@ -16,8 +16,6 @@ type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
-	tokens   *prometheus.CounterVec
-	logins   *prometheus.CounterVec
 	events   *prometheus.CounterVec
 }
 
@@ -33,18 +31,12 @@ func NewMetrics() *Metrics {
 			Name: "latchkey_http_request_seconds", Help: "Time to answer, by route.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route"}),
-		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "latchkey_tokens_total", Help: "Token responses, by grant type and result.",
-		}, []string{"grant", "result"}),
-		logins: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "latchkey_logins_total", Help: "Logins, by result (success or the event's error).",
-		}, []string{"result"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "latchkey_events_total", Help: "User events, by type and error.",
+			Name: "latchkey_events_total", Help: "User events, by type and error: logins, token requests and whatever else a realm could write down, stored or not.",
 		}, []string{"type", "error"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.requests, m.seconds, m.tokens, m.logins, m.events)
+		m.requests, m.seconds, m.events)
 	return m
 }
 
@@ -59,21 +51,6 @@ func (m *Metrics) Request(method, route string, status int, took time.Duration) 
 	}
 	m.requests.WithLabelValues(boundedMethod(method), route, strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
-}
-
-// Token counts a token response: grant is the grant type as registered in the
-// server, result is "success" or the OAuth error.
-func (m *Metrics) Token(grant, result string) {
-	if m != nil {
-		m.tokens.WithLabelValues(grant, result).Inc()
-	}
-}
-
-// Login counts a login: result is "success" or the event's error.
-func (m *Metrics) Login(result string) {
-	if m != nil {
-		m.logins.WithLabelValues(result).Inc()
-	}
 }
 
 // Event counts a user event by Keycloak's type and error words.
