@@ -289,8 +289,8 @@ func (m *Manager) ExportUsers(ctx context.Context, name string, size int, yield 
 
 func (x *exporter) user(ctx context.Context, u *iam.User, paths map[iam.GroupID]string) (*rep.User, error) {
 	v := rep.FromUser(u)
+	extra := new(rep.User)
 	if len(u.Extra) > 0 {
-		extra := new(rep.User)
 		if err := rep.Unmarshal(u.Extra, extra); err != nil {
 			return nil, err
 		}
@@ -307,6 +307,9 @@ func (x *exporter) user(ctx context.Context, u *iam.User, paths map[iam.GroupID]
 	for _, c := range credentials {
 		out := rep.FromCredential(c)
 		out.Priority = nil // as in the reference's exports, the order of the list tells it
+		if i := slices.IndexFunc(extra.Credentials, func(e rep.Credential) bool { return e.ID == c.ID }); i >= 0 {
+			out.Unknown = extra.Credentials[i].Unknown
+		}
 		v.Credentials = append(v.Credentials, out)
 		if c.Kind == iam.OTP {
 			v.TOTP = new(true)
@@ -333,7 +336,11 @@ func (x *exporter) user(ctx context.Context, u *iam.User, paths map[iam.GroupID]
 		return nil, err
 	}
 	for _, l := range links {
-		v.FederatedIdentities = append(v.FederatedIdentities, rep.FromFederatedIdentity(l))
+		out := rep.FromFederatedIdentity(l)
+		if i := slices.IndexFunc(extra.FederatedIdentities, func(e rep.FederatedIdentity) bool { return e.IdentityProvider == l.Provider }); i >= 0 {
+			out.Unknown = extra.FederatedIdentities[i].Unknown
+		}
+		v.FederatedIdentities = append(v.FederatedIdentities, out)
 	}
 	consents, err := x.db.Consents(ctx, x.r.ID, u.ID)
 	if err != nil {
@@ -342,6 +349,9 @@ func (x *exporter) user(ctx context.Context, u *iam.User, paths map[iam.GroupID]
 	for _, c := range consents {
 		consent := rep.UserConsent{ClientID: x.names[c.Client], CreatedDate: new(c.Created.UnixMilli()), LastUpdatedDate: new(c.Updated.UnixMilli()),
 			GrantedClientScopes: []string{}}
+		if i := slices.IndexFunc(extra.ClientConsents, func(e rep.UserConsent) bool { return e.ClientID == string(c.Client) }); i >= 0 {
+			consent.Unknown = extra.ClientConsents[i].Unknown
+		}
 		for _, id := range c.Scopes {
 			if s := x.r.Scope(id); s != nil {
 				consent.GrantedClientScopes = append(consent.GrantedClientScopes, s.Name)

@@ -46,9 +46,6 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 			u.ServiceAccount = clients[ur.ServiceAccountClientID]
 			have[ur.ServiceAccountClientID] = true
 		}
-		if u.Extra, err = extraOf(ur); err != nil {
-			return nil, err
-		}
 		p := preparedUser{user: u, rep: ur}
 		for j := range ur.Credentials {
 			c, err := m.credential(ctx, realm, u, &ur.Credentials[j], now)
@@ -66,6 +63,9 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 			if ur.Credentials[j].Type == string(iam.Password) && rep.Val(ur.Credentials[j].Temporary) {
 				addName(&u.Required, "UPDATE_PASSWORD")
 			}
+		}
+		if u.Extra, err = extraOf(&p, clients); err != nil {
+			return nil, err
 		}
 		users = append(users, p)
 	}
@@ -96,10 +96,27 @@ func (m *Manager) credential(ctx context.Context, realm *iam.Realm, u *iam.User,
 }
 
 // extraOf is what a user's representation has beyond iam.User and the tables
-// beside it.
-func extraOf(u *rep.User) ([]byte, error) {
+// beside it: a representation that has nothing but that, with the unknown members
+// of what belongs to the user under its id, provider, or client's id.
+func extraOf(p *preparedUser, clients map[string]iam.ClientID) ([]byte, error) {
+	u := p.rep
 	x := rep.User{
 		VerifiableCredentials: u.VerifiableCredentials, IssuedVerifiableCredentials: u.IssuedVerifiableCredentials, Unknown: u.Unknown,
+	}
+	for i, c := range p.credentials {
+		if unknown := u.Credentials[i].Unknown; len(unknown) > 0 {
+			x.Credentials = append(x.Credentials, rep.Credential{ID: c.ID, Unknown: unknown})
+		}
+	}
+	for _, l := range u.FederatedIdentities {
+		if len(l.Unknown) > 0 {
+			x.FederatedIdentities = append(x.FederatedIdentities, rep.FederatedIdentity{IdentityProvider: l.IdentityProvider, Unknown: l.Unknown})
+		}
+	}
+	for _, c := range u.ClientConsents {
+		if len(c.Unknown) > 0 {
+			x.ClientConsents = append(x.ClientConsents, rep.UserConsent{ClientID: string(clients[c.ClientID]), Unknown: c.Unknown})
+		}
 	}
 	text, err := rep.Marshal(&x)
 	if err != nil || string(text) == "{}" {
