@@ -96,7 +96,7 @@ func completeMappers(list []rep.ProtocolMapper) bool {
 	for i := range list {
 		m := &list[i]
 		if m.ID == "" {
-			m.ID = newID()
+			m.ID = realms.NewID()
 		}
 		if m.Config == nil {
 			m.Config = map[string]string{}

@@ -44,7 +44,7 @@ func (s *Service) AddInitialAccess(ctx context.Context, r *realms.Realm, issuer 
 		return nil, &InputError{Code: "Invalid value for count", Description: "The count cannot be less than 0"}
 	}
 	now := s.cache.DB().Now()
-	a := &rep.ClientInitialAccess{ID: newID(), Timestamp: new(int(now.Unix())), Expiration: &lifespan, Count: &count, RemainingCount: &count}
+	a := &rep.ClientInitialAccess{ID: realms.NewID(), Timestamp: new(int(now.Unix())), Expiration: &lifespan, Count: &count, RemainingCount: &count}
 	doc, err := rep.Marshal(a)
 	if err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func (s *Service) Register(ctx context.Context, r *realms.Realm, given *rep.Clie
 	if err != nil {
 		return nil, err
 	}
-	c.RegistrationAccessToken = new(newID())
+	c.RegistrationAccessToken = new(realms.NewID())
 	return s.create(ctx, r, c, func(tx *store.Tx) error {
 		if initial == "" {
 			return nil
@@ -189,7 +189,7 @@ func (s *Service) RegistrationToken(ctx context.Context, r *realms.Realm, issuer
 // returns the id of the one that takes its place.
 func (s *Service) NewRegistrationID(ctx context.Context, r *realms.Realm, id iam.ClientID) (string, error) {
 	c, err := s.change(ctx, r, id, func(_ *store.Tx, c *rep.Client) error {
-		c.RegistrationAccessToken = new(newID())
+		c.RegistrationAccessToken = new(realms.NewID())
 		return nil
 	})
 	if err != nil {

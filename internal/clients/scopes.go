@@ -65,7 +65,7 @@ func (s *Service) CreateScope(ctx context.Context, r *realms.Realm, given *rep.C
 		return nil, err
 	}
 	if c.ID == "" {
-		c.ID = newID()
+		c.ID = realms.NewID()
 	}
 	if c.Attributes == nil {
 		c.Attributes = map[string]string{}

@@ -2,14 +2,11 @@ package clients
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/google/uuid"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
@@ -59,22 +56,6 @@ const (
 	serviceAccountScope  = "service_account"
 	serviceAccountPrefix = "service-account-"
 )
-
-func newID() string { return uuid.NewString() }
-
-// NewSecret makes a client secret of Keycloak's length and alphabet, 512 bits.
-// Keycloak: SecretGenerator.
-func NewSecret() string {
-	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	out := make([]byte, 0, 86)
-	for buf := make([]byte, 1); len(out) < cap(out); {
-		_, _ = rand.Read(buf) // never fails: crypto/rand panics instead
-		if buf[0] < 248 {     // a multiple of 62
-			out = append(out, alphabet[buf[0]%62])
-		}
-	}
-	return string(out)
-}
 
 // Get returns a client by its database id, or ErrNoClient.
 func Get(ctx context.Context, r *realms.Realm, id string) (*realms.Client, error) {
@@ -151,7 +132,7 @@ func (s *Service) create(ctx context.Context, r *realms.Realm, given *rep.Client
 	}
 	taken := iam.Errorf(iam.Conflict, "Client %s already exists", given.ClientID)
 	if c.ID == "" {
-		c.ID = newID()
+		c.ID = realms.NewID()
 	}
 	if c.ClientID == "" {
 		c.ClientID = c.ID
@@ -337,7 +318,7 @@ func (s *Service) Update(ctx context.Context, r *realms.Realm, id iam.ClientID, 
 		if rep.Val(c.PublicClient) {
 			c.Secret = nil
 		} else if c.Secret == nil {
-			setSecret(c, NewSecret(), tx.Now.Unix())
+			setSecret(c, realms.NewSecret(), tx.Now.Unix())
 		}
 		removeRotated(c)
 		if !mergeMappers(c, given.ProtocolMappers) {
@@ -474,7 +455,7 @@ func (s *Service) Delete(ctx context.Context, r *realms.Realm, c *realms.Client)
 // RegenerateSecret gives a client a new secret and returns it.
 func (s *Service) RegenerateSecret(ctx context.Context, r *realms.Realm, id iam.ClientID) (string, error) {
 	c, err := s.change(ctx, r, id, func(tx *store.Tx, c *rep.Client) error {
-		setSecret(c, NewSecret(), tx.Now.Unix())
+		setSecret(c, realms.NewSecret(), tx.Now.Unix())
 		removeRotated(c)
 		return nil
 	})

@@ -69,7 +69,7 @@ func enableServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, c 
 		return err
 	}
 	u := &iam.User{
-		ID: iam.UserID(newID()), Realm: r.ID, Username: serviceAccountPrefix + strings.ToLower(c.ClientID),
+		ID: iam.UserID(realms.NewID()), Realm: r.ID, Username: serviceAccountPrefix + strings.ToLower(c.ClientID),
 		Enabled: true, ServiceAccount: id, CreatedAt: tx.Now,
 	}
 	for _, a := range r.RequiredActions {

@@ -398,9 +398,9 @@ func (c *completion) impliedRoles() error {
 // NewID makes an id for whatever is new in a realm.
 func NewID() string { return uuid.NewString() }
 
-// newSecret makes a client secret of Keycloak's length and alphabet, 512 bits.
+// NewSecret makes a client secret of Keycloak's length and alphabet, 512 bits.
 // Keycloak: SecretGenerator.
-func newSecret() string {
+func NewSecret() string {
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	out := make([]byte, 0, 86)
 	for buf := make([]byte, 1); len(out) < cap(out); {

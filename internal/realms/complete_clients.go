@@ -166,7 +166,7 @@ func CompleteClient(cl *rep.Client, now time.Time) (protocol string) {
 		cl.AuthenticationFlowBindingOverrides = map[string]string{}
 	}
 	if cl.Secret == nil && !*cl.PublicClient {
-		cl.Secret = new(newSecret())
+		cl.Secret = new(NewSecret())
 		cl.Attributes["client.secret.creation.time"] = strconv.FormatInt(now.Unix(), 10)
 	}
 	if cl.Protocol == string(iam.SAML) {
