@@ -58,12 +58,6 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 	if tok.Type != tokens.TypeBearer || tok.Check(issuer, b.Now(), home.NotBefore) != nil {
 		return nil, ErrUnauthenticated
 	}
-	// Keycloak: TokenManager.TokenRevocationCheck.
-	if revoked, err := b.Sessions.HasOnce(r.Context(), home, tok.RevokedKey()); err != nil {
-		return nil, err
-	} else if revoked {
-		return nil, ErrUnauthenticated
-	}
 	client, err := home.ClientByName(r.Context(), tok.Client)
 	if realms.Missing(err) {
 		return nil, ErrUnauthenticated
@@ -98,12 +92,14 @@ func realmOf(raw string) string {
 	return claims.Issuer[strings.LastIndex(claims.Issuer, "/")+1:]
 }
 
-// user finds whom a token is about, nil when its session is over.
+// user finds whom a token is about, nil when its session is over or the token
+// is revoked. Keycloak: TokenManager.TokenRevocationCheck.
 func (b *Bearer) user(ctx context.Context, home *realms.Realm, client *realms.Client, tok *tokens.Token) (*iam.User, error) {
 	how := tok.Context()
 	if tok.Session == "" {
-		if !how.Transient {
-			return nil, nil
+		revoked, err := b.Sessions.HasOnce(ctx, home, tok.RevokedKey())
+		if err != nil || revoked || !how.Transient {
+			return nil, err
 		}
 		u, err := b.Users.Get(ctx, &home.Realm, iam.UserID(tok.Subject))
 		if errors.Is(err, users.ErrNotFound) {
@@ -111,14 +107,14 @@ func (b *Bearer) user(ctx context.Context, home *realms.Realm, client *realms.Cl
 		}
 		return u, err
 	}
-	view, err := b.Sessions.Find(ctx, home, iam.SessionID(tok.Session), how.Offline, &client.Client)
+	view, err := b.Sessions.FindFor(ctx, home, iam.SessionID(tok.Session), how.Offline, &client.Client, tok.RevokedKey())
 	if errors.Is(err, sessions.ErrNoPart) && how.Guest {
 		err = nil
 	}
 	switch {
 	case view == nil && err != nil && !errors.Is(err, sessions.ErrGone):
 		return nil, err
-	case err != nil, tok.BeforeSession(view.Session.Started), tok.Before(view.RealmNotBefore, view.ClientNotBefore):
+	case err != nil, view.Once, tok.BeforeSession(view.Session.Started), tok.Before(view.RealmNotBefore, view.ClientNotBefore):
 		return nil, nil
 	}
 	return view.User, nil

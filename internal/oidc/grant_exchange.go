@@ -98,11 +98,11 @@ func (t *tokenCall) subject() (*presented, error) {
 	if err != nil {
 		return nil, err
 	}
-	revoked, err := t.Sessions.HasOnce(t.ctx(), t.realm, tok.RevokedKey())
+	p, word, err := t.live(tok, client)
 	if err != nil {
 		return nil, err
 	}
-	p, word, err := t.live(tok, client)
+	revoked, err := t.revoked(p)
 	switch {
 	case err != nil:
 		return nil, err
