@@ -42,7 +42,7 @@ const (
 	CanVerify       Capability = "credential" // by credential type
 	CanListen       Capability = "event listener"
 	CanSpeak        Capability = "protocol"
-	CanDo           Capability = "feature" // "authorization", "client-policies", "organizations", "admin-permissions", "email", "scim"
+	CanDo           Capability = "feature" // "authorization", "client-policies", "organizations", "admin-permissions", "email", "scim", "user-federation"
 )
 
 // gaps lists what of a prepared realm the server cannot do.
@@ -223,6 +223,9 @@ func (g *gapFinder) storage() {
 		}
 		g.add("user storage "+c.Name+" ("+c.ProviderID+")", count(n, "user", "comes", "come")+" from it, and nobody new will")
 	}
+	if n := len(g.p.federated); n > 0 && !g.can(CanDo, "user-federation") {
+		g.add("federated users", count(n, "user", "is", "are")+" kept but cannot log in")
+	}
 	for _, c := range g.r.Components[TypeKeyProvider] {
 		if !g.can(CanMakeKeys, c.ProviderID) {
 			g.add("key provider "+c.Name+" ("+c.ProviderID+")", "what its keys have signed is refused")
@@ -299,7 +302,7 @@ func (g *gapFinder) features() {
 		name string
 		n    int
 	}{{"applications", len(r.Applications)}, {"oauthClients", len(r.OAuthClients)}, {"clientTemplates", len(r.ClientTemplates)},
-		{"userFederationProviders", len(r.UserFederationProviders)}, {"federatedUsers", len(r.FederatedUsers)}} {
+		{"userFederationProviders", len(r.UserFederationProviders)}} {
 		if old.n > 0 {
 			g.add(old.name+", which are not read", count(old.n, "entry", "is", "are")+" left out")
 		}

@@ -43,6 +43,9 @@ func TestReadFilesPlacesMistakes(t *testing.T) {
 		{"in a file of users", map[string]string{"shop-realm.json": good, "shop-users-0.json": `{"realm":"shop","users":[{"username":"u"}]}`,
 			"shop-users-1.json": "{\"realm\":\"shop\",\"users\":[{\"username\":\"v\"},\n{\"username\":\"u\"}]}"},
 			`shop-users-1.json: line 2 column 2: /users/1/username: user "u" is there twice`},
+		{"in a file of federated users", map[string]string{"shop-realm.json": good, "shop-federated-users-0.json": `{"realm":"shop","federatedUsers":[{"id":"f:1:a"}]}`,
+			"shop-federated-users-1.json": "{\"realm\":\"shop\",\"federatedUsers\":[{\"id\":\"f:1:b\"},\n{\"id\":\"f:1:a\"}]}"},
+			`shop-federated-users-1.json: line 2 column 2: /federatedUsers/1/id: id of a federated user "f:1:a" is there twice`},
 		{"users of no realm", map[string]string{"shop-realm.json": good, "other-users-0.json": `{"realm":"other","users":[]}`},
 			`other-users-0.json: line 1 column 2: /realm: there is no file for realm "other"`},
 		{"two of one name", map[string]string{"a.json": good, "b.json": good}, `b.json: line 1 column 2: /realm: realm "shop" is there twice`},
@@ -147,7 +150,7 @@ func TestOnConflict(t *testing.T) {
 func TestGaps(t *testing.T) {
 	ctx := t.Context()
 	m := newManager(storetest.SQLite(t))
-	lacking := []string{"google", "saml", "ldap", "conditional-level-of-authentication", "webauthn", "authorization", "client-policies", "oidc-script", "argon3", "CONFIGURE_X", "java-keystore"}
+	lacking := []string{"google", "saml", "ldap", "conditional-level-of-authentication", "webauthn", "authorization", "client-policies", "oidc-script", "argon3", "user-federation", "CONFIGURE_X", "java-keystore"}
 	m.Can = func(_ realms.Capability, id string) bool { return !slices.Contains(lacking, id) }
 	user := func(name, more string) string { return `{"username":"` + name + `"` + more + `}` }
 	password := func(algorithm string) string {
@@ -167,7 +170,7 @@ func TestGaps(t *testing.T) {
 		user("c", `,"federationLink":"ldap-1"`),
 		user("d", `,"credentials":[{"type":"webauthn","secretData":"{}","credentialData":"{}"}]`),
 		user("e", `,"credentials":[`+password("argon3")+`],"requiredActions":["CONFIGURE_X"]`),
-	}, ",") + `]}`
+	}, ",") + `],"federatedUsers":[{"id":"f:ldap-1:z"}]}`
 	files, err := realms.ReadFiles(write(t, map[string]string{"r.json": text}), noEnv)
 	if err != nil {
 		t.Fatal(err)
@@ -185,6 +188,7 @@ func TestGaps(t *testing.T) {
 		"shop: client policies: 1 policy is not enforced",
 		"shop: credential webauthn: 1 user has no password and no other way to log in",
 		"shop: credential webauthn: 1 user has one",
+		"shop: federated users: 1 user is kept but cannot log in",
 		"shop: identity provider goo (google): 1 user has only this link",
 		"shop: identity provider goo (google): 2 users are linked to it",
 		"shop: key provider jks (java-keystore): what its keys have signed is refused",

@@ -51,9 +51,10 @@ func (m *Manager) Create(ctx context.Context, given *rep.Realm) (*rep.Realm, err
 
 // A prepared realm is ready to be stored: complete, checked, with keys and hashes.
 type prepared struct {
-	given *rep.Realm
-	realm *rep.Realm
-	users []preparedUser
+	given     *rep.Realm
+	realm     *rep.Realm
+	users     []preparedUser
+	federated []rep.User
 }
 
 func (m *Manager) prepare(ctx context.Context, given *rep.Realm) (*prepared, error) {
@@ -75,7 +76,10 @@ func (m *Manager) prepare(ctx context.Context, given *rep.Realm) (*prepared, err
 		return nil, err
 	}
 	p := &prepared{given: given, realm: r}
-	p.users, err = m.prepareUsers(ctx, r, now)
+	if p.users, err = m.prepareUsers(ctx, r, now); err != nil {
+		return nil, err
+	}
+	p.federated, err = m.prepareFederated(ctx, r, now)
 	return p, err
 }
 
@@ -109,6 +113,11 @@ func (m *Manager) put(ctx context.Context, tx *store.Tx, p *prepared) error {
 	}
 	for i := range p.users {
 		if err := w.writeUser(ctx, &p.users[i]); err != nil {
+			return err
+		}
+	}
+	for i := range p.federated {
+		if err := w.writeFederated(ctx, &p.federated[i]); err != nil {
 			return err
 		}
 	}

@@ -44,7 +44,7 @@ func (p *Problem) Unwrap() error {
 // for two things. given is where places are counted, whole what it became.
 func validate(given, whole *rep.Realm) []Problem {
 	v := validation{given: given, whole: whole}
-	for _, check := range []func(){v.scopes, v.clients, v.roles, v.mappings, v.groups, v.flows, v.components, v.providers, v.users} {
+	for _, check := range []func(){v.scopes, v.clients, v.roles, v.mappings, v.groups, v.flows, v.components, v.providers, v.users, v.federated} {
 		check()
 	}
 	return v.problems
@@ -372,6 +372,15 @@ func (v *validation) users() {
 			v.jsonObject(at+"/secretData", c.SecretData)
 			v.jsonObject(at+"/credentialData", c.CredentialData)
 		}
+	}
+}
+
+// federated looks only at what a federated user is found by: the names in its
+// document stand for what was there when it was written.
+func (v *validation) federated() {
+	ids := v.once()
+	for i := range v.given.FederatedUsers {
+		ids.name(fmt.Sprintf("/federatedUsers/%d/id", i), "id of a federated user", v.given.FederatedUsers[i].ID)
 	}
 }
 

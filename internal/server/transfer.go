@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"latchkey/internal/authn/actions"
@@ -171,25 +172,22 @@ func exportFiles(ctx context.Context, m *realms.Manager, o ExportOptions) error 
 		if inside {
 			r.Users = []rep.User{}
 		}
-		size, files := 1000, [][]rep.User{{}}
+		size := 1000
 		if o.Users == "different_files" && o.UsersPerFile > 0 {
-			size, files = o.UsersPerFile, nil
+			size = o.UsersPerFile
 		}
+		var users, federated [][]rep.User // by file
 		if o.Users != "skip" {
-			err = m.ExportUsers(ctx, name, size, func(page []rep.User) error {
-				switch {
-				case inside:
-					r.Users = append(r.Users, page...)
-				case o.Users == "same_file":
-					files[0] = append(files[0], page...)
-				default:
-					files = append(files, page)
-				}
-				return nil
-			})
-			if err != nil {
+			if users, err = o.files(func(f func([]rep.User) error) error { return m.ExportUsers(ctx, name, size, f) }); err != nil {
 				return fmt.Errorf("users of realm %s: %w", name, err)
 			}
+			if federated, err = o.files(func(f func([]rep.User) error) error { return m.ExportFederated(ctx, name, size, f) }); err != nil {
+				return fmt.Errorf("federated users of realm %s: %w", name, err)
+			}
+		}
+		if inside {
+			r.Users, r.FederatedUsers = append(r.Users, slices.Concat(users...)...), slices.Concat(federated...)
+			users, federated = nil, nil
 		}
 		if o.File != "" {
 			all = append(all, r)
@@ -198,12 +196,14 @@ func exportFiles(ctx context.Context, m *realms.Manager, o ExportOptions) error 
 		if err := writeJSON(filepath.Join(o.Dir, fileName(name)+"-realm.json"), r); err != nil {
 			return err
 		}
-		if inside || o.Users == "skip" {
-			continue
+		for i, list := range users {
+			if err := writeJSON(filepath.Join(o.Dir, fmt.Sprintf("%s-users-%d.json", fileName(name), i)), &rep.Realm{Realm: name, Users: list}); err != nil {
+				return err
+			}
 		}
-		for i, users := range files {
-			part := &rep.Realm{Realm: name, Users: users}
-			if err := writeJSON(filepath.Join(o.Dir, fmt.Sprintf("%s-users-%d.json", fileName(name), i)), part); err != nil {
+		for i, list := range federated {
+			part := &rep.Realm{Realm: name, FederatedUsers: list}
+			if err := writeJSON(filepath.Join(o.Dir, fmt.Sprintf("%s-federated-users-%d.json", fileName(name), i)), part); err != nil {
 				return err
 			}
 		}
@@ -215,6 +215,20 @@ func exportFiles(ctx context.Context, m *realms.Manager, o ExportOptions) error 
 		return writeJSON(o.File, all[0])
 	}
 	return writeJSON(o.File, all)
+}
+
+// files gathers pages of users as the files of an export hold them: a page
+// each, or all in one.
+func (o ExportOptions) files(read func(yield func([]rep.User) error) error) ([][]rep.User, error) {
+	var list [][]rep.User
+	err := read(func(page []rep.User) error {
+		if o.Users == "different_files" || len(list) == 0 {
+			list = append(list, nil)
+		}
+		list[len(list)-1] = append(list[len(list)-1], page...)
+		return nil
+	})
+	return list, err
 }
 
 // fileName keeps a realm's name from leading out of the directory.

@@ -37,12 +37,13 @@ func TestExportAndImport(t *testing.T) {
 	ctx := t.Context()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "shop.json")
-	if err := os.WriteFile(path, []byte(shopFile), 0o600); err != nil {
+	text := strings.Replace(shopFile, `"clients"`, `"federatedUsers":[{"id":"f:dir:a","attributes":{"a":["1"]}},{"id":"f:dir:b"},{"id":"f:dir:c"}],"clients"`, 1)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
 	first := devIn(filepath.Join(dir, "first"))
-	if err := Import(ctx, first, ImportOptions{Path: path, OnConflict: OnConflictFail, Env: noEnv, Out: &out}); err != nil {
+	if err := Import(ctx, first, ImportOptions{Path: path, OnConflict: OnConflictFail, AcceptGaps: true, Env: noEnv, Out: &out}); err != nil {
 		t.Fatal(err)
 	}
 	want := filepath.Join(dir, "want.json")
@@ -61,19 +62,21 @@ func TestExportAndImport(t *testing.T) {
 			}
 			from := o.Dir + o.File
 			if name == "different_files" {
-				if _, err := os.Stat(filepath.Join(o.Dir, "shop-users-1.json")); err != nil {
-					t.Error(err)
+				for _, file := range []string{"shop-users-1.json", "shop-federated-users-1.json"} {
+					if _, err := os.Stat(filepath.Join(o.Dir, file)); err != nil {
+						t.Error(err)
+					}
 				}
 			}
 			second := devIn(t.TempDir())
-			if err := Import(ctx, second, ImportOptions{Path: from, OnConflict: OnConflictFail, Env: noEnv, Out: &out}); err != nil {
+			if err := Import(ctx, second, ImportOptions{Path: from, OnConflict: OnConflictFail, AcceptGaps: true, Env: noEnv, Out: &out}); err != nil {
 				t.Fatal(err)
 			}
 			got := filepath.Join(t.TempDir(), "got.json")
 			if err := Export(ctx, second, ExportOptions{Realm: "shop", File: got, Users: "same_file"}); err != nil {
 				t.Fatal(err)
 			}
-			if a, b := read(t, want), read(t, got); len(a) != len(b) || !strings.Contains(b, `"clientId": "till"`) {
+			if a, b := read(t, want), read(t, got); len(a) != len(b) || !strings.Contains(b, `"clientId": "till"`) || strings.Count(b, `"f:dir:`) != 3 {
 				t.Errorf("%d bytes became %d", len(a), len(b))
 			}
 			if info, err := os.Stat(got); err != nil || info.Mode().Perm() != 0o600 {

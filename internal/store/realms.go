@@ -111,8 +111,9 @@ func (r *Reader) RealmVersion(ctx context.Context, id iam.RealmID) (int64, error
 	return list[0], nil
 }
 
-// An Object is a piece of configuration that is only read with its realm. Doc
-// is its representation, sealed at rest.
+// An Object is a piece of configuration that is only read with its realm, or
+// what a realm file says of a user who is not among the realm's own. Doc is its
+// representation, sealed at rest.
 type Object struct {
 	Kind       string
 	ID         string
@@ -135,6 +136,7 @@ const (
 	KindIdentityProvider = "identity-provider"
 	KindIDPMapper        = "identity-provider-mapper"
 	KindInitialAccess    = "client-initial-access"
+	KindFederatedUser    = "federated-user" // its parent is the component that the user comes from; read page by page
 )
 
 func objectPlace(realm iam.RealmID, kind, id string) string {
@@ -154,9 +156,18 @@ func (r *Reader) scanObject(realm iam.RealmID) func(row) (Object, error) {
 
 const objectColumns = `kind, id, parent_id, name, coalesce(unique_name, ''), position, doc, version`
 
-// Objects returns all objects of a realm by kind, position and name.
+// Objects returns all objects of a realm by kind, position and name, but for
+// those of KindFederatedUser, of which there may be as many as users.
 func (r *Reader) Objects(ctx context.Context, realm iam.RealmID) ([]Object, error) {
-	return all(ctx, r, r.scanObject(realm), `select `+objectColumns+` from objects where realm_id = $1 order by kind, position, name, id`, realm)
+	return all(ctx, r, r.scanObject(realm), `select `+objectColumns+` from objects where realm_id = $1 and kind <> $2
+		order by kind, position, name, id`, realm, KindFederatedUser)
+}
+
+// ObjectsAfter returns at most max objects of one kind by id, those after an id;
+// "" is before all of them.
+func (r *Reader) ObjectsAfter(ctx context.Context, realm iam.RealmID, kind, after string, max int) ([]Object, error) {
+	return all(ctx, r, r.scanObject(realm), `select `+objectColumns+` from objects where realm_id = $1 and kind = $2 and id > $3
+		order by id limit $4`, realm, kind, after, max)
 }
 
 // Object returns one object, or ErrNotFound.
