@@ -34,9 +34,9 @@ func (m *Manager) prepareFederated(ctx context.Context, r *rep.Realm, now time.T
 			if c.Value == nil {
 				continue
 			}
-			made, err := m.credential(ctx, realm, u.IAM(), c, now)
+			made, err := m.credential(ctx, realm, u.IAM(), c, now, fmt.Sprintf("/federatedUsers/%d/credentials/%d", i, j))
 			if err != nil {
-				return nil, &Problem{Path: fmt.Sprintf("/federatedUsers/%d/credentials/%d", i, j), Msg: err.Error()}
+				return nil, err
 			}
 			c.Value, c.CredentialData, c.SecretData = nil, string(made.Data), string(made.Secret)
 		}

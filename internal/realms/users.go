@@ -48,9 +48,9 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 		}
 		p := preparedUser{user: u, rep: ur}
 		for j := range ur.Credentials {
-			c, err := m.credential(ctx, realm, u, &ur.Credentials[j], now)
+			c, err := m.credential(ctx, realm, u, &ur.Credentials[j], now, fmt.Sprintf("/users/%d/credentials/%d", i, j))
 			if err != nil {
-				return nil, &Problem{Path: fmt.Sprintf("/users/%d/credentials/%d", i, j), Msg: err.Error()}
+				return nil, err
 			}
 			c.User = u.ID
 			if c.ID == "" {
@@ -83,12 +83,26 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 	return users, nil
 }
 
-func (m *Manager) credential(ctx context.Context, realm *iam.Realm, u *iam.User, c *rep.Credential, now time.Time) (*iam.Credential, error) {
+// credential compiles the credential at a place in a realm's representation. A
+// password in clear has to please the realm's own policy, as in Keycloak:
+// RepresentationToModel.createCredentials, PasswordCredentialProvider.
+func (m *Manager) credential(ctx context.Context, realm *iam.Realm, u *iam.User, c *rep.Credential, now time.Time, place string) (*iam.Credential, error) {
 	out, err := c.IAM()
-	if err == nil || !errors.Is(err, rep.ErrPlainPassword) {
-		return out, err
+	if err == nil {
+		return out, nil
 	}
-	if out, err = m.Hash(ctx, realm, u, *c.Value); err != nil {
+	if !errors.Is(err, rep.ErrPlainPassword) {
+		return nil, &Problem{Path: place, Msg: err.Error()}
+	}
+	out, err = m.Hash(ctx, realm, u, *c.Value)
+	if refused, ok := errors.AsType[*iam.Error](err); ok {
+		why := refused.Msg
+		for _, p := range refused.Params {
+			why += fmt.Sprintf(" %v", p)
+		}
+		return nil, &Problem{Path: place, Msg: "Password policy not met: " + why}
+	}
+	if err != nil {
 		return nil, err
 	}
 	out.ID, out.Kind, out.Label, out.Priority, out.Created = c.ID, iam.Password, rep.Val(c.UserLabel), rep.Val(c.Priority), now

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 
 	"latchkey/internal/account"
@@ -24,8 +23,6 @@ import (
 	"latchkey/internal/logout"
 	"latchkey/internal/oidc"
 	"latchkey/internal/pages"
-	"latchkey/internal/passhash"
-	"latchkey/internal/policy"
 	"latchkey/internal/realms"
 	"latchkey/internal/registration"
 	"latchkey/internal/roles"
@@ -33,7 +30,6 @@ import (
 	"latchkey/internal/store"
 	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
-	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
@@ -90,8 +86,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.pages = set
 	s.realms = realms.NewCache(s.db)
 	maker := keys.NewMaker(s.db.Now)
-	hasher := passhash.New(hashMemory)
-	manager := newManager(s.db, s.realms, maker, hasher)
+	people := newUsers(s.db, cfg)
+	manager := newManager(s.db, s.realms, maker, people)
 	if cfg.ImportRealm {
 		o := ImportOptions{Path: cfg.ImportFrom(), OnConflict: OnConflictSkip, Env: os.LookupEnv, Out: os.Stderr}
 		if err := importFiles(ctx, manager, o); err != nil {
@@ -107,7 +103,6 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	log.Metrics = s.metrics
 	s.workers = append(s.workers, s.realms.Poll, maker.Run, func(ctx context.Context) { live.Run(ctx, s.realms) })
 
-	people := users.New(s.db, hasher, policy.New(filepath.Join(cfg.DataDir, "password-blacklists")))
 	standings := roles.New(s.db)
 	w := world{db: s.db, realms: s.realms, users: people, roles: standings, sessions: live}
 	door := &login.Handler{
@@ -140,7 +135,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	mux := http.NewServeMux()
 	s.frontRoutes(mux, set)
 	if s.cfg.SetupLink != nil && !cfg.Bootstrap.Set() {
-		s.setup, err = newSetup(ctx, setup{db: s.db, realms: s.realms, pages: set, hash: hashPassword(hasher), fail: s.internalError})
+		s.setup, err = newSetup(ctx, setup{db: s.db, realms: s.realms, pages: set, hash: newPassword(people), fail: s.internalError})
 		if err != nil {
 			return nil, err
 		}

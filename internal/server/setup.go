@@ -134,6 +134,11 @@ func (s *setup) make(w http.ResponseWriter, r *http.Request) {
 		s.gone(w, r)
 		return
 	}
+	if refused, ok := errors.AsType[*iam.Error](err); ok { // by the password policy of a realm that was imported
+		wrong := []pages.FieldError{{Field: "password", Key: refused.Msg, Args: refused.Params}}
+		s.page(w, r, http.StatusOK, pages.Request{Errors: wrong}, pages.Setup{Username: name})
+		return
+	}
 	if err != nil {
 		s.fail(w, r, err)
 		return

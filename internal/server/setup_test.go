@@ -2,13 +2,18 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"latchkey/internal/realms"
 )
 
 // post sends a form and returns status and body.
@@ -81,6 +86,92 @@ func TestSetupLinkAddress(t *testing.T) {
 			t.Errorf("%s with hostname %q: %s, want %s", c.listening, c.hostname, got, c.want)
 		}
 	}
+}
+
+// A realm's users get no password that its policy refuses, however they come;
+// nothing of such a realm is stored.
+// Keycloak: RepresentationToModel.createCredentials, RealmsAdminResource.importRealm
+func TestNewRealmsPasswordsPleaseItsPolicy(t *testing.T) {
+	dir := t.TempDir()
+	cfg := devIn(dir)
+	if err := os.MkdirAll(filepath.Join(dir, "password-blacklists"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "password-blacklists", "bad.txt"), []byte("swordfish\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(s.Handler())
+	t.Cleanup(func() { srv.Close(); _ = s.Close() })
+	address := srv.URL
+	token := adminToken(t, address)
+	realm := func(policy, password string) string {
+		return `{"realm":"shop","passwordPolicy":"` + policy + `","users":[{"username":"anna"},{"username":"bert","enabled":true,
+			"credentials":[{"type":"password","value":"` + password + `"}]}]}`
+	}
+	for _, c := range []struct{ policy, password, want string }{
+		{"length(8)", "short", "invalidPasswordMinLengthMessage 8"},
+		{"digits(1) and notUsername", "BERT", "invalidPasswordMinDigitsMessage 1"},
+		{"notUsername", "bert", "invalidPasswordNotUsernameMessage"},
+		{"passwordBlacklist(bad.txt)", "swordfish", "invalidPasswordBlacklistedMessage"},
+	} {
+		status, body := asAdmin(t, http.MethodPost, address+"/admin/realms", token, realm(c.policy, c.password))
+		want := `{"errorMessage":"/users/1/credentials/0: Password policy not met: ` + c.want + `"}`
+		if status != http.StatusBadRequest || body != want {
+			t.Errorf("%s, %s: %d %s", c.policy, c.password, status, body)
+		}
+		if status, _ := asAdmin(t, http.MethodGet, address+"/admin/realms/shop", token, ""); status != http.StatusNotFound {
+			t.Errorf("%s: something is stored: %d", c.policy, status)
+		}
+		file := filepath.Join(t.TempDir(), "shop.json")
+		if err := os.WriteFile(file, []byte(realm(c.policy, c.password)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := Import(t.Context(), cfg, ImportOptions{Path: file, OnConflict: OnConflictFail, Env: noEnv, Out: io.Discard})
+		if problem, ok := errors.AsType[*realms.Problem](err); !ok || problem.Line != 2 || !strings.HasSuffix(problem.Msg, c.want) {
+			t.Errorf("import, %s: %v", c.policy, err)
+		}
+	}
+	if status, body := asAdmin(t, http.MethodPost, address+"/admin/realms", token, realm("length(8) and passwordHistory(3)", "long enough")); status != http.StatusCreated {
+		t.Fatalf("a password that pleases: %d %s", status, body)
+	}
+	more := `{"ifResourceExists":"FAIL","users":[{"username":"cleo","credentials":[{"type":"password","value":"short"}]}]}`
+	if status, body := asAdmin(t, http.MethodPost, address+"/admin/realms/shop/partialImport", token, more); status != http.StatusBadRequest {
+		t.Errorf("a partial import: %d %s", status, body)
+	}
+}
+
+// asAdmin sends a request with a token and JSON and returns the answer.
+func asAdmin(t *testing.T, method, at, token, body string) (status int, answer string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, at, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// adminToken logs in the administrator of a development server.
+func adminToken(t *testing.T, address string) string {
+	t.Helper()
+	_, doc := postForm(t, address+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"},
+		"username": {"admin"}, "password": {"admin"}})
+	token, _ := doc["access_token"].(string)
+	return token
 }
 
 // Keycloak: TokenManager.TokenRevocationCheck.

@@ -16,9 +16,11 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/passhash"
+	"latchkey/internal/policy"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/store"
+	"latchkey/internal/users"
 )
 
 // What to do with a realm of a file that exists already.
@@ -51,8 +53,13 @@ type ExportOptions struct {
 var errUnwired = errors.New("this build cannot do that yet")
 
 // newManager puts together what makes, changes, imports and exports realms.
-func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, hasher *passhash.Hasher) *realms.Manager {
-	return &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: hashPassword(hasher), Can: capabilities()}
+func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, people *users.Service) *realms.Manager {
+	return &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: newPassword(people), Can: capabilities()}
+}
+
+// newUsers is the users' rules with the lists that password policies name.
+func newUsers(db *store.DB, cfg Config) *users.Service {
+	return users.New(db, passhash.New(hashMemory), policy.New(filepath.Join(cfg.DataDir, "password-blacklists")))
 }
 
 // capabilities says what this build can do of what a realm may need.
@@ -96,7 +103,7 @@ func withManager(ctx context.Context, cfg Config, f func(*realms.Manager) error)
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return f(newManager(db, realms.NewCache(db), keys.NewMaker(db.Now), passhash.New(hashMemory)))
+	return f(newManager(db, realms.NewCache(db), keys.NewMaker(db.Now), newUsers(db, cfg)))
 }
 
 // Import reads realm files into the database, all realms or none. A server that
