@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+
+	"latchkey/internal/iam"
 )
 
 // sealedColumn is a column of sealed values: read pages through its rows after
@@ -46,6 +48,10 @@ var sealedColumns = []sealedColumn{
 		`select realm_id, key, '', value from single_use where (realm_id, key) > ($1, $2) order by realm_id, key limit 500`,
 		`update single_use set value = $1 where realm_id = $2 and key = $3`,
 		func(k []string) string { return "once " + k[1] }},
+	{"deliveries.doc", 2,
+		`select realm_id, id, '', doc from deliveries where doc is not null and (realm_id, id) > ($1, $2) order by realm_id, id limit 500`,
+		`update deliveries set doc = $1 where realm_id = $2 and id = $3`,
+		func(k []string) string { return deliveryPlace(iam.RealmID(k[0]), k[1]) }},
 }
 
 // sealedRow is a key of three columns at most and its value.

@@ -81,7 +81,9 @@ func TestReseal(t *testing.T) {
 		if err := errors.Join(tx.InsertUser(ctx, user, false),
 			tx.InsertCredential(ctx, "r", &iam.Credential{ID: "k", User: "u", Kind: iam.OTP, Secret: iam.Secret("otp")}),
 			tx.InsertLink(ctx, "r", &iam.FederatedIdentity{User: "u", Provider: "p", ExternalID: "x", Token: iam.Secret("token")}),
-			tx.InsertLink(ctx, "r", &iam.FederatedIdentity{User: "u", Provider: "q", ExternalID: "x"})); err != nil {
+			tx.InsertLink(ctx, "r", &iam.FederatedIdentity{User: "u", Provider: "q", ExternalID: "x"}),
+			tx.InsertDeliveries(ctx, []*Delivery{{Realm: "r", ID: "d", State: Due, Doc: []byte("news")}, {Realm: "r", ID: "e", State: Due}}),
+			tx.FinishDelivery(ctx, "r", "e")); err != nil {
 			return err
 		}
 		_, err := tx.PutOnce(ctx, "r", "code", []byte("once"), db.Now().Add(time.Hour))
@@ -95,8 +97,8 @@ func TestReseal(t *testing.T) {
 		t.Fatal(err)
 	}
 	db = reopen(ring)
-	if n, err := db.Reseal(ctx); n != objects+6 || err != nil {
-		t.Errorf("%d values sealed anew, want %d (%v)", n, objects+6, err)
+	if n, err := db.Reseal(ctx); n != objects+7 || err != nil {
+		t.Errorf("%d values sealed anew, want %d (%v)", n, objects+7, err)
 	}
 	if n, err := db.Reseal(ctx); n != 0 || err != nil {
 		t.Errorf("again: %d %v", n, err)
@@ -124,6 +126,10 @@ func TestReseal(t *testing.T) {
 		t.Error(list, err)
 	}
 	err = db.Tx(ctx, func(tx *Tx) error {
+		due, err := tx.TakeDue(ctx, tx.Now.Add(time.Minute), 10)
+		if err != nil || len(due) != 1 || string(due[0].Doc) != "news" {
+			t.Error(due, err)
+		}
 		v, err := tx.TakeOnce(ctx, "r", "code")
 		if string(v) != "once" {
 			t.Error(v)
