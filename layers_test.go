@@ -15,7 +15,7 @@ import (
 )
 
 // rules are the rooms that hold the product: every door may use them.
-const rules = "realms clients keys users sessions logout events roles authn authn/steps authn/actions authn/tabs claims tokens broker authz policy jobs"
+const rules = "realms clients doctor keys users sessions logout events roles authn authn/steps authn/actions authn/tabs claims tokens broker authz policy jobs"
 
 // doorMay is what a door may import: never store, never another door.
 const doorMay = "iam rep web i18n telemetry " + rules
@@ -63,6 +63,8 @@ var layers = map[string]string{
 	"broker":        "iam realms users authn jose xmlsec web",
 	"authz":         "iam realms store users roles",
 	"jobs":          "store telemetry",
+	"doctor":        "iam rep clients keys realms store", // looks at a whole realm, and mends it by the rules of its rooms
+	"doctor/remote": "doctor rep",                        // asks other servers; knows nothing of ours
 	// doors
 	"oidc":         doorMay + " pages jose", // the tokens that clients sign
 	"saml":         doorMay + " xmlsec",
@@ -74,7 +76,7 @@ var layers = map[string]string{
 	"console":      "web",
 	// assembly
 	"server": "*",
-	"cli":    "server iam rep telemetry",
+	"cli":    "server iam rep telemetry doctor doctor/remote",
 }
 
 // owners names the rooms that may import a package and what is below it; "*"
@@ -82,7 +84,7 @@ var layers = map[string]string{
 // outside package without a line is refused: a dependency is a hire.
 var owners = map[string]string{
 	"database/sql":                        "store",
-	"net/http":                            "oidc saml login admin account scim registration console broker mail web server cli telemetry",
+	"net/http":                            "oidc saml login admin account scim registration console broker mail web server cli telemetry doctor/remote", // the last is a client
 	"html/template":                       "pages mail",
 	"github.com/jackc/pgx/v5":             "store",
 	"modernc.org/sqlite":                  "store",
@@ -103,7 +105,7 @@ var owners = map[string]string{
 	"golang.org/x/sync":                   "*",
 	"golang.org/x/text":                   "*",
 	"golang.org/x/time":                   "*",
-	"golang.org/x/net/publicsuffix":       "web",
+	"golang.org/x/net/publicsuffix":       "web doctor", // which hosts are of one site
 	"github.com/dlclark/regexp2":          "policy users",
 	"github.com/russellhaering/goxmldsig": "xmlsec",
 	"github.com/beevik/etree":             "xmlsec",
