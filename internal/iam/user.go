@@ -18,7 +18,7 @@ type User struct {
 	Attrs          map[string][]string
 	CreatedAt      time.Time
 	NotBefore      time.Time
-	Extra          []byte // JSON of members of the representation that Latchkey does not know
+	Extra          []byte // JSON of members that Latchkey does not know, of users stored before these were sealed apart
 	Version        int64
 }
 

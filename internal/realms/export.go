@@ -2,6 +2,7 @@ package realms
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -289,13 +290,11 @@ func (m *Manager) ExportUsers(ctx context.Context, name string, size int, yield 
 
 func (x *exporter) user(ctx context.Context, u *iam.User, paths map[iam.GroupID]string) (*rep.User, error) {
 	v := rep.FromUser(u)
-	extra := new(rep.User)
-	if len(u.Extra) > 0 {
-		if err := rep.Unmarshal(u.Extra, extra); err != nil {
-			return nil, err
-		}
-		v.VerifiableCredentials, v.IssuedVerifiableCredentials, v.Unknown = extra.VerifiableCredentials, extra.IssuedVerifiableCredentials, extra.Unknown
+	extra, err := x.extra(ctx, u)
+	if err != nil {
+		return nil, err
 	}
+	v.VerifiableCredentials, v.IssuedVerifiableCredentials, v.Unknown = extra.VerifiableCredentials, extra.IssuedVerifiableCredentials, extra.Unknown
 	if u.ServiceAccount != "" {
 		v.ServiceAccountClientID = x.names[u.ServiceAccount]
 	}
@@ -362,4 +361,19 @@ func (x *exporter) user(ctx context.Context, u *iam.User, paths map[iam.GroupID]
 		v.ClientConsents = append(v.ClientConsents, consent)
 	}
 	return v, nil
+}
+
+// extra is what extraOf kept of a user.
+func (x *exporter) extra(ctx context.Context, u *iam.User) (*rep.User, error) {
+	v, text := new(rep.User), u.Extra
+	switch o, err := x.db.Object(ctx, x.r.ID, store.KindUserExtra, string(u.ID)); {
+	case err == nil:
+		text = o.Doc
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	if len(text) == 0 {
+		return v, nil
+	}
+	return v, rep.Unmarshal(text, v)
 }

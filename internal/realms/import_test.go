@@ -247,6 +247,40 @@ func TestUnknownMembersSurvive(t *testing.T) {
 	})
 }
 
+// An unknown member may be a secret: it is not in the user's document, which is
+// not sealed. It goes with the user; documents of users from before have it.
+func TestUnknownMembersOfUsersAreSealed(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		m := newManager(db)
+		r := create(t, m, `{"realm":"x","users":[{"username":"u","new":1,"credentials":[{"id":"k","type":"otp","secretData":"{}","credentialData":"{}","new":2}]}]}`)
+		u, err := db.UserByName(t.Context(), r.ID, "u")
+		if err != nil || u.Extra != nil {
+			t.Fatalf("in clear: %s, %v", u.Extra, err)
+		}
+		old := &iam.User{ID: "o", Realm: r.ID, Username: "old", Extra: []byte(`{"new":3,"credentials":[{"id":"k2","new":4}]}`)}
+		err = db.Tx(t.Context(), func(tx *store.Tx) error {
+			return errors.Join(tx.InsertUser(t.Context(), old, false),
+				tx.InsertCredential(t.Context(), r.ID, &iam.Credential{ID: "k2", User: "o", Kind: iam.OTP, Data: []byte("{}"), Secret: iam.Secret("{}")}))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range parse(t, string(exported(t, m, "x"))).Users {
+			want := map[string][2]string{"u": {`{"new":1}`, `{"new":2}`}, "old": {`{"new":3}`, `{"new":4}`}}[u.Username]
+			if got := [2]string{string(u.Unknown), string(u.Credentials[0].Unknown)}; got != want {
+				t.Errorf("%s: %s, want %s", u.Username, got, want)
+			}
+		}
+		err = db.Tx(t.Context(), func(tx *store.Tx) error { return tx.DeleteUser(t.Context(), r.ID, u.ID) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o, err := db.Object(t.Context(), r.ID, store.KindUserExtra, string(u.ID)); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("after the user is gone: %s, %v", o.Doc, err)
+		}
+	})
+}
+
 func FuzzRealmFile(f *testing.F) {
 	f.Add(`{"realm":"shop","clients":[{"clientId":"a"}]}`)
 	f.Add(`[{"realm":"a","users":[{"username":"u","credentials":[{"type":"password","value":"x"}]}]},{"realm":"${B:b}"}]`)

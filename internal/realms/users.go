@@ -9,6 +9,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
+	"latchkey/internal/store"
 )
 
 // A preparedUser is a user of a realm file, compiled.
@@ -16,6 +17,7 @@ type preparedUser struct {
 	user        *iam.User
 	credentials []*iam.Credential
 	rep         *rep.User
+	extra       []byte // see extraOf; nil when there is nothing
 }
 
 // prepareUsers compiles the users of a realm, hashes passwords in clear, and
@@ -64,7 +66,7 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 				addName(&u.Required, "UPDATE_PASSWORD")
 			}
 		}
-		if u.Extra, err = extraOf(&p, clients); err != nil {
+		if p.extra, err = extraOf(&p, clients); err != nil {
 			return nil, err
 		}
 		users = append(users, p)
@@ -111,7 +113,8 @@ func (m *Manager) credential(ctx context.Context, realm *iam.Realm, u *iam.User,
 
 // extraOf is what a user's representation has beyond iam.User and the tables
 // beside it: a representation that has nothing but that, with the unknown members
-// of what belongs to the user under its id, provider, or client's id.
+// of what belongs to the user under its id, provider, or client's id. Any of
+// them may be a secret: it is stored sealed, beside the user's own document.
 func extraOf(p *preparedUser, clients map[string]iam.ClientID) ([]byte, error) {
 	u := p.rep
 	x := rep.User{
@@ -143,6 +146,11 @@ func (w *writer) writeUser(ctx context.Context, p *preparedUser) error {
 	u, r := p.user, p.rep
 	if err := w.tx.InsertUser(ctx, u, rep.Val(w.r.DuplicateEmailsAllowed)); err != nil {
 		return fmt.Errorf("user %s: %w", u.Username, err)
+	}
+	if p.extra != nil {
+		if err := w.tx.InsertObject(ctx, w.id, store.Object{Kind: store.KindUserExtra, ID: string(u.ID), Doc: p.extra}); err != nil {
+			return fmt.Errorf("user %s: %w", u.Username, err)
+		}
 	}
 	for _, c := range p.credentials {
 		if err := w.tx.InsertCredential(ctx, w.id, c); err != nil {

@@ -137,6 +137,7 @@ const (
 	KindIDPMapper        = "identity-provider-mapper"
 	KindInitialAccess    = "client-initial-access"
 	KindFederatedUser    = "federated-user" // its parent is the component that the user comes from; read page by page
+	KindUserExtra        = "user-extra"     // what is not known here of the user with its id, and goes with the user
 )
 
 func objectPlace(realm iam.RealmID, kind, id string) string {
@@ -157,10 +158,10 @@ func (r *Reader) scanObject(realm iam.RealmID) func(row) (Object, error) {
 const objectColumns = `kind, id, parent_id, name, coalesce(unique_name, ''), position, doc, version`
 
 // Objects returns all objects of a realm by kind, position and name, but for
-// those of KindFederatedUser, of which there may be as many as users.
+// those of KindFederatedUser and KindUserExtra, of which there may be as many as users.
 func (r *Reader) Objects(ctx context.Context, realm iam.RealmID) ([]Object, error) {
-	return all(ctx, r, r.scanObject(realm), `select `+objectColumns+` from objects where realm_id = $1 and kind <> $2
-		order by kind, position, name, id`, realm, KindFederatedUser)
+	return all(ctx, r, r.scanObject(realm), `select `+objectColumns+` from objects where realm_id = $1 and kind <> $2 and kind <> $3
+		order by kind, position, name, id`, realm, KindFederatedUser, KindUserExtra)
 }
 
 // ObjectsAfter returns at most max objects of one kind by id, those after an id;

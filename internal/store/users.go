@@ -168,7 +168,8 @@ func (tx *Tx) DeleteUser(ctx context.Context, realm iam.RealmID, id iam.UserID) 
 			return err
 		}
 	}
-	return nil
+	_, err = tx.exec(ctx, `delete from objects where realm_id = $1 and kind = $2 and id = $3`, realm, KindUserExtra, id)
+	return err
 }
 
 // SetUserNotBefore refuses the user's tokens issued before a time.
