@@ -1,7 +1,10 @@
 package jose
 
 import (
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"fmt"
+	"strings"
 
 	gojose "github.com/go-jose/go-jose/v4"
 )
@@ -31,6 +34,21 @@ func (k *Key) jweKey(private bool) (any, error) {
 		return k.PublicKey(), nil
 	}
 	return nil, fmt.Errorf("%w: %s is not for encryption", ErrKey, k)
+}
+
+// CanEncrypt reports whether the key, one of somebody else's, may be used with a
+// JWE algorithm: it is not pinned to another one and of the type that it takes.
+func (k *Key) CanEncrypt(alg string) bool {
+	if k.Use == "sig" || k.Alg != "" && k.Alg != alg {
+		return false
+	}
+	switch k.PublicKey().(type) {
+	case *rsa.PublicKey:
+		return strings.HasPrefix(alg, "RSA")
+	case *ecdsa.PublicKey:
+		return strings.HasPrefix(alg, "ECDH-ES")
+	}
+	return false
 }
 
 // Encrypt returns the compact JWE of the plaintext under the key's algorithm and the content encryption enc (such as A256GCM). The content

@@ -328,12 +328,9 @@ func (a *authCall) checkResponse() error {
 		return a.reject("invalid_request", "invalid_request", "Response_mode 'query' not allowed for implicit or hybrid flow")
 	}
 	a.detail("response_mode", strings.ReplaceAll(a.mode, ".", "_"))
-	if a.types.implicit() && a.mode == "query"+jarm {
+	if a.types.implicit() && a.mode == "query"+jarm &&
+		(a.client.Attr("authorization.encrypted.response.alg") == "" || a.client.Attr("authorization.encrypted.response.enc") == "") {
 		return a.reject("invalid_request", "invalid_request", "Response_mode 'query.jwt' is allowed only when the authorization response token is encrypted")
-	}
-	if strings.HasSuffix(a.mode, jarm) && a.client.Attr("authorization.encrypted.response.alg") != "" {
-		a.mode = strings.TrimSuffix(a.mode, jarm)
-		return a.reject("invalid_request", "invalid_request", "Encrypted authorization responses are not supported")
 	}
 	const refusal = "Client is not allowed to initiate browser login with given response_type. %s flow is disabled for the client."
 	if (a.types.code || a.types.none) && !a.client.StandardFlow {

@@ -66,7 +66,7 @@ func clientCertificate(client *iam.Client) (jose.Set, error) {
 
 // encryption returns what encrypts a kind of answer for a client that wants it
 // so, nil for one that does not. The kind is the attributes' prefix:
-// "id.token", "user.info". Keycloak: DefaultTokenManager.getEncryptedToken.
+// "id.token", "user.info", "authorization". Keycloak: DefaultTokenManager.getEncryptedToken.
 func (c *call) encryption(client *iam.Client, kind, cty string) func(string) (string, error) {
 	alg := client.Attr(kind + ".encrypted.response.alg")
 	if alg == "" {
@@ -78,7 +78,7 @@ func (c *call) encryption(client *iam.Client, kind, cty string) func(string) (st
 			return "", &Error{http.StatusBadRequest, "invalid_request", "can not get encryption KEK"}
 		}
 		for _, k := range set {
-			if k.Alg == "" || k.Alg == alg {
+			if k.CanEncrypt(alg) {
 				to := *k
 				to.Alg, to.Use = alg, "enc"
 				return to.Encrypt(cmp.Or(client.Attr(kind+".encrypted.response.enc"), "A128CBC-HS256"), cty, []byte(plain))

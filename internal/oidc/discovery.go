@@ -8,12 +8,14 @@ import (
 )
 
 // Values of discovery documents. They are what works here, in the reference's
-// order; what it advertises beyond is in doc/DIVERGENCES.md. signing lists the
-// algorithms of package jose.
+// order; what it advertises beyond is in doc/DIVERGENCES.md. signing, keyEncryption
+// and contentEncryption list the algorithms of package jose.
 var (
-	signing    = []string{"PS384", "RS384", "EdDSA", "ES384", "HS256", "HS512", "ES256", "RS256", "HS384", "ES512", "PS256", "PS512", "RS512"}
-	clientAuth = []string{"private_key_jwt", "client_secret_basic", "client_secret_post", "client_secret_jwt"}
-	grantTypes = []string{
+	signing           = []string{"PS384", "RS384", "EdDSA", "ES384", "HS256", "HS512", "ES256", "RS256", "HS384", "ES512", "PS256", "PS512", "RS512"}
+	keyEncryption     = []string{"ECDH-ES+A256KW", "ECDH-ES+A192KW", "ECDH-ES+A128KW", "RSA-OAEP", "RSA-OAEP-256", "RSA1_5", "ECDH-ES"}
+	contentEncryption = []string{"A256GCM", "A192GCM", "A128GCM", "A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512"}
+	clientAuth        = []string{"private_key_jwt", "client_secret_basic", "client_secret_post", "client_secret_jwt"}
+	grantTypes        = []string{
 		"authorization_code", "client_credentials", "implicit", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange",
 	}
 	responseTypes = []string{
@@ -44,7 +46,11 @@ type metadata struct {
 	SubjectTypes            []string `json:"subject_types_supported,omitempty"`
 	Prompts                 []string `json:"prompt_values_supported,omitempty"`
 	IDTokenAlgs             []string `json:"id_token_signing_alg_values_supported,omitempty"`
+	IDTokenKeyAlgs          []string `json:"id_token_encryption_alg_values_supported,omitempty"`
+	IDTokenEncs             []string `json:"id_token_encryption_enc_values_supported,omitempty"`
 	UserinfoAlgs            []string `json:"userinfo_signing_alg_values_supported,omitempty"`
+	UserinfoKeyAlgs         []string `json:"userinfo_encryption_alg_values_supported,omitempty"`
+	UserinfoEncs            []string `json:"userinfo_encryption_enc_values_supported,omitempty"`
 	ResponseModes           []string `json:"response_modes_supported"`
 	Registration            string   `json:"registration_endpoint,omitempty"`
 	TokenAuth               []string `json:"token_endpoint_auth_methods_supported"`
@@ -52,6 +58,8 @@ type metadata struct {
 	IntrospectionAuth       []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 	IntrospectionAuthAlgs   []string `json:"introspection_endpoint_auth_signing_alg_values_supported,omitempty"`
 	AuthorizationAlgs       []string `json:"authorization_signing_alg_values_supported,omitempty"`
+	AuthorizationKeyAlgs    []string `json:"authorization_encryption_alg_values_supported,omitempty"`
+	AuthorizationEncs       []string `json:"authorization_encryption_enc_values_supported,omitempty"`
 	Claims                  []string `json:"claims_supported,omitempty"`
 	ClaimTypes              []string `json:"claim_types_supported,omitempty"`
 	ClaimsParameter         bool     `json:"claims_parameter_supported,omitzero"`
@@ -113,6 +121,8 @@ func configuration(c *call) *metadata {
 		IDTokenAlgs: signing, UserinfoAlgs: append(slices.Clone(signing), "none"), ResponseModes: responseModes,
 		Registration: c.urls.Backchannel + "/realms/" + c.realm.Name + "/clients-registrations/openid-connect",
 		TokenAuth:    clientAuth, TokenAuthAlgs: signing, IntrospectionAuth: clientAuth, IntrospectionAuthAlgs: signing,
+		IDTokenKeyAlgs: keyEncryption, IDTokenEncs: contentEncryption, UserinfoKeyAlgs: keyEncryption, UserinfoEncs: contentEncryption,
+		AuthorizationKeyAlgs: keyEncryption, AuthorizationEncs: contentEncryption,
 		AuthorizationAlgs: signing, Claims: claimNames, ClaimTypes: []string{"normal"}, ClaimsParameter: true, Scopes: c.scopeNames(),
 		RequestParameter: &no, RequestURIParameter: &no, ChallengeMethods: []string{"plain", "S256"},
 		Revocation: back + "/revoke", RevocationAuth: clientAuth, RevocationAuthAlgs: signing,

@@ -101,7 +101,8 @@ func (c *call) sendError(mode string, client *iam.Client, q *iam.AuthRequest, co
 // Response Mode for OAuth 2.0).
 const jarm = ".jwt"
 
-// wrap makes one signed parameter of an answer's parameters.
+// wrap makes one signed parameter of an answer's parameters, encrypted for a
+// client that wants that.
 // Keycloak: OIDCRedirectUriBuilder.
 func (c *call) wrap(client *iam.Client, p params) (params, error) {
 	t := new(claims.Set)
@@ -112,6 +113,9 @@ func (c *call) wrap(client *iam.Client, p params) (params, error) {
 	t.Put("iss", c.issuer())
 	t.Put("exp", c.Now().Add(c.realm.Lifespans.AccessCode).Unix())
 	token, err := c.Issuer.Sign(c.ctx(), c.realm, t, client.Attr("authorization.signed.response.alg"), "JWT")
+	if encrypt := c.encryption(client, "authorization", "JWT"); err == nil && encrypt != nil {
+		token, err = encrypt(token)
+	}
 	return params{{Name: "response", Value: token}}, err
 }
 
