@@ -66,10 +66,11 @@ func Start(t testing.TB, ctx context.Context, o Options) *Tab {
 	return open(t, ctx)
 }
 
-// Open opens another tab of the same browser.
-func (b *Tab) Open() *Tab {
-	b.t.Helper()
-	return open(b.t, b)
+// Open opens another tab of the same browser, which is closed when the test
+// ends; t may be a subtest of the one that started the browser.
+func (b *Tab) Open(t testing.TB) *Tab {
+	t.Helper()
+	return open(t, b)
 }
 
 func open(t testing.TB, ctx context.Context) *Tab {
@@ -109,11 +110,6 @@ func (b *Tab) Close() {
 	}
 }
 
-// With is the same tab for a subtest, which its failures then belong to.
-func (b *Tab) With(t testing.TB) *Tab {
-	return &Tab{Context: b.Context, t: t}
-}
-
 // Eval evaluates JavaScript, awaiting promises.
 func Eval[T any](b *Tab, script string) (T, error) {
 	ctx, cancel := context.WithTimeout(b, patience)
@@ -147,11 +143,11 @@ func (b *Tab) Go(to string) {
 	b.Do(chromedp.Navigate(to))
 }
 
-// Until waits for JavaScript to be true, on whatever page the browser then is.
+// Until waits for JavaScript, or what it promises, to be true, on whatever page the browser then is.
 func (b *Tab) Until(script string) {
 	b.t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if so, err := Eval[bool](b, `Boolean(`+script+`)`); err == nil && so {
+		if so, err := Eval[bool](b, `Promise.resolve(`+script+`).then(Boolean)`); err == nil && so {
 			return
 		}
 	}
