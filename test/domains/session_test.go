@@ -3,10 +3,12 @@ package domains
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/network"
+	"golang.org/x/oauth2"
 
 	"latchkey/test/chromium"
 )
@@ -65,6 +67,17 @@ func fixedHostName(w *world) {
 	if a.sid() != shop.sid() {
 		t.Error("the logins are in two sessions")
 	}
+
+	// An address that was written by hand, with the other name, leads to a page
+	// that does not see the session; and since its form goes to the one host,
+	// which did not set the page's cookies, a login there does not succeed.
+	byHand := strings.Replace(shop.config.AuthCodeURL("by hand", oauth2.S256ChallengeOption(oauth2.GenerateVerifier())), w.at.host, w.at.other, 1)
+	b.Go(byHand)
+	expect(t, "the other name, signed on", outcome(t, b), "prompt")
+	b.ClearCookies()
+	b.Go(byHand)
+	b.LogIn(username, password)
+	b.Until(`location.host === '` + w.at.host + `' && document.body.innerText.includes('Restart login cookie not found')`)
 }
 
 // twoNames runs an application that reads discovery at the server's first name and one that reads it at the other.
