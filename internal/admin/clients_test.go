@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"latchkey/internal/clients"
+	"latchkey/internal/doctor"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/passhash"
@@ -19,6 +20,7 @@ import (
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
+	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
@@ -34,7 +36,11 @@ type shop struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	db := storetest.SQLite(t)
+	return newShopOn(t, storetest.SQLite(t))
+}
+
+func newShopOn(t *testing.T, db *store.DB) *shop {
+	t.Helper()
 	cache := realms.NewCache(db)
 	manager := &realms.Manager{Cache: cache, Clock: db.Now, NewKey: func(context.Context, string, string, map[string][]string) error { return nil }}
 	given := &rep.Realm{Realm: "shop", Enabled: new(true), AdminEventsEnabled: new(true), AdminEventsDetailsEnabled: new(true)}
@@ -51,6 +57,7 @@ func newShop(t *testing.T) *shop {
 		Users: users.New(db, passhash.New(64<<20), policy.New("")), Roles: roles.New(db),
 		KnownMapper: func(provider string) bool { return strings.HasPrefix(provider, "oidc-") },
 	}
+	h.Doctor = &doctor.Service{Cache: cache, Manager: manager, Clients: h.Clients}
 	h.Authenticate = func(r *http.Request) (*Caller, error) {
 		home, err := cache.Get(r.Context(), "shop")
 		if err != nil {
@@ -76,7 +83,13 @@ func newShop(t *testing.T) *shop {
 // after 201 the last segment of its Location in place of a body.
 func (s *shop) call(who, method, path, body string) (int, string) {
 	s.Helper()
-	r := httptest.NewRequest(method, "/admin/realms/shop"+path, strings.NewReader(body))
+	return s.callIn("shop", who, method, path, body)
+}
+
+// callIn is call below another realm, by the same administrator.
+func (s *shop) callIn(realm, who, method, path, body string) (int, string) {
+	s.Helper()
+	r := httptest.NewRequest(method, "/admin/realms/"+realm+path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+who)
 	w := httptest.NewRecorder()
 	s.mux.ServeHTTP(w, r)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/internal/clients"
+	"latchkey/internal/doctor"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/logout"
@@ -63,6 +64,7 @@ type Handler struct {
 	Issuer   *tokens.Issuer
 	Roles    *roles.Service
 	Events   *events.Writer
+	Doctor   *doctor.Service
 	Hostname *web.Hostname
 	Log      *slog.Logger
 
@@ -103,6 +105,7 @@ func (h *Handler) Routes() []Route {
 		h.groupRoutes(),
 		h.roleRoutes(),
 		h.attackRoutes(),
+		h.doctorRoutes(),
 		h.consoleRoutes(),
 	)
 }

@@ -151,13 +151,16 @@ func (s *Service) DeleteScope(ctx context.Context, r *realms.Realm, id iam.Scope
 // Assign gives a client a scope. One that it has already stays as it is,
 // default or optional.
 func (s *Service) Assign(ctx context.Context, r *realms.Realm, client iam.ClientID, scope *realms.Scope, optional bool) error {
+	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error { return s.AssignIn(ctx, tx, r, client, scope, optional) })
+}
+
+// AssignIn is Assign as a part of a realms.Cache.Change.
+func (s *Service) AssignIn(ctx context.Context, tx *store.Tx, r *realms.Realm, client iam.ClientID, scope *realms.Scope, optional bool) error {
 	if !optional && parameterized(scope) {
 		return &InputError{Code: "invalid_request", Description: "Can't assign a Parameterized Scope to a Client as a Default Scope"}
 	}
-	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error {
-		_, err := tx.BindScope(ctx, r.ID, store.ScopeBinding{Client: client, Scope: scope.ID, Optional: optional})
-		return err
-	})
+	_, err := tx.BindScope(ctx, r.ID, store.ScopeBinding{Client: client, Scope: scope.ID, Optional: optional})
+	return err
 }
 
 func parameterized(s *realms.Scope) bool {
@@ -166,8 +169,11 @@ func parameterized(s *realms.Scope) bool {
 
 // Unassign takes a scope from a client; one that it does not have is no error.
 func (s *Service) Unassign(ctx context.Context, r *realms.Realm, client iam.ClientID, scope *realms.Scope) error {
-	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error {
-		_, err := tx.UnbindScope(ctx, r.ID, client, scope.ID)
-		return err
-	})
+	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error { return s.UnassignIn(ctx, tx, r, client, scope) })
+}
+
+// UnassignIn is Unassign as a part of a realms.Cache.Change.
+func (s *Service) UnassignIn(ctx context.Context, tx *store.Tx, r *realms.Realm, client iam.ClientID, scope *realms.Scope) error {
+	_, err := tx.UnbindScope(ctx, r.ID, client, scope.ID)
+	return err
 }

@@ -272,36 +272,41 @@ func bindDefaults(ctx context.Context, tx *store.Tx, r *realms.Realm, client iam
 // change reads a client's document, lets f change it, and writes it back.
 func (s *Service) change(ctx context.Context, r *realms.Realm, id iam.ClientID, f func(tx *store.Tx, c *rep.Client) error) (*rep.Client, error) {
 	var c *rep.Client
-	err := s.cache.Change(ctx, r.ID, func(tx *store.Tx) error {
-		old, err := tx.Client(ctx, r.ID, id)
-		if errors.Is(err, store.ErrNotFound) {
-			return ErrNoClient
-		}
-		if err != nil {
-			return err
-		}
-		c = new(rep.Client)
-		if err := rep.Unmarshal(old.Doc, c); err != nil {
-			return err
-		}
-		c.ID, c.ClientID = string(old.ID), old.ClientID
-		if c.Attributes == nil {
-			c.Attributes = map[string]string{}
-		}
-		if err := f(tx, c); err != nil {
-			return err
-		}
-		row, err := rowOf(c)
-		if err != nil {
-			return err
-		}
-		row.Version = old.Version
-		return tx.UpdateClient(ctx, r.ID, row)
+	err := s.cache.Change(ctx, r.ID, func(tx *store.Tx) (err error) {
+		c, err = changeIn(ctx, tx, r, id, f)
+		return err
 	})
 	if _, ok := store.Exists(err); ok {
 		return nil, ErrDuplicate
 	}
 	return c, err
+}
+
+func changeIn(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.ClientID, f func(tx *store.Tx, c *rep.Client) error) (*rep.Client, error) {
+	old, err := tx.Client(ctx, r.ID, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrNoClient
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := new(rep.Client)
+	if err := rep.Unmarshal(old.Doc, c); err != nil {
+		return nil, err
+	}
+	c.ID, c.ClientID = string(old.ID), old.ClientID
+	if c.Attributes == nil {
+		c.Attributes = map[string]string{}
+	}
+	if err := f(tx, c); err != nil {
+		return nil, err
+	}
+	row, err := rowOf(c)
+	if err != nil {
+		return nil, err
+	}
+	row.Version = old.Version
+	return c, tx.UpdateClient(ctx, r.ID, row)
 }
 
 // Update changes of a client what the representation names; attributes are
@@ -311,29 +316,40 @@ func (s *Service) Update(ctx context.Context, r *realms.Realm, id iam.ClientID, 
 	if err := checkFlows(r, given.AuthenticationFlowBindingOverrides); err != nil {
 		return nil, err
 	}
-	return s.change(ctx, r, id, func(tx *store.Tx, c *rep.Client) error {
-		renamed := given.ClientID != "" && given.ClientID != c.ClientID
-		protocol := c.Protocol
-		merge(c, given)
-		if rep.Val(c.PublicClient) {
-			c.Secret = nil
-		} else if c.Secret == nil {
-			setSecret(c, realms.NewSecret(), tx.Now.Unix())
-		}
-		removeRotated(c)
-		if !mergeMappers(c, given.ProtocolMappers) {
-			return ErrDuplicate
-		}
-		if err := validate(r, c); err != nil {
+	return s.change(ctx, r, id, func(tx *store.Tx, c *rep.Client) error { return update(ctx, tx, r, c, given) })
+}
+
+// UpdateIn is Update as a part of a realms.Cache.Change.
+func (s *Service) UpdateIn(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.ClientID, given *rep.Client) error {
+	if err := checkFlows(r, given.AuthenticationFlowBindingOverrides); err != nil {
+		return err
+	}
+	_, err := changeIn(ctx, tx, r, id, func(tx *store.Tx, c *rep.Client) error { return update(ctx, tx, r, c, given) })
+	return err
+}
+
+func update(ctx context.Context, tx *store.Tx, r *realms.Realm, c, given *rep.Client) error {
+	renamed := given.ClientID != "" && given.ClientID != c.ClientID
+	protocol := c.Protocol
+	merge(c, given)
+	if rep.Val(c.PublicClient) {
+		c.Secret = nil
+	} else if c.Secret == nil {
+		setSecret(c, realms.NewSecret(), tx.Now.Unix())
+	}
+	removeRotated(c)
+	if !mergeMappers(c, given.ProtocolMappers) {
+		return ErrDuplicate
+	}
+	if err := validate(r, c); err != nil {
+		return err
+	}
+	if c.Protocol != protocol {
+		if err := bindDefaults(ctx, tx, r, iam.ClientID(c.ID), iam.Protocol(c.Protocol)); err != nil {
 			return err
 		}
-		if c.Protocol != protocol {
-			if err := bindDefaults(ctx, tx, r, id, iam.Protocol(c.Protocol)); err != nil {
-				return err
-			}
-		}
-		return updateServiceAccount(ctx, tx, r, c, given.ServiceAccountsEnabled, renamed)
-	})
+	}
+	return updateServiceAccount(ctx, tx, r, c, given.ServiceAccountsEnabled, renamed)
 }
 
 func setSecret(c *rep.Client, secret string, now int64) {

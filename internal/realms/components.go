@@ -80,21 +80,27 @@ func (m *Manager) GrantCreator(ctx context.Context, user iam.UserID, realm strin
 // BindDefaultScope makes a client scope one of those that new clients get.
 // Doing it twice is refused, as in Keycloak: RealmAdapter.addDefaultClientScope.
 func (m *Manager) BindDefaultScope(ctx context.Context, r *Realm, scope iam.ScopeID, optional bool) error {
-	return m.Cache.Change(ctx, r.ID, func(tx *store.Tx) error {
-		isNew, err := tx.BindScope(ctx, r.ID, store.ScopeBinding{Scope: scope, Optional: optional})
-		if err == nil && !isNew {
-			return errExists("Duplicate resource error")
-		}
-		return err
-	})
+	return m.Cache.Change(ctx, r.ID, func(tx *store.Tx) error { return m.BindDefaultScopeIn(ctx, tx, r, scope, optional) })
+}
+
+// BindDefaultScopeIn is BindDefaultScope as a part of a Cache.Change.
+func (m *Manager) BindDefaultScopeIn(ctx context.Context, tx *store.Tx, r *Realm, scope iam.ScopeID, optional bool) error {
+	isNew, err := tx.BindScope(ctx, r.ID, store.ScopeBinding{Scope: scope, Optional: optional})
+	if err == nil && !isNew {
+		return errExists("Duplicate resource error")
+	}
+	return err
 }
 
 // UnbindDefaultScope undoes BindDefaultScope; doing it twice is fine.
 func (m *Manager) UnbindDefaultScope(ctx context.Context, r *Realm, scope iam.ScopeID) error {
-	return m.Cache.Change(ctx, r.ID, func(tx *store.Tx) error {
-		_, err := tx.UnbindScope(ctx, r.ID, "", scope)
-		return err
-	})
+	return m.Cache.Change(ctx, r.ID, func(tx *store.Tx) error { return m.UnbindDefaultScopeIn(ctx, tx, r, scope) })
+}
+
+// UnbindDefaultScopeIn is UnbindDefaultScope as a part of a Cache.Change.
+func (m *Manager) UnbindDefaultScopeIn(ctx context.Context, tx *store.Tx, r *Realm, scope iam.ScopeID) error {
+	_, err := tx.UnbindScope(ctx, r.ID, "", scope)
+	return err
 }
 
 // DefaultGroups returns the groups that new users join, with their paths.

@@ -23,50 +23,53 @@ const Masked = "**********"
 // there, collections of other objects are ignored. A name renames the realm.
 // Keycloak: RealmAdminResource.updateRealm, DefaultExportImportManager.updateRealm.
 func (m *Manager) Update(ctx context.Context, id iam.RealmID, posted *rep.Realm) error {
-	return m.Cache.db.Tx(ctx, func(tx *store.Tx) error {
-		row, err := tx.RealmByID(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			return ErrNotFound
-		}
-		if err != nil {
+	return m.Cache.db.Tx(ctx, func(tx *store.Tx) error { return m.UpdateIn(ctx, tx, id, posted) })
+}
+
+// UpdateIn is Update as a part of a transaction.
+func (m *Manager) UpdateIn(ctx context.Context, tx *store.Tx, id iam.RealmID, posted *rep.Realm) error {
+	row, err := tx.RealmByID(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	doc := new(rep.Realm)
+	if err := rep.Unmarshal(row.Doc, doc); err != nil {
+		return err
+	}
+	if name := posted.Realm; name != "" && name != row.Name {
+		if err := m.rename(ctx, tx, &row, name); err != nil {
 			return err
 		}
-		doc := new(rep.Realm)
-		if err := rep.Unmarshal(row.Doc, doc); err != nil {
+	}
+	if err := m.checkUpdate(ctx, tx, id, posted); err != nil {
+		return err
+	}
+	apply(doc, posted)
+	doc.Realm = row.Name
+	compiled, err := doc.IAM()
+	if err != nil {
+		return iam.Errorf(iam.Invalid, "%v", err)
+	}
+	row.Enabled, row.NotBefore = compiled.Enabled, compiled.NotBefore
+	if row.Doc, err = rep.Marshal(settingsOf(doc)); err != nil {
+		return err
+	}
+	err = tx.UpdateRealm(ctx, row)
+	if _, exists := store.Exists(err); exists {
+		return errExists("Realm with same name exists")
+	}
+	if err != nil {
+		return err
+	}
+	if posted.DefaultGroups != nil {
+		if err := setDefaultGroups(ctx, tx, id, posted.DefaultGroups); err != nil {
 			return err
 		}
-		if name := posted.Realm; name != "" && name != row.Name {
-			if err := m.rename(ctx, tx, &row, name); err != nil {
-				return err
-			}
-		}
-		if err := m.checkUpdate(ctx, tx, id, posted); err != nil {
-			return err
-		}
-		apply(doc, posted)
-		doc.Realm = row.Name
-		compiled, err := doc.IAM()
-		if err != nil {
-			return iam.Errorf(iam.Invalid, "%v", err)
-		}
-		row.Enabled, row.NotBefore = compiled.Enabled, compiled.NotBefore
-		if row.Doc, err = rep.Marshal(settingsOf(doc)); err != nil {
-			return err
-		}
-		err = tx.UpdateRealm(ctx, row)
-		if _, exists := store.Exists(err); exists {
-			return errExists("Realm with same name exists")
-		}
-		if err != nil {
-			return err
-		}
-		if posted.DefaultGroups != nil {
-			if err := setDefaultGroups(ctx, tx, id, posted.DefaultGroups); err != nil {
-				return err
-			}
-		}
-		return m.Cache.Changed(ctx, tx, id)
-	})
+	}
+	return m.Cache.Changed(ctx, tx, id)
 }
 
 // checkUpdate refuses what Keycloak refuses, and what it breaks down over.

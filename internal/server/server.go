@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/claims"
 	"latchkey/internal/clients"
+	"latchkey/internal/doctor"
 	"latchkey/internal/events"
 	"latchkey/internal/keys"
 	"latchkey/internal/login"
@@ -121,10 +122,12 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	door.Finish, door.Refuse = protocol.Finish, protocol.Refuse
 
 	registered := clients.New(s.realms, issuer)
+	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
+	s.workers = append(s.workers, examiner.Run)
 	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now}
 	administration := (&admin.Handler{
 		Realms: s.realms, Manager: manager, Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
-		Users: people, Roles: standings, Issuer: issuer, Notify: notifier.Notify, Push: notifier.Push, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
+		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Notify: notifier.Notify, Push: notifier.Push, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
 	}).Mux()
 
 	own := &account.Handler{

@@ -100,6 +100,23 @@ func (h *Hostname) URLs(q *Request, realmFrontend string) URLs {
 	return u
 }
 
+// Follows reports whether a realm's addresses for browsers are those of
+// whatever host name a request names, for want of a configured one.
+func (h *Hostname) Follows(realmFrontend string) bool {
+	if _, ok := baseURL(strings.TrimSpace(realmFrontend)); ok {
+		return false
+	}
+	return h.front == "" && h.name == ""
+}
+
+// Fixed returns the address for browsers where no request decides it, "" where one does.
+func (h *Hostname) Fixed(realmFrontend string) string {
+	if base, ok := baseURL(strings.TrimSpace(realmFrontend)); ok {
+		return base
+	}
+	return h.front
+}
+
 // baseURL normalises a full URL: no slash at the end, no default port.
 func baseURL(s string) (string, bool) {
 	u, err := url.Parse(s)
