@@ -150,9 +150,11 @@ func (h *Handler) tell(c *Call, user iam.UserID, parts []*iam.ClientSession) {
 	}
 }
 
-// logoutAll ends all sessions of the realm and refuses what was issued before.
-// Applications are not called at their admin URLs, so no request succeeded or
-// failed. Keycloak: RealmAdminResource.logoutAll, ResourceAdminManager.logoutAll.
+// logoutAll ends all sessions of the realm, refuses what was issued before, and
+// tells admin URLs. Back-channel logout is for the logout of a user or session:
+// no logout tokens are sent, as in Keycloak, where the sessions are gone before
+// clients are told. Keycloak: RealmAdminResource.logoutAll,
+// ResourceAdminManager.logoutAll.
 func (h *Handler) logoutAll(c *Call) (any, error) {
 	now := h.Manager.Clock()
 	if err := h.Manager.Update(c, c.Realm.ID, &rep.Realm{NotBefore: new(int(now.Unix()))}); err != nil {

@@ -33,7 +33,8 @@ var errBusy = errors.New("logout: too many calls under way")
 
 // Push tells the clients that have an admin URL, those of list or all of the
 // realm for nil, and waits for their answers. It returns the addresses that
-// took the news and those that did not. Keycloak: ResourceAdminManager.
+// took the news and those that did not. Of a logout, clients that are off are
+// not told. Keycloak: ResourceAdminManager.
 func (n *Notifier) Push(ctx context.Context, r *realms.Realm, issuer string, what Action, list []*realms.Client, notBefore time.Time) (took, failed []string, err error) {
 	if list == nil {
 		if list, err = r.Clients(ctx, "", 0, -1); err != nil {
@@ -43,7 +44,7 @@ func (n *Notifier) Push(ctx context.Context, r *realms.Realm, issuer string, wha
 	var wait sync.WaitGroup
 	var mu sync.Mutex
 	for _, c := range list {
-		if c.AdminURL == "" {
+		if c.AdminURL == "" || what == LogoutAll() && !c.Enabled {
 			continue
 		}
 		at := strings.TrimSuffix(resolve(&c.Client, c.AdminURL, issuer), "/")

@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"html"
 	"io"
@@ -195,5 +196,53 @@ func TestClientsAreToldOfLogouts(t *testing.T) {
 	}
 	if c["exp"].(float64)-c["iat"].(float64) != 120 {
 		t.Errorf("lives from %v to %v", c["iat"], c["exp"])
+	}
+}
+
+// Logging out a whole realm tells the admin URLs of clients that are on, and
+// sends no logout tokens: the sessions are gone before anybody is told.
+// Keycloak: RealmAdminResource.logoutAll, ResourceAdminManager.logoutClient
+func TestLogoutOfTheRealmTellsAdminURLs(t *testing.T) {
+	var mu sync.Mutex
+	var heard []string
+	client := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		heard = append(heard, r.URL.Path)
+	}))
+	t.Cleanup(client.Close)
+	s := newSiteOf(t, fmt.Sprintf(`{"realm":"shop","enabled":true,"passwordPolicy":"hashAlgorithm(pbkdf2-sha256) and hashIterations(1)",
+ "clients":[
+  {"clientId":"app","publicClient":true,"redirectUris":["https://app.example.org/*"],"adminUrl":"%[1]s/on","attributes":{"backchannel.logout.url":"%[1]s/out"}},
+  {"clientId":"off","enabled":false,"adminUrl":"%[1]s/off"}],
+ "users":[{"username":"ann","email":"ann@example.org","firstName":"Ann","lastName":"Lee","enabled":true,"credentials":[{"type":"password","value":"ann-pw"}]}]`, client.URL))
+	tokens := s.token("grant_type", "authorization_code", "client_id", "app", "code", s.visitor(t).login("app", "https://app.example.org/cb"), "redirect_uri", "https://app.example.org/cb")
+	tokens.want(t, "code", "OK")
+	admin, err := http.PostForm(s.url+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Body.Close()
+	var token struct {
+		Access string `json:"access_token"`
+	}
+	if err := json.NewDecoder(admin.Body).Decode(&token); err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/admin/realms/shop/logout-all", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token.Access)
+	if a := s.do(r); a.status != 200 || a.raw != fmt.Sprintf(`{"successRequests":["%s/on"]}`, client.URL) {
+		t.Errorf("%d %s", a.status, a.raw)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(heard) != 1 || heard[0] != "/on/k_logout" {
+		t.Errorf("called: %q", heard)
+	}
+	if a := s.token("grant_type", "refresh_token", "client_id", "app", "refresh_token", tokens.text("refresh_token")); a.text("error") != "invalid_grant" {
+		t.Errorf("refresh afterwards: %d %s", a.status, a.raw)
 	}
 }
