@@ -65,7 +65,8 @@ type AuthTab struct {
 	UserNotes map[string]string     `json:"userNotes,omitempty"` // copied to the user session on success
 	Required  []string              `json:"required,omitempty"`  // required actions of this login alone
 	Created   time.Time             `json:"created"`
-	Version   int64                 `json:"-"` // compare-and-swap
+	Touched   time.Time             `json:"touched,omitzero"` // when it was last stored: how long a page may be left open counts from here
+	Version   int64                 `json:"-"`                // compare-and-swap
 }
 
 // A UserSession is one signed-in browser, one direct grant, or one offline grant.

@@ -152,6 +152,30 @@ func (a *attempt) inTime(began int64) bool {
 	return a.h.Tabs.Now().Before(time.Unix(began, 0).Add(a.realm.Lifespans.Login))
 }
 
+// active tells whether the page that a stored login shows has not been left
+// open for too long: for l since the last step. One that has is answered by
+// the beginning of the login. Keycloak: SessionCodeChecks.isActionActive,
+// ClientSessionCode.isActionActive.
+func (a *attempt) active(l time.Duration) bool {
+	touched := a.tab.Touched
+	if touched.IsZero() { // stored before it was noted
+		touched = a.tab.Created
+	}
+	if a.tab.Version == 0 || a.h.Tabs.Now().Before(touched.Add(l)) {
+		return true
+	}
+	a.expired()
+	return false
+}
+
+func (a *attempt) expired() {
+	a.details["code_id"] = string(a.tab.Root)
+	a.emitError("expired_code")
+	a.tab.Created = a.h.Tabs.Now()
+	a.forget()
+	a.toPage(authn.PathAuthenticate, "", "loginTimeout")
+}
+
 // startOver answers a request whose login is not there: it begins anew from
 // KC_RESTART, tells who is logged in already, or gives up.
 // Keycloak: SessionCodeChecks.restartAuthenticationSessionFromCookie.
@@ -238,8 +262,9 @@ func (a *attempt) pageExpired() {
 
 // save stores the tab; false when another request was faster, which has been answered.
 func (a *attempt) save() bool {
-	a.tab.Code = random(32)
-	won, err := a.h.Tabs.Save(a.ctx, a.realm.ID, a.tab, a.h.Tabs.Now().Add(a.rootLifespan()))
+	now := a.h.Tabs.Now()
+	a.tab.Code, a.tab.Touched = random(32), now
+	won, err := a.h.Tabs.Save(a.ctx, a.realm.ID, a.tab, now.Add(a.rootLifespan()))
 	if err != nil {
 		a.broken(err)
 		return false

@@ -373,6 +373,33 @@ func TestTwoTabsAndAReplay(t *testing.T) {
 	})
 }
 
+// A page may be left open for a time that begins anew with each step, and is a
+// shorter one for required actions.
+// Keycloak: AuthenticationProcessor.generateCode, SessionCodeChecks.isActionActive
+func TestPagesLeftOpen(t *testing.T) {
+	doc := strings.Replace(shop, `"realm":"shop"`, `"realm":"shop","accessCodeLifespanLogin":4,"accessCodeLifespanUserAction":1,"accessCodeLifespan":1`, 1)
+	x := newHouse(t, storetest.SQLite(t), doc)
+	b := x.browser()
+	b.start("")
+	b.want(b.submit("username", "otto", "password", "otto-pw"), "")
+	b.shows("otp")
+	for range 2 { // longer than 4 seconds in all
+		time.Sleep(2500 * time.Millisecond)
+		b.want(b.submit("otp", "wrong"), "")
+		b.shows("otp")
+	}
+	b.want(b.submit("otp", "123456"), "http://app.test/cb?done=otto")
+
+	other := x.browser()
+	other.start("")
+	other.want(other.submit("username", "must", "password", "must-pw"), "")
+	other.shows("password-new")
+	time.Sleep(1200 * time.Millisecond)
+	other.want(other.submit("password-new", "long enough", "password-confirm", "long enough"), "")
+	other.shows("Your login attempt timed out")
+	other.want(other.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
+}
+
 func TestForeignStateIsRefused(t *testing.T) {
 	x := newHouse(t, storetest.SQLite(t), shop)
 	b, other := x.browser(), x.browser()

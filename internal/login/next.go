@@ -108,10 +108,11 @@ func (a *attempt) requiredAction() {
 	a.actionResult(alias, res)
 }
 
-// inRequired tells whether the login is past its flow; when not, that has been answered.
+// inRequired tells whether the login is past its flow and its page still fresh;
+// when not, that has been answered.
 func (a *attempt) inRequired() bool {
 	if a.tab.Flow == pathRequired && a.tab.Version > 0 && a.keepsFaith() {
-		return true
+		return a.active(a.realm.Lifespans.UserAction)
 	}
 	a.details["code_id"] = string(a.tab.Root)
 	a.emitError("invalid_code")

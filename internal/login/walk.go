@@ -39,12 +39,11 @@ func (a *attempt) flowPath(path string) {
 		a.pageExpired()
 		return
 	}
-	if !a.keepsFaith() || a.tab.Version > 0 && !a.inTime(a.tab.Created.Unix()) {
-		a.details["code_id"] = string(a.tab.Root)
-		a.emitError("expired_code")
-		a.tab.Created = a.h.Tabs.Now()
-		a.forget()
-		a.toPage(authn.PathAuthenticate, "", "loginTimeout")
+	if !a.keepsFaith() {
+		a.expired()
+		return
+	}
+	if !a.active(a.realm.Lifespans.Login) {
 		return
 	}
 	if !action {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"latchkey/internal/iam"
 )
@@ -59,15 +60,20 @@ func (tx *Tx) OpenAuthTab(ctx context.Context, root iam.AuthSession, t *iam.Auth
 }
 
 // SwapAuthTab writes a login back unless another request changed it since it
-// was read, and reports whether it did.
-func (tx *Tx) SwapAuthTab(ctx context.Context, realm iam.RealmID, t *iam.AuthTab) (bool, error) {
+// was read, and reports whether it did. The logins of its browser then live
+// until a time, or longer.
+func (tx *Tx) SwapAuthTab(ctx context.Context, realm iam.RealmID, t *iam.AuthTab, until time.Time) (bool, error) {
 	doc, err := json.Marshal(t)
 	if err != nil {
 		return false, err
 	}
 	n, err := tx.exec(ctx, `update auth_tabs set doc = $1, version = version + 1 where realm_id = $2 and root_id = $3 and id = $4 and version = $5`,
 		tx.seal(tabPlace(realm, t.Root, t.ID), doc), realm, t.Root, t.ID, t.Version)
-	return n > 0, err
+	if err != nil || n == 0 {
+		return false, err
+	}
+	_, err = tx.exec(ctx, `update auth_sessions set expires_at = $1 where realm_id = $2 and id = $3 and expires_at < $1`, millis(until), realm, t.Root)
+	return true, err
 }
 
 // DeleteAuthTab forgets a login; one that is gone already is no error.

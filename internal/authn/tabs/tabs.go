@@ -57,7 +57,7 @@ func (k *Keeper) Any(ctx context.Context, realm iam.RealmID, root iam.SessionID,
 func (k *Keeper) Save(ctx context.Context, realm iam.RealmID, t *iam.AuthTab, until time.Time) (won bool, err error) {
 	err = k.db.Tx(ctx, func(tx *store.Tx) (err error) {
 		if t.Version > 0 {
-			won, err = tx.SwapAuthTab(ctx, realm, t)
+			won, err = tx.SwapAuthTab(ctx, realm, t, until)
 			return err
 		}
 		won, err = tx.OpenAuthTab(ctx, iam.AuthSession{ID: t.Root, Realm: realm, Created: tx.Now, Expires: until}, t)
