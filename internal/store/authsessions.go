@@ -15,7 +15,7 @@ func tabPlace(realm iam.RealmID, root iam.SessionID, tab string) string {
 // AuthTab returns a login that is under way, or ErrNotFound when there is none
 // or it has run out of time.
 func (r *Reader) AuthTab(ctx context.Context, realm iam.RealmID, root iam.SessionID, tab string, now int64) (*iam.AuthTab, error) {
-	return one(ctx, r, func(row row) (*iam.AuthTab, error) {
+	return one(ctx, r.quick(), func(row row) (*iam.AuthTab, error) {
 		var doc []byte
 		var version int64
 		if err := row.Scan(&doc, &version); err != nil {

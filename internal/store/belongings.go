@@ -31,7 +31,7 @@ func (r *Reader) scanCredential(realm iam.RealmID) func(row) (*iam.Credential, e
 
 // Credentials returns a user's credentials in order of priority.
 func (r *Reader) Credentials(ctx context.Context, realm iam.RealmID, user iam.UserID) ([]*iam.Credential, error) {
-	return all(ctx, r, r.scanCredential(realm), `select `+credentialColumns+` from credentials
+	return all(ctx, r.quick(), r.scanCredential(realm), `select `+credentialColumns+` from credentials
 		where realm_id = $1 and user_id = $2 order by priority, created_at, id`, realm, user)
 }
 
@@ -135,7 +135,7 @@ func (r *Reader) Consents(ctx context.Context, realm iam.RealmID, user iam.UserI
 
 // Consent returns what a user allowed one client, or ErrNotFound.
 func (r *Reader) Consent(ctx context.Context, realm iam.RealmID, user iam.UserID, client iam.ClientID) (*iam.Consent, error) {
-	return one(ctx, r, scanConsent, `select `+consentColumns+` from consents where realm_id = $1 and user_id = $2 and client_id = $3`, realm, user, client)
+	return one(ctx, r.quick(), scanConsent, `select `+consentColumns+` from consents where realm_id = $1 and user_id = $2 and client_id = $3`, realm, user, client)
 }
 
 // PutConsent adds a consent or replaces its scopes and time of change.

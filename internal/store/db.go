@@ -55,6 +55,7 @@ type DB struct {
 	write  *sql.DB // SQLite: one connection, owned by writer; Postgres: the same as read
 	clock  func() time.Time
 	writer *groupWriter // SQLite only
+	ferry  *ferry       // Postgres only, and not before poolers
 }
 
 // Open connects, migrates the schema to this program's and checks that Ring is
@@ -131,10 +132,19 @@ func (db *DB) openPostgres(cfg Config) error {
 	if conns <= 0 {
 		conns = 20
 	}
+	// A boat for two processors: fewer take more along at once.
+	boats := min((runtime.GOMAXPROCS(0)+1)/2, conns/4)
+	if db.ferry, err = newFerry(cfg.URL, boats); err != nil {
+		return err
+	}
+	if db.ferry != nil {
+		conns -= boats
+		db.short = db.ferry
+	}
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	db.read, db.write, db.q = pool, pool, pool
+	db.read, db.write, db.q = pool, pool, plain{pool}
 	return nil
 }
 
@@ -225,6 +235,9 @@ func (db *DB) Close() error {
 	if db.writer != nil {
 		db.writer.close()
 	}
+	if db.ferry != nil {
+		db.ferry.close()
+	}
 	var errs []error
 	for _, pool := range []*sql.DB{db.write, db.read} {
 		if pool != nil {
@@ -286,10 +299,39 @@ func (db *DB) Durability(ctx context.Context) ([]int, error) {
 	return levels, translate(err)
 }
 
-// querier is what *sql.DB, *sql.Tx and the SQLite wrappers have in common.
+// reading is what answers queries: pools, transactions, SQLite's wrappers and the ferry.
+type reading interface {
+	QueryContext(ctx context.Context, query string, args ...any) (rows, error)
+}
+
+// querier also writes.
 type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	reading
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// rows is *sql.Rows, or a cargo.
+type rows interface {
+	row
+	Next() bool
+	Err() error
+	Close() error
+}
+
+// plain is a *sql.DB or *sql.Tx without prepared statements of ours: PostgreSQL's driver keeps its own.
+type plain struct {
+	sql interface {
+		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	}
+}
+
+func (p plain) QueryContext(ctx context.Context, query string, args ...any) (rows, error) {
+	return p.sql.QueryContext(ctx, query, args...)
+}
+
+func (p plain) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return p.sql.ExecContext(ctx, query, args...)
 }
 
 // prepared keeps a statement per text: parsing costs SQLite more than running.
@@ -313,7 +355,7 @@ func (p *prepared) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (rows, error) {
 	s, err := p.stmt(ctx, query)
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func scanFailures(row row) (*iam.LoginFailures, error) {
 
 // LoginFailures returns what is known of a user's failed logins, or ErrNotFound.
 func (r *Reader) LoginFailures(ctx context.Context, realm iam.RealmID, user iam.UserID) (*iam.LoginFailures, error) {
-	return one(ctx, r, scanFailures, `select `+failureColumns+` from login_failures where realm_id = $1 and user_id = $2`, realm, user)
+	return one(ctx, r.quick(), scanFailures, `select `+failureColumns+` from login_failures where realm_id = $1 and user_id = $2`, realm, user)
 }
 
 // CountFailure counts a failed login of a user, in one statement, and returns

@@ -26,7 +26,7 @@ type Standing struct {
 // has none; that is no error.
 func (r *Reader) Standing(ctx context.Context, realm iam.RealmID, user iam.UserID) (*Standing, error) {
 	s := new(Standing)
-	_, err := all(ctx, r, func(row row) (struct{}, error) {
+	_, err := all(ctx, r.quick(), func(row row) (struct{}, error) {
 		var g StandingGroup
 		var isRole bool
 		err := row.Scan(&isRole, &g.ID, &g.Parent, &g.Name, &g.Doc, &g.Direct)

@@ -14,16 +14,30 @@ import (
 // A Reader reads: from a DB what is committed, from a Tx also what the
 // transaction has written.
 type Reader struct {
-	q    querier
-	ring *seal.Ring
+	q     reading
+	short reading // for short reads; nil: q
+	ring  *seal.Ring
+}
+
+// quick is r for a statement that finds one or a few rows by an index: those
+// of several requests may share a round trip, so a long one would keep the others.
+func (r *Reader) quick() *Reader {
+	if r.short == nil {
+		return r
+	}
+	return &Reader{q: r.short, ring: r.ring}
 }
 
 // A Tx is one transaction. Now is fixed for its length.
 type Tx struct {
 	Reader
 	Now   time.Time
+	w     querier
 	after []func()
 }
+
+// use makes q what the transaction reads and writes with.
+func (tx *Tx) use(q querier) { tx.q, tx.w = q, q }
 
 // After runs f once the transaction is committed; it is dropped when the
 // transaction fails or is run again.
@@ -42,7 +56,7 @@ func (db *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
 		tx := &Tx{Now: db.Now()}
 		tx.ring = db.ring
 		if db.writer != nil {
-			err = db.writer.do(ctx, func(q querier) error { tx.q = q; tx.after = nil; return f(tx) })
+			err = db.writer.do(ctx, func(q querier) error { tx.use(q); tx.after = nil; return f(tx) })
 		} else {
 			err = db.txPostgres(ctx, tx, f)
 		}
@@ -67,7 +81,7 @@ func (db *DB) txPostgres(ctx context.Context, tx *Tx, f func(tx *Tx) error) erro
 		return errors.Join(ErrUnavailable, err)
 	}
 	defer func() { _ = t.Rollback() }()
-	tx.q = t
+	tx.use(plain{t})
 	if err := f(tx); err != nil {
 		return err
 	}
@@ -209,7 +223,7 @@ func (w *groupWriter) stmt(query string) (*sql.Stmt, error) {
 
 // QueryContext and ExecContext run on the writing connection. A context that
 // ends must not break the transaction that others share, so it is not passed on.
-func (w *groupWriter) QueryContext(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+func (w *groupWriter) QueryContext(_ context.Context, query string, args ...any) (rows, error) {
 	s, err := w.stmt(query)
 	if err != nil {
 		return nil, err
@@ -269,7 +283,7 @@ func all[T any](ctx context.Context, r *Reader, scan func(row) (T, error), query
 
 // exec runs a statement and returns how many rows it touched.
 func (tx *Tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := tx.q.ExecContext(ctx, query, args...)
+	res, err := tx.w.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, translate(err)
 	}

@@ -51,12 +51,12 @@ func scanUser(realm iam.RealmID) func(row) (*iam.User, error) {
 
 // User returns a user by id, or ErrNotFound.
 func (r *Reader) User(ctx context.Context, realm iam.RealmID, id iam.UserID) (*iam.User, error) {
-	return one(ctx, r, scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.id = $2`, realm, id)
+	return one(ctx, r.quick(), scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.id = $2`, realm, id)
 }
 
 // UserByName returns a user by user name, in whatever case, or ErrNotFound.
 func (r *Reader) UserByName(ctx context.Context, realm iam.RealmID, name string) (*iam.User, error) {
-	return one(ctx, r, scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.username = $2`, realm, strings.ToLower(name))
+	return one(ctx, r.quick(), scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.username = $2`, realm, strings.ToLower(name))
 }
 
 // UsersByEmail returns the users with an e-mail address, in whatever case; more
@@ -67,7 +67,7 @@ func (r *Reader) UsersByEmail(ctx context.Context, realm iam.RealmID, email stri
 
 // ServiceAccount returns the user of a client's service account, or ErrNotFound.
 func (r *Reader) ServiceAccount(ctx context.Context, realm iam.RealmID, client iam.ClientID) (*iam.User, error) {
-	return one(ctx, r, scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.service_client_id = $2`, realm, client)
+	return one(ctx, r.quick(), scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.service_client_id = $2`, realm, client)
 }
 
 // Usernames maps those of the ids that are there to usernames.

@@ -1,0 +1,270 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A ferry takes short reads to PostgreSQL, those of several requests in one
+// round trip: reads that arrive while a boat is away wait for it and cross
+// together. It is what groupWriter is to SQLite's writes. Most of what a read
+// costs is the crossing - two system calls and two changes of goroutine - and
+// not the statement. Nothing is cached: each read is a statement of its own,
+// begun after it was asked for. One that fails fails alone.
+type ferry struct {
+	config *pgconn.Config
+
+	mu      sync.Mutex
+	waiting []*passage
+	moored  []*boat
+	closed  bool
+}
+
+// A passage is one read that crosses.
+type passage struct {
+	query string
+	args  []any
+	cargo cargo
+	err   error
+	done  chan struct{}
+}
+
+// A boat is one connection, made when first needed and again when it is lost.
+type boat struct {
+	config *pgconn.Config
+	conn   *pgconn.PgConn
+	known  map[string]*pgconn.StatementDescription // prepared on conn, by text
+	watch  *time.Timer                             // cuts conn when it rests, or is away, for too long
+}
+
+const (
+	maxPassages = 64               // that cross together
+	maxAway     = 10 * time.Second // for a crossing, and for connecting
+	maxMoored   = 5 * time.Minute  // then the connection is given up
+	maxKnown    = 200              // prepared statements of a connection
+)
+
+// newFerry returns nil where the URL asks for anything but prepared statements,
+// as it must before some poolers.
+func newFerry(url string, boats int) (*ferry, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	if config.DefaultQueryExecMode != pgx.QueryExecModeCacheStatement || boats == 0 {
+		return nil, nil
+	}
+	f := &ferry{config: &config.Config}
+	for range boats {
+		f.moored = append(f.moored, &boat{config: f.config})
+	}
+	return f, nil
+}
+
+// QueryContext waits for its turn, the answer, or the end of ctx. What others
+// wait for goes on without it.
+func (f *ferry) QueryContext(ctx context.Context, query string, args ...any) (rows, error) {
+	p := &passage{query: query, args: args, done: make(chan struct{})}
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return nil, errFerryClosed
+	}
+	f.waiting = append(f.waiting, p)
+	if n := len(f.moored); n > 0 {
+		b := f.moored[n-1]
+		f.moored = f.moored[:n-1]
+		go f.sail(b)
+	}
+	f.mu.Unlock()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if p.err != nil {
+		return nil, p.err
+	}
+	return &p.cargo, nil
+}
+
+var errFerryClosed = fmt.Errorf("%w: closed", ErrUnavailable)
+
+// sail takes over whoever waits until nobody does.
+func (f *ferry) sail(b *boat) {
+	for {
+		runtime.Gosched() // requests that can run have the chance to come along
+		f.mu.Lock()
+		n := min(len(f.waiting), maxPassages)
+		if n == 0 {
+			if f.closed {
+				b.sink()
+			} else {
+				b.rest(maxMoored)
+				f.moored = append(f.moored, b)
+			}
+			f.mu.Unlock()
+			return
+		}
+		group := f.waiting[:n:n]
+		f.waiting = f.waiting[n:]
+		f.mu.Unlock()
+		b.carry(group)
+		for _, p := range group {
+			close(p.done)
+		}
+	}
+}
+
+// close ends the connections at rest, and the others when they are back.
+func (f *ferry) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	for _, b := range f.moored {
+		b.sink()
+	}
+	f.moored = nil
+}
+
+// carry answers every passage of a group. A connection that broke at rest is
+// no failure of the reads: they go once more, on a new one.
+func (b *boat) carry(group []*passage) {
+	for again := true; len(group) > 0; {
+		fresh, err := b.ready()
+		if err != nil {
+			fail(group, err)
+			return
+		}
+		crossed, err := b.cross(group)
+		group = group[crossed:]
+		var pg *pgconn.PgError
+		switch {
+		case err == nil:
+		case b.conn.IsClosed(), !errors.As(err, &pg):
+			b.sink()
+			if fresh || !again {
+				fail(group, err)
+				return
+			}
+			again = false
+		case stalePlan(pg) && again:
+			b.sink() // statements and all
+			again = false
+		default:
+			fail(group[:1], err)
+			group = group[1:]
+		}
+	}
+}
+
+func fail(group []*passage, err error) {
+	for _, p := range group {
+		p.err = err
+	}
+}
+
+// stalePlan reports whether a prepared statement has outlived what it was
+// prepared for: another node has migrated the schema, or a pooler changed sessions.
+func stalePlan(err *pgconn.PgError) bool { return err.Code == "0A000" || err.Code == "26000" }
+
+// ready connects where there is no connection, and starts the watch.
+func (b *boat) ready() (fresh bool, err error) {
+	if b.conn == nil || len(b.known) > maxKnown {
+		b.sink()
+		ctx, cancel := context.WithTimeout(context.Background(), maxAway)
+		defer cancel()
+		if b.conn, err = pgconn.ConnectConfig(ctx, b.config); err != nil {
+			b.conn = nil
+			return true, err
+		}
+		b.known = map[string]*pgconn.StatementDescription{}
+		line := b.conn.Conn()
+		b.watch, fresh = time.AfterFunc(maxAway, func() { _ = line.Close() }), true
+	}
+	b.rest(maxAway)
+	return fresh, nil
+}
+
+// rest sets the watch anew. A connection that it cuts is replaced by the next crossing.
+func (b *boat) rest(d time.Duration) {
+	if b.conn != nil {
+		b.watch.Reset(d)
+	}
+}
+
+// sink gives the connection up.
+func (b *boat) sink() {
+	if b.conn == nil {
+		return
+	}
+	b.watch.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = b.conn.Close(ctx)
+	b.conn, b.known = nil, nil
+}
+
+// asBinary is how all values travel, in both directions.
+var asBinary = []int16{pgx.BinaryFormatCode}
+
+// cross sends a group over and reads the answers. It returns how many were
+// answered, and why not the next one.
+func (b *boat) cross(group []*passage) (answered int, err error) {
+	var batch pgconn.Batch
+	for i, p := range group {
+		var values [][]byte
+		stmt, err := b.prepare(p.query)
+		if err == nil {
+			values, err = encode(p.args, stmt.ParamOIDs)
+		}
+		if err != nil {
+			if i == 0 {
+				return 0, asStatement(err)
+			}
+			group = group[:i] // it is the first of the next crossing, and its failure seen there
+			break
+		}
+		p.cargo = cargo{fields: stmt.Fields}
+		batch.ExecStatement(stmt, values, asBinary, asBinary)
+	}
+	answers := b.conn.ExecBatch(context.Background(), &batch)
+	for answers.NextResult() {
+		r := answers.ResultReader()
+		for r.NextRow() {
+			group[answered].cargo.add(r.Values())
+		}
+		if _, err = r.Close(); err != nil {
+			break
+		}
+		answered++
+	}
+	return answered, errors.Join(err, answers.Close())
+}
+
+// asStatement makes an error that is the statement's own one of its kind for carry.
+func asStatement(err error) error {
+	if unfit, ok := errors.AsType[*unfitError](err); ok {
+		return &pgconn.PgError{Severity: "ERROR", Code: "22000", Message: unfit.Error()}
+	}
+	return err
+}
+
+func (b *boat) prepare(query string) (*pgconn.StatementDescription, error) {
+	if s := b.known[query]; s != nil {
+		return s, nil
+	}
+	s, err := b.conn.Prepare(context.Background(), "read"+strconv.Itoa(len(b.known)), query, nil)
+	if err == nil {
+		b.known[query] = s
+	}
+	return s, err
+}
