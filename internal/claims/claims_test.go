@@ -87,8 +87,39 @@ func TestMappers(t *testing.T) {
 		{"acr", mapper("oidc-acr-mapper"), `{"acr":"1"}`},
 		{"unknown provider", mapper("script-nobody-wrote"), `{}`},
 	} {
-		if got := run(t, input(c.m), claims.AccessToken); got != c.want {
+		in := input(c.m)
+		if got := run(t, in, claims.AccessToken); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+		bare := input(c.m)
+		bare.Standing, bare.Access = nil, &roles.Access{Clients: map[string][]string{}}
+		needs := claims.Of(in.Grant).Needs(in, claims.AccessToken)
+		if got := run(t, bare, claims.AccessToken); !needs && got != c.want {
+			t.Errorf("%s: without a standing, which it does not need: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// Who is in no group needs no standing but for roles.
+func TestNeeds(t *testing.T) {
+	for provider, want := range map[string][2]bool{ // in groups, in none
+		"oidc-usermodel-attribute-mapper":   {true, false},
+		"oidc-group-membership-mapper":      {true, false},
+		"oidc-usermodel-realm-role-mapper":  {true, true},
+		"oidc-usermodel-client-role-mapper": {true, true},
+		"oidc-audience-resolve-mapper":      {true, true},
+		"oidc-hardcoded-role-mapper":        {false, false},
+		"oidc-usermodel-property-mapper":    {false, false},
+	} {
+		in := input(mapper(provider))
+		chain := claims.Of(in.Grant)
+		grouped := chain.Needs(in, claims.AccessToken)
+		in.Grant.NoGroups = true
+		if got := [2]bool{grouped, chain.Needs(in, claims.AccessToken)}; got != want {
+			t.Errorf("%s: %v, want %v", provider, got, want)
+		}
+		if chain.Needs(in, claims.Response) {
+			t.Errorf("%s: needed where it does not run", provider)
 		}
 	}
 }

@@ -55,8 +55,18 @@ type spec struct {
 	kinds    Kind
 	priority int // lower ones run first
 	gate     gate
+	reads    reads
 	run      func(in *Input, m *iam.ProtocolMapper, kind Kind, t *Set)
 }
+
+// reads says what of a standing a provider's mappers look at.
+type reads int
+
+const (
+	nothing reads = iota
+	groups
+	access // roles; one that only renames or adds them matters to those that show them
+)
 
 // A gate says how a provider reads the switches that put a mapper into a token.
 type gate int
@@ -72,28 +82,28 @@ const tokens = AccessToken | IDToken | UserInfo | Introspection
 // specs holds Keycloak's provider ids, in which tokens each may put claims (the
 // interfaces of its class), and its priority (ProtocolMapperUtils).
 var specs = map[string]spec{
-	"oidc-sub-mapper":                        {AccessToken | Introspection, -10, strict, subject},
-	"oidc-role-name-mapper":                  {AccessToken | UserInfo | Introspection, 10, always, roleName},
-	"oidc-hardcoded-role-mapper":             {AccessToken | UserInfo | Introspection, 20, always, hardcodedRole},
-	"oidc-audience-resolve-mapper":           {AccessToken | Introspection, 30, lenient, audienceResolve},
-	"oidc-usermodel-realm-role-mapper":       {tokens, 40, strict, realmRoles},
-	"oidc-usermodel-client-role-mapper":      {tokens, 40, strict, clientRoles},
-	"oidc-acr-mapper":                        {AccessToken | IDToken | Introspection, 0, strict, acr},
-	"oidc-amr-mapper":                        {AccessToken | IDToken, 0, strict, amr},
-	"oidc-address-mapper":                    {tokens, 0, strict, address},
-	"oidc-allowed-origins-mapper":            {AccessToken | Introspection, 0, lenient, allowedOrigins},
-	"oidc-audience-mapper":                   {AccessToken | IDToken | Introspection, 0, strict, audience},
-	"oidc-claims-param-token-mapper":         {IDToken | UserInfo, 0, strict, claimsParameter},
-	"oidc-claims-param-value-idtoken-mapper": {IDToken, 0, strict, claimsParameterValue},
-	"oidc-full-name-mapper":                  {tokens, 0, strict, fullName},
-	"oidc-group-membership-mapper":           {tokens, 0, strict, groupMembership},
-	"oidc-hardcoded-claim-mapper":            {tokens | Response, 0, strict, hardcodedClaim},
-	"oidc-nonce-backwards-compatible-mapper": {AccessToken, 0, always, nonce},
-	"oidc-session-state-mapper":              {tokens, 0, strict, sessionState},
-	"oidc-sha256-pairwise-sub-mapper":        {tokens, 0, always, pairwise},
-	"oidc-usermodel-attribute-mapper":        {tokens, 0, strict, userAttribute},
-	"oidc-usermodel-property-mapper":         {tokens, 0, strict, userProperty},
-	"oidc-usersessionmodel-note-mapper":      {tokens | Response, 0, strict, sessionNote},
+	"oidc-sub-mapper":                        {AccessToken | Introspection, -10, strict, nothing, subject},
+	"oidc-role-name-mapper":                  {AccessToken | UserInfo | Introspection, 10, always, nothing, roleName},
+	"oidc-hardcoded-role-mapper":             {AccessToken | UserInfo | Introspection, 20, always, nothing, hardcodedRole},
+	"oidc-audience-resolve-mapper":           {AccessToken | Introspection, 30, lenient, access, audienceResolve},
+	"oidc-usermodel-realm-role-mapper":       {tokens, 40, strict, access, realmRoles},
+	"oidc-usermodel-client-role-mapper":      {tokens, 40, strict, access, clientRoles},
+	"oidc-acr-mapper":                        {AccessToken | IDToken | Introspection, 0, strict, nothing, acr},
+	"oidc-amr-mapper":                        {AccessToken | IDToken, 0, strict, nothing, amr},
+	"oidc-address-mapper":                    {tokens, 0, strict, nothing, address},
+	"oidc-allowed-origins-mapper":            {AccessToken | Introspection, 0, lenient, nothing, allowedOrigins},
+	"oidc-audience-mapper":                   {AccessToken | IDToken | Introspection, 0, strict, nothing, audience},
+	"oidc-claims-param-token-mapper":         {IDToken | UserInfo, 0, strict, nothing, claimsParameter},
+	"oidc-claims-param-value-idtoken-mapper": {IDToken, 0, strict, nothing, claimsParameterValue},
+	"oidc-full-name-mapper":                  {tokens, 0, strict, nothing, fullName},
+	"oidc-group-membership-mapper":           {tokens, 0, strict, groups, groupMembership},
+	"oidc-hardcoded-claim-mapper":            {tokens | Response, 0, strict, nothing, hardcodedClaim},
+	"oidc-nonce-backwards-compatible-mapper": {AccessToken, 0, always, nothing, nonce},
+	"oidc-session-state-mapper":              {tokens, 0, strict, nothing, sessionState},
+	"oidc-sha256-pairwise-sub-mapper":        {tokens, 0, always, nothing, pairwise},
+	"oidc-usermodel-attribute-mapper":        {tokens, 0, strict, groups, userAttribute},
+	"oidc-usermodel-property-mapper":         {tokens, 0, strict, nothing, userProperty},
+	"oidc-usersessionmodel-note-mapper":      {tokens | Response, 0, strict, nothing, sessionNote},
 }
 
 // Known reports whether a provider of mappers is built.
@@ -126,10 +136,24 @@ func Of(g *iam.Grant) Chain {
 	return c
 }
 
+// Needs reports whether the chain looks at the user's roles or groups to map a
+// kind of claims; where it does not, the Input may come without a Standing and
+// with an empty Access.
+func (c Chain) Needs(in *Input, kind Kind) bool {
+	return slices.ContainsFunc(c, func(l link) bool {
+		return (l.spec.reads == access || l.spec.reads == groups && !in.Grant.NoGroups) && l.opens(in, kind)
+	})
+}
+
+// opens reports whether a mapper runs for a kind of claims.
+func (l link) opens(in *Input, kind Kind) bool {
+	return l.spec.kinds&kind != 0 && l.spec.gate.open(l.ProtocolMapper, in, kind)
+}
+
 // Apply runs the chain for one token.
 func (c Chain) Apply(in *Input, kind Kind, t *Set) {
 	for _, l := range c {
-		if l.spec.kinds&kind != 0 && l.spec.gate.open(l.ProtocolMapper, in, kind) {
+		if l.opens(in, kind) {
 			l.spec.run(in, l.ProtocolMapper, kind, t)
 		}
 	}

@@ -139,6 +139,7 @@ type Grant struct {
 	Type      string // Keycloak's grant shortcut in token ids: "ac", "rt", "ro", "cc", "te", "na"
 	Confirm   Confirmation
 	Issuer    string // the realm's issuer URL for this request
+	NoGroups  bool   // the user was seen to be in no group, by the statement that read the session
 }
 
 // A Transience says whether a grant's session is stored.

@@ -138,5 +138,6 @@ func (c *call) grantOf(p *presented) *iam.Grant {
 	return &iam.Grant{
 		Client: &p.client.Client, User: p.user, Session: p.session, Part: p.part, Nonce: p.Nonce, Issuer: c.issuer(),
 		Scopes: tokens.Requested(c.realm, &p.client.Client, p.Scope), OpenID: tokens.HasScope(p.Scope, tokens.ScopeOpenID),
+		NoGroups: p.view != nil && !p.view.Grouped,
 	}
 }

@@ -21,6 +21,7 @@ type SessionView struct {
 	RealmNotBefore  time.Time
 	ClientEnabled   bool // false when the client is gone
 	ClientNotBefore time.Time
+	Grouped         bool // the user is in a group
 	Once            bool // the single-use key that was asked for is stored: the token is revoked
 }
 
@@ -73,7 +74,7 @@ func (r *Reader) Session(ctx context.Context, realm iam.RealmID, id iam.SessionI
 // SessionAndOnce is Session and HasOnce in one statement: a presented token
 // needs both.
 func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID, key string, now time.Time) (*SessionView, error) {
-	return one(ctx, r, func(row row) (*SessionView, error) {
+	return one(ctx, r.quick(), func(row row) (*SessionView, error) {
 		v := &SessionView{Session: &iam.UserSession{Realm: realm}}
 		var realmNB int64
 		var part struct {
@@ -84,7 +85,7 @@ func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.S
 		var clientNB sql.Null[int64]
 		dest, finish := sessionDest(v.Session)
 		dest = append(dest, &v.RealmEnabled, &realmNB, &part.client, &part.refresh, &part.use, &part.redirect, &part.started, &part.access,
-			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Once)
+			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Grouped, &v.Once)
 		user := nullUser{realm: realm}
 		dest = append(dest, user.dest()...)
 		if err := row.Scan(dest...); err != nil {
@@ -106,6 +107,7 @@ func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.S
 		return v, err
 	}, `select `+sessionColumns+`, m.enabled, m.not_before,
 		c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes, c.version, k.enabled, k.not_before,
+		exists (select 1 from user_groups g where g.realm_id = s.realm_id and g.user_id = s.user_id),
 		exists (select 1 from single_use o where o.realm_id = s.realm_id and o.key = $5 and o.expires_at > $6), `+nullUserColumns+`
 		from user_sessions s
 		join realms m on m.id = s.realm_id

@@ -103,7 +103,8 @@ type issue struct {
 // Issue makes the tokens of a grant. Scopes that the user may not have are left
 // out of what the grant says.
 func (s *Issuer) Issue(ctx context.Context, r *realms.Realm, g *iam.Grant, w Want) (*Response, error) {
-	i, err := s.begin(ctx, r, g)
+	i := s.begin(ctx, r, g)
+	err := i.stand()
 	if err != nil {
 		return nil, err
 	}
@@ -149,26 +150,32 @@ func seconds(t time.Time) int64 {
 	return t.Unix()
 }
 
-// begin reads what mappers need and drops scopes that the user may not have.
-func (s *Issuer) begin(ctx context.Context, r *realms.Realm, g *iam.Grant) (*issue, error) {
-	standing, err := s.Roles.Of(ctx, r, g.User.ID)
-	if err != nil {
-		return nil, err
-	}
-	permitted := *g
-	permitted.Scopes = roles.Permitted(r, standing.Roles, g.Scopes)
-	g = &permitted
-	access, err := roles.Names(ctx, r, roles.InScope(r, standing.Roles, g.Client, g.Scopes))
-	if err != nil {
-		return nil, err
-	}
+// begin collects what mappers need, but for the user's standing.
+func (s *Issuer) begin(ctx context.Context, r *realms.Realm, g *iam.Grant) *issue {
 	base := strings.TrimSuffix(g.Issuer, "/realms/"+r.Name)
 	in := &claims.Input{
-		Grant: g, Standing: standing, Access: access, Origins: g.Client.Origins(base),
+		Grant: g, Access: &roles.Access{Clients: map[string][]string{}}, Origins: g.Client.Origins(base),
 		Light: g.Client.Flag("client.use.lightweight.access.token.enabled"), Levels: levels(r, g.Client),
 		AMR: func() []string { return amr(r, g.Session, s.Now()) },
 	}
-	return &issue{Issuer: s, ctx: ctx, r: r, g: g, in: in, chain: claims.Of(g), now: s.Now()}, nil
+	return &issue{Issuer: s, ctx: ctx, r: r, g: g, in: in, chain: claims.Of(g), now: s.Now()}
+}
+
+// stand reads the user's roles and groups, and drops scopes that the user may not have.
+func (i *issue) stand() error {
+	standing, err := i.Roles.Of(i.ctx, i.r, i.g.User.ID)
+	if err != nil {
+		return err
+	}
+	permitted := *i.g
+	permitted.Scopes = roles.Permitted(i.r, standing.Roles, i.g.Scopes)
+	access, err := roles.Names(i.ctx, i.r, roles.InScope(i.r, standing.Roles, permitted.Client, permitted.Scopes))
+	if err != nil {
+		return err
+	}
+	i.g, i.in.Grant, i.in.Standing, i.in.Access = &permitted, &permitted, standing, access
+	i.chain = claims.Of(i.g)
+	return nil
 }
 
 // levels reads acr.loa.map, the client's or else the realm's.
@@ -448,11 +455,14 @@ func (s *Issuer) OfflineGranted(ctx context.Context, r *realms.Realm, g *iam.Gra
 }
 
 // Map runs the mappers of a grant over claims that are there already: for
-// userinfo and introspection answers.
+// userinfo and introspection answers. The user's roles and groups are read where
+// a mapper or a scope asks for them, and only there.
 func (s *Issuer) Map(ctx context.Context, r *realms.Realm, g *iam.Grant, kind claims.Kind, t *claims.Set) error {
-	i, err := s.begin(ctx, r, g)
-	if err != nil {
-		return err
+	i := s.begin(ctx, r, g)
+	if needsRoles := func(c *iam.ClientScope) bool { return len(c.Roles) > 0 }; i.chain.Needs(i.in, kind) || slices.ContainsFunc(g.Scopes, needsRoles) {
+		if err := i.stand(); err != nil {
+			return err
+		}
 	}
 	i.chain.Apply(i.in, kind, t)
 	return nil
