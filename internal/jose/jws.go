@@ -212,6 +212,21 @@ func (t *Token) Verify(k *Key) error {
 		return fmt.Errorf("%w: %s, header says %q", ErrKey, k, t.Header.Alg)
 	}
 	a := algorithms[t.Header.Alg]
+	if k.verified == nil || a.family == hmacSHA { // which is as fast as the look-up
+		return t.verify(k, a)
+	}
+	mark := t.mark()
+	if k.verified.has(mark) {
+		return nil
+	}
+	err := t.verify(k, a)
+	if err == nil {
+		k.verified.add(mark)
+	}
+	return err
+}
+
+func (t *Token) verify(k *Key, a algorithm) error {
 	input := []byte(t.input)
 	ok := false
 	switch a.family {

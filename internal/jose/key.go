@@ -27,7 +27,15 @@ type Key struct {
 	Secret  []byte
 	// Chain holds certificates as DER, the key's own first.
 	Chain [][]byte
+
+	verified *verified // nil: every signature is verified anew
 }
+
+// Remember makes the key remember which signatures it has verified, so that a
+// token that is presented often costs a hash. It is for keys that outlive a
+// request; call it before the key is shared. A signature stays true for as long
+// as its key does: whether that is still accepted is up to who chooses the Set.
+func (k *Key) Remember() { k.verified = &verified{young: map[[sha256.Size]byte]struct{}{}} }
 
 // PublicKey returns the public half: Public, or that of Private; nil for a symmetric key.
 func (k *Key) PublicKey() crypto.PublicKey {

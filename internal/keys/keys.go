@@ -73,6 +73,7 @@ func parse(c *iam.Component) (*Key, error) {
 	}
 	k.Priority, _ = strconv.ParseInt(c.Get("priority"), 10, 64)
 	j := &jose.Key{Alg: cmp.Or(c.Get("algorithm"), p.alg), Use: map[iam.KeyUse]string{iam.Sig: "sig", iam.Enc: "enc"}[p.use]}
+	j.Remember() // for as long as this snapshot of the realm lives
 	k.Key = j
 	if p.kind == "OCT" {
 		secret, err := decodeSecret(c.Get("secret"))
