@@ -28,6 +28,7 @@ const (
 // Run listens until the context ends, then lets the requests under way finish
 // (HTTP.StopTimeout at most) and returns. It does not close the server.
 func (s *Server) Run(ctx context.Context) error {
+	defer reserve()()
 	var files *certificate
 	if s.cfg.HTTP.TLS() {
 		var err error
