@@ -15,7 +15,7 @@ import (
 )
 
 // rules are the rooms that hold the product: every door may use them.
-const rules = "realms clients doctor keys users sessions logout events roles authn authn/steps authn/actions authn/tabs claims tokens broker authz policy jobs"
+const rules = "realms clients doctor keys users sessions logout events records roles authn authn/steps authn/actions authn/tabs claims tokens broker authz policy jobs"
 
 // doorMay is what a door may import: never store, never another door.
 const doorMay = "iam rep web i18n telemetry " + rules
@@ -53,6 +53,7 @@ var layers = map[string]string{
 	"events":        "iam realms store mail telemetry", // the realm says what is kept
 	"users":         "iam rep realms store roles policy passhash otp seal events",
 	"sessions":      "iam realms store events",
+	"records":       "iam rep realms store sessions events tokens keys roles users", // reads what all of them keep
 	"claims":        "iam roles",
 	"logout":        "iam realms claims tokens telemetry",
 	"tokens":        "iam jose keys claims sessions roles realms",

@@ -217,8 +217,10 @@ func (h *Handler) revoke(c *call, client *realms.Client) error {
 	if err != nil {
 		return err
 	}
+	end := c.ending("account: applications")
+	end.Reason, end.Client = iam.ConsentWithdrawn, client.ID
 	for _, offline := range []bool{true, false} {
-		if _, err := h.Sessions.RevokeClient(c, c.realm, client.ID, c.caller.User.ID, offline); err != nil {
+		if _, err := h.Sessions.RevokeClient(c, c.realm, client.ID, c.caller.User.ID, offline, end); err != nil {
 			return err
 		}
 	}

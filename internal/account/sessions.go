@@ -141,7 +141,7 @@ func (h *Handler) endSession(c *call) (any, error) {
 // end ends a session. With an offline session the online one goes that it came
 // of; nobody is told of that one, as in the reference.
 func (h *Handler) end(c *call, s *iam.UserSession) error {
-	parts, err := h.Sessions.End(c, c.realm, s.ID, s.Offline)
+	parts, err := h.Sessions.End(c, c.realm, s.ID, s.Offline, c.ending("account: sessions"))
 	if errors.Is(err, sessions.ErrGone) {
 		return nil
 	}
@@ -149,13 +149,18 @@ func (h *Handler) end(c *call, s *iam.UserSession) error {
 		return err
 	}
 	if s.Offline {
-		if _, err := h.Sessions.End(c, c.realm, s.ID, false); err != nil && !errors.Is(err, sessions.ErrGone) {
+		if _, err := h.Sessions.End(c, c.realm, s.ID, false, c.ending("account: sessions, with its offline session")); err != nil && !errors.Is(err, sessions.ErrGone) {
 			return err
 		}
 	}
 	h.tell(c, parts)
 	h.emit(c, "LOGOUT", s.ID, nil)
 	return nil
+}
+
+// ending is the end of what the caller ends.
+func (c *call) ending(rule string) iam.End {
+	return iam.End{Reason: iam.LogoutByUser, By: iam.ActorUser, Actor: c.caller.User.ID, Rule: rule}
 }
 
 // tell lets clients know that their parts in sessions ended.

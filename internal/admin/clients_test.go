@@ -343,7 +343,7 @@ func TestSessionEndpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 		if client == job {
-			if _, _, err := s.h.Sessions.GoOffline(t.Context(), us, part, true); err != nil {
+			if _, _, err := s.h.Sessions.GoOffline(t.Context(), r, sessions.OfflineGrant{Online: us, Part: part, EndOnline: true, Stored: true}); err != nil {
 				t.Fatal(err)
 			}
 		}

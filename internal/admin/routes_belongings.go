@@ -140,7 +140,7 @@ func (h *Handler) logoutUser(c *Call, u *iam.User) (any, error) {
 	if err := h.Users.SetNotBefore(c, c.Realm, u.ID); err != nil {
 		return nil, err
 	}
-	parts, err := h.Sessions.EndOfUser(c, c.Realm, u.ID)
+	parts, err := h.Sessions.EndOfUser(c, c.Realm, u.ID, c.ending("users/{id}/logout"))
 	if err == nil {
 		h.tell(c, u.ID, parts)
 	}
@@ -158,7 +158,9 @@ func (h *Handler) impersonate(c *Call, u *iam.User) (any, error) {
 	}
 	sameRealm := c.Caller.Realm.ID == c.Realm.ID
 	if sameRealm && c.Caller.Session != "" {
-		if _, err := h.Sessions.End(c, c.Realm, c.Caller.Session, false); err != nil && !errors.Is(err, sessions.ErrGone) {
+		end := c.ending("impersonation")
+		end.Reason = iam.ReplacedByLogin
+		if _, err := h.Sessions.End(c, c.Realm, c.Caller.Session, false, end); err != nil && !errors.Is(err, sessions.ErrGone) {
 			return nil, err
 		}
 	}
@@ -247,12 +249,14 @@ func (h *Handler) revokeConsent(c *Call, u *iam.User) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	offline, err := h.Sessions.RevokeClient(c, c.Realm, client.ID, u.ID, true)
+	end := c.ending("DELETE users/{id}/consents/{client}")
+	end.Reason, end.Client = iam.ConsentWithdrawn, client.ID
+	offline, err := h.Sessions.RevokeClient(c, c.Realm, client.ID, u.ID, true, end)
 	if err != nil {
 		return nil, err
 	}
 	if consent {
-		if _, err := h.Sessions.RevokeClient(c, c.Realm, client.ID, u.ID, false); err != nil {
+		if _, err := h.Sessions.RevokeClient(c, c.Realm, client.ID, u.ID, false, end); err != nil {
 			return nil, err
 		}
 	}

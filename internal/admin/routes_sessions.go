@@ -132,7 +132,7 @@ func (h *Handler) deleteSession(c *Call) (any, error) {
 	if view == nil && err != nil && !errors.Is(err, sessions.ErrGone) {
 		return nil, err
 	}
-	parts, err := h.Sessions.End(c, c.Realm, id, offline)
+	parts, err := h.Sessions.End(c, c.Realm, id, offline, c.ending("DELETE sessions/{id}"))
 	if err == nil && view != nil {
 		h.tell(c, view.Session.User, parts)
 	}
@@ -140,6 +140,15 @@ func (h *Handler) deleteSession(c *Call) (any, error) {
 		return nil, Plain(http.StatusNotFound, "Sesssion not found") // spelt as the reference spells it
 	}
 	return nil, err
+}
+
+// ending is the end of what the caller ends.
+func (c *Call) ending(rule string) iam.End {
+	e := iam.End{Reason: iam.LogoutByAdmin, By: iam.ActorAdmin, Actor: c.Caller.User.ID, Rule: rule}
+	if c.Caller.Realm.ID != c.Realm.ID {
+		e.Realm = c.Caller.Realm.ID
+	}
+	return e
 }
 
 // tell tells clients that a user's sessions have ended.
@@ -160,7 +169,7 @@ func (h *Handler) logoutAll(c *Call) (any, error) {
 	if err := h.Manager.Update(c, c.Realm.ID, &rep.Realm{NotBefore: new(int(now.Unix()))}); err != nil {
 		return nil, err
 	}
-	if err := h.Sessions.EndOfRealm(c, c.Realm); err != nil {
+	if err := h.Sessions.EndOfRealm(c, c.Realm, c.ending("logout-all")); err != nil {
 		return nil, err
 	}
 	return h.pushAll(c, logout.LogoutAll(), now)

@@ -46,6 +46,7 @@ type Done struct {
 	New     bool             // the session begins with this login
 	Tab     string           // the tab to forget, "" when none is stored
 	Request iam.AuthRequest
+	Origin  iam.Origin // of the session, or of the client's part in it: as far as the login knows
 	// SSO: the cookie alone sufficed. Keycloak's acr is then "0", unless Level says more.
 	SSO bool
 	// Level of authentication (LoA) that the flow reached; -1 when the flow has no levels.

@@ -262,7 +262,7 @@ func bindDefaults(ctx context.Context, tx *store.Tx, r *realms.Realm, client iam
 		if scope.Protocol != protocol || !scope.DefaultOfRealm && !scope.OptionalOfRealm {
 			continue
 		}
-		if _, err := tx.BindScope(ctx, r.ID, store.ScopeBinding{Client: client, Scope: scope.ID, Optional: scope.OptionalOfRealm}); err != nil {
+		if _, err := tx.BindScope(ctx, r.ID, store.ScopeBinding{Client: client, Scope: scope.ID, Optional: scope.OptionalOfRealm, Inherited: true}); err != nil {
 			return err
 		}
 	}

@@ -25,6 +25,8 @@ type (
 // A Writer writes events down. It is safe for concurrent use.
 type Writer struct {
 	Metrics *telemetry.Metrics // counts user events; nil counts nothing
+	// Refused is told of every error event, kept or not; nil tells nobody.
+	Refused func(ctx context.Context, r *realms.Realm, e *iam.Event)
 
 	db  *store.DB
 	log *slog.Logger
@@ -40,6 +42,7 @@ func (w *Writer) Emit(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	e.Time = w.db.Now()
 	e.ID = newID()
 	w.Metrics.Event(string(e.Kind), e.Error)
+	w.refused(ctx, r, e)
 	if listens(r) {
 		w.logEvent(ctx, r, e)
 	}
@@ -48,6 +51,18 @@ func (w *Writer) Emit(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	}
 	if err := w.db.Tx(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.InsertEvent(ctx, e) }); err != nil {
 		w.log.ErrorContext(ctx, "event not stored", "realm", r.Name, "type", e.Kind, "err", err)
+	}
+}
+
+// Refuse tells of a refusal that Keycloak writes no event of.
+func (w *Writer) Refuse(ctx context.Context, r *realms.Realm, e *iam.Event) {
+	e.Realm, e.Time = r.ID, w.db.Now()
+	w.refused(ctx, r, e)
+}
+
+func (w *Writer) refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
+	if e.Error != "" && w.Refused != nil {
+		w.Refused(ctx, r, e)
 	}
 }
 

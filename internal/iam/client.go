@@ -49,7 +49,8 @@ type Client struct {
 	NotBefore        time.Time
 	DefaultScopes    []ScopeID
 	OptionalScopes   []ScopeID
-	ScopeRoles       []RoleID // scope mappings, when FullScope is off
+	InheritedScopes  []ScopeID // of DefaultScopes: those that it has because the realm had them as defaults when it was made
+	ScopeRoles       []RoleID  // scope mappings, when FullScope is off
 	Mappers          []ProtocolMapper
 	Attrs            map[string]string // client attributes: lifespans, algorithms, logout URLs, PKCE...
 	FlowOverrides    map[string]FlowID // "browser", "direct_grant"

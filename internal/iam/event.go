@@ -17,6 +17,15 @@ type Event struct {
 	IP      string
 	Error   string // Keycloak's error word, "" when all went well
 	Details map[string]string
+	Cause   Cause // of an error; not part of what is stored as the event
+}
+
+// A Cause is what is known of a refusal beyond the words of its event.
+type Cause struct {
+	Reason  Reason    // "" for what Kind and Error say
+	User    UserID    // whom the refused token was about, where the event names nobody
+	Session SessionID // that the refused token named
+	Token   string    // id of the refused token
 }
 
 // An AdminEvent is a change made through the admin API.

@@ -84,6 +84,7 @@ type UserSession struct {
 	Started    time.Time
 	LastAccess time.Time // written behind; may lag by the flush interval
 	Notes      map[string]string
+	Origin     Origin
 }
 
 // A ClientSession is one client's part in a UserSession. Refresh rotation
@@ -99,6 +100,9 @@ type ClientSession struct {
 	Started    time.Time
 	LastAccess time.Time
 	Notes      map[string]string
+	Origin     Origin
+	Refreshes  int64  // how often tokens were refreshed; written behind
+	Issued     string // the newest tokens, see Issuance; written behind
 	Version    int64
 }
 

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"slices"
 )
 
 // Key is one key with the one algorithm it is used for. Keys are values that are never changed once built, and are safe for
@@ -61,6 +62,11 @@ func (k Key) MarshalJSON() ([]byte, error) {
 
 // Set is a list of keys, the preferred first.
 type Set []*Key
+
+// Has reports whether a key of that id is in the set.
+func (s Set) Has(kid string) bool {
+	return slices.ContainsFunc(s, func(k *Key) bool { return k.KID == kid })
+}
 
 // Verify finds the key that signed the token and checks the signature. A token with a kid is tried with the keys of that kid only, one without a
 // kid with all that fit.

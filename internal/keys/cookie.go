@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/jose"
@@ -15,6 +16,10 @@ const internalAlg = "HS512"
 
 // ErrForged says that a token was not signed by the realm for itself.
 var ErrForged = errors.New("keys: not signed by this realm")
+
+// ErrUnknownKey is an ErrForged of what names a key that the realm does not
+// have, or no longer accepts.
+var ErrUnknownKey = fmt.Errorf("%w: by no key that it has", ErrForged)
 
 // SignInternal signs claims with the realm's HMAC key, for the server itself.
 func (s *Service) SignInternal(ctx context.Context, r *realms.Realm, claims any) (string, error) {
@@ -32,7 +37,9 @@ func ReadInternal(ctx context.Context, r *realms.Realm, token string, claims any
 	if err != nil || t.Header.Alg != internalAlg {
 		return ErrForged
 	}
-	if _, err := Of(ctx, r).Accepted(iam.Sig).Verify(t); err != nil {
+	if accepted := Of(ctx, r).Accepted(iam.Sig); !accepted.Has(t.Header.KID) {
+		return ErrUnknownKey
+	} else if _, err := accepted.Verify(t); err != nil {
 		return ErrForged
 	}
 	if err := t.Claims(claims); err != nil {

@@ -195,9 +195,10 @@ func (a *attempt) endRestart() {
 func (a *attempt) readIdentity() error {
 	cookie := web.CookieValue(a.r, web.CookieIdentity)
 	if cookie == "" {
+		a.why = iam.NoCookie
 		return nil
 	}
-	id, err := a.h.Identity(a.ctx, a.realm, a.base, cookie)
+	id, err := a.identify(cookie)
 	if err != nil {
 		return err
 	}
@@ -213,22 +214,63 @@ func (a *attempt) readIdentity() error {
 // Identity finds the live session that an identity cookie proves, nil when it
 // proves none. issuer is the realm's address as the browser sees it.
 func (h *Handler) Identity(ctx context.Context, realm *realms.Realm, issuer, cookie string) (*authn.Identity, error) {
-	var t authn.IdentityToken
-	now := h.Tabs.Now().Unix()
-	if err := keys.ReadInternal(ctx, realm, cookie, &t); err != nil || t.Type != authn.IdentityTokenType || t.Issuer != issuer || t.Expires != 0 && t.Expires <= now {
+	a := &attempt{h: h, ctx: ctx, realm: realm, base: issuer}
+	return a.identify(cookie)
+}
+
+// identify is Identity that leaves in the attempt why a cookie proves nothing.
+func (a *attempt) identify(cookie string) (*authn.Identity, error) {
+	t := new(authn.IdentityToken)
+	err := keys.ReadInternal(a.ctx, a.realm, cookie, t)
+	switch {
+	case errors.Is(err, keys.ErrUnknownKey):
+		a.why = iam.CookieRetiredKey
+		return nil, nil
+	case err != nil, t.Type != authn.IdentityTokenType:
+		a.why = iam.NoCookie // none that this realm made
 		return nil, nil
 	}
-	v, err := h.Sessions.Find(ctx, realm, t.Session, false, nil)
+	a.claimed = t
+	switch now := a.h.Tabs.Now().Unix(); {
+	case t.Issuer != a.base:
+		a.why = iam.CookieOtherHost
+		return nil, nil
+	case t.Expires != 0 && t.Expires <= now:
+		a.why = iam.CookieExpired
+		return nil, nil
+	}
+	v, err := a.h.Sessions.Find(a.ctx, a.realm, t.Session, false, nil)
 	if err != nil {
+		a.why = whyEnded(err)
 		if sessionEnded(err) {
 			err = nil
 		}
 		return nil, err
 	}
-	if v.User == nil || v.User.ID != t.Subject || !v.User.Enabled || sessions.IssuedBeforeNotBefore(v, time.Unix(t.Issued, 0)) {
-		return nil, nil
+	switch issued := time.Unix(t.Issued, 0); {
+	case v.User == nil || v.User.ID != t.Subject:
+		a.why = iam.SessionEnded
+	case !v.User.Enabled:
+		a.why = iam.UserDisabled
+	case issued.Before(v.RealmNotBefore):
+		a.why = iam.NotBeforeRealm
+	case issued.Before(v.User.NotBefore):
+		a.why = iam.NotBeforeUser
+	default:
+		return &authn.Identity{Session: v.Session, User: v.User, Token: t}, nil
 	}
-	return &authn.Identity{Session: v.Session, User: v.User, Token: &t}, nil
+	return nil, nil
+}
+
+// whyEnded is the reason of an error of sessions.Find.
+func whyEnded(err error) iam.Reason {
+	switch {
+	case errors.Is(err, sessions.ErrUserGone):
+		return iam.UserRemoved
+	case errors.Is(err, sessions.ErrRealmDisabled):
+		return iam.RealmDisabled
+	}
+	return iam.SessionEnded
 }
 
 // setIdentity sets the cookies of a session.

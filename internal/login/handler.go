@@ -100,6 +100,8 @@ type attempt struct {
 	kind     iam.EventKind
 	details  map[string]string // of the event, before a run exists
 	identity *authn.Identity
+	why      iam.Reason           // there is no identity
+	claimed  *authn.IdentityToken // what a cookie says that is good for no identity any more
 	run      *authn.Run
 	starting bool // the request is the protocol's, not a page's
 	passive  bool

@@ -25,6 +25,8 @@ type clientData struct {
 	Type    string          `json:"y,omitempty"` // auth_type
 	Issued  int64           `json:"i"`           // seconds since 1970
 	Message string          `json:"m,omitempty"` // message key to show next
+	Asked   iam.Reason      `json:"a,omitempty"` // see steps.NoteAsked
+	Named   iam.SessionID   `json:"n,omitempty"` // see steps.NoteNamed
 }
 
 func (a *attempt) readClientData() (d clientData, ok bool) {
@@ -33,7 +35,8 @@ func (a *attempt) readClientData() (d clientData, ok bool) {
 }
 
 func (a *attempt) clientData(message string) (string, error) {
-	return a.h.Tabs.Seal(a.purpose("client_data"), clientData{Tab: a.tab.ID, Request: a.tab.Request, Type: a.tab.Notes[noteType], Issued: a.tab.Created.Unix(), Message: message})
+	return a.h.Tabs.Seal(a.purpose("client_data"), clientData{Tab: a.tab.ID, Request: a.tab.Request, Type: a.tab.Notes[noteType], Issued: a.tab.Created.Unix(), Message: message,
+		Asked: iam.Reason(a.tab.Notes[steps.NoteAsked]), Named: iam.SessionID(a.tab.Notes[steps.NoteNamed])})
 }
 
 // codePurpose binds a sealed session code to realm, browser and tab.
@@ -131,6 +134,7 @@ func (a *attempt) loadTab() error {
 		if data.Type != "" {
 			a.tab.Notes = map[string]string{noteType: data.Type}
 		}
+		a.keepAsked(data.Asked, data.Named)
 	}
 	if key := a.tab.Notes[noteForward]; key != "" {
 		a.forward(key)

@@ -405,6 +405,7 @@ func (a *attempt) finish() {
 	if a.tab.Version > 0 {
 		d.Tab = a.tab.ID
 	}
+	d.Origin = a.origin(sso)
 	if !sso && a.realm.Brute.Enabled {
 		if err := a.h.Succeeded(a.ctx, &a.realm.Realm, run.User, steps.SecondFactor(a.tab.Notes)); err != nil {
 			a.broken(err)
@@ -457,7 +458,8 @@ func cloneSession(s *iam.UserSession) *iam.UserSession {
 func (a *attempt) stored(d *authn.Done) {
 	s := d.Session
 	if a.identity != nil && a.identity.Session.ID != s.ID { // the browser has a new session now
-		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.ID, false); err != nil && !sessionEnded(err) {
+		end := iam.End{Reason: iam.ReplacedByLogin, By: iam.ActorUser, Actor: s.User, Client: d.Client.ID}
+		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.ID, false, end); err != nil && !sessionEnded(err) {
 			a.h.Log.ErrorContext(a.ctx, "old session not ended", "realm", a.realm.Name, "err", err)
 		}
 	}

@@ -20,8 +20,8 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request, realm *realms.R
 	a := &attempt{h: h, w: w, r: r, ctx: r.Context(), realm: realm, base: front + "/realms/" + url.PathEscape(realm.Name), cookies: web.NewCookies(front, realm.Name)}
 	now := h.Tabs.Now()
 	s := &iam.UserSession{ID: iam.SessionID(uuid.NewString()), Realm: realm.ID, User: u.ID, Username: u.Username, IP: web.RequestOf(r).Addr,
-		AuthMethod: "impersonate", Started: now, LastAccess: now, Notes: notes}
-	if err := h.Sessions.Login(r.Context(), &sessions.Login{Session: s, New: true}); err != nil {
+		AuthMethod: "impersonate", Started: now, LastAccess: now, Notes: notes, Origin: iam.Origin{How: iam.HowImpersonate, By: iam.UserID(notes["IMPERSONATOR_ID"])}}
+	if err := h.Sessions.Login(r.Context(), &sessions.Login{Realm: realm, Session: s, New: true}); err != nil {
 		return "", err
 	}
 	return s.ID, a.setIdentity(s)

@@ -49,6 +49,7 @@ func (h *Handler) Start(w http.ResponseWriter, r *http.Request, b *authn.Begin) 
 	if b.Type != "" {
 		a.tab.Notes = map[string]string{noteType: b.Type}
 	}
+	a.noteAsked()
 	if a.passive || path != authn.PathAuthenticate {
 		a.root.Kind = rootPlain
 	}

@@ -149,6 +149,7 @@ func (a *attempt) outcome(out authn.Outcome, submitted bool) {
 	switch out := out.(type) {
 	case authn.Show:
 		if a.passive {
+			a.notSignedOn()
 			a.refuse("login_required", "")
 			return
 		}
@@ -301,7 +302,8 @@ func (a *attempt) restart() {
 		return
 	}
 	if a.query.Get("skip_logout") != "true" && a.identity != nil {
-		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.ID, false); err != nil && !sessionEnded(err) {
+		end := iam.End{Reason: iam.LogoutByUser, By: iam.ActorUser, Actor: a.identity.User.ID, Client: a.client.ID, Rule: "restart login"}
+		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.ID, false, end); err != nil && !sessionEnded(err) {
 			a.broken(err)
 			return
 		}

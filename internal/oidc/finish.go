@@ -59,7 +59,14 @@ func (c *call) finish(d *authn.Done) error {
 	if d.New && tokens.OfflineRequested(scopes) {
 		part.Notes[noteFirstOffline] = "true"
 	}
-	l := &sessions.Login{Session: d.Session, New: d.New, Notes: true, Part: part, Tab: d.Tab}
+	part.Origin = d.Origin
+	part.Origin.Client, part.Origin.Scope, part.Origin.Issuer = d.Client.ID, q.Scope, q.Issuer
+	part.Origin.Scopes = tokens.Why(d.Client, q.Scope, scopes)
+	if d.New {
+		d.Session.Origin = d.Origin
+		d.Session.Origin.Client = d.Client.ID
+	}
+	l := &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: true, Part: part, Tab: d.Tab}
 	code := ""
 	if types.code {
 		var once sessions.Once
@@ -164,7 +171,7 @@ func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scop
 		p.add("expires_in", strconv.FormatInt(res.ExpiresIn, 10))
 	}
 	if types.code && tokens.OfflineRequested(scopes) {
-		_, _, err = c.Sessions.GoOffline(c.ctx(), d.Session, part, false)
+		_, _, err = c.Sessions.GoOffline(c.ctx(), c.realm, sessions.OfflineGrant{Online: d.Session, Part: part, Stored: true})
 	}
 	return err
 }

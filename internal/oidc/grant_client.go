@@ -40,10 +40,11 @@ func (t *tokenCall) clientCredentials() (*decision, error) {
 	now, addr := t.Now(), t.event.IP
 	us := &iam.UserSession{
 		ID: sessions.NewID(), Realm: t.realm.ID, User: user.ID, Username: user.Username, IP: addr, AuthMethod: "client_auth", Started: now, LastAccess: now,
-		Notes: map[string]string{"clientId": t.client.ClientID, "client_id": t.client.ClientID, "clientHost": addr, "clientAddress": addr},
+		Origin: iam.Origin{How: iam.HowService, Client: t.client.ID},
+		Notes:  map[string]string{"clientId": t.client.ClientID, "client_id": t.client.ClientID, "clientHost": addr, "clientAddress": addr},
 	}
 	g := &iam.Grant{
-		Client: &t.client.Client, User: user, Session: us, Part: t.newPart(us, scope), Type: "cc",
+		Client: &t.client.Client, User: user, Session: us, Part: t.newPart(us, scope, iam.HowService), Type: "cc",
 		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 	}
 	if !t.client.Flag("client_credentials.use_refresh_token") {

@@ -39,6 +39,7 @@ func (t *tokenCall) code() (*decision, error) {
 		return nil, t.refuse("invalid_redirect_uri", &Error{400, "invalid_grant", "Incorrect redirect_uri"})
 	}
 	if code.Client != t.client.ID {
+		t.event.Cause.Reason = iam.WrongClient
 		return nil, t.bad("invalid_client", "invalid_grant", "Auth error: Found different client_id in clientSession")
 	}
 	if !t.client.StandardFlow {
@@ -59,6 +60,7 @@ func (t *tokenCall) code() (*decision, error) {
 		return nil, err
 	}
 	if !ok {
+		t.event.Cause.Reason = iam.ConsentMissing
 		return nil, t.bad("not_allowed", "invalid_scope", "Client no longer has requested consent from user")
 	}
 	if err := t.withRefresh(g, view.Part.Notes[noteFirstOffline] != ""); err != nil {
@@ -88,6 +90,7 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 	}
 	view, findErr := t.Sessions.Find(t.ctx(), t.realm, session, false, &client.Client)
 	if errors.Is(findErr, sessions.ErrGone) {
+		t.event.Cause.Reason = iam.SessionEnded
 		return nil, nil, t.refuse("invalid_code", notValid)
 	}
 	if view == nil {
@@ -102,7 +105,7 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 		}
 	}
 	if errors.Is(err, sessions.ErrGone) {
-		if err := t.Sessions.Detach(t.ctx(), t.realm, session, false, owner); err != nil {
+		if err := t.spentCode(codeKey(id), session, owner); err != nil {
 			return nil, nil, err
 		}
 		return nil, nil, t.refuse("invalid_code", notValid)
@@ -117,9 +120,24 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 		return nil, nil, t.refuse("user_not_found", &Error{400, "invalid_grant", "User not found"})
 	case errors.Is(findErr, sessions.ErrExpired), errors.Is(findErr, sessions.ErrPartExpired):
 		t.event.User = view.Session.User
+		t.event.Cause.Reason = iam.SessionEnded
 		return nil, nil, t.bad("user_session_not_found", "invalid_grant", "Session not active")
 	}
 	return nil, nil, t.switchedOff(findErr)
+}
+
+// spentCode ends the client's part in the session that a code names, which is
+// not there, or no longer, and says which of both in the event.
+func (t *tokenCall) spentCode(key string, session iam.SessionID, owner iam.ClientID) error {
+	t.event.Cause.Reason = iam.CodeReplayed
+	late, err := t.Sessions.OnceExpired(t.ctx(), t.realm, key)
+	if err != nil {
+		return err
+	}
+	if late {
+		t.event.Cause.Reason = iam.CodeLate
+	}
+	return t.Sessions.Detach(t.ctx(), t.realm, session, false, owner, iam.End{Reason: t.event.Cause.Reason, By: iam.ActorServer, Client: t.client.ID})
 }
 
 // switchedOff answers for a client or realm that was switched off while this
@@ -156,7 +174,8 @@ func (t *tokenCall) withRefresh(g *iam.Grant, endOnline bool) error {
 	part := *g.Part
 	part.Notes = maps.Clone(part.Notes)
 	delete(part.Notes, noteFirstOffline)
-	_, _, err := t.Sessions.GoOffline(t.ctx(), g.Session, &part, endOnline)
+	part.Origin.How = iam.HowOffline
+	_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, Part: &part, EndOnline: endOnline, Stored: true})
 	return err
 }
 
@@ -165,6 +184,7 @@ func (t *tokenCall) withRefresh(g *iam.Grant, endOnline bool) error {
 func (t *tokenCall) mayGoOffline(g *iam.Grant) error {
 	allowed, err := t.Issuer.OfflineAllowed(t.ctx(), t.realm, g)
 	if err == nil && !allowed {
+		t.event.Cause.Reason = iam.OfflineNotGranted
 		return t.bad("not_allowed", "not_allowed", "Offline tokens not allowed for the user or client")
 	}
 	return err

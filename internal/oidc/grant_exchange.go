@@ -107,6 +107,7 @@ func (t *tokenCall) subject() (*presented, error) {
 	case err != nil:
 		return nil, err
 	case revoked, word != "", !p.user.Enabled, p.clientDisabled(), p.stale(t.realm):
+		t.event.Cause.Reason = p.cause(t.realm, word, revoked)
 		return nil, worthless()
 	case tok.Confirm.JKT != "" || tok.Confirm.X5T != "":
 		// Whoever presents it would have to prove the key, which is not built.
@@ -176,7 +177,7 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 		}
 		g.Refresh = iam.RefreshOnline
 		if g.Part == nil {
-			g.Part = t.newPart(&us, scope)
+			g.Part = t.newPart(&us, scope, iam.HowExchange)
 		}
 		if g.Part.Notes == nil {
 			g.Part.Notes = map[string]string{}
@@ -191,7 +192,7 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 			t.event.Session = ""
 		}
 		now := t.Now()
-		g.Part = t.newPart(&us, scope)
+		g.Part = t.newPart(&us, scope, iam.HowExchange)
 		g.Part.Started, g.Part.LastAccess = now, now
 	}
 	return g, nil

@@ -38,7 +38,8 @@ func (t *tokenCall) password() (*decision, error) {
 		AuthMethod: "openid-connect", Started: now, LastAccess: now, Notes: run.Tab.UserNotes,
 	}
 	sessions.NoteDevice(us, t.r.UserAgent())
-	part := t.newPart(us, scope)
+	part := t.newPart(us, scope, iam.HowDirect)
+	us.Origin = iam.Origin{How: iam.HowDirect, Flow: t.realm.Flows.DirectGrant, Client: t.client.ID}
 	t.event.User, t.event.Session = us.User, us.ID
 	g := &iam.Grant{
 		Client: &t.client.Client, User: run.User, Session: us, Part: part, Type: "ro",
@@ -49,12 +50,16 @@ func (t *tokenCall) password() (*decision, error) {
 
 // newPart makes the part that the client has in a session that begins with a
 // request at this endpoint.
-func (t *tokenCall) newPart(us *iam.UserSession, scope string) *iam.ClientSession {
+func (t *tokenCall) newPart(us *iam.UserSession, scope string, how iam.How) *iam.ClientSession {
 	notes := map[string]string{"iss": t.issuer()}
 	if scope != "" {
 		notes[noteScope] = scope
 	}
-	return &iam.ClientSession{Session: us.ID, Realm: t.realm.ID, Client: t.client.ID, Started: us.Started, LastAccess: us.LastAccess, Notes: notes}
+	return &iam.ClientSession{
+		Session: us.ID, Realm: t.realm.ID, Client: t.client.ID, Started: us.Started, LastAccess: us.LastAccess, Notes: notes,
+		Origin: iam.Origin{How: how, Client: t.client.ID, Scope: scope, Issuer: t.issuer(),
+			Scopes: tokens.Why(&t.client.Client, scope, tokens.Requested(t.realm, &t.client.Client, scope))},
+	}
 }
 
 // begin stores the session that a grant at this endpoint makes: an online one,
@@ -65,13 +70,13 @@ func (t *tokenCall) begin(g *iam.Grant) error {
 		if err := t.mayGoOffline(g); err != nil {
 			return err
 		}
-		_, _, err := t.Sessions.GoOffline(t.ctx(), g.Session, g.Part, false)
+		_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, Part: g.Part})
 		return err
 	}
 	if usesRefresh(g.Client) {
 		g.Refresh = iam.RefreshOnline
 	}
-	return t.Sessions.Login(t.ctx(), &sessions.Login{Session: g.Session, New: true, Part: g.Part})
+	return t.Sessions.Login(t.ctx(), &sessions.Login{Realm: t.realm, Session: g.Session, New: true, Part: g.Part})
 }
 
 // login walks the direct grant flow. What it wants said in refusal stands in

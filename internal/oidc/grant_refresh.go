@@ -41,6 +41,7 @@ func (t *tokenCall) refresh() (*decision, error) {
 		return nil, err
 	}
 	if !ok {
+		t.event.Cause.Reason = iam.ConsentMissing
 		return nil, t.bad("invalid_token", "invalid_scope", "Client no longer has requested consent from user")
 	}
 	if t.realm.Refresh.Rotate {
@@ -49,7 +50,6 @@ func (t *tokenCall) refresh() (*decision, error) {
 		}
 	}
 	t.event.User = view.User.ID
-	t.Sessions.Touch(t.realm, view.Session.ID, view.Session.Offline, t.client.ID)
 	t.detail("age_of_refresh_token", strconv.FormatInt(t.Now().Unix()-old.IssuedAt, 10))
 	return &decision{grant: g, want: want, finish: finish}, nil
 }
@@ -93,31 +93,43 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 func (t *tokenCall) badRefresh(err error) error {
 	var e refreshError
 	if errors.As(err, &e) {
-		return t.bad("invalid_token", "invalid_grant", string(e))
+		t.event.Cause.Reason = e.cause
+		return t.bad("invalid_token", "invalid_grant", e.text)
 	}
 	return err
 }
 
-// A refreshError says, in the reference's words, why a refresh token is not good.
-type refreshError string
+// A refreshError says why a refresh token is not good: in the reference's words,
+// and in ours.
+type refreshError struct {
+	text  string
+	cause iam.Reason
+}
 
-func (e refreshError) Error() string { return string(e) }
+func (e refreshError) Error() string { return e.text }
 
 // refreshToken checks a refresh token as far as it can be told without its
 // session. Keycloak: TokenManager.verifyRefreshToken.
 func (b *backCall) refreshToken(raw string, times bool) (*tokens.Token, error) {
 	tok, err := tokens.Parse(b.ctx(), b.realm, raw)
 	switch {
+	case errors.Is(err, tokens.ErrUnknownKey):
+		return nil, refreshError{"Invalid refresh token", iam.TokenRetiredKey}
 	case err != nil, tok.Type != tokens.TypeRefresh && tok.Type != tokens.TypeOffline:
-		return nil, refreshError("Invalid refresh token")
+		return nil, refreshError{"Invalid refresh token", iam.TokenInvalid}
+	}
+	b.presents(tok)
+	switch {
 	case tok.Issuer != b.issuer():
-		return nil, refreshError("Invalid token issuer. Expected '" + b.issuer() + "'")
-	case times && tok.Before(b.realm.NotBefore, b.client.NotBefore):
-		return nil, refreshError("Stale token")
+		return nil, refreshError{"Invalid token issuer. Expected '" + b.issuer() + "'", iam.TokenOtherHost}
+	case times && tok.Before(b.realm.NotBefore):
+		return nil, refreshError{"Stale token", iam.NotBeforeRealm}
+	case times && tok.Before(b.client.NotBefore):
+		return nil, refreshError{"Stale token", iam.NotBeforeClient}
 	case times && !tok.Active(b.Now()):
-		return nil, refreshError("Token is not active")
+		return nil, refreshError{"Token is not active", iam.TokenExpired}
 	case tok.Client != b.client.ClientID:
-		return nil, refreshError("Invalid refresh token. Token client and authorized client don't match")
+		return nil, refreshError{"Invalid refresh token. Token client and authorized client don't match", iam.WrongClient}
 	}
 	return tok, nil
 }
@@ -129,36 +141,41 @@ func (t *tokenCall) refreshSession(old *tokens.Token) (*sessions.View, error) {
 	view, err := t.Sessions.Find(t.ctx(), t.realm, iam.SessionID(old.Session), offline, &t.client.Client)
 	switch {
 	case errors.Is(err, sessions.ErrGone) && offline:
-		return nil, refreshError("Offline user session not found")
+		return nil, refreshError{"Offline user session not found", iam.SessionEnded}
 	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrGone):
 		if err := t.endExpired(view); err != nil {
 			return nil, err
 		}
 		if offline {
-			return nil, refreshError("Offline session not active")
+			return nil, refreshError{"Offline session not active", iam.SessionEnded}
 		}
-		return nil, refreshError("Session not active")
+		return nil, refreshError{"Session not active", iam.SessionEnded}
 	case errors.Is(err, sessions.ErrUserGone):
-		return nil, refreshError("Unknown user")
+		return nil, refreshError{"Unknown user", iam.UserRemoved}
 	case view == nil, errors.Is(err, sessions.ErrRealmDisabled):
 		return nil, t.switchedOff(err)
 	case !view.User.Enabled:
-		return nil, refreshError("User disabled")
+		return nil, refreshError{"User disabled", iam.UserDisabled}
 	case old.BeforeSession(view.Session.Started):
-		return nil, refreshError("Refresh token issued before the user session started")
+		return nil, refreshError{"Refresh token issued before the user session started", iam.TokenOfPast}
 	case errors.Is(err, sessions.ErrNoPart):
-		return nil, refreshError("Session doesn't have required client")
+		return nil, refreshError{"Session doesn't have required client", iam.PartEnded}
 	case errors.Is(err, sessions.ErrPartExpired):
-		if err := t.Sessions.Detach(t.ctx(), t.realm, view.Session.ID, offline, t.client.ID); err != nil {
+		end := t.Sessions.PartTimedOut(t.realm, &t.client.Client, view.Session, view.Part)
+		if err := t.Sessions.Detach(t.ctx(), t.realm, view.Session.ID, offline, t.client.ID, end); err != nil {
 			return nil, err
 		}
-		return nil, refreshError("Client session not active")
+		return nil, refreshError{"Client session not active", iam.PartEnded}
 	case err != nil:
 		return nil, t.switchedOff(err)
 	case old.BeforeSession(view.Part.Started):
-		return nil, refreshError("refresh token issued before the client session started")
-	case old.Before(view.RealmNotBefore, view.ClientNotBefore, view.User.NotBefore):
-		return nil, refreshError("Stale token")
+		return nil, refreshError{"refresh token issued before the client session started", iam.TokenOfPast}
+	case old.Before(view.RealmNotBefore):
+		return nil, refreshError{"Stale token", iam.NotBeforeRealm}
+	case old.Before(view.ClientNotBefore):
+		return nil, refreshError{"Stale token", iam.NotBeforeClient}
+	case old.Before(view.User.NotBefore):
+		return nil, refreshError{"Stale token", iam.NotBeforeUser}
 	}
 	if offline {
 		granted, err := t.offlineGranted(view)
@@ -166,7 +183,7 @@ func (t *tokenCall) refreshSession(old *tokens.Token) (*sessions.View, error) {
 			return nil, err
 		}
 		if !granted {
-			return nil, refreshError("Offline session invalid because offline access not granted anymore")
+			return nil, refreshError{"Offline session invalid because offline access not granted anymore", iam.OfflineNotGranted}
 		}
 	}
 	return view, nil
@@ -177,7 +194,7 @@ func (t *tokenCall) endExpired(view *sessions.View) error {
 	if view == nil {
 		return nil
 	}
-	_, err := t.Sessions.End(t.ctx(), t.realm, view.Session.ID, view.Session.Offline)
+	_, err := t.Sessions.End(t.ctx(), t.realm, view.Session.ID, view.Session.Offline, t.Sessions.TimedOut(t.realm, view.Session))
 	if errors.Is(err, sessions.ErrGone) {
 		return nil
 	}
@@ -208,9 +225,12 @@ type chain struct {
 }
 
 const (
-	chainNote   = "refresh." // before the reuse_id
-	errTooOften = refreshError("Maximum allowed refresh token reuse exceeded")
-	errStale    = refreshError("Stale token")
+	chainNote = "refresh." // before the reuse_id
+)
+
+var (
+	errTooOften = refreshError{"Maximum allowed refresh token reuse exceeded", iam.TokenReuse}
+	errStale    = refreshError{"Stale token", iam.TokenReuse}
 )
 
 func readChain(p *iam.ClientSession, reuseID string) chain {
@@ -247,7 +267,8 @@ func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
 	for range 10 {
 		c := readChain(g.Part, old.ReuseID)
 		if err := c.use(old.ID, t.realm.Refresh.MaxReuse); err != nil {
-			if err := t.Sessions.Detach(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client.ID); err != nil {
+			end := iam.End{Reason: iam.TokenReuse, By: iam.ActorServer, Client: g.Client.ID, Rule: "revokeRefreshToken", Token: old.ID}
+			if err := t.Sessions.Detach(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client.ID, end); err != nil {
 				return err
 			}
 			return err
@@ -262,7 +283,7 @@ func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
 		}
 		view, err := t.Sessions.Find(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client)
 		if errors.Is(err, sessions.ErrGone) || errors.Is(err, sessions.ErrNoPart) {
-			return refreshError("Session doesn't have required client")
+			return refreshError{"Session doesn't have required client", iam.PartEnded}
 		}
 		if err != nil {
 			return err

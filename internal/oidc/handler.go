@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/logout"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
+	"latchkey/internal/records"
 	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 	"latchkey/internal/web"
@@ -55,6 +56,7 @@ type Config struct {
 	LogoutRoot func(w http.ResponseWriter, r *http.Request, realm *realms.Realm) error
 	Notifier   *logout.Notifier
 	Tabs       *tabs.Keeper // seals what travels through the browser
+	Ledger     *records.Ledger
 }
 
 // A Handler is the door. Make it with New.

@@ -54,6 +54,18 @@ func (b *backCall) told(status int, code, description string) error {
 	return b.refuse(code, &Error{status, code, description})
 }
 
+// unparsed is why a token could not even be read; nil says that it could, and
+// is another host's.
+func unparsed(err error) iam.Reason {
+	switch {
+	case err == nil:
+		return iam.TokenOtherHost
+	case errors.Is(err, tokens.ErrUnknownKey):
+		return iam.TokenRetiredKey
+	}
+	return iam.TokenInvalid
+}
+
 // introspected is what checks come to: nil, and an event, for a token that is
 // worth nothing.
 type introspected struct {
@@ -70,6 +82,7 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 	}
 	tok, err := tokens.Parse(b.ctx(), b.realm, raw)
 	if err != nil || tok.Issuer != b.issuer() {
+		b.event.Cause.Reason = unparsed(err)
 		return inactive("invalid_token", "Access token JWT check failed")
 	}
 	b.detail("token_id", tok.ID)
@@ -94,6 +107,10 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 	if err != nil {
 		return nil, err
 	}
+	b.event.Cause.Reason = p.cause(b.realm, word, revoked)
+	if !revoked && !tok.Active(b.Now()) {
+		b.event.Cause.Reason = iam.TokenExpired
+	}
 	if revoked || !tok.Active(b.Now()) || tok.Before(b.realm.NotBefore, client.NotBefore) {
 		return inactive("invalid_token", about+"JWT check failed")
 	}
@@ -117,16 +134,19 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 			return nil, err
 		}
 		if !granted {
+			b.event.Cause.Reason = iam.OfflineNotGranted
 			return inactive("session_expired", "Offline session invalid because offline access not granted anymore")
 		}
 	}
 	if b.spent(p) {
+		b.event.Cause.Reason = iam.TokenReuse
 		return inactive("invalid_token", about+"failed to validate Token reuse for introspection")
 	}
 	if refresh && p.Client != b.client.ClientID {
 		return nil, nil // without an event, as RefreshTokenIntrospectionProvider
 	}
 	if !refresh && !b.addressed(p) {
+		b.event.Cause.Reason = iam.WrongClient
 		return inactive("invalid_token", "Client '"+b.client.ClientID+"' is not in the token audience")
 	}
 	out, err := b.mapped(b.ctx(), p)

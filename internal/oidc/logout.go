@@ -262,7 +262,11 @@ func (l *logoutCall) end() error {
 			cookies.Expire(l.w, l.r, web.CookieRememberMe)
 		}
 	}
-	parts, err := l.Sessions.End(l.ctx(), l.realm, session.ID, false)
+	end := iam.End{Reason: iam.LogoutByUser, By: iam.ActorUser, Actor: session.User, Rule: "logout endpoint"}
+	if l.client != nil {
+		end.Client = l.client.ID
+	}
+	parts, err := l.Sessions.End(l.ctx(), l.realm, session.ID, false, end)
 	if errors.Is(err, sessions.ErrGone) { // another request was faster
 		return l.goOn(nil)
 	}
@@ -340,7 +344,8 @@ func (c *call) logoutToken(form web.Form) error {
 	tok, err := b.refreshToken(b.form.Get("refresh_token"), false)
 	var bad refreshError
 	if errors.As(err, &bad) {
-		return b.bad("invalid_token", "invalid_grant", string(bad))
+		b.event.Cause.Reason = bad.cause
+		return b.bad("invalid_token", "invalid_grant", bad.text)
 	}
 	if err != nil {
 		return err
@@ -365,7 +370,8 @@ func (c *call) logoutToken(form web.Form) error {
 }
 
 func (b *backCall) endSession(s *iam.UserSession) error {
-	parts, err := b.Sessions.End(b.ctx(), b.realm, s.ID, s.Offline)
+	parts, err := b.Sessions.End(b.ctx(), b.realm, s.ID, s.Offline,
+		iam.End{Reason: iam.LogoutByClient, By: iam.ActorClient, Client: b.client.ID, Rule: "logout endpoint, with a refresh token"})
 	if errors.Is(err, sessions.ErrGone) {
 		return nil
 	}

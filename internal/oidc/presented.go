@@ -22,6 +22,44 @@ type presented struct {
 	part    *iam.ClientSession
 }
 
+// presents lets the record of a refusal know which token it is about.
+func (c *call) presents(tok *tokens.Token) {
+	c.event.Cause.User, c.event.Cause.Session, c.event.Cause.Token = iam.UserID(tok.Subject), iam.SessionID(tok.Session), tok.ID
+}
+
+// cause is why a presented token is worth nothing: word is what live said.
+func (p *presented) cause(r *realms.Realm, word string, revoked bool) iam.Reason {
+	switch {
+	case revoked:
+		return iam.Revoked
+	case word == "user_not_found":
+		return iam.UserRemoved
+	case word == "user_disabled":
+		return iam.UserDisabled
+	case word == "invalid_token":
+		return iam.TokenOfPast
+	case word == "session_expired", word == "user_session_not_found":
+		return iam.SessionEnded
+	case word == "client_disabled", p.clientDisabled():
+		return iam.ClientDisabled
+	case p.user != nil && !p.user.Enabled:
+		return iam.UserDisabled
+	}
+	realm, client := r.NotBefore, p.client.NotBefore
+	if p.view != nil {
+		realm, client = p.view.RealmNotBefore, p.view.ClientNotBefore
+	}
+	switch {
+	case p.Before(realm):
+		return iam.NotBeforeRealm
+	case p.Before(client):
+		return iam.NotBeforeClient
+	case p.user != nil && p.Before(p.user.NotBefore):
+		return iam.NotBeforeUser
+	}
+	return ""
+}
+
 // bearerOf returns the token of an Authorization header.
 func bearerOf(r *http.Request) (token string, ok bool) {
 	scheme, rest, found := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -38,6 +76,7 @@ func bearerOf(r *http.Request) (token string, ok bool) {
 // Keycloak: UserSessionUtil.findValidSession.
 func (c *call) live(tok *tokens.Token, client *realms.Client) (p *presented, word string, err error) {
 	p = &presented{Token: tok, client: client}
+	c.presents(tok)
 	how := tok.Context()
 	if tok.Session == "" {
 		if !how.Transient && !how.Unknown {

@@ -36,6 +36,7 @@ func (h *Handler) revoke(c *call) error {
 		return err
 	}
 	if word != "" {
+		b.event.Cause.Reason = p.cause(b.realm, word, false)
 		return b.refuse(word, errWorthless)
 	}
 	b.event.User = p.user.ID
@@ -72,11 +73,15 @@ func (b *backCall) endParts(tok *tokens.Token) error {
 		if offline && tok.Type != tokens.TypeOffline {
 			continue
 		}
-		if _, err := b.Sessions.EndLastPart(b.ctx(), b.realm, iam.SessionID(tok.Session), offline, b.client.ID); err != nil {
+		if _, err := b.Sessions.EndLastPart(b.ctx(), b.realm, iam.SessionID(tok.Session), offline, b.client.ID, b.revocation(tok, "revocation endpoint")); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (b *backCall) revocation(tok *tokens.Token, rule string) iam.End {
+	return iam.End{Reason: iam.Revoked, By: iam.ActorClient, Client: b.client.ID, Rule: rule, Token: tok.ID}
 }
 
 // revokeExchanged takes out of the session those clients that came in by
@@ -86,7 +91,8 @@ func (b *backCall) revokeExchanged(tok *tokens.Token) error {
 	if tok.Session == "" {
 		return nil
 	}
-	gone, err := b.Sessions.DetachNoted(b.ctx(), b.realm, iam.SessionID(tok.Session), noteExchanged+tok.Client)
+	gone, err := b.Sessions.DetachNoted(b.ctx(), b.realm, iam.SessionID(tok.Session), noteExchanged+tok.Client,
+		b.revocation(tok, "the token that this client's was exchanged for"))
 	if err != nil || len(gone) == 0 {
 		return err
 	}

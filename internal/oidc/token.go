@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/records"
 	"latchkey/internal/tokens"
 	"latchkey/internal/web"
 )
@@ -191,9 +192,26 @@ func (t *tokenCall) answer(d *decision) error {
 	if err != nil {
 		return err
 	}
+	t.note(d.grant, res)
 	t.emit()
 	t.bytes(http.StatusOK, "application/json", body)
 	return nil
+}
+
+// note keeps the ids of what was issued: with the client's part in the
+// session, or on its own where no session is stored.
+func (t *tokenCall) note(g *iam.Grant, res *tokens.Response) {
+	if g.Transient == iam.Transient {
+		t.Ledger.Transient(t.realm, records.Transient{
+			User: g.User.ID, Client: g.Client.ID, IP: t.event.IP, How: g.Part.Origin.How, Scopes: g.Part.Origin.Scopes, Token: res.AccessID, Expires: res.ExpiresAt,
+		})
+		return
+	}
+	if g.Transient == iam.TransientClient {
+		return // the session's own client knows of it
+	}
+	t.Sessions.Issued(t.realm, g.Session.ID, g.Refresh == iam.RefreshOffline || g.Session.Offline, g.Client.ID,
+		iam.Issuance{Grant: g.Type, Access: res.AccessID, RefreshType: string(res.Kind), Refresh: res.RefreshID}, g.Type == "rt")
 }
 
 // bytes answers with a document that is written already.

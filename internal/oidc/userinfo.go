@@ -95,12 +95,17 @@ func (c *call) verifyAccess(raw string) (tok *tokens.Token, reason string) {
 	tok, err := tokens.Parse(c.ctx(), c.realm, raw)
 	switch {
 	case err != nil:
+		c.event.Cause.Reason = unparsed(err)
 		return nil, "Failed to parse JWT"
 	case tok.Issuer != c.issuer():
+		c.event.Cause.Reason = iam.TokenOtherHost
+		c.presents(tok)
 		return nil, "Invalid token issuer. Expected '" + c.issuer() + "'"
 	case !strings.EqualFold(tok.Type, tokens.TypeBearer) && !strings.EqualFold(tok.Type, tokens.TypeDPoP):
 		return nil, "Token type is incorrect. Expected '[Bearer, DPoP]' but was '" + tok.Type + "'"
 	case !tok.Active(c.Now()):
+		c.event.Cause.Reason = iam.TokenExpired
+		c.presents(tok)
 		return nil, "Token is not active"
 	}
 	return tok, ""

@@ -73,6 +73,7 @@ func (c *completion) bindBuiltIn(cl *rep.Client) {
 	cl.DefaultClientScopes, cl.OptionalClientScopes = []string{}, []string{}
 	if c.given.ClientScopes == nil {
 		cl.DefaultClientScopes, cl.OptionalClientScopes = DefaultScopes(c.r, string(iam.OIDC))
+		cl.InheritsScopes = true
 	}
 }
 
@@ -112,7 +113,7 @@ func (c *completion) completeClient(cl *rep.Client) error {
 		delete(cl.Attributes, "client.secret.creation.time")
 	}
 	if cl.DefaultClientScopes == nil && cl.OptionalClientScopes == nil {
-		cl.DefaultClientScopes, cl.OptionalClientScopes = defaults, optional
+		cl.DefaultClientScopes, cl.OptionalClientScopes, cl.InheritsScopes = defaults, optional, true
 	}
 	existing := func(names []string) []string {
 		return slices.DeleteFunc(orEmpty(names), func(name string) bool { return named(c.r.ClientScopes, scopeName, name) < 0 })

@@ -486,6 +486,9 @@ func (r *Realm) compileClient(row store.ClientRow, bindings []store.ScopeBinding
 			doc.OptionalClientScopes = append(doc.OptionalClientScopes, s.Name)
 		} else {
 			c.DefaultScopes = append(c.DefaultScopes, b.Scope)
+			if b.Inherited {
+				c.InheritedScopes = append(c.InheritedScopes, b.Scope)
+			}
 			doc.DefaultClientScopes = append(doc.DefaultClientScopes, s.Name)
 		}
 	}

@@ -80,14 +80,15 @@ func (w *writer) writeScopes(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.bind(ctx, "", w.r.DefaultDefaultClientScopes, w.r.DefaultOptionalClientScopes)
+	return w.bind(ctx, "", w.r.DefaultDefaultClientScopes, w.r.DefaultOptionalClientScopes, false)
 }
 
-func (w *writer) bind(ctx context.Context, client iam.ClientID, defaults, optional []string) error {
+// bind assigns scopes. Inherited ones a client has because the realm has them.
+func (w *writer) bind(ctx context.Context, client iam.ClientID, defaults, optional []string, inherited bool) error {
 	for i, names := range [][]string{defaults, optional} {
 		for _, name := range names {
 			if id, ok := w.scopes[name]; ok {
-				if _, err := w.tx.BindScope(ctx, w.id, store.ScopeBinding{Client: client, Scope: id, Optional: i == 1}); err != nil {
+				if _, err := w.tx.BindScope(ctx, w.id, store.ScopeBinding{Client: client, Scope: id, Optional: i == 1, Inherited: inherited}); err != nil {
 					return err
 				}
 			}
@@ -121,7 +122,7 @@ func (w *writer) writeClient(ctx context.Context, c *rep.Client) error {
 	if err := w.tx.InsertClient(ctx, w.id, row); err != nil {
 		return fmt.Errorf("client %s: %w", c.ClientID, err)
 	}
-	return w.bind(ctx, compiled.ID, c.DefaultClientScopes, c.OptionalClientScopes)
+	return w.bind(ctx, compiled.ID, c.DefaultClientScopes, c.OptionalClientScopes, c.InheritsScopes)
 }
 
 func (w *writer) writeRoles(ctx context.Context) error {

@@ -49,6 +49,7 @@ type Client struct {
 	AuthorizationSettings              *ResourceServer   `json:"authorizationSettings,omitzero"`
 	Access                             map[string]bool   `json:"access,omitzero"`
 	Origin                             string            `json:"origin,omitzero"`
+	InheritsScopes                     bool              `json:"-"` // its scopes were not given: they are the realm's for new clients
 
 	Unknown jsontext.Value `json:",embed" rep:"ClientRepresentation"`
 }

@@ -293,7 +293,8 @@ func (w world) logoutOthers(ctx context.Context, run *authn.Run) error {
 			if s.ID == run.Tab.Root && !offline {
 				continue
 			}
-			if _, err := w.sessions.End(ctx, realm, s.ID, offline); err != nil && !errors.Is(err, sessions.ErrGone) {
+			if _, err := w.sessions.End(ctx, realm, s.ID, offline, iam.End{Reason: iam.CredentialsChanged, By: iam.ActorUser, Actor: run.User.ID, Client: run.Client.ID,
+				Rule: "sign out from other devices"}); err != nil && !errors.Is(err, sessions.ErrGone) {
 				return fmt.Errorf("log out the user's other sessions: %w", err)
 			}
 		}

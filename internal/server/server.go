@@ -25,6 +25,7 @@ import (
 	"latchkey/internal/oidc"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
+	"latchkey/internal/records"
 	"latchkey/internal/registration"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
@@ -102,7 +103,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	live := sessions.New(s.db)
 	log := events.New(s.db, s.log)
 	log.Metrics = s.metrics
-	s.workers = append(s.workers, s.realms.Poll, maker.Run, func(ctx context.Context) { live.Run(ctx, s.realms) })
+	ledger := records.NewLedger(s.db)
+	log.Refused = ledger.Refused
+	s.workers = append(s.workers, s.realms.Poll, maker.Run, ledger.Run, func(ctx context.Context) { live.Run(ctx, s.realms) })
 
 	standings := roles.New(s.db)
 	w := world{db: s.db, realms: s.realms, users: people, roles: standings, sessions: live}
@@ -117,7 +120,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: door.Engine, Actions: door.Actions,
 		User: w.user, FindUser: people.Find, ServiceAccount: people.ServiceAccount, Failed: w.failed, Succeeded: w.succeeded, Consent: w.consent,
-		Start: door.Start, Identity: door.Identity, LogoutRoot: door.LogoutRoot, Notifier: notifier, Tabs: door.Tabs,
+		Start: door.Start, Identity: door.Identity, LogoutRoot: door.LogoutRoot, Notifier: notifier, Tabs: door.Tabs, Ledger: ledger,
 	})
 	door.Finish, door.Refuse = protocol.Finish, protocol.Refuse
 

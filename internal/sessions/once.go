@@ -49,6 +49,12 @@ func (s *Service) HasOnce(ctx context.Context, r *realms.Realm, key string) (boo
 	return s.db.HasOnce(ctx, r.ID, key, s.db.Now())
 }
 
+// OnceExpired reports whether a key is stored still, and has expired: as long
+// as it is not swept, what came too late can be told from what never was.
+func (s *Service) OnceExpired(ctx context.Context, r *realms.Realm, key string) (bool, error) {
+	return s.db.OnceExpired(ctx, r.ID, key, s.db.Now())
+}
+
 // Join adds a client's part to an online session that is there, or renews it.
 func (s *Service) Join(ctx context.Context, p *iam.ClientSession) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.PutClientSession(ctx, p) })
@@ -57,16 +63,16 @@ func (s *Service) Join(ctx context.Context, p *iam.ClientSession) error {
 // Detach takes a client out of a session and leaves the session, even when it
 // was the last: what the reference does about a code or refresh token that was
 // used twice. Keycloak: AuthenticatedClientSessionModel.detachFromUserSession.
-func (s *Service) Detach(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID) error {
+func (s *Service) Detach(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID, e iam.End) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.DeleteClientSession(ctx, r.ID, id, offline, client)
+		_, err := tx.EndParts(ctx, r.ID, []iam.SessionID{id}, offline, client, s.toucher.adjustPart, e)
 		return err
 	})
 }
 
 // DetachNoted takes those clients out of an online session whose part has a
 // note, and returns them.
-func (s *Service) DetachNoted(ctx context.Context, r *realms.Realm, id iam.SessionID, note string) (gone []iam.ClientID, err error) {
+func (s *Service) DetachNoted(ctx context.Context, r *realms.Realm, id iam.SessionID, note string, e iam.End) (gone []iam.ClientID, err error) {
 	parts, err := s.db.ClientSessions(ctx, r.ID, id, false)
 	if err != nil {
 		return nil, err
@@ -75,7 +81,7 @@ func (s *Service) DetachNoted(ctx context.Context, r *realms.Realm, id iam.Sessi
 		if p.Notes[note] == "" {
 			continue
 		}
-		if err := s.Detach(ctx, r, id, false, p.Client); err != nil {
+		if err := s.Detach(ctx, r, id, false, p.Client, e); err != nil {
 			return nil, err
 		}
 		gone = append(gone, p.Client)

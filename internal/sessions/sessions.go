@@ -13,9 +13,18 @@ import (
 
 // A Service begins, finds and ends sessions. It is safe for concurrent use.
 type Service struct {
+	// Began and Ended are told, inside the transaction, of what begins and ends:
+	// for what must be stored along with it. They may run more than once. Nil
+	// tells nobody.
+	Began func(ctx context.Context, tx *store.Tx, r *realms.Realm, us *iam.UserSession, part *iam.ClientSession) error
+	Ended func(ctx context.Context, tx *store.Tx, r *realms.Realm, list []*Ending) error
+
 	db      *store.DB
 	toucher *Toucher
 }
+
+// An Ending is a session that has ended, with the parts that clients had in it.
+type Ending = store.Ending
 
 // New makes a Service. Its Run writes last accesses behind.
 func New(db *store.DB) *Service {
@@ -108,11 +117,6 @@ func IssuedBeforeNotBefore(v *View, issued time.Time) bool {
 	return v.User != nil && issued.Before(v.User.NotBefore)
 }
 
-// Touch notes that a session, and a client's part in it, was used now.
-func (s *Service) Touch(r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID) {
-	s.toucher.touch(store.Touch{Realm: r.ID, Session: id, Offline: offline, Client: client, At: s.db.Now()})
-}
-
 // An Once is a value to store with a login that can be taken once: its code.
 type Once struct {
 	Key     string
@@ -122,6 +126,7 @@ type Once struct {
 
 // A Login is what a login stores, in one transaction.
 type Login struct {
+	Realm   *realms.Realm
 	Session *iam.UserSession // inserted when New, else only its part is added
 	New     bool
 	Notes   bool // Session's notes changed and are written
@@ -139,9 +144,14 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 	}
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		if l.New {
-			err := s.insertOrJoin(ctx, tx, l.Session)
+			isNew, err := s.insertOrJoin(ctx, tx, l.Session)
 			if err != nil {
 				return err
+			}
+			if isNew {
+				if err := s.began(ctx, tx, l.Realm, l.Session, l.Part); err != nil {
+					return err
+				}
 			}
 		} else if l.Notes {
 			if err := tx.PutUserSessionNotes(ctx, l.Session); errors.Is(err, store.ErrNotFound) {
@@ -167,48 +177,80 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 	})
 }
 
-func (s *Service) insertOrJoin(ctx context.Context, tx *store.Tx, us *iam.UserSession) error {
+func (s *Service) insertOrJoin(ctx context.Context, tx *store.Tx, us *iam.UserSession) (isNew bool, err error) {
 	inserted, err := tx.InsertUserSessionIfAbsent(ctx, us)
 	if err != nil || inserted {
-		return err
+		return inserted, err
 	}
 	v, err := tx.Session(ctx, us.Realm, us.ID, us.Offline, "")
 	if err != nil {
-		return err
+		return false, err
 	}
 	if v.Session.User != us.User {
-		return ErrGone
+		return false, ErrGone
 	}
-	return nil
+	return false, nil
+}
+
+func (s *Service) began(ctx context.Context, tx *store.Tx, r *realms.Realm, us *iam.UserSession, part *iam.ClientSession) error {
+	if s.Began == nil {
+		return nil
+	}
+	return s.Began(ctx, tx, r, us, part)
+}
+
+// An OfflineGrant is what an offline session is made of.
+type OfflineGrant struct {
+	Online    *iam.UserSession   // that it comes out of, or would have been
+	Part      *iam.ClientSession // the client's, with the origin of the offline part
+	EndOnline bool               // the online session ends in the same step
+	Stored    bool               // Online is stored: the offline session came out of it
+	Token     string             // id of the code or token that led to it, for the record
 }
 
 // GoOffline makes the offline session that an offline token stands for, or adds
-// the client's part to the one that is there. With removeOnline the online
-// session ends in the same transaction: Keycloak does that when the first code
-// of a login is redeemed with offline_access.
+// the client's part to the one that is there. With EndOnline the online session
+// ends in the same transaction: Keycloak does that when the first code of a
+// login is redeemed with offline_access.
 // Keycloak: UserSessionManager.createOrUpdateOfflineSession, AuthenticationProcessor.FIRST_OFFLINE_ACCESS.
-func (s *Service) GoOffline(ctx context.Context, online *iam.UserSession, part *iam.ClientSession, removeOnline bool) (us *iam.UserSession, p *iam.ClientSession, err error) {
+func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant) (us *iam.UserSession, p *iam.ClientSession, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		newSession, newPart := *online, *part
+		newSession, newPart := *g.Online, *g.Part
 		us, p = &newSession, &newPart
 		us.Offline, p.Offline = true, true
-		p.RefreshID, p.RefreshUse = "", 0
+		us.Origin.Online = g.Stored
+		if g.Stored {
+			us.Origin.How, us.Origin.Client = iam.HowOffline, p.Client
+		}
+		p.RefreshID, p.RefreshUse, p.Refreshes, p.Issued = "", 0, 0, ""
 		us.Started, us.LastAccess, p.Started, p.LastAccess = tx.Now, tx.Now, tx.Now, tx.Now
 		inserted, err := tx.InsertUserSessionIfAbsent(ctx, us)
 		if err != nil {
 			return err
 		}
 		if inserted {
-			err = tx.PutClientSession(ctx, p)
+			if err = tx.PutClientSession(ctx, p); err == nil {
+				err = s.began(ctx, tx, r, us, p)
+			}
 		} else {
 			us, p, err = joinOffline(ctx, tx, us, p)
 		}
-		if err == nil && removeOnline {
-			_, err = tx.DeleteUserSession(ctx, us.Realm, us.ID, false)
+		if err == nil && g.EndOnline {
+			_, err = s.endAll(ctx, tx, r, []iam.SessionID{us.ID}, false, iam.End{Reason: iam.ReplacedByOffline, By: iam.ActorClient, Client: p.Client,
+				Rule: "offline_access:" + scopeWhy(p.Origin.Scopes), Token: g.Token})
 		}
 		return err
 	})
 	return us, p, err
+}
+
+// scopeWhy is why offline_access was granted, as a letter.
+func scopeWhy(scopes iam.Scopes) string {
+	why, ok := scopes.Why("offline_access")
+	if !ok {
+		return ""
+	}
+	return string(rune(why))
 }
 
 // joinOffline adds a client's part to an offline session that is there. A part
@@ -238,89 +280,132 @@ func (s *Service) Swap(ctx context.Context, p *iam.ClientSession) (won bool, err
 	return won, err
 }
 
+// endAll ends what there is of some sessions of one kind, with a record of each.
+func (s *Service) endAll(ctx context.Context, tx *store.Tx, r *realms.Realm, ids []iam.SessionID, offline bool, e iam.End) ([]*Ending, error) {
+	list, err := tx.EndSessions(ctx, r.ID, ids, offline, func(x *Ending) { s.complete(x); x.End = e })
+	if err != nil {
+		return nil, err
+	}
+	return list, s.tell(ctx, tx, r, list)
+}
+
+// complete fills in what of a session is not written yet.
+func (s *Service) complete(x *Ending) {
+	s.toucher.adjust(&View{Session: x.Session})
+	for _, p := range x.Parts {
+		s.toucher.adjustPart(p)
+	}
+}
+
+func (s *Service) tell(ctx context.Context, tx *store.Tx, r *realms.Realm, list []*Ending) error {
+	if s.Ended == nil || len(list) == 0 {
+		return nil
+	}
+	return s.Ended(ctx, tx, r, list)
+}
+
+func partsOf(list []*Ending) (parts []*iam.ClientSession) {
+	for _, x := range list {
+		parts = append(parts, x.Parts...)
+	}
+	return parts
+}
+
 // End ends a user session and returns what clients had a part in it, for
 // logout calls; ErrGone when there is no such session.
-func (s *Service) End(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool) (parts []*iam.ClientSession, err error) {
+func (s *Service) End(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, e iam.End) (parts []*iam.ClientSession, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		if parts, err = tx.ClientSessions(ctx, r.ID, id, offline); err != nil {
-			return err
-		}
-		was, err := tx.DeleteUserSession(ctx, r.ID, id, offline)
-		if err == nil && !was {
+		list, err := s.endAll(ctx, tx, r, []iam.SessionID{id}, offline, e)
+		if err == nil && len(list) == 0 {
 			return ErrGone
 		}
+		parts = partsOf(list)
 		return err
 	})
 	return parts, err
-}
-
-// EndPart ends one client's part in a session, and an offline session with its
-// last part; it reports whether the client had one.
-// Keycloak: UserSessionManager.removeClientFromOfflineUserSession.
-func (s *Service) EndPart(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID) (was bool, err error) {
-	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		if was, err = tx.DeleteClientSession(ctx, r.ID, id, offline, client); err != nil || !offline {
-			return err
-		}
-		return tx.DeleteEmptySessions(ctx, r.ID, []iam.SessionID{id}, true)
-	})
-	return was, err
 }
 
 // EndLastPart ends one client's part in a session, and the session with its last
 // part, online ones too: for a revoked refresh token.
 // Keycloak: TokenRevocationEndpoint.revokeClientSession.
-func (s *Service) EndLastPart(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID) (was bool, err error) {
+func (s *Service) EndLastPart(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID, e iam.End) (was bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		if was, err = tx.DeleteClientSession(ctx, r.ID, id, offline, client); err != nil {
+		parts, err := tx.EndParts(ctx, r.ID, []iam.SessionID{id}, offline, client, s.toucher.adjustPart, e)
+		if err != nil {
 			return err
 		}
-		return tx.DeleteEmptySessions(ctx, r.ID, []iam.SessionID{id}, offline)
+		was = len(parts) > 0
+		return s.endEmpty(ctx, tx, r, []iam.SessionID{id}, offline, e)
 	})
 	return was, err
 }
 
+func (s *Service) endEmpty(ctx context.Context, tx *store.Tx, r *realms.Realm, ids []iam.SessionID, offline bool, e iam.End) error {
+	list, err := tx.EndEmptySessions(ctx, r.ID, ids, offline, e)
+	if err != nil {
+		return err
+	}
+	return s.tell(ctx, tx, r, list)
+}
+
 // EndOfUser ends all online sessions of a user and returns their clients'
 // parts. Offline sessions stay, as in Keycloak's "logout all sessions".
-func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserID) (parts []*iam.ClientSession, err error) {
+func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserID, e iam.End) (parts []*iam.ClientSession, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		list, err := tx.SessionsOfUser(ctx, r.ID, user, false)
+		ids, err := tx.SessionIDsOfUser(ctx, r.ID, user, false)
 		if err != nil {
 			return err
 		}
-		ids := make([]iam.SessionID, len(list))
-		for i, us := range list {
-			ids[i] = us.ID
-		}
-		if parts, err = tx.ClientSessionsOf(ctx, r.ID, ids, false); err != nil {
-			return err
-		}
-		_, err = tx.DeleteSessionsOfUser(ctx, r.ID, user, false)
+		list, err := s.endAll(ctx, tx, r, ids, false, e)
+		parts = partsOf(list)
 		return err
 	})
 	return parts, err
 }
 
-// EndOfRealm ends all sessions of a realm, offline ones included.
+// EndOfRealm ends all sessions of a realm, offline ones included. It does so in
+// steps: whoever wants them all refused at once sets the realm's not-before first.
 // Keycloak: RealmAdminResource.logoutAll.
-func (s *Service) EndOfRealm(ctx context.Context, r *realms.Realm) error {
-	return s.db.Tx(ctx, func(tx *store.Tx) error {
-		return errors.Join(tx.DeleteSessionsOfRealm(ctx, r.ID, false), tx.DeleteSessionsOfRealm(ctx, r.ID, true))
-	})
+func (s *Service) EndOfRealm(ctx context.Context, r *realms.Realm, e iam.End) error {
+	for _, offline := range []bool{false, true} {
+		for {
+			var n int
+			err := s.db.Tx(ctx, func(tx *store.Tx) error {
+				ids, err := tx.SessionIDsOfRealm(ctx, r.ID, offline, sweepChunk)
+				if err != nil {
+					return err
+				}
+				n = len(ids)
+				_, err = s.endAll(ctx, tx, r, ids, offline, e)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if n < sweepChunk {
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // RevokeClient ends a client's part in all sessions of a user, online or
 // offline, for a withdrawn consent or a revoked token. Offline sessions end
 // with their last part. It reports whether there was any.
-func (s *Service) RevokeClient(ctx context.Context, r *realms.Realm, client iam.ClientID, user iam.UserID, offline bool) (was bool, err error) {
+func (s *Service) RevokeClient(ctx context.Context, r *realms.Realm, client iam.ClientID, user iam.UserID, offline bool, e iam.End) (was bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		ids, err := tx.DeleteClientSessionsOf(ctx, r.ID, client, user, offline)
+		ids, err := tx.SessionIDsWith(ctx, r.ID, client, user, offline, -1)
 		if err != nil {
 			return err
 		}
-		was = len(ids) > 0
+		parts, err := tx.EndParts(ctx, r.ID, ids, offline, client, s.toucher.adjustPart, e)
+		if err != nil {
+			return err
+		}
+		was = len(parts) > 0
 		if offline {
-			return tx.DeleteEmptySessions(ctx, r.ID, ids, true)
+			return s.endEmpty(ctx, tx, r, ids, true, e)
 		}
 		return nil
 	})

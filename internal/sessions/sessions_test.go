@@ -125,7 +125,7 @@ func TestTwoTabsFinishingAtOnceShareTheSession(t *testing.T) {
 func TestGoOfflineReplacesTheOnlineSessionOfAFirstCode(t *testing.T) {
 	each(t, func(w *world) {
 		us, part := w.login("s", "u1", w.db.Now())
-		if _, _, err := w.svc.GoOffline(w.Context(), us, part, true); err != nil {
+		if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: true, Stored: true}); err != nil {
 			w.Fatal(err)
 		}
 		if err := w.find("s", false); !errors.Is(err, sessions.ErrGone) {
@@ -134,7 +134,7 @@ func TestGoOfflineReplacesTheOnlineSessionOfAFirstCode(t *testing.T) {
 		if err := w.find("s", true); err != nil {
 			w.Errorf("offline: %v", err)
 		}
-		if was, err := w.svc.EndPart(w.Context(), w.realm, "s", true, "c1"); err != nil || !was {
+		if was, err := w.svc.EndLastPart(w.Context(), w.realm, "s", true, "c1", iam.End{Reason: iam.Revoked}); err != nil || !was {
 			w.Errorf("ending the part: %v %v", was, err)
 		}
 		if err := w.find("s", true); !errors.Is(err, sessions.ErrGone) {
@@ -177,7 +177,7 @@ func TestOnlyOneOfManySwapsWins(t *testing.T) {
 func TestGoingOfflineAgainKeepsTheClientsPart(t *testing.T) {
 	each(t, func(w *world) {
 		us, part := w.login("s", "u1", w.db.Now())
-		_, first, err := w.svc.GoOffline(w.Context(), us, part, false)
+		_, first, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: false, Stored: true})
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -191,7 +191,7 @@ func TestGoingOfflineAgainKeepsTheClientsPart(t *testing.T) {
 			w.Fatalf("swap: %v, %v", won, err)
 		}
 		time.Sleep(2 * time.Millisecond)
-		_, again, err := w.svc.GoOffline(w.Context(), us, part, true)
+		_, again, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: true, Stored: true})
 		if err != nil || again.Notes["spent"] != "token" || !again.Started.Equal(first.Started) {
 			w.Errorf("the second time: %+v, %v; began %v", again, err, first.Started)
 		}
@@ -206,10 +206,10 @@ func TestLogoutAllLeavesOfflineSessions(t *testing.T) {
 		us, part := w.login("s1", "u1", w.db.Now())
 		w.login("s2", "u1", w.db.Now())
 		w.login("s3", "u2", w.db.Now())
-		if _, _, err := w.svc.GoOffline(w.Context(), us, part, false); err != nil {
+		if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: false, Stored: true}); err != nil {
 			w.Fatal(err)
 		}
-		parts, err := w.svc.EndOfUser(w.Context(), w.realm, "u1")
+		parts, err := w.svc.EndOfUser(w.Context(), w.realm, "u1", iam.End{Reason: iam.LogoutByAdmin})
 		if err != nil || len(parts) != 2 {
 			w.Errorf("ended %d parts, %v; want 2", len(parts), err)
 		}
@@ -255,7 +255,7 @@ func TestSweepLeavesTheLiving(t *testing.T) {
 		w.login("live", "u1", now)
 		w.login("idle", "u1", now.Add(-2*time.Hour))
 		us, part := w.login("off", "u1", now)
-		if _, _, err := w.svc.GoOffline(ctx, us, part, true); err != nil {
+		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: true, Stored: true}); err != nil {
 			w.Fatal(err)
 		}
 		w.svc.SweepRealm(ctx, w.realm)

@@ -24,16 +24,41 @@ const (
 type Toucher struct {
 	db   *store.DB
 	mu   sync.Mutex
-	due  map[touchKey]time.Time
+	due  map[touchKey]use
 	full chan struct{}
 	name string // of this process, as a holder of leases
 }
 
-// touchKey is a store.Touch without its time.
-type touchKey store.Touch
+// touchKey names a session, or with a client that client's part in it.
+type touchKey struct {
+	Realm   iam.RealmID
+	Session iam.SessionID
+	Offline bool
+	Client  iam.ClientID
+}
+
+// A use is what is to be written of a session or part.
+type use struct {
+	at        time.Time
+	refreshes int64
+	issued    string
+}
+
+// add puts a later use on top of an earlier one.
+func (u use) add(later use) use {
+	if later.at.After(u.at) {
+		u.at = later.at
+	}
+	u.refreshes += later.refreshes
+	u.issued = later.issued + u.issued
+	if len(u.issued) > iam.MaxIssued {
+		u.issued = u.issued[:iam.MaxIssued]
+	}
+	return u
+}
 
 func newToucher(db *store.DB) *Toucher {
-	return &Toucher{db: db, due: map[touchKey]time.Time{}, full: make(chan struct{}, 1), name: rand.Text()}
+	return &Toucher{db: db, due: map[touchKey]use{}, full: make(chan struct{}, 1), name: rand.Text()}
 }
 
 // touchLag is how far a stored last access may lag behind.
@@ -41,14 +66,16 @@ func touchLag(idle time.Duration) time.Duration {
 	return min(maxLag, idle/20) + flushEvery
 }
 
-func (t *Toucher) touch(x store.Touch) {
-	at := x.At
-	x.At = time.Time{}
+// touch notes a use of a session, and of a client's part in it for a client
+// that is not "".
+func (t *Toucher) touch(k touchKey, u use) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.due[touchKey(x)] = at
-	x.Client = ""
-	t.due[touchKey(x)] = at
+	if k.Client != "" {
+		t.due[k] = t.due[k].add(u)
+		k.Client = ""
+	}
+	t.due[k] = t.due[k].add(use{at: u.at})
 	if len(t.due) >= flushAt {
 		select {
 		case t.full <- struct{}{}:
@@ -60,19 +87,24 @@ func (t *Toucher) touch(x store.Touch) {
 // adjust shows a session's last access as this node knows it, before it is written.
 func (t *Toucher) adjust(v *View) {
 	s := v.Session
-	key := touchKey{Realm: s.Realm, Session: s.ID, Offline: s.Offline}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	later := func(at *time.Time, k touchKey) {
-		if due := t.due[k]; due.After(*at) {
-			*at = due
-		}
+	due := t.due[touchKey{Realm: s.Realm, Session: s.ID, Offline: s.Offline}]
+	t.mu.Unlock()
+	if due.at.After(s.LastAccess) {
+		s.LastAccess = due.at
 	}
-	later(&s.LastAccess, key)
 	if v.Part != nil {
-		key.Client = v.Part.Client
-		later(&v.Part.LastAccess, key)
+		t.adjustPart(v.Part)
 	}
+}
+
+// adjustPart does so for a client's part, with the tokens that were issued.
+func (t *Toucher) adjustPart(p *iam.ClientSession) {
+	t.mu.Lock()
+	due := t.due[touchKey{p.Realm, p.Session, p.Offline, p.Client}]
+	t.mu.Unlock()
+	u := use{p.LastAccess, p.Refreshes, p.Issued}.add(due)
+	p.LastAccess, p.Refreshes, p.Issued = u.at, u.refreshes, u.issued
 }
 
 func (t *Toucher) run(ctx context.Context, sweep func(context.Context)) {
@@ -98,16 +130,14 @@ func (t *Toucher) run(ctx context.Context, sweep func(context.Context)) {
 func (t *Toucher) Flush(ctx context.Context) {
 	t.mu.Lock()
 	due := t.due
-	t.due = map[touchKey]time.Time{}
+	t.due = map[touchKey]use{}
 	t.mu.Unlock()
 	if len(due) == 0 {
 		return
 	}
 	touches := make([]store.Touch, 0, len(due))
-	for k, at := range due {
-		x := store.Touch(k)
-		x.At = at
-		touches = append(touches, x)
+	for k, u := range due {
+		touches = append(touches, store.Touch{Realm: k.Realm, Session: k.Session, Offline: k.Offline, Client: k.Client, At: u.at, Refreshes: u.refreshes, Issued: u.issued})
 	}
 	slices.SortFunc(touches, func(a, b store.Touch) int {
 		return cmp.Or(store.CompareTouches(a, b), a.At.Compare(b.At))
@@ -123,11 +153,8 @@ func (t *Toucher) putBack(touches []store.Touch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, x := range touches {
-		at := x.At
-		x.At = time.Time{}
-		if t.due[touchKey(x)].Before(at) {
-			t.due[touchKey(x)] = at
-		}
+		k := touchKey{x.Realm, x.Session, x.Offline, x.Client}
+		t.due[k] = use{x.At, x.Refreshes, x.Issued}.add(t.due[k])
 	}
 }
 
@@ -164,7 +191,8 @@ func (s *Service) sweep(ctx context.Context, cache *realms.Cache) {
 	}
 }
 
-// SweepRealm removes a realm's sessions that have timed out.
+// SweepRealm ends a realm's sessions that have timed out, and forgets the
+// records of those whose time of retention is over.
 func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) {
 	for _, kind := range []struct{ offline, remember bool }{{false, false}, {false, true}, {true, false}, {true, true}} {
 		idle, max := userLifespans(&r.Realm, &iam.UserSession{Offline: kind.offline, Remember: kind.remember})
@@ -175,9 +203,18 @@ func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) {
 			begun = now.Add(-max)
 		}
 		s.until(ctx, func(tx *store.Tx) (int64, error) {
-			return tx.SweepSessions(ctx, r.ID, kind.offline, kind.remember, used, begun, sweepChunk)
+			list, err := tx.SweepSessions(ctx, r.ID, kind.offline, kind.remember, used, begun, sweepChunk, func(x *Ending) {
+				s.complete(x)
+				x.End = s.timedOut(r, x.Session, iam.ActorSweep)
+			})
+			if err != nil {
+				return 0, err
+			}
+			return int64(len(list)), s.tell(ctx, tx, r, list)
 		})
 	}
+	before := s.db.Now().Add(-Retention(&r.Realm))
+	s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepEnded(ctx, r.ID, before, sweepChunk) })
 }
 
 // until runs a sweep in chunks until one is short; errors wait for the next time.

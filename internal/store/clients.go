@@ -86,18 +86,28 @@ func (tx *Tx) UpdateClient(ctx context.Context, realm iam.RealmID, v ClientRow) 
 // DeleteClient removes a client with its roles, scope assignments, scope
 // mappings, consents and client sessions; ErrNotFound when it is not there.
 func (tx *Tx) DeleteClient(ctx context.Context, realm iam.RealmID, id iam.ClientID) error {
-	n, err := tx.exec(ctx, `delete from clients where realm_id = $1 and id = $2`, realm, id)
+	name, err := one(ctx, &tx.Reader, scanValue[string], `delete from clients where realm_id = $1 and id = $2 returning client_id`, realm, id)
 	if err != nil {
 		return err
 	}
-	if n == 0 {
-		return ErrNotFound
+	for _, offline := range []bool{false, true} {
+		ids, err := tx.SessionIDsWith(ctx, realm, id, "", offline, -1)
+		if err != nil {
+			return err
+		}
+		_, err = tx.EndParts(ctx, realm, ids, offline, id, func(*iam.ClientSession) {}, iam.End{Reason: iam.ClientRemoved, By: iam.ActorAdmin})
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := tx.exec(ctx, `insert into removed_clients (realm_id, id, client_id, removed_at) values ($1, $2, $3, $4) on conflict (realm_id, id) do nothing`,
+		realm, id, name, millis(tx.Now)); err != nil {
+		return err
 	}
 	for _, q := range []string{
 		`delete from client_scopes where realm_id = $1 and client_id = $2`,
 		`delete from scope_roles where realm_id = $1 and owner_id = $2`,
 		`delete from consents where realm_id = $1 and client_id = $2`,
-		`delete from client_sessions where realm_id = $1 and client_id = $2`,
 	} {
 		if _, err := tx.exec(ctx, q, realm, id); err != nil {
 			return err
@@ -118,25 +128,26 @@ func (tx *Tx) DeleteClient(ctx context.Context, realm iam.RealmID, id iam.Client
 // A ScopeBinding assigns a client scope to a client, or to the realm's new
 // clients when Client is "".
 type ScopeBinding struct {
-	Client   iam.ClientID
-	Scope    iam.ScopeID
-	Optional bool
+	Client    iam.ClientID
+	Scope     iam.ScopeID
+	Optional  bool
+	Inherited bool // the client has it because the realm had it when the client was made
 }
 
 func scanBinding(row row) (v ScopeBinding, err error) {
-	return v, row.Scan(&v.Client, &v.Scope, &v.Optional)
+	return v, row.Scan(&v.Client, &v.Scope, &v.Optional, &v.Inherited)
 }
 
 // ScopeBindings returns the scopes of one client, or of the realm for "".
 func (r *Reader) ScopeBindings(ctx context.Context, realm iam.RealmID, client iam.ClientID) ([]ScopeBinding, error) {
-	return all(ctx, r, scanBinding, `select client_id, scope_id, optional from client_scopes where realm_id = $1 and client_id = $2 order by scope_id`, realm, client)
+	return all(ctx, r, scanBinding, `select client_id, scope_id, optional, inherited from client_scopes where realm_id = $1 and client_id = $2 order by scope_id`, realm, client)
 }
 
 // BindScope assigns a scope; one that is assigned already stays as it is,
 // default or optional, as in Keycloak. It reports whether anything changed.
 func (tx *Tx) BindScope(ctx context.Context, realm iam.RealmID, b ScopeBinding) (bool, error) {
-	n, err := tx.exec(ctx, `insert into client_scopes (realm_id, client_id, scope_id, optional) values ($1, $2, $3, $4)
-		on conflict (realm_id, client_id, scope_id) do nothing`, realm, b.Client, b.Scope, b.Optional)
+	n, err := tx.exec(ctx, `insert into client_scopes (realm_id, client_id, scope_id, optional, inherited) values ($1, $2, $3, $4, $5)
+		on conflict (realm_id, client_id, scope_id) do nothing`, realm, b.Client, b.Scope, b.Optional, b.Inherited)
 	return n > 0, err
 }
 

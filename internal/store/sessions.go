@@ -26,16 +26,27 @@ type SessionView struct {
 }
 
 const sessionColumns = `s.id, s.offline, s.user_id, s.remember, s.username, s.ip, s.auth_method, s.broker_session, s.broker_user,
-	s.started_at, s.last_access, s.notes`
+	s.started_at, s.last_access, s.notes, s.origin`
 
 func sessionDest(s *iam.UserSession) (dest []any, finish func() error) {
 	var started, access int64
-	var notes []byte
-	dest = []any{&s.ID, &s.Offline, &s.User, &s.Remember, &s.Username, &s.IP, &s.AuthMethod, &s.BrokerID, &s.BrokerUser, &started, &access, &notes}
+	var notes, origin []byte
+	dest = []any{&s.ID, &s.Offline, &s.User, &s.Remember, &s.Username, &s.IP, &s.AuthMethod, &s.BrokerID, &s.BrokerUser, &started, &access, &notes, &origin}
 	return dest, func() error {
 		s.Started, s.LastAccess = fromMillis(started), fromMillis(access)
+		if err := readOrigin(origin, &s.Origin); err != nil {
+			return err
+		}
 		return json.Unmarshal(notes, &s.Notes)
 	}
+}
+
+// readOrigin leaves the origin empty for what began before origins were kept.
+func readOrigin(doc []byte, into *iam.Origin) error {
+	if len(doc) <= len("{}") {
+		return nil
+	}
+	return json.Unmarshal(doc, into)
 }
 
 func scanSession(realm iam.RealmID) func(row) (*iam.UserSession, error) {
@@ -49,17 +60,22 @@ func scanSession(realm iam.RealmID) func(row) (*iam.UserSession, error) {
 	}
 }
 
-const partColumns = `c.session_id, c.offline, c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes, c.version`
+const partColumns = `c.session_id, c.offline, c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes,
+	c.origin, c.refreshes, c.issued, c.version`
 
 func scanPart(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
 	return func(r row) (*iam.ClientSession, error) {
 		p := &iam.ClientSession{Realm: realm}
 		var started, access int64
-		var notes []byte
-		if err := r.Scan(&p.Session, &p.Offline, &p.Client, &p.RefreshID, &p.RefreshUse, &p.RedirectTo, &started, &access, &notes, &p.Version); err != nil {
+		var notes, origin []byte
+		if err := r.Scan(&p.Session, &p.Offline, &p.Client, &p.RefreshID, &p.RefreshUse, &p.RedirectTo, &started, &access, &notes,
+			&origin, &p.Refreshes, &p.Issued, &p.Version); err != nil {
 			return nil, err
 		}
 		p.Started, p.LastAccess = fromMillis(started), fromMillis(access)
+		if err := readOrigin(origin, &p.Origin); err != nil {
+			return nil, err
+		}
 		return p, json.Unmarshal(notes, &p.Notes)
 	}
 }
@@ -157,8 +173,9 @@ func notes(m map[string]string) string {
 // InsertUserSessionIfAbsent adds a user session unless its id is taken, and reports whether it did.
 func (tx *Tx) InsertUserSessionIfAbsent(ctx context.Context, s *iam.UserSession) (bool, error) {
 	n, err := tx.exec(ctx, `insert into user_sessions (realm_id, id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user,
-		started_at, last_access, notes, version) values (`+binds(1, 13)+`, 1) on conflict (realm_id, id, offline) do nothing`,
-		s.Realm, s.ID, s.Offline, s.User, s.Remember, s.Username, s.IP, s.AuthMethod, s.BrokerID, s.BrokerUser, millis(s.Started), millis(s.LastAccess), notes(s.Notes))
+		started_at, last_access, notes, origin, version) values (`+binds(1, 14)+`, 1) on conflict (realm_id, id, offline) do nothing`,
+		s.Realm, s.ID, s.Offline, s.User, s.Remember, s.Username, s.IP, s.AuthMethod, s.BrokerID, s.BrokerUser, millis(s.Started), millis(s.LastAccess),
+		notes(s.Notes), text(s.Origin))
 	return n > 0, err
 }
 
@@ -173,11 +190,12 @@ func (tx *Tx) PutUserSessionNotes(ctx context.Context, s *iam.UserSession) error
 
 // PutClientSession adds a client's part to a user session, or replaces it.
 func (tx *Tx) PutClientSession(ctx context.Context, p *iam.ClientSession) error {
-	_, err := tx.exec(ctx, `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, version)
-		values (`+binds(1, 10)+`, 1)
+	_, err := tx.exec(ctx, `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, origin, version)
+		values (`+binds(1, 11)+`, 1)
 		on conflict (realm_id, session_id, offline, client_id) do update set refresh_id = excluded.refresh_id, refresh_use = excluded.refresh_use,
-		redirect_to = excluded.redirect_to, started_at = excluded.started_at, last_access = excluded.last_access, notes = excluded.notes, version = client_sessions.version + 1`,
-		p.Realm, p.Session, p.Offline, p.Client, p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.Started), millis(p.LastAccess), notes(p.Notes))
+		redirect_to = excluded.redirect_to, started_at = excluded.started_at, last_access = excluded.last_access, notes = excluded.notes, origin = excluded.origin,
+		version = client_sessions.version + 1`,
+		p.Realm, p.Session, p.Offline, p.Client, p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.Started), millis(p.LastAccess), notes(p.Notes), text(p.Origin))
 	return err
 }
 
@@ -188,18 +206,6 @@ func (tx *Tx) SwapClientSession(ctx context.Context, p *iam.ClientSession) (bool
 	n, err := tx.exec(ctx, `update client_sessions set refresh_id = $1, refresh_use = $2, redirect_to = $3, last_access = $4, notes = $5, version = version + 1
 		where realm_id = $6 and session_id = $7 and offline = $8 and client_id = $9 and version = $10`,
 		p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.LastAccess), notes(p.Notes), p.Realm, p.Session, p.Offline, p.Client, p.Version)
-	return n > 0, err
-}
-
-// DeleteUserSession ends a user session with all its parts and reports whether it was there.
-func (tx *Tx) DeleteUserSession(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool) (bool, error) {
-	n, err := tx.exec(ctx, `delete from user_sessions where realm_id = $1 and id = $2 and offline = $3`, realm, id, offline)
-	return n > 0, err
-}
-
-// DeleteClientSession ends one client's part and reports whether it was there.
-func (tx *Tx) DeleteClientSession(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID) (bool, error) {
-	n, err := tx.exec(ctx, `delete from client_sessions where realm_id = $1 and session_id = $2 and offline = $3 and client_id = $4`, realm, id, offline, client)
 	return n > 0, err
 }
 
@@ -264,73 +270,40 @@ func (r *Reader) SessionCounts(ctx context.Context, realm iam.RealmID, offline b
 		realm, offline, millis(usedSince), millis(begunSince))
 }
 
-// DeleteSessionsOfUser ends all sessions of a user of one kind and returns what they were.
-func (tx *Tx) DeleteSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]iam.SessionID, error) {
-	return all(ctx, &tx.Reader, scanValue[iam.SessionID], `delete from user_sessions where realm_id = $1 and user_id = $2 and offline = $3 returning id`, realm, user, offline)
-}
-
-// DeleteSessionsOfRealm ends all sessions of a realm of one kind.
-func (tx *Tx) DeleteSessionsOfRealm(ctx context.Context, realm iam.RealmID, offline bool) error {
-	_, err := tx.exec(ctx, `delete from user_sessions where realm_id = $1 and offline = $2`, realm, offline)
-	return err
-}
-
-// DeleteClientSessionsOf ends a client's part in all sessions of one kind, or
-// of one user's when user is not "", and returns which sessions those were.
-func (tx *Tx) DeleteClientSessionsOf(ctx context.Context, realm iam.RealmID, client iam.ClientID, user iam.UserID, offline bool) ([]iam.SessionID, error) {
-	return all(ctx, &tx.Reader, scanValue[iam.SessionID], `delete from client_sessions where realm_id = $1 and client_id = $2 and offline = $3
-		and ($4 = '' or session_id in (select id from user_sessions where realm_id = $1 and user_id = $4 and offline = $3)) returning session_id`, realm, client, offline, user)
-}
-
-// DeleteEmptySessions ends those of the given sessions in which no client has a part any more.
-func (tx *Tx) DeleteEmptySessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool) error {
-	for chunk := range slices.Chunk(ids, chunkSize) {
-		args := []any{realm, offline}
-		for _, id := range chunk {
-			args = append(args, id)
-		}
-		if _, err := tx.exec(ctx, `delete from user_sessions where realm_id = $1 and offline = $2 and id in (`+binds(3, len(chunk))+`)
-			and not exists (select 1 from client_sessions c where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline)`, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // A Touch is a use of a session, or of one client's part in it, that is written behind.
 type Touch struct {
-	Realm   iam.RealmID
-	Session iam.SessionID
-	Offline bool
-	Client  iam.ClientID // whose part it is, "" for the session itself
-	At      time.Time
+	Realm     iam.RealmID
+	Session   iam.SessionID
+	Offline   bool
+	Client    iam.ClientID // whose part it is, "" for the session itself
+	At        time.Time
+	Refreshes int64  // of a part: so many more than are stored
+	Issued    string // of a part: tokens issued since, the newest first; see iam.Issuance
 }
 
-// TouchSessions moves last accesses forward, never back; sessions that are gone
-// are left gone. Callers sort touches, so that two nodes cannot deadlock.
+// TouchSessions moves last accesses forward, never back, and adds what was
+// issued; sessions that are gone are left gone. Callers sort touches, so that
+// two nodes cannot deadlock.
 func (tx *Tx) TouchSessions(ctx context.Context, touches []Touch) error {
 	for _, t := range touches {
 		var err error
-		if t.Client == "" {
+		switch {
+		case t.Client == "":
 			_, err = tx.exec(ctx, `update user_sessions set last_access = $1 where realm_id = $2 and id = $3 and offline = $4 and last_access < $1`,
 				millis(t.At), t.Realm, t.Session, t.Offline)
-		} else {
+		case t.Refreshes == 0 && t.Issued == "":
 			_, err = tx.exec(ctx, `update client_sessions set last_access = $1 where realm_id = $2 and session_id = $3 and offline = $4 and client_id = $5 and last_access < $1`,
 				millis(t.At), t.Realm, t.Session, t.Offline, t.Client)
+		default:
+			_, err = tx.exec(ctx, `update client_sessions set last_access = case when last_access < $1 then $1 else last_access end,
+				refreshes = refreshes + $6, issued = substr($7 || issued, 1, $8) where realm_id = $2 and session_id = $3 and offline = $4 and client_id = $5`,
+				millis(t.At), t.Realm, t.Session, t.Offline, t.Client, t.Refreshes, t.Issued, iam.MaxIssued)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// SweepSessions removes up to limit sessions of a realm that were last used, or
-// begun, before the given times (a zero time sets no bound), and returns how many.
-func (tx *Tx) SweepSessions(ctx context.Context, realm iam.RealmID, offline, remember bool, usedBefore, begunBefore time.Time, max int) (int64, error) {
-	return tx.exec(ctx, `delete from user_sessions where (realm_id, id, offline) in
-		(select realm_id, id, offline from user_sessions where realm_id = $1 and offline = $2 and remember = $3 and (last_access < $4 or started_at < $5) limit $6)`,
-		realm, offline, remember, millis(usedBefore), millis(begunBefore), max)
 }
 
 // CompareTouches orders touches as TouchSessions wants them.

@@ -34,6 +34,12 @@ func (r *Reader) HasOnce(ctx context.Context, realm iam.RealmID, key string, now
 	return n > 0, err
 }
 
+// OnceExpired reports whether a key is stored, and has expired at now.
+func (r *Reader) OnceExpired(ctx context.Context, realm iam.RealmID, key string, now time.Time) (bool, error) {
+	n, err := one(ctx, r, scanValue[int64], `select count(*) from single_use where realm_id = $1 and key = $2 and expires_at <= $3`, realm, key, millis(now))
+	return n > 0, err
+}
+
 // SweepOnce removes up to limit expired values of a shard and returns how many.
 func (tx *Tx) SweepOnce(ctx context.Context, shard int64, limit int) (int64, error) {
 	return tx.exec(ctx, `delete from single_use where (realm_id, key) in

@@ -151,7 +151,8 @@ func (tx *Tx) putAttributes(ctx context.Context, u *iam.User) error {
 }
 
 // DeleteUser removes a user with credentials, roles, groups, consents, links,
-// login failures and sessions; ErrNotFound when it is not there.
+// login failures and sessions; ErrNotFound when it is not there. What is kept of
+// ended sessions loses the user's name and addresses.
 func (tx *Tx) DeleteUser(ctx context.Context, realm iam.RealmID, id iam.UserID) error {
 	n, err := tx.exec(ctx, `delete from users where realm_id = $1 and id = $2`, realm, id)
 	if err != nil {
@@ -160,9 +161,20 @@ func (tx *Tx) DeleteUser(ctx context.Context, realm iam.RealmID, id iam.UserID) 
 	if n == 0 {
 		return ErrNotFound
 	}
+	for _, offline := range []bool{false, true} {
+		ids, err := tx.SessionIDsOfUser(ctx, realm, id, offline)
+		if err != nil {
+			return err
+		}
+		_, err = tx.EndSessions(ctx, realm, ids, offline, func(x *Ending) { x.End = iam.End{Reason: iam.UserRemoved, By: iam.ActorAdmin} })
+		if err != nil {
+			return err
+		}
+	}
 	for _, q := range []string{
 		`delete from login_failures where realm_id = $1 and user_id = $2`,
-		`delete from user_sessions where realm_id = $1 and user_id = $2`,
+		`update ended_sessions set username = '', ip = '', device = '' where realm_id = $1 and user_id = $2`,
+		`update occurrences set ip = '', doc = '{}' where realm_id = $1 and user_id = $2`,
 	} {
 		if _, err := tx.exec(ctx, q, realm, id); err != nil {
 			return err

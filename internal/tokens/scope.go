@@ -104,3 +104,31 @@ func scopeText(scopes []*iam.ClientScope, openid, all bool) string {
 func OfflineRequested(scopes []*iam.ClientScope) bool {
 	return slices.ContainsFunc(scopes, func(s *iam.ClientScope) bool { return s.Name == ScopeOffline })
 }
+
+// Why says of each granted scope why it was: the request named it, or it is one
+// of the client's defaults.
+func Why(c *iam.Client, param string, scopes []*iam.ClientScope) iam.Scopes {
+	var b strings.Builder
+	add := func(name string, why iam.ScopeWhy) {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(name)
+		b.WriteByte(':')
+		b.WriteByte(byte(why))
+	}
+	if HasScope(param, ScopeOpenID) {
+		add(ScopeOpenID, iam.ScopeRequested)
+	}
+	for _, s := range scopes {
+		why := iam.ScopeDefault
+		switch {
+		case HasScope(param, s.Name):
+			why = iam.ScopeRequested
+		case slices.Contains(c.InheritedScopes, s.ID):
+			why = iam.ScopeInherited
+		}
+		add(s.Name, why)
+	}
+	return iam.Scopes(b.String())
+}

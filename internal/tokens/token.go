@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -27,10 +28,13 @@ const (
 // Why a presented token is refused. All are Keycloak's TokenVerifier's and
 // NotBeforeCheck's words.
 var (
-	ErrInvalid   = errors.New("token: not signed by the realm, or malformed")
-	ErrIssuer    = errors.New("Invalid token issuer") //nolint:staticcheck // shown to clients in the reference's words
-	ErrNotActive = errors.New("Token is not active")  //nolint:staticcheck // likewise
-	ErrStale     = errors.New("Stale token")          //nolint:staticcheck // likewise
+	ErrInvalid = errors.New("token: not signed by the realm, or malformed")
+	// ErrUnknownKey is an ErrInvalid of what names a key that the realm does
+	// not have, or no longer accepts.
+	ErrUnknownKey = fmt.Errorf("%w: by no key that it has", ErrInvalid)
+	ErrIssuer     = errors.New("Invalid token issuer") //nolint:staticcheck // shown to clients in the reference's words
+	ErrNotActive  = errors.New("Token is not active")  //nolint:staticcheck // likewise
+	ErrStale      = errors.New("Stale token")          //nolint:staticcheck // likewise
 )
 
 // A Token is a token that was presented. Times are seconds since the epoch, 0
@@ -77,7 +81,9 @@ func Parse(ctx context.Context, r *realms.Realm, raw string) (*Token, error) {
 	if err != nil || t.Header.KID == "" {
 		return nil, ErrInvalid
 	}
-	if _, err := keys.Of(ctx, r).Accepted(iam.Sig).Verify(t); err != nil {
+	if accepted := keys.Of(ctx, r).Accepted(iam.Sig); !accepted.Has(t.Header.KID) {
+		return nil, ErrUnknownKey
+	} else if _, err := accepted.Verify(t); err != nil {
 		return nil, ErrInvalid
 	}
 	out := &Token{Payload: t.Payload}

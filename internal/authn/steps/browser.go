@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +51,8 @@ func (w World) cookie(_ context.Context, r *authn.Run) (authn.Result, error) {
 	if res := r.SetUser(r.Identity.User); res != nil {
 		return res, nil
 	}
-	if reauthenticate(r, session) {
+	if why := reauthenticate(r, session); why != "" {
+		r.SetNote(NoteAsked, string(why))
 		setLevel(r, -1)
 		r.SetNote(NoteForced, "true")
 		r.SetNote(NoteInfo, "reauthenticate")
@@ -62,6 +64,7 @@ func (w World) cookie(_ context.Context, r *authn.Run) (authn.Result, error) {
 	reached := highestLevel(r)
 	setLevel(r, reached)
 	if w.requestedLevel(r) > reached {
+		r.SetNote(NoteAsked, string(iam.AskedACR))
 		if r.Tab.Request.Action != "" {
 			r.SetNote(NoteInfo, "authenticateStrong")
 		}
@@ -75,23 +78,21 @@ func (w World) cookie(_ context.Context, r *authn.Run) (authn.Result, error) {
 // NoteForked marks a tab that came out of another one (reset credentials).
 const NoteForked = "forked.from"
 
-// reauthenticate tells whether the client wants a fresh login.
+// reauthenticate tells why the client wants a fresh login, "" when it does not.
 // Keycloak: OIDCLoginProtocol.requireReauthentication.
-func reauthenticate(r *authn.Run, s *iam.UserSession) bool {
-	for _, p := range strings.Fields(r.Tab.Request.Prompt) {
-		if p == "login" {
-			return true
-		}
+func reauthenticate(r *authn.Run, s *iam.UserSession) iam.Reason {
+	if slices.Contains(strings.Fields(r.Tab.Request.Prompt), "login") {
+		return iam.AskedPrompt
 	}
 	age, err := strconv.ParseInt(r.Tab.Request.MaxAge, 10, 64)
 	if err != nil || age < 0 {
-		return false
+		return ""
 	}
 	at, err := strconv.ParseInt(s.Notes["AUTH_TIME"], 10, 64)
-	if err != nil {
-		return true
+	if err != nil || !time.Unix(at, 0).Add(time.Duration(age)*time.Second).After(r.Now) {
+		return iam.AskedMaxAge
 	}
-	return !time.Unix(at, 0).Add(time.Duration(age) * time.Second).After(r.Now)
+	return ""
 }
 
 // redirector sends the browser to an identity provider. Brokering is not

@@ -1,0 +1,55 @@
+package login
+
+import (
+	"latchkey/internal/authn/steps"
+	"latchkey/internal/iam"
+)
+
+// noteAsked remembers, when a login begins, why the browser is not signed on,
+// for the record of the session that comes of it: nothing is written until then.
+func (a *attempt) noteAsked() {
+	var named iam.SessionID
+	if a.claimed != nil {
+		named = a.claimed.Session
+	}
+	if a.identity == nil {
+		a.keepAsked(a.why, named)
+	}
+}
+
+func (a *attempt) keepAsked(why iam.Reason, named iam.SessionID) {
+	for name, value := range map[string]string{steps.NoteAsked: string(why), steps.NoteNamed: string(named)} {
+		if value == "" {
+			continue
+		}
+		if a.tab.Notes == nil {
+			a.tab.Notes = map[string]string{}
+		}
+		a.tab.Notes[name] = value
+	}
+}
+
+// origin is how the session, or the client's part in it, begins with this login.
+func (a *attempt) origin(sso bool) iam.Origin {
+	if sso {
+		return iam.Origin{How: iam.HowSSO}
+	}
+	o := iam.Origin{How: iam.HowBrowser, Flow: a.realm.Flows.Browser, Asked: iam.Reason(a.tab.Notes[steps.NoteAsked]), Named: iam.SessionID(a.tab.Notes[steps.NoteNamed])}
+	if flow := a.flow(a.tab.Flow); flow != nil {
+		o.Flow = flow.Alias
+	}
+	return o
+}
+
+// notSignedOn tells of a prompt=none that finds no session that is enough:
+// there is no event of it, as in the reference.
+func (a *attempt) notSignedOn() {
+	e := &iam.Event{Kind: "LOGIN_ERROR", Client: a.client.ClientID, IP: a.addr(), Error: "login_required", Cause: iam.Cause{Reason: iam.Reason(a.tab.Notes[steps.NoteAsked])}}
+	switch {
+	case a.identity != nil:
+		e.User, e.Session = a.identity.User.ID, a.identity.Session.ID
+	case a.claimed != nil:
+		e.User, e.Session = a.claimed.Subject, a.claimed.Session
+	}
+	a.h.Events.Refuse(a.ctx, a.realm, e)
+}

@@ -1,0 +1,199 @@
+package records
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/store"
+)
+
+// A Ledger counts what robots can cause at will: refused logins, refused tokens,
+// and tokens that have no session. What is alike within an hour is one row, so
+// nobody can fill the store; it is written behind, so a refusal costs no write.
+// A crash loses what happened in the last second. It is safe for concurrent use.
+type Ledger struct {
+	db   *store.DB
+	mu   sync.Mutex
+	due  map[store.OccurrenceKey]*store.Occurrence
+	seen map[spread]map[string]bool // addresses of this hour
+	hour int64
+}
+
+// NewLedger makes a Ledger. Its Run writes behind.
+func NewLedger(db *store.DB) *Ledger {
+	return &Ledger{db: db, due: map[store.OccurrenceKey]*store.Occurrence{}, seen: map[spread]map[string]bool{}}
+}
+
+// A spread is what happens to a user and client, from whatever address.
+type spread struct {
+	realm  iam.RealmID
+	user   iam.UserID
+	client iam.ClientID
+	reason string
+}
+
+const (
+	// flushEvery is how long a count may wait to be written.
+	flushEvery = time.Second
+	// maxAddresses bounds how many addresses one spread is told apart by in an
+	// hour, on one node; the rest are counted together.
+	maxAddresses = 50
+	// maxSpreads bounds what one node tells apart in an hour; beyond it users are
+	// counted together.
+	maxSpreads = 20_000
+)
+
+// Refused counts an error event. The client is the one that the event names, if
+// there is one.
+func (l *Ledger) Refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
+	reason := reasonOf(e)
+	if reason == "" {
+		return
+	}
+	x := &store.Occurrence{OccurrenceKey: store.OccurrenceKey{Realm: r.ID, Kind: store.Refused, User: e.User, IP: e.IP, Reason: string(reason)}, Count: 1}
+	if x.User == "" {
+		x.User = e.Cause.User
+	}
+	if e.Client != "" && reason != iam.UnknownClient {
+		if c, err := r.ClientByName(ctx, e.Client); err == nil {
+			x.Client = c.ID
+		}
+	}
+	x.Doc = store.OccurrenceDoc{Event: string(e.Kind), Error: e.Error, Session: e.Session, Token: e.Cause.Token, Text: detailOf(e)}
+	if e.Cause.Session != "" {
+		x.Doc.Session = e.Cause.Session
+	}
+	l.add(r, x)
+}
+
+// A Transient is a token without a session.
+type Transient struct {
+	User    iam.UserID
+	Client  iam.ClientID
+	IP      string
+	How     iam.How
+	Scopes  iam.Scopes
+	Token   string // id
+	Expires int64  // seconds since 1970
+}
+
+// Transient counts one.
+func (l *Ledger) Transient(r *realms.Realm, t Transient) {
+	l.add(r, &store.Occurrence{
+		OccurrenceKey: store.OccurrenceKey{Realm: r.ID, Kind: store.TransientToken, User: t.User, Client: t.Client, IP: t.IP, Reason: string(t.How)}, Count: 1,
+		Doc: store.OccurrenceDoc{Token: t.Token, Scopes: t.Scopes, Expires: t.Expires},
+	})
+}
+
+func (l *Ledger) add(r *realms.Realm, x *store.Occurrence) {
+	now := l.db.Now()
+	x.First, x.Last = now, now
+	x.IP = Address(&r.Realm, x.IP)
+	x.Hour = now.Unix() / 3600
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bound(x)
+	if was := l.due[x.OccurrenceKey]; was != nil {
+		was.Count++
+		was.Last, was.Doc = x.Last, x.Doc
+		return
+	}
+	l.due[x.OccurrenceKey] = x
+}
+
+// bound makes one of what there is too much of.
+func (l *Ledger) bound(x *store.Occurrence) {
+	if x.Hour != l.hour {
+		l.hour = x.Hour
+		clear(l.seen)
+	}
+	s := spread{x.Realm, x.User, x.Client, x.Reason}
+	addresses := l.seen[s]
+	if addresses == nil && len(l.seen) >= maxSpreads {
+		x.User, x.IP = "", ""
+		return
+	}
+	switch {
+	case addresses[x.IP]:
+	case len(addresses) >= maxAddresses:
+		x.IP = ""
+	case addresses == nil:
+		l.seen[s] = map[string]bool{x.IP: true}
+	default:
+		addresses[x.IP] = true
+	}
+}
+
+// Run writes behind until ctx ends; then it writes what is left.
+func (l *Ledger) Run(ctx context.Context) {
+	tick := time.NewTicker(flushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			l.Flush(context.WithoutCancel(ctx))
+			return
+		case <-tick.C:
+			l.Flush(ctx)
+		}
+	}
+}
+
+// Flush writes what is due; what cannot be written is due again.
+func (l *Ledger) Flush(ctx context.Context) {
+	l.mu.Lock()
+	due := l.due
+	l.due = map[store.OccurrenceKey]*store.Occurrence{}
+	l.mu.Unlock()
+	if len(due) == 0 {
+		return
+	}
+	list := make([]*store.Occurrence, 0, len(due))
+	for _, x := range due {
+		list = append(list, x)
+	}
+	if err := l.db.Tx(ctx, func(tx *store.Tx) error { return tx.AddOccurrences(ctx, list) }); err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for k, x := range due {
+			if later := l.due[k]; later != nil {
+				later.Count += x.Count
+				later.First = x.First
+			} else if len(l.due) < maxSpreads {
+				l.due[k] = x
+			}
+		}
+	}
+}
+
+// attrAddresses is the realm's attribute that says what is kept of addresses in
+// records: "full" (the default), "short" or "off".
+const attrAddresses = "latchkey.addresses"
+
+// Address is what a realm keeps of an address: all of it, the network alone
+// (24 bits of IPv4, 48 of IPv6), or nothing.
+func Address(r *iam.Realm, ip string) string {
+	switch r.Attrs[attrAddresses] {
+	case "off":
+		return ""
+	case "short":
+		addr, err := netip.ParseAddr(ip)
+		if err != nil {
+			return ""
+		}
+		bits := 24
+		if addr.Unmap().Is6() {
+			bits = 48
+		}
+		p, err := addr.Unmap().Prefix(bits)
+		if err != nil {
+			return ""
+		}
+		return p.String()
+	}
+	return ip
+}

@@ -1,0 +1,98 @@
+package sessions
+
+import (
+	"strconv"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+)
+
+// attrRetention is the realm's attribute that says for how many days records of
+// ended sessions and of refusals are kept.
+const attrRetention = "latchkey.recordRetentionDays"
+
+const defaultRetention = 30 * 24 * time.Hour
+
+// Retention is how long the records of a realm's ended sessions and refusals
+// are kept: 30 days, unless the realm says otherwise.
+func Retention(r *iam.Realm) time.Duration {
+	if n, err := strconv.Atoi(r.Attrs[attrRetention]); err == nil && n > 0 {
+		return time.Duration(n) * 24 * time.Hour
+	}
+	return defaultRetention
+}
+
+// TimedOut is the end of a session that somebody came back to too late.
+func (s *Service) TimedOut(r *realms.Realm, us *iam.UserSession) iam.End {
+	return s.timedOut(r, us, iam.ActorServer)
+}
+
+func (s *Service) timedOut(r *realms.Realm, us *iam.UserSession, by iam.ActorKind) iam.End {
+	e := OfUserSession(&r.Realm, us)
+	if !e.Max.IsZero() && e.Max.Before(e.Idle) {
+		return iam.End{Reason: iam.MaxAge, By: by, Rule: maxRule(&r.Realm, us)}
+	}
+	return iam.End{Reason: iam.Idle, By: by, Rule: idleRule(&r.Realm, us)}
+}
+
+// idleRule and maxRule name the realm's setting that a session's life follows,
+// as realm files spell it.
+func idleRule(r *iam.Realm, us *iam.UserSession) string {
+	switch {
+	case us.Offline:
+		return "offlineSessionIdleTimeout"
+	case us.Remember && r.Lifespans.SSOIdleRememberMe > 0:
+		return "ssoSessionIdleTimeoutRememberMe"
+	}
+	return "ssoSessionIdleTimeout"
+}
+
+func maxRule(r *iam.Realm, us *iam.UserSession) string {
+	switch {
+	case us.Offline:
+		return "offlineSessionMaxLifespan"
+	case us.Remember && r.Lifespans.SSOMaxRememberMe > 0:
+		return "ssoSessionMaxLifespanRememberMe"
+	}
+	return "ssoSessionMaxLifespan"
+}
+
+// PartTimedOut is the end of a client's part whose time was over before the
+// session's.
+func (s *Service) PartTimedOut(r *realms.Realm, c *iam.Client, us *iam.UserSession, p *iam.ClientSession) iam.End {
+	e := OfClientSession(&r.Realm, c, us, p)
+	kind, reason := "idle.timeout", iam.Idle
+	if !e.Max.IsZero() && e.Max.Before(e.Idle) {
+		kind, reason = "max.lifespan", iam.MaxAge
+	}
+	attr := "client.session." + kind
+	if us.Offline {
+		attr = "client.offline.session." + kind
+	}
+	rule := attr
+	if c.Attr(attr) == "" {
+		rule = map[string]string{
+			"client.session.idle.timeout": "clientSessionIdleTimeout", "client.session.max.lifespan": "clientSessionMaxLifespan",
+			"client.offline.session.idle.timeout": "clientOfflineSessionIdleTimeout", "client.offline.session.max.lifespan": "clientOfflineSessionMaxLifespan",
+		}[attr]
+	}
+	return iam.End{Reason: reason, By: iam.ActorServer, Client: c.ID, Rule: rule}
+}
+
+// Touch notes that a session, and a client's part in it, was used now.
+func (s *Service) Touch(r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID) {
+	s.toucher.touch(touchKey{r.ID, id, offline, client}, use{at: s.db.Now()})
+}
+
+// Issued notes tokens that were given to a client for its part in a session;
+// their ids alone are kept. A refresh counts as one.
+func (s *Service) Issued(r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID, i iam.Issuance, refresh bool) {
+	now := s.db.Now()
+	i.At = now.UnixMilli()
+	u := use{at: now, issued: i.String()}
+	if refresh {
+		u.refreshes = 1
+	}
+	s.toucher.touch(touchKey{r.ID, id, offline, client}, u)
+}

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/internal/iam"
+)
+
+// An Ending is a session that a transaction has ended, with the parts that
+// clients had in it.
+type Ending struct {
+	Session *iam.UserSession
+	Parts   []*iam.ClientSession
+	End     iam.End
+}
+
+// EndSessions ends those of some user sessions of one kind that are there, and
+// keeps a record of each: of many who end a session, one is told so. end says
+// why each ends; it may look at the parts, and fill in what was written behind.
+func (tx *Tx) EndSessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, end func(*Ending)) ([]*Ending, error) {
+	return tx.endSessions(ctx, realm, ids, offline, "", nil, end)
+}
+
+// endSessions is EndSessions for those for which a condition still holds. Its
+// arguments are numbered from $3 on.
+func (tx *Tx) endSessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, condition string, args []any, end func(*Ending)) ([]*Ending, error) {
+	var out []*Ending
+	for chunk := range slices.Chunk(ids, chunkSize) {
+		parts, err := tx.ClientSessionsOf(ctx, realm, chunk, offline)
+		if err != nil {
+			return nil, err
+		}
+		values := append([]any{realm, offline}, args...)
+		for _, id := range chunk {
+			values = append(values, id)
+		}
+		list, err := all(ctx, &tx.Reader, scanSession(realm), `delete from user_sessions where realm_id = $1 and offline = $2 `+condition+`
+			and id in (`+binds(3+len(args), len(chunk))+`) returning `+bare(sessionColumns), values...)
+		if err != nil {
+			return nil, err
+		}
+		at := map[iam.SessionID]*Ending{}
+		for _, us := range list {
+			x := &Ending{Session: us}
+			at[us.ID] = x
+			out = append(out, x)
+		}
+		for _, p := range parts {
+			if x := at[p.Session]; x != nil {
+				x.Parts = append(x.Parts, p)
+			}
+		}
+	}
+	for _, x := range out {
+		end(x)
+	}
+	return out, tx.recordEndings(ctx, out)
+}
+
+// bare takes the table's alias off a list of columns.
+func bare(columns string) string {
+	return aliases.Replace(columns)
+}
+
+var aliases = strings.NewReplacer("s.", "", "c.", "")
+
+func (tx *Tx) recordEndings(ctx context.Context, list []*Ending) error {
+	sessions := make([][]any, 0, len(list))
+	var parts [][]any
+	for _, x := range list {
+		s := x.Session
+		sessions = append(sessions, []any{s.Realm, s.ID, s.Offline, millis(s.Started), s.User, s.Username, s.IP, s.Remember, s.AuthMethod, millis(s.LastAccess),
+			millis(tx.Now), x.End.Reason, s.Notes[noteDevice], text(s.Origin), text(x.End)})
+		for _, p := range x.Parts {
+			parts = append(parts, partRow(p, s.User, millis(tx.Now), x.End))
+		}
+	}
+	if err := tx.insertRows(ctx, `ended_sessions (realm_id, session_id, offline, started_at, user_id, username, ip, remember, auth_method, last_access,
+		ended_at, reason, device, origin, ending)`, sessions); err != nil {
+		return err
+	}
+	return tx.insertRows(ctx, endedPartsInsert, parts)
+}
+
+// noteDevice is the note of a session that keeps what the browser said of itself.
+const noteDevice = "KC_DEVICE_NOTE"
+
+const endedPartsInsert = `ended_parts (realm_id, session_id, offline, client_id, started_at, user_id, last_access, ended_at, reason, refreshes, issued, origin, ending)`
+
+func partRow(p *iam.ClientSession, user iam.UserID, now int64, e iam.End) []any {
+	return []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), user, millis(p.LastAccess), now, e.Reason, p.Refreshes, p.Issued, text(p.Origin), text(e)}
+}
+
+// insertRows inserts many rows, in statements of a few lengths only: each
+// length is a statement to prepare. A row that is there already is left alone.
+func (tx *Tx) insertRows(ctx context.Context, into string, rows [][]any) error {
+	for len(rows) > 0 {
+		n := 1
+		for _, size := range []int{100, 10} {
+			if len(rows) >= size {
+				n = size
+				break
+			}
+		}
+		var b strings.Builder
+		var args []any
+		for i, row := range rows[:n] {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString("(" + binds(len(args)+1, len(row)) + ")")
+			args = append(args, row...)
+		}
+		if _, err := tx.exec(ctx, `insert into `+into+` values `+b.String()+` on conflict do nothing`, args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// text is a value as JSON.
+func text(v any) string {
+	b, _ := json.Marshal(v) // plain structs always marshal
+	return string(b)
+}
+
+// EndParts ends one client's part in some sessions of one kind and keeps a
+// record of each. The sessions stay, even those that are left without a part.
+func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, client iam.ClientID, adjust func(*iam.ClientSession), e iam.End) ([]*iam.ClientSession, error) {
+	var out []*iam.ClientSession
+	users := map[iam.SessionID]iam.UserID{}
+	for chunk := range slices.Chunk(ids, chunkSize) {
+		args := []any{realm, offline, client}
+		for _, id := range chunk {
+			args = append(args, id)
+		}
+		in := binds(4, len(chunk))
+		_, err := all(ctx, &tx.Reader, func(row row) (struct{}, error) {
+			var id iam.SessionID
+			var user iam.UserID
+			err := row.Scan(&id, &user)
+			users[id] = user
+			return struct{}{}, err
+		}, `select s.id, s.user_id from user_sessions s join client_sessions c on c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline
+			where s.realm_id = $1 and s.offline = $2 and c.client_id = $3 and s.id in (`+in+`)`, args...)
+		if err != nil {
+			return nil, err
+		}
+		parts, err := all(ctx, &tx.Reader, scanPart(realm), `delete from client_sessions where realm_id = $1 and offline = $2 and client_id = $3
+			and session_id in (`+in+`) returning `+bare(partColumns), args...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, parts...)
+	}
+	rows := make([][]any, len(out))
+	for i, p := range out {
+		adjust(p)
+		rows[i] = partRow(p, users[p.Session], millis(tx.Now), e)
+	}
+	return out, tx.insertRows(ctx, endedPartsInsert, rows)
+}
+
+// SessionIDsOfUser lists a user's sessions of one kind.
+func (r *Reader) SessionIDsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]iam.SessionID, error) {
+	return all(ctx, r, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and user_id = $2 and offline = $3 order by id`, realm, user, offline)
+}
+
+// SessionIDsOfRealm lists up to max sessions of a realm of one kind.
+func (r *Reader) SessionIDsOfRealm(ctx context.Context, realm iam.RealmID, offline bool, max int) ([]iam.SessionID, error) {
+	return all(ctx, r, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 order by id limit $3`, realm, offline, max)
+}
+
+// SessionIDsWith lists up to max sessions of one kind that a client has a part
+// in: those of one user, or of everybody for "".
+func (r *Reader) SessionIDsWith(ctx context.Context, realm iam.RealmID, client iam.ClientID, user iam.UserID, offline bool, max int) ([]iam.SessionID, error) {
+	return all(ctx, r, scanValue[iam.SessionID], `select c.session_id from client_sessions c
+		join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
+		where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 and ($4 = '' or s.user_id = $4) order by c.session_id limit $5`,
+		realm, client, offline, user, limit(max))
+}
+
+// EndEmptySessions ends those of the given sessions in which no client has a
+// part any more.
+func (tx *Tx) EndEmptySessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, e iam.End) ([]*Ending, error) {
+	return tx.endSessions(ctx, realm, ids, offline, `and not exists (select 1 from client_sessions c
+		where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline)`, nil, func(x *Ending) { x.End = e })
+}
+
+// SweepSessions ends up to max sessions of a realm that were last used, or
+// begun, before the given times (a zero time sets no bound), and returns them.
+func (tx *Tx) SweepSessions(ctx context.Context, realm iam.RealmID, offline, remember bool, usedBefore, begunBefore time.Time, max int, end func(*Ending)) ([]*Ending, error) {
+	ids, err := all(ctx, &tx.Reader, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 and remember = $3
+		and (last_access < $4 or started_at < $5) order by last_access limit $6`, realm, offline, remember, millis(usedBefore), millis(begunBefore), max)
+	if err != nil {
+		return nil, err
+	}
+	return tx.endSessions(ctx, realm, ids, offline, `and (last_access < $3 or started_at < $4)`, []any{millis(usedBefore), millis(begunBefore)}, end)
+}
+
+// SweepEnded removes up to max records of each kind that ended before a time
+// and returns how many there were of the kind that had most.
+func (tx *Tx) SweepEnded(ctx context.Context, realm iam.RealmID, before time.Time, max int) (int64, error) {
+	var most int64
+	for _, q := range []string{
+		`delete from ended_sessions where (realm_id, session_id, offline, started_at) in
+			(select realm_id, session_id, offline, started_at from ended_sessions where realm_id = $1 and ended_at < $2 order by ended_at limit $3)`,
+		`delete from ended_parts where (realm_id, session_id, offline, client_id, started_at) in
+			(select realm_id, session_id, offline, client_id, started_at from ended_parts where realm_id = $1 and ended_at < $2 order by ended_at limit $3)`,
+		`delete from occurrences where (realm_id, id) in
+			(select realm_id, id from occurrences where realm_id = $1 and last_at < $2 order by last_at limit $3)`,
+		`delete from removed_clients where (realm_id, id) in
+			(select realm_id, id from removed_clients where realm_id = $1 and removed_at < $2 order by removed_at limit $3)`,
+	} {
+		n, err := tx.exec(ctx, q, realm, millis(before), max)
+		if err != nil {
+			return 0, err
+		}
+		if n > most {
+			most = n
+		}
+	}
+	return most, nil
+}
