@@ -335,10 +335,7 @@ func (c *call) logoutToken(form web.Form) error {
 	if err != nil {
 		return err
 	}
-	if err := b.authenticateClient(); err != nil {
-		return err
-	}
-	if err := b.openToClient(); err != nil {
+	if err := b.admitClient(); err != nil {
 		return err
 	}
 	tok, err := b.refreshToken(b.form.Get("refresh_token"), false)

@@ -31,10 +31,7 @@ func (h *Handler) push(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := b.authenticateClient(); err != nil {
-		return err
-	}
-	if err := b.openToClient(); err != nil {
+	if err := b.admitClient(); err != nil {
 		return err
 	}
 	if b.form.Has("request_uri") {

@@ -18,10 +18,7 @@ func (h *Handler) revoke(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := b.authenticateClient(); err != nil {
-		return err
-	}
-	if err := b.openToClient(); err != nil {
+	if err := b.admitClient(); err != nil {
 		return err
 	}
 	if err := b.errDuplicate(); err != nil {

@@ -69,10 +69,7 @@ func (h *Handler) token(c *call) error {
 	}
 	t.event.Kind = kind.event
 	t.detail("grant_type", name)
-	if err := t.authenticateClient(); err != nil {
-		return err
-	}
-	if err := t.openToClient(); err != nil {
+	if err := t.admitClient(); err != nil {
 		return err
 	}
 	if kind.alone {
@@ -143,6 +140,14 @@ func (t *tokenCall) unbound() error {
 		return t.bad("invalid_request", "invalid_request", "Client Certification missing for MTLS HoK Token Binding")
 	}
 	return nil
+}
+
+// admitClient takes a call from a client that proves who it is.
+func (b *backCall) admitClient() error {
+	if err := b.authenticateClient(); err != nil {
+		return err
+	}
+	return b.openToClient()
 }
 
 // openToClient applies the client's policy for scripts of other origins, and
