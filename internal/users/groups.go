@@ -142,7 +142,7 @@ func groupDoc(v *rep.Group) ([]byte, error) {
 // CreateGroup stores a new group below parent ("" for the top) and fills in its id.
 func (s *Service) CreateGroup(ctx context.Context, r *iam.Realm, parent iam.GroupID, v *rep.Group) error {
 	if v.ID == "" {
-		v.ID = newID()
+		v.ID = realms.NewID()
 	}
 	doc, err := groupDoc(v)
 	if err != nil {

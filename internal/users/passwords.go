@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/passhash"
 	"latchkey/internal/policy"
+	"latchkey/internal/realms"
 	"latchkey/internal/store"
 )
 
@@ -48,7 +49,7 @@ func (s *Service) Dummy(ctx context.Context, r *iam.Realm) {
 	fresh := false
 	d.once.Do(func() {
 		fresh = true
-		d.data, d.secret, d.err = s.hash.Hash(context.WithoutCancel(ctx), p, []byte(newID()))
+		d.data, d.secret, d.err = s.hash.Hash(context.WithoutCancel(ctx), p, []byte(realms.NewID()))
 	})
 	if d.err == nil && !fresh { // making it took as long
 		_, _ = s.hash.Verify(ctx, d.data, d.secret, []byte("x"))
@@ -237,7 +238,7 @@ const priorityStep = 10
 // insertCredential adds a credential behind those that the user has.
 func insertCredential(ctx context.Context, tx *store.Tx, realm iam.RealmID, has []*iam.Credential, c *iam.Credential) error {
 	if c.ID == "" {
-		c.ID = newID()
+		c.ID = realms.NewID()
 	}
 	last := 0
 	for _, other := range has {

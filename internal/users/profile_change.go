@@ -346,7 +346,7 @@ func putProfile(ctx context.Context, tx *store.Tx, r *realms.Realm, text string)
 			return err
 		}
 	} else {
-		doc.ID = newID()
+		doc.ID = realms.NewID()
 	}
 	doc.Config = maps.Clone(doc.Config)
 	if doc.Config == nil {

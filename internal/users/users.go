@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/google/uuid"
-
 	"latchkey/internal/iam"
 	"latchkey/internal/passhash"
 	"latchkey/internal/policy"
@@ -31,8 +29,6 @@ type Service struct {
 func New(db *store.DB, hash *passhash.Hasher, checker *policy.Checker) *Service {
 	return &Service{db: db, hash: hash, policy: checker}
 }
-
-func newID() string { return uuid.NewString() }
 
 // none turns a user that is not there into nil.
 func none(u *iam.User, err error) (*iam.User, error) {
@@ -104,7 +100,7 @@ func (s *Service) Create(ctx context.Context, r *realms.Realm, n *Newcomer) erro
 	u := n.User
 	u.Realm = r.ID
 	if u.ID == "" {
-		u.ID = iam.UserID(newID())
+		u.ID = iam.UserID(realms.NewID())
 	}
 	u.Username, u.Email = strings.ToLower(u.Username), strings.ToLower(u.Email)
 	if !n.Bare {
