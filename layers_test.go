@@ -15,7 +15,7 @@ import (
 )
 
 // rules are the rooms that hold the product: every door may use them.
-const rules = "realms clients doctor keys users sessions logout events records roles authn authn/steps authn/actions authn/tabs claims tokens broker authz policy jobs"
+const rules = "realms clients doctor keys users sessions deliveries logout events records roles authn authn/steps authn/actions authn/tabs claims tokens broker authz policy jobs"
 
 // doorMay is what a door may import: never store, never another door.
 const doorMay = "iam rep web i18n telemetry " + rules
@@ -55,7 +55,8 @@ var layers = map[string]string{
 	"sessions":      "iam realms store events",
 	"records":       "iam rep realms store sessions events tokens keys roles users", // reads what all of them keep
 	"claims":        "iam roles",
-	"logout":        "iam realms claims tokens telemetry",
+	"deliveries":    "iam realms store telemetry",
+	"logout":        "iam realms store deliveries claims tokens telemetry",
 	"tokens":        "iam jose keys claims sessions roles realms",
 	"authn":         "iam",
 	"authn/steps":   "iam authn authn/actions users sessions policy events otp i18n realms pages",
@@ -117,7 +118,7 @@ var owners = map[string]string{
 	"github.com/google/go-cmp/cmp":        "",
 	"golang.org/x/exp":                    "",
 	"github.com/pkg/errors":               "",
-	"math/rand":                           "jobs store",
+	"math/rand":                           "jobs store deliveries",
 	"github.com/coreos/go-oidc/v3":        "broker",
 	"golang.org/x/oauth2":                 "broker",
 	"golang.org/x/net/html":               "pages",

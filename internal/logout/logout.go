@@ -1,85 +1,133 @@
 package logout
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"latchkey/internal/claims"
+	"latchkey/internal/deliveries"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
+	"latchkey/internal/store"
 	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
 )
 
 const (
 	tokenLifespan = 2 * time.Minute
-	callTimeout   = 5 * time.Second // of one call
+	callTimeout   = 5 * time.Second // of one call to an admin URL
 	patience      = 2 * time.Second // that a logout waits for its calls; slower ones go on without it
-	maxCalls      = 64              // under way at a time; more are left out, and logged
+	maxCalls      = 64              // to admin URLs, under way at a time
 )
 
 // A Notifier tells clients of logouts. It is safe for concurrent use.
 type Notifier struct {
 	issuer *tokens.Issuer
+	queue  *deliveries.Queue
 	post   func(ctx context.Context, to, contentType, body string) error
 	log    *slog.Logger
 	calls  chan struct{}
 }
 
-// New makes a Notifier; post sends a body and returns an error for anything but success.
-func New(issuer *tokens.Issuer, post func(ctx context.Context, to, contentType, body string) error, log *slog.Logger) *Notifier {
-	return &Notifier{issuer: issuer, post: post, log: log, calls: make(chan struct{}, maxCalls)}
+// New makes a Notifier. Logouts go through queue; post sends a body to an admin
+// URL and returns an error for anything but success.
+func New(issuer *tokens.Issuer, queue *deliveries.Queue, post func(ctx context.Context, to, contentType, body string) error, log *slog.Logger) *Notifier {
+	n := &Notifier{issuer: issuer, queue: queue, post: post, log: log, calls: make(chan struct{}, maxCalls)}
+	// 400 says that the request was invalid or the logout failed at the client
+	// (section 2.8): the same again is refused again. Everything else may pass.
+	queue.Handle(deliveries.KindLogout, deliveries.Kind{Make: n.call, Final: []int{400}})
+	return n
 }
 
 // Notify calls the back-channel addresses of the clients that had parts in
 // ended sessions of a user, all at once. It waits for a moment and never fails:
-// what a client answers changes nothing about the logout. issuer is the realm's
-// address, for parts that do not remember theirs.
+// what a client answers changes nothing about the logout. Who was not reached is
+// tried again; see package deliveries. issuer is the realm's address, for parts
+// that do not remember theirs.
 // Keycloak: AuthenticationManager.backchannelLogout.
 func (n *Notifier) Notify(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession) {
-	var wait sync.WaitGroup
+	batch, err := n.queue.Put(ctx, deliveriesOf(r, issuer, user, parts, func(id iam.ClientID) (*realms.Client, error) { return r.Client(ctx, id) }))
+	if err != nil {
+		n.log.ErrorContext(ctx, "clients are not told of a logout", telemetry.KeyRealm, r.Name, telemetry.KeyError, err)
+	}
+	batch.Wait(ctx, patience)
+}
+
+// Enqueue is Notify for the transaction that ends the sessions: with it the
+// clients are told if, and only if, the sessions end. Pass the batch to Wait
+// once the transaction is committed.
+func (n *Notifier) Enqueue(ctx context.Context, tx *store.Tx, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession) (*deliveries.Batch, error) {
+	return n.queue.Enqueue(ctx, tx, deliveriesOf(r, issuer, user, parts, func(id iam.ClientID) (*realms.Client, error) { return r.ClientIn(ctx, tx, id) }))
+}
+
+// Wait waits for the calls of a batch as long as a logout should.
+func (n *Notifier) Wait(ctx context.Context, b *deliveries.Batch) { b.Wait(ctx, patience) }
+
+// A notice is what a delivery keeps for the tokens that its attempts make; the
+// rest stands beside it. A logout token itself would have expired before long.
+type notice struct {
+	Issuer string `json:"iss"`            // of the token
+	Base   string `json:"base,omitempty"` // the realm's address for the client's relative URLs, when it is another
+}
+
+func deliveriesOf(r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession, find func(iam.ClientID) (*realms.Client, error)) []*deliveries.Delivery {
+	var list []*deliveries.Delivery
 	for _, p := range parts {
-		client, err := r.Client(ctx, p.Client)
-		if err != nil {
-			continue // it is gone, and with it its address
+		client, err := find(p.Client)
+		if err != nil || address(&client.Client, issuer) == "" {
+			continue // it is gone, and with it its address, or never had one
 		}
-		to := client.Attr("backchannel.logout.url")
-		if to == "" || client.FrontLogout {
-			continue
+		what := notice{Issuer: issuer}
+		if iss := p.Notes["iss"]; iss != "" && iss != issuer {
+			what = notice{iss, issuer}
 		}
-		to = resolve(&client.Client, to, issuer)
-		token, err := n.token(ctx, r, &client.Client, p, user, issuer)
-		if err != nil {
-			n.log.ErrorContext(ctx, "logout token not made", telemetry.KeyRealm, r.Name, telemetry.KeyClient, client.ClientID, telemetry.KeyError, err)
-			continue
-		}
-		select {
-		case n.calls <- struct{}{}:
-		default:
-			n.log.WarnContext(ctx, "too many logout calls under way; one is left out", telemetry.KeyRealm, r.Name, telemetry.KeyClient, client.ClientID)
-			continue
-		}
-		wait.Go(func() {
-			defer func() { <-n.calls }()
-			call, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
-			defer cancel()
-			if err := n.post(call, to, "application/x-www-form-urlencoded", url.Values{"logout_token": {token}}.Encode()); err != nil {
-				n.log.WarnContext(ctx, "a client was not told of a logout", telemetry.KeyRealm, r.Name, telemetry.KeyClient, client.ClientID, telemetry.KeyError, err)
-			}
+		doc, _ := json.Marshal(what) // two texts always marshal
+		list = append(list, &deliveries.Delivery{
+			Realm: r.ID, Kind: deliveries.KindLogout, Event: "logout", Client: p.Client, User: user, Session: p.Session, Doc: doc,
 		})
 	}
-	done := make(chan struct{})
-	go func() { wait.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	case <-time.After(patience):
+	return list
+}
+
+// address is where a client wants to be told by the server, "" for nowhere.
+func address(c *iam.Client, base string) string {
+	to := c.Attr("backchannel.logout.url")
+	if to == "" || c.FrontLogout {
+		return ""
 	}
+	return resolve(c, to, base)
+}
+
+// call makes the call of one attempt, with a fresh token and the client as it is now.
+func (n *Notifier) call(ctx context.Context, r *realms.Realm, d *deliveries.Delivery) (*deliveries.Call, error) {
+	var what notice
+	if err := json.Unmarshal(d.Doc, &what); err != nil {
+		return nil, deliveries.Unreadable
+	}
+	client, err := r.Client(ctx, d.Client)
+	if realms.Missing(err) {
+		return nil, deliveries.Hopeless("the client is gone")
+	}
+	if err != nil {
+		return nil, err
+	}
+	to := address(&client.Client, cmp.Or(what.Base, what.Issuer))
+	if to == "" {
+		return nil, deliveries.Hopeless("the client has no back-channel logout address any more")
+	}
+	token, err := n.token(ctx, r, &client.Client, d, what.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	return &deliveries.Call{
+		To: to, Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, Body: url.Values{"logout_token": {token}}.Encode(),
+	}, nil
 }
 
 // eventLogout and eventOffline are members of a logout token's events.
@@ -89,10 +137,7 @@ const (
 )
 
 // token makes a logout token. Keycloak: TokenManager.initLogoutToken.
-func (n *Notifier) token(ctx context.Context, r *realms.Realm, c *iam.Client, p *iam.ClientSession, user iam.UserID, issuer string) (string, error) {
-	if iss := p.Notes["iss"]; iss != "" {
-		issuer = iss
-	}
+func (n *Notifier) token(ctx context.Context, r *realms.Realm, c *iam.Client, d *deliveries.Delivery, issuer string) (string, error) {
 	now := n.issuer.Now()
 	t := new(claims.Set)
 	t.Put("exp", now.Add(tokenLifespan).Unix())
@@ -100,10 +145,10 @@ func (n *Notifier) token(ctx context.Context, r *realms.Realm, c *iam.Client, p 
 	t.Put("jti", uuid.NewString())
 	t.Put("iss", issuer)
 	t.Put("aud", c.ClientID)
-	t.Put("sub", string(user))
+	t.Put("sub", string(d.User))
 	t.Put("typ", "Logout")
 	if c.Attr("backchannel.logout.session.required") != "false" {
-		t.Put("sid", string(p.Session))
+		t.Put("sid", string(d.Session))
 	}
 	what := map[string]any{eventLogout: map[string]any{}}
 	if c.Flag("backchannel.logout.revoke.offline.tokens") {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/internal/deliveries"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
@@ -45,7 +46,8 @@ func TestPush(t *testing.T) {
 	}
 	var mu sync.Mutex
 	got := map[string]string{}
-	n := New(&tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker}, Roles: roles.New(db), Now: time.Now},
+	log := slog.New(slog.DiscardHandler)
+	n := New(&tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker}, Roles: roles.New(db), Now: time.Now}, deliveries.New(cache, nil, log, nil),
 		func(_ context.Context, to, contentType, body string) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -54,7 +56,7 @@ func TestPush(t *testing.T) {
 				return errors.New("away")
 			}
 			return nil
-		}, slog.New(slog.DiscardHandler))
+		}, log)
 	at := time.Unix(1_700_000_000, 0)
 	took, failed, err := n.Push(t.Context(), realm, "http://id.test/realms/shop", LogoutAll(), nil, at)
 	if err != nil {

@@ -397,6 +397,23 @@ func (r *Realm) Client(ctx context.Context, id iam.ClientID) (*Client, error) {
 	return r.keep(ctx, row)
 }
 
+// ClientIn is Client for use in a transaction: it never waits for a connection
+// of its own.
+func (r *Realm) ClientIn(ctx context.Context, tx *store.Tx, id iam.ClientID) (*Client, error) {
+	if c, ok := r.clients.Get(id); ok {
+		return c, nil
+	}
+	row, err := tx.Client(ctx, r.ID, id)
+	if err != nil {
+		return nil, err
+	}
+	bindings, err := tx.ScopeBindings(ctx, r.ID, id)
+	if err != nil {
+		return nil, err
+	}
+	return r.compileClient(row, bindings) // not kept: the transaction may fail
+}
+
 // ClientByName returns a client by OAuth's client_id, or store.ErrNotFound.
 func (r *Realm) ClientByName(ctx context.Context, clientID string) (*Client, error) {
 	if c, ok := r.byName.Get(clientID); ok {
@@ -504,7 +521,10 @@ type derivation struct {
 // Derive returns what build makes of this snapshot, building it once: parsed
 // keys, a compiled user profile. key is a value of a type of the caller's own.
 func (r *Realm) Derive(key any, build func() (any, error)) (any, error) {
-	d, _ := r.derived.LoadOrStore(key, new(derivation))
+	d, ok := r.derived.Load(key)
+	if !ok {
+		d, _ = r.derived.LoadOrStore(key, new(derivation))
+	}
 	dd := d.(*derivation)
 	dd.once.Do(func() { dd.v, dd.err = build() })
 	return dd.v, dd.err

@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/claims"
 	"latchkey/internal/clients"
+	"latchkey/internal/deliveries"
 	"latchkey/internal/doctor"
 	"latchkey/internal/events"
 	"latchkey/internal/keys"
@@ -115,7 +116,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		User: w.user, FindUser: people.Find, Failed: w.failed, Succeeded: w.succeeded, Consent: w.consent, Grant: w.grant,
 	}
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
-	notifier := logout.New(issuer, web.NewPoster(), s.log)
+	outgoing := deliveries.New(s.realms, web.NewSender(), s.log, s.metrics)
+	notifier := logout.New(issuer, outgoing, web.NewPoster(), s.log)
+	s.workers = append(s.workers, outgoing.Run)
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: door.Engine, Actions: door.Actions,

@@ -25,6 +25,11 @@ const (
 	KeyError    = "error"
 	KeyEvent    = "event"
 	KeyProvider = "provider"
+	KeyKind     = "kind"
+	KeyReason   = "reason"
+	KeyHook     = "hook"
+	KeyDelivery = "delivery"
+	KeyAttempt  = "attempt"
 )
 
 // hushed are keys whose values are never printed, whatever their type: the

@@ -13,10 +13,11 @@ import (
 // Metrics is the server's own registry and every series in it. A nil *Metrics
 // counts nothing, so that a room can be used without one.
 type Metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	events   *prometheus.CounterVec
+	registry   *prometheus.Registry
+	requests   *prometheus.CounterVec
+	seconds    *prometheus.HistogramVec
+	events     *prometheus.CounterVec
+	deliveries *prometheus.CounterVec
 }
 
 // NewMetrics makes a registry with the Go runtime's and the process's series
@@ -34,9 +35,12 @@ func NewMetrics() *Metrics {
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "latchkey_events_total", Help: "User events, by type and error: logins, token requests and whatever else a realm could write down, stored or not.",
 		}, []string{"type", "error"}),
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "latchkey_deliveries_total", Help: "Attempts to tell other servers something, by kind (backchannel-logout, webhook) and outcome (delivered, failed, given up).",
+		}, []string{"kind", "outcome"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.requests, m.seconds, m.events)
+		m.requests, m.seconds, m.events, m.deliveries)
 	return m
 }
 
@@ -57,6 +61,13 @@ func (m *Metrics) Request(method, route string, status int, took time.Duration) 
 func (m *Metrics) Event(kind, failure string) {
 	if m != nil {
 		m.events.WithLabelValues(kind, failure).Inc()
+	}
+}
+
+// Delivery counts an attempt to tell another server something.
+func (m *Metrics) Delivery(kind, outcome string) {
+	if m != nil {
+		m.deliveries.WithLabelValues(kind, outcome).Inc()
 	}
 }
 

@@ -41,6 +41,7 @@ func TestMetricsAreBounded(t *testing.T) {
 	m.Request("GET", "GET /realms/{realm}", 200, 3*time.Millisecond)
 	m.Request("BREW", "", 404, time.Millisecond)
 	m.Event("LOGIN", "")
+	m.Delivery("webhook", "failed")
 	if err := m.Gauge("up", "Whether it is.", func() float64 { return 1 }); err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +52,7 @@ func TestMetricsAreBounded(t *testing.T) {
 		`latchkey_http_requests_total{method="other",route="none",status="404"} 1`,
 		`latchkey_http_request_seconds_bucket{route="GET /realms/{realm}",le="0.005"} 1`,
 		`latchkey_events_total{error="",type="LOGIN"} 1`,
+		`latchkey_deliveries_total{kind="webhook",outcome="failed"} 1`,
 		"latchkey_up 1", "go_goroutines", "process_",
 	} {
 		if !strings.Contains(w.Body.String(), want) {
@@ -60,4 +62,5 @@ func TestMetricsAreBounded(t *testing.T) {
 	var none *telemetry.Metrics
 	none.Request("GET", "", 200, 0)
 	none.Event("", "")
+	none.Delivery("", "")
 }

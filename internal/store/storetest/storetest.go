@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"latchkey/internal/seal"
 	"latchkey/internal/store"
@@ -22,6 +23,17 @@ func Each(t *testing.T, f func(t *testing.T, db *store.DB)) {
 	t.Run("postgres", func(t *testing.T) { f(t, Postgres(t)) })
 }
 
+// EachAt is Each with databases whose clock is now.
+func EachAt(t *testing.T, now func() time.Time, f func(t *testing.T, db *store.DB)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		f(t, openSQLite(t, store.Config{Clock: now}))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		f(t, open(t, store.Config{Engine: store.Postgres, URL: postgresTemplate.Clone(t), Ring: ring(), Clock: now}))
+	})
+}
+
 // ring seals everything that the tests of one program store.
 var ring = sync.OnceValue(func() *seal.Ring {
 	r, err := seal.Generate()
@@ -34,6 +46,11 @@ var ring = sync.OnceValue(func() *seal.Ring {
 // SQLite returns a fresh database in the test's own folder.
 func SQLite(t testing.TB) *store.DB {
 	t.Helper()
+	return openSQLite(t, store.Config{})
+}
+
+func openSQLite(t testing.TB, cfg store.Config) *store.DB {
+	t.Helper()
 	template, err := sqliteTemplate()
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +59,8 @@ func SQLite(t testing.TB) *store.DB {
 	if err := os.WriteFile(path, template, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return open(t, store.Config{Engine: store.SQLite, Path: path, Ring: ring()})
+	cfg.Engine, cfg.Path, cfg.Ring = store.SQLite, path, ring()
+	return open(t, cfg)
 }
 
 // sqliteTemplate is the file of a migrated, empty database: copying it takes
