@@ -218,6 +218,7 @@ func (n *internet) start(t *testing.T, ctx context.Context, profile string) *chr
 	}
 	o := chromium.Options{Profile: profile, Flags: map[string]string{
 		"host-resolver-rules": strings.Join(append(rules, "MAP *.test "+n.sites, "MAP * ~NOTFOUND"), ", "),
+		"no-proxy-server":     "", // whatever the environment says
 		"password-store":      "basic",
 	}}
 	n.trust(t, &o)

@@ -38,7 +38,7 @@ func identity(b *chromium.Tab) (at []string) {
 // that knows the server by its second name prompts.
 func severalHostNames(w *world) {
 	t := w.t
-	a, shop := w.twoNames()
+	a, shop := w.twoNames(nil)
 	b := w.tab()
 	signOn(t, b, a)
 	expect(t, "the application that knows the other name", visit(t, b, shop), "prompt")
@@ -53,20 +53,36 @@ func severalHostNames(w *world) {
 	if a.sid() == shop.sid() {
 		t.Error("both logins are in one session")
 	}
+	b.Go(a.url("/logout"))
+	b.Until(`location.host === 'www.alpha.test' && location.pathname === '/'`)
+	expect(t, "the first name after a logout there", visit(t, b, a), "prompt")
+	expect(t, "the second name after it", visit(t, b, shop), loggedIn)
 }
 
-// fixedHostName: the same with --hostname. Discovery names the one host
-// wherever it is read, so both applications send the browser there.
+// frontendURL: the same with the realm's Frontend URL. Discovery names the one
+// host wherever it is read, so both applications send the browser there.
+func frontendURL(w *world) {
+	w.oneName(w.twoNames(map[string]any{"attributes": map[string]any{"frontendUrl": "https://" + w.at.host}}))
+}
+
+// oneName sees that the applications share a session although they know the server by two names.
+func (w *world) oneName(first, second *app) *chromium.Tab {
+	w.t.Helper()
+	b := w.tab()
+	signOn(w.t, b, first)
+	expect(w.t, "the application that knows the other name", visit(w.t, b, second), loggedIn)
+	expectIdentity(w.t, b, w.at.host+"/realms/town/")
+	if first.sid() != second.sid() {
+		w.t.Error("the logins are in two sessions")
+	}
+	return b
+}
+
+// fixedHostName: the same with --hostname, for all realms of the server.
 func fixedHostName(w *world) {
 	t := w.t
-	a, shop := w.twoNames()
-	b := w.tab()
-	signOn(t, b, a)
-	expect(t, "the application that knows the other name", visit(t, b, shop), loggedIn)
-	expectIdentity(t, b, w.at.host+"/realms/town/")
-	if a.sid() != shop.sid() {
-		t.Error("the logins are in two sessions")
-	}
+	a, shop := w.twoNames(nil)
+	b := w.oneName(a, shop)
 
 	// An address that was written by hand, with the other name, leads to a page
 	// that does not see the session; and since its form goes to the one host,
@@ -80,11 +96,11 @@ func fixedHostName(w *world) {
 	b.Until(`location.host === '` + w.at.host + `' && document.body.innerText.includes('Restart login cookie not found')`)
 }
 
-// twoNames runs an application that reads discovery at the server's first name and one that reads it at the other.
-func (w *world) twoNames() (first, second *app) {
+// twoNames runs an application that reads discovery at the server's first name and one that reads it at the other; more is added to the realm.
+func (w *world) twoNames(more map[string]any) (first, second *app) {
 	w.t.Helper()
 	alpha, beta := client{id: "alpha", host: "www.alpha.test"}, client{id: "beta", host: "shop.beta.test"}
-	w.realm("town", nil, alpha, beta)
+	w.realm("town", more, alpha, beta)
 	return w.app("town", alpha), w.appAt("https://"+w.at.other+"/realms/town", beta)
 }
 

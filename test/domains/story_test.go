@@ -144,7 +144,13 @@ func logoutIsNoticed(w *world) {
 	b.Go(untold.url("/refresh"))
 	expect(t, "a refresh before the logout", b.Settled(), loggedIn)
 
+	// Without id_token_hint anybody could have sent the browser there: the user is asked, and nothing has ended.
 	other := b.Open(t)
+	other.Go("https://" + w.at.host + "/realms/town/protocol/openid-connect/logout?client_id=alpha&post_logout_redirect_uri=" + a.url("/"))
+	other.Until(`document.querySelector('[name=confirmLogout]')`)
+	b.Go(untold.url("/refresh"))
+	expect(t, "a refresh while the user is asked", b.Settled(), loggedIn)
+
 	other.Go(a.url("/logout"))
 	other.Until(`location.host === 'www.alpha.test' && location.pathname === '/'`)
 	expect(t, "the one with a back channel, after the logout", shows(b, told), "out")

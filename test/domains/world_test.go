@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"testing"
-	"time"
 
 	"latchkey/test/chromium"
 	"latchkey/test/harness"
@@ -44,7 +43,7 @@ func (n *internet) newServer(t *testing.T, host, other string, args ...string) *
 	}
 	s := harness.Start(t, harness.Options{
 		Args: append([]string{"--https-port=" + port, "--https-certificate-file=" + cert, "--https-certificate-key-file=" + key, "--http-management-scheme=http"}, args...),
-		Env:  []string{"SSL_CERT_FILE=" + n.dir + "/ca.pem", "HTTPS_PROXY=" + n.proxy(t)},
+		Env:  []string{"SSL_CERT_FILE=" + n.dir + "/ca.pem", "HTTPS_PROXY=" + n.proxy(t), "NO_PROXY="},
 	})
 	return &server{host: host, other: other, admin: visitor.NewAdmin(s.URL)}
 }
@@ -63,49 +62,6 @@ func freePort(t *testing.T) string {
 func (w *world) tab() *chromium.Tab {
 	w.t.Helper()
 	return w.first.Open(w.t)
-}
-
-// in is the world for a subtest.
-func (w *world) in(t *testing.T) *world {
-	sub := *w
-	sub.t = t
-	return &sub
-}
-
-// TestDomains runs the situations on one server and in one browser, which are
-// slow to start. Each begins without cookies and with third-party cookies blocked.
-func TestDomains(t *testing.T) {
-	chromium.Path(t) // or skip, before anything is started
-	n := newInternet(t)
-	w := &world{internet: n, at: n.newServer(t, "id.one.test", "id.two.test")}
-	fixed := n.newServer(t, "id.three.test", "id.four.test", "--hostname=https://id.three.test")
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	w.first = n.start(t, ctx, "")
-	for _, c := range []struct {
-		name string
-		run  func(w *world)
-		at   *server
-	}{
-		{"the block", theBlock, w.at},
-		{"several domains", severalDomains, w.at},
-		{"front-channel logout", frontChannelLogout, w.at},
-		{"logout is noticed", logoutIsNoticed, w.at},
-		{"single-page application", singlePageApplication, w.at},
-		{"status frame", statusFrame, w.at},
-		{"several host names", severalHostNames, w.at},
-		{"fixed host name", fixedHostName, fixed},
-		{"several realms", severalRealms, w.at},
-		{"offline_access", offlineAccess, w.at},
-		{"remember me", rememberMe, w.at},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w.first.ClearCookies()
-			sub := w.in(t)
-			sub.at = c.at
-			c.run(sub)
-		})
-	}
 }
 
 // A client is what the realm knows of an application: more of its representation.
