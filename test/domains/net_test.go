@@ -138,7 +138,8 @@ func (n *internet) certify(t *testing.T, hosts ...string) (certFile, keyFile str
 		t.Fatal(err)
 	}
 	certFile, keyFile = hosts[0]+".pem", hosts[0]+".key"
-	n.write(t, certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	// The authority's goes along, for browsers that know its key alone.
+	n.write(t, certFile, append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: n.ca.Raw})...))
 	n.write(t, keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 	return filepath.Join(n.dir, certFile), filepath.Join(n.dir, keyFile)
 }
