@@ -100,6 +100,9 @@ func (m *Manager) checkUpdate(ctx context.Context, tx *store.Tx, id iam.RealmID,
 // checkSettings looks at what both a new realm and a changed one may have wrong.
 // Keycloak: ReservedCharValidator, SMTPUtil.
 func checkSettings(r *rep.Realm) error {
+	if err := iam.CheckRealmSettings(r.Attributes); err != nil {
+		return err
+	}
 	for _, locale := range r.SupportedLocales {
 		if err := CheckReserved(locale); err != nil {
 			return err

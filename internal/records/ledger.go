@@ -2,7 +2,6 @@ package records
 
 import (
 	"context"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -92,7 +91,7 @@ func (l *Ledger) Transient(r *realms.Realm, t Transient) {
 func (l *Ledger) add(r *realms.Realm, x *store.Occurrence) {
 	now := l.db.Now()
 	x.First, x.Last = now, now
-	x.IP = Address(&r.Realm, x.IP)
+	x.IP = r.KeptAddress(x.IP)
 	x.Hour = now.Unix() / 3600
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -168,32 +167,4 @@ func (l *Ledger) Flush(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// attrAddresses is the realm's attribute that says what is kept of addresses in
-// records: "full" (the default), "short" or "off".
-const attrAddresses = "latchkey.addresses"
-
-// Address is what a realm keeps of an address: all of it, the network alone
-// (24 bits of IPv4, 48 of IPv6), or nothing.
-func Address(r *iam.Realm, ip string) string {
-	switch r.Attrs[attrAddresses] {
-	case "off":
-		return ""
-	case "short":
-		addr, err := netip.ParseAddr(ip)
-		if err != nil {
-			return ""
-		}
-		bits := 24
-		if addr.Unmap().Is6() {
-			bits = 48
-		}
-		p, err := addr.Unmap().Prefix(bits)
-		if err != nil {
-			return ""
-		}
-		return p.String()
-	}
-	return ip
 }

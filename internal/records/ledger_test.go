@@ -103,19 +103,3 @@ func TestARemovedRealmTakesNoCounts(t *testing.T) {
 		}
 	})
 }
-
-func TestAddressesAreKeptAsTheRealmSays(t *testing.T) {
-	for _, c := range []struct{ setting, ip, want string }{
-		{"", "192.0.2.77", "192.0.2.77"},
-		{"full", "2001:db8:1:2::3", "2001:db8:1:2::3"},
-		{"short", "192.0.2.77", "192.0.2.0/24"},
-		{"short", "::ffff:192.0.2.77", "192.0.2.0/24"},
-		{"short", "2001:db8:1:2::3", "2001:db8:1::/48"},
-		{"short", "unknown", ""},
-		{"off", "192.0.2.77", ""},
-	} {
-		if got := records.Address(&iam.Realm{Attrs: map[string]string{"latchkey.addresses": c.setting}}, c.ip); got != c.want {
-			t.Errorf("%s of %s: %q, want %q", c.setting, c.ip, got, c.want)
-		}
-	}
-}

@@ -1,27 +1,9 @@
 package sessions
 
 import (
-	"strconv"
-	"time"
-
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 )
-
-// attrRetention is the realm's attribute that says for how many days records of
-// ended sessions and of refusals are kept.
-const attrRetention = "latchkey.recordRetentionDays"
-
-const defaultRetention = 30 * 24 * time.Hour
-
-// Retention is how long the records of a realm's ended sessions and refusals
-// are kept: 30 days, unless the realm says otherwise.
-func Retention(r *iam.Realm) time.Duration {
-	if n, err := strconv.Atoi(r.Attrs[attrRetention]); err == nil && n > 0 {
-		return time.Duration(n) * 24 * time.Hour
-	}
-	return defaultRetention
-}
 
 // TimedOut is the end of a session that somebody came back to too late.
 func (s *Service) TimedOut(r *realms.Realm, us *iam.UserSession) iam.End {

@@ -158,3 +158,37 @@ func TestEndedRecordsGoAfterTheirRetention(t *testing.T) {
 		}
 	})
 }
+
+// What a realm does not want to keep of addresses is not kept of sessions that
+// end, in whichever way.
+func TestRecordsKeepOfAddressesWhatTheRealmSays(t *testing.T) {
+	each(t, func(w *world) {
+		ctx, now := w.Context(), w.db.Now()
+		for setting, want := range map[string]string{"": "192.0.2.77", "short": "192.0.2.0/24", "off": ""} {
+			r := w.realm // a snapshot of this test's own
+			r.Attrs = map[string]string{iam.SettingAddresses: setting}
+			begin := func(how string, started time.Time) iam.SessionID {
+				id := iam.SessionID(how + setting)
+				us := &iam.UserSession{ID: id, Realm: "r", User: "u1", IP: "192.0.2.77", Started: started, LastAccess: started}
+				part := &iam.ClientSession{Session: id, Realm: "r", Client: "c1", Started: started, LastAccess: started}
+				if err := w.svc.Login(ctx, &sessions.Login{Session: us, New: true, Part: part}); err != nil {
+					w.Fatal(err)
+				}
+				return id
+			}
+			ended, emptied, swept := begin("ended", now), begin("emptied", now), begin("swept", now.Add(-2*time.Hour))
+			if _, err := w.svc.End(ctx, r, ended, false, iam.End{Reason: iam.LogoutByUser}); err != nil {
+				w.Fatal(err)
+			}
+			if _, err := w.svc.EndLastPart(ctx, r, emptied, false, "c1", iam.End{Reason: iam.Revoked}); err != nil {
+				w.Fatal(err)
+			}
+			w.svc.SweepRealm(ctx, r)
+			for _, id := range []iam.SessionID{ended, emptied, swept} {
+				if list := w.records(id); len(list) != 1 || list[0].IP != want {
+					w.Errorf("%s: %d records, of which the first keeps %q; want one with %q", id, len(list), list[0].IP, want)
+				}
+			}
+		}
+	})
+}

@@ -282,16 +282,18 @@ func (s *Service) Swap(ctx context.Context, p *iam.ClientSession) (won bool, err
 
 // endAll ends what there is of some sessions of one kind, with a record of each.
 func (s *Service) endAll(ctx context.Context, tx *store.Tx, r *realms.Realm, ids []iam.SessionID, offline bool, e iam.End) ([]*Ending, error) {
-	list, err := tx.EndSessions(ctx, r.ID, ids, offline, func(x *Ending) { s.complete(x); x.End = e })
+	list, err := tx.EndSessions(ctx, r.ID, ids, offline, func(x *Ending) { s.complete(r, x); x.End = e })
 	if err != nil {
 		return nil, err
 	}
 	return list, s.tell(ctx, tx, r, list)
 }
 
-// complete fills in what of a session is not written yet.
-func (s *Service) complete(x *Ending) {
+// complete fills in what of a session is not written yet, and leaves of its
+// address what the realm keeps in records.
+func (s *Service) complete(r *realms.Realm, x *Ending) {
 	s.toucher.adjust(&View{Session: x.Session})
+	x.Session.IP = r.KeptAddress(x.Session.IP)
 	for _, p := range x.Parts {
 		s.toucher.adjustPart(p)
 	}
@@ -341,7 +343,7 @@ func (s *Service) EndLastPart(ctx context.Context, r *realms.Realm, id iam.Sessi
 }
 
 func (s *Service) endEmpty(ctx context.Context, tx *store.Tx, r *realms.Realm, ids []iam.SessionID, offline bool, e iam.End) error {
-	list, err := tx.EndEmptySessions(ctx, r.ID, ids, offline, e)
+	list, err := tx.EndEmptySessions(ctx, r.ID, ids, offline, func(x *Ending) { s.complete(r, x); x.End = e })
 	if err != nil {
 		return err
 	}

@@ -204,7 +204,7 @@ func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) {
 		}
 		s.until(ctx, func(tx *store.Tx) (int64, error) {
 			list, err := tx.SweepSessions(ctx, r.ID, kind.offline, kind.remember, used, begun, sweepChunk, func(x *Ending) {
-				s.complete(x)
+				s.complete(r, x)
 				x.End = s.timedOut(r, x.Session, iam.ActorSweep)
 			})
 			if err != nil {
@@ -213,7 +213,7 @@ func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) {
 			return int64(len(list)), s.tell(ctx, tx, r, list)
 		})
 	}
-	before := s.db.Now().Add(-Retention(&r.Realm))
+	before := s.db.Now().Add(-r.RecordRetention())
 	s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepEnded(ctx, r.ID, before, sweepChunk) })
 }
 

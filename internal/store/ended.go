@@ -187,9 +187,9 @@ func (r *Reader) SessionIDsWith(ctx context.Context, realm iam.RealmID, client i
 
 // EndEmptySessions ends those of the given sessions in which no client has a
 // part any more.
-func (tx *Tx) EndEmptySessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, e iam.End) ([]*Ending, error) {
+func (tx *Tx) EndEmptySessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, end func(*Ending)) ([]*Ending, error) {
 	return tx.endSessions(ctx, realm, ids, offline, `and not exists (select 1 from client_sessions c
-		where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline)`, nil, func(x *Ending) { x.End = e })
+		where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline)`, nil, end)
 }
 
 // SweepSessions ends up to max sessions of a realm that were last used, or
