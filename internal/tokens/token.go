@@ -2,10 +2,12 @@ package tokens
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -76,7 +78,14 @@ func (l *textList) UnmarshalJSON(b []byte) error {
 
 // Parse checks that a key of the realm signed a token, with the one algorithm
 // of that key, and reads it. Nothing else is checked. The error is ErrInvalid.
+// What it returns may be shared in its slices, which nobody writes to.
 func Parse(ctx context.Context, r *realms.Realm, raw string) (*Token, error) {
+	v, _ := r.Derive(readKey{}, func() (any, error) { return &read{tokens: map[[sha256.Size]byte]Token{}}, nil })
+	known := v.(*read)
+	mark := sha256.Sum256([]byte(raw))
+	if t, ok := known.get(mark); ok {
+		return &t, nil
+	}
 	t, err := jose.Parse(raw)
 	if err != nil || t.Header.KID == "" {
 		return nil, ErrInvalid
@@ -90,7 +99,36 @@ func Parse(ctx context.Context, r *realms.Realm, raw string) (*Token, error) {
 	if err := t.Claims(out); err != nil {
 		return nil, ErrInvalid
 	}
+	known.put(mark, *out)
 	return out, nil
+}
+
+type readKey struct{}
+
+// read holds tokens that were read lately, for as long as a realm's snapshot
+// lives, and with it the keys that signed them: what they say does not change.
+// What they are worth is asked anew each time.
+type read struct {
+	mu     sync.Mutex
+	tokens map[[sha256.Size]byte]Token
+}
+
+const maxRead = 512 // of some three kilobytes
+
+func (m *read) get(mark [sha256.Size]byte) (Token, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.tokens[mark]
+	return t, ok
+}
+
+func (m *read) put(mark [sha256.Size]byte, t Token) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.tokens) >= maxRead {
+		clear(m.tokens)
+	}
+	m.tokens[mark] = t
 }
 
 // clockSkew is by how many seconds a token's nbf may lie ahead.
