@@ -218,11 +218,12 @@ func (r *Reader) ClientSessions(ctx context.Context, realm iam.RealmID, id iam.S
 func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool) ([]*iam.ClientSession, error) {
 	var list []*iam.ClientSession
 	for chunk := range slices.Chunk(ids, chunkSize) {
+		chunk = even(chunk)
 		args := []any{realm, offline}
 		for _, id := range chunk {
 			args = append(args, id)
 		}
-		part, err := all(ctx, r, scanPart(realm), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.offline = $2
+		part, err := all(ctx, few(r, len(chunk)), scanPart(realm), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.offline = $2
 			and c.session_id in (`+binds(3, len(chunk))+`) order by c.session_id, c.client_id`, args...)
 		if err != nil {
 			return nil, err
@@ -236,7 +237,7 @@ const chunkSize = 500
 
 // SessionsOfUser returns a user's sessions, the latest access first.
 func (r *Reader) SessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]*iam.UserSession, error) {
-	return all(ctx, r, scanSession(realm), `select `+sessionColumns+` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
+	return all(ctx, r.quick(), scanSession(realm), `select `+sessionColumns+` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
 		order by s.last_access desc, s.id`, realm, user, offline)
 }
 

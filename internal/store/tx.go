@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"latchkey/internal/seal"
@@ -26,6 +28,22 @@ func (r *Reader) quick() *Reader {
 		return r
 	}
 	return &Reader{q: r.short, ring: r.ring}
+}
+
+// few is quick for a statement about n rows, when they are few.
+func few(r *Reader, n int) *Reader {
+	if n > 64 {
+		return r
+	}
+	return r.quick()
+}
+
+// even repeats the last id until their number is a power of two, so that lists
+// of any length take a dozen prepared statements and not hundreds.
+func even[T any](ids []T) []T {
+	n := len(ids)
+	size := 1 << bits.Len(uint(max(n, 1)-1))
+	return append(slices.Clip(ids), slices.Repeat(ids[n-1:], size-n)...)
 }
 
 // A Tx is one transaction. Now is fixed for its length.

@@ -74,10 +74,11 @@ func (r *Reader) ServiceAccount(ctx context.Context, realm iam.RealmID, client i
 func (r *Reader) Usernames(ctx context.Context, realm iam.RealmID, ids []iam.UserID) (map[iam.UserID]string, error) {
 	names := make(map[iam.UserID]string, len(ids))
 	for chunk := range slices.Chunk(ids, 500) {
+		chunk = even(chunk)
 		w := new(where)
 		w.and("realm_id = ?", realm)
 		in(w, "id", chunk)
-		_, err := all(ctx, r, func(row row) (struct{}, error) {
+		_, err := all(ctx, few(r, len(chunk)), func(row row) (struct{}, error) {
 			var id iam.UserID
 			var name string
 			err := row.Scan(&id, &name)
