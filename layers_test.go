@@ -99,6 +99,7 @@ var owners = map[string]string{
 	"rsc.io/qr":                           "otp",
 	"golang.org/x/crypto/argon2":          "passhash",
 	"golang.org/x/crypto":                 "passhash seal jose",
+	"golang.org/x/sys/cpu":                "passhash", // whether there is AVX2
 	"golang.org/x/term":                   "cli",
 	"github.com/magiconair/properties":    "i18n",
 	"github.com/go-json-experiment/json":  "*",

@@ -13,9 +13,9 @@ import (
 	"hash"
 	"runtime"
 	"strconv"
+	"sync"
 
 	"github.com/go-json-experiment/json"
-	"golang.org/x/crypto/argon2"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -156,14 +156,14 @@ func (d data) derivation() (derivation, error) {
 }
 
 // key derives length bytes.
-func (d derivation) key(password, salt []byte, length int) ([]byte, error) {
+func (h *Hasher) key(d derivation, password, salt []byte, length int) ([]byte, error) {
 	switch {
 	case d.hash != nil:
 		return pbkdf2.Key(d.hash, string(password), salt, d.iterations, length)
 	case d.variant == "i":
-		return argon2.Key(password, salt, uint32(d.iterations), d.memory, d.threads, uint32(length)), nil
+		return h.argon(argonI, password, salt, uint32(d.iterations), d.memory, d.threads, length), nil
 	}
-	return argon2.IDKey(password, salt, uint32(d.iterations), d.memory, d.threads, uint32(length)), nil
+	return h.argon(argonID, password, salt, uint32(d.iterations), d.memory, d.threads, length), nil
 }
 
 // Hasher computes hashes. It is safe for concurrent use; a server has one.
@@ -171,13 +171,14 @@ type Hasher struct {
 	memory *semaphore.Weighted // in KiB
 	limit  int64
 	floor  int64
+	spare  sync.Pool // of *[]block
 }
 
 // New returns a Hasher that uses at most memory bytes for hashes at a time. Each is counted with at least a processor's share of it, so that no more
 // hashes run at once than there are processors: more would take memory and finish no sooner.
 func New(memory int64) *Hasher {
 	limit := max(memory>>10, 1)
-	return &Hasher{semaphore.NewWeighted(limit), limit, max(limit/int64(runtime.GOMAXPROCS(0)), 1)}
+	return &Hasher{memory: semaphore.NewWeighted(limit), limit: limit, floor: max(limit/int64(runtime.GOMAXPROCS(0)), 1)}
 }
 
 func (h *Hasher) derive(ctx context.Context, d derivation, password, salt []byte, length int) ([]byte, error) {
@@ -189,7 +190,7 @@ func (h *Hasher) derive(ctx context.Context, d derivation, password, salt []byte
 		return nil, fmt.Errorf("passhash: waiting for memory: %w", err)
 	}
 	defer h.memory.Release(weight)
-	return d.key(password, salt, length)
+	return h.key(d, password, salt, length)
 }
 
 // Hash returns credentialData and secretData of the password under the policy. The second is a secret.
