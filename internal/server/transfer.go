@@ -129,6 +129,9 @@ func importFiles(ctx context.Context, m *realms.Manager, o ImportOptions) error 
 		}
 		return err
 	}
+	if refused, ok := errors.AsType[*iam.Error](err); ok && refused.Kind == iam.Conflict {
+		return fmt.Errorf("%w; nothing was imported (on-conflict: skip leaves what exists, replace puts the file in its place)", err)
+	}
 	if err != nil {
 		return err
 	}

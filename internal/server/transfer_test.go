@@ -46,6 +46,10 @@ func TestExportAndImport(t *testing.T) {
 	if err := Import(ctx, first, ImportOptions{Path: path, OnConflict: OnConflictFail, AcceptGaps: true, Env: noEnv, Out: &out}); err != nil {
 		t.Fatal(err)
 	}
+	err := Import(ctx, first, ImportOptions{Path: path, OnConflict: OnConflictFail, AcceptGaps: true, Env: noEnv, Out: &out})
+	if err == nil || !strings.Contains(err.Error(), "Realm shop already exists; nothing was imported (on-conflict: skip leaves") {
+		t.Errorf("a second time: %v", err)
+	}
 	want := filepath.Join(dir, "want.json")
 	if err := Export(ctx, first, ExportOptions{Realm: "shop", File: want, Users: "same_file"}); err != nil {
 		t.Fatal(err)
