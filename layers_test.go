@@ -53,7 +53,7 @@ var layers = map[string]string{
 	"events":        "iam realms store mail telemetry", // the realm says what is kept
 	"users":         "iam rep realms store roles policy passhash otp seal events",
 	"sessions":      "iam realms store events",
-	"records":       "iam rep realms store sessions events tokens keys roles users", // reads what all of them keep
+	"records":       "iam jose realms store sessions events tokens keys users roles", // reads what all of them keep
 	"claims":        "iam roles",
 	"deliveries":    "iam realms store telemetry",
 	"logout":        "iam realms store deliveries claims tokens telemetry",

@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/logout"
 	"latchkey/internal/realms"
+	"latchkey/internal/records"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
@@ -65,6 +66,7 @@ type Handler struct {
 	Roles    *roles.Service
 	Events   *events.Writer
 	Doctor   *doctor.Service
+	Explorer *records.Explorer
 	Hostname *web.Hostname
 	Log      *slog.Logger
 
@@ -106,6 +108,7 @@ func (h *Handler) Routes() []Route {
 		h.roleRoutes(),
 		h.attackRoutes(),
 		h.doctorRoutes(),
+		h.explorerRoutes(),
 		h.consoleRoutes(),
 	)
 }

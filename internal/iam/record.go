@@ -65,6 +65,7 @@ type Origin struct {
 	Asked  Reason    `json:"asked,omitzero"`  // why the browser had to log in instead of being signed on
 	Named  SessionID `json:"named,omitzero"`  // the session that the browser's cookie named then
 	Online bool      `json:"online,omitzero"` // of an offline session: it came out of the online one of the same id
+	Again  bool      `json:"again,omitzero"`  // of a part: the client had one before; this is how it came last
 	By     UserID    `json:"by,omitzero"`     // the administrator who acts as the user
 	Issuer string    `json:"issuer,omitzero"` // the realm's address as the client saw it
 }

@@ -59,7 +59,9 @@ func (c *call) finish(d *authn.Done) error {
 	if d.New && tokens.OfflineRequested(scopes) {
 		part.Notes[noteFirstOffline] = "true"
 	}
+	again := part.Started.Before(part.LastAccess) // it goes on with its part
 	part.Origin = d.Origin
+	part.Origin.Again = again
 	part.Origin.Client, part.Origin.Scope, part.Origin.Issuer = d.Client.ID, q.Scope, q.Issuer
 	part.Origin.Scopes = tokens.Why(d.Client, q.Scope, scopes)
 	if d.New {

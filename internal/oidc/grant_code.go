@@ -63,7 +63,7 @@ func (t *tokenCall) code() (*decision, error) {
 		t.event.Cause.Reason = iam.ConsentMissing
 		return nil, t.bad("not_allowed", "invalid_scope", "Client no longer has requested consent from user")
 	}
-	if err := t.withRefresh(g, view.Part.Notes[noteFirstOffline] != ""); err != nil {
+	if err := t.withRefresh(g, code.Scope, view.Part.Notes[noteFirstOffline] != ""); err != nil {
 		return nil, err
 	}
 	return &decision{grant: g}, nil
@@ -155,9 +155,10 @@ func (t *tokenCall) switchedOff(err error) error {
 
 // withRefresh decides about the refresh token of a new grant: with
 // offline_access it is an offline one, out of an offline session that is made
-// now. endOnline ends the online session by the same step.
+// now. scope is what the login asked for; endOnline ends the online session by
+// the same step.
 // Keycloak: OAuth2GrantTypeBase.createTokenResponseBuilder, DefaultRefreshTokenProvider.
-func (t *tokenCall) withRefresh(g *iam.Grant, endOnline bool) error {
+func (t *tokenCall) withRefresh(g *iam.Grant, scope string, endOnline bool) error {
 	g.Offline = tokens.OfflineRequested(g.Scopes)
 	if !usesRefresh(g.Client) {
 		return nil
@@ -174,7 +175,7 @@ func (t *tokenCall) withRefresh(g *iam.Grant, endOnline bool) error {
 	part := *g.Part
 	part.Notes = maps.Clone(part.Notes)
 	delete(part.Notes, noteFirstOffline)
-	part.Origin.How = iam.HowOffline
+	part.Origin = iam.Origin{How: iam.HowOffline, Client: g.Client.ID, Scope: scope, Scopes: tokens.Why(g.Client, scope, g.Scopes), Issuer: t.issuer()}
 	_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, Part: &part, EndOnline: endOnline, Stored: true})
 	return err
 }

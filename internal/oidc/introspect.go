@@ -158,11 +158,17 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 
 // spent reports whether a rotating refresh token has been used up.
 func (b *backCall) spent(p *presented) bool {
-	if !b.realm.Refresh.Rotate || p.Type != tokens.TypeRefresh && p.Type != tokens.TypeOffline || p.part == nil {
+	return p.part != nil && Spent(b.realm, p.part, p.Token)
+}
+
+// Spent reports whether a realm that rotates refresh tokens would refuse one
+// because it has been used up; part is the client's in its session.
+func Spent(r *realms.Realm, part *iam.ClientSession, t *tokens.Token) bool {
+	if !r.Refresh.Rotate || t.Type != tokens.TypeRefresh && t.Type != tokens.TypeOffline {
 		return false
 	}
-	c := readChain(p.part, p.ReuseID)
-	return c.use(p.ID, b.realm.Refresh.MaxReuse) != nil
+	c := readChain(part, t.ReuseID)
+	return c.use(t.ID, r.Refresh.MaxReuse) != nil
 }
 
 // mapped is the token as introspection tells of it: what it says itself, and

@@ -107,6 +107,24 @@ func grace(e Expiry, s *iam.UserSession, r *iam.Realm) Expiry {
 	return e
 }
 
+// Life says until when a stored session lives, with its last access as this
+// node knows it, and whether it still does.
+func (s *Service) Life(r *realms.Realm, us *iam.UserSession) (e Expiry, live bool) {
+	s.toucher.adjust(&View{Session: us})
+	e = OfUserSession(&r.Realm, us)
+	return e, !grace(e, us, &r.Realm).At(s.db.Now())
+}
+
+// Parts returns the parts of clients in live sessions of one kind, with what is
+// not written yet.
+func (s *Service) Parts(ctx context.Context, r *realms.Realm, ids []iam.SessionID, offline bool) ([]*iam.ClientSession, error) {
+	list, err := s.db.ClientSessionsOf(ctx, r.ID, ids, offline)
+	for _, p := range list {
+		s.toucher.adjustPart(p)
+	}
+	return list, err
+}
+
 // IssuedBeforeNotBefore reports whether a token issued at a time is refused by
 // a not-before of the realm, the client or the user, all read with the session.
 // Keycloak: TokenManager.NotBeforeCheck: issued at must not be before it, in seconds.
@@ -218,9 +236,8 @@ func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant
 		newSession, newPart := *g.Online, *g.Part
 		us, p = &newSession, &newPart
 		us.Offline, p.Offline = true, true
-		us.Origin.Online = g.Stored
 		if g.Stored {
-			us.Origin.How, us.Origin.Client = iam.HowOffline, p.Client
+			us.Origin = iam.Origin{How: iam.HowOffline, Client: p.Client, Online: true}
 		}
 		p.RefreshID, p.RefreshUse, p.Refreshes, p.Issued = "", 0, 0, ""
 		us.Started, us.LastAccess, p.Started, p.LastAccess = tx.Now, tx.Now, tx.Now, tx.Now

@@ -262,8 +262,25 @@ func (r *Reader) Occurrence(ctx context.Context, realm iam.RealmID, id string) (
 
 // EndedParts returns the ended parts of clients in sessions of an id.
 func (r *Reader) EndedParts(ctx context.Context, realm iam.RealmID, id iam.SessionID) ([]*iam.EndedPart, error) {
-	return all(ctx, r, scanEndedPart(realm), `select `+endedPartColumns+` from ended_parts p where p.realm_id = $1 and p.session_id = $2
-		order by p.ended_at, p.client_id`, realm, id)
+	return r.EndedPartsOf(ctx, realm, []iam.SessionID{id})
+}
+
+// EndedPartsOf returns the ended parts of clients in sessions of several ids.
+func (r *Reader) EndedPartsOf(ctx context.Context, realm iam.RealmID, ids []iam.SessionID) ([]*iam.EndedPart, error) {
+	var out []*iam.EndedPart
+	for chunk := range slices.Chunk(ids, chunkSize) {
+		args := []any{realm}
+		for _, id := range chunk {
+			args = append(args, id)
+		}
+		list, err := all(ctx, r, scanEndedPart(realm), `select `+endedPartColumns+` from ended_parts p where p.realm_id = $1
+			and p.session_id in (`+binds(2, len(chunk))+`) order by p.session_id, p.ended_at, p.client_id`, args...)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list...)
+	}
+	return out, nil
 }
 
 // EndedPartsOfUser returns the latest ended parts of a user's sessions: those of

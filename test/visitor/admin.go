@@ -2,6 +2,7 @@ package visitor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 type Admin struct {
 	Base               string // the server's address, without a slash at the end
 	Username, Password string
+	Realm              string // where the administrator is at home; "" for the master realm
 
 	mu      sync.Mutex
 	token   string
@@ -130,7 +132,7 @@ func (a *Admin) bearer(ctx context.Context) (string, error) {
 		return a.token, nil
 	}
 	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {a.Username}, "password": {a.Password}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Base+"/realms/master/protocol/openid-connect/token", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Base+"/realms/"+cmp.Or(a.Realm, "master")+"/protocol/openid-connect/token", strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", err
 	}

@@ -1,0 +1,368 @@
+package records
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/jose"
+	"latchkey/internal/keys"
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
+	"latchkey/internal/store"
+	"latchkey/internal/tokens"
+)
+
+// An Inspection is what a token is and whether it works now. It never holds the
+// token.
+type Inspection struct {
+	Kind      string       `json:"kind"` // "access token", "refresh token", "offline token", "ID token", "logout token"
+	ID        string       `json:"tokenId,omitzero"`
+	Client    string       `json:"clientId,omitzero"`
+	User      iam.UserID   `json:"userId,omitzero"`
+	Username  string       `json:"username,omitzero"`
+	Session   string       `json:"sessionId,omitzero"`
+	Scope     string       `json:"scope,omitzero"`
+	Audience  []string     `json:"audience,omitzero"`
+	Issued    int64        `json:"issued,omitzero"`  // milliseconds since 1970
+	Expires   int64        `json:"expires,omitzero"` // likewise; 0: it does not by itself
+	Works     bool         `json:"works"`            // somewhere at this server, now
+	Where     []Place      `json:"where"`
+	Why       []WhyNot     `json:"why"`            // it does not, the most telling first
+	Story     string       `json:"story,omitzero"` // id of its session's story
+	Sentence  string       `json:"sentence"`
+	WouldEnd  []string     `json:"wouldEnd"` // what would end it, of what works
+	Signature KeyInspected `json:"signature"`
+}
+
+// A Place is somewhere a token may be presented.
+type Place struct {
+	At    string `json:"at"` // "token endpoint", "userinfo", "introspection", "resource servers that verify offline", "logout, as a hint"
+	Works bool   `json:"works"`
+	Text  string `json:"text,omitzero"`
+}
+
+// A WhyNot is a reason that a token does not work, in words.
+type WhyNot struct {
+	Reason iam.Reason `json:"reason"`
+	Text   string     `json:"text"`
+}
+
+// A KeyInspected is the key that signed a token.
+type KeyInspected struct {
+	Key    string        `json:"keyId,omitzero"`
+	Alg    string        `json:"alg"`
+	Status iam.KeyStatus `json:"status"` // active, passive or disabled
+}
+
+// errForeign is all that is said of what is no token of the realm.
+var errForeign = &iam.Error{Kind: iam.Invalid, Msg: "This is not a token of this realm, or the key that signed it is gone"}
+
+// longestToken bounds what is looked at.
+const longestToken = 64 << 10
+
+// Inspect tells of a token of the realm, also of one that is expired or
+// revoked. issuer is the realm's address as this request sees it.
+func (x *Explorer) Inspect(ctx context.Context, r *realms.Realm, issuer, raw string) (*Inspection, error) {
+	t, key, err := x.open(ctx, r, strings.TrimSpace(raw))
+	if err != nil {
+		return nil, err
+	}
+	in := &Inspection{
+		Kind: kinds[t.Type], ID: t.ID, Client: t.Client, User: iam.UserID(t.Subject), Session: t.Session, Scope: t.Scope, Audience: t.Audience,
+		Issued: t.IssuedAt * 1000, Expires: t.Expires * 1000, Where: []Place{}, Why: []WhyNot{}, WouldEnd: []string{}, Signature: *key,
+	}
+	if in.Kind == "" {
+		in.Kind = "token of type " + t.Type
+	}
+	c := &inspecting{ctx: ctx, x: x, r: r, t: t, in: in, now: x.DB.Now()}
+	if err := c.look(issuer, key); err != nil {
+		return nil, err
+	}
+	c.conclude()
+	return in, nil
+}
+
+var kinds = map[string]string{
+	tokens.TypeBearer: "access token", tokens.TypeDPoP: "access token", tokens.TypeRefresh: "refresh token", tokens.TypeOffline: "offline token",
+	tokens.TypeID: "ID token", "Logout": "logout token", "Serialized-ID": "identity cookie",
+}
+
+// open verifies a token with all keys that the realm has, the disabled ones
+// too: whoever shows a token that none of them signed learns nothing.
+func (x *Explorer) open(ctx context.Context, r *realms.Realm, raw string) (*tokens.Token, *KeyInspected, error) {
+	if len(raw) > longestToken {
+		return nil, nil, errForeign
+	}
+	parsed, err := jose.Parse(raw)
+	if err != nil {
+		return nil, nil, errForeign
+	}
+	for _, k := range keys.Of(ctx, r).All() {
+		if k.For != iam.Sig || parsed.Header.KID != "" && parsed.Header.KID != k.KID {
+			continue
+		}
+		if _, err := (jose.Set{k.Key}).Verify(parsed); err != nil {
+			continue
+		}
+		t := new(tokens.Token)
+		if err := parsed.Claims(t); err != nil {
+			return nil, nil, errForeign
+		}
+		t.Payload = parsed.Payload
+		return t, &KeyInspected{Key: k.KID, Alg: parsed.Header.Alg, Status: k.Status}, nil
+	}
+	return nil, nil, errForeign
+}
+
+// inspecting is one inspection under way.
+type inspecting struct {
+	ctx    context.Context
+	x      *Explorer
+	r      *realms.Realm
+	t      *tokens.Token
+	in     *Inspection
+	now    time.Time
+	client *realms.Client
+	view   *sessions.View
+}
+
+func (c *inspecting) refuse(reason iam.Reason, detail string) {
+	info, _ := reason.Info()
+	text := "It does not work " + info.Text + "."
+	if detail != "" {
+		text += " " + detail
+	}
+	c.in.Why = append(c.in.Why, WhyNot{reason, text})
+}
+
+// look finds everything that speaks against the token, the lasting before the passing.
+func (c *inspecting) look(issuer string, key *KeyInspected) error {
+	t := c.t
+	if key.Status == iam.KeyDisabled {
+		c.refuse(iam.TokenRetiredKey, "Key "+key.Key+" is disabled.")
+	}
+	if t.Issuer != issuer {
+		c.refuse(iam.TokenOtherHost, "It was issued as "+t.Issuer+", and this request sees the realm as "+issuer+".")
+	}
+	var err error
+	if c.client, err = c.r.ClientByName(c.ctx, t.Client); realms.Missing(err) {
+		c.refuse(iam.ClientRemoved, "")
+	} else if err != nil {
+		return err
+	}
+	if err := c.lookAtSession(); err != nil {
+		return err
+	}
+	if err := c.lookAtSwitches(); err != nil {
+		return err
+	}
+	if !t.Active(c.now) {
+		c.refuse(iam.TokenExpired, "It expired "+clock(time.Unix(t.Expires, 0))+".")
+	}
+	return nil
+}
+
+func (c *inspecting) offline() bool { return c.t.Type == tokens.TypeOffline || c.t.Context().Offline }
+
+func (c *inspecting) lookAtSession() error {
+	if c.t.Session == "" {
+		revoked, err := c.x.Sessions.HasOnce(c.ctx, c.r, c.t.RevokedKey())
+		if revoked {
+			c.refuse(iam.Revoked, "")
+		}
+		return err
+	}
+	sid := iam.SessionID(c.t.Session)
+	var client *iam.Client
+	if c.client != nil {
+		client = &c.client.Client
+	}
+	v, err := c.x.Sessions.FindFor(c.ctx, c.r, sid, c.offline(), client, c.t.RevokedKey())
+	c.view = v
+	guest := errors.Is(err, sessions.ErrNoPart) && c.t.Context().Guest
+	switch {
+	case err == nil, guest:
+	case errors.Is(err, sessions.ErrGone):
+		return c.sessionEnded(sid)
+	case errors.Is(err, sessions.ErrExpired):
+		c.refuseEnd(c.x.Sessions.TimedOut(c.r, v.Session), "The session")
+	case errors.Is(err, sessions.ErrPartExpired):
+		c.refuseEnd(c.x.Sessions.PartTimedOut(c.r, client, v.Session, v.Part), "The client's part in the session")
+	case errors.Is(err, sessions.ErrNoPart):
+		return c.partEnded(sid)
+	case errors.Is(err, sessions.ErrUserGone):
+		c.refuse(iam.UserRemoved, "")
+	case errors.Is(err, sessions.ErrRealmDisabled), errors.Is(err, sessions.ErrClientDisabled):
+		// lookAtSwitches says so
+	default:
+		return err
+	}
+	if v.Once {
+		c.refuse(iam.Revoked, "")
+	}
+	if c.t.BeforeSession(v.Session.Started) || v.Part != nil && !guest && c.t.BeforeSession(v.Part.Started) {
+		c.refuse(iam.TokenOfPast, "")
+	}
+	c.in.Story = id(&store.Record{Source: store.RecordSource{Offline: v.Session.Offline}, ID: string(sid), Started: v.Session.Started})
+	refresh := c.t.Type == tokens.TypeRefresh || c.t.Type == tokens.TypeOffline
+	if refresh && v.Part != nil && c.r.Refresh.Rotate && c.x.Spent != nil && c.x.Spent(c.r, v.Part, c.t) {
+		c.refuse(iam.TokenReuse, "The realm rotates refresh tokens (revokeRefreshToken), and this one has been used; the next one counts now. Presenting it again ends the client's part in the session.")
+	}
+	if c.t.Type == tokens.TypeOffline && v.User != nil && client != nil {
+		granted, err := c.x.Issuer.OfflineGranted(c.ctx, c.r, &iam.Grant{Client: client, User: v.User, Scopes: tokens.Requested(c.r, client, tokens.ScopeOffline)})
+		if err != nil {
+			return err
+		}
+		if !granted {
+			c.refuse(iam.OfflineNotGranted, "")
+		}
+	}
+	return nil
+}
+
+func (c *inspecting) refuseEnd(e iam.End, what string) {
+	t := &teller{ctx: c.ctx, x: c.x, r: c.r, clients: map[iam.ClientID]string{}}
+	c.refuse(e.Reason, what+" timed out ("+t.rule(e.Rule, e.Client)+").")
+}
+
+// sessionEnded tells why the token's session ended, from its record.
+func (c *inspecting) sessionEnded(sid iam.SessionID) error {
+	list, err := c.x.DB.RecordsOfSession(c.ctx, c.r.ID, sid)
+	if err != nil {
+		return err
+	}
+	for _, rec := range list {
+		if rec.Ended.IsZero() || rec.Source.Offline != c.offline() {
+			continue
+		}
+		s, err := c.x.Story(c.ctx, c.r, id(rec), false)
+		if err != nil {
+			return err
+		}
+		c.in.Story = s.ID
+		c.refuse(rec.End.Reason, "Its session: "+s.Sentence)
+		return nil
+	}
+	c.refuse(iam.SessionEnded, "No record of it is left.")
+	return nil
+}
+
+// partEnded tells why the client's part ended while the session goes on.
+func (c *inspecting) partEnded(sid iam.SessionID) error {
+	parts, err := c.x.DB.EndedParts(c.ctx, c.r.ID, sid)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(parts)
+	for _, p := range parts {
+		if c.client != nil && p.Client == c.client.ID && p.Offline == c.offline() {
+			c.refuse(p.End.Reason, "The client's part in the session ended "+clock(time.UnixMilli(p.Ended))+"; the session goes on.")
+			return nil
+		}
+	}
+	c.refuse(iam.PartEnded, "No record of it is left.")
+	return nil
+}
+
+// lookAtSwitches finds what is switched off, and the not-befores, as of now.
+func (c *inspecting) lookAtSwitches() error {
+	realm, clientOn := c.r.Enabled, c.client == nil || c.client.Enabled
+	var user *iam.User
+	if c.view != nil {
+		realm, user = c.view.RealmEnabled, c.view.User
+		if c.view.Part != nil {
+			clientOn = c.view.ClientEnabled
+		}
+	}
+	if user == nil && c.t.Subject != "" {
+		u, err := c.x.DB.User(c.ctx, c.r.ID, iam.UserID(c.t.Subject))
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			if !slices.ContainsFunc(c.in.Why, func(w WhyNot) bool { return w.Reason == iam.UserRemoved }) {
+				c.refuse(iam.UserRemoved, "")
+			}
+		case err != nil:
+			return err
+		default:
+			user = u
+		}
+	}
+	if !realm {
+		c.refuse(iam.RealmDisabled, "")
+	}
+	if !clientOn {
+		c.refuse(iam.ClientDisabled, "")
+	}
+	notBefore := func(at time.Time, reason iam.Reason) {
+		if c.t.Before(at) {
+			c.refuse(reason, "It was issued "+clock(time.Unix(c.t.IssuedAt, 0))+"; what was issued before "+clock(at)+" is refused.")
+		}
+	}
+	notBefore(c.r.NotBefore, iam.NotBeforeRealm)
+	if c.client != nil {
+		notBefore(c.client.NotBefore, iam.NotBeforeClient)
+	}
+	if user != nil {
+		c.in.Username = user.Username
+		if !user.Enabled {
+			c.refuse(iam.UserDisabled, "")
+		}
+		notBefore(user.NotBefore, iam.NotBeforeUser)
+	}
+	return nil
+}
+
+// conclude says where the token works, and what would end it.
+func (c *inspecting) conclude() {
+	in, t := c.in, c.t
+	good := len(in.Why) == 0
+	switch t.Type {
+	case tokens.TypeRefresh, tokens.TypeOffline:
+		in.Where = append(in.Where, Place{"token endpoint", good, "for client " + t.Client + " alone"})
+	case tokens.TypeID:
+		in.Where = append(in.Where, Place{"logout, as a hint", true, "also when it has expired"})
+	case tokens.TypeBearer, tokens.TypeDPoP:
+		openid := tokens.HasScope(t.Scope, tokens.ScopeOpenID)
+		text := ""
+		if !openid {
+			text = "it lacks the scope openid"
+		}
+		in.Where = append(in.Where, Place{"userinfo", good && openid, text}, Place{"introspection", good, "for clients in its audience"})
+		offline := Place{At: "resource servers that verify offline", Works: t.Active(c.now)}
+		if !good && offline.Works {
+			offline.Text = "they do not ask this server: they accept it until it expires " + clock(time.Unix(t.Expires, 0))
+		}
+		in.Where = append(in.Where, offline)
+	}
+	in.Works = good && len(in.Where) > 0
+	in.Sentence = "This " + in.Kind + " works now."
+	if !good {
+		in.Sentence = "This " + in.Kind + " does not work. " + in.Why[0].Text
+		return
+	}
+	if t.Expires > 0 {
+		in.WouldEnd = append(in.WouldEnd, "It expires "+clock(time.Unix(t.Expires, 0))+".")
+	}
+	if c.view != nil {
+		life, _ := c.x.Sessions.Life(c.r, c.view.Session)
+		in.WouldEnd = append(in.WouldEnd, "Its session ends "+clock(life.Idle)+" unless it is used before.")
+		if !life.Max.IsZero() {
+			in.WouldEnd = append(in.WouldEnd, "Its session ends "+clock(life.Max)+" at the latest.")
+		}
+		if c.view.Session.Offline {
+			in.WouldEnd = append(in.WouldEnd, "Its session is an offline one: logging out in the browser, and \"logout all sessions\" of the user, leave it alone; what ends it is its revocation, the withdrawal of consent, or an administrator.")
+		} else {
+			in.WouldEnd = append(in.WouldEnd, "A logout of its session, by the user, the client or an administrator, ends it.")
+		}
+	}
+	in.WouldEnd = append(in.WouldEnd, "It is refused when the user, the client or the realm is disabled, or a not-before is set.")
+	if t.Type == tokens.TypeRefresh || t.Type == tokens.TypeOffline {
+		if c.r.Refresh.Rotate {
+			in.WouldEnd = append(in.WouldEnd, "Its next use: the realm rotates refresh tokens.")
+		}
+	}
+}

@@ -1,0 +1,280 @@
+package records
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/store"
+)
+
+// A teller turns records into words; it holds what several of them need.
+type teller struct {
+	ctx     context.Context
+	x       *Explorer
+	r       *realms.Realm
+	names   map[iam.UserID]string   // of users
+	clients map[iam.ClientID]string // client_ids
+	live    []*iam.ClientSession
+	ended   []*iam.EndedPart
+}
+
+// nameClients finds the names of all clients that records and parts speak of,
+// also of those that are gone.
+func (t *teller) nameClients(list []*store.Record) error {
+	var gone []iam.ClientID
+	add := func(id iam.ClientID) error {
+		if _, ok := t.clients[id]; ok || id == "" {
+			return nil
+		}
+		name, err := t.r.ClientName(t.ctx, id)
+		t.clients[id] = name
+		if name == "" {
+			gone = append(gone, id)
+		}
+		return err
+	}
+	for _, rec := range list {
+		ids := []iam.ClientID{rec.Origin.Client, rec.End.Client}
+		if rec.Occurrence != nil {
+			ids = append(ids, rec.Occurrence.Client)
+		}
+		for _, id := range ids {
+			if err := add(id); err != nil {
+				return err
+			}
+		}
+	}
+	for _, p := range t.live {
+		if err := add(p.Client); err != nil {
+			return err
+		}
+	}
+	for _, p := range t.ended {
+		for _, id := range []iam.ClientID{p.Client, p.End.Client} {
+			if err := add(id); err != nil {
+				return err
+			}
+		}
+	}
+	names, err := t.x.DB.RemovedClients(t.ctx, t.r.ID, gone)
+	for id, name := range names {
+		t.clients[id] = name
+	}
+	return err
+}
+
+// client is a client's name for sentences.
+func (t *teller) client(id iam.ClientID) string {
+	if name := t.clients[id]; name != "" {
+		return name
+	}
+	return string(id)
+}
+
+// user is a user's name for sentences.
+func (t *teller) user(id iam.UserID) string {
+	if name := t.names[id]; name != "" {
+		return name
+	}
+	return string(id)
+}
+
+func ms(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.UnixMilli()
+}
+
+func (t *teller) entry(rec *store.Record) *Entry {
+	e := &Entry{
+		ID: id(rec), User: rec.User, Username: t.names[rec.User], Address: t.r.KeptAddress(rec.IP), RememberMe: rec.Remember,
+		Start: ms(rec.Started), LastAccess: ms(rec.LastAccess), Clients: []*Part{},
+	}
+	if rec.Occurrence != nil {
+		t.occurrence(e, rec.Occurrence)
+		return e
+	}
+	if e.Username == "" {
+		e.Username = rec.Username
+	}
+	e.Kind, e.Session, e.State = KindOnline, iam.SessionID(rec.ID), StateEnded
+	if rec.Source.Offline {
+		e.Kind = KindOffline
+	}
+	if rec.Device != "" {
+		d := new(Device)
+		if json.Unmarshal([]byte(rec.Device), d) == nil {
+			e.Device = d
+		}
+	}
+	e.Began = t.beginning(rec)
+	switch {
+	case !rec.Ended.IsZero():
+		e.End = t.ending(rec.Ended, rec.End)
+	default:
+		t.standing(e, rec)
+	}
+	for _, p := range t.live {
+		if rec.Ended.IsZero() && string(p.Session) == rec.ID && p.Offline == rec.Source.Offline {
+			e.Clients = append(e.Clients, t.part(p))
+		}
+	}
+	for _, p := range t.ended {
+		// Of several sessions that had this id one after another, the one it was in.
+		if string(p.Session) == rec.ID && p.Offline == rec.Source.Offline && !p.Started.Before(rec.Started) && (rec.Ended.IsZero() || p.Ended <= ms(rec.Ended)) {
+			part := t.part(&p.ClientSession)
+			part.State, part.End = StateEnded, t.ending(time.UnixMilli(p.Ended), p.End)
+			e.Clients = append(e.Clients, part)
+		}
+	}
+	return e
+}
+
+// standing fills in what a stored session is good for, or that it has timed out.
+func (t *teller) standing(e *Entry, rec *store.Record) {
+	us := userSession(t.r, rec)
+	life, live := t.x.Sessions.Life(t.r, us)
+	e.LastAccess = ms(us.LastAccess)
+	if !live {
+		e.End = t.ending(life.First(), t.x.Sessions.TimedOut(t.r, us))
+		return
+	}
+	e.State = StateLive
+	e.GoodFor = &GoodFor{SingleSignOn: !rec.Source.Offline, Refresh: true, UntilIdle: ms(life.Idle), UntilMax: ms(life.Max)}
+}
+
+func userSession(r *realms.Realm, rec *store.Record) *iam.UserSession {
+	return &iam.UserSession{ID: iam.SessionID(rec.ID), Realm: r.ID, User: rec.User, Offline: rec.Source.Offline, Remember: rec.Remember, Started: rec.Started, LastAccess: rec.LastAccess}
+}
+
+func (t *teller) part(p *iam.ClientSession) *Part {
+	return &Part{
+		ID: p.Client, ClientID: t.clients[p.Client], State: StateLive, Start: ms(p.Started), LastAccess: ms(p.LastAccess), Refreshes: p.Refreshes,
+		How: p.Origin.How, Again: p.Origin.Again, Scope: p.Origin.Scope, Scopes: scopesOf(p.Origin.Scopes),
+	}
+}
+
+var whyWords = map[iam.ScopeWhy]string{
+	iam.ScopeRequested: "requested",
+	iam.ScopeDefault:   "default of the client",
+	iam.ScopeInherited: "default of the realm when the client was made",
+}
+
+func scopesOf(s iam.Scopes) []Scope {
+	var out []Scope
+	s.Each(func(name string, why iam.ScopeWhy) { out = append(out, Scope{name, whyWords[why]}) })
+	return out
+}
+
+func (t *teller) beginning(rec *store.Record) *Beginning {
+	o := rec.Origin
+	b := &Beginning{How: o.How, Flow: o.Flow, Client: t.clients[o.Client], Asked: o.Asked, Named: o.Named, ByAdmin: o.By, Recorded: o.How != ""}
+	if info, ok := o.Asked.Info(); ok {
+		b.Why = "The login page was shown " + info.Text + "."
+	}
+	return b
+}
+
+func (t *teller) ending(at time.Time, e iam.End) *Ending {
+	info, _ := e.Reason.Info()
+	out := &Ending{At: ms(at), Reason: e.Reason, Text: info.Text, By: e.By, Actor: e.Actor, Client: t.clients[e.Client], Rule: e.Rule, Token: e.Token}
+	out.ActorName, out.ActorRealm = t.actor(e)
+	return out
+}
+
+// actor is the name of who ended something, and the realm where an
+// administrator of another one is at home; "" for what is not to be had any more.
+func (t *teller) actor(e iam.End) (name, realm string) {
+	if e.Realm == "" {
+		return t.names[e.Actor], ""
+	}
+	home, err := t.x.Realms.ByID(t.ctx, e.Realm)
+	if err != nil {
+		return "", string(e.Realm)
+	}
+	names, err := t.x.DB.Usernames(t.ctx, home.ID, []iam.UserID{e.Actor})
+	if err != nil {
+		return "", home.Name
+	}
+	return names[e.Actor], home.Name
+}
+
+func (t *teller) occurrence(e *Entry, o *store.Occurrence) {
+	e.Kind, e.Count, e.Session, e.Token = KindTransient, o.Count, o.Doc.Session, o.Doc.Token
+	if o.Client != "" {
+		e.Clients = append(e.Clients, &Part{ID: o.Client, ClientID: t.clients[o.Client], State: StateLive, Start: ms(o.First), LastAccess: ms(o.Last)})
+	}
+	if o.Kind == store.TransientToken {
+		e.State = StateLive
+		if o.Doc.Expires > 0 && o.Doc.Expires*1000 < ms(t.x.DB.Now()) {
+			e.State = StateEnded
+		}
+		e.Began = &Beginning{How: iam.How(o.Reason), Client: t.clients[o.Client], Recorded: true}
+		e.Scopes = scopesOf(o.Doc.Scopes)
+		return
+	}
+	e.Kind, e.Reason = KindRefused, iam.Reason(o.Reason)
+	info, _ := e.Reason.Info()
+	what := "A token was"
+	if strings.HasPrefix(o.Doc.Event, "LOGIN") {
+		what = "A login was"
+	}
+	e.Text = what + " refused " + info.Text + times(o.Count) + "."
+}
+
+func times(n int64) string {
+	if n == 1 {
+		return ""
+	}
+	return " (" + strconv.FormatInt(n, 10) + " times within an hour)"
+}
+
+// clock is how sentences tell the time.
+func clock(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// span is how sentences tell a length of time.
+func span(d time.Duration) string {
+	for _, u := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if d >= u.size && d%u.size == 0 {
+			n := int64(d / u.size)
+			if n == 1 {
+				return "1 " + u.name
+			}
+			return strconv.FormatInt(n, 10) + " " + u.name + "s"
+		}
+	}
+	return d.String()
+}
+
+// rule says a setting's name and value, and where it is set.
+func (t *teller) rule(name string, client iam.ClientID) string {
+	l := t.r.Lifespans
+	realm := map[string]time.Duration{
+		"ssoSessionIdleTimeout": l.SSOIdle, "ssoSessionMaxLifespan": l.SSOMax, "ssoSessionIdleTimeoutRememberMe": l.SSOIdleRememberMe,
+		"ssoSessionMaxLifespanRememberMe": l.SSOMaxRememberMe, "offlineSessionIdleTimeout": l.OfflineIdle, "offlineSessionMaxLifespan": l.OfflineMax,
+		"clientSessionIdleTimeout": l.ClientIdle, "clientSessionMaxLifespan": l.ClientMax, "clientOfflineSessionIdleTimeout": l.ClientOfflineIdle,
+		"clientOfflineSessionMaxLifespan": l.ClientOfflineMax,
+	}
+	if d, ok := realm[name]; ok {
+		return name + " of the realm, now " + span(d)
+	}
+	if strings.HasPrefix(name, "client.") {
+		return name + " of client " + t.client(client)
+	}
+	return name
+}
+
+// liveOf finds the live parts of a session.
+func (t *teller) liveOf(id iam.SessionID, offline bool) []*iam.ClientSession {
+	return slices.DeleteFunc(slices.Clone(t.live), func(p *iam.ClientSession) bool { return p.Session != id || p.Offline != offline })
+}
