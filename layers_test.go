@@ -66,7 +66,7 @@ var layers = map[string]string{
 	"authz":         "iam realms store users roles",
 	"jobs":          "store telemetry",
 	"doctor":        "iam rep clients keys realms store", // looks at a whole realm, and mends it by the rules of its rooms
-	"doctor/remote": "doctor rep",                        // asks other servers; knows nothing of ours
+	"doctor/remote": "doctor iam rep",                    // asks other servers; knows nothing of ours
 	// doors
 	"oidc":         doorMay + " pages jose", // the tokens that clients sign
 	"saml":         doorMay + " xmlsec",

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"latchkey/internal/clients"
@@ -151,30 +150,12 @@ func (h *Handler) mayChange(c *Call, list []doctor.Change) error {
 
 // changeEvents writes the admin events that the ordinary endpoints write for changes.
 func changeEvents(c *Call, list []doctor.Change) {
-	for _, x := range list {
-		requests, err := x.Requests()
-		if err != nil {
-			continue // made of values that were read back a moment ago
+	for _, t := range doctor.Traces(list) {
+		var body any
+		if len(t.Body) > 0 {
+			body = t.Body
 		}
-		for _, r := range requests {
-			op, kind := Update, "REALM"
-			switch {
-			case x.Member == doctor.MemberScope && x.Subject.Kind == doctor.KindRealm:
-				kind = "CLIENT_SCOPE"
-			case x.Member == doctor.MemberScope:
-				kind = "CLIENT_SCOPE_CLIENT_MAPPING"
-			case x.Subject.Kind == doctor.KindClient:
-				kind = "CLIENT"
-			}
-			if x.Member == doctor.MemberScope {
-				op = map[string]Op{http.MethodDelete: Delete, http.MethodPut: Create}[r.Method]
-			}
-			var body any
-			if len(r.Body) > 0 {
-				body = r.Body
-			}
-			c.Event(op, kind, strings.TrimPrefix(r.Path, "/"), body)
-		}
+		c.Event(Op(t.Operation), t.Kind, t.Path, body)
 	}
 }
 

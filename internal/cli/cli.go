@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -19,6 +20,7 @@ type program struct {
 	Import     importCmd     `cmd:"" help:"Import realm files, of Keycloak's kc.sh export or of latchkey export."`
 	Export     exportCmd     `cmd:"" help:"Export realms to files."`
 	Bootstrap  bootstrapCmd  `cmd:"" name:"bootstrap-admin" help:"Make another first administrator from the --bootstrap-admin-... options."`
+	Doctor     doctorCmd     `cmd:"" help:"Say what is wrong with realms, in this database or on a running Keycloak 26 or Latchkey, and mend it."`
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database to a new file, while the server may run. Keep the seal key file too: without it the copy is worthless."`
 	Restore    restoreCmd    `cmd:"" help:"Put a backup in the place of the SQLite database, which must have been moved away."`
 	Rotate     rotateCmd     `cmd:"" name:"rotate-seal-key" help:"Seal the secrets in the database with a new key. The servers must be stopped."`
@@ -48,7 +50,7 @@ latchkey.conf; a flag wins over the environment, and that over the file. A secre
 
 // Main runs the program with its arguments (without the program's name) and
 // environment, and returns the exit code: 0, 1 if a command failed, 2 if it
-// could not be understood. It ends when ctx does.
+// could not be understood; doctor has its own. It ends when ctx does.
 func Main(ctx context.Context, args, environ []string, out, errOut io.Writer) int {
 	c, code, err := read(ctx, args, environ, out, errOut)
 	if err != nil {
@@ -58,12 +60,28 @@ func Main(ctx context.Context, args, environ []string, out, errOut io.Writer) in
 	if c == nil { // the help was asked for
 		return code
 	}
-	if err := c.kong.Run(c); err != nil {
-		fmt.Fprintln(errOut, "latchkey:", err)
-		return 1
+	err = c.kong.Run(c)
+	code = 0
+	if err != nil {
+		code = 1
 	}
-	return 0
+	if e, ok := errors.AsType[*exitError](err); ok {
+		code, err = e.code, e.err
+	}
+	if err != nil {
+		fmt.Fprintln(errOut, "latchkey:", err)
+	}
+	return code
 }
+
+// An exitError ends the program with a code of the command's own; err nil has
+// been told already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return fmt.Sprint("exit ", e.code) }
 
 // read understands the command line; a nil call without an error means that
 // nothing is left to do.

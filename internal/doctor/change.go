@@ -210,3 +210,37 @@ func (c *Change) Requests() ([]Request, error) {
 	}
 	return list, nil
 }
+
+// A Trace is the admin event that an ordinary endpoint writes for a request.
+type Trace struct {
+	Operation, Kind, Path string         // Keycloak's OperationType and ResourceType, the path below the realm
+	Body                  jsontext.Value // nil for none
+}
+
+// Traces are the admin events of changes.
+func Traces(list []Change) []Trace {
+	var out []Trace
+	for _, c := range list {
+		requests, err := c.Requests()
+		if err != nil {
+			continue // an assignment that cannot be read was not made
+		}
+		for _, r := range requests {
+			t := Trace{Operation: "UPDATE", Kind: "REALM", Path: strings.TrimPrefix(r.Path, "/"), Body: r.Body}
+			realm := c.Subject.Kind == KindRealm
+			switch {
+			case c.Member == MemberScope && realm:
+				t.Kind = "CLIENT_SCOPE"
+			case c.Member == MemberScope:
+				t.Kind = "CLIENT_SCOPE_CLIENT_MAPPING"
+			case !realm:
+				t.Kind = "CLIENT"
+			}
+			if c.Member == MemberScope {
+				t.Operation = map[string]string{"DELETE": "DELETE", "PUT": "CREATE"}[r.Method]
+			}
+			out = append(out, t)
+		}
+	}
+	return out
+}

@@ -105,6 +105,12 @@ func isBuiltIn(c *rep.Client) bool {
 	return slices.Contains(builtIn, c.ClientID) || c.Attributes["realm_client"] == "true"
 }
 
+// Application reports whether a client is one that can be used, and did not come
+// with the realm.
+func Application(c *rep.Client) bool {
+	return (c.Enabled == nil || *c.Enabled) && (c.Protocol == "" || c.Protocol == "openid-connect") && !rep.Val(c.BearerOnly) && !isBuiltIn(c)
+}
+
 // clients calls f for every enabled OpenID Connect client.
 func (a *answer) clients(f func(c *rep.Client, s Subject)) {
 	list, ok := need(a, a.e.Clients)
@@ -197,6 +203,14 @@ func quoted(list []string) string {
 		return strings.Join(list[:5], ", ") + fmt.Sprintf(" and %d more", len(list)-5)
 	}
 	return strings.Join(list, ", ")
+}
+
+// agree is the clause that goes with a number that say wrote.
+func agree(k Known[Count], one, many string) string {
+	if n, ok := k.Get(); ok && n == (Count{N: 1}) {
+		return one
+	}
+	return many
 }
 
 func verb(n int, one, many string) string {

@@ -45,7 +45,7 @@ func implicitFlow(a *answer) {
 			Remedy:      "Use the authorization code flow with PKCE, and switch the implicit flow off.",
 			Fixes: []Fix{{ID: "off", Title: "switch the implicit flow off", Changes: []Change{setting(s, "implicitFlowEnabled", true, false)},
 				Effects: []string{"Requests with response_type=token or id_token are refused from then on, hybrid ones too.",
-					"Tokens that were given out already are good until they expire; " + say(a.e.numbers(c.ID).Online, "live session") + " are not ended."}}},
+					"Tokens that were given out already are good until they expire; " + say(a.e.numbers(c.ID).Online, "live session") + " go on."}}},
 		})
 	})
 }
@@ -170,7 +170,7 @@ func clientUnused(a *answer) {
 		a.find(s, Finding{
 			What:        fmt.Sprintf("Client %s (%s) has not been used for %s.", c.ClientID, access(c), span(a.e.UnusedAfter)),
 			Evidence:    []string{"no session of it was used and no event of it was stored in the last " + span(a.e.UnusedAfter)},
-			Consequence: fmt.Sprintf("It is a door that nobody watches; %s and %s are live.", say(n.Online, "online session"), say(n.Offline, "offline session")),
+			Consequence: fmt.Sprintf("It is a door that nobody watches; %s and %s live on.", say(n.Online, "online session"), say(n.Offline, "offline session")),
 			Remedy:      "Disable the client, and remove it when nobody misses it.",
 			Fixes: []Fix{{ID: "disable", Title: "disable the client", Changes: []Change{setting(s, "enabled", true, false)}, Effects: []string{
 				"Logins and refreshes of the client are refused from then on.",

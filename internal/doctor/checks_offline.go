@@ -69,11 +69,11 @@ func offlineClientDefault(a *answer) {
 				live := say(n.Offline, "live offline token")
 				f.Fixes = []Fix{
 					{ID: "optional", Title: "make it an optional scope of the client", Changes: []Change{assignment(s, scopes[i], Default, Optional)}, Effects: []string{
-						capital(live) + " keep working.",
+						capital(live) + agree(n.Offline, " keeps working.", " keep working."),
 						"The next login of each user begins an online session: it is listed, and single sign-on works with it.",
 					}},
 					{ID: "remove", Title: "take it from the client", Changes: []Change{assignment(s, scopes[i], Default, Unassigned)}, Effects: []string{
-						capital(live) + " fail at their next refresh.",
+						capital(live) + agree(n.Offline, " fails at its next refresh.", " fail at their next refresh."),
 						"The next login of each user begins an online session; the client can no longer get offline tokens.",
 					}, Lasting: "sessions whose refresh failed meanwhile"},
 				}

@@ -98,7 +98,7 @@ func TestChecks(t *testing.T) {
 			e.Uses = Told(map[string]Use{"web-id": {Last: Told(noon), Passwords: Told(Count{})}})
 		},
 			[]string{"0 logins by the password grant in the last 90 days"}, "off", "client web: directAccessGrantsEnabled: true -> false", noUses, "events are not stored"},
-		{"implicit-flow", func(e *Evidence) { e.client().ImplicitFlowEnabled = new(true) }, []string{"3 live sessions are not ended"}, "off", "client web: implicitFlowEnabled: true -> false", noClients, "lacks view-clients"},
+		{"implicit-flow", func(e *Evidence) { e.client().ImplicitFlowEnabled = new(true) }, []string{"3 live sessions go on"}, "off", "client web: implicitFlowEnabled: true -> false", noClients, "lacks view-clients"},
 		{"redirect-uri-wildcard", func(e *Evidence) { e.client().RedirectURIs = []string{"https://*"} }, []string{"any host that matches https://*"}, "", "", noClients, "lacks view-clients"},
 		{"redirect-uri-http", func(e *Evidence) {
 			e.client().RedirectURIs = []string{"http://app.example.org/cb", "http://localhost:3000/*"}
@@ -114,7 +114,7 @@ func TestChecks(t *testing.T) {
 		{"client-unused", func(e *Evidence) {
 			e.Uses = Told(map[string]Use{"web-id": {Last: Told(time.Time{}), Passwords: Told(Count{N: 1})}})
 		},
-			[]string{"not been used for 90 days", "3 online sessions and 3 offline sessions"}, "disable", "client web: enabled: true -> false", noUses, "events are not stored"},
+			[]string{"not been used for 90 days", "3 online sessions and 3 offline sessions live on"}, "disable", "client web: enabled: true -> false", noUses, "events are not stored"},
 		{"consent-third-party", func(e *Evidence) {
 			e.client().RedirectURIs = []string{"https://www.partner.example/cb"}
 			e.client().PublicClient = new(false)
