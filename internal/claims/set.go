@@ -10,44 +10,60 @@ import (
 
 // A Set is a JSON object of claims. Values are string, bool, int64, []string,
 // []any, *Set, or what the JSON library writes. The zero Set is empty.
-type Set struct {
-	names  []string
-	values map[string]any
+type Set struct{ list []claim } // some dozens: looking through is faster than hashing
+
+type claim struct {
+	name  string
+	value any
+}
+
+func (s *Set) find(name string) int {
+	for i := range s.list {
+		if s.list[i].name == name {
+			return i
+		}
+	}
+	return -1
 }
 
 // Get returns a claim, nil when there is none.
-func (s *Set) Get(name string) any { return s.values[name] }
+func (s *Set) Get(name string) any {
+	if i := s.find(name); i >= 0 {
+		return s.list[i].value
+	}
+	return nil
+}
 
 // Text returns a claim that is a text, else "".
-func (s *Set) Text(name string) string { t, _ := s.values[name].(string); return t }
+func (s *Set) Text(name string) string { t, _ := s.Get(name).(string); return t }
 
 // Put sets a claim.
 func (s *Set) Put(name string, v any) {
-	if s.values == nil {
-		s.values = make(map[string]any, 24)
-		s.names = make([]string, 0, 24)
+	if i := s.find(name); i >= 0 {
+		s.list[i].value = v
+		return
 	}
-	if _, ok := s.values[name]; !ok {
-		s.names = append(s.names, name)
+	if s.list == nil {
+		s.list = make([]claim, 0, 16)
 	}
-	s.values[name] = v
+	s.list = append(s.list, claim{name, v})
 }
 
 // Remove takes a claim out.
 func (s *Set) Remove(name string) {
-	if _, ok := s.values[name]; ok {
-		delete(s.values, name)
-		s.names = slices.DeleteFunc(s.names, func(n string) bool { return n == name })
+	if i := s.find(name); i >= 0 {
+		s.list = slices.Delete(s.list, i, i+1)
 	}
 }
 
 // Len is the number of claims.
-func (s *Set) Len() int { return len(s.names) }
+func (s *Set) Len() int { return len(s.list) }
 
-// All calls yield for each claim, in the order in which they were put.
+// All calls yield for each claim, in the order in which they were put. yield
+// may Put and Remove.
 func (s *Set) All(yield func(string, any) bool) {
-	for _, n := range s.names {
-		if !yield(n, s.values[n]) {
+	for _, c := range slices.Clone(s.list) {
+		if !yield(c.name, c.value) {
 			return
 		}
 	}
@@ -62,7 +78,7 @@ func (s *Set) AddAudience(name string) {
 }
 
 // Audience returns the aud claim.
-func (s *Set) Audience() []string { list, _ := s.values["aud"].([]string); return list }
+func (s *Set) Audience() []string { list, _ := s.Get("aud").([]string); return list }
 
 // order is how Keycloak's JsonWebToken, IDToken and AccessToken list their own
 // claims; all others follow as they were put.
@@ -74,32 +90,32 @@ var order = map[string]int{
 
 // JSON writes the claims, Keycloak's own first. An aud of one is a text.
 func (s *Set) JSON() ([]byte, error) {
-	names := slices.Clone(s.names)
-	rank := func(n string) int {
-		if r, ok := order[n]; ok {
+	rank := func(c claim) int {
+		if r, ok := order[c.name]; ok {
 			return r
 		}
 		return len(order) + 1
 	}
-	slices.SortStableFunc(names, func(a, b string) int { return rank(a) - rank(b) })
-	return s.write(make([]byte, 0, 1024), names)
+	sorted := slices.Clone(s.list)
+	slices.SortStableFunc(sorted, func(a, b claim) int { return rank(a) - rank(b) })
+	return writeAll(make([]byte, 0, 1024), sorted)
 }
 
 // MarshalJSON is for a Set inside of another value.
 func (s *Set) MarshalJSON() ([]byte, error) { return s.JSON() }
 
-func (s *Set) write(b []byte, names []string) (_ []byte, err error) {
+func writeAll(b []byte, list []claim) (_ []byte, err error) {
 	b = append(b, '{')
-	for i, n := range names {
+	for i, c := range list {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		if b, err = quote(b, n); err != nil {
+		if b, err = quote(b, c.name); err != nil {
 			return nil, err
 		}
 		b = append(b, ':')
-		v := s.values[n]
-		if aud, ok := v.([]string); ok && n == "aud" && len(aud) == 1 {
+		v := c.value
+		if aud, ok := v.([]string); ok && c.name == "aud" && len(aud) == 1 {
 			v = aud[0]
 		}
 		if b, err = write(b, v); err != nil {
@@ -118,7 +134,7 @@ func write(b []byte, v any) (_ []byte, err error) {
 	case int64:
 		return strconv.AppendInt(b, v, 10), nil
 	case *Set:
-		return v.write(b, v.names)
+		return writeAll(b, v.list)
 	case []string:
 		b = append(b, '[')
 		for i, e := range v {
@@ -156,4 +172,4 @@ func quote(b []byte, s string) ([]byte, error) {
 }
 
 // Plain writes the claims in the order in which they were put.
-func (s *Set) Plain() ([]byte, error) { return s.write(make([]byte, 0, 4096), s.names) }
+func (s *Set) Plain() ([]byte, error) { return writeAll(make([]byte, 0, 4096), s.list) }

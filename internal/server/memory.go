@@ -9,7 +9,7 @@ import (
 // headroom is how much may be allocated, beyond what lives, between two
 // collections of garbage, in bytes. What lives is some ten megabytes, and Go
 // collects when that has doubled: so often that it took a seventh of all CPU.
-const headroom = 24 << 20
+const headroom = 16 << 20
 
 // reserve makes the collector count headroom as living memory, until the
 // function that it returns is called. It is never written to, so the system
