@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/internal/clients"
+	"latchkey/internal/deliveries"
 	"latchkey/internal/doctor"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
@@ -70,6 +71,8 @@ type Handler struct {
 	Hostname *web.Hostname
 	Log      *slog.Logger
 
+	// Deliveries shows what other servers were told of.
+	Deliveries *deliveries.Queue
 	// Notify tells clients that their parts in a user's sessions have ended;
 	// issuer is the realm's address. Nil tells nobody.
 	Notify func(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession)
@@ -100,6 +103,7 @@ func (h *Handler) Routes() []Route {
 		h.evaluateRoutes(), h.registrationRoutes(), h.certificateRoutes(),
 		h.sessionRoutes(),
 		h.eventRoutes(),
+		h.deliveryRoutes(),
 		h.userRoutes(),
 		h.userCredentialRoutes(),
 		h.userBelongingRoutes(),

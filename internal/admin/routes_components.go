@@ -85,9 +85,16 @@ func (h *Handler) getComponent(c *Call) (any, error) {
 
 // componentTypes are the kinds of component that may be added; those of key
 // providers must be of a provider that is there.
-var componentTypes = []string{realms.TypeKeyProvider, realms.TypeRegistrationPolicy, realms.TypeUserProfile}
+var componentTypes = []string{realms.TypeKeyProvider, realms.TypeRegistrationPolicy, realms.TypeUserProfile, realms.TypeWebhook}
 
 func checkComponent(v *rep.Component) error {
+	if v.ProviderType == realms.TypeWebhook {
+		if v.ProviderID != realms.WebhookProvider {
+			return errNoProvider
+		}
+		_, err := realms.ParseWebhook(v.ID, v.Config)
+		return err
+	}
 	if !slices.Contains(componentTypes, v.ProviderType) || v.ProviderID == "" {
 		return errNoProvider
 	}
@@ -102,6 +109,10 @@ func (h *Handler) createComponent(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	var made any
+	if secret := fillWebhook(v); secret != "" {
+		made = &webhookSecret{secret}
+	}
 	if err := checkComponent(v); err != nil {
 		return nil, err
 	}
@@ -114,7 +125,27 @@ func (h *Handler) createComponent(c *Call) (any, error) {
 	}
 	c.Represent(representComponent(v))
 	c.Created(v.ID)
-	return nil, nil
+	return made, nil
+}
+
+// webhookSecret is the answer to who adds a webhook without a secret: the only
+// time that the one which was made is shown.
+type webhookSecret struct {
+	Secret string `json:"secret"`
+}
+
+// fillWebhook makes a secret for a webhook that has none and returns it; "" for
+// other components.
+func fillWebhook(v *rep.Component) string {
+	if v.ProviderType != realms.TypeWebhook || len(v.Config["secret"]) > 0 && v.Config["secret"][0] != "" {
+		return ""
+	}
+	if v.Config == nil {
+		v.Config = map[string][]string{}
+	}
+	secret := realms.NewWebhookSecret()
+	v.Config["secret"] = []string{secret}
+	return secret
 }
 
 // updateComponent changes the settings that are posted; an empty one goes, a
@@ -138,9 +169,6 @@ func (h *Handler) updateComponent(c *Call) (any, error) {
 			*f.to = *f.from
 		}
 	}
-	if err := checkComponent(&v); err != nil {
-		return nil, err
-	}
 	if posted.Config != nil {
 		v.Config = maps.Clone(comp.Rep.Config)
 		if v.Config == nil {
@@ -155,6 +183,9 @@ func (h *Handler) updateComponent(c *Call) (any, error) {
 			}
 		}
 		renewKey(&v, comp.Rep)
+	}
+	if err := checkComponent(&v); err != nil {
+		return nil, err
 	}
 	err = h.Manager.PutComponent(c, c.Realm, &v)
 	if errors.Is(err, realms.ErrUnsupportedKey) {

@@ -54,9 +54,10 @@ type options struct {
 	BootstrapClient       string `name:"bootstrap-admin-client-id" group:"First administrator" help:"Client id of a first administrative service account." kc:"KC_BOOTSTRAP_ADMIN_CLIENT_ID" placeholder:"ID"`
 	BootstrapClientSecret secret `name:"bootstrap-admin-client-secret" group:"First administrator" help:"Its secret." kc:"KC_BOOTSTRAP_ADMIN_CLIENT_SECRET" placeholder:"SECRET"`
 
-	LogLevel  string `group:"Logs" help:"debug, info, warn, error or off. Default: info." kc:"KC_LOG_LEVEL" placeholder:"LEVEL"`
-	LogOutput string `name:"log-console-output" group:"Logs" help:"text (Keycloak: default) or json. Default: json, in development text." kc:"KC_LOG_CONSOLE_OUTPUT" placeholder:"FORM"`
-	AccessLog *bool  `name:"http-access-log-enabled" negatable:"" group:"Logs" help:"Log each request." kc:"KC_HTTP_ACCESS_LOG_ENABLED"`
+	LogLevel    string `group:"Logs" help:"debug, info, warn, error or off. Default: info." kc:"KC_LOG_LEVEL" placeholder:"LEVEL"`
+	LogOutput   string `name:"log-console-output" group:"Logs" help:"text (Keycloak: default) or json. Default: json, in development text." kc:"KC_LOG_CONSOLE_OUTPUT" placeholder:"FORM"`
+	AccessLog   *bool  `name:"http-access-log-enabled" negatable:"" group:"Logs" help:"Log each request." kc:"KC_HTTP_ACCESS_LOG_ENABLED"`
+	LogSessions *bool  `name:"log-sessions" negatable:"" group:"Logs" help:"Log each beginning and end of a session."`
 }
 
 // apply writes the options that were given over a command's defaults.
@@ -102,6 +103,7 @@ func (o *options) apply(c server.Config) (server.Config, error) {
 		return c, fmt.Errorf("unknown log-console-output %q (text, json)", o.LogOutput)
 	}
 	giveIf(&c.AccessLog, o.AccessLog)
+	giveIf(&c.LogSessions, o.LogSessions)
 	return c, o.applyDB(&c.DB)
 }
 

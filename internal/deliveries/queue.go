@@ -148,7 +148,7 @@ func (q *Queue) Handle(kind string, k Kind) { q.kinds[kind] = k }
 
 // Enqueue writes deliveries in a transaction and has them tried once it is
 // committed, at once where this node is not too busy. Callers fill in Realm,
-// Kind, Event, Doc and what the delivery is about. Wait for the batch after the
+// Kind, Event, Doc and what the delivery is about; an ID where Doc has it. Wait for the batch after the
 // transaction, or not at all.
 func (q *Queue) Enqueue(ctx context.Context, tx *store.Tx, list []*Delivery) (*Batch, error) {
 	if len(list) == 0 {
@@ -156,7 +156,10 @@ func (q *Queue) Enqueue(ctx context.Context, tx *store.Tx, list []*Delivery) (*B
 	}
 	mine := q.room() >= len(list)
 	for _, d := range list {
-		d.ID, d.State, d.DueAt, d.Attempts, d.Created = uuid.Must(uuid.NewV7()).String(), Due, tx.Now, 0, tx.Now
+		if d.ID == "" {
+			d.ID = uuid.Must(uuid.NewV7()).String()
+		}
+		d.State, d.DueAt, d.Attempts, d.Created = Due, tx.Now, 0, tx.Now
 		if mine {
 			d.DueAt, d.Attempts = tx.Now.Add(lease), 1
 		}

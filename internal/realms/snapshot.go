@@ -24,6 +24,7 @@ type Realm struct {
 
 	Scopes          []*Scope // client scopes by name
 	Components      []*Component
+	Webhooks        []*Webhook        // of Components
 	RequiredActions []*RequiredAction // by priority
 	IDPs            []*IdentityProvider
 	IDPMappers      []*rep.IdentityProviderMapper
@@ -190,6 +191,11 @@ func (r *Realm) loadObjects(ctx context.Context) error {
 			doc := new(rep.Component)
 			if err = rep.Unmarshal(o.Doc, doc); err == nil {
 				r.Components = append(r.Components, &Component{Component: *doc.IAM(), Rep: doc, Row: o.Version})
+				if doc.ProviderType == TypeWebhook {
+					if w, err := ParseWebhook(doc.ID, doc.Config); err == nil { // refused wherever one is written
+						r.Webhooks = append(r.Webhooks, w)
+					}
+				}
 			}
 		case store.KindRequiredAction:
 			doc := new(rep.RequiredAction)

@@ -310,6 +310,11 @@ func (v *validation) components() {
 				if c.ProviderID == "" {
 					v.report(at+"/providerId", "there is no providerId")
 				}
+				if kind == TypeWebhook {
+					if _, err := ParseWebhook(c.ID, c.Config); err != nil {
+						v.report(at+"/config", "%s", err)
+					}
+				}
 				below(at+"/subComponents", c.SubComponents)
 			}
 		}

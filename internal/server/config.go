@@ -34,6 +34,8 @@ type Config struct {
 	LogTo     io.Writer // nil: standard error
 	AccessLog bool      // a line for each request
 
+	LogSessions bool // a line for each session that begins or ends
+
 	// SetupLink is called with the address at which whoever opens it first
 	// becomes administrator, where there is none and Bootstrap names none.
 	SetupLink func(address string)

@@ -118,6 +118,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
 	outgoing := deliveries.New(s.realms, web.NewSender(), s.log, s.metrics)
 	notifier := logout.New(issuer, outgoing, web.NewPoster(), s.log)
+	hooks := deliveries.NewHooks(outgoing, sessionLog(cfg, s.log))
+	live.Began, live.Ended = hooks.Began, hooks.Ended
 	s.workers = append(s.workers, outgoing.Run)
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
@@ -135,7 +137,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	administration := (&admin.Handler{
 		Explorer: explorer,
 		Realms:   s.realms, Manager: manager, Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
-		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Notify: notifier.Notify, Push: notifier.Push, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
+		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Notify: notifier.Notify, Push: notifier.Push, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
 	}).Mux()
 
 	own := &account.Handler{
@@ -179,6 +181,14 @@ func (s *Server) Close() error {
 	}
 	s.closers = nil
 	return errors.Join(errs...)
+}
+
+// sessionLog is where beginnings and ends of sessions are logged, nil for nowhere.
+func sessionLog(cfg Config, log *slog.Logger) *slog.Logger {
+	if cfg.LogSessions {
+		return log
+	}
+	return nil
 }
 
 func newLog(cfg Config) (*slog.Logger, error) {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -68,23 +67,12 @@ func deliveryPlace(realm iam.RealmID, id string) string {
 
 // InsertDeliveries adds deliveries as they are; Created is the transaction's time.
 func (tx *Tx) InsertDeliveries(ctx context.Context, list []*Delivery) error {
-	const columns = 16
-	for chunk := range slices.Chunk(list, chunkSize/columns) {
-		var text strings.Builder
-		args := make([]any, 0, len(chunk)*columns)
-		for i, d := range chunk {
-			if i > 0 {
-				text.WriteString(", ")
-			}
-			text.WriteString("(" + binds(i*columns+1, columns) + ")")
-			args = append(args, d.Realm, d.ID, d.Kind, d.Event, d.Hook, d.Client, d.User, d.Session, millis(tx.Now), millis(d.DueAt), d.Attempts,
-				string(d.State), d.LastError, millis(d.DeliveredAt), shard(d.ID), tx.seal(deliveryPlace(d.Realm, d.ID), d.Doc))
-		}
-		if _, err := tx.exec(ctx, `insert into deliveries (`+deliveryColumns+`, shard, doc) values `+text.String(), args...); err != nil {
-			return err
-		}
+	rows := make([][]any, len(list))
+	for i, d := range list {
+		rows[i] = []any{d.Realm, d.ID, d.Kind, d.Event, d.Hook, d.Client, d.User, d.Session, millis(tx.Now), millis(d.DueAt), d.Attempts,
+			string(d.State), d.LastError, millis(d.DeliveredAt), shard(d.ID), tx.seal(deliveryPlace(d.Realm, d.ID), d.Doc)}
 	}
-	return nil
+	return tx.insertRows(ctx, `deliveries (`+deliveryColumns+`, shard, doc)`, rows)
 }
 
 // allShards lists the shards, for statements that look into each: without them
