@@ -155,10 +155,10 @@ func (t *tokenCall) switchedOff(err error) error {
 
 // withRefresh decides about the refresh token of a new grant: with
 // offline_access it is an offline one, out of an offline session that is made
-// now. scope is what the login asked for; endOnline ends the online session by
-// the same step.
+// now. scope is what the login asked for; first says that the session began with
+// it: then the online one ends by the same step, if the realm wants that.
 // Keycloak: OAuth2GrantTypeBase.createTokenResponseBuilder, DefaultRefreshTokenProvider.
-func (t *tokenCall) withRefresh(g *iam.Grant, scope string, endOnline bool) error {
+func (t *tokenCall) withRefresh(g *iam.Grant, scope string, first bool) error {
 	g.Offline = tokens.OfflineRequested(g.Scopes)
 	if !usesRefresh(g.Client) {
 		return nil
@@ -176,6 +176,7 @@ func (t *tokenCall) withRefresh(g *iam.Grant, scope string, endOnline bool) erro
 	part.Notes = maps.Clone(part.Notes)
 	delete(part.Notes, noteFirstOffline)
 	part.Origin = iam.Origin{How: iam.HowOffline, Client: g.Client.ID, Scope: scope, Scopes: tokens.Why(g.Client, scope, g.Scopes), Issuer: t.issuer()}
+	endOnline := first && t.realm.OfflineSSO().EndsOnline(tokens.HasScope(scope, tokens.ScopeOffline))
 	_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, Part: &part, EndOnline: endOnline, Stored: true})
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -215,13 +216,14 @@ func (c *call) offlineGranted(view *sessions.View) (bool, error) {
 
 // A chain is what a client's part in a session remembers of the refresh tokens
 // that follow one another: which was used last and how often, and which was
-// given out for it. Keycloak: TokenManager.validateTokenReuse; it compares
-// seconds instead of remembering the newest, which lets an old one pass once more
-// within one second.
+// given out for it, and when. Keycloak: TokenManager.validateTokenReuse; it
+// compares seconds instead of remembering the newest, which lets an old one pass
+// once more within one second.
 type chain struct {
 	used   string
 	times  int
 	newest string
+	at     time.Time // when newest was first given out; zero when that is not known
 }
 
 const (
@@ -233,13 +235,28 @@ var (
 	errStale    = refreshError{"Stale token", iam.TokenReuse}
 )
 
-func readChain(p *iam.ClientSession, reuseID string) chain {
-	parts := strings.Split(p.Notes[chainNote+reuseID], " ")
-	if len(parts) != 3 {
+func readChain(p *iam.ClientSession, reuseID string) (c chain) {
+	f := strings.Split(p.Notes[chainNote+reuseID], " ")
+	if len(f) < 3 {
 		return chain{}
 	}
-	times, _ := strconv.Atoi(parts[1])
-	return chain{parts[0], times, parts[2]}
+	c.used, c.newest = f[0], f[2]
+	c.times, _ = strconv.Atoi(f[1])
+	if len(f) > 3 {
+		if at, err := strconv.ParseInt(f[3], 36, 64); err == nil {
+			c.at = time.UnixMilli(at)
+		}
+	}
+	return c
+}
+
+// String is the note that readChain reads.
+func (c *chain) String() string {
+	text := c.used + " " + strconv.Itoa(c.times) + " " + c.newest
+	if !c.at.IsZero() {
+		text += " " + strconv.FormatInt(c.at.UnixMilli(), 36)
+	}
+	return text
 }
 
 // use counts a use of a token, if there is one left.
@@ -256,27 +273,53 @@ func (c *chain) use(id string, reuse int) error {
 	return nil
 }
 
-// rotate spends the old token before a new one is made: of two requests with
-// one token, the one that writes the client's part first gets through. A token
-// that has been spent too often ends the client's part, since one of its two
-// bearers is not the client.
-func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
-	if g.Part.Notes == nil {
-		g.Part.Notes = map[string]string{}
+// justRotated reports whether a token is the one that was used last, and its
+// successor so young that it is given out again: for tabs that refresh at once,
+// and for answers that were lost.
+func (c *chain) justRotated(id string, now time.Time, grace time.Duration) bool {
+	return grace > 0 && c.newest != "" && id == c.used && !c.at.IsZero() && now.Sub(c.at) < grace
+}
+
+// reused is the end of a client's part whose spent token somebody presents: its
+// rule says when what came after the token was given out.
+func (c *chain) reused(id string, client iam.ClientID) iam.End {
+	rule := "revokeRefreshToken"
+	if !c.at.IsZero() {
+		what := ": its successor was issued "
+		if id != c.used {
+			what = ": a later one had been used, whose successor was issued "
+		}
+		rule += what + c.at.UTC().Format(time.RFC3339Nano)
 	}
+	return iam.End{Reason: iam.TokenReuse, By: iam.ActorServer, Client: client, Rule: rule, Token: id}
+}
+
+// rotate spends the old token before a new one is made: of two requests with
+// one token, the one that writes the client's part first gets through. Within the
+// realm's grace the others get the same successor, by its id, and nothing is
+// written. A token that has been spent too often ends the client's part, since
+// one of its two bearers is not the client.
+func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
 	for range 10 {
 		c := readChain(g.Part, old.ReuseID)
+		if c.justRotated(old.ID, t.Now(), t.realm.RefreshGrace()) {
+			g.RefreshID = c.newest
+			return nil
+		}
 		if err := c.use(old.ID, t.realm.Refresh.MaxReuse); err != nil {
-			end := iam.End{Reason: iam.TokenReuse, By: iam.ActorServer, Client: g.Client.ID, Rule: "revokeRefreshToken", Token: old.ID}
-			if err := t.Sessions.Detach(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client.ID, end); err != nil {
+			if err := t.Sessions.Detach(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client.ID, c.reused(old.ID, g.Client.ID)); err != nil {
 				return err
 			}
 			return err
 		}
+		now := t.Now()
 		g.RefreshID = uuid.NewString()
-		c.newest = g.RefreshID
-		g.Part.Notes[chainNote+old.ReuseID] = c.used + " " + strconv.Itoa(c.times) + " " + c.newest
-		g.Part.LastAccess = t.Now()
+		c.newest, c.at = g.RefreshID, now
+		if g.Part.Notes == nil {
+			g.Part.Notes = map[string]string{}
+		}
+		g.Part.Notes[chainNote+old.ReuseID] = c.String()
+		g.Part.LastAccess = now
 		won, err := t.Sessions.Swap(t.ctx(), g.Part)
 		if err != nil || won {
 			return err

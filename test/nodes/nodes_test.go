@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -180,6 +181,63 @@ func TestOnce(t *testing.T) {
 		race("a code", func(node visitor.Party) (*visitor.Answer, error) { return node.Redeem(p, code) })
 		tokens := p.logIn()
 		race("a rotating refresh token", func(node visitor.Party) (*visitor.Answer, error) { return node.Renew(p, tokens.Refresh) })
+	}
+}
+
+// With grace, of many who present one refresh token at both nodes all succeed,
+// and get one successor.
+func TestGraceAcrossNodes(t *testing.T) {
+	p := newPair(t)
+	p.put(realm, map[string]any{"attributes": map[string]string{"latchkey.refreshGraceSeconds": "600"}})
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		tokens := p.logIn()
+		p.granted(p.party.At(p.a).Renew(p, tokens.Refresh))
+		again, err := p.party.At(p.b).Renew(p, tokens.Refresh)
+		p.must(err)
+		if again.OK() {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the other node grants no grace: %s", again.Description)
+		}
+	}
+	id := func(token string) string {
+		body, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+		p.must(err)
+		var claims struct {
+			ID string `json:"jti"`
+		}
+		p.must(json.Unmarshal(body, &claims))
+		return claims.ID
+	}
+	for range 5 {
+		old := p.logIn().Refresh
+		for range 3 { // each time with the successor of the time before
+			const n = 16
+			var answers [n]*visitor.Answer
+			var all sync.WaitGroup
+			start := make(chan struct{})
+			for i := range n {
+				node := p.party.At([]string{p.a, p.b}[i%2])
+				all.Go(func() {
+					<-start
+					answers[i], _ = node.Renew(p, old)
+				})
+			}
+			close(start)
+			all.Wait()
+			successors := map[string]int{}
+			for _, got := range answers {
+				if got == nil || !got.OK() {
+					t.Fatalf("one of %d is refused: %+v", n, got)
+				}
+				successors[id(got.Refresh)]++
+			}
+			if len(successors) != 1 {
+				t.Fatalf("%d requests got %d successors: %v", n, len(successors), successors)
+			}
+			old = answers[n-1].Refresh
+		}
 	}
 }
 
