@@ -372,7 +372,7 @@ func (w World) otp(ctx context.Context, r *authn.Run) (authn.Result, error) {
 		return nil, err
 	}
 	if !ok {
-		r.Event.User = r.User.ID
+		r.Event.User, r.Event.Cause.Reason = r.User.ID, iam.WrongOTP
 		return authn.Refusal{Code: authn.InvalidCredentials, Event: "invalid_user_credentials", Page: errorPage(view, "totp", "invalidTotpMessage")}, nil
 	}
 	return used(r, iam.OTP), nil

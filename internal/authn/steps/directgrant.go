@@ -102,7 +102,7 @@ func (w World) grantOTP(ctx context.Context, r *authn.Run) (authn.Result, error)
 		}
 	}
 	if !ok {
-		r.Event.User = r.User.ID
+		r.Event.User, r.Event.Cause.Reason = r.User.ID, iam.WrongOTP
 		return authn.Failure{Code: authn.InvalidUser, Event: "invalid_user_credentials", Page: denial(wrongCredentials)}, nil
 	}
 	return used(r, iam.OTP), nil
