@@ -68,6 +68,7 @@ type Handler struct {
 	Events   *events.Writer
 	Doctor   *doctor.Service
 	Explorer *records.Explorer
+	Why      *records.Explainer
 	Hostname *web.Hostname
 	Log      *slog.Logger
 
@@ -113,6 +114,7 @@ func (h *Handler) Routes() []Route {
 		h.attackRoutes(),
 		h.doctorRoutes(),
 		h.explorerRoutes(),
+		h.whyRoutes(),
 		h.consoleRoutes(),
 	)
 }

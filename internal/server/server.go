@@ -132,11 +132,12 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	registered := clients.New(s.realms, issuer)
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
 	s.workers = append(s.workers, examiner.Run)
+	explainer := &records.Explainer{Records: ledger, Sessions: live, Users: people, Issuer: issuer}
 	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now}
 	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms, Spent: oidc.Spent}
 	administration := (&admin.Handler{
-		Explorer: explorer,
-		Realms:   s.realms, Manager: manager, Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
+		Explorer: explorer, Why: explainer,
+		Realms: s.realms, Manager: manager, Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
 		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Notify: notifier.Notify, Push: notifier.Push, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
 	}).Mux()
 

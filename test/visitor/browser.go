@@ -19,6 +19,7 @@ const Agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/
 // A Browser visits one server. It stops at a page, or where a redirect leads
 // away from that server.
 type Browser struct {
+	Agent  string // what it says it is; Agent when empty
 	client *http.Client
 }
 
@@ -84,7 +85,11 @@ func (b *Browser) Open(ctx context.Context, at string) (*Page, error) {
 }
 
 func (b *Browser) do(req *http.Request) (*Page, error) {
-	req.Header.Set("User-Agent", Agent)
+	agent := b.Agent
+	if agent == "" {
+		agent = Agent
+	}
+	req.Header.Set("User-Agent", agent)
 	req.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	resp, err := b.client.Do(req)
 	if err != nil {

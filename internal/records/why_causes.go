@@ -1,0 +1,568 @@
+package records
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/tokens"
+)
+
+// off are the switches that stop everything, as they stand now.
+func (f *facts) off() (list []*cause) {
+	add := func(reason iam.Reason, settings ...Evidence) {
+		list = append(list, &cause{reason: reason, rank: blocks, at: f.now, state: true, settings: settings})
+	}
+	if f.past {
+		return nil
+	}
+	if !f.r.Enabled {
+		add(iam.RealmDisabled, f.realmSetting("enabled", "false"))
+	}
+	switch {
+	case f.user == nil:
+		c := &cause{reason: iam.UserRemoved, rank: blocks, at: f.now, state: true}
+		if s := f.newest(func(s *seenSession) bool { return s.end.Reason == iam.UserRemoved }); s != nil {
+			c.at, c.session, c.end, c.state = s.ended, s, &s.end, false
+		}
+		list = append(list, c)
+	case !f.user.Enabled && f.r.Brute.Enabled && f.user.Attr("disabledReason") == "permanentLockout":
+		add(iam.BruteForceLock, f.userState("enabled", "false"), f.realmSetting("permanentLockout", "true"))
+	case !f.user.Enabled:
+		add(iam.UserDisabled, f.userState("enabled", "false"))
+	}
+	switch {
+	case f.unknown:
+		add(iam.UnknownClient)
+	case f.clientID != "" && f.client == nil:
+		add(iam.ClientRemoved)
+	case f.client != nil && !f.client.Enabled:
+		add(iam.ClientDisabled, f.clientSetting("enabled", "false"))
+	}
+	for _, c := range list {
+		c.client = f.clientID
+		f.attach(c)
+	}
+	return list
+}
+
+// attach takes the refusals that a cause explains. Without a record of its own,
+// it happened when somebody last noticed.
+func (f *facts) attach(c *cause) {
+	for _, o := range slices.Concat(f.refusals, f.others) {
+		if o.reason != c.reason {
+			continue
+		}
+		c.refusals = append(c.refusals, o)
+		if c.state && len(c.refusals) == 1 {
+			c.at = o.Last
+		}
+	}
+}
+
+// locked is brute force protection's lock, as it stands now.
+func (f *facts) locked() (*cause, error) {
+	if f.past || f.user == nil || !f.user.Enabled {
+		return nil, nil
+	}
+	word, err := f.x.Users.Locked(f.ctx, &f.r.Realm, f.user)
+	if word == "" || err != nil {
+		return nil, err
+	}
+	c := &cause{reason: iam.BruteForceLock, rank: blocks, at: f.now, state: true, client: f.clientID, settings: []Evidence{
+		f.realmSetting("failureFactor", number(f.r.Brute.FailureFactor)), f.realmSetting("waitIncrementSeconds", secs(f.r.Brute.WaitIncrement))}}
+	failures, err := f.x.Users.Failures(f.ctx, &f.r.Realm, f.user.ID)
+	if err == nil && failures != nil {
+		c.detail = ", until " + clock(failures.NotBefore) + ", after " + number(failures.Failures) + " failed logins"
+	}
+	f.attach(c)
+	return c, err
+}
+
+// newest returns the session that ended last of those that have a property.
+func (f *facts) newest(is func(*seenSession) bool) (last *seenSession) {
+	for _, s := range f.sessions {
+		if !s.live() && is(s) && (last == nil || s.ended.After(last.ended)) {
+			last = s
+		}
+	}
+	return last
+}
+
+// ending is the end of a session as a cause.
+func (f *facts) ending(s *seenSession) *cause {
+	c := &cause{reason: s.end.Reason, rank: ended, at: s.ended, session: s, end: &s.end, client: cmp.Or(s.end.Client, s.Origin.Client)}
+	for _, p := range f.parts {
+		if p.session == s && p.Client == c.client {
+			c.part, c.scope = p, p.Origin.Scopes
+		}
+	}
+	c.settings = f.endSettings(c)
+	return c
+}
+
+// endingPart is the end of a client's part as a cause.
+func (f *facts) endingPart(p *seenPart) *cause {
+	c := &cause{reason: p.end.Reason, rank: ended, at: p.ended, session: p.session, part: p, end: &p.end, client: p.Client, scope: p.Origin.Scopes}
+	c.settings = f.endSettings(c)
+	return c
+}
+
+// stale is the not-before that refuses what was proved at a time, "" for none:
+// cookies and tokens count in seconds.
+func (f *facts) stale(at time.Time, client *iam.Client) (iam.Reason, time.Time) {
+	at = at.Truncate(time.Second)
+	switch {
+	case f.past:
+	case at.Before(f.r.NotBefore):
+		return iam.NotBeforeRealm, f.r.NotBefore
+	case client != nil && at.Before(client.NotBefore):
+		return iam.NotBeforeClient, client.NotBefore
+	case f.user != nil && at.Before(f.user.NotBefore):
+		return iam.NotBeforeUser, f.user.NotBefore
+	}
+	return "", time.Time{}
+}
+
+// cut is a session or part whose cookie or tokens a not-before refuses.
+func (f *facts) cut(s *seenSession, p *seenPart, reason iam.Reason, at time.Time) *cause {
+	c := &cause{reason: reason, rank: holds, at: at, state: true, session: s, part: p, client: f.clientID}
+	if p != nil {
+		c.client = p.Client
+	}
+	switch reason {
+	case iam.NotBeforeRealm:
+		c.settings = []Evidence{f.realmSetting("notBefore", clock(at))}
+	case iam.NotBeforeClient:
+		c.settings = []Evidence{f.settingOf(c.client, "notBefore", clock(at))}
+	case iam.NotBeforeUser:
+		c.settings = []Evidence{f.userState("notBefore", clock(at))}
+	}
+	f.attach(c)
+	c.at = at
+	return c
+}
+
+// signedOn tells whether a live online session would sign a browser on, or else
+// which not-before is in the way.
+func (f *facts) signedOn() (on bool, cuts []*cause) {
+	for _, s := range f.sessions {
+		if s.Offline || !s.live() {
+			continue
+		}
+		reason, at := f.stale(s.proved, nil)
+		if reason == "" {
+			return true, nil
+		}
+		cuts = append(cuts, f.cut(s, nil, reason, at))
+	}
+	return false, cuts
+}
+
+// noSession answers why there is no session: for a client, why it has no part
+// in one.
+func (f *facts) noSession() ([]*cause, error) {
+	list := f.off()
+	on, cuts := f.signedOn()
+	if f.there(on) && len(cuts) == 0 {
+		return append(list, f.refusedSince(time.Time{}, "CODE_TO_TOKEN")...), nil
+	}
+	if !on {
+		lock, err := f.locked()
+		if err != nil {
+			return nil, err
+		}
+		if lock != nil {
+			list = append(list, lock)
+		}
+	}
+	list = append(list, cuts...)
+	ends := f.ends(on)
+	var last time.Time
+	for _, c := range ends {
+		if c.at.After(last) {
+			last = c.at
+		}
+	}
+	list = append(list, ends...)
+	list = append(list, f.refusedSince(last, "LOGIN", "CODE_TO_TOKEN", "PUSHED_AUTHORIZATION_REQUEST")...)
+	if len(list) == 0 && f.user != nil && len(f.user.Required) > 0 && !f.past {
+		list = append(list, f.todo(&cause{reason: iam.ActionRequired, rank: holds, at: f.now, state: true, client: f.clientID}))
+	}
+	return list, nil
+}
+
+// there tells whether there is a session, or the client's part in one. An
+// offline one alone is as good as nobody ever had another.
+func (f *facts) there(on bool) bool {
+	if f.clientID == "" {
+		return on || f.newest(func(s *seenSession) bool { return !s.Offline }) == nil && slices.ContainsFunc(f.sessions, (*seenSession).live)
+	}
+	is := func(p *seenPart, live, offline bool) bool { return p.live() == live && p.Offline == offline }
+	if on && slices.ContainsFunc(f.parts, func(p *seenPart) bool { return is(p, true, false) }) {
+		return true
+	}
+	return slices.ContainsFunc(f.parts, func(p *seenPart) bool { return is(p, true, true) }) &&
+		!slices.ContainsFunc(f.parts, func(p *seenPart) bool { return is(p, false, false) })
+}
+
+// todo tells which required actions there are.
+func (f *facts) todo(c *cause) *cause {
+	c.settings = append(c.settings, f.userState("requiredActions", strings.Join(f.user.Required, ", ")))
+	return c
+}
+
+// ends are the latest ends that leave the user, or the client, without a session.
+func (f *facts) ends(on bool) (list []*cause) {
+	if f.clientID == "" || len(f.parts) == 0 && !on {
+		for _, offline := range []bool{false, true} {
+			if s := f.newest(func(s *seenSession) bool { return s.Offline == offline }); s != nil {
+				list = append(list, f.ending(s))
+			}
+		}
+		return list
+	}
+	p := f.newestPart()
+	if p == nil {
+		return nil
+	}
+	list = append(list, f.endingPart(p))
+	// The client's part ended, and then the session that could have brought it back.
+	if s := p.session; s != nil && !s.live() && s.ended.After(p.ended) {
+		list = append(list, f.ending(s))
+	}
+	return list
+}
+
+// newestPart is the part that ended last.
+func (f *facts) newestPart() (last *seenPart) {
+	for _, p := range f.parts {
+		if !p.live() && (last == nil || p.ended.After(last.ended)) {
+			last = p
+		}
+	}
+	return last
+}
+
+// refusedSince are refusals of some events that nothing has overtaken: neither
+// a later success nor a change of what they were refused for.
+func (f *facts) refusedSince(end time.Time, kinds ...string) (list []*cause) {
+	for _, o := range slices.Concat(f.refusals, f.others) {
+		if !slices.Contains(kinds, o.kind) || f.overtaken(o) || o.Doc.Error == "login_required" {
+			continue
+		}
+		c := &cause{reason: o.reason, at: o.Last, client: o.Client, refusals: []*seenRefusal{o}, rank: refused}
+		own := o.User != "" || f.ips[o.IP]
+		switch {
+		case f.mended(o, c):
+			continue
+		case slips[o.reason] && own:
+			c.rank = slip
+		case !own:
+			c.rank = elsewhere
+		case end.IsZero() || o.Last.After(end):
+			c.rank = holds // what would be refused again outweighs an end before it
+		}
+		list = append(list, f.joined(c, o))
+	}
+	return list
+}
+
+// overtaken tells whether what was refused has gone well since.
+func (f *facts) overtaken(o *seenRefusal) bool {
+	since := func(at time.Time) bool { return at.After(o.Last) }
+	if o.kind == "LOGIN" || o.kind == "PUSHED_AUTHORIZATION_REQUEST" {
+		if slips[o.reason] && slices.ContainsFunc(f.sessions, func(s *seenSession) bool { return since(s.Started) || since(s.proved) }) {
+			return true
+		}
+		return slices.ContainsFunc(f.parts, func(p *seenPart) bool {
+			return (o.Client == "" || p.Client == o.Client) && (since(p.Started) || since(p.issued()) || p.live() && since(p.LastAccess))
+		})
+	}
+	return slices.ContainsFunc(f.parts, func(p *seenPart) bool {
+		switch {
+		case o.Client != "" && p.Client != o.Client:
+			return false
+		case o.kind == "REFRESH_TOKEN" && o.Doc.Session != "" && p.Session != o.Doc.Session:
+			return since(p.Started)
+		}
+		return since(p.issued())
+	})
+}
+
+// joined finds what a refusal is about: that a session had ended is no cause,
+// its own end is.
+func (f *facts) joined(c *cause, o *seenRefusal) *cause {
+	p, s := f.partOf(o), f.sessionOf(o)
+	switch {
+	case o.reason == iam.SessionEnded && s != nil && !s.live():
+		s.copyEnd(c)
+	case o.reason == iam.SessionEnded && p != nil && !p.live(), o.reason == iam.PartEnded && p != nil && !p.live():
+		p.copyEnd(c)
+	case o.reason == iam.PartEnded && s != nil && !s.live():
+		s.copyEnd(c)
+	case o.reason == iam.TokenExpired && p != nil && !p.live() && (p.end.Reason == iam.Idle || p.end.Reason == iam.MaxAge):
+		p.copyEnd(c)
+	case p != nil && !p.live() && p.end.Reason == o.reason:
+		p.copyEnd(c)
+	default:
+		c.session, c.part = s, p
+		return c
+	}
+	c.rank = max(c.rank, ended)
+	c.settings = f.endSettings(c)
+	return c
+}
+
+func (s *seenSession) copyEnd(c *cause) {
+	c.reason, c.at, c.session, c.end = s.end.Reason, s.ended, s, &s.end
+}
+
+func (p *seenPart) copyEnd(c *cause) {
+	c.reason, c.at, c.session, c.part, c.end, c.scope = p.end.Reason, p.ended, p.session, p, &p.end, p.Origin.Scopes
+}
+
+// sessionOf is the session that a refusal named, the latest of its kind then.
+func (f *facts) sessionOf(o *seenRefusal) (found *seenSession) {
+	offline := strings.HasPrefix(o.Doc.Text, "Offline")
+	for _, s := range f.sessions {
+		if s.ID != o.Doc.Session || s.Started.After(o.Last) || s.Offline != offline && (offline || s.live()) {
+			continue
+		}
+		if found == nil || s.ended.After(found.ended) {
+			found = s
+		}
+	}
+	return found
+}
+
+// partOf is the client's part that a refusal was about, the one that ended last.
+func (f *facts) partOf(o *seenRefusal) (found *seenPart) {
+	for _, p := range f.parts {
+		if p.Session == o.Doc.Session && p.Client == o.Client && !p.Started.After(o.Last) && (found == nil || p.ended.After(found.ended)) {
+			found = p
+		}
+	}
+	return found
+}
+
+// refreshFailed answers why a refresh token does not work.
+func (f *facts) refreshFailed() ([]*cause, error) {
+	var list []*cause
+	since := f.refusedSince(time.Time{}, "REFRESH_TOKEN")
+	if len(f.parts) > 0 || len(since) > 0 {
+		list = f.off()
+	}
+	working := false
+	for _, p := range f.parts {
+		if !p.live() {
+			continue
+		}
+		c, err := f.broken(p)
+		if err != nil {
+			return nil, err
+		}
+		if c == nil {
+			working = true
+			continue
+		}
+		list = append(list, c)
+	}
+	if !working {
+		if p := f.newestPart(); p != nil {
+			list = append(list, f.endingPart(p))
+		}
+	}
+	for _, c := range since {
+		if c.rank == holds { // of a token that may be one of several
+			c.rank = refused
+			if working {
+				c.rank = ended
+			}
+		}
+	}
+	return append(list, since...), nil
+}
+
+// broken tells why a live part's refresh token would be refused, nil when it
+// would not.
+func (f *facts) broken(p *seenPart) (*cause, error) {
+	client, err := f.clientOf(p.Client)
+	if client == nil || err != nil || f.past || f.user == nil {
+		return nil, err
+	}
+	at := p.issued()
+	if at.IsZero() {
+		at = p.LastAccess
+	}
+	if reason, before := f.stale(at, &client.Client); reason != "" {
+		return f.cut(p.session, p, reason, before), nil
+	}
+	c := &cause{rank: holds, at: f.now, state: true, session: p.session, part: p, client: p.Client, scope: p.Origin.Scopes}
+	if !client.Enabled {
+		c.reason, c.rank, c.settings = iam.ClientDisabled, blocks, []Evidence{f.settingOf(p.Client, "enabled", "false")}
+		f.attach(c)
+		return c, nil
+	}
+	if p.Offline {
+		granted, err := f.x.Issuer.OfflineGranted(f.ctx, f.r, &iam.Grant{Client: &client.Client, User: f.user,
+			Scopes: tokens.Requested(f.r, &client.Client, tokens.ScopeOffline)})
+		if err != nil {
+			return nil, err
+		}
+		if !granted {
+			c.reason, c.settings = iam.OfflineNotGranted, f.offlineSettings(client)
+			f.attach(c)
+			return c, nil
+		}
+	}
+	missing, err := f.missingConsent(p, &client.Client)
+	if err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	c.reason, c.settings = iam.ConsentMissing, []Evidence{f.settingOf(p.Client, "consentRequired", "true")}
+	c.detail = ": " + strings.Join(missing, ", ")
+	f.attach(c)
+	return c, nil
+}
+
+// missingConsent lists the scopes of a part that need the user's consent and do
+// not have it.
+func (f *facts) missingConsent(p *seenPart, c *iam.Client) (missing []string, err error) {
+	if !c.ConsentRequired {
+		return nil, nil
+	}
+	consent, err := f.x.Users.Consent(f.ctx, &f.r.Realm, f.id, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range tokens.Requested(f.r, c, p.Origin.Scope) {
+		if s.ShowOnConsent && (consent == nil || !slices.Contains(consent.Scopes, s.ID)) {
+			missing = append(missing, s.Name)
+		}
+	}
+	return missing, nil
+}
+
+// askedAgain answers why the login page was shown, or would be.
+func (f *facts) askedAgain() ([]*cause, error) {
+	on, cuts := f.signedOn()
+	var list []*cause
+	if len(f.sessions) == 0 {
+		return nil, nil
+	}
+	list = append(list, cuts...)
+	if !on {
+		list = append(f.off(), list...)
+		lock, err := f.locked()
+		if err != nil {
+			return nil, err
+		}
+		if lock != nil {
+			list = append(list, lock)
+		}
+		if s := f.newest(func(s *seenSession) bool { return !s.Offline }); s != nil {
+			list = append(list, f.ending(s))
+		}
+	}
+	for _, o := range f.refusals {
+		if o.Doc.Error != "login_required" || f.overtaken(o) {
+			continue
+		}
+		c := &cause{reason: o.reason, at: o.Last, rank: ended, client: o.Client, prompt: true, refusals: []*seenRefusal{o}}
+		list = append(list, f.joined(c, o))
+	}
+	if c := f.lastPrompt(); c != nil {
+		if !on {
+			c.rank = slip // the next page will be shown for another reason
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}
+
+// lastPrompt is why the login page was shown at the latest login in a browser.
+func (f *facts) lastPrompt() *cause {
+	var login *seenPart
+	var at time.Time
+	for _, p := range f.parts {
+		if p.Offline || p.Origin.How != iam.HowBrowser && (f.clientID == "" || p.Origin.How != iam.HowSSO) {
+			continue
+		}
+		when := p.Started
+		if p.session != nil && askedInSession[p.Origin.Asked] {
+			when = p.session.proved
+		}
+		if login == nil || when.After(at) || when.Equal(at) && p.LastAccess.After(login.LastAccess) {
+			login, at = p, when
+		}
+	}
+	if login == nil || login.Origin.How != iam.HowBrowser || login.Origin.Asked == "" {
+		return nil
+	}
+	c := &cause{reason: login.Origin.Asked, rank: ended, at: at, prompt: true, client: login.Client, session: login.session, part: login}
+	switch c.reason {
+	case iam.SessionEnded, iam.CookieExpired:
+		return f.promptOfEnded(c, login)
+	case iam.NoCookie:
+		return f.promptWithoutCookie(c, login)
+	}
+	c.settings = f.promptSettings(c)
+	return c
+}
+
+// askedInSession are the prompts of people who are signed on: the session goes on.
+var askedInSession = map[iam.Reason]bool{iam.AskedMaxAge: true, iam.AskedPrompt: true, iam.AskedACR: true}
+
+// promptOfEnded joins a prompt to the session that the browser's cookie named.
+func (f *facts) promptOfEnded(c *cause, login *seenPart) *cause {
+	var named *seenSession
+	for _, s := range f.sessions {
+		if s.ID == login.Origin.Named && !s.Offline && s != login.session && (named == nil || s.Started.After(named.Started)) && !s.Started.After(c.at) {
+			named = s
+		}
+	}
+	switch {
+	case named == nil && c.reason == iam.SessionEnded && login.Origin.Named != "":
+		return c // its record is gone, or it was another user's
+	case named == nil || named.live():
+		c.settings = f.promptSettings(c)
+		return c
+	}
+	c.reason, c.session, c.end = named.end.Reason, named, &named.end
+	c.part = nil
+	for _, p := range f.parts {
+		if p.session == named {
+			c.part, c.scope = p, p.Origin.Scopes
+		}
+	}
+	c.settings = f.endSettings(c)
+	return c
+}
+
+// promptWithoutCookie explains a browser that came without a cookie: after the
+// user's last session ended that is how it should be, and while one lives the
+// same browser has lost it. A first login, or another browser's, needs no reason.
+func (f *facts) promptWithoutCookie(c *cause, login *seenPart) *cause {
+	if login.session == nil {
+		return nil
+	}
+	for _, s := range f.sessions { // the latest first
+		if s.Offline || s.Origin.How == iam.HowDirect || s == login.session || !s.Started.Before(login.Started) || s.browser() != login.session.browser() {
+			continue
+		}
+		if s.live() || s.ended.After(login.Started) && s.end.Reason != iam.ReplacedByLogin {
+			if f.r.KeptAddress(s.IP) != f.r.KeptAddress(login.session.IP) {
+				continue
+			}
+			c.detail = ", while the session that began " + clock(s.Started) + " was live"
+			return c
+		}
+		c.reason, c.session, c.end, c.part = s.end.Reason, s, &s.end, nil
+		c.settings = f.endSettings(c)
+		return c
+	}
+	return nil
+}

@@ -1,0 +1,379 @@
+package records
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
+	"latchkey/internal/store"
+)
+
+// facts is what is known of one user at one time.
+type facts struct {
+	x    *Explainer
+	ctx  context.Context
+	r    *realms.Realm
+	q    WhyQuery
+	id   iam.UserID
+	now  time.Time
+	past bool // now is not the present: how things stand today explains nothing
+
+	user     *iam.User                       // nil when removed
+	clientID iam.ClientID                    // asked about, "" for any
+	client   *realms.Client                  // of that id, nil when removed
+	unknown  bool                            // a client was asked about that never was
+	sessions []*seenSession                  // of the user, the latest beginning first
+	parts    []*seenPart                     // of the client asked about, or of all, likewise
+	refusals []*seenRefusal                  // of the user, the latest first
+	others   []*seenRefusal                  // of the client, of nobody in particular, likewise
+	names    map[iam.ClientID]string         // client_ids
+	clients  map[iam.ClientID]*realms.Client // that were looked up, nil when gone
+	ips      map[string]bool                 // that the user's sessions began at, as they are kept
+}
+
+// A seenSession is a user session, live or ended.
+type seenSession struct {
+	iam.UserSession
+	device string
+	ended  time.Time // zero while it lives
+	end    iam.End
+	proved time.Time // when the user last proved who they are in it
+}
+
+// id is how the session explorer names it.
+func (s *seenSession) id() string {
+	kind := "online"
+	if s.Offline {
+		kind = "offline"
+	}
+	return kind + "." + string(s.ID) + "." + strconv.FormatInt(s.Started.UnixMilli(), 36)
+}
+
+func (s *seenSession) live() bool { return s.ended.IsZero() }
+
+// A seenPart is a client's part in a session, live or ended.
+type seenPart struct {
+	iam.ClientSession
+	session *seenSession // nil when its record is gone
+	ended   time.Time    // zero while it lives
+	end     iam.End
+}
+
+func (p *seenPart) live() bool { return p.ended.IsZero() }
+
+// issued is when it last got tokens, as far as is known.
+func (p *seenPart) issued() time.Time {
+	if list := iam.Issuances(p.Issued); len(list) > 0 {
+		return time.UnixMilli(list[0].At)
+	}
+	return time.Time{}
+}
+
+// A seenRefusal is a refused login or token.
+type seenRefusal struct {
+	*store.Occurrence
+	reason iam.Reason
+	kind   string // of the event, "LOGIN"
+}
+
+// How much is read of each: the newest.
+const (
+	mostSessions = 100
+	mostParts    = 200
+	mostRefusals = 200
+)
+
+func (f *facts) findClient() error {
+	if f.q.Client == "" {
+		return nil
+	}
+	c, err := f.r.ClientByName(f.ctx, f.q.Client)
+	switch {
+	case err == nil:
+		f.client, f.clientID = c, c.ID
+		return nil
+	case !realms.Missing(err):
+		return err
+	}
+	// One that was removed is known by its name for as long as records of it are.
+	list, err := f.x.Records.db.EndedPartsOfUser(f.ctx, f.r.ID, f.id, "", time.Time{}, mostParts)
+	if err != nil {
+		return err
+	}
+	var ids []iam.ClientID
+	for _, p := range list {
+		ids = append(ids, p.Client)
+	}
+	gone, err := f.x.Records.db.RemovedClients(f.ctx, f.r.ID, ids)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		if gone[p.Client] == f.q.Client {
+			f.clientID = p.Client
+			return nil
+		}
+	}
+	f.unknown = true
+	return nil
+}
+
+func (f *facts) read() error {
+	f.clients, f.ips = map[iam.ClientID]*realms.Client{}, map[string]bool{}
+	for _, step := range []func() error{f.readLive, f.readEnded, f.readRefusals, f.readNames} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(f.sessions, func(a, b *seenSession) int { return b.Started.Compare(a.Started) })
+	slices.SortStableFunc(f.parts, func(a, b *seenPart) int { return b.Started.Compare(a.Started) })
+	for _, s := range f.sessions {
+		f.ips[f.r.KeptAddress(s.IP)] = true
+	}
+	delete(f.ips, "")
+	return nil
+}
+
+// readLive reads sessions that are stored as live, those included whose time is
+// over and which nobody came back to.
+func (f *facts) readLive() error {
+	for _, offline := range []bool{false, true} {
+		live, err := f.x.Sessions.OfUser(f.ctx, f.r, f.id, offline)
+		if err != nil {
+			return err
+		}
+		known := map[iam.SessionID]bool{}
+		for _, l := range live {
+			known[l.ID] = true
+			s := f.addSession(seenOf(l.UserSession))
+			if err := f.addParts(s, l.Parts); err != nil {
+				return err
+			}
+		}
+		stored, err := f.x.Records.db.Records(f.ctx, f.r.ID, &store.RecordFilter{User: f.id, Max: mostSessions,
+			Sources: []store.RecordSource{{Table: store.LiveRecords, Offline: offline}}})
+		if err != nil {
+			return err
+		}
+		for _, rec := range stored {
+			if known[iam.SessionID(rec.ID)] {
+				continue
+			}
+			s := f.recorded(rec)
+			s.end, s.ended = f.x.Sessions.TimedOut(f.r, &s.UserSession), sessions.OfUserSession(&f.r.Realm, &s.UserSession).First()
+			s = f.addSession(s)
+			parts, err := f.x.Records.db.ClientSessionsOf(f.ctx, f.r.ID, []iam.SessionID{s.ID}, offline)
+			if err != nil {
+				return err
+			}
+			if err := f.addParts(s, parts); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// seenOf is a session that lives.
+func seenOf(us *iam.UserSession) *seenSession {
+	s := &seenSession{UserSession: *us, device: us.Notes["KC_DEVICE_NOTE"], proved: us.Started}
+	if sec, err := strconv.ParseInt(us.Notes["AUTH_TIME"], 10, 64); err == nil && time.Unix(sec, 0).After(s.proved) {
+		s.proved = time.Unix(sec, 0)
+	}
+	return s
+}
+
+// recorded is a session as its record tells of it.
+func (f *facts) recorded(rec *store.Record) *seenSession {
+	return &seenSession{device: rec.Device, ended: rec.Ended, end: rec.End, proved: rec.Started, UserSession: iam.UserSession{
+		ID: iam.SessionID(rec.ID), Realm: f.r.ID, User: rec.User, Offline: rec.Source.Offline, Remember: rec.Remember, Username: rec.Username, IP: rec.IP,
+		AuthMethod: rec.AuthMethod, Started: rec.Started, LastAccess: rec.LastAccess, Origin: rec.Origin}}
+}
+
+// addSession takes a session as it stood at the time that is asked about.
+func (f *facts) addSession(s *seenSession) *seenSession {
+	if s.Started.After(f.now) {
+		return s
+	}
+	if s.ended.After(f.now) {
+		s.ended = time.Time{}
+	}
+	f.sessions = append(f.sessions, s)
+	return s
+}
+
+func (f *facts) addPart(p *seenPart) {
+	if p.Started.After(f.now) || f.clientID != "" && p.Client != f.clientID {
+		return
+	}
+	if p.ended.After(f.now) {
+		p.ended = time.Time{}
+	}
+	f.parts = append(f.parts, p)
+}
+
+// addParts adds the stored parts of a session; they end with it, or before.
+func (f *facts) addParts(s *seenSession, list []*iam.ClientSession) error {
+	for _, stored := range list {
+		p := &seenPart{ClientSession: *stored, session: s, ended: s.ended, end: s.end}
+		c, err := f.clientOf(p.Client)
+		if err != nil {
+			return err
+		}
+		if c != nil && p.live() {
+			if e := sessions.OfClientSession(&f.r.Realm, &c.Client, &s.UserSession, &p.ClientSession); e.At(f.now) {
+				p.ended, p.end = e.First(), f.x.Sessions.PartTimedOut(f.r, &c.Client, &s.UserSession, &p.ClientSession)
+			}
+		}
+		f.addPart(p)
+	}
+	return nil
+}
+
+// clientOf returns a client, nil for one that is gone.
+func (f *facts) clientOf(id iam.ClientID) (*realms.Client, error) {
+	if c, ok := f.clients[id]; ok || id == "" {
+		return c, nil
+	}
+	c, err := f.r.Client(f.ctx, id)
+	if realms.Missing(err) {
+		c, err = nil, nil
+	}
+	if err == nil {
+		f.clients[id] = c
+	}
+	return c, err
+}
+
+func (f *facts) readEnded() error {
+	list, err := f.x.Records.db.Records(f.ctx, f.r.ID, &store.RecordFilter{User: f.id, Max: mostSessions,
+		Sources: []store.RecordSource{{Table: store.EndedRecords}, {Table: store.EndedRecords, Offline: true}}})
+	if err != nil {
+		return err
+	}
+	for _, rec := range list {
+		f.addSession(f.recorded(rec))
+	}
+	parts, err := f.x.Records.db.EndedPartsOfUser(f.ctx, f.r.ID, f.id, f.clientID, time.Time{}, mostParts)
+	if err != nil {
+		return err
+	}
+	for _, ended := range parts {
+		p := &seenPart{ClientSession: ended.ClientSession, ended: time.UnixMilli(ended.Ended), end: ended.End}
+		for _, s := range f.sessions {
+			if s.ID == p.Session && s.Offline == p.Offline && !s.Started.After(p.Started) && (s.live() || !s.ended.Before(p.ended)) {
+				p.session = s
+			}
+		}
+		f.addPart(p)
+	}
+	return nil
+}
+
+func (f *facts) readRefusals() error {
+	own, err := f.refused(&store.RecordFilter{User: f.id})
+	if err != nil {
+		return err
+	}
+	for _, o := range own {
+		if f.clientID == "" && !f.unknown || o.Client == f.clientID || o.Client == "" {
+			f.refusals = append(f.refusals, o)
+		}
+	}
+	if f.clientID == "" && !f.unknown {
+		return nil
+	}
+	filter := &store.RecordFilter{Client: f.clientID}
+	if f.unknown {
+		filter = &store.RecordFilter{Reason: string(iam.UnknownClient)}
+	}
+	// Whose it was is not known of a refusal at the door. Those of other users
+	// are read along: there is no index of refusals without a user.
+	list, err := f.refused(filter)
+	if err != nil {
+		return err
+	}
+	for _, o := range list {
+		if o.User == "" {
+			f.others = append(f.others, o)
+		}
+	}
+	return nil
+}
+
+func (f *facts) refused(filter *store.RecordFilter) ([]*seenRefusal, error) {
+	filter.Sources, filter.Max, filter.To = []store.RecordSource{{Table: store.OccurrenceRecords, Kind: store.Refused}}, mostRefusals, f.now
+	list, err := f.x.Records.db.Records(f.ctx, f.r.ID, filter)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*seenRefusal, 0, len(list))
+	for _, rec := range list {
+		o := &seenRefusal{Occurrence: rec.Occurrence, reason: iam.Reason(rec.Occurrence.Reason), kind: strings.TrimSuffix(rec.Occurrence.Doc.Event, "_ERROR")}
+		if o.Last.After(f.now) {
+			o.Last = f.now
+		}
+		out = append(out, o)
+	}
+	slices.SortStableFunc(out, func(a, b *seenRefusal) int { return cmp.Or(b.Last.Compare(a.Last), cmp.Compare(b.ID, a.ID)) })
+	return out, nil
+}
+
+func (f *facts) readNames() error {
+	var gone []iam.ClientID
+	add := func(id iam.ClientID) error {
+		if _, ok := f.names[id]; ok || id == "" {
+			return nil
+		}
+		name, err := f.r.ClientName(f.ctx, id)
+		if f.names[id] = name; name == "" {
+			gone = append(gone, id)
+		}
+		return err
+	}
+	var ids []iam.ClientID
+	for _, s := range f.sessions {
+		ids = append(ids, s.Origin.Client, s.end.Client)
+	}
+	for _, p := range f.parts {
+		ids = append(ids, p.Client, p.end.Client)
+	}
+	for _, o := range slices.Concat(f.refusals, f.others) {
+		ids = append(ids, o.Client)
+	}
+	for _, id := range append(ids, f.clientID) {
+		if err := add(id); err != nil {
+			return err
+		}
+	}
+	names, err := f.x.Records.db.RemovedClients(f.ctx, f.r.ID, gone)
+	for id, name := range names {
+		f.names[id] = name
+	}
+	return err
+}
+
+// name is a client's name for sentences.
+func (f *facts) name(id iam.ClientID) string {
+	if n := f.names[id]; n != "" {
+		return n
+	}
+	return string(id)
+}
+
+// browser is what a session's browser said of itself, as far as it tells
+// browsers apart.
+func (s *seenSession) browser() string {
+	var d sessions.Device
+	if json.Unmarshal([]byte(s.device), &d) != nil {
+		return ""
+	}
+	return d.OS + " " + d.Browser
+}
