@@ -20,6 +20,7 @@ import (
 	"latchkey/internal/deliveries"
 	"latchkey/internal/doctor"
 	"latchkey/internal/events"
+	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/login"
 	"latchkey/internal/logout"
@@ -120,6 +121,13 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	notifier := logout.New(issuer, outgoing, web.NewPoster(), s.log)
 	hooks := deliveries.NewHooks(outgoing, sessionLog(cfg, s.log))
 	live.Began, live.Ended = hooks.Began, hooks.Ended
+	s.db.Gone = func(ctx context.Context, tx *store.Tx, realm iam.RealmID, list []*store.Ending) error {
+		r, err := s.realms.ByID(ctx, realm)
+		if err != nil {
+			return err
+		}
+		return hooks.Ended(ctx, tx, r, list)
+	}
 	s.workers = append(s.workers, outgoing.Run)
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,

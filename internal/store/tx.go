@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/internal/iam"
 	"latchkey/internal/seal"
 )
 
@@ -52,6 +53,7 @@ type Tx struct {
 	Now   time.Time
 	w     querier
 	after []func()
+	gone  func(ctx context.Context, tx *Tx, realm iam.RealmID, list []*Ending) error // DB.Gone
 }
 
 // use makes q what the transaction reads and writes with.
@@ -71,7 +73,7 @@ const maxTries = 8
 func (db *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
 	var err error
 	for try := 1; try <= maxTries; try++ {
-		tx := &Tx{Now: db.Now()}
+		tx := &Tx{Now: db.Now(), gone: db.Gone}
 		tx.ring = db.ring
 		if db.writer != nil {
 			err = db.writer.do(ctx, func(q querier) error { tx.use(q); tx.after = nil; return f(tx) })

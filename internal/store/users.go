@@ -167,7 +167,10 @@ func (tx *Tx) DeleteUser(ctx context.Context, realm iam.RealmID, id iam.UserID) 
 		if err != nil {
 			return err
 		}
-		_, err = tx.EndSessions(ctx, realm, ids, offline, func(x *Ending) { x.End = iam.End{Reason: iam.UserRemoved, By: iam.ActorAdmin} })
+		list, err := tx.EndSessions(ctx, realm, ids, offline, func(x *Ending) { x.End = iam.End{Reason: iam.UserRemoved, By: iam.ActorAdmin} })
+		if err == nil && tx.gone != nil && len(list) > 0 {
+			err = tx.gone(ctx, tx, realm, list)
+		}
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -403,6 +404,22 @@ func TestWebhook(t *testing.T) {
 		t.Errorf("a page of two: %+v", list)
 	} else if rest := w.deliveries("session=" + tokens.Session + "&before=" + list[1].ID); len(rest) != 1 {
 		t.Errorf("the rest: %+v", rest)
+	}
+
+	// A session that ends with its user is told of, too.
+	leaver, err := w.admin.Post(w, "/out/users", map[string]any{"username": "leaver", "enabled": true, "email": "l@out.test", "firstName": "L", "lastName": "L",
+		"credentials": []any{map[string]any{"type": "password", "value": "leaver-pw"}}})
+	w.must(err)
+	code, err := w.party.Code(w, visitor.NewBrowser(), "leaver", "leaver-pw")
+	w.must(err)
+	w.must(w.admin.Delete(w, "/out/users/"+leaver))
+	w.until("the webhook is told of the removal", func() bool {
+		return slices.ContainsFunc(hook.got(), func(body string) bool {
+			return strings.Contains(body, `"session.ended"`) && strings.Contains(body, `"user-removed"`) && strings.Contains(body, leaver)
+		})
+	})
+	if a, err := w.party.Redeem(w, code); err != nil || a.OK() {
+		t.Errorf("a code of a removed user: %+v, %v", a, err)
 	}
 
 	log := server.Log()
