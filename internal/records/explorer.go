@@ -180,7 +180,7 @@ var errNarrow = &iam.Error{Kind: iam.Invalid, Msg: "This combination of filters 
 
 // List returns a page of a realm's sessions.
 func (x *Explorer) List(ctx context.Context, r *realms.Realm, q Query) (*Page, error) {
-	f, err := filterOf(q)
+	f, err := x.filter(r, q)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +198,7 @@ func (x *Explorer) list(ctx context.Context, r *realms.Realm, q Query, f *store.
 	page := &Page{Sessions: []*Entry{}}
 	want := f.Max
 	for {
-		f.Max = want + 1 - len(page.Sessions)
+		f.Max = want + 1
 		list, err := x.DB.Records(ctx, r.ID, f)
 		if err != nil {
 			return nil, err
@@ -240,7 +240,7 @@ func cursor(x *store.Record) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(x.Key, 10) + " " + x.ID))
 }
 
-func filterOf(q Query) (*store.RecordFilter, error) {
+func (x *Explorer) filter(r *realms.Realm, q Query) (*store.RecordFilter, error) {
 	f := &store.RecordFilter{User: q.User, Client: q.Client, Reason: string(q.Reason), IP: q.Address, From: q.From, To: q.To, ByAccess: q.ByAccess, Max: q.Max}
 	if f.Max <= 0 {
 		f.Max = defaultPage
@@ -264,13 +264,7 @@ func filterOf(q Query) (*store.RecordFilter, error) {
 	for _, kind := range q.Kinds {
 		switch kind {
 		case KindOnline, KindOffline:
-			// Among the live there may be what has timed out and is not swept
-			// yet: it has ended, but its record is where it was.
-			f.Sources = append(f.Sources, store.RecordSource{Table: store.LiveRecords, Offline: kind == KindOffline},
-				store.RecordSource{Table: store.LeftRecords, Offline: kind == KindOffline})
-			if q.State != StateLive {
-				f.Sources = append(f.Sources, store.RecordSource{Table: store.EndedRecords, Offline: kind == KindOffline})
-			}
+			f.Sources = append(f.Sources, x.sessions(r, q, kind == KindOffline)...)
 		case KindTransient:
 			f.Sources = append(f.Sources, store.RecordSource{Table: store.OccurrenceRecords, Kind: store.TransientToken})
 		case KindRefused:
@@ -289,6 +283,29 @@ func filterOf(q Query) (*store.RecordFilter, error) {
 		f.After = &store.RecordCursor{At: ms, ID: id}
 	}
 	return f, nil
+}
+
+// sessions are the tables in which sessions of a kind are looked for. What has
+// timed out and is not swept yet has ended, but its record is where it was.
+func (x *Explorer) sessions(r *realms.Realm, q Query, offline bool) []store.RecordSource {
+	var out []store.RecordSource
+	for _, table := range []store.RecordTable{store.LiveRecords, store.LeftRecords} {
+		if q.State != StateEnded && q.Reason == "" {
+			out = append(out, store.RecordSource{Table: table, Offline: offline})
+			continue
+		}
+		if q.State == StateLive || q.Reason != "" && q.Reason != iam.Idle && q.Reason != iam.MaxAge {
+			continue
+		}
+		for _, remember := range []bool{false, true} {
+			due := x.Sessions.Overdue(r, offline, remember)
+			out = append(out, store.RecordSource{Table: table, Offline: offline, Overdue: &due})
+		}
+	}
+	if q.State != StateLive {
+		out = append(out, store.RecordSource{Table: store.EndedRecords, Offline: offline})
+	}
+	return out
 }
 
 func (x *Explorer) count(ctx context.Context, r *realms.Realm, f *store.RecordFilter, exact bool) (*Count, error) {

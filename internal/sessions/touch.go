@@ -195,15 +195,9 @@ func (s *Service) sweep(ctx context.Context, cache *realms.Cache) {
 // records of those whose time of retention is over.
 func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) {
 	for _, kind := range []struct{ offline, remember bool }{{false, false}, {false, true}, {true, false}, {true, true}} {
-		idle, max := userLifespans(&r.Realm, &iam.UserSession{Offline: kind.offline, Remember: kind.remember})
-		now := s.db.Now()
-		used := now.Add(-idle - touchLag(idle))
-		var begun time.Time
-		if max > 0 {
-			begun = now.Add(-max)
-		}
+		due := s.Overdue(r, kind.offline, kind.remember)
 		s.until(ctx, func(tx *store.Tx) (int64, error) {
-			list, err := tx.SweepSessions(ctx, r.ID, kind.offline, kind.remember, used, begun, sweepChunk, func(x *Ending) {
+			list, err := tx.SweepSessions(ctx, r.ID, kind.offline, due, sweepChunk, func(x *Ending) {
 				s.complete(r, x)
 				x.End = s.timedOut(r, x.Session, iam.ActorSweep)
 			})
@@ -215,6 +209,18 @@ func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) {
 	}
 	before := s.db.Now().Add(-r.RecordRetention())
 	s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepEnded(ctx, r.ID, before, sweepChunk) })
+}
+
+// Overdue says by when sessions of a kind have timed out, going by their last
+// uses as they are stored, which lag behind.
+func (s *Service) Overdue(r *realms.Realm, offline, remember bool) store.Overdue {
+	idle, max := userLifespans(&r.Realm, &iam.UserSession{Offline: offline, Remember: remember})
+	now := s.db.Now()
+	o := store.Overdue{Remember: remember, Used: now.Add(-idle - touchLag(idle))}
+	if max > 0 {
+		o.Begun = now.Add(-max)
+	}
+	return o
 }
 
 // until runs a sweep in chunks until one is short; errors wait for the next time.

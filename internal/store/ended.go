@@ -140,14 +140,16 @@ func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, ids []iam.Session
 			args = append(args, id)
 		}
 		in := binds(4, len(chunk))
+		// The session's row is locked first, as by those who end it whole.
 		_, err := all(ctx, &tx.Reader, func(row row) (struct{}, error) {
 			var id iam.SessionID
 			var user iam.UserID
 			err := row.Scan(&id, &user)
 			users[id] = user
 			return struct{}{}, err
-		}, `select s.id, s.user_id from user_sessions s join client_sessions c on c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline
-			where s.realm_id = $1 and s.offline = $2 and c.client_id = $3 and s.id in (`+in+`)`, args...)
+		}, `update user_sessions set version = version + 1 where realm_id = $1 and offline = $2 and id in (`+in+`)
+			and exists (select 1 from client_sessions c where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline
+			and c.client_id = $3) returning id, user_id`, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -158,12 +160,16 @@ func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, ids []iam.Session
 		}
 		out = append(out, parts...)
 	}
-	rows := make([][]any, len(out))
+	rows, left := make([][]any, len(out)), make([][]any, len(out))
 	for i, p := range out {
 		adjust(p)
 		rows[i] = partRow(p, users[p.Session], millis(tx.Now), e)
+		left[i] = []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), millis(p.LastAccess)}
 	}
-	return out, tx.insertRows(ctx, endedPartsInsert, rows)
+	if err := tx.insertRows(ctx, endedPartsInsert, rows); err != nil {
+		return nil, err
+	}
+	return out, tx.insertRows(ctx, `left_parts (realm_id, session_id, offline, client_id, started_at, last_access)`, left)
 }
 
 // SessionIDsOfUser lists a user's sessions of one kind.
@@ -192,15 +198,24 @@ func (tx *Tx) EndEmptySessions(ctx context.Context, realm iam.RealmID, ids []iam
 		where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline)`, nil, end)
 }
 
-// SweepSessions ends up to max sessions of a realm that were last used, or
-// begun, before the given times (a zero time sets no bound), and returns them.
-func (tx *Tx) SweepSessions(ctx context.Context, realm iam.RealmID, offline, remember bool, usedBefore, begunBefore time.Time, max int, end func(*Ending)) ([]*Ending, error) {
+// SweepSessions ends up to max sessions of a realm that have timed out, and
+// returns them.
+func (tx *Tx) SweepSessions(ctx context.Context, realm iam.RealmID, offline bool, o Overdue, max int, end func(*Ending)) ([]*Ending, error) {
+	// Two statements, each a range of an index: with "or" it would be the whole table.
 	ids, err := all(ctx, &tx.Reader, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 and remember = $3
-		and (last_access < $4 or started_at < $5) order by last_access limit $6`, realm, offline, remember, millis(usedBefore), millis(begunBefore), max)
+		and last_access < $4 order by last_access limit $5`, realm, offline, o.Remember, millis(o.Used), max)
 	if err != nil {
 		return nil, err
 	}
-	return tx.endSessions(ctx, realm, ids, offline, `and (last_access < $3 or started_at < $4)`, []any{millis(usedBefore), millis(begunBefore)}, end)
+	if len(ids) < max && !o.Begun.IsZero() {
+		more, err := all(ctx, &tx.Reader, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 and remember = $3
+			and started_at < $4 and last_access >= $5 order by started_at limit $6`, realm, offline, o.Remember, millis(o.Begun), millis(o.Used), max-len(ids))
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, more...)
+	}
+	return tx.endSessions(ctx, realm, ids, offline, `and (last_access < $3 or started_at < $4)`, []any{millis(o.Used), millis(o.Begun)}, end)
 }
 
 // SweepEnded removes up to max records of each kind that ended before a time

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"latchkey/internal/iam"
@@ -14,8 +15,16 @@ import (
 // sessions which kind of them.
 type RecordSource struct {
 	Table   RecordTable
-	Offline bool   // of sessions
-	Kind    string // of occurrences: Refused or TransientToken
+	Offline bool     // of sessions
+	Kind    string   // of occurrences: Refused or TransientToken
+	Overdue *Overdue // of live sessions: only what has timed out and is not swept yet
+}
+
+// Overdue says by when sessions of one kind, remembered or not, have timed out.
+type Overdue struct {
+	Remember bool
+	Used     time.Time // last used before
+	Begun    time.Time // or begun before; zero sets no bound
 }
 
 // A RecordTable is where records are kept.
@@ -26,8 +35,8 @@ const (
 	LiveRecords RecordTable = iota
 	EndedRecords
 	OccurrenceRecords
-	// LeftRecords are live sessions in which the filter's client has no part any
-	// more; without a client there are none.
+	// LeftRecords are live sessions in which the filter's client had a part and has
+	// none any more; without a client there are none.
 	LeftRecords
 )
 
@@ -71,7 +80,7 @@ type Record struct {
 
 // recordQuery is how one source is searched.
 type recordQuery struct {
-	columns, from, user, client, reason, ip, started, access, id string
+	columns, from, on, user, client, reason, ip, started, access, id string
 }
 
 const (
@@ -80,106 +89,165 @@ const (
 	happened     = `o.id, o.kind, o.user_id, o.client_id, o.ip, o.reason, o.count, o.first_at, o.last_at, o.doc`
 )
 
+// join names the tables in the order in which SQLite visits them: a cross join
+// is one to it. The client's parts come first, in the order of the list, unless
+// something narrower than a client is asked for.
+func (f *RecordFilter) join(parts, sessions string) string {
+	if f.User != "" || f.IP != "" || f.Reason != "" {
+		return sessions + " cross join " + parts
+	}
+	return parts + " cross join " + sessions
+}
+
 func (f *RecordFilter) query(s RecordSource) recordQuery {
 	switch {
 	case s.Table == OccurrenceRecords:
-		return recordQuery{happened, "occurrences o", "o.user_id", "o.client_id", "o.reason", "o.ip", "o.first_at", "o.last_at", "o.id"}
+		return recordQuery{happened, "occurrences o", "", "o.user_id", "o.client_id", "o.reason", "o.ip", "o.first_at", "o.last_at", "o.id"}
 	case s.Table == EndedRecords && f.Client != "":
-		return recordQuery{endedColumns, `ended_parts c join ended_sessions s on s.realm_id = c.realm_id and s.session_id = c.session_id and s.offline = c.offline
-			and s.started_at <= c.started_at and s.ended_at >= c.ended_at`, "s.user_id", "c.client_id", "s.reason", "s.ip", "c.started_at", "c.last_access", "c.session_id"}
+		// A client that left a session and came back has several parts in it: the last one counts.
+		return recordQuery{endedColumns, f.join("ended_parts c", "ended_sessions s"), `s.realm_id = c.realm_id and s.session_id = c.session_id and s.offline = c.offline
+			and s.started_at <= c.started_at and s.ended_at >= c.ended_at and not exists (select 1 from ended_parts k where k.realm_id = c.realm_id
+			and k.session_id = c.session_id and k.offline = c.offline and k.client_id = c.client_id and k.started_at > c.started_at and k.ended_at <= s.ended_at)`,
+			"s.user_id", "c.client_id", "s.reason", "s.ip", "c.started_at", "c.last_access", "c.session_id"}
 	case s.Table == EndedRecords:
-		return recordQuery{endedColumns, "ended_sessions s", "s.user_id", "", "s.reason", "s.ip", "s.started_at", "s.last_access", "s.session_id"}
+		return recordQuery{endedColumns, "ended_sessions s", "", "s.user_id", "", "s.reason", "s.ip", "s.started_at", "s.last_access", "s.session_id"}
 	case s.Table == LeftRecords:
-		return recordQuery{liveColumns, `ended_parts c join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline and s.started_at <= c.started_at`,
-			"s.user_id", "c.client_id", "", "s.ip", "c.started_at", "c.last_access", "c.session_id"}
+		return recordQuery{liveColumns, f.join("left_parts c", "user_sessions s"), `s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
+			and not exists (select 1 from client_sessions k where k.realm_id = c.realm_id and k.session_id = c.session_id and k.offline = c.offline
+			and k.client_id = c.client_id)`, "s.user_id", "c.client_id", "", "s.ip", "c.started_at", "c.last_access", "c.session_id"}
 	case f.Client != "":
-		return recordQuery{liveColumns, "client_sessions c join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline",
+		parts, sessions := "client_sessions c", "user_sessions s"
+		from := f.join(parts, sessions)
+		if s.Overdue != nil {
+			from = sessions + " cross join " + parts // they are few
+		}
+		return recordQuery{liveColumns, from, "s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline",
 			"s.user_id", "c.client_id", "", "s.ip", "c.started_at", "c.last_access", "c.session_id"}
 	}
-	return recordQuery{liveColumns, "user_sessions s", "s.user_id", "", "", "s.ip", "s.started_at", "s.last_access", "s.id"}
+	return recordQuery{liveColumns, "user_sessions s", "", "s.user_id", "", "", "s.ip", "s.started_at", "s.last_access", "s.id"}
 }
 
-// search makes the condition, and what the records are sorted by. ok is false
-// for a source that cannot have any.
-func (f *RecordFilter) search(realm iam.RealmID, s RecordSource) (q recordQuery, w *where, key string, ok bool) {
-	q, w = f.query(s), new(where)
-	alias := "s"
+// A recordSearch is one statement's worth of a search.
+type recordSearch struct {
+	recordQuery
+	where
+	source RecordSource
+	key    string // what the records are sorted by
+	order  string // the same, for the planner's eyes
+}
+
+// searches makes the statements for a source: none when it cannot have any of
+// what is looked for. Live sessions that nothing narrows are indexed by whether
+// they are remembered, which tells when they time out, so they take two.
+func (f *RecordFilter) searches(realm iam.RealmID, s RecordSource) []*recordSearch {
+	if s.Table == LeftRecords && f.Client == "" {
+		return nil
+	}
+	live := s.Table == LiveRecords || s.Table == LeftRecords
+	if live && f.Reason != "" && s.Overdue == nil {
+		return nil
+	}
+	var out []*recordSearch
 	switch {
-	case s.Table == OccurrenceRecords:
-		alias = "o"
-	case f.Client != "":
-		alias = "c"
+	case s.Overdue != nil:
+		used, begun := f.search(realm, s), f.search(realm, s)
+		used.and("s.remember = ?", s.Overdue.Remember)
+		used.and("s.last_access < ?", millis(s.Overdue.Used))
+		if !f.ByAccess {
+			// Not by the index of beginnings, where they are far between.
+			used.order = "(" + used.key + " + 0)"
+		}
+		out = append(out, used)
+		if !s.Overdue.Begun.IsZero() {
+			begun.and("s.remember = ?", s.Overdue.Remember)
+			begun.and("s.started_at < ?", millis(s.Overdue.Begun))
+			begun.and("s.last_access >= ?", millis(s.Overdue.Used))
+			if f.ByAccess {
+				begun.order = "(" + begun.key + " + 0)"
+			}
+			out = append(out, begun)
+		}
+	case s.Table == LiveRecords && f.User == "" && f.Client == "" && f.IP == "":
+		for _, remember := range []bool{false, true} {
+			x := f.search(realm, s)
+			x.and("s.remember = ?", remember)
+			out = append(out, x)
+		}
+	default:
+		out = append(out, f.search(realm, s))
 	}
-	w.and(alias+".realm_id = ?", realm)
+	return out
+}
+
+func (f *RecordFilter) search(realm iam.RealmID, s RecordSource) *recordSearch {
+	x := &recordSearch{recordQuery: f.query(s), source: s}
+	alias := x.from[strings.IndexByte(x.from, ' ')+1:][:1] // of the table that is visited first
+	x.and(alias+".realm_id = ?", realm)
 	if s.Table == OccurrenceRecords {
-		w.and("o.kind = ?", s.Kind)
+		x.and("o.kind = ?", s.Kind)
 	} else {
-		w.and(alias+".offline = ?", s.Offline)
+		x.and(alias+".offline = ?", s.Offline)
 	}
-	key = q.started
+	if x.on != "" {
+		x.and(x.on)
+	}
+	x.key = x.started
 	if f.ByAccess {
-		key = q.access
+		x.key = x.access
 	}
-	for _, c := range []struct{ column, value string }{{q.user, string(f.User)}, {q.client, string(f.Client)}, {q.reason, f.Reason}, {q.ip, f.IP}} {
-		switch {
-		case c.value == "":
-		case c.column == "":
-			return q, w, key, false
-		default:
-			w.and(c.column+" = ?", c.value)
+	x.order = x.key
+	for _, c := range []struct{ column, value string }{{x.user, string(f.User)}, {x.client, string(f.Client)}, {x.reason, f.Reason}, {x.ip, f.IP}} {
+		if c.column != "" && c.value != "" {
+			x.and(c.column+" = ?", c.value)
 		}
-	}
-	if s.Table == LeftRecords {
-		if f.Client == "" {
-			return q, w, key, false
-		}
-		w.and(`not exists (select 1 from client_sessions k where k.realm_id = c.realm_id and k.session_id = c.session_id and k.offline = c.offline
-			and k.client_id = c.client_id)`)
 	}
 	if !f.From.IsZero() {
-		w.and(q.started+" >= ?", millis(f.From))
+		x.and(x.started+" >= ?", millis(f.From))
 	}
 	if !f.To.IsZero() {
-		w.and(q.started+" <= ?", millis(f.To))
+		x.and(x.started+" <= ?", millis(f.To))
 	}
-	return q, w, key, true
+	return x
 }
 
 // Records returns a page of records of a realm, the latest first.
 func (r *Reader) Records(ctx context.Context, realm iam.RealmID, f *RecordFilter) ([]*Record, error) {
 	var out []*Record
 	for _, s := range f.Sources {
-		q, w, key, ok := f.search(realm, s)
-		if !ok {
-			continue
+		for _, x := range f.searches(realm, s) {
+			if f.After != nil {
+				x.and("("+x.key+", "+x.id+") < (?, ?)", f.After.At, f.After.ID)
+			}
+			list, err := all(ctx, r, scanRecord(realm, s), `select `+x.key+`, `+x.columns+` from `+x.from+x.text.String()+
+				` order by `+x.order+` desc, `+x.id+` desc limit `+x.bind(f.Max), x.args...)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, list...)
 		}
-		if f.After != nil {
-			w.and("("+key+", "+q.id+") < (?, ?)", f.After.At, f.After.ID)
-		}
-		list, err := all(ctx, r, scanRecord(realm, s), `select `+key+`, `+q.columns+` from `+q.from+w.text.String()+
-			` order by `+key+` desc, `+q.id+` desc limit `+w.bind(f.Max), w.args...)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, list...)
 	}
 	slices.SortStableFunc(out, func(a, b *Record) int { return cmp.Or(cmp.Compare(b.Key, a.Key), cmp.Compare(b.ID, a.ID)) })
 	return out[:min(len(out), f.Max)], nil
 }
 
-// CountRecords counts what a search would find, up to max of each source.
+// CountRecords counts what a search would find, up to max; a negative max means all.
 func (r *Reader) CountRecords(ctx context.Context, realm iam.RealmID, f *RecordFilter, max int) (int64, error) {
 	var sum int64
 	for _, s := range f.Sources {
-		q, w, _, ok := f.search(realm, s)
-		if !ok {
-			continue
+		for _, x := range f.searches(realm, s) {
+			if max >= 0 && sum >= int64(max) {
+				return sum, nil
+			}
+			left := -1
+			if max >= 0 {
+				left = max - int(sum)
+			}
+			n, err := one(ctx, r, scanValue[int64], `select count(*) from (select 1 as found from `+x.from+x.text.String()+` limit `+x.bind(limit(left))+`) as matching`, x.args...)
+			if err != nil {
+				return 0, err
+			}
+			sum += n
 		}
-		n, err := one(ctx, r, scanValue[int64], `select count(*) from (select 1 as found from `+q.from+w.text.String()+` limit `+w.bind(limit(max))+`) as matching`, w.args...)
-		if err != nil {
-			return 0, err
-		}
-		sum += n
 	}
 	return sum, nil
 }

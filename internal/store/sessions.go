@@ -250,8 +250,17 @@ func (r *Reader) SessionsOfClient(ctx context.Context, realm iam.RealmID, client
 
 // SessionsOfRealm returns a page of a realm's sessions; max < 0 means all.
 func (r *Reader) SessionsOfRealm(ctx context.Context, realm iam.RealmID, offline bool, first, max int) ([]*iam.UserSession, error) {
-	return all(ctx, r, scanSession(realm), `select `+sessionColumns+` from user_sessions s where s.realm_id = $1 and s.offline = $2
-		order by s.started_at, s.id limit $3 offset $4`, realm, offline, limit(max), first)
+	last := -1
+	if max >= 0 {
+		last = first + max
+	}
+	// Their index tells the remembered from the others.
+	half := func(remember string) string {
+		return `select ` + sessionColumns + ` from (select ` + sessionColumns + ` from user_sessions s where s.realm_id = $1 and s.offline = $2 and s.remember = ` + remember + `
+			order by s.started_at, s.id limit $3) as s`
+	}
+	return all(ctx, r, scanSession(realm), half("false")+` union all `+half("true")+` order by started_at, id limit $4 offset $5`,
+		realm, offline, limit(last), limit(max), first)
 }
 
 // A SessionCount says how many sessions a client has a part in.

@@ -7,9 +7,11 @@ alter table client_sessions add column origin text not null default '{}';
 alter table client_sessions add column refreshes bigint not null default 0;
 alter table client_sessions add column issued text not null default '';
 drop index user_sessions_user;
+drop index user_sessions_access;
 drop index client_sessions_client;
 create index user_sessions_user on user_sessions (realm_id, user_id, offline, started_at);
-create index user_sessions_started on user_sessions (realm_id, offline, started_at, id);
+create index user_sessions_started on user_sessions (realm_id, offline, remember, started_at, id);
+create index user_sessions_access on user_sessions (realm_id, offline, remember, last_access, id);
 create index user_sessions_address on user_sessions (realm_id, ip, offline, started_at);
 create index client_sessions_client on client_sessions (realm_id, client_id, offline, started_at, session_id);
 
@@ -60,6 +62,19 @@ create table ended_parts (
 create index ended_parts_client on ended_parts (realm_id, client_id, offline, started_at, session_id);
 create index ended_parts_user on ended_parts (realm_id, user_id, ended_at);
 create index ended_parts_ended on ended_parts (realm_id, ended_at);
+
+-- The clients that have left a session which goes on without them.
+create table left_parts (
+  realm_id text not null,
+  session_id text not null,
+  offline boolean not null,
+  client_id text not null,
+  started_at bigint not null,
+  last_access bigint not null,
+  primary key (realm_id, session_id, offline, client_id),
+  foreign key (realm_id, session_id, offline) references user_sessions (realm_id, id, offline) on delete cascade
+);
+create index left_parts_client on left_parts (realm_id, client_id, offline, started_at, session_id);
 
 -- The names of clients that are gone, for records that name them.
 create table removed_clients (
