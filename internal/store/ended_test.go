@@ -1,0 +1,96 @@
+package store_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/store"
+	"latchkey/internal/store/storetest"
+)
+
+func addSession(t *testing.T, db *store.DB, s *iam.UserSession, client iam.ClientID) {
+	t.Helper()
+	err := db.Tx(t.Context(), func(tx *store.Tx) error {
+		if _, err := tx.InsertUserSessionIfAbsent(t.Context(), s); err != nil {
+			return err
+		}
+		return tx.PutClientSession(t.Context(), &iam.ClientSession{Session: s.ID, Realm: s.Realm, Offline: s.Offline, Client: client, Started: s.Started, LastAccess: s.LastAccess})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A session that ends whole while a client's part in it ends alone: both are
+// answered, and the part has one record.
+func TestPartAndSessionEndAtOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		addRealm(t, db, "r")
+		for i := range 20 {
+			id := iam.SessionID(fmt.Sprint("s", i))
+			addSession(t, db, &iam.UserSession{ID: id, Realm: "r", User: "u", Started: db.Now(), LastAccess: db.Now()}, "c")
+			var all sync.WaitGroup
+			for n := range 8 {
+				all.Go(func() {
+					err := db.Tx(ctx, func(tx *store.Tx) (err error) {
+						if n%2 == 0 {
+							_, err = tx.EndParts(ctx, "r", []iam.SessionID{id}, false, "c", func(*iam.ClientSession) {}, iam.End{Reason: iam.Revoked})
+							return err
+						}
+						_, err = tx.EndSessions(ctx, "r", []iam.SessionID{id}, false, func(x *store.Ending) { x.End.Reason = iam.LogoutByUser })
+						return err
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			parts, err := db.EndedParts(ctx, "r", id)
+			if err != nil || len(parts) != 1 {
+				t.Errorf("%d records of the part, %v", len(parts), err)
+			}
+		}
+	})
+}
+
+// Whatever has timed out is swept, by idleness and by age, and nothing else.
+func TestSweepFindsIdleAndOld(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		addRealm(t, db, "r")
+		now := db.Now()
+		hours := func(n int) time.Time { return now.Add(time.Duration(-n) * time.Hour) }
+		for i, s := range []iam.UserSession{
+			{ID: "live", Started: hours(5), LastAccess: hours(0)},
+			{ID: "idle", Started: hours(5), LastAccess: hours(3)},
+			{ID: "old", Started: hours(20), LastAccess: hours(0)},
+			{ID: "both", Started: hours(20), LastAccess: hours(3)},
+			{ID: "remembered", Started: hours(20), LastAccess: hours(3), Remember: true},
+			{ID: "offline", Started: hours(20), LastAccess: hours(3), Offline: true},
+		} {
+			s.Realm, s.User = "r", iam.UserID(fmt.Sprint("u", i))
+			addSession(t, db, &s, "c")
+		}
+		due := store.Overdue{Used: hours(2), Begun: hours(10)}
+		for _, want := range []int{2, 1, 0} {
+			var got []*store.Ending
+			err := db.Tx(ctx, func(tx *store.Tx) (err error) {
+				got, err = tx.SweepSessions(ctx, "r", false, due, 2, func(*store.Ending) {})
+				return err
+			})
+			if err != nil || len(got) != want {
+				t.Fatalf("swept %d, want %d: %v", len(got), want, err)
+			}
+			for _, x := range got {
+				if id := x.Session.ID; id != "idle" && id != "old" && id != "both" {
+					t.Errorf("swept %s", id)
+				}
+			}
+		}
+	})
+}
