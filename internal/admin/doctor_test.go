@@ -258,3 +258,55 @@ func TestDoctorLeavesAdministrationAlone(t *testing.T) {
 }
 
 func otherRealm() *rep.Realm { return &rep.Realm{Realm: "other", Enabled: new(true)} }
+
+// What events and sessions tell: who is used, who is not, and what a logout left.
+func TestDoctorEvidence(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s, web := patient(t, db)
+		ctx := t.Context()
+		realm, err := s.h.Realms.Get(ctx, "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle := s.want("POST", "/clients", `{"clientId":"idle","directAccessGrantsEnabled":true,"redirectUris":["https://idle.test/cb"]}`, 201, "")
+		event := func(id string, kind iam.EventKind, client, session string, ago time.Duration, details map[string]string) {
+			t.Helper()
+			err := db.Tx(ctx, func(tx *store.Tx) error {
+				return tx.InsertEvent(ctx, &iam.Event{Realm: realm.ID, ID: id, Kind: kind, Client: client, Session: iam.SessionID(session), Time: tx.Now.Add(-ago), Details: details})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		const day = 24 * time.Hour
+		s.want("PUT", "", `{"eventsEnabled":true,"enabledEventTypes":["LOGOUT","LOGIN"]}`, 204, "")
+		s.want("GET", "/doctor?check=client-unused", "", 200, "because\":\"events of type CLIENT_LOGIN are not stored")
+		s.want("PUT", "", `{"enabledEventTypes":[]}`, 204, "")
+		event("a", "LOGIN", "web", "", day, map[string]string{"grant_type": "authorization_code"})
+		s.want("GET", "/doctor?check=client-unused", "", 200, "the oldest stored event is of ")
+		event("b", "LOGIN", "idle", "", 100*day, nil)
+		s.want("GET", "/doctor?check=client-unused", "", 200, `"id":"client-unused.`+idle)
+		s.want("GET", "/doctor?check=client-unused&days=99", "", 200, `"client-unused.`+idle)
+		if got := s.want("GET", "/doctor?check=client-unused", "", 200, `"cannotTell":[]`); strings.Contains(got, web) {
+			t.Errorf("web has sessions: %s", got)
+		}
+		s.want("GET", "/doctor?check=direct-grants-unused", "", 200, `"id":"direct-grants-unused.`+web)
+		event("c", "LOGIN", "web", "", day, map[string]string{"grant_type": "password"})
+		if got := s.want("GET", "/doctor?check=direct-grants-unused", "", 200, idle); strings.Contains(got, web) {
+			t.Errorf("web uses direct grants: %s", got)
+		}
+
+		s.want("GET", "/doctor?check=zombie-offline-sessions", "", 200, `"healthy":["zombie-offline-sessions"]`)
+		event("d", "LOGOUT", "web", "offline1", time.Minute, nil)
+		s.want("GET", "/doctor?check=zombie-offline-sessions", "", 200, "1 offline session of client web outlived the logout")
+		if err := s.h.Manager.Update(ctx, realm.ID, &rep.Realm{NotBefore: new(int(db.Now().Add(-30 * time.Minute).Unix()))}); err != nil {
+			t.Fatal(err)
+		}
+		s.want("GET", "/doctor?check=zombie-offline-sessions", "", 200, "2 offline sessions of client web have no token that works")
+
+		got := s.want("GET", "/doctor?check=offline-sessions-without-maximum", "", 200, "3 live offline sessions")
+		if !strings.Contains(got, "end at once: 0 sessions") {
+			t.Error(got)
+		}
+	})
+}

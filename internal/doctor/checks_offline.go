@@ -61,7 +61,7 @@ func offlineClientDefault(a *answer) {
 				"its default client scopes contain offline_access",
 				fmt.Sprintf("it is %s, with the standard flow and %s", access(c), plural(Count{N: int64(len(c.RedirectURIs))}, "redirect URI")),
 			},
-			Consequence: "Its logins become offline sessions: nothing is listed among the user's sessions, single sign-on does not work, and \"log out all\" does not end them. " + weekly(n),
+			Consequence: "Its logins become offline sessions: nothing is listed among the user's sessions, single sign-on does not work, and logging a user out of all sessions does not end them. " + weekly(n),
 			Remedy:      "Make offline_access optional for this client; one that needs it for some of its work asks for it with scope=offline_access.",
 		}
 		if known {
@@ -155,7 +155,7 @@ func zombies(a *answer) {
 		if names[id] == "" {
 			continue
 		}
-		f := Finding{Remedy: "End the offline sessions that nobody should have: by user in the account or admin console (Consents, or Sessions of the client). \"Log out all\" leaves them."}
+		f := Finding{Remedy: "End the offline sessions that nobody should have: by user in the account or admin console (Consents, or Sessions of the client). Logging a user out of all sessions leaves them."}
 		dead, told := n.Dead.Get()
 		if !told {
 			a.cannot(n.Dead.Why())
@@ -171,6 +171,7 @@ func zombies(a *answer) {
 		}
 		if leftTold && left.N > 0 {
 			if f.What == "" {
+				f.Severity = Info // it may be what offline access is for
 				f.What = fmt.Sprintf("%s of client %s outlived the logout of the login that they came out of.", capital(plural(left, "offline session")), names[id])
 			}
 			f.Evidence = append(f.Evidence, plural(left, "offline session")+" whose login the user has logged out of, and whose tokens still work")

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -239,6 +240,22 @@ func TestHealthyBorders(t *testing.T) {
 		c.change(e)
 		if r := Examine(e, Filter{Check: c.check}); len(r.Findings) != c.found {
 			t.Errorf("%s: %d findings, want %d: %+v", name, len(r.Findings), c.found, r.Findings)
+		}
+	}
+}
+
+// Each check has its section in the documentation, with its severity.
+func TestChecksAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../doc/doctor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range Checks() {
+		if !strings.Contains(strings.ToLower(string(text)), "\n### "+c.ID+"\n"+string(c.Severity)) {
+			t.Errorf("doc/doctor.md has no section on %s that begins with %s", c.ID, c.Severity)
+		}
+		if c.Title == "" || c.Needs == "" {
+			t.Errorf("%s says neither what it is nor what it needs", c.ID)
 		}
 	}
 }
