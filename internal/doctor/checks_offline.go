@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"latchkey/internal/iam"
 	"latchkey/internal/rep"
 )
 
@@ -184,7 +185,7 @@ func zombies(a *answer) {
 }
 
 // graceSetting is Latchkey's realm attribute for rotation with grace, in seconds.
-const graceSetting = "latchkey.refreshGraceSeconds"
+const graceSetting = iam.SettingRefreshGrace
 
 func rotationNoGrace(a *answer) {
 	r, realm, ok := a.realm()

@@ -146,7 +146,7 @@ func TestChecks(t *testing.T) {
 		e := sound()
 		c.ill(e)
 		r := Examine(e, Filter{Check: c.check})
-		if len(r.Findings) != 1 || r.Healthy != nil && len(r.Healthy) > 0 || len(r.CannotTell) > 0 {
+		if len(r.Findings) != 1 || len(r.Healthy) > 0 || len(r.CannotTell) > 0 {
 			t.Errorf("%s: %d findings, cannot tell %v", c.check, len(r.Findings), r.CannotTell)
 			continue
 		}
@@ -340,7 +340,7 @@ func TestExpectFollowsTheChange(t *testing.T) {
 		}
 		return p.Expect
 	}
-	if preview(7200) != preview(7200) || preview(7200) == preview(7201) {
+	if again := preview(7200); again != preview(7200) || again == preview(7201) {
 		t.Error("expect does not stand for the change")
 	}
 }

@@ -84,7 +84,7 @@ func (s *Service) Collect(ctx context.Context, r *realms.Realm, v View) (*Eviden
 	if !v.Users && !v.Clients {
 		return e, nil
 	}
-	numbers, last, err := s.sessions(ctx, r, e, v)
+	numbers, last, err := s.sessions(ctx, r, e)
 	if err != nil {
 		return nil, err
 	}
@@ -125,18 +125,17 @@ func (s *Service) clients(ctx context.Context, r *realms.Realm, e *Evidence) ([]
 }
 
 // sessions counts the parts of clients in live sessions, and tells when one was last used.
-func (s *Service) sessions(ctx context.Context, r *realms.Realm, e *Evidence, v View) (map[string]ClientSessions, map[string]time.Time, error) {
+func (s *Service) sessions(ctx context.Context, r *realms.Realm, e *Evidence) (map[string]ClientSessions, map[string]time.Time, error) {
 	db, l := s.Cache.DB(), r.Lifespans
 	numbers, last := map[string]ClientSessions{}, map[string]time.Time{}
 	left := map[iam.ClientID]int64{}
-	noLeft := s.noEvents(r, v, "LOGOUT")
-	if noLeft == "" {
-		list, err := db.LeftOffline(ctx, r.ID, e.At.Add(-e.UnusedAfter), eventsMost)
+	for _, reason := range []iam.Reason{iam.LogoutByUser, iam.LogoutByClient, iam.LogoutByAdmin} {
+		list, err := db.LeftOffline(ctx, r.ID, reason, eventsMost)
 		if err != nil {
 			return nil, nil, err
 		}
 		for _, x := range list {
-			left[x.Client] = x.Count
+			left[x.Client] += x.Count
 		}
 	}
 	for _, offline := range []bool{false, true} {
@@ -190,9 +189,6 @@ func (s *Service) sessions(ctx context.Context, r *realms.Realm, e *Evidence, v 
 				n.Offline, n.Older, n.Dead = count(p.Looked), count(p.Older), count(p.Dead)
 				n.Week = Told(Week{Begun: Count{N: p.Begun}, Unrefreshed: Count{N: p.Unrefreshed}, Of: Count{N: p.Looked}})
 				n.Left = Told(Count{N: left[id]})
-				if noLeft != "" {
-					n.Left = Untold[Count](noLeft)
-				}
 			}
 			numbers[string(id)] = n
 		}

@@ -29,9 +29,6 @@ type Record struct {
 	Changes  []Change `json:"changes"`
 }
 
-// Kept is for how long records of fixes can be looked at and undone.
-const Kept = 30 * 24 * time.Hour
-
 // The refusals of fixes.
 var (
 	ErrNoFinding = &iam.Error{Kind: iam.NotFound, Msg: "There is no such finding"}
@@ -156,7 +153,7 @@ func recordOf(row store.DoctorFix) (*Record, error) {
 	return rec, nil
 }
 
-// Sweep removes records that are older than Kept, of all realms.
+// Sweep removes records that are older than those of ended sessions may be, of all realms.
 func (s *Service) Sweep(ctx context.Context) error {
 	names, err := s.Cache.Names(ctx)
 	if err != nil {
@@ -174,7 +171,7 @@ func (s *Service) Sweep(ctx context.Context) error {
 		const chunk = 500
 		for n := int64(chunk); n == chunk; {
 			err := db.Tx(ctx, func(tx *store.Tx) (err error) {
-				n, err = tx.SweepDoctorFixes(ctx, r.ID, tx.Now.Add(-Kept), chunk)
+				n, err = tx.SweepDoctorFixes(ctx, r.ID, tx.Now.Add(-r.RecordRetention()), chunk)
 				return err
 			})
 			if err != nil {

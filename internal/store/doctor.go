@@ -46,9 +46,9 @@ func (r *Reader) PartNumbers(ctx context.Context, realm iam.RealmID, q PartQuery
 		err = row.Scan(&v.Looked, &v.Begun, &v.Unrefreshed, &v.Older, &v.Dead, &last)
 		v.LastAccess = fromMillis(last)
 		return v, err
-	}, `select count(*), count(*) filter (where p.started_at >= $6), count(*) filter (where p.started_at >= $6 and p.last_access - p.started_at <= $7),
+	}, `select count(*), count(*) filter (where p.started_at >= $6), count(*) filter (where p.started_at >= $6 and p.last_access - p.started_at <= $7 and p.refreshes = 0),
 		count(*) filter (where p.started_at < $8), count(*) filter (where p.last_access < $9 or p.last_access < p.user_before), coalesce(max(p.last_access), 0)
-		from (select c.started_at, c.last_access, coalesce(u.not_before, 0) as user_before from client_sessions c
+		from (select c.started_at, c.last_access, c.refreshes, coalesce(u.not_before, 0) as user_before from client_sessions c
 			join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
 			left join users u on u.realm_id = s.realm_id and u.id = s.user_id
 			where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 and c.last_access >= $4 and c.started_at >= $5 limit $10) p`,
@@ -71,7 +71,7 @@ type EventUse struct {
 }
 
 // recentEvents are the newest events since a time, of which so many are looked at.
-const recentEvents = `(select time, kind, client_id, session_id, error, details from events where realm_id = $1 and time >= $2 order by time desc, id desc limit $3) e`
+const recentEvents = `(select time, kind, client_id, error, details from events where realm_id = $1 and time >= $2 order by time desc, id desc limit $3) e`
 
 // EventUses tells for the clients of the newest events since a time, of which
 // at most so many are looked at, when they were last used.
@@ -107,14 +107,15 @@ func (r *Reader) LoginDetails(ctx context.Context, realm iam.RealmID, since time
 }
 
 // LeftOffline counts, for each client, its parts in offline sessions whose
-// online session the user has logged out of by one of the newest events since a
-// time, of which at most so many are looked at. Clients without any are left out.
-func (r *Reader) LeftOffline(ctx context.Context, realm iam.RealmID, since time.Time, most int) ([]SessionCount, error) {
+// online session ended by a logout, as the newest records of such ends tell: of
+// each reason at most so many are looked at. Clients without any are left out.
+func (r *Reader) LeftOffline(ctx context.Context, realm iam.RealmID, reason iam.Reason, most int) ([]SessionCount, error) {
 	return all(ctx, r, func(row row) (v SessionCount, err error) { return v, row.Scan(&v.Client, &v.Count) },
-		`select c.client_id, count(*) from (select e.session_id, max(e.time) as time from `+recentEvents+`
-			where e.kind = 'LOGOUT' and e.session_id <> '' group by e.session_id) x
-		join client_sessions c on c.realm_id = $1 and c.session_id = x.session_id and c.offline = $4 and c.started_at <= x.time
-		group by c.client_id order by c.client_id`, realm, millis(since), most, true)
+		`select c.client_id, count(*) from (select session_id, max(ended_at) as ended_at from
+			(select session_id, offline, ended_at from ended_sessions where realm_id = $1 and reason = $2 order by started_at desc limit $3) n
+			where n.offline = $4 group by session_id) x
+		join client_sessions c on c.realm_id = $1 and c.session_id = x.session_id and c.offline = $5 and c.started_at <= x.ended_at
+		group by c.client_id order by c.client_id`, realm, string(reason), most, false, true)
 }
 
 // A DoctorFix is a record of changes that the doctor has made.

@@ -47,6 +47,7 @@ func TestDoctorNumbers(t *testing.T) {
 				{"dead", "cut", true, ago(day), ago(2 * time.Hour)},
 				{"over", "u", true, ago(90 * day), ago(80 * day)},
 				{"online", "u", false, ago(time.Hour), ago(time.Minute)},
+				{"used", "u", false, ago(4 * day), ago(3 * day)},
 			} {
 				_, err := tx.InsertUserSessionIfAbsent(ctx, &iam.UserSession{ID: s.id, Realm: "r", User: s.user, Offline: s.offline, Started: s.started, LastAccess: s.access})
 				errs = append(errs, err, tx.PutClientSession(ctx, &iam.ClientSession{Session: s.id, Realm: "r", Client: "web", Offline: s.offline, Started: s.started, LastAccess: s.access}))
@@ -57,12 +58,20 @@ func TestDoctorNumbers(t *testing.T) {
 				{Kind: "LOGIN", Client: "web", Time: ago(200 * day), Details: map[string]string{"grant_type": "password"}},
 				{Kind: "LOGIN_ERROR", Client: "idle", Time: ago(day), Error: "invalid_redirect_uri"},
 				{Kind: "LOGOUT", Client: "web", Session: "used", Time: ago(2 * time.Hour)},
-				{Kind: "LOGOUT", Client: "web", Session: "online", Time: ago(2 * time.Hour)},
 			} {
 				e.Realm, e.ID = "r", string(rune('a'+i))
 				errs = append(errs, tx.InsertEvent(ctx, &e))
 			}
 			return errors.Join(errs...)
+		})
+		inTx(t, db, func(tx *store.Tx) error {
+			_, err := tx.EndSessions(ctx, "r", []iam.SessionID{"used", "online"}, false, func(x *store.Ending) {
+				x.End = iam.End{Reason: iam.Idle}
+				if x.Session.ID == "used" {
+					x.End.Reason = iam.LogoutByUser
+				}
+			})
+			return err
 		})
 		if ids, err := db.ClientsWithSessions(ctx, "r", true); err != nil || len(ids) != 1 || ids[0] != "web" {
 			t.Errorf("clients with offline sessions: %v %v", ids, err)
@@ -86,7 +95,7 @@ func TestDoctorNumbers(t *testing.T) {
 		if uses, err := db.EventUses(ctx, "r", ago(90*day), 100); err != nil || len(uses) != 1 || uses[0].Client != "web" || !uses[0].Last.Equal(ago(2*time.Hour)) {
 			t.Error(uses, err)
 		}
-		if n, err := db.CountEvents(ctx, "r", ago(90*day), 4); err != nil || n != 4 {
+		if n, err := db.CountEvents(ctx, "r", ago(90*day), 3); err != nil || n != 3 {
 			t.Error(n, err)
 		}
 		passwords := 0
@@ -98,7 +107,10 @@ func TestDoctorNumbers(t *testing.T) {
 		if err != nil || passwords != 1 {
 			t.Error(passwords, err)
 		}
-		if left, err := db.LeftOffline(ctx, "r", ago(90*day), 100); err != nil || len(left) != 1 || left[0] != (store.SessionCount{Client: "web", Count: 1}) {
+		if left, err := db.LeftOffline(ctx, "r", iam.LogoutByUser, 100); err != nil || len(left) != 1 || left[0] != (store.SessionCount{Client: "web", Count: 1}) {
+			t.Error(left, err)
+		}
+		if left, err := db.LeftOffline(ctx, "r", iam.LogoutByAdmin, 100); err != nil || len(left) != 0 {
 			t.Error(left, err)
 		}
 	})

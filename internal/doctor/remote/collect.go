@@ -60,13 +60,17 @@ func (s *Server) Collect(ctx context.Context, realm string, unusedAfter time.Dur
 	if unusedAfter <= 0 {
 		unusedAfter = doctor.UnusedAfter
 	}
-	s.sent, s.planned = 0, 10
+	s.sent, s.planned = 0, 12 // of any realm
 	c := &collection{Server: s, realm: "/" + url.PathEscape(realm), e: &doctor.Evidence{At: s.Now(), Server: doctor.Keycloak, UnusedAfter: unusedAfter, Asked: doctor.Told(s.Base)},
 		stats: map[string]stat{}, sessions: map[string]doctor.ClientSessions{}, last: map[string]time.Time{}, listed: map[string]map[string][]rep.UserSession{}}
-	return c.e, c.run(ctx, realm)
+	err := c.run(ctx)
+	if s.Progress != nil {
+		s.Progress(s.sent, s.sent)
+	}
+	return c.e, err
 }
 
-func (c *collection) run(ctx context.Context, realm string) error {
+func (c *collection) run(ctx context.Context) error {
 	if err := c.issuer(ctx); err != nil {
 		return err
 	}
@@ -238,6 +242,11 @@ func (c *collection) sessionNumbers(ctx context.Context) error {
 	logouts, err := c.logouts(ctx)
 	if err != nil {
 		return err
+	}
+	for i, s := range all {
+		if n := number(s.Offline); n > 0 && i < offlineMost {
+			c.plan(int(min(n, sessionsMost)+sessionPage-1) / sessionPage)
+		}
 	}
 	asked := map[string]time.Time{} // users' not-before
 	for i, s := range all {
@@ -411,6 +420,13 @@ func (c *collection) uses(ctx context.Context) error {
 	}
 	uses := map[string]doctor.Use{}
 	looked := 0
+	for _, x := range c.clients {
+		if gap == "" && doctor.Application(x) && looked < usedMost {
+			looked++
+			c.plan(2)
+		}
+	}
+	looked = 0
 	for _, x := range c.clients {
 		u := doctor.Use{Last: doctor.Told(c.last[x.ID]), Passwords: doctor.Untold[doctor.Count](gap)}
 		if c.last[x.ID].IsZero() && gap != "" {

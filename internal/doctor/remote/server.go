@@ -178,8 +178,7 @@ func (s *Server) count() error {
 	}
 	s.sent++
 	if s.Progress != nil {
-		s.planned = max(s.planned, s.sent)
-		s.Progress(s.sent, s.planned)
+		s.Progress(s.sent, max(s.planned, s.sent+1))
 	}
 	return nil
 }
