@@ -72,7 +72,9 @@ func (tx *Tx) InsertDeliveries(ctx context.Context, list []*Delivery) error {
 		rows[i] = []any{d.Realm, d.ID, d.Kind, d.Event, d.Hook, d.Client, d.User, d.Session, millis(tx.Now), millis(d.DueAt), d.Attempts,
 			string(d.State), d.LastError, millis(d.DeliveredAt), shard(d.ID), tx.seal(deliveryPlace(d.Realm, d.ID), d.Doc)}
 	}
-	return tx.insertRows(ctx, `deliveries (`+deliveryColumns+`, shard, doc)`, rows)
+	return tx.insertRows(ctx, rows, func(rows string) string {
+		return `insert into deliveries (` + deliveryColumns + `, shard, doc) values ` + rows
+	})
 }
 
 // allShards lists the shards, for statements that look into each: without them

@@ -22,12 +22,17 @@ type Ending struct {
 // keeps a record of each: of many who end a session, one is told so. end says
 // why each ends; it may look at the parts, and fill in what was written behind.
 func (tx *Tx) EndSessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, end func(*Ending)) ([]*Ending, error) {
-	return tx.endSessions(ctx, realm, ids, offline, "", nil, end)
+	return tx.endSessions(ctx, realm, ids, offline, nil, end, func(in string) string {
+		return `delete from user_sessions where realm_id = $1 and offline = $2 and id in (` + in + `) returning ` + endingColumns
+	})
 }
 
-// endSessions is EndSessions for those for which a condition still holds. Its
-// arguments are numbered from $3 on.
-func (tx *Tx) endSessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, condition string, args []any, end func(*Ending)) ([]*Ending, error) {
+// endingColumns are sessionColumns without the table's alias.
+const endingColumns = `id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user, started_at, last_access, notes, origin`
+
+// endSessions is EndSessions by a statement of its own: with further conditions,
+// whose arguments are numbered from $3 on, and the ids in the list that it is given.
+func (tx *Tx) endSessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, args []any, end func(*Ending), statement func(in string) string) ([]*Ending, error) {
 	var out []*Ending
 	for chunk := range slices.Chunk(ids, chunkSize) {
 		parts, err := tx.ClientSessionsOf(ctx, realm, chunk, offline)
@@ -38,8 +43,7 @@ func (tx *Tx) endSessions(ctx context.Context, realm iam.RealmID, ids []iam.Sess
 		for _, id := range chunk {
 			values = append(values, id)
 		}
-		list, err := all(ctx, &tx.Reader, scanSession(realm), `delete from user_sessions where realm_id = $1 and offline = $2 `+condition+`
-			and id in (`+binds(3+len(args), len(chunk))+`) returning `+bare(sessionColumns), values...)
+		list, err := all(ctx, &tx.Reader, scanSession(realm), statement(binds(3+len(args), len(chunk))), values...)
 		if err != nil {
 			return nil, err
 		}
@@ -61,13 +65,6 @@ func (tx *Tx) endSessions(ctx context.Context, realm iam.RealmID, ids []iam.Sess
 	return out, tx.recordEndings(ctx, out)
 }
 
-// bare takes the table's alias off a list of columns.
-func bare(columns string) string {
-	return aliases.Replace(columns)
-}
-
-var aliases = strings.NewReplacer("s.", "", "c.", "")
-
 func (tx *Tx) recordEndings(ctx context.Context, list []*Ending) error {
 	sessions := make([][]any, 0, len(list))
 	var parts [][]any
@@ -79,25 +76,31 @@ func (tx *Tx) recordEndings(ctx context.Context, list []*Ending) error {
 			parts = append(parts, partRow(p, s.User, millis(tx.Now), x.End))
 		}
 	}
-	if err := tx.insertRows(ctx, `ended_sessions (realm_id, session_id, offline, started_at, user_id, username, ip, remember, auth_method, last_access,
-		ended_at, reason, device, origin, ending)`, sessions); err != nil {
+	err := tx.insertRows(ctx, sessions, func(rows string) string {
+		return `insert into ended_sessions (realm_id, session_id, offline, started_at, user_id, username, ip, remember, auth_method, last_access,
+			ended_at, reason, device, origin, ending) values ` + rows + ` on conflict do nothing`
+	})
+	if err != nil {
 		return err
 	}
-	return tx.insertRows(ctx, endedPartsInsert, parts)
+	return tx.insertRows(ctx, parts, insertEndedParts)
 }
 
 // noteDevice is the note of a session that keeps what the browser said of itself.
 const noteDevice = "KC_DEVICE_NOTE"
 
-const endedPartsInsert = `ended_parts (realm_id, session_id, offline, client_id, started_at, user_id, last_access, ended_at, reason, refreshes, issued, origin, ending)`
+func insertEndedParts(rows string) string {
+	return `insert into ended_parts (realm_id, session_id, offline, client_id, started_at, user_id, last_access, ended_at, reason, refreshes, issued,
+		origin, ending) values ` + rows + ` on conflict do nothing`
+}
 
 func partRow(p *iam.ClientSession, user iam.UserID, now int64, e iam.End) []any {
 	return []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), user, millis(p.LastAccess), now, e.Reason, p.Refreshes, p.Issued, text(p.Origin), text(e)}
 }
 
 // insertRows inserts many rows, in statements of a few lengths only: each
-// length is a statement to prepare. A row that is there already is left alone.
-func (tx *Tx) insertRows(ctx context.Context, into string, rows [][]any) error {
+// length is a statement to prepare.
+func (tx *Tx) insertRows(ctx context.Context, rows [][]any, statement func(rows string) string) error {
 	for len(rows) > 0 {
 		n := 1
 		for _, size := range []int{100, 10} {
@@ -115,7 +118,7 @@ func (tx *Tx) insertRows(ctx context.Context, into string, rows [][]any) error {
 			b.WriteString("(" + binds(len(args)+1, len(row)) + ")")
 			args = append(args, row...)
 		}
-		if _, err := tx.exec(ctx, `insert into `+into+` values `+b.String()+` on conflict do nothing`, args...); err != nil {
+		if _, err := tx.exec(ctx, statement(b.String()), args...); err != nil {
 			return err
 		}
 		rows = rows[n:]
@@ -154,7 +157,8 @@ func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, ids []iam.Session
 			return nil, err
 		}
 		parts, err := all(ctx, &tx.Reader, scanPart(realm), `delete from client_sessions where realm_id = $1 and offline = $2 and client_id = $3
-			and session_id in (`+in+`) returning `+bare(partColumns), args...)
+			and session_id in (`+in+`) returning session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes,
+			origin, refreshes, issued, version`, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -166,10 +170,12 @@ func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, ids []iam.Session
 		rows[i] = partRow(p, users[p.Session], millis(tx.Now), e)
 		left[i] = []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), millis(p.LastAccess)}
 	}
-	if err := tx.insertRows(ctx, endedPartsInsert, rows); err != nil {
+	if err := tx.insertRows(ctx, rows, insertEndedParts); err != nil {
 		return nil, err
 	}
-	return out, tx.insertRows(ctx, `left_parts (realm_id, session_id, offline, client_id, started_at, last_access)`, left)
+	return out, tx.insertRows(ctx, left, func(rows string) string {
+		return `insert into left_parts (realm_id, session_id, offline, client_id, started_at, last_access) values ` + rows + ` on conflict do nothing`
+	})
 }
 
 // SessionIDsOfUser lists a user's sessions of one kind.
@@ -194,8 +200,10 @@ func (r *Reader) SessionIDsWith(ctx context.Context, realm iam.RealmID, client i
 // EndEmptySessions ends those of the given sessions in which no client has a
 // part any more.
 func (tx *Tx) EndEmptySessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, end func(*Ending)) ([]*Ending, error) {
-	return tx.endSessions(ctx, realm, ids, offline, `and not exists (select 1 from client_sessions c
-		where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline)`, nil, end)
+	return tx.endSessions(ctx, realm, ids, offline, nil, end, func(in string) string {
+		return `delete from user_sessions where realm_id = $1 and offline = $2 and id in (` + in + `) and not exists (select 1 from client_sessions c
+			where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline) returning ` + endingColumns
+	})
 }
 
 // SweepSessions ends up to max sessions of a realm that have timed out, and
@@ -215,7 +223,9 @@ func (tx *Tx) SweepSessions(ctx context.Context, realm iam.RealmID, offline bool
 		}
 		ids = append(ids, more...)
 	}
-	return tx.endSessions(ctx, realm, ids, offline, `and (last_access < $3 or started_at < $4)`, []any{millis(o.Used), millis(o.Begun)}, end)
+	return tx.endSessions(ctx, realm, ids, offline, []any{millis(o.Used), millis(o.Begun)}, end, func(in string) string {
+		return `delete from user_sessions where realm_id = $1 and offline = $2 and (last_access < $3 or started_at < $4) and id in (` + in + `) returning ` + endingColumns
+	})
 }
 
 // SweepEnded removes up to max records of each kind that ended before a time
