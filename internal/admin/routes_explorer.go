@@ -74,6 +74,13 @@ func (h *Handler) exploreClient(c *Call) (any, error) {
 // explorerQuery reads what all lists have in common.
 func explorerQuery(c *Call) (records.Query, error) {
 	q := records.Query{State: c.Query("state"), Reason: iam.Reason(c.Query("reason")), Address: c.Query("address"), After: c.Query("after"), Count: c.Query("count")}
+	for name, values := range c.R.URL.Query() {
+		for _, v := range values {
+			if !records.Storable(v) {
+				return q, Plain(http.StatusBadRequest, "Invalid value for '"+name+"'")
+			}
+		}
+	}
 	for _, list := range c.R.URL.Query()["kind"] {
 		q.Kinds = append(q.Kinds, given(strings.Split(list, ","))...)
 	}
@@ -125,5 +132,6 @@ func (h *Handler) inspectToken(c *Call) (any, error) {
 	if given.Token == "" {
 		return nil, Plain(http.StatusBadRequest, "The token is missing")
 	}
-	return h.Explorer.Inspect(c, c.Realm, c.issuer(), given.Token)
+	seen := records.Seen{Issuer: c.issuer(), Follows: h.Hostname.Follows(c.Realm.Attrs["frontendUrl"])}
+	return h.Explorer.Inspect(c, c.Realm, seen, given.Token)
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
@@ -222,7 +224,7 @@ func (x *Explorer) list(ctx context.Context, r *realms.Realm, q Query, f *store.
 			break
 		}
 		last := list[len(list)-1]
-		f.After = &store.RecordCursor{At: last.Key, ID: last.ID}
+		f.After = &store.RecordCursor{At: last.Key, ID: last.ID, Source: last.Place}
 		if len(page.Sessions) == want {
 			page.Next = cursor(last)
 			break
@@ -232,12 +234,28 @@ func (x *Explorer) list(ctx context.Context, r *realms.Realm, q Query, f *store.
 		return page, nil
 	}
 	var err error
-	page.Count, err = x.count(ctx, r, f, q.Count == "exact")
+	page.Count, err = x.count(ctx, r, q, f)
+	if err == nil && q.State != "" && page.Count.Exact && slices.Contains(q.Kinds, KindTransient) {
+		// Which tokens have expired is not known without reading all of them.
+		page.Count.Text, page.Count.Exact = "at most "+page.Count.Text, false
+	}
 	return page, err
 }
 
 func cursor(x *store.Record) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(x.Key, 10) + " " + x.ID))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %d %s", x.Key, x.Place, x.ID))
+}
+
+// place reads what cursor wrote.
+func place(text string) (*store.RecordCursor, bool) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	words := strings.SplitN(string(b), " ", 3)
+	if err != nil || len(words) != 3 || !Storable(words[2]) {
+		return nil, false
+	}
+	at, err := strconv.ParseInt(words[0], 10, 64)
+	source, err2 := strconv.Atoi(words[1])
+	return &store.RecordCursor{At: at, Source: source, ID: words[2]}, err == nil && err2 == nil
 }
 
 func (x *Explorer) filter(r *realms.Realm, q Query) (*store.RecordFilter, error) {
@@ -246,27 +264,39 @@ func (x *Explorer) filter(r *realms.Realm, q Query) (*store.RecordFilter, error)
 		f.Max = defaultPage
 	}
 	f.Max = min(f.Max, maxPage)
+	if q.State != "" && q.State != StateLive && q.State != StateEnded {
+		return nil, iam.Errorf(iam.Invalid, "There is no state %q: it is live or ended", q.State)
+	}
+	reason, ok := q.Reason.Info()
+	if !ok && q.Reason != "" {
+		return nil, iam.Errorf(iam.Invalid, "There is no reason %q", q.Reason)
+	}
+	if q.Address != "" {
+		// Nobody learns by searching what the realm does not show.
+		if f.IP = r.KeptAddress(strings.TrimSpace(q.Address)); f.IP == "" {
+			return nil, iam.Errorf(iam.Invalid, "This realm keeps no addresses (%s), or that is none", iam.SettingAddresses)
+		}
+	}
 	if len(q.Kinds) == 0 {
 		q.Kinds = []string{KindOnline, KindOffline, KindTransient}
 		if q.State != "" {
 			q.Kinds = []string{KindOnline, KindOffline}
 		}
-		if info, ok := q.Reason.Info(); ok && info.Refuses {
+		if reason.Refuses && q.State == "" {
 			q.Kinds = append(q.Kinds, KindRefused)
 		}
 	}
-	if q.State != "" && q.State != StateLive && q.State != StateEnded {
-		return nil, iam.Errorf(iam.Invalid, "There is no state %q: it is live or ended", q.State)
-	}
-	if _, ok := q.Reason.Info(); !ok && q.Reason != "" {
-		return nil, iam.Errorf(iam.Invalid, "There is no reason %q", q.Reason)
+	if q.State != "" && slices.Contains(q.Kinds, KindRefused) {
+		return nil, iam.Errorf(iam.Invalid, "What was refused is neither live nor ended: leave out the state, or the kind %s", KindRefused)
 	}
 	for _, kind := range q.Kinds {
 		switch kind {
 		case KindOnline, KindOffline:
 			f.Sources = append(f.Sources, x.sessions(r, q, kind == KindOffline)...)
 		case KindTransient:
-			f.Sources = append(f.Sources, store.RecordSource{Table: store.OccurrenceRecords, Kind: store.TransientToken})
+			if q.Reason == "" { // a token without a session has no end to have a reason
+				f.Sources = append(f.Sources, store.RecordSource{Table: store.OccurrenceRecords, Kind: store.TransientToken})
+			}
 		case KindRefused:
 			f.Sources = append(f.Sources, store.RecordSource{Table: store.OccurrenceRecords, Kind: store.Refused})
 		default:
@@ -274,13 +304,11 @@ func (x *Explorer) filter(r *realms.Realm, q Query) (*store.RecordFilter, error)
 		}
 	}
 	if q.After != "" {
-		text, err := base64.RawURLEncoding.DecodeString(q.After)
-		at, id, ok := strings.Cut(string(text), " ")
-		ms, err2 := strconv.ParseInt(at, 10, 64)
-		if err != nil || err2 != nil || !ok {
+		after, ok := place(q.After)
+		if !ok {
 			return nil, iam.Errorf(iam.Invalid, "The place to go on after is not one that this server gave")
 		}
-		f.After = &store.RecordCursor{At: ms, ID: id}
+		f.After = after
 	}
 	return f, nil
 }
@@ -297,10 +325,7 @@ func (x *Explorer) sessions(r *realms.Realm, q Query, offline bool) []store.Reco
 		if q.State == StateLive || q.Reason != "" && q.Reason != iam.Idle && q.Reason != iam.MaxAge {
 			continue
 		}
-		for _, remember := range []bool{false, true} {
-			due := x.Sessions.Overdue(r, offline, remember)
-			out = append(out, store.RecordSource{Table: table, Offline: offline, Overdue: &due})
-		}
+		out = append(out, x.overdue(r, store.RecordSource{Table: table, Offline: offline})...)
 	}
 	if q.State != StateLive {
 		out = append(out, store.RecordSource{Table: store.EndedRecords, Offline: offline})
@@ -308,21 +333,51 @@ func (x *Explorer) sessions(r *realms.Realm, q Query, offline bool) []store.Reco
 	return out
 }
 
-func (x *Explorer) count(ctx context.Context, r *realms.Realm, f *store.RecordFilter, exact bool) (*Count, error) {
+// overdue narrows a source of live sessions to what has timed out.
+func (x *Explorer) overdue(r *realms.Realm, s store.RecordSource) []store.RecordSource {
+	out := []store.RecordSource{s, s}
+	for i := range out {
+		due := x.Sessions.Overdue(r, s.Offline, i == 1)
+		out[i].Overdue = &due
+	}
+	return out
+}
+
+func (x *Explorer) count(ctx context.Context, r *realms.Realm, q Query, f *store.RecordFilter) (*Count, error) {
 	all := *f
 	all.After = nil
 	limit := countLimit + 1
-	if exact {
+	if q.Count == "exact" {
 		limit = -1
 	}
 	n, err := x.DB.CountRecords(ctx, r.ID, &all, limit)
 	if err != nil {
 		return nil, err
 	}
-	if !exact && n > countLimit {
+	if q.State == StateLive && (limit < 0 || n < int64(limit)) {
+		// Not those that are stored as live, and have timed out.
+		all.Sources = nil
+		for _, s := range f.Sources {
+			if s.Table == store.LiveRecords || s.Table == store.LeftRecords {
+				all.Sources = append(all.Sources, x.overdue(r, s)...)
+			}
+		}
+		due, err := x.DB.CountRecords(ctx, r.ID, &all, -1)
+		if err != nil {
+			return nil, err
+		}
+		n -= due
+	}
+	if q.Count != "exact" && n > countLimit {
 		return &Count{Number: countLimit, Text: "more than 10,000"}, nil
 	}
 	return &Count{Number: n, Exact: true, Text: strconv.FormatInt(n, 10)}, nil
+}
+
+// Storable tells whether a text may be looked for at all: PostgreSQL has none
+// with a zero byte, or that is not UTF-8.
+func Storable(text string) bool {
+	return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text)
 }
 
 // id names a record in addresses, for as long as it is kept, live or ended.
@@ -397,6 +452,9 @@ var ErrNoRecord = &iam.Error{Kind: iam.NotFound, Msg: "There is no session of th
 // find returns the records that an id of a list, or a bare session id, names:
 // the one that is meant first.
 func (x *Explorer) find(ctx context.Context, r *realms.Realm, name string) ([]*store.Record, error) {
+	if !Storable(name) {
+		return nil, ErrNoRecord
+	}
 	kind, rest, dotted := strings.Cut(name, ".")
 	if dotted && (kind == KindTransient || kind == KindRefused) {
 		x.Ledger.Flush(ctx)

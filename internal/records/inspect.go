@@ -16,6 +16,12 @@ import (
 	"latchkey/internal/tokens"
 )
 
+// Seen is where a request sees a realm.
+type Seen struct {
+	Issuer  string // the realm's address
+	Follows bool   // it follows the host name that a request names
+}
+
 // An Inspection is what a token is and whether it works now. It never holds the
 // token.
 type Inspection struct {
@@ -65,8 +71,8 @@ var errForeign = &iam.Error{Kind: iam.Invalid, Msg: "This is not a token of this
 const longestToken = 64 << 10
 
 // Inspect tells of a token of the realm, also of one that is expired or
-// revoked. issuer is the realm's address as this request sees it.
-func (x *Explorer) Inspect(ctx context.Context, r *realms.Realm, issuer, raw string) (*Inspection, error) {
+// revoked.
+func (x *Explorer) Inspect(ctx context.Context, r *realms.Realm, at Seen, raw string) (*Inspection, error) {
 	t, key, err := x.open(ctx, r, strings.TrimSpace(raw))
 	if err != nil {
 		return nil, err
@@ -79,7 +85,7 @@ func (x *Explorer) Inspect(ctx context.Context, r *realms.Realm, issuer, raw str
 		in.Kind = "token of type " + t.Type
 	}
 	c := &inspecting{ctx: ctx, x: x, r: r, t: t, in: in, now: x.DB.Now()}
-	if err := c.look(issuer, key); err != nil {
+	if err := c.look(at, key); err != nil {
 		return nil, err
 	}
 	c.conclude()
@@ -88,7 +94,26 @@ func (x *Explorer) Inspect(ctx context.Context, r *realms.Realm, issuer, raw str
 
 var kinds = map[string]string{
 	tokens.TypeBearer: "access token", tokens.TypeDPoP: "access token", tokens.TypeRefresh: "refresh token", tokens.TypeOffline: "offline token",
-	tokens.TypeID: "ID token", "Logout": "logout token", "Serialized-ID": "identity cookie",
+	tokens.TypeID: "ID token", typeLogout: "logout token", typeIdentity: "identity cookie",
+	typeInitialAccess: "initial access token", typeRegistration: "registration access token",
+}
+
+// The "typ" claims of what is signed by rooms that are not asked here.
+const (
+	typeLogout        = "Logout"
+	typeIdentity      = "Serialized-ID"
+	typeInitialAccess = "InitialAccessToken"
+	typeRegistration  = "RegistrationAccessToken"
+)
+
+// standsOnSession tells whether tokens of a type fall with a session, or with
+// the user and client where they have none.
+func standsOnSession(typ string) bool {
+	switch typ {
+	case tokens.TypeBearer, tokens.TypeDPoP, tokens.TypeRefresh, tokens.TypeOffline, tokens.TypeID, typeIdentity:
+		return true
+	}
+	return false
 }
 
 // open verifies a token with all keys that the realm has, the disabled ones
@@ -128,6 +153,7 @@ type inspecting struct {
 	now    time.Time
 	client *realms.Client
 	view   *sessions.View
+	only   string // the address at which alone the token works, "" where it works at this request's
 }
 
 func (c *inspecting) refuse(reason iam.Reason, detail string) {
@@ -140,30 +166,49 @@ func (c *inspecting) refuse(reason iam.Reason, detail string) {
 }
 
 // look finds everything that speaks against the token, the lasting before the passing.
-func (c *inspecting) look(issuer string, key *KeyInspected) error {
+func (c *inspecting) look(at Seen, key *KeyInspected) error {
 	t := c.t
 	if key.Status == iam.KeyDisabled {
 		c.refuse(iam.TokenRetiredKey, "Key "+key.Key+" is disabled.")
 	}
-	if t.Issuer != issuer {
-		c.refuse(iam.TokenOtherHost, "It was issued as "+t.Issuer+", and this request sees the realm as "+issuer+".")
+	_, own := cutHost(at.Issuer)
+	switch host, path := cutHost(t.Issuer); {
+	case t.Issuer == at.Issuer:
+	case at.Follows && path == own:
+		c.only = host
+	default:
+		c.refuse(iam.TokenOtherHost, "It was issued as "+t.Issuer+", and this request sees the realm as "+at.Issuer+".")
 	}
-	var err error
-	if c.client, err = c.r.ClientByName(c.ctx, t.Client); realms.Missing(err) {
-		c.refuse(iam.ClientRemoved, "")
-	} else if err != nil {
-		return err
+	if t.Client != "" {
+		var err error
+		if c.client, err = c.r.ClientByName(c.ctx, t.Client); realms.Missing(err) {
+			c.refuse(iam.ClientRemoved, "")
+		} else if err != nil {
+			return err
+		}
 	}
-	if err := c.lookAtSession(); err != nil {
-		return err
-	}
-	if err := c.lookAtSwitches(); err != nil {
-		return err
+	if standsOnSession(t.Type) {
+		if err := c.lookAtSession(); err != nil {
+			return err
+		}
+		if err := c.lookAtSwitches(); err != nil {
+			return err
+		}
 	}
 	if !t.Active(c.now) {
 		c.refuse(iam.TokenExpired, "It expired "+clock(time.Unix(t.Expires, 0))+".")
 	}
 	return nil
+}
+
+// cutHost cuts an address behind its host.
+func cutHost(address string) (host, path string) {
+	scheme, rest, ok := strings.Cut(address, "://")
+	i := strings.IndexByte(rest, '/')
+	if !ok || i < 0 {
+		return address, ""
+	}
+	return scheme + "://" + rest[:i], rest[i:]
 }
 
 func (c *inspecting) offline() bool { return c.t.Type == tokens.TypeOffline || c.t.Context().Offline }
@@ -337,15 +382,34 @@ func (c *inspecting) conclude() {
 			offline.Text = "they do not ask this server: they accept it until it expires " + clock(time.Unix(t.Expires, 0))
 		}
 		in.Where = append(in.Where, offline)
+	case typeIdentity:
+		in.Where = append(in.Where, Place{"login pages, as the browser's cookie", good, ""})
+	case typeLogout:
+		in.Where = append(in.Where, Place{"the client's back-channel logout", good, "it tells a client of a logout; it is good for nothing at this server"})
+	case typeInitialAccess, typeRegistration:
+		in.Where = append(in.Where, Place{"client registration", good, "unless it has been used up, replaced or removed: that is decided there"})
 	}
 	in.Works = good && len(in.Where) > 0
-	in.Sentence = "This " + in.Kind + " works now."
-	if !good {
+	switch {
+	case !good:
 		in.Sentence = "This " + in.Kind + " does not work. " + in.Why[0].Text
 		return
+	case len(in.Where) == 0:
+		in.Sentence = "This " + in.Kind + " is of this realm, but nothing at this server takes it."
+		return
+	}
+	in.Sentence = "This " + in.Kind + " works now."
+	if c.only != "" {
+		in.Sentence = "This " + in.Kind + " works now, at " + c.only + " alone: the server answers under any host name, and a token works under the one that it was issued under."
+		for i := range in.Where {
+			in.Where[i].Text = strings.TrimPrefix(in.Where[i].Text+"; at "+c.only, "; ")
+		}
 	}
 	if t.Expires > 0 {
 		in.WouldEnd = append(in.WouldEnd, "It expires "+clock(time.Unix(t.Expires, 0))+".")
+	}
+	if !standsOnSession(t.Type) {
+		return
 	}
 	if c.view != nil {
 		life, _ := c.x.Sessions.Life(c.r, c.view.Session)

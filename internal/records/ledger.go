@@ -15,11 +15,12 @@ import (
 // nobody can fill the store; it is written behind, so a refusal costs no write.
 // A crash loses what happened in the last second. It is safe for concurrent use.
 type Ledger struct {
-	db   *store.DB
-	mu   sync.Mutex
-	due  map[store.OccurrenceKey]*store.Occurrence
-	seen map[spread]map[string]bool // addresses of this hour
-	hour int64
+	db       *store.DB
+	flushing sync.Mutex // one at a time: who has flushed reads what others flushed
+	mu       sync.Mutex
+	due      map[store.OccurrenceKey]*store.Occurrence
+	seen     map[spread]map[string]bool // addresses of this hour
+	hour     int64
 }
 
 // NewLedger makes a Ledger. Its Run writes behind.
@@ -144,6 +145,8 @@ func (l *Ledger) Run(ctx context.Context) {
 
 // Flush writes what is due; what cannot be written is due again.
 func (l *Ledger) Flush(ctx context.Context) {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
 	l.mu.Lock()
 	due := l.due
 	l.due = map[store.OccurrenceKey]*store.Occurrence{}

@@ -140,6 +140,9 @@ func (x *Explorer) follow(ctx context.Context, r *realms.Realm, s *Story, rec *s
 			return err
 		}
 	}
+	if rec.User == "" {
+		return nil // everybody's would be found
+	}
 	f := &store.RecordFilter{User: rec.User, From: rec.Started, Max: maxRelated}
 	for _, table := range []store.RecordTable{store.LiveRecords, store.EndedRecords} {
 		f.Sources = append(f.Sources, store.RecordSource{Table: table})
@@ -364,6 +367,9 @@ func scopeWords(p *Part) string {
 
 // refusals adds what was refused of this session's tokens and cookies.
 func (x *Explorer) refusals(ctx context.Context, r *realms.Realm, s *Story, rec *store.Record) error {
+	if rec.User == "" {
+		return nil // everybody's would be found
+	}
 	x.Ledger.Flush(ctx)
 	list, err := x.DB.Records(ctx, r.ID, &store.RecordFilter{
 		Sources: []store.RecordSource{{Table: store.OccurrenceRecords, Kind: store.Refused}}, User: rec.User, From: rec.Started.Truncate(time.Hour), Max: maxRelated,
@@ -372,8 +378,8 @@ func (x *Explorer) refusals(ctx context.Context, r *realms.Realm, s *Story, rec 
 		return err
 	}
 	for _, o := range list {
-		if string(o.Occurrence.Doc.Session) != rec.ID {
-			continue
+		if string(o.Occurrence.Doc.Session) != rec.ID || o.LastAccess.Before(rec.Started) {
+			continue // another session's, or one that had the id before
 		}
 		info, _ := iam.Reason(o.Occurrence.Reason).Info()
 		s.Timeline = append(s.Timeline, Step{ms(o.LastAccess), "refused", "A token or login was refused " + info.Text + times(o.Occurrence.Count) + ".", id(o)})

@@ -10,6 +10,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 )
 
@@ -123,7 +124,14 @@ func (t *teller) entry(rec *store.Record) *Entry {
 	}
 	for _, p := range t.live {
 		if rec.Ended.IsZero() && string(p.Session) == rec.ID && p.Offline == rec.Source.Offline {
-			e.Clients = append(e.Clients, t.part(p))
+			part := t.part(p)
+			if part.End = e.End; part.End == nil {
+				part.End = t.partTimedOut(rec, p)
+			}
+			if part.End != nil {
+				part.State = StateEnded
+			}
+			e.Clients = append(e.Clients, part)
 		}
 	}
 	for _, p := range t.ended {
@@ -148,6 +156,20 @@ func (t *teller) standing(e *Entry, rec *store.Record) {
 	}
 	e.State = StateLive
 	e.GoodFor = &GoodFor{SingleSignOn: !rec.Source.Offline, Refresh: true, UntilIdle: ms(life.Idle), UntilMax: ms(life.Max)}
+}
+
+// partTimedOut is the end of a client's part in a live session, nil while it goes on.
+func (t *teller) partTimedOut(rec *store.Record, p *iam.ClientSession) *Ending {
+	c, err := t.r.Client(t.ctx, p.Client)
+	if err != nil {
+		return nil
+	}
+	us := userSession(t.r, rec)
+	life := sessions.OfClientSession(&t.r.Realm, &c.Client, us, p)
+	if !life.At(t.x.DB.Now()) {
+		return nil
+	}
+	return t.ending(life.First(), t.x.Sessions.PartTimedOut(t.r, &c.Client, us, p))
 }
 
 func userSession(r *realms.Realm, rec *store.Record) *iam.UserSession {
@@ -209,12 +231,15 @@ func (t *teller) actor(e iam.End) (name, realm string) {
 func (t *teller) occurrence(e *Entry, o *store.Occurrence) {
 	e.Kind, e.Count, e.Session, e.Token = KindTransient, o.Count, o.Doc.Session, o.Doc.Token
 	if o.Client != "" {
-		e.Clients = append(e.Clients, &Part{ID: o.Client, ClientID: t.clients[o.Client], State: StateLive, Start: ms(o.First), LastAccess: ms(o.Last)})
+		e.Clients = append(e.Clients, &Part{ID: o.Client, ClientID: t.clients[o.Client], Start: ms(o.First), LastAccess: ms(o.Last)})
 	}
 	if o.Kind == store.TransientToken {
 		e.State = StateLive
-		if o.Doc.Expires > 0 && o.Doc.Expires*1000 < ms(t.x.DB.Now()) {
+		if o.Doc.Expires > 0 && o.Doc.Expires*1000 <= ms(t.x.DB.Now()) {
 			e.State = StateEnded
+		}
+		for _, part := range e.Clients {
+			part.State = e.State
 		}
 		e.Began = &Beginning{How: iam.How(o.Reason), Client: t.clients[o.Client], Recorded: true}
 		e.Scopes = scopesOf(o.Doc.Scopes)

@@ -55,13 +55,15 @@ type RecordFilter struct {
 
 // A RecordCursor is where a page ended.
 type RecordCursor struct {
-	At int64  // milliseconds since 1970
-	ID string // of the last record: ties are broken by it
+	At     int64  // milliseconds since 1970
+	ID     string // of the last record: ties are broken by it, and then by
+	Source int    // the Record's Place
 }
 
 // A Record is one line of a list of records.
 type Record struct {
 	Source     RecordSource
+	Place      int    // of Source in the filter
 	ID         string // session's, or the occurrence's own
 	Key        int64  // what it is sorted by, milliseconds since 1970
 	User       iam.UserID
@@ -213,19 +215,27 @@ func (f *RecordFilter) search(realm iam.RealmID, s RecordSource) *recordSearch {
 // Records returns a page of records of a realm, the latest first.
 func (r *Reader) Records(ctx context.Context, realm iam.RealmID, f *RecordFilter) ([]*Record, error) {
 	var out []*Record
-	for _, s := range f.Sources {
+	for place, s := range f.Sources {
 		for _, x := range f.searches(realm, s) {
 			if f.After != nil {
-				x.and("("+x.key+", "+x.id+") < (?, ?)", f.After.At, f.After.ID)
+				than := "<"
+				if place > f.After.Source {
+					than = "<="
+				}
+				x.and("("+x.key+", "+x.id+") "+than+" (?, ?)", f.After.At, f.After.ID)
 			}
 			list, err := all(ctx, r, scanRecord(realm, s), `select `+x.key+`, `+x.columns+` from `+x.from+x.text.String()+
 				` order by `+x.order+` desc, `+x.id+` desc limit `+x.bind(f.Max), x.args...)
 			if err != nil {
 				return nil, err
 			}
+			for _, rec := range list {
+				rec.Place = place
+			}
 			out = append(out, list...)
 		}
 	}
+	// Stable: what ties goes by its source's place.
 	slices.SortStableFunc(out, func(a, b *Record) int { return cmp.Or(cmp.Compare(b.Key, a.Key), cmp.Compare(b.ID, a.ID)) })
 	return out[:min(len(out), f.Max)], nil
 }

@@ -1,0 +1,248 @@
+package explorer
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/test/visitor"
+)
+
+// status asks for a path and returns what was answered; body is of an error.
+func (w *shop) status(path string) (status int, body string) {
+	w.Helper()
+	var refused *visitor.StatusError
+	err := w.admin.Get(w.ctx, path, new(any))
+	if errors.As(err, &refused) {
+		return refused.Status, refused.Body
+	}
+	w.must(err)
+	return 200, ""
+}
+
+func TestOddIDsAndFiltersAreNoErrors(t *testing.T) {
+	each(t, false, func(w *shop) {
+		for _, id := range []string{"x", "ü", "日本", "a/b", "..", ".", "online.", "offline.x", "online.x.y", "online.x.-1", "transient.", "refused.x", "a\x00b", "\xff", "online.\x00.1",
+			"transient.\x00", "%2f", "a b", "'; --", strings.Repeat("x", 4000)} {
+			path := "/shop/session-explorer/" + url.PathEscape(id)
+			if id == "." || id == ".." {
+				path = "/shop/session-explorer/" + strings.ReplaceAll(id, ".", "%2E")
+			}
+			if status, body := w.status(path); status != 404 {
+				w.Errorf("%.20q: %d %s", id, status, body)
+			}
+		}
+		for _, query := range []string{"user=%00", "client=%00", "client=%ff", "address=%ff", "address=a%00", "after=" + "MSAwIAA", "kind=refused&state=live", "kind=refused,online&state=ended"} {
+			if status, body := w.status("/shop/session-explorer?" + query); status != 400 {
+				w.Errorf("%s: %d %s", query, status, body)
+			}
+		}
+		for _, query := range []string{"user=%C3%BC", "client=%C3%BC", "max=-1", "max=100000", "reason=wrong-password&state=ended", "user=", "kind="} {
+			if status, body := w.status("/shop/session-explorer?" + query); status != 200 {
+				w.Errorf("%s: %d %s", query, status, body)
+			}
+		}
+	})
+}
+
+// A session that has timed out has ended, although it is stored as live until
+// it is swept; and so have the clients' parts in it.
+func TestWhatHasTimedOutHasEnded(t *testing.T) {
+	each(t, false, func(w *shop) {
+		w.plain("web")
+		a := w.login(w.web, visitor.NewBrowser())
+		w.login(w.web, visitor.NewBrowser())
+		counts := func(state string, list, count int) {
+			w.Helper()
+			for _, more := range []string{"", "&user=" + w.ada, "&client=web", "&sort=lastAccess", "&client=web&sort=lastAccess", "&kind=online"} {
+				p := w.list("count=exact&state=" + state + more)
+				if len(p.Sessions) != list || p.Count.Number != int64(count) {
+					w.Errorf("%s%s: %d listed, %d counted, want %d", state, more, len(p.Sessions), p.Count.Number, list)
+				}
+			}
+		}
+		counts("live", 2, 2)
+		counts("ended", 0, 0)
+		w.must(w.admin.Put(w.ctx, "/shop", map[string]any{"ssoSessionMaxLifespan": 1}))
+		time.Sleep(1500 * time.Millisecond)
+		counts("live", 0, 0)
+		counts("ended", 2, 2)
+		s := w.story(a.Session)
+		if s.State != "ended" || s.End == nil || s.End.Reason != "max-age" || len(s.Clients) != 1 || s.Clients[0].State != "ended" || s.Clients[0].End == nil || s.Clients[0].End.Reason != "max-age" {
+			w.Errorf("timed out: %+v", s)
+		}
+		in, err := w.inspect("shop", a.Refresh)
+		if err != nil || in.Works || in.Why[0].Reason != "max-age" {
+			w.Errorf("its token: %+v %v", in, err)
+		}
+	})
+}
+
+// A client whose own time is shorter is out before the session ends.
+func TestAPartTimesOutBeforeItsSession(t *testing.T) {
+	each(t, false, func(w *shop) {
+		w.plain("web")
+		a := w.login(w.web, visitor.NewBrowser())
+		w.must(w.admin.Put(w.ctx, "/shop", map[string]any{"clientSessionIdleTimeout": 1}))
+		time.Sleep(2 * time.Second)
+		s := w.story(a.Session)
+		if s.State != "live" || len(s.Clients) != 1 || s.Clients[0].State != "ended" || s.Clients[0].End == nil || s.Clients[0].End.Rule != "clientSessionIdleTimeout" {
+			w.Errorf("%+v", s)
+		}
+		if r, err := w.web.Renew(w.ctx, a.Refresh); err != nil || r.OK() {
+			w.Errorf("its token works: %+v %v", r, err)
+		}
+	})
+}
+
+// A client that leaves a session and comes back is listed once.
+func TestAClientThatComesAndGoesIsListedOnce(t *testing.T) {
+	each(t, false, func(w *shop) {
+		w.client("other", false)
+		other := w.party("other")
+		w.plain("web")
+		w.plain("other")
+		b := visitor.NewBrowser()
+		w.login(w.web, b)
+		var last *visitor.Answer
+		revoke := func() {
+			w.Helper()
+			if r, err := other.Post(w.ctx, "revoke", url.Values{"token": {last.Refresh}, "token_type_hint": {"refresh_token"}}); err != nil || r.Status != 200 {
+				w.Fatal(r, err)
+			}
+		}
+		once := func(state string) {
+			w.Helper()
+			p := w.list("client=other&kind=online&count=exact")
+			if len(p.Sessions) != 1 || p.Count.Number != 1 || p.Sessions[0].State != state {
+				w.Errorf("%d listed, %d counted: %+v", len(p.Sessions), p.Count.Number, p.Sessions)
+			}
+		}
+		for range 3 {
+			last = w.login(other, b)
+			once("live")
+			revoke()
+			once("live")
+		}
+		last = w.login(other, b)
+		w.must(w.admin.Delete(w.ctx, "/shop/sessions/"+last.Session))
+		once("ended")
+	})
+}
+
+// What a realm does not show of addresses is not to be found out by searching.
+func TestAddressesThatAreNotKeptAreNotFound(t *testing.T) {
+	each(t, false, func(w *shop) {
+		w.plain("web")
+		w.login(w.web, visitor.NewBrowser())
+		if p := w.list("address=127.0.0.1"); len(p.Sessions) != 1 {
+			w.Errorf("by its address: %d", len(p.Sessions))
+		}
+		w.must(w.admin.Put(w.ctx, "/shop", map[string]any{"attributes": map[string]any{"latchkey.addresses": "short"}}))
+		if p := w.list("address=127.0.0.99"); len(p.Sessions) != 0 {
+			w.Errorf("an address that is stored in full is found by another of its network: %d", len(p.Sessions))
+		}
+		if p := w.list("address=127.0.0.1"); len(p.Sessions) != 0 {
+			w.Errorf("an address that is not shown is found: %d", len(p.Sessions))
+		}
+		a := w.login(w.web, visitor.NewBrowser())
+		w.must(w.admin.Delete(w.ctx, "/shop/sessions/"+a.Session))
+		for _, address := range []string{"127.0.0.0/24", "127.0.0.7"} {
+			if p := w.list("address=" + url.QueryEscape(address)); len(p.Sessions) != 1 || p.Sessions[0].IPAddress != "127.0.0.0/24" {
+				w.Errorf("by its network %s: %+v", address, p.Sessions)
+			}
+		}
+		w.must(w.admin.Put(w.ctx, "/shop", map[string]any{"attributes": map[string]any{"latchkey.addresses": "off"}}))
+		if status, body := w.status("/shop/session-explorer?address=127.0.0.1"); status != 400 || !strings.Contains(body, "latchkey.addresses") {
+			w.Errorf("%d %s", status, body)
+		}
+	})
+}
+
+// A reason and a way to begin may have the same name: tokens without a session
+// have no reason.
+func TestAReasonFindsNoTokens(t *testing.T) {
+	each(t, false, func(w *shop) {
+		if a, err := w.web.Post(w.ctx, "token", url.Values{"grant_type": {"client_credentials"}}); err != nil || !a.OK() {
+			w.Fatal(a, err)
+		}
+		bad := w.web
+		bad.Secret = "wrong"
+		if a, err := bad.Post(w.ctx, "token", url.Values{"grant_type": {"client_credentials"}}); err != nil || a.OK() {
+			w.Fatal(a, err)
+		}
+		p := w.list("reason=client-credentials")
+		if len(p.Sessions) != 1 || p.Sessions[0].Kind != "refused" || p.Sessions[0].Clients[0].State != "" {
+			w.Errorf("%+v", p.Sessions)
+		}
+		if p = w.list("kind=transient&state=live&count=true"); len(p.Sessions) != 1 || p.Sessions[0].Clients[0].State != "live" || p.Count.Exact || p.Count.Text != "at most 1" {
+			w.Errorf("%+v %+v", p.Sessions, p.Count)
+		}
+	})
+}
+
+// The server answers under any name: a token works under its own, and the
+// inspector says so wherever it is asked.
+func TestATokenOfAnotherHostNameWorksThere(t *testing.T) {
+	each(t, false, func(w *shop) {
+		w.plain("web")
+		away := strings.Replace(w.s.URL, "127.0.0.1", "localhost", 1)
+		p := w.web.At(away)
+		a := w.login(p, visitor.NewBrowser())
+		in, err := w.inspect("shop", a.Access)
+		if err != nil || !in.Works || !strings.Contains(in.Sentence, "at "+away+" alone") {
+			w.Errorf("%+v %v", in, err)
+		}
+		if r, err := p.UserInfo(w.ctx, a.Access); err != nil || !r.OK() {
+			w.Errorf("at its own host name: %+v %v", r, err)
+		}
+		if r, err := w.web.UserInfo(w.ctx, a.Access); err != nil || r.OK() {
+			w.Errorf("at another: %+v %v", r, err)
+		}
+		// A fixed address of the realm ends that.
+		w.must(w.admin.Put(w.ctx, "/shop", map[string]any{"attributes": map[string]any{"frontendUrl": w.s.URL}}))
+		if in, err = w.inspect("shop", a.Access); err != nil || in.Works || in.Why[0].Reason != "token-other-host" {
+			w.Errorf("%+v %v", in, err)
+		}
+	})
+}
+
+// Tokens that no user logs in with are told of, too.
+func TestOtherTokensAreInspected(t *testing.T) {
+	each(t, false, func(w *shop) {
+		w.plain("web")
+		var made struct{ Token string }
+		_, err := w.admin.Do(w.ctx, "POST", "/shop/clients-initial-access", map[string]any{"count": 1, "expiration": 60}, &made)
+		w.must(err)
+		in, err := w.inspect("shop", made.Token)
+		if err != nil || !in.Works || in.Kind != "initial access token" || len(in.Where) != 1 {
+			w.Errorf("%+v %v", in, err)
+		}
+		b := visitor.NewBrowser()
+		a := w.login(w.web, b)
+		cookie := ""
+		for _, c := range b.Cookies(w.s.URL + "/realms/shop/") {
+			if c.Name == "KEYCLOAK_IDENTITY" {
+				cookie = c.Value
+			}
+		}
+		if in, err = w.inspect("shop", cookie); err != nil || !in.Works || in.Kind != "identity cookie" || len(in.Where) != 1 || in.Username != "ada" {
+			w.Errorf("%+v %v", in, err)
+		}
+		w.must(w.admin.Delete(w.ctx, "/shop/sessions/"+a.Session))
+		if in, err = w.inspect("shop", cookie); err != nil || in.Works || in.Why[0].Reason != "logout-by-admin" {
+			w.Errorf("%+v %v", in, err)
+		}
+		if slices.ContainsFunc(in.Where, func(p struct {
+			At    string
+			Works bool
+		}) bool {
+			return p.Works
+		}) {
+			w.Errorf("the cookie of an ended session works: %+v", in.Where)
+		}
+	})
+}
