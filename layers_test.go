@@ -56,7 +56,7 @@ var layers = map[string]string{
 	"records":       "iam jose realms store sessions events tokens keys users roles", // reads what all of them keep
 	"claims":        "iam roles",
 	"deliveries":    "iam realms store telemetry",
-	"logout":        "iam realms store deliveries claims tokens telemetry",
+	"logout":        "iam realms store deliveries claims tokens sessions telemetry",
 	"tokens":        "iam jose keys claims sessions roles realms",
 	"authn":         "iam",
 	"authn/steps":   "iam authn authn/actions users sessions policy events otp i18n realms pages",

@@ -77,6 +77,8 @@ type Handler struct {
 	// Notify tells clients that their parts in a user's sessions have ended;
 	// issuer is the realm's address. Nil tells nobody.
 	Notify func(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession)
+	// Ender ends a user's sessions and says what that does.
+	Ender *logout.Ender
 	// Push tells clients' admin URLs of something; see logout.Notifier. Nil tells nobody.
 	Push func(ctx context.Context, r *realms.Realm, issuer string, what logout.Action, list []*realms.Client, notBefore time.Time) (took, failed []string, err error)
 
@@ -102,7 +104,7 @@ func (h *Handler) Routes() []Route {
 		h.clientRoutes(),
 		h.scopeRoutes(),
 		h.evaluateRoutes(), h.registrationRoutes(), h.certificateRoutes(),
-		h.sessionRoutes(),
+		h.sessionRoutes(), h.endRoutes(),
 		h.eventRoutes(),
 		h.deliveryRoutes(),
 		h.userRoutes(),

@@ -203,6 +203,15 @@ func (q *Queue) List(ctx context.Context, r *realms.Realm, f Filter) ([]*Deliver
 	return q.db.Deliveries(ctx, r.ID, f)
 }
 
+// Find returns a delivery, without what it tells.
+func (q *Queue) Find(ctx context.Context, r *realms.Realm, id string) (*Delivery, error) {
+	d, err := q.db.Delivery(ctx, r.ID, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, iam.Errorf(iam.NotFound, "Could not find delivery")
+	}
+	return d, err
+}
+
 // Retry has a delivery that was given up tried again, as if it were new.
 func (q *Queue) Retry(ctx context.Context, r *realms.Realm, id string) error {
 	var found bool
@@ -211,10 +220,7 @@ func (q *Queue) Retry(ctx context.Context, r *realms.Realm, id string) error {
 		return err
 	}
 	if !found {
-		d, err := q.db.Delivery(ctx, r.ID, id)
-		if errors.Is(err, store.ErrNotFound) {
-			return iam.Errorf(iam.NotFound, "Could not find delivery")
-		}
+		d, err := q.Find(ctx, r, id)
 		if err != nil {
 			return err
 		}

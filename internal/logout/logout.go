@@ -59,15 +59,42 @@ func (n *Notifier) Notify(ctx context.Context, r *realms.Realm, issuer string, u
 	batch.Wait(ctx, patience)
 }
 
-// Enqueue is Notify for the transaction that ends the sessions: with it the
-// clients are told if, and only if, the sessions end. Pass the batch to Wait
-// once the transaction is committed.
-func (n *Notifier) Enqueue(ctx context.Context, tx *store.Tx, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession) (*deliveries.Batch, error) {
-	return n.queue.Enqueue(ctx, tx, deliveriesOf(r, issuer, user, parts, func(id iam.ClientID) (*realms.Client, error) { return r.ClientIn(ctx, tx, id) }))
+// Calls are the logout calls that a transaction has written down.
+type Calls struct {
+	ids   []string
+	batch *deliveries.Batch
 }
 
-// Wait waits for the calls of a batch as long as a logout should.
-func (n *Notifier) Wait(ctx context.Context, b *deliveries.Batch) { b.Wait(ctx, patience) }
+// Enqueue is Notify for the transaction that ends the sessions: with it the
+// clients are told if, and only if, the sessions end. Pass the calls to Outcome
+// once the transaction is committed.
+func (n *Notifier) Enqueue(ctx context.Context, tx *store.Tx, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession) (*Calls, error) {
+	list := deliveriesOf(r, issuer, user, parts, func(id iam.ClientID) (*realms.Client, error) { return r.ClientIn(ctx, tx, id) })
+	batch, err := n.queue.Enqueue(ctx, tx, list)
+	c := &Calls{batch: batch}
+	for _, d := range list {
+		c.ids = append(c.ids, d.ID)
+	}
+	return c, err
+}
+
+// Outcome waits for calls as long as a logout should, and says how each stands
+// then: delivered, to be tried again, or given up. The nil Calls is none.
+func (n *Notifier) Outcome(ctx context.Context, r *realms.Realm, c *Calls) ([]*deliveries.Delivery, error) {
+	if c == nil {
+		return nil, nil
+	}
+	c.batch.Wait(ctx, patience)
+	var out []*deliveries.Delivery
+	for _, id := range c.ids {
+		d, err := n.queue.Find(ctx, r, id)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
 
 // A notice is what a delivery keeps for the tokens that its attempts make; the
 // rest stands beside it. A logout token itself would have expired before long.

@@ -146,7 +146,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
 		Realms: s.realms, Manager: manager, Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
-		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Notify: notifier.Notify, Push: notifier.Push, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
+		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Notify: notifier.Notify, Push: notifier.Push, Ender: &logout.Ender{Sessions: live, Notifier: notifier}, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
 	}).Mux()
 
 	own := &account.Handler{

@@ -80,11 +80,10 @@ func clientLifespans(r *iam.Realm, c *iam.Client, offline bool) (idle, max time.
 		seconds(c.Attr("client.session.max.lifespan"), r.Lifespans.ClientMax)
 }
 
-// AccessTokenLifespan is how long a client's access tokens live by the
+// accessTokenLifespan is how long a client's access tokens live by the
 // settings, before the session's end shortens it. -1 in the client's attribute
 // means until the session ends, and is returned as 0.
-// Keycloak: TokenManager.getTokenExpiration.
-func AccessTokenLifespan(r *iam.Realm, c *iam.Client, implicit bool) time.Duration {
+func accessTokenLifespan(r *iam.Realm, c *iam.Client, implicit bool) time.Duration {
 	if v := c.Attr("access.token.lifespan"); v != "" {
 		if n, err := strconv.Atoi(v); err == nil {
 			if n < 0 {
@@ -97,6 +96,25 @@ func AccessTokenLifespan(r *iam.Realm, c *iam.Client, implicit bool) time.Durati
 		return r.Lifespans.AccessTokenImplicit
 	}
 	return r.Lifespans.AccessToken
+}
+
+// AccessTokenExpiry is when an access token ends that a client is given now for
+// its part in a session; s.Offline says by which lifespans.
+// Keycloak: TokenManager.getTokenExpiration.
+func AccessTokenExpiry(r *iam.Realm, c *iam.Client, s *iam.UserSession, p *iam.ClientSession, implicit bool, now time.Time) time.Time {
+	end := OfClientSession(r, c, s, p).Max
+	var exp time.Time
+	if life := accessTokenLifespan(r, c, implicit); life != 0 {
+		exp = now.Add(life)
+	} else { // until the session ends, whatever kind it is
+		online := *s
+		online.Offline = false
+		exp = OfUserSession(r, &online).Max
+	}
+	if !end.IsZero() && end.Before(exp) {
+		return end
+	}
+	return exp
 }
 
 // seconds parses an attribute, falling back where it is absent or malformed.

@@ -354,17 +354,18 @@ func (s *Service) EndLastPart(ctx context.Context, r *realms.Realm, id iam.Sessi
 			return err
 		}
 		was = len(parts) > 0
-		return s.endEmpty(ctx, tx, r, []iam.SessionID{id}, offline, e)
+		_, err = s.endEmpty(ctx, tx, r, []iam.SessionID{id}, offline, e)
+		return err
 	})
 	return was, err
 }
 
-func (s *Service) endEmpty(ctx context.Context, tx *store.Tx, r *realms.Realm, ids []iam.SessionID, offline bool, e iam.End) error {
+func (s *Service) endEmpty(ctx context.Context, tx *store.Tx, r *realms.Realm, ids []iam.SessionID, offline bool, e iam.End) ([]*Ending, error) {
 	list, err := tx.EndEmptySessions(ctx, r.ID, ids, offline, func(x *Ending) { s.complete(r, x); x.End = e })
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.tell(ctx, tx, r, list)
+	return list, s.tell(ctx, tx, r, list)
 }
 
 // EndOfUser ends all online sessions of a user and returns their clients'
@@ -424,9 +425,9 @@ func (s *Service) RevokeClient(ctx context.Context, r *realms.Realm, client iam.
 		}
 		was = len(parts) > 0
 		if offline {
-			return s.endEmpty(ctx, tx, r, ids, true, e)
+			_, err = s.endEmpty(ctx, tx, r, ids, true, e)
 		}
-		return nil
+		return err
 	})
 	return was, err
 }

@@ -202,23 +202,7 @@ func (i *issue) accessExpiry() time.Time {
 	// Keycloak: OIDCResponseType.isImplicitFlow: a hybrid answer is none.
 	asked := strings.Fields(i.g.Part.Notes["response_type"])
 	implicit := i.g.Type == "na" && !slices.Contains(asked, "code")
-	us := i.offlineTimes()
-	end := sessions.OfClientSession(&i.r.Realm, i.g.Client, us, i.g.Part).Max
-	life := sessions.AccessTokenLifespan(&i.r.Realm, i.g.Client, implicit)
-	if life == 0 { // until the session ends, whatever kind it is
-		online := *i.g.Session
-		online.Offline = false
-		exp := sessions.OfUserSession(&i.r.Realm, &online).Max
-		if !end.IsZero() && end.Before(exp) {
-			return end
-		}
-		return exp
-	}
-	exp := i.now.Add(life)
-	if !end.IsZero() && end.Before(exp) {
-		return end
-	}
-	return exp
+	return sessions.AccessTokenExpiry(&i.r.Realm, i.g.Client, i.offlineTimes(), i.g.Part, implicit, i.now)
 }
 
 // tokenID: DefaultTokenContextEncoderProvider.
