@@ -20,6 +20,7 @@ import (
 	"latchkey/internal/passhash"
 	"latchkey/internal/policy"
 	"latchkey/internal/realms"
+	"latchkey/internal/records"
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
@@ -92,7 +93,8 @@ func newHouse(t *testing.T) *house {
 	host, err := web.NewHostname(web.HostnameOptions{})
 	x.must(err)
 	h := &account.Handler{
-		Realms: cache, Users: people, Roles: roles.New(x.db), Sessions: x.live, Events: x.events, Texts: set.Texts(), Hostname: host, Log: log,
+		Explorer: &records.Explorer{DB: x.db, Sessions: x.live, Realms: cache},
+		Realms:   cache, Users: people, Roles: roles.New(x.db), Sessions: x.live, Events: x.events, Texts: set.Texts(), Hostname: host, Log: log,
 		Authenticate: func(*http.Request, *realms.Realm) (*account.Caller, error) {
 			if x.caller == nil {
 				return nil, nil
@@ -181,6 +183,10 @@ func TestRefusals(t *testing.T) {
 		{"GET", "/applications/till/consent", "", 204, ``},
 		{"DELETE", "/credentials/nope", "", 404, `{"error":"Credential not found"}`},
 		{"DELETE", "/sessions/nope", "", 204, ``},
+		{"DELETE", "/offline-grants/three/nope", "", 404, `{"errorMessage":"Offline grant not found"}`},
+		{"DELETE", "/offline-grants/three/back", "", 404, `{"errorMessage":"Offline grant not found"}`},
+		{"DELETE", "/offline-grants/one/till", "", 404, `{"errorMessage":"Offline grant not found"}`},
+		{"PUT", "/offline-grants", "{}", 405, `{"error":"HTTP 405 Method Not Allowed"}`},
 		{"POST", "", `[1]`, 400, `{"error":"unknown_error","error_description":"Cannot parse the JSON"}`},
 		{"POST", "", `{"bogus":1}`, 400, `{"error":"Invalid json representation for UserRepresentation. Unrecognized field \"bogus\" at line 1 column 11."}`},
 		{"POST", "", `{"username":"anna"}`, 400, `{"errors":[{"field":"firstName","errorMessage":"error-user-attribute-required","params":["${firstName}"]},` +
@@ -209,8 +215,15 @@ func TestRefusals(t *testing.T) {
 	if w := x.ask("OPTIONS", "/groups", "", "Origin: https://other.test"); w.Code != 200 || !strings.Contains(w.Header().Get("Access-Control-Allow-Methods"), "DELETE") {
 		t.Errorf("preflight: %d %v", w.Code, w.Header())
 	}
+	x.caller.Roles = []string{"view-profile"}
+	for method, want := range map[string]int{"GET": 200, "DELETE": 403} {
+		path := map[string]string{"GET": "/offline-grants", "DELETE": "/offline-grants/three/till"}[method]
+		if w := x.ask(method, path, ""); w.Code != want {
+			t.Errorf("with view-profile alone %s %s is answered %d", method, path, w.Code)
+		}
+	}
 	x.caller.Roles = []string{"view-groups"}
-	for path, want := range map[string]int{"": 403, "/sessions": 403, "/credentials": 403, "/applications": 403, "/groups": 200, "/supportedLocales": 200, "/nonsense": 404} {
+	for path, want := range map[string]int{"": 403, "/sessions": 403, "/offline-grants": 403, "/credentials": 403, "/applications": 403, "/groups": 200, "/supportedLocales": 200, "/nonsense": 404} {
 		if w := x.ask("GET", path, ""); w.Code != want {
 			t.Errorf("with view-groups alone %s is answered %d", path, w.Code)
 		}

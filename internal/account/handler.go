@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/i18n"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
+	"latchkey/internal/records"
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
@@ -25,6 +26,7 @@ type Handler struct {
 	Users    *users.Service
 	Roles    *roles.Service
 	Sessions *sessions.Service
+	Explorer *records.Explorer
 	Events   *events.Writer
 	Texts    *i18n.Catalog // of consent screens
 	Hostname *web.Hostname
@@ -79,6 +81,9 @@ func (h *Handler) routes() []route {
 		{"GET", "/sessions/devices", view, true, h.listDevices},
 		{"DELETE", "/sessions", manage, true, h.endSessions},
 		{"DELETE", "/sessions/{session}", manage, true, h.endSession},
+		{"GET", "/offline-grants", view, true, h.offlineGrants},
+		// A client_id may have slashes in it.
+		{"DELETE", "/offline-grants/{session}/{client...}", manage, true, h.endOfflineGrant},
 		{"GET", "/applications", manageAccount + " " + viewApplications, true, h.applications},
 		{"GET", consent, manageAccount + " " + viewConsent + " " + manageConsent, false, h.consent},
 		{"POST", consent, manageAccount + " " + manageConsent, false, h.putConsent},
@@ -132,7 +137,7 @@ type callKey struct{}
 func unmatched(r *http.Request) int {
 	methods := []string{"GET", "POST", "PUT", "DELETE"}
 	switch first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); first {
-	case "sessions", "linked-accounts":
+	case "sessions", "linked-accounts", "offline-grants":
 		methods = []string{"GET", "DELETE"}
 	case "credentials":
 		methods = []string{"GET", "PUT", "DELETE"}

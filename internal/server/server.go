@@ -150,7 +150,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}).Mux()
 
 	own := &account.Handler{
-		Realms: s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
+		Explorer: explorer,
+		Realms:   s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
 		Authenticate: ownAccount(bearer), Ended: notifier.Notify,
 	}
 

@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,7 @@ func TestAfterTheGraceReuseIsReuse(t *testing.T) {
 		time.Sleep(1100 * time.Millisecond)
 		r.wants("after the grace", a, tooOften)
 		r.wants("the successor, after that", b, noPart)
+		r.endedForReuse(a, b)
 
 		r = w.rotating("latereuse", 1, 1, "")
 		a = r.passwordGrant().RefreshToken
@@ -179,4 +181,31 @@ func TestRacingRefreshesGetOneSuccessor(t *testing.T) {
 			r.wants("the successor", answers[n-1].Refresh, "")
 		}
 	})
+}
+
+// endedForReuse checks that the record of kim's only session says that the
+// client's part ended for the reuse of a token, and when its successor was issued.
+func (r *realm) endedForReuse(token, successor string) {
+	r.t.Helper()
+	var list struct {
+		Sessions []struct {
+			ID      string `json:"id"`
+			Clients []struct {
+				End struct {
+					Reason string `json:"reason"`
+					Rule   string `json:"rule"`
+					Token  string `json:"tokenId"`
+				} `json:"end"`
+			} `json:"clients"`
+		} `json:"sessions"`
+	}
+	r.must(r.admin.Get(r, r.at("/users/"+r.userID()+"/session-explorer"), &list))
+	if len(list.Sessions) != 1 || len(list.Sessions[0].Clients) != 1 {
+		r.t.Fatalf("the explorer shows %+v", list)
+	}
+	issued := time.Unix(int64(claims(r.t, successor)["iat"].(float64)), 0).UTC().Format("2006-01-02T15:04:05")
+	end := list.Sessions[0].Clients[0].End
+	if end.Reason != "token-reuse" || end.Token != id(r.t, token) || !strings.Contains(end.Rule, "its successor was issued "+issued) {
+		r.t.Errorf("the client's part ended %+v; want the reuse of %s, whose successor was issued %s", end, id(r.t, token), issued)
+	}
 }
