@@ -21,6 +21,9 @@ type program struct {
 	Export     exportCmd     `cmd:"" help:"Export realms to files."`
 	Bootstrap  bootstrapCmd  `cmd:"" name:"bootstrap-admin" help:"Make another first administrator from the --bootstrap-admin-... options."`
 	Doctor     doctorCmd     `cmd:"" help:"Say what is wrong with realms, in this database or on a running Keycloak 26 or Latchkey, and mend it."`
+	Sessions   sessionsCmd   `cmd:"" help:"List a realm's sessions of every kind, live and ended, or tell the story of one."`
+	Why        whyCmd        `cmd:"" help:"Say why a user has no session, was asked to log in again, or could not refresh."`
+	Inspect    inspectCmd    `cmd:"" name:"inspect-token" help:"Say what a token is, whether it works now and where, and if not, why. It is read from a file, standard input or a prompt."`
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database to a new file, while the server may run. Keep the seal key file too: without it the copy is worthless."`
 	Restore    restoreCmd    `cmd:"" help:"Put a backup in the place of the SQLite database, which must have been moved away."`
 	Rotate     rotateCmd     `cmd:"" name:"rotate-seal-key" help:"Seal the secrets in the database with a new key. The servers must be stopped."`
@@ -50,7 +53,7 @@ latchkey.conf; a flag wins over the environment, and that over the file. A secre
 
 // Main runs the program with its arguments (without the program's name) and
 // environment, and returns the exit code: 0, 1 if a command failed, 2 if it
-// could not be understood; doctor has its own. It ends when ctx does.
+// could not be understood; commands that find things have their own. It ends when ctx does.
 func Main(ctx context.Context, args, environ []string, out, errOut io.Writer) int {
 	c, code, err := read(ctx, args, environ, out, errOut)
 	if err != nil {

@@ -16,8 +16,6 @@ import (
 	"golang.org/x/term"
 
 	"latchkey/internal/doctor"
-	"latchkey/internal/doctor/remote"
-	"latchkey/internal/iam"
 	"latchkey/internal/server"
 )
 
@@ -30,10 +28,10 @@ type doctorCmd struct {
 	JSON     bool   `name:"json" help:"Print the reports as JSON."`
 
 	Server       string `help:"Address of a running Keycloak 26 or Latchkey to examine, instead of the database." kc:"LATCHKEY_DOCTOR_SERVER" placeholder:"URL"`
-	User         string `help:"Administrator to log in as; the password is asked for, or comes from LATCHKEY_DOCTOR_PASSWORD or the file that LATCHKEY_DOCTOR_PASSWORD_FILE names." kc:"LATCHKEY_DOCTOR_USER" placeholder:"NAME"`
-	Password     secret `hidden:"" kc:"LATCHKEY_DOCTOR_PASSWORD"`
-	ClientID     string `name:"client-id" help:"Client with a service account to log in as; its secret like a password, from LATCHKEY_DOCTOR_CLIENT_SECRET." kc:"LATCHKEY_DOCTOR_CLIENT_ID" placeholder:"ID"`
-	ClientSecret secret `hidden:"" kc:"LATCHKEY_DOCTOR_CLIENT_SECRET"`
+	User         string `help:"Administrator to log in as; the password is asked for, or comes from LATCHKEY_DOCTOR_PASSWORD or the file that LATCHKEY_DOCTOR_PASSWORD_FILE names." kc:"LATCHKEY_DOCTOR_USER,LATCHKEY_ADMIN_USER" placeholder:"NAME"`
+	Password     secret `hidden:"" kc:"LATCHKEY_DOCTOR_PASSWORD,LATCHKEY_ADMIN_PASSWORD"`
+	ClientID     string `name:"client-id" help:"Client with a service account to log in as; its secret like a password, from LATCHKEY_DOCTOR_CLIENT_SECRET." kc:"LATCHKEY_DOCTOR_CLIENT_ID,LATCHKEY_ADMIN_CLIENT_ID" placeholder:"ID"`
+	ClientSecret secret `hidden:"" kc:"LATCHKEY_DOCTOR_CLIENT_SECRET,LATCHKEY_ADMIN_CLIENT_SECRET"`
 	AuthRealm    string `help:"Realm in which the account is at home." default:"master" kc:"LATCHKEY_DOCTOR_AUTH_REALM" placeholder:"NAME"`
 
 	Fix     bool   `help:"Show what would mend each finding, ask, and do it."`
@@ -131,38 +129,17 @@ func (d *doctorCmd) open(c *call) (x examiner, done func() error, err error) {
 		}
 		return local, local.Close, nil
 	}
-	if !strings.HasPrefix(d.Server, "http://") && !strings.HasPrefix(d.Server, "https://") {
-		return nil, nil, errors.New("--server must begin with http:// or https://")
-	}
-	creds := remote.Credentials{Realm: d.AuthRealm, User: d.User, Password: d.Password.Secret, ClientID: d.ClientID, ClientSecret: d.ClientSecret.Secret}
-	switch {
-	case d.User == "" && d.ClientID == "":
-		return nil, nil, errors.New("whom to log in as? give --user, or --client-id of a client with a service account")
-	case d.User != "" && len(creds.Password) == 0:
-		creds.Password, err = c.ask("Password of "+d.User+": ", "LATCHKEY_DOCTOR_PASSWORD")
-	case d.User == "" && len(creds.ClientSecret) == 0:
-		creds.ClientSecret, err = c.ask("Secret of "+d.ClientID+": ", "LATCHKEY_DOCTOR_CLIENT_SECRET")
-	}
+	s, err := remoteServer(d.Server)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &remote.Server{Base: strings.TrimRight(d.Server, "/"), Credentials: creds, Now: time.Now}
+	if s.Credentials, err = c.credentials(account{d.User, d.Password, d.ClientID, d.ClientSecret, d.AuthRealm}, "", "LATCHKEY_DOCTOR_"); err != nil {
+		return nil, nil, err
+	}
 	if f, ok := c.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		s.Progress = func(done, of int) { bar(f, done, of) }
 	}
 	return s, func() error { return nil }, nil
-}
-
-// ask reads a secret from the terminal without showing it.
-func (c *call) ask(prompt, instead string) (iam.Secret, error) {
-	fd := int(os.Stdin.Fd())
-	if !term.IsTerminal(fd) {
-		return nil, fmt.Errorf("there is no terminal to ask at; set %s, or %s_FILE to a file that holds it", instead, instead)
-	}
-	_, _ = fmt.Fprint(c.err, prompt)
-	text, err := term.ReadPassword(fd)
-	_, _ = fmt.Fprintln(c.err)
-	return text, err
 }
 
 // bar draws how far the examination is, over itself, and wipes it at the end.

@@ -39,7 +39,7 @@ func (s *sources) Validate(*kong.Application) error { return nil }
 
 // Resolve is part of kong.Resolver.
 func (s *sources) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	if flag.Name == "help" {
+	if flag.Name == "help" || onlyFlag(flag) {
 		return nil, nil
 	}
 	for _, name := range append([]string{envName(flag.Name)}, aliases(flag)...) {
@@ -118,6 +118,9 @@ func known(app *kong.Application) []string {
 	var names []string
 	for _, node := range append([]*kong.Node{app.Node}, app.Children...) {
 		for _, f := range node.Flags {
+			if onlyFlag(f) {
+				continue
+			}
 			names = append(names, f.Name)
 			if isSecret(f) {
 				names = append(names, f.Name+"-file")
@@ -173,6 +176,10 @@ func aliases(flag *kong.Flag) []string {
 	}
 	return nil
 }
+
+// onlyFlag tells whether an option is for one call alone: what narrows a list
+// unseen, out of an environment, hides what is looked for.
+func onlyFlag(flag *kong.Flag) bool { return flag.Tag.Get("only") == "flag" }
 
 func isSecret(flag *kong.Flag) bool { return flag.Target.Type() == reflect.TypeFor[secret]() }
 

@@ -58,6 +58,14 @@ func (e *StatusError) Error() string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s: %d %s", e.Method, e.Path, e.Status, e.Message))
 }
 
+// A LoginError says that the account could not log in, and why.
+type LoginError struct{ Err error }
+
+func (e *LoginError) Error() string { return "logging in: " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *LoginError) Unwrap() error { return e.Err }
+
 // errMost says that the examination has sent all the requests it may.
 var errMost = fmt.Errorf("the limit of %d requests was reached", RequestsMost)
 
@@ -145,14 +153,14 @@ func (s *Server) bearer(ctx context.Context) (string, error) {
 	}
 	data, err := s.do(ctx, http.MethodPost, "/realms/"+url.PathEscape(realm)+"/protocol/openid-connect/token", "application/x-www-form-urlencoded", "", []byte(form.Encode()), "")
 	if err != nil {
-		return "", fmt.Errorf("logging in: %w", err)
+		return "", &LoginError{err}
 	}
 	var answer struct {
 		Token   string `json:"access_token"`
 		Expires int    `json:"expires_in"`
 	}
 	if err := json.Unmarshal(data, &answer); err != nil || answer.Token == "" {
-		return "", errors.New("logging in: the answer holds no token; is that the address of a Keycloak?")
+		return "", &LoginError{errors.New("the answer holds no token; is that the address of a Keycloak?")}
 	}
 	s.token, s.expires = answer.Token, s.Now().Add(time.Duration(answer.Expires)*time.Second-10*time.Second)
 	return s.token, nil
@@ -169,6 +177,13 @@ func (s *Server) admin(ctx context.Context, method, path string, body []byte) ([
 		contentType = "application/json"
 	}
 	return s.do(ctx, method, "/admin/realms"+path, contentType, "", body, token)
+}
+
+// Ask sends a request to the admin REST, its path below /admin/realms, and
+// returns the answer's body. A refusal is a StatusError; one of the account
+// itself is a LoginError.
+func (s *Server) Ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
+	return s.admin(ctx, method, path, body)
 }
 
 // count counts a request of the examination, or says that there have been enough.
