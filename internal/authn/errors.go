@@ -3,6 +3,8 @@ package authn
 import (
 	"fmt"
 	"strings"
+
+	"latchkey/internal/iam"
 )
 
 // A Code is one of Keycloak's reasons for a flow to fail.
@@ -75,6 +77,21 @@ func (e *FlowError) Event() string {
 		return w[0]
 	}
 	return "invalid_user_credentials"
+}
+
+// Cause returns the reason of the failure where the word of its event says
+// another: many words are "invalid_user_credentials" for want of a better one.
+func (e *FlowError) Cause() iam.Reason {
+	for _, c := range e.Causes {
+		return c.Cause()
+	}
+	switch {
+	case e.Code == UserConflict:
+		return iam.AskedOtherUser
+	case e.Code != InvalidCredentials && e.Event() == "invalid_user_credentials":
+		return iam.LoginRefused
+	}
+	return ""
 }
 
 // Key returns the message key for the page that the failure shows.

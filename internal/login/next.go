@@ -374,7 +374,7 @@ func (a *attempt) finish() {
 	s, joined, err := a.session()
 	if errors.Is(err, errOtherUser) {
 		run.Detail("existing_user", string(s.User))
-		run.Event.Kind = "LOGIN"
+		run.Event.Kind, run.Event.Cause.User = "LOGIN", run.User.ID
 		run.Emit("different_user_authenticated")
 		if a.accounted() {
 			a.errorPage(http.StatusBadRequest, "differentUserAuthenticated", s.Username)

@@ -248,6 +248,7 @@ func (a *attempt) failed(e *authn.FlowError) {
 	if a.run.User != nil && a.run.Event.User == "" {
 		a.run.Event.User = a.run.User.ID
 	}
+	a.run.Event.Cause.Reason = e.Cause()
 	a.run.Emit(e.Event())
 	if err := a.account(); err != nil {
 		a.broken(err)

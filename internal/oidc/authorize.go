@@ -361,6 +361,7 @@ func (a *authCall) checkDuplicates() error {
 
 func (a *authCall) checkScope() error {
 	if !tokens.ValidScope(a.realm, &a.client.Client, a.req.Scope) {
+		a.event.Cause.Reason = iam.WrongScope
 		return a.reject("invalid_request", "invalid_scope", "Invalid scopes: "+a.req.Scope)
 	}
 	return nil

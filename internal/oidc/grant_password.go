@@ -120,6 +120,7 @@ func (t *tokenCall) login(scope string) (*authn.Run, error) {
 		if run.Event.User != "" {
 			t.event.User = run.Event.User
 		}
+		t.event.Cause.Reason = out.Err.Cause()
 		if out.Err.Code == authn.NotBuilt {
 			t.Log.WarnContext(t.ctx(), "a flow needs what is not there", "realm", t.realm.Name, "flow", flow.Alias, "error", out.Err)
 		}

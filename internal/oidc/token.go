@@ -243,6 +243,7 @@ func (c *call) deny(status int, word, code, description string) error {
 func (t *tokenCall) requestedScope() (string, error) {
 	scope := t.form.Get("scope")
 	if t.form.Has("scope") && (scope == "" || !tokens.ValidScope(t.realm, &t.client.Client, scope)) {
+		t.event.Cause.Reason = iam.WrongScope
 		return "", t.bad("invalid_request", "invalid_scope", "Invalid scopes: "+scope)
 	}
 	return scope, nil
