@@ -35,9 +35,9 @@ func (f *facts) off() (list []*cause) {
 	}
 	switch {
 	case f.unknown:
-		add(iam.UnknownClient)
+		add(iam.UnknownClient, Evidence{Kind: EvidenceState, Name: "client_id", Value: f.q.Client, Where: whereRealm, Text: "there is none, nor was there one that the user's records know"})
 	case f.clientID != "" && f.client == nil:
-		add(iam.ClientRemoved)
+		add(iam.ClientRemoved, Evidence{Kind: EvidenceState, Name: "client_id", Value: f.q.Client, Where: whereRealm, Text: "it was removed"})
 	case f.client != nil && !f.client.Enabled:
 		add(iam.ClientDisabled, f.clientSetting("enabled", "false"))
 	}
@@ -132,6 +132,7 @@ func (f *facts) cut(s *seenSession, p *seenPart, reason iam.Reason, at time.Time
 	if p != nil {
 		c.client = p.Client
 	}
+	c.detail = ": " + clock(at)
 	switch reason {
 	case iam.NotBeforeRealm:
 		c.settings = []Evidence{f.realmSetting("notBefore", clock(at))}
@@ -466,6 +467,8 @@ func (f *facts) askedAgain() ([]*cause, error) {
 		if s := f.newest(func(s *seenSession) bool { return !s.Offline }); s != nil {
 			list = append(list, f.ending(s))
 		}
+	} else if s := f.endedInAnotherBrowser(); s != nil {
+		list = append(list, f.ending(s))
 	}
 	for _, o := range f.refusals {
 		if o.Doc.Error != "login_required" || f.overtaken(o) {
@@ -481,6 +484,22 @@ func (f *facts) askedAgain() ([]*cause, error) {
 		list = append(list, c)
 	}
 	return list, nil
+}
+
+// endedInAnotherBrowser is the session in which the client that is asked about
+// had its latest part, if no session of that browser lives: what is live in
+// another signs nobody on.
+func (f *facts) endedInAnotherBrowser() *seenSession {
+	p := f.newestPart()
+	if f.clientID == "" || p == nil || p.Offline || p.session == nil || p.session.live() {
+		return nil
+	}
+	for _, s := range f.sessions {
+		if !s.Offline && s.live() && s.browser() == p.session.browser() {
+			return nil
+		}
+	}
+	return p.session
 }
 
 // lastPrompt is why the login page was shown at the latest login in a browser.
@@ -548,6 +567,11 @@ func (f *facts) promptOfEnded(c *cause, login *seenPart) *cause {
 func (f *facts) promptWithoutCookie(c *cause, login *seenPart) *cause {
 	if login.session == nil {
 		return nil
+	}
+	if s := login.session; s.proved.After(s.Started) && !slices.ContainsFunc(f.parts, func(p *seenPart) bool { return p.session == s && askedInSession[p.Origin.Asked] }) {
+		c.at = s.proved
+		c.detail = ", while the session that began " + clock(s.Started) + " was live"
+		return c
 	}
 	for _, s := range f.sessions { // the latest first
 		if s.Offline || s.Origin.How == iam.HowDirect || s == login.session || !s.Started.Before(login.Started) || s.browser() != login.session.browser() {

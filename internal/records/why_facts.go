@@ -35,7 +35,7 @@ type facts struct {
 	others   []*seenRefusal                  // of the client, of nobody in particular, likewise
 	names    map[iam.ClientID]string         // client_ids
 	clients  map[iam.ClientID]*realms.Client // that were looked up, nil when gone
-	ips      map[string]bool                 // that the user's sessions began at, as they are kept
+	ips      map[string]bool                 // that are the user's, as they are kept
 }
 
 // A seenSession is a user session, live or ended.
@@ -136,6 +136,11 @@ func (f *facts) read() error {
 	slices.SortStableFunc(f.parts, func(a, b *seenPart) int { return b.Started.Compare(a.Started) })
 	for _, s := range f.sessions {
 		f.ips[f.r.KeptAddress(s.IP)] = true
+	}
+	if len(f.ips) == 0 { // nobody logged in yet: then those that tried
+		for _, o := range f.refusals {
+			f.ips[o.IP] = true
+		}
 	}
 	delete(f.ips, "")
 	return nil

@@ -128,6 +128,9 @@ func (f *facts) evidence(c *cause) ([]Evidence, error) {
 		if o.Doc.Error != "" {
 			e.Text += ": " + o.Doc.Error
 		}
+		if o.Doc.Text != "" {
+			e.Text += " (" + o.Doc.Text + ")"
+		}
 		if o.Client != "" {
 			e.Text += ", client " + f.name(o.Client)
 		}
@@ -167,7 +170,8 @@ func (f *facts) events(c *cause) (list []Evidence, err error) {
 		return nil, err
 	}
 	for _, e := range stored {
-		about := e.Error != "" && len(c.refusals) > 0 || e.Error == "" && c.end != nil && (e.Session == "" || c.session != nil && e.Session == c.session.ID)
+		refused := func(o *seenRefusal) bool { return o.Doc.Event == string(e.Kind) && o.Doc.Error == e.Error }
+		about := e.Error != "" && slices.ContainsFunc(c.refusals, refused) || e.Error == "" && c.end != nil && (e.Session == "" || c.session != nil && e.Session == c.session.ID)
 		if !about {
 			continue
 		}

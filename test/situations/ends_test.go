@@ -11,7 +11,7 @@ import (
 )
 
 func situations() []situation {
-	return slices.Concat(ends, healthy)
+	return slices.Concat(ends, prompts, logins, tokenTrouble, healthy)
 }
 
 var (
@@ -74,6 +74,30 @@ var ends = []situation{
 			w.signsOn(w.b, "desk", nil)
 			w.refreshes("moto", w.tokens)
 		}},
+	{name: "offline_access asked for", reason: iam.ReplacedByOffline, ask: noSession(""), two: true,
+		happens: func(w *world) {
+			w.refreshes("mobile", w.login(w.b, "mobile", with{"scope": "openid offline_access"}))
+			w.wrongPassword(w.b, "desk")
+			w.asked(w.b, "desk", nil)
+		},
+		mended: func(w *world) {
+			w.set(settings{"attributes": settings{iam.SettingOfflineSSO: "keep"}})
+			w.login(w.b, "mobile", with{"scope": "openid offline_access"})
+			w.signsOn(w.b, "desk", nil)
+		}},
+	{name: "an administrator became somebody else", reason: iam.ReplacedByLogin, ask: refresh("shop"),
+		happens: func(w *world) {
+			admin := w.clientID("realm-management")
+			w.post("/users/"+w.user+"/role-mappings/clients/"+admin, []settings{w.role(admin, "impersonation")})
+			shop := w.directWorks("shop", "")
+			lee, err := w.site.admin.ID(w.ctx, w.at("/users?username=lee"), "username", "lee")
+			w.must(err)
+			if r := w.bearer("POST", "/admin/realms/"+w.realm+"/users/"+lee+"/impersonation", shop.Access); r.StatusCode != 200 {
+				w.Fatalf("the impersonation is answered %s", r.Status)
+			}
+			w.refreshFails("shop", shop)
+		},
+		mended: func(w *world) { w.refreshes("shop", w.directWorks("shop", "")) }},
 	{name: "a client's idle time", reason: iam.Idle, ask: refresh("shop"), two: true,
 		happens: func(w *world) {
 			w.setClient("shop", settings{"attributes": settings{"client.session.idle.timeout": "1"}})
@@ -88,6 +112,172 @@ var ends = []situation{
 			w.wait(2100 * time.Millisecond)
 			w.refreshes("shop", shop)
 		}},
+	{name: "the realm's idle time of clients", reason: iam.Idle, ask: refresh(""), realm: settings{"clientSessionIdleTimeout": 1},
+		happens: func(w *world) {
+			shop := w.login(w.b, "shop", nil)
+			w.wait(2100 * time.Millisecond)
+			w.refreshFails("shop", shop)
+		},
+		mended: func(w *world) {
+			w.set(settings{"clientSessionIdleTimeout": 600})
+			shop := w.signsOn(w.b, "shop", nil)
+			w.wait(2100 * time.Millisecond)
+			w.refreshes("shop", shop)
+		}},
+	{name: "the realm's idle time", reason: iam.Idle, ask: asked(""), two: true, realm: settings{"ssoSessionIdleTimeout": 1},
+		happens: func(w *world) {
+			w.login(w.b, "shop", nil)
+			w.wait(12 * time.Second) // the idle time, and what a last access may lag behind
+			w.asked(w.b, "desk", nil)
+			w.wrongPassword(visitor.NewBrowser(), "desk")
+		},
+		mended: func(w *world) {
+			w.set(settings{"ssoSessionIdleTimeout": 600})
+			w.login(w.b, "shop", nil)
+			w.wait(2 * time.Second)
+			w.signsOn(w.b, "desk", nil)
+		}},
+	{name: "the realm's maximum age", reason: iam.MaxAge, ask: asked("shop"), realm: settings{"ssoSessionMaxLifespan": 3},
+		happens: func(w *world) {
+			w.login(w.b, "shop", nil)
+			w.wait(3100 * time.Millisecond)
+			w.asked(w.b, "shop", nil)
+		},
+		mended: func(w *world) {
+			w.set(settings{"ssoSessionMaxLifespan": 600})
+			w.login(w.b, "shop", nil)
+			w.wait(3100 * time.Millisecond)
+			w.signsOn(w.b, "shop", nil)
+		}},
+	{name: "logged in again after the maximum age", reason: iam.MaxAge, ask: asked(""), realm: settings{"ssoSessionMaxLifespan": 3},
+		happens: func(w *world) {
+			w.login(w.b, "shop", nil)
+			w.wait(3100 * time.Millisecond)
+			w.login(w.b, "desk", nil)
+		},
+		mended: func(w *world) {
+			w.set(settings{"ssoSessionMaxLifespan": 600})
+			w.b.Forget()
+			w.login(w.b, "shop", nil)
+			w.wait(3100 * time.Millisecond)
+			w.signsOn(w.b, "desk", nil)
+		}},
+	{name: "a client's maximum age", reason: iam.MaxAge, ask: refresh("shop"),
+		happens: func(w *world) {
+			w.setClient("shop", settings{"attributes": settings{"client.session.max.lifespan": "1"}})
+			shop := w.login(w.b, "shop", nil)
+			w.wait(2100 * time.Millisecond)
+			w.refreshFails("shop", shop)
+		},
+		mended: func(w *world) {
+			w.setClient("shop", settings{"attributes": settings{"client.session.max.lifespan": "600"}})
+			shop := w.login(visitor.NewBrowser(), "shop", nil)
+			w.wait(2100 * time.Millisecond)
+			w.refreshes("shop", shop)
+		}},
+	{name: "the maximum age of offline sessions", reason: iam.MaxAge, ask: refresh("mobile"), two: true,
+		realm: settings{"offlineSessionMaxLifespanEnabled": true, "offlineSessionMaxLifespan": 1},
+		happens: func(w *world) {
+			mobile := w.directWorks("mobile", "openid offline_access")
+			w.wait(2100 * time.Millisecond)
+			w.refreshFails("mobile", mobile)
+			w.login(w.b, "desk", nil) // of another client
+		},
+		mended: func(w *world) {
+			w.set(settings{"offlineSessionMaxLifespanEnabled": false})
+			mobile := w.directWorks("mobile", "openid offline_access")
+			w.wait(2100 * time.Millisecond)
+			w.refreshes("mobile", mobile)
+		}},
+	{name: "a client revoked its token", reason: iam.Revoked, ask: refresh("shop"), two: true,
+		happens: func(w *world) {
+			shop := w.login(w.b, "shop", nil)
+			w.signsOn(w.b, "desk", nil)
+			_, err := w.party("shop").Post(w.ctx, "revoke", url.Values{"token": {shop.Refresh}})
+			w.must(err)
+			w.refreshFails("shop", shop)
+			phone := &visitor.Browser{Agent: otherOS}
+			phone.Forget()
+			desk := w.login(phone, "desk", nil)
+			_, err = w.party("desk").Logout(w.ctx, desk.Refresh)
+			w.must(err)
+		},
+		mended: func(w *world) { w.refreshes("shop", w.signsOn(w.b, "shop", nil)) }},
+	{name: "consent withdrawn", reason: iam.ConsentWithdrawn, ask: refresh("shop"),
+		happens: func(w *world) {
+			shop := consenting(w)
+			w.delete("/users/" + w.user + "/consents/shop")
+			w.refreshFails("shop", shop)
+		},
+		mended: func(w *world) {
+			p := w.submit(w.open(w.b, w.authURL("shop", nil)), map[string]string{"accept": "Yes"})
+			w.refreshes("shop", w.redeem(p, "shop"))
+		}},
+	{name: "a refresh token used twice", reason: iam.TokenReuse, ask: refresh("shop"), two: true, realm: settings{"revokeRefreshToken": true},
+		happens: func(w *world) {
+			first := w.login(w.b, "shop", nil)
+			second := w.refreshes("shop", first)
+			w.refreshFails("shop", first)
+			w.refreshFails("shop", second) // because the client has no part any more
+		},
+		mended: func(w *world) {
+			a := w.signsOn(w.b, "shop", nil)
+			for range 3 {
+				a = w.refreshes("shop", a)
+			}
+		}},
+	{name: "a code redeemed twice", reason: iam.CodeReplayed, ask: refresh("shop"), two: true,
+		happens: func(w *world) {
+			p := w.submit(w.asked(w.b, "shop", nil), map[string]string{"username": "kim", "password": password})
+			shop := w.redeem(p, "shop")
+			w.redeemFails(p, "shop")
+			w.refreshFails("shop", shop)
+		},
+		mended: func(w *world) { w.refreshes("shop", w.signsOn(w.b, "shop", nil)) }},
+	{name: "a change of password that signs out elsewhere", reason: iam.CredentialsChanged, ask: asked("shop"),
+		happens: func(w *world) {
+			w.login(w.b, "shop", nil)
+			w.setUser(settings{"requiredActions": []string{"UPDATE_PASSWORD"}})
+			phone := &visitor.Browser{Agent: otherOS}
+			phone.Forget()
+			p := w.submit(w.asked(phone, "desk", nil), map[string]string{"username": "kim", "password": password})
+			p = w.submit(p, map[string]string{"password-new": "another-password", "password-confirm": "another-password", "logout-sessions": "on"})
+			w.redeem(p, "desk")
+			w.asked(w.b, "shop", nil)
+		},
+		mended: func(w *world) {
+			p := w.submit(w.asked(w.b, "shop", nil), map[string]string{"username": "kim", "password": "another-password"})
+			w.refreshes("shop", w.redeem(p, "shop"))
+		}},
+	{name: "the user was removed", reason: iam.UserRemoved, ask: refresh("shop"),
+		happens: func(w *world) {
+			shop := w.login(w.b, "shop", nil)
+			w.delete("/users/" + w.user)
+			w.refreshFails("shop", shop)
+		},
+		mended: func(w *world) {
+			w.post("/users", settings{"username": "kim", "enabled": true, "email": "kim@situations.example", "emailVerified": true, "firstName": "K", "lastName": "S",
+				"credentials": []settings{{"type": "password", "value": password}}})
+			w.again("shop")
+		}},
+	{name: "the client was removed", reason: iam.ClientRemoved, ask: refresh("shop"),
+		happens: func(w *world) {
+			shop := w.login(w.b, "shop", nil)
+			w.delete("/clients/" + w.clientID("shop"))
+			w.refreshFails("shop", shop)
+		},
+		mended: func(w *world) {
+			w.post("/clients", settings{"clientId": "shop", "enabled": true, "secret": secret, "redirectUris": []string{callback}})
+			w.refreshes("shop", w.signsOn(w.b, "shop", nil))
+		}},
+}
+
+// consenting makes shop ask for consent, and kim give it.
+func consenting(w *world) *visitor.Answer {
+	w.Helper()
+	w.setClient("shop", settings{"consentRequired": true})
+	p := w.submit(w.asked(w.b, "shop", nil), map[string]string{"username": "kim", "password": password})
+	return w.redeem(w.submit(p, map[string]string{"accept": "Yes"}), "shop")
 }
 
 // inheritOffline makes offline_access a default of the realm, and a client

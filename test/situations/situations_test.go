@@ -65,3 +65,31 @@ func TestSituations(t *testing.T) {
 		})
 	}
 }
+
+// joinedReasons are reasons of refusals that are never the first answer, each
+// with why: the answer goes on to what is behind them.
+var joinedReasons = map[iam.Reason]string{
+	iam.SessionEnded: "answered by why that session ended, as long as there is a record of it",
+	iam.PartEnded:    "answered by why that part ended, as long as there is a record of it",
+}
+
+// No reason stands in the list without an occurrence that causes it.
+func TestEveryReasonHasASituation(t *testing.T) {
+	has, two, healthy := map[iam.Reason]bool{}, 0, 0
+	for _, s := range situations() {
+		if has[s.reason] = true; s.reason == "" {
+			healthy++
+		}
+		if s.two {
+			two++
+		}
+	}
+	for _, info := range iam.Reasons() {
+		if !has[info.Reason] && joinedReasons[info.Reason] == "" {
+			t.Errorf("no situation is first of all %s", info.Reason)
+		}
+	}
+	if n := len(situations()) - healthy; n < 40 || two < 15 || healthy < 10 {
+		t.Errorf("%d situations, %d of them with a second cause, and %d healthy ones", n, two, healthy)
+	}
+}

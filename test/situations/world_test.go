@@ -75,22 +75,21 @@ type world struct {
 	*testing.T
 	ctx    context.Context
 	site   *site
+	base   string // the address that it is met at
 	realm  string
 	user   string           // kim's id
 	b      *visitor.Browser // kim's
 	tokens *visitor.Answer  // what a situation hands on from its cause to its remedy
-	code   string           // likewise
 	page   *visitor.Page    // likewise
-	began  time.Time
 }
 
-// settings are members of a realm representation.
+// settings are members of a representation; of a realm's, "kim" are more of the user's.
 type settings map[string]any
 
 func newWorld(t *testing.T, s *site, more settings, events bool) *world {
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	t.Cleanup(cancel)
-	w := &world{T: t, ctx: ctx, site: s, realm: fmt.Sprintf("s%d", s.realms.Add(1)), b: visitor.NewBrowser(), began: time.Now()}
+	w := &world{T: t, ctx: ctx, site: s, base: s.base, realm: fmt.Sprintf("s%d", s.realms.Add(1)), b: visitor.NewBrowser()}
 	client := func(id string, more settings) settings {
 		c := settings{"clientId": id, "enabled": true, "secret": secret, "redirectUris": []string{callback}, "directAccessGrantsEnabled": true,
 			"attributes": settings{"post.logout.redirect.uris": "+"}}
@@ -113,6 +112,10 @@ func newWorld(t *testing.T, s *site, more settings, events bool) *world {
 		"users":   []settings{user(w.user, "kim"), user(w.user[:1]+"1"+w.user[2:], "lee")},
 	}
 	maps.Copy(doc, more)
+	if extra, ok := doc["kim"].(settings); ok {
+		maps.Copy(doc["users"].([]settings)[0], extra)
+		delete(doc, "kim")
+	}
 	_, err := s.admin.Post(ctx, "", doc)
 	w.must(err)
 	t.Cleanup(func() {
@@ -134,7 +137,7 @@ func (w *world) must(err error) {
 
 // party is one of the realm's clients.
 func (w *world) party(client string) visitor.Party {
-	return visitor.Party{Base: w.site.base, Realm: w.realm, ClientID: client, Secret: secret, Redirect: callback}
+	return visitor.Party{Base: w.base, Realm: w.realm, ClientID: client, Secret: secret, Redirect: callback}
 }
 
 // With members of requests: "scope", "prompt" and so on.
@@ -188,6 +191,17 @@ func (w *world) redeem(p *visitor.Page, client string) *visitor.Answer {
 		w.Fatalf("the code is refused: %d %s %s", a.Status, a.Error, a.Description)
 	}
 	return a
+}
+
+func (w *world) redeemFails(p *visitor.Page, client string) {
+	w.Helper()
+	code, err := p.Code()
+	w.must(err)
+	a, err := w.party(client).Redeem(w.ctx, code)
+	w.must(err)
+	if a.OK() {
+		w.Fatal("the code is taken")
+	}
 }
 
 // login logs kim in with the login page and returns tokens.
@@ -309,7 +323,19 @@ func (w *world) setClient(name string, s settings) {
 	w.put("/clients/"+id, c)
 }
 
-// wait waits until a time after the world began.
+// role is a client's role, or of the realm for "".
+func (w *world) role(client, name string) settings {
+	w.Helper()
+	at := "/roles/"
+	if client != "" {
+		at = "/clients/" + client + "/roles/"
+	}
+	var role settings
+	w.must(w.site.admin.Get(w.ctx, w.at(at+name), &role))
+	return role
+}
+
+// wait lets time pass.
 func (w *world) wait(d time.Duration) { time.Sleep(d) }
 
 // Asking is how a situation is asked about.
