@@ -22,11 +22,12 @@ const (
 // A Toucher writes last accesses behind: many uses of a session cost one
 // write. What a crash loses is some seconds of idleness.
 type Toucher struct {
-	db   *store.DB
-	mu   sync.Mutex
-	due  map[touchKey]use
-	full chan struct{}
-	name string // of this process, as a holder of leases
+	db       *store.DB
+	flushing sync.Mutex // one at a time: who has flushed reads what others flushed
+	mu       sync.Mutex
+	due      map[touchKey]use
+	full     chan struct{}
+	name     string // of this process, as a holder of leases
 }
 
 // touchKey names a session, or with a client that client's part in it.
@@ -128,6 +129,8 @@ func (t *Toucher) run(ctx context.Context, sweep func(context.Context)) {
 
 // Flush writes what is due; what cannot be written is due again.
 func (t *Toucher) Flush(ctx context.Context) {
+	t.flushing.Lock()
+	defer t.flushing.Unlock()
 	t.mu.Lock()
 	due := t.due
 	t.due = map[touchKey]use{}
