@@ -93,6 +93,7 @@ func (x *Explainer) Why(ctx context.Context, r *realms.Realm, user iam.UserID, q
 		return nil, errQuestion
 	}
 	x.Records.Flush(ctx)
+	x.Sessions.Flush(ctx)
 	f, err := x.gather(ctx, r, user, q)
 	if err != nil {
 		return nil, err

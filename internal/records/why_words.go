@@ -186,7 +186,6 @@ func (f *facts) events(c *cause) (list []Evidence, err error) {
 
 // newestParts are the latest parts of a client in live sessions of one kind.
 func (x *Explainer) newestParts(ctx context.Context, r *realms.Realm, client iam.ClientID, offline bool) ([]*iam.ClientSession, error) {
-	x.Sessions.Flush(ctx)
 	list, err := x.Records.db.Records(ctx, r.ID, &store.RecordFilter{Client: client, Max: 20, Sources: []store.RecordSource{{Table: store.LiveRecords, Offline: offline}}})
 	if err != nil {
 		return nil, err
