@@ -223,12 +223,28 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// An until is an output that calls stop when it has been written some words.
+type until struct {
+	strings.Builder
+	words string
+	stop  func()
+}
+
+func (u *until) Write(b []byte) (int, error) {
+	n, err := u.Builder.Write(b)
+	if strings.Contains(u.String(), u.words) {
+		u.stop()
+	}
+	return n, err
+}
+
 func TestStartDev(t *testing.T) {
 	t.Chdir(t.TempDir())
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var out, errOut strings.Builder
-	if code := Main(ctx, []string{"start-dev", "--http-port=0"}, nil, &out, &errOut); code != 0 {
+	out := &until{words: "Ctrl-C", stop: cancel}
+	var errOut strings.Builder
+	if code := Main(ctx, []string{"start-dev", "--http-port=0"}, nil, out, &errOut); code != 0 {
 		t.Fatal(code, errOut.String())
 	}
 	for _, want := range []string{"ready at http://127.0.0.1:", "admin / admin", fmt.Sprint(filepath.Join("data", "latchkey.db"))} {
