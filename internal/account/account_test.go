@@ -103,6 +103,11 @@ func newHouse(t *testing.T) *house {
 			now.User, err = people.Get(ctx, &x.realm.Realm, anna.ID)
 			return &now, err
 		},
+		End: func(ctx context.Context, r *realms.Realm, _ string, id iam.SessionID, offline bool, e iam.End) ([]*iam.ClientSession, error) {
+			parts, err := x.live.End(ctx, r, id, offline, e)
+			x.ended = append(x.ended, parts...)
+			return parts, err
+		},
 		Ended: func(_ context.Context, _ *realms.Realm, _ string, _ iam.UserID, parts []*iam.ClientSession) {
 			x.ended = append(x.ended, parts...)
 		},

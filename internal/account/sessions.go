@@ -141,7 +141,7 @@ func (h *Handler) endSession(c *call) (any, error) {
 // end ends a session. With an offline session the online one goes that it came
 // of; nobody is told of that one, as in the reference.
 func (h *Handler) end(c *call, s *iam.UserSession) error {
-	parts, err := h.Sessions.End(c, c.realm, s.ID, s.Offline, c.ending("account: sessions"))
+	_, err := h.End(c, c.realm, c.issuer(), s.ID, s.Offline, c.ending("account: sessions"))
 	if errors.Is(err, sessions.ErrGone) {
 		return nil
 	}
@@ -153,7 +153,6 @@ func (h *Handler) end(c *call, s *iam.UserSession) error {
 			return err
 		}
 	}
-	h.tell(c, parts)
 	h.emit(c, "LOGOUT", s.ID, nil)
 	return nil
 }
@@ -165,5 +164,8 @@ func (c *call) ending(rule string) iam.End {
 
 // tell lets clients know that their parts in sessions ended.
 func (h *Handler) tell(c *call, parts []*iam.ClientSession) {
-	h.Ended(c, c.realm, c.urls.Frontend+"/realms/"+c.realm.Name, c.caller.User.ID, parts)
+	h.Ended(c, c.realm, c.issuer(), c.caller.User.ID, parts)
 }
+
+// issuer is the realm's address as the request sees it.
+func (c *call) issuer() string { return c.urls.Frontend + "/realms/" + c.realm.Name }

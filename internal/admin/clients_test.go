@@ -58,6 +58,13 @@ func newShopOn(t *testing.T, db *store.DB) *shop {
 		KnownMapper: func(provider string) bool { return strings.HasPrefix(provider, "oidc-") },
 	}
 	h.Doctor = &doctor.Service{Cache: cache, Manager: manager, Clients: h.Clients}
+	h.EndSession = func(ctx context.Context, r *realms.Realm, _ string, id iam.SessionID, offline bool, e iam.End) ([]*iam.ClientSession, error) {
+		return h.Sessions.End(ctx, r, id, offline, e)
+	}
+	h.EndOfUser = func(ctx context.Context, r *realms.Realm, _ string, user iam.UserID, e iam.End) error {
+		_, err := h.Sessions.EndOfUser(ctx, r, user, e, nil)
+		return err
+	}
 	h.Authenticate = func(r *http.Request) (*Caller, error) {
 		home, err := cache.Get(r.Context(), "shop")
 		if err != nil {
@@ -358,15 +365,17 @@ func TestSessionEndpoints(t *testing.T) {
 	s.want("GET", "/clients/"+job+"/offline-session-count", "", 200, `{"count":1}`)
 	s.want("GET", "/clients/"+job+"/session-count", "", 200, `{"count":0}`)
 	s.want("GET", "/client-session-stats", "", 200, `[{"active":"0","clientId":"job","id":"`+job+`","offline":"1"},{"active":"1","clientId":"web","id":"`+id+`","offline":"0"}]`)
-	s.want("DELETE", "/sessions/two", "", 404, `{"error":"Sesssion not found"}`)
 	told := ""
-	s.h.Notify = func(_ context.Context, _ *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession) {
+	s.h.EndSession = func(ctx context.Context, r *realms.Realm, issuer string, id iam.SessionID, offline bool, e iam.End) ([]*iam.ClientSession, error) {
+		parts, err := s.h.Sessions.End(ctx, r, id, offline, e)
 		for _, p := range parts {
-			told += issuer + " " + string(user) + " " + string(p.Client)
+			told += issuer + " " + string(e.Reason) + " " + string(p.Client)
 		}
+		return parts, err
 	}
+	s.want("DELETE", "/sessions/two", "", 404, `{"error":"Sesssion not found"}`)
 	s.want("DELETE", "/sessions/one", "", 204, "")
-	if want := "http://example.com/realms/shop " + user + " " + id; told != want {
+	if want := "http://example.com/realms/shop logout-by-admin " + id; told != want {
 		t.Errorf("told %q of the end of a session, want %q", told, want)
 	}
 	s.want("POST", "/logout-all", "", 200, `{}`)

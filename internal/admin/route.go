@@ -74,9 +74,11 @@ type Handler struct {
 
 	// Deliveries shows what other servers were told of.
 	Deliveries *deliveries.Queue
-	// Notify tells clients that their parts in a user's sessions have ended;
-	// issuer is the realm's address. Nil tells nobody.
-	Notify func(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession)
+	// EndSession ends a session and EndOfUser a user's online ones; both tell the
+	// clients that had parts in them. issuer is the realm's address. They are
+	// logout.Ender's Session and OfUser.
+	EndSession func(ctx context.Context, r *realms.Realm, issuer string, id iam.SessionID, offline bool, e iam.End) ([]*iam.ClientSession, error)
+	EndOfUser  func(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, e iam.End) error
 	// Ender ends a user's sessions and says what that does.
 	Ender *logout.Ender
 	// Push tells clients' admin URLs of something; see logout.Notifier. Nil tells nobody.

@@ -140,11 +140,7 @@ func (h *Handler) logoutUser(c *Call, u *iam.User) (any, error) {
 	if err := h.Users.SetNotBefore(c, c.Realm, u.ID); err != nil {
 		return nil, err
 	}
-	parts, err := h.Sessions.EndOfUser(c, c.Realm, u.ID, c.ending("users/{id}/logout"))
-	if err == nil {
-		h.tell(c, u.ID, parts)
-	}
-	return nil, err
+	return nil, h.EndOfUser(c, c.Realm, c.issuer(), u.ID, c.ending("users/{id}/logout"))
 }
 
 // impersonate lets an administrator act as a user in their browser.

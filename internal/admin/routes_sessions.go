@@ -128,14 +128,7 @@ func (h *Handler) sessionStats(c *Call) (any, error) {
 
 func (h *Handler) deleteSession(c *Call) (any, error) {
 	id, offline := iam.SessionID(c.Path("session")), c.Bool("isOffline", false)
-	view, err := h.Sessions.Find(c, c.Realm, id, offline, nil)
-	if view == nil && err != nil && !errors.Is(err, sessions.ErrGone) {
-		return nil, err
-	}
-	parts, err := h.Sessions.End(c, c.Realm, id, offline, c.ending("DELETE sessions/{id}"))
-	if err == nil && view != nil {
-		h.tell(c, view.Session.User, parts)
-	}
+	_, err := h.EndSession(c, c.Realm, c.issuer(), id, offline, c.ending("DELETE sessions/{id}"))
 	if errors.Is(err, sessions.ErrGone) {
 		return nil, Plain(http.StatusNotFound, "Sesssion not found") // spelt as the reference spells it
 	}
@@ -149,14 +142,6 @@ func (c *Call) ending(rule string) iam.End {
 		e.Realm = c.Caller.Realm.ID
 	}
 	return e
-}
-
-// tell tells clients that a user's sessions have ended.
-// Keycloak: AuthenticationManager.backchannelLogout.
-func (h *Handler) tell(c *Call, user iam.UserID, parts []*iam.ClientSession) {
-	if h.Notify != nil {
-		h.Notify(c, c.Realm, c.issuer(), user, parts)
-	}
 }
 
 // logoutAll ends all sessions of the realm, refuses what was issued before, and

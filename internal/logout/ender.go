@@ -85,6 +85,44 @@ func notBefore(set bool) NotBefore {
 	return NotBefore{false, "No not-before is set: tokens of the user's other sessions are not affected."}
 }
 
+// Session ends one session and tells the clients that had a part in it, which
+// it returns; sessions.ErrGone when there is no such session. issuer is the
+// realm's address. What a client answers changes nothing about the logout.
+func (e *Ender) Session(ctx context.Context, r *realms.Realm, issuer string, id iam.SessionID, offline bool, end iam.End) ([]*iam.ClientSession, error) {
+	var calls *Calls
+	parts, err := e.Sessions.EndWith(ctx, r, id, offline, end, e.telling(r, issuer, &calls))
+	if err == nil {
+		e.Notifier.Wait(ctx, calls)
+	}
+	return parts, err
+}
+
+// OfUser ends a user's online sessions and tells their clients.
+func (e *Ender) OfUser(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, end iam.End) error {
+	var calls *Calls
+	_, err := e.Sessions.EndOfUser(ctx, r, user, end, e.telling(r, issuer, &calls))
+	if err == nil {
+		e.Notifier.Wait(ctx, calls)
+	}
+	return err
+}
+
+// telling writes the calls down in the transaction that ends the sessions: a
+// server that is lost right after it tells the clients when it is back.
+func (e *Ender) telling(r *realms.Realm, issuer string, calls **Calls) sessions.Within {
+	return func(ctx context.Context, tx *store.Tx, list []*sessions.Ending) (err error) {
+		if len(list) == 0 {
+			return nil
+		}
+		var parts []*iam.ClientSession
+		for _, x := range list {
+			parts = append(parts, x.Parts...)
+		}
+		*calls, err = e.Notifier.Enqueue(ctx, tx, r, issuer, list[0].Session.User, parts)
+		return err
+	}
+}
+
 // Preview says what End would do.
 func (e *Ender) Preview(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, c sessions.Choice, before bool) (*Report, error) {
 	list, err := e.Sessions.Chosen(ctx, r, user, c)

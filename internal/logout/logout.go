@@ -78,6 +78,13 @@ func (n *Notifier) Enqueue(ctx context.Context, tx *store.Tx, r *realms.Realm, i
 	return c, err
 }
 
+// Wait waits for calls as long as a logout should. The nil Calls is none.
+func (n *Notifier) Wait(ctx context.Context, c *Calls) {
+	if c != nil {
+		c.batch.Wait(ctx, patience)
+	}
+}
+
 // Outcome waits for calls as long as a logout should, and says how each stands
 // then: delivered, to be tried again, or given up. The nil Calls is none.
 func (n *Notifier) Outcome(ctx context.Context, r *realms.Realm, c *Calls) ([]*deliveries.Delivery, error) {

@@ -54,7 +54,7 @@ type Config struct {
 	// proves none; LogoutRoot sets the cookie that a logout goes by.
 	Identity   func(ctx context.Context, r *realms.Realm, issuer, cookie string) (*authn.Identity, error)
 	LogoutRoot func(w http.ResponseWriter, r *http.Request, realm *realms.Realm) error
-	Notifier   *logout.Notifier
+	Ender      *logout.Ender
 	Tabs       *tabs.Keeper // seals what travels through the browser
 	Ledger     *records.Ledger
 }

@@ -266,14 +266,13 @@ func (l *logoutCall) end() error {
 	if l.client != nil {
 		end.Client = l.client.ID
 	}
-	parts, err := l.Sessions.End(l.ctx(), l.realm, session.ID, false, end)
+	parts, err := l.Ender.Session(l.ctx(), l.realm, l.issuer(), session.ID, false, end)
 	if errors.Is(err, sessions.ErrGone) { // another request was faster
 		return l.goOn(nil)
 	}
 	if err != nil {
 		return err
 	}
-	l.Notifier.Notify(l.ctx(), l.realm, l.issuer(), session.User, parts)
 	l.detail("redirect_uri", l.state.Redirect)
 	l.event.User, l.event.Session = session.User, session.ID
 	l.emit()
@@ -367,7 +366,7 @@ func (c *call) logoutToken(form web.Form) error {
 }
 
 func (b *backCall) endSession(s *iam.UserSession) error {
-	parts, err := b.Sessions.End(b.ctx(), b.realm, s.ID, s.Offline,
+	_, err := b.Ender.Session(b.ctx(), b.realm, b.issuer(), s.ID, s.Offline,
 		iam.End{Reason: iam.LogoutByClient, By: iam.ActorClient, Client: b.client.ID, Rule: "logout endpoint, with a refresh token"})
 	if errors.Is(err, sessions.ErrGone) {
 		return nil
@@ -375,7 +374,6 @@ func (b *backCall) endSession(s *iam.UserSession) error {
 	if err != nil {
 		return err
 	}
-	b.Notifier.Notify(b.ctx(), b.realm, b.issuer(), s.User, parts)
 	b.event.User, b.event.Session = s.User, s.ID
 	b.emit()
 	return nil

@@ -119,6 +119,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
 	outgoing := deliveries.New(s.realms, web.NewSender(), s.log, s.metrics)
 	notifier := logout.New(issuer, outgoing, web.NewPoster(), s.log)
+	ender := &logout.Ender{Sessions: live, Notifier: notifier}
 	hooks := deliveries.NewHooks(outgoing, sessionLog(cfg, s.log))
 	live.Began, live.Ended = hooks.Began, hooks.Ended
 	s.db.Gone = func(ctx context.Context, tx *store.Tx, realm iam.RealmID, list []*store.Ending) error {
@@ -133,7 +134,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: door.Engine, Actions: door.Actions,
 		User: w.user, FindUser: people.Find, ServiceAccount: people.ServiceAccount, Failed: w.failed, Succeeded: w.succeeded, Consent: w.consent,
-		Start: door.Start, Identity: door.Identity, LogoutRoot: door.LogoutRoot, Notifier: notifier, Tabs: door.Tabs, Ledger: ledger,
+		Start: door.Start, Identity: door.Identity, LogoutRoot: door.LogoutRoot, Ender: ender, Tabs: door.Tabs, Ledger: ledger,
 	})
 	door.Finish, door.Refuse = protocol.Finish, protocol.Refuse
 
@@ -146,13 +147,13 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
 		Realms: s.realms, Manager: manager, Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
-		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Notify: notifier.Notify, Push: notifier.Push, Ender: &logout.Ender{Sessions: live, Notifier: notifier}, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
+		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
 	}).Mux()
 
 	own := &account.Handler{
 		Explorer: explorer,
 		Realms:   s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
-		Authenticate: ownAccount(bearer), Ended: notifier.Notify,
+		Authenticate: ownAccount(bearer), End: ender.Session, Ended: notifier.Notify,
 	}
 
 	mux := http.NewServeMux()

@@ -333,15 +333,31 @@ func partsOf(list []*Ending) (parts []*iam.ClientSession) {
 // End ends a user session and returns what clients had a part in it, for
 // logout calls; ErrGone when there is no such session.
 func (s *Service) End(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, e iam.End) (parts []*iam.ClientSession, err error) {
+	return s.EndWith(ctx, r, id, offline, e, nil)
+}
+
+// A Within is run in the transaction that ends sessions: what it stores is
+// stored if, and only if, they end. It may run more than once.
+type Within func(ctx context.Context, tx *store.Tx, list []*Ending) error
+
+// EndWith is End with more in the same transaction.
+func (s *Service) EndWith(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, e iam.End, within Within) (parts []*iam.ClientSession, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		list, err := s.endAll(ctx, tx, r, []iam.SessionID{id}, offline, e)
 		if err == nil && len(list) == 0 {
 			return ErrGone
 		}
 		parts = partsOf(list)
-		return err
+		return within.run(ctx, tx, list, err)
 	})
 	return parts, err
+}
+
+func (w Within) run(ctx context.Context, tx *store.Tx, list []*Ending, err error) error {
+	if err != nil || w == nil {
+		return err
+	}
+	return w(ctx, tx, list)
 }
 
 // EndLastPart ends one client's part in a session, and the session with its last
@@ -369,8 +385,9 @@ func (s *Service) endEmpty(ctx context.Context, tx *store.Tx, r *realms.Realm, i
 }
 
 // EndOfUser ends all online sessions of a user and returns their clients'
-// parts. Offline sessions stay, as in Keycloak's "logout all sessions".
-func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserID, e iam.End) (parts []*iam.ClientSession, err error) {
+// parts. Offline sessions stay, as in Keycloak's "logout all sessions". within,
+// which may be nil, runs in the same transaction.
+func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserID, e iam.End, within Within) (parts []*iam.ClientSession, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		ids, err := tx.SessionIDsOfUser(ctx, r.ID, user, false)
 		if err != nil {
@@ -378,7 +395,7 @@ func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserI
 		}
 		list, err := s.endAll(ctx, tx, r, ids, false, e)
 		parts = partsOf(list)
-		return err
+		return within.run(ctx, tx, list, err)
 	})
 	return parts, err
 }

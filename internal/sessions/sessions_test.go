@@ -209,7 +209,7 @@ func TestLogoutAllLeavesOfflineSessions(t *testing.T) {
 		if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: false, Stored: true}); err != nil {
 			w.Fatal(err)
 		}
-		parts, err := w.svc.EndOfUser(w.Context(), w.realm, "u1", iam.End{Reason: iam.LogoutByAdmin})
+		parts, err := w.svc.EndOfUser(w.Context(), w.realm, "u1", iam.End{Reason: iam.LogoutByAdmin}, nil)
 		if err != nil || len(parts) != 2 {
 			w.Errorf("ended %d parts, %v; want 2", len(parts), err)
 		}
