@@ -150,49 +150,34 @@ func (f *facts) read() error {
 // over and which nobody came back to.
 func (f *facts) readLive() error {
 	for _, offline := range []bool{false, true} {
-		live, err := f.x.Sessions.OfUser(f.ctx, f.r, f.id, offline)
-		if err != nil {
-			return err
-		}
-		known := map[iam.SessionID]bool{}
-		for _, l := range live {
-			known[l.ID] = true
-			s := f.addSession(seenOf(l.UserSession))
-			if err := f.addParts(s, l.Parts); err != nil {
-				return err
-			}
-		}
 		stored, err := f.x.Records.db.Records(f.ctx, f.r.ID, &store.RecordFilter{User: f.id, Max: mostSessions,
 			Sources: []store.RecordSource{{Table: store.LiveRecords, Offline: offline}}})
 		if err != nil {
 			return err
 		}
+		ids := make([]iam.SessionID, len(stored))
+		for i, rec := range stored {
+			ids[i] = iam.SessionID(rec.ID)
+		}
+		parts, err := f.x.Sessions.Parts(f.ctx, f.r, ids, offline)
+		if err != nil {
+			return err
+		}
 		for _, rec := range stored {
-			if known[iam.SessionID(rec.ID)] {
-				continue
-			}
 			s := f.recorded(rec)
-			s.end, s.ended = f.x.Sessions.TimedOut(f.r, &s.UserSession), sessions.OfUserSession(&f.r.Realm, &s.UserSession).First()
-			s = f.addSession(s)
-			parts, err := f.x.Records.db.ClientSessionsOf(f.ctx, f.r.ID, []iam.SessionID{s.ID}, offline)
-			if err != nil {
-				return err
+			if life, live := f.x.Sessions.Life(f.r, &s.UserSession); !live {
+				s.end, s.ended = f.x.Sessions.TimedOut(f.r, &s.UserSession), life.First()
+			} else if sec, err := strconv.ParseInt(rec.Notes["AUTH_TIME"], 10, 64); err == nil && time.Unix(sec, 0).After(s.proved) {
+				s.proved = time.Unix(sec, 0)
 			}
-			if err := f.addParts(s, parts); err != nil {
+			s = f.addSession(s)
+			own := slices.DeleteFunc(slices.Clone(parts), func(p *iam.ClientSession) bool { return p.Session != s.ID })
+			if err := f.addParts(s, own); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// seenOf is a session that lives.
-func seenOf(us *iam.UserSession) *seenSession {
-	s := &seenSession{UserSession: *us, device: us.Notes["KC_DEVICE_NOTE"], proved: us.Started}
-	if sec, err := strconv.ParseInt(us.Notes["AUTH_TIME"], 10, 64); err == nil && time.Unix(sec, 0).After(s.proved) {
-		s.proved = time.Unix(sec, 0)
-	}
-	return s
 }
 
 // recorded is a session as its record tells of it.

@@ -112,8 +112,8 @@ func (r *Reader) LoginDetails(ctx context.Context, realm iam.RealmID, since time
 func (r *Reader) LeftOffline(ctx context.Context, realm iam.RealmID, reason iam.Reason, most int) ([]SessionCount, error) {
 	return all(ctx, r, func(row row) (v SessionCount, err error) { return v, row.Scan(&v.Client, &v.Count) },
 		`select c.client_id, count(*) from (select session_id, max(ended_at) as ended_at from
-			(select session_id, offline, ended_at from ended_sessions where realm_id = $1 and reason = $2 order by started_at desc limit $3) n
-			where n.offline = $4 group by session_id) x
+			(select session_id, ended_at from ended_sessions where realm_id = $1 and reason = $2 and offline = $4 order by started_at desc limit $3) n
+			group by session_id) x
 		join client_sessions c on c.realm_id = $1 and c.session_id = x.session_id and c.offline = $5 and c.started_at <= x.ended_at
 		group by c.client_id order by c.client_id`, realm, string(reason), most, false, true)
 }

@@ -217,7 +217,7 @@ func (tx *Tx) SweepSessions(ctx context.Context, realm iam.RealmID, offline bool
 	}
 	if len(ids) < max && !o.Begun.IsZero() {
 		more, err := all(ctx, &tx.Reader, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 and remember = $3
-			and started_at < $4 and last_access >= $5 order by started_at limit $6`, realm, offline, o.Remember, millis(o.Begun), millis(o.Used), max-len(ids))
+			and started_at < $4 and (last_access + 0) >= $5 order by started_at limit $6`, realm, offline, o.Remember, millis(o.Begun), millis(o.Used), max-len(ids))
 		if err != nil {
 			return nil, err
 		}

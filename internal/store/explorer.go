@@ -73,8 +73,9 @@ type Record struct {
 	AuthMethod string
 	Started    time.Time
 	LastAccess time.Time
-	Ended      time.Time // zero for what is live
-	Device     string    // JSON, what the browser said of itself
+	Ended      time.Time         // zero for what is live
+	Device     string            // JSON, what the browser said of itself
+	Notes      map[string]string // of what is live
 	Origin     iam.Origin
 	End        iam.End // of what has ended
 	Occurrence *Occurrence
@@ -163,7 +164,7 @@ func (f *RecordFilter) searches(realm iam.RealmID, s RecordSource) []*recordSear
 		if !s.Overdue.Begun.IsZero() {
 			begun.and("s.remember = ?", s.Overdue.Remember)
 			begun.and("s.started_at < ?", millis(s.Overdue.Begun))
-			begun.and("s.last_access >= ?", millis(s.Overdue.Used))
+			begun.and("(s.last_access + 0) >= ?", millis(s.Overdue.Used)) // as most have been
 			if f.ByAccess {
 				begun.order = "(" + begun.key + " + 0)"
 			}
@@ -222,7 +223,7 @@ func (r *Reader) Records(ctx context.Context, realm iam.RealmID, f *RecordFilter
 				if place > f.After.Source {
 					than = "<="
 				}
-				x.and("("+x.key+", "+x.id+") "+than+" (?, ?)", f.After.At, f.After.ID)
+				x.and("("+x.order+", "+x.id+") "+than+" (?, ?)", f.After.At, f.After.ID)
 			}
 			list, err := all(ctx, r, scanRecord(realm, s), `select `+x.key+`, `+x.columns+` from `+x.from+x.text.String()+
 				` order by `+x.order+` desc, `+x.id+` desc limit `+x.bind(f.Max), x.args...)
@@ -288,7 +289,7 @@ func scanRecord(realm iam.RealmID, s RecordSource) func(row) (*Record, error) {
 			if err := json.Unmarshal(device, &notes); err != nil {
 				return nil, err
 			}
-			x.Device = notes[noteDevice]
+			x.Device, x.Notes = notes[noteDevice], notes
 		} else if err := json.Unmarshal(ending, &x.End); err != nil {
 			return nil, err
 		}
@@ -352,7 +353,7 @@ func (r *Reader) EndedPartsOf(ctx context.Context, realm iam.RealmID, ids []iam.
 			args = append(args, id)
 		}
 		list, err := all(ctx, r, scanEndedPart(realm), `select `+endedPartColumns+` from ended_parts p where p.realm_id = $1
-			and p.session_id in (`+binds(2, len(chunk))+`) order by p.session_id, p.ended_at, p.client_id`, args...)
+			and p.session_id in (`+binds(2, len(chunk))+`) order by p.session_id, (p.ended_at + 0), p.client_id`, args...) // not by the index of all that ended
 		if err != nil {
 			return nil, err
 		}

@@ -9,10 +9,10 @@ alter table client_sessions add column issued text not null default '';
 drop index user_sessions_user;
 drop index user_sessions_access;
 drop index client_sessions_client;
-create index user_sessions_user on user_sessions (realm_id, user_id, offline, started_at);
+create index user_sessions_user on user_sessions (realm_id, user_id, offline, started_at, id);
 create index user_sessions_started on user_sessions (realm_id, offline, remember, started_at, id);
 create index user_sessions_access on user_sessions (realm_id, offline, remember, last_access, id);
-create index user_sessions_address on user_sessions (realm_id, ip, offline, started_at);
+create index user_sessions_address on user_sessions (realm_id, ip, offline, started_at, id);
 create index client_sessions_client on client_sessions (realm_id, client_id, offline, started_at, session_id);
 
 -- A client got the scope because the realm had it as a default when the client was made.
@@ -38,9 +38,9 @@ create table ended_sessions (
 );
 create index ended_sessions_started on ended_sessions (realm_id, offline, started_at, session_id);
 create index ended_sessions_access on ended_sessions (realm_id, offline, last_access, session_id);
-create index ended_sessions_user on ended_sessions (realm_id, user_id, offline, started_at);
-create index ended_sessions_reason on ended_sessions (realm_id, reason, offline, started_at);
-create index ended_sessions_address on ended_sessions (realm_id, ip, offline, started_at);
+create index ended_sessions_user on ended_sessions (realm_id, user_id, offline, started_at, session_id);
+create index ended_sessions_reason on ended_sessions (realm_id, reason, offline, started_at, session_id);
+create index ended_sessions_address on ended_sessions (realm_id, ip, offline, started_at, session_id);
 create index ended_sessions_ended on ended_sessions (realm_id, ended_at);
 
 create table ended_parts (
@@ -103,10 +103,10 @@ create table occurrences (
 );
 create index occurrences_kind on occurrences (realm_id, kind, first_at, id);
 create index occurrences_last on occurrences (realm_id, kind, last_at, id);
-create index occurrences_user on occurrences (realm_id, user_id, kind, first_at);
-create index occurrences_client on occurrences (realm_id, client_id, kind, first_at);
-create index occurrences_reason on occurrences (realm_id, reason, kind, first_at);
-create index occurrences_address on occurrences (realm_id, ip, kind, first_at);
+create index occurrences_user on occurrences (realm_id, user_id, kind, first_at, id);
+create index occurrences_client on occurrences (realm_id, client_id, kind, first_at, id);
+create index occurrences_reason on occurrences (realm_id, reason, kind, first_at, id);
+create index occurrences_address on occurrences (realm_id, ip, kind, first_at, id);
 create index occurrences_swept on occurrences (realm_id, last_at);
 
 create index events_session on events (realm_id, session_id, time);
