@@ -1,11 +1,14 @@
 # make run    builds latchkey and runs it for development: loopback, SQLite in ./data, admin/admin
 # make test   everything that must pass; what a machine lacks is skipped, and said
 # make bench  the measures of doc/performance.md, against the reference where Java and Maven are installed
+# make scale  how much longer things take in a large realm: N=1000000 ENGINE=sqlite, or postgres
 # make fuzz   each fuzz target for 20 s (FUZZTIME=30m for longer)
 
 GO ?= go
+N ?= 1000000
+ENGINE ?= sqlite
 
-.PHONY: build run test bench fuzz
+.PHONY: build run test bench scale fuzz
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/latchkey ./cmd/latchkey
 run: build
@@ -15,5 +18,7 @@ test:
 bench:
 	$(GO) test -run '^$$' -bench 'Sign|Argon2id' ./internal/jose ./internal/passhash
 	$(GO) test -count=1 -v -timeout 2h ./test/bench -measure
+scale:
+	$(GO) test -count=1 -v -timeout 6h ./test/scale -measure -n $(N) -engine $(ENGINE)
 fuzz:
 	test/fuzz
