@@ -134,7 +134,7 @@ func newMessage(tx *store.Tx, r *realms.Realm, w *realms.Webhook, event string, 
 }
 
 func told(r *realms.Realm, s *iam.UserSession) session {
-	return session{ID: s.ID, Kind: kindOf(s), User: s.User, Username: s.Username, Address: s.IP, Client: nameOf(r, s.Origin.Client),
+	return session{ID: s.ID, Kind: kindOf(s), User: s.User, Username: s.Username, Address: r.KeptAddress(s.IP), Client: nameOf(r, s.Origin.Client),
 		How: s.Origin.How, Flow: s.Origin.Flow, Started: moment(s.Started)}
 }
 
@@ -164,7 +164,7 @@ func moment(t time.Time) string {
 // logged is what a line of the log says of a session: ids and the address, no names of people.
 func logged(r *realms.Realm, s *iam.UserSession) []any {
 	return []any{telemetry.KeyRealm, r.Name, telemetry.KeySession, string(s.ID), telemetry.KeyKind, kindOf(s), telemetry.KeyUser, string(s.User),
-		telemetry.KeyClient, nameOf(r, s.Origin.Client), telemetry.KeyAddr, s.IP, telemetry.KeyHow, string(s.Origin.How)}
+		telemetry.KeyClient, nameOf(r, s.Origin.Client), telemetry.KeyAddr, r.KeptAddress(s.IP), telemetry.KeyHow, string(s.Origin.How)}
 }
 
 // call signs a message for one attempt. The body is as it was written; time and

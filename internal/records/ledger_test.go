@@ -103,3 +103,19 @@ func TestARemovedRealmTakesNoCounts(t *testing.T) {
 		}
 	})
 }
+
+func TestAddressesOfRemovedUsersAreNotWritten(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		r := world(t, db)
+		l := records.NewLedger(db)
+		for _, user := range []iam.UserID{"", "gone"} {
+			l.Refused(t.Context(), r, &iam.Event{Kind: "LOGIN_ERROR", Error: "invalid_user_credentials", User: user, IP: "192.0.2.1"})
+		}
+		l.Flush(t.Context())
+		for _, x := range refusals(t, db) {
+			if want := map[iam.UserID]string{"": "192.0.2.1", "gone": ""}[x.User]; x.IP != want {
+				t.Errorf("the address of user %q is %q, want %q", x.User, x.IP, want)
+			}
+		}
+	})
+}

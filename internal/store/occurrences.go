@@ -56,6 +56,7 @@ type OccurrenceDoc struct {
 }
 
 // AddOccurrences adds to the counts of rows, making those that are not there.
+// Addresses of users who are gone meanwhile are left out.
 func (tx *Tx) AddOccurrences(ctx context.Context, list []*Occurrence) error {
 	sorted := slices.Clone(list) // in one order, so that two nodes cannot deadlock
 	slices.SortFunc(sorted, func(a, b *Occurrence) int {
@@ -63,7 +64,7 @@ func (tx *Tx) AddOccurrences(ctx context.Context, list []*Occurrence) error {
 	})
 	for _, x := range sorted {
 		_, err := tx.exec(ctx, `insert into occurrences (realm_id, id, kind, user_id, client_id, ip, reason, count, first_at, last_at, doc)
-			select $1, $2, $3, $4, $5, $6, $7, cast($8 as bigint), cast($9 as bigint), cast($10 as bigint), $11 where exists (select 1 from realms where id = $1)
+			select $1, $2, $3, $4, $5, case when $4 = '' or exists (select 1 from users u where u.realm_id = $1 and u.id = $4) then $6 else '' end, $7, cast($8 as bigint), cast($9 as bigint), cast($10 as bigint), $11 where exists (select 1 from realms where id = $1)
 			on conflict (realm_id, id) do update set count = occurrences.count + excluded.count, last_at = excluded.last_at, doc = excluded.doc`,
 			x.Realm, x.OccurrenceKey.ID(), x.Kind, x.User, x.Client, x.IP, x.Reason, x.Count, millis(x.First), millis(x.Last), text(x.Doc))
 		if err != nil {
