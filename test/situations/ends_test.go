@@ -100,9 +100,9 @@ var ends = []situation{
 		mended: func(w *world) { w.refreshes("shop", w.directWorks("shop", "")) }},
 	{name: "a client's idle time", reason: iam.Idle, ask: refresh("shop"), two: true,
 		happens: func(w *world) {
-			w.setClient("shop", settings{"attributes": settings{"client.session.idle.timeout": "1"}})
+			w.setClient("shop", settings{"attributes": settings{"client.session.idle.timeout": "3"}})
 			shop := w.login(w.b, "shop", nil)
-			w.wait(2100 * time.Millisecond)
+			w.wait(3100 * time.Millisecond)
 			w.refreshFails("shop", shop)
 			w.wrongPassword(visitor.NewBrowser(), "shop")
 		},
@@ -112,10 +112,11 @@ var ends = []situation{
 			w.wait(2100 * time.Millisecond)
 			w.refreshes("shop", shop)
 		}},
-	{name: "the realm's idle time of clients", reason: iam.Idle, ask: refresh(""), realm: settings{"clientSessionIdleTimeout": 1},
+	{name: "the realm's idle time of clients", reason: iam.Idle, ask: refresh(""),
 		happens: func(w *world) {
 			shop := w.login(w.b, "shop", nil)
 			w.wait(2100 * time.Millisecond)
+			w.set(settings{"clientSessionIdleTimeout": 1})
 			w.refreshFails("shop", shop)
 		},
 		mended: func(w *world) {
@@ -124,9 +125,10 @@ var ends = []situation{
 			w.wait(2100 * time.Millisecond)
 			w.refreshes("shop", shop)
 		}},
-	{name: "the realm's idle time", reason: iam.Idle, ask: asked(""), two: true, realm: settings{"ssoSessionIdleTimeout": 1},
+	{name: "the realm's idle time", reason: iam.Idle, ask: asked(""), two: true,
 		happens: func(w *world) {
 			w.login(w.b, "shop", nil)
+			w.set(settings{"ssoSessionIdleTimeout": 1})
 			w.wait(12 * time.Second) // the idle time, and what a last access may lag behind
 			w.asked(w.b, "desk", nil)
 			w.wrongPassword(visitor.NewBrowser(), "desk")
@@ -137,36 +139,37 @@ var ends = []situation{
 			w.wait(2 * time.Second)
 			w.signsOn(w.b, "desk", nil)
 		}},
-	{name: "the realm's maximum age", reason: iam.MaxAge, ask: asked("shop"), realm: settings{"ssoSessionMaxLifespan": 3},
+	{name: "the realm's maximum age", reason: iam.MaxAge, ask: asked("shop"),
 		happens: func(w *world) {
 			w.login(w.b, "shop", nil)
-			w.wait(3100 * time.Millisecond)
+			w.wait(1100 * time.Millisecond)
+			w.set(settings{"ssoSessionMaxLifespan": 1})
 			w.asked(w.b, "shop", nil)
 		},
 		mended: func(w *world) {
 			w.set(settings{"ssoSessionMaxLifespan": 600})
 			w.login(w.b, "shop", nil)
-			w.wait(3100 * time.Millisecond)
+			w.wait(1100 * time.Millisecond)
 			w.signsOn(w.b, "shop", nil)
 		}},
-	{name: "logged in again after the maximum age", reason: iam.MaxAge, ask: asked(""), realm: settings{"ssoSessionMaxLifespan": 3},
+	{name: "logged in again after the maximum age", reason: iam.MaxAge, ask: asked(""), realm: settings{"ssoSessionMaxLifespan": 6},
 		happens: func(w *world) {
 			w.login(w.b, "shop", nil)
-			w.wait(3100 * time.Millisecond)
+			w.wait(6100 * time.Millisecond)
 			w.login(w.b, "desk", nil)
 		},
 		mended: func(w *world) {
 			w.set(settings{"ssoSessionMaxLifespan": 600})
 			w.b.Forget()
 			w.login(w.b, "shop", nil)
-			w.wait(3100 * time.Millisecond)
+			w.wait(6100 * time.Millisecond)
 			w.signsOn(w.b, "desk", nil)
 		}},
 	{name: "a client's maximum age", reason: iam.MaxAge, ask: refresh("shop"),
 		happens: func(w *world) {
-			w.setClient("shop", settings{"attributes": settings{"client.session.max.lifespan": "1"}})
 			shop := w.login(w.b, "shop", nil)
 			w.wait(2100 * time.Millisecond)
+			w.setClient("shop", settings{"attributes": settings{"client.session.max.lifespan": "1"}})
 			w.refreshFails("shop", shop)
 		},
 		mended: func(w *world) {
@@ -176,10 +179,10 @@ var ends = []situation{
 			w.refreshes("shop", shop)
 		}},
 	{name: "the maximum age of offline sessions", reason: iam.MaxAge, ask: refresh("mobile"), two: true,
-		realm: settings{"offlineSessionMaxLifespanEnabled": true, "offlineSessionMaxLifespan": 1},
 		happens: func(w *world) {
 			mobile := w.directWorks("mobile", "openid offline_access")
 			w.wait(2100 * time.Millisecond)
+			w.set(settings{"offlineSessionMaxLifespanEnabled": true, "offlineSessionMaxLifespan": 1})
 			w.refreshFails("mobile", mobile)
 			w.login(w.b, "desk", nil) // of another client
 		},

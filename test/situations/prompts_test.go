@@ -16,15 +16,17 @@ var prompts = []situation{
 			w.login(w.b, "desk", nil)
 		},
 		mended: func(w *world) { w.signsOn(w.b, "shop", nil) }},
-	{name: "an administrator logged the user out", reason: iam.LogoutByAdmin, ask: asked("shop"), two: true, realm: settings{"accessCodeLifespanLogin": 2},
+	{name: "an administrator logged the user out", reason: iam.LogoutByAdmin, ask: asked("shop"), two: true,
 		happens: func(w *world) {
 			stale := w.asked(visitor.NewBrowser(), "shop", nil)
 			w.login(w.b, "shop", nil)
 			w.post("/users/"+w.user+"/logout", nil)
-			w.wait(2100 * time.Millisecond)
+			w.wait(1100 * time.Millisecond)
+			w.set(settings{"accessCodeLifespanLogin": 1})
 			if p := w.submit(stale, map[string]string{"username": "kim", "password": password}); p.Away {
 				w.Fatal("the page of another tab has not expired")
 			}
+			w.set(settings{"accessCodeLifespanLogin": 600})
 			w.asked(w.b, "shop", nil)
 		},
 		mended: loginAgain("shop")},

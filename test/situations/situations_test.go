@@ -61,6 +61,9 @@ func TestSituations(t *testing.T) {
 			if list[0].Sentence == "" || list[0].Remedy == "" || len(list[0].Evidence) == 0 {
 				w.Errorf("no sentence, no evidence or no remedy: %+v", list[0])
 			}
+			if all := w.why(asking{client: s.ask.client}); len(all) == 0 || all[0].Reason != s.reason {
+				w.Errorf("without a question, want %s first, found%s", s.reason, told(all))
+			}
 			s.mended(w)
 		})
 	}

@@ -69,10 +69,10 @@ var tokenTrouble = []situation{
 		mended: func(w *world) { w.refreshes("desk", w.signsOn(w.b, "desk", nil)) }},
 	{name: "an old token of a live session", reason: iam.TokenExpired, ask: refresh("shop"),
 		happens: func(w *world) {
-			w.setClient("shop", settings{"attributes": settings{"client.session.idle.timeout": "1"}})
+			w.setClient("shop", settings{"attributes": settings{"client.session.idle.timeout": "3"}})
 			shop := w.login(w.b, "shop", nil)
 			w.setClient("shop", settings{"attributes": settings{"client.session.idle.timeout": "600"}})
-			w.wait(2100 * time.Millisecond)
+			w.wait(4200 * time.Millisecond)
 			w.refreshFails("shop", shop)
 		},
 		mended: func(w *world) { w.refreshes("shop", w.signsOn(w.b, "shop", nil)) }},
