@@ -224,10 +224,10 @@ var ends = []situation{
 			w.refreshFails("shop", second) // because the client has no part any more
 		},
 		mended: func(w *world) {
-			a := w.signsOn(w.b, "shop", nil)
-			for range 3 {
-				a = w.refreshes("shop", a)
-			}
+			w.set(settings{"attributes": settings{iam.SettingRefreshGrace: "60"}})
+			first := w.signsOn(w.b, "shop", nil)
+			w.refreshes("shop", first)
+			w.refreshes("shop", w.refreshes("shop", first))
 		}},
 	{name: "a code redeemed twice", reason: iam.CodeReplayed, ask: refresh("shop"), two: true,
 		happens: func(w *world) {
