@@ -166,7 +166,12 @@ func printStory(w io.Writer, s *records.Story) {
 	line("")
 	device := ""
 	if d := s.Device; d != nil {
-		device = strings.TrimSpace(d.Browser + " on " + d.OS + " " + d.OSVersion)
+		device = orElse(d.Browser, "something")
+		for _, more := range []string{" on " + d.OS, " " + d.OSVersion} {
+			if !strings.HasSuffix(more, " ") && !strings.HasSuffix(more, " Unknown") {
+				device += more
+			}
+		}
 	}
 	good := ""
 	if g := s.GoodFor; g != nil {

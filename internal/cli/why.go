@@ -111,7 +111,7 @@ func evidenceOf(e records.Evidence) string {
 		add(text)
 	}
 	add(e.Text)
-	if e.At != 0 {
+	if e.At != 0 && e.Text == "" {
 		add(moment(e.At))
 	}
 	if e.Count > 1 {

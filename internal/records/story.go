@@ -355,14 +355,26 @@ var grantWords = map[string]string{
 }
 
 func scopeWords(p *Part) string {
-	if len(p.Scopes) == 0 {
+	// Alike ones together: most have one reason.
+	var words []string
+	for rest := p.Scopes; len(rest) > 0; {
+		why := rest[0].Why
+		var names []string
+		var others []Scope
+		for _, s := range rest {
+			if s.Why == why {
+				names = append(names, s.Name)
+			} else {
+				others = append(others, s)
+			}
+		}
+		words = append(words, strings.Join(names, ", ")+" ("+why+")")
+		rest = others
+	}
+	if len(words) == 0 {
 		return ""
 	}
-	words := make([]string, len(p.Scopes))
-	for i, s := range p.Scopes {
-		words[i] = s.Name + " (" + s.Why + ")"
-	}
-	return ", with the scopes " + strings.Join(words, ", ")
+	return ", with the scopes " + strings.Join(words, "; ")
 }
 
 // refusals adds what was refused of this session's tokens and cookies.

@@ -46,7 +46,8 @@ type RecordFilter struct {
 	User     iam.UserID
 	Client   iam.ClientID // sessions that it has, or had, a part in
 	Reason   string
-	IP       string
+	IP       string    // that a live session began from
+	KeptIP   string    // the same as records keep it; with IP, "" finds none of them
 	From, To time.Time // of the beginning, both included
 	ByAccess bool      // sort by last access, else by the beginning; with Client, when the client came in
 	After    *RecordCursor
@@ -147,6 +148,9 @@ func (f *RecordFilter) searches(realm iam.RealmID, s RecordSource) []*recordSear
 		return nil
 	}
 	live := s.Table == LiveRecords || s.Table == LeftRecords
+	if !live && f.IP != "" && f.KeptIP == "" {
+		return nil
+	}
 	if live && f.Reason != "" && s.Overdue == nil {
 		return nil
 	}
@@ -199,7 +203,11 @@ func (f *RecordFilter) search(realm iam.RealmID, s RecordSource) *recordSearch {
 		x.key = x.access
 	}
 	x.order = x.key
-	for _, c := range []struct{ column, value string }{{x.user, string(f.User)}, {x.client, string(f.Client)}, {x.reason, f.Reason}, {x.ip, f.IP}} {
+	ip := f.IP
+	if s.Table == EndedRecords || s.Table == OccurrenceRecords {
+		ip = f.KeptIP
+	}
+	for _, c := range []struct{ column, value string }{{x.user, string(f.User)}, {x.client, string(f.Client)}, {x.reason, f.Reason}, {x.ip, ip}} {
 		if c.column != "" && c.value != "" {
 			x.and(c.column+" = ?", c.value)
 		}
