@@ -190,6 +190,13 @@ func (x *Explorer) List(ctx context.Context, r *realms.Realm, q Query) (*Page, e
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	page, err := x.list(limited, r, q, f)
+	if err == nil && q.Count != "" {
+		counting := limited
+		if q.Count == "exact" { // whoever asks for that waits for it
+			counting = ctx
+		}
+		page.Count, err = x.count(counting, r, q, f)
+	}
 	if err != nil && limited.Err() != nil && ctx.Err() == nil {
 		return nil, errNarrow
 	}
@@ -230,16 +237,7 @@ func (x *Explorer) list(ctx context.Context, r *realms.Realm, q Query, f *store.
 			break
 		}
 	}
-	if q.Count == "" {
-		return page, nil
-	}
-	var err error
-	page.Count, err = x.count(ctx, r, q, f)
-	if err == nil && q.State != "" && page.Count.Exact && slices.Contains(q.Kinds, KindTransient) {
-		// Which tokens have expired is not known without reading all of them.
-		page.Count.Text, page.Count.Exact = "at most "+page.Count.Text, false
-	}
-	return page, err
+	return page, nil
 }
 
 func cursor(x *store.Record) string {
@@ -368,7 +366,12 @@ func (x *Explorer) count(ctx context.Context, r *realms.Realm, q Query, f *store
 	if q.Count != "exact" && n > countLimit {
 		return &Count{Number: countLimit, Text: "more than 10,000"}, nil
 	}
-	return &Count{Number: n, Exact: true, Text: strconv.FormatInt(n, 10)}, nil
+	c := &Count{Number: n, Exact: true, Text: strconv.FormatInt(n, 10)}
+	if q.State != "" && slices.Contains(q.Kinds, KindTransient) {
+		// Which tokens have expired is not known without reading all of them.
+		c.Text, c.Exact = "at most "+c.Text, false
+	}
+	return c, nil
 }
 
 // Storable tells whether a text may be looked for at all: PostgreSQL has none
