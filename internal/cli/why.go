@@ -103,7 +103,7 @@ func evidenceOf(e records.Evidence) string {
 			parts = append(parts, s)
 		}
 	}
-	if e.Kind == records.EvidenceSetting {
+	if e.Name != "" { // a setting, or how a user or client stands
 		text := e.Name + " = " + orElse(e.Value, "(none)")
 		if e.Where != "" {
 			text += " (" + e.Where + ")"
