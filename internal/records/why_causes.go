@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/store"
 	"latchkey/internal/tokens"
 )
 
@@ -168,16 +169,15 @@ func (f *facts) noSession() ([]*cause, error) {
 	list := f.off()
 	on, cuts := f.signedOn()
 	if f.there(on) && len(cuts) == 0 {
-		return append(list, f.refusedSince(time.Time{}, "CODE_TO_TOKEN")...), nil
+		since, err := f.refusedSince(time.Time{}, "CODE_TO_TOKEN")
+		return append(list, since...), err
 	}
-	if !on {
-		lock, err := f.locked()
-		if err != nil {
-			return nil, err
-		}
-		if lock != nil {
-			list = append(list, lock)
-		}
+	lock, err := f.locked()
+	if err != nil {
+		return nil, err
+	}
+	if lock != nil && (!on || len(lock.refusals) > 0) { // who is signed on is not locked out there
+		list = append(list, lock)
 	}
 	list = append(list, cuts...)
 	ends := f.ends(on)
@@ -188,7 +188,11 @@ func (f *facts) noSession() ([]*cause, error) {
 		}
 	}
 	list = append(list, ends...)
-	list = append(list, f.refusedSince(last, "LOGIN", "CODE_TO_TOKEN", "PUSHED_AUTHORIZATION_REQUEST")...)
+	since, err := f.refusedSince(last, "LOGIN", "CODE_TO_TOKEN", "PUSHED_AUTHORIZATION_REQUEST")
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, since...)
 	if len(list) == 0 && f.user != nil && len(f.user.Required) > 0 && !f.past {
 		list = append(list, f.todo(&cause{reason: iam.ActionRequired, rank: holds, at: f.now, state: true, client: f.clientID}))
 	}
@@ -249,13 +253,16 @@ func (f *facts) newestPart() (last *seenPart) {
 
 // refusedSince are refusals of some events that nothing has overtaken: neither
 // a later success nor a change of what they were refused for.
-func (f *facts) refusedSince(end time.Time, kinds ...string) (list []*cause) {
+func (f *facts) refusedSince(end time.Time, kinds ...string) (list []*cause, err error) {
 	for _, o := range slices.Concat(f.refusals, f.others) {
 		if !slices.Contains(kinds, o.kind) || f.overtaken(o) || o.Doc.Error == "login_required" {
 			continue
 		}
 		c := &cause{reason: o.reason, at: o.Last, client: o.Client, refusals: []*seenRefusal{o}, rank: refused}
-		own := o.User != "" || f.ips[o.IP]
+		own, err := f.own(o)
+		if err != nil {
+			return nil, err
+		}
 		switch {
 		case f.mended(o, c):
 			continue
@@ -268,8 +275,26 @@ func (f *facts) refusedSince(end time.Time, kinds ...string) (list []*cause) {
 		}
 		list = append(list, f.joined(c, o))
 	}
-	return list
+	return list, nil
 }
+
+// own tells whether a refusal was the user's: it says so, or it came from an
+// address that is the user's alone.
+func (f *facts) own(o *seenRefusal) (bool, error) {
+	if o.User != "" || !f.ips[o.IP] {
+		return o.User != "", nil
+	}
+	if alone, ok := f.alone[o.IP]; ok {
+		return alone, nil
+	}
+	list, err := f.x.Records.db.Records(f.ctx, f.r.ID, &store.RecordFilter{IP: o.IP, Max: mostNeighbours,
+		Sources: []store.RecordSource{{Table: store.LiveRecords}, {Table: store.EndedRecords}}})
+	f.alone[o.IP] = !slices.ContainsFunc(list, func(rec *store.Record) bool { return rec.User != f.id })
+	return f.alone[o.IP], err
+}
+
+// mostNeighbours is how many sessions from one address are looked at for others'.
+const mostNeighbours = 20
 
 // overtaken tells whether what was refused has gone well since.
 func (f *facts) overtaken(o *seenRefusal) bool {
@@ -352,7 +377,10 @@ func (f *facts) partOf(o *seenRefusal) (found *seenPart) {
 // refreshFailed answers why a refresh token does not work.
 func (f *facts) refreshFailed() ([]*cause, error) {
 	var list []*cause
-	since := f.refusedSince(time.Time{}, "REFRESH_TOKEN")
+	since, err := f.refusedSince(time.Time{}, "REFRESH_TOKEN")
+	if err != nil {
+		return nil, err
+	}
 	if len(f.parts) > 0 || len(since) > 0 {
 		list = f.off()
 	}

@@ -35,6 +35,7 @@ type facts struct {
 	others   []*seenRefusal                  // of the client, of nobody in particular, likewise
 	names    map[iam.ClientID]string         // client_ids
 	clients  map[iam.ClientID]*realms.Client // that were looked up, nil when gone
+	alone    map[string]bool                 // of these, whether nobody else's sessions began there
 	ips      map[string]bool                 // that are the user's, as they are kept
 }
 
@@ -127,6 +128,7 @@ func (f *facts) findClient() error {
 
 func (f *facts) read() error {
 	f.clients, f.ips = map[iam.ClientID]*realms.Client{}, map[string]bool{}
+	f.alone = map[string]bool{}
 	for _, step := range []func() error{f.readLive, f.readEnded, f.readRefusals, f.readNames} {
 		if err := step(); err != nil {
 			return err

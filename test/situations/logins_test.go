@@ -102,6 +102,20 @@ var logins = []situation{
 			w.delete("/attack-detection/brute-force/users/" + w.user)
 			w.again("shop")
 		}},
+	{name: "locked in one browser, signed on in another", reason: iam.BruteForceLock, ask: noSession("desk"), two: true,
+		realm: settings{"bruteForceProtected": true, "failureFactor": 2, "waitIncrementSeconds": 900, "maxFailureWaitSeconds": 900, "maxDeltaTimeSeconds": 900},
+		happens: func(w *world) {
+			w.login(w.b, "shop", nil)
+			other := visitor.NewBrowser()
+			for range 3 {
+				w.wrongPassword(other, "desk")
+			}
+			stays(w, w.asked(other, "desk", nil), right)
+		},
+		mended: func(w *world) {
+			w.delete("/attack-detection/brute-force/users/" + w.user)
+			w.login(visitor.NewBrowser(), "desk", nil)
+		}},
 	{name: "locked for good", reason: iam.BruteForceLock, ask: noSession(""), two: true,
 		realm: settings{"bruteForceProtected": true, "permanentLockout": true, "failureFactor": 2},
 		happens: func(w *world) {
@@ -233,6 +247,18 @@ var logins = []situation{
 				w.Fatal(err)
 			}
 		}},
+	{name: "somebody else at the same address meets a redirect URI that is not the client's", reason: iam.LogoutByAdmin, ask: noSession("shop"), two: true,
+		happens: func(w *world) {
+			shop := w.login(w.b, "shop", nil)
+			w.delete("/sessions/" + shop.Session)
+			kim := w.b
+			w.b = visitor.NewBrowser()
+			w.redeem(w.submit(w.asked(w.b, "desk", nil), map[string]string{"username": "lee", "password": password}), "desk")
+			errorAt(w, "shop", with{"redirect_uri": "https://new.example/callback"})
+			w.b = kim
+			w.asked(w.b, "shop", nil)
+		},
+		mended: loginAgain("shop")},
 	{name: "another redirect URI at the token endpoint", reason: iam.RedirectMismatch, ask: noSession(""), two: true,
 		happens: func(w *world) {
 			code, err := w.submit(w.asked(w.b, "shop", nil), right).Code()
