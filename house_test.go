@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -370,5 +371,54 @@ func TestDeps(t *testing.T) {
 		if !slices.Contains(got, p) {
 			t.Errorf("%s is in deps.txt but not in the binary any more: go test -run TestDeps -update .", p)
 		}
+	}
+}
+
+// TestPagesNameTests: a page that says "shown by" names tests that are there.
+// A name below a test, `TestX/some_words`, is the name of one of its cases.
+func TestPagesNameTests(t *testing.T) {
+	pages, err := filepath.Glob("doc/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source strings.Builder
+	for _, root := range []string{"test", "internal", "doc/examples"} {
+		err := filepath.WalkDir(root, func(name string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(name, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(name)
+			source.Write(text)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	code := source.String()
+	cases := strings.ReplaceAll(code, " ", "_") // as the names of subtests are written
+	named := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile("`(Test[A-Z][A-Za-z0-9]*)(?:/([^`]+))?`").FindAllStringSubmatch(string(text), -1) {
+			named++
+			if !strings.Contains(code, "func "+m[1]+"(") {
+				t.Errorf("%s names %s, which is not there", page, m[1])
+			}
+			if m[2] != "" && !strings.Contains(cases, `"`+m[2]+`"`) {
+				t.Errorf("%s names %s/%s: no case of that name is there", page, m[1], m[2])
+			}
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`).FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join("doc", m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", page, m[1], err)
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no page names a test: this test looks in the wrong place")
 	}
 }
