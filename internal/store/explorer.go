@@ -82,7 +82,9 @@ type Record struct {
 	Occurrence *Occurrence
 }
 
-// recordQuery is how one source is searched.
+// recordQuery is how one source is searched. In on each ? stands for whether
+// the sessions are offline ones: were the tables' columns compared with each
+// other, PostgreSQL would not see that the index of a client's parts is sorted.
 type recordQuery struct {
 	columns, from, on, user, client, reason, ip, started, access, id string
 }
@@ -109,15 +111,15 @@ func (f *RecordFilter) query(s RecordSource) recordQuery {
 		return recordQuery{happened, "occurrences o", "", "o.user_id", "o.client_id", "o.reason", "o.ip", "o.first_at", "o.last_at", "o.id"}
 	case s.Table == EndedRecords && f.Client != "":
 		// A client that left a session and came back has several parts in it: the last one counts.
-		return recordQuery{endedColumns, f.join("ended_parts c", "ended_sessions s"), `s.realm_id = c.realm_id and s.session_id = c.session_id and s.offline = c.offline
+		return recordQuery{endedColumns, f.join("ended_parts c", "ended_sessions s"), `s.realm_id = c.realm_id and s.session_id = c.session_id and s.offline = ? and c.offline = ?
 			and s.started_at <= c.started_at and s.ended_at >= c.ended_at and not exists (select 1 from ended_parts k where k.realm_id = c.realm_id
-			and k.session_id = c.session_id and k.offline = c.offline and k.client_id = c.client_id and k.started_at > c.started_at and k.ended_at <= s.ended_at)`,
+			and k.session_id = c.session_id and k.offline = ? and k.client_id = c.client_id and k.started_at > c.started_at and k.ended_at <= s.ended_at)`,
 			"s.user_id", "c.client_id", "s.reason", "s.ip", "c.started_at", "c.last_access", "c.session_id"}
 	case s.Table == EndedRecords:
 		return recordQuery{endedColumns, "ended_sessions s", "", "s.user_id", "", "s.reason", "s.ip", "s.started_at", "s.last_access", "s.session_id"}
 	case s.Table == LeftRecords:
-		return recordQuery{liveColumns, f.join("left_parts c", "user_sessions s"), `s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
-			and not exists (select 1 from client_sessions k where k.realm_id = c.realm_id and k.session_id = c.session_id and k.offline = c.offline
+		return recordQuery{liveColumns, f.join("left_parts c", "user_sessions s"), `s.realm_id = c.realm_id and s.id = c.session_id and s.offline = ? and c.offline = ?
+			and not exists (select 1 from client_sessions k where k.realm_id = c.realm_id and k.session_id = c.session_id and k.offline = ?
 			and k.client_id = c.client_id)`, "s.user_id", "c.client_id", "", "s.ip", "c.started_at", "c.last_access", "c.session_id"}
 	case f.Client != "":
 		parts, sessions := "client_sessions c", "user_sessions s"
@@ -125,7 +127,7 @@ func (f *RecordFilter) query(s RecordSource) recordQuery {
 		if s.Overdue != nil {
 			from = sessions + " cross join " + parts // they are few
 		}
-		return recordQuery{liveColumns, from, "s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline",
+		return recordQuery{liveColumns, from, "s.realm_id = c.realm_id and s.id = c.session_id and s.offline = ? and c.offline = ?",
 			"s.user_id", "c.client_id", "", "s.ip", "c.started_at", "c.last_access", "c.session_id"}
 	}
 	return recordQuery{liveColumns, "user_sessions s", "", "s.user_id", "", "", "s.ip", "s.started_at", "s.last_access", "s.id"}
@@ -190,13 +192,13 @@ func (f *RecordFilter) search(realm iam.RealmID, s RecordSource) *recordSearch {
 	x := &recordSearch{recordQuery: f.query(s), source: s}
 	alias := x.from[strings.IndexByte(x.from, ' ')+1:][:1] // of the table that is visited first
 	x.and(alias+".realm_id = ?", realm)
-	if s.Table == OccurrenceRecords {
+	switch {
+	case s.Table == OccurrenceRecords:
 		x.and("o.kind = ?", s.Kind)
-	} else {
-		x.and(alias+".offline = ?", s.Offline)
-	}
-	if x.on != "" {
-		x.and(x.on)
+	case x.on != "":
+		x.and(x.on, slices.Repeat([]any{s.Offline}, strings.Count(x.on, "?"))...)
+	default:
+		x.and("s.offline = ?", s.Offline)
 	}
 	x.key = x.started
 	if f.ByAccess {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -306,41 +307,72 @@ func (f *Fill) Postgres(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
+	var load, index []func(*pgx.Conn) error
+	for _, t := range f.tables() {
+		load = append(load, func(conn *pgx.Conn) error {
+			_, err := conn.CopyFrom(ctx, pgx.Identifier{t.name}, strings.Split(t.columns, ", "), t.copy())
+			return err
+		})
+	}
+	for _, text := range again {
+		index = append(index, func(conn *pgx.Conn) error { _, err := conn.Exec(ctx, text); return err })
+	}
+	if err := atOnce(ctx, url, load); err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
-	// What is loaded refers to what is loaded: checking that row by row takes longer than the rest.
-	for _, text := range []string{`set session_replication_role = replica`, `set maintenance_work_mem = '512MB'`, `set synchronous_commit = off`} {
-		if _, err := conn.Exec(ctx, text); err != nil {
-			return err
-		}
+	if err := atOnce(ctx, url, index); err != nil {
+		return err
 	}
-	for _, t := range f.tables() {
-		n, rows := 0, [][]any(nil)
-		_, err := conn.CopyFrom(ctx, pgx.Identifier{t.name}, strings.Split(t.columns, ", "), pgx.CopyFromFunc(func() ([]any, error) {
-			for len(rows) == 0 {
-				if n == t.n {
-					return nil, nil
-				}
-				rows = t.rows(n)
-				n++
+	_, err = db.ExecContext(ctx, `vacuum analyze`)
+	return err
+}
+
+// atOnce runs jobs on four connections.
+func atOnce(ctx context.Context, url string, jobs []func(*pgx.Conn) error) error {
+	todo := make(chan func(*pgx.Conn) error, len(jobs))
+	for _, job := range jobs {
+		todo <- job
+	}
+	close(todo)
+	failed := make(chan error, 4)
+	for range cap(failed) {
+		go func() {
+			conn, err := pgx.Connect(ctx, url)
+			if err == nil {
+				defer conn.Close(ctx)
+				// What is loaded refers to what is loaded: checking that row by row takes longer than the rest.
+				_, err = conn.Exec(ctx, `set session_replication_role = replica; set maintenance_work_mem = '512MB'; set synchronous_commit = off`)
 			}
-			row := rows[0]
-			rows = rows[1:]
-			return row, nil
-		}))
-		if err != nil {
-			return fmt.Errorf("%s: %w", t.name, err)
-		}
+			for job := range todo {
+				if err == nil {
+					err = job(conn)
+				}
+			}
+			failed <- err
+		}()
 	}
-	for _, text := range append(again, `vacuum analyze`) {
-		if _, err := conn.Exec(ctx, text); err != nil {
-			return err
-		}
+	var errs []error
+	for range cap(failed) {
+		errs = append(errs, <-failed)
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// copy hands out the rows one after the other.
+func (t table) copy() pgx.CopyFromSource {
+	n, rows := 0, [][]any(nil)
+	return pgx.CopyFromFunc(func() ([]any, error) {
+		for len(rows) == 0 {
+			if n == t.n {
+				return nil, nil
+			}
+			rows = t.rows(n)
+			n++
+		}
+		row := rows[0]
+		rows = rows[1:]
+		return row, nil
+	})
 }
 
 // names are the tables as a list in SQL.
