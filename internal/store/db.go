@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -145,6 +146,7 @@ func (db *DB) openPostgres(cfg Config) error {
 	if db.ferry != nil {
 		conns -= boats
 		db.short = db.ferry
+		db.fresh = planned{plain{pool}}
 	}
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
@@ -337,6 +339,15 @@ func (p plain) QueryContext(ctx context.Context, query string, args ...any) (row
 
 func (p plain) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	return p.sql.ExecContext(ctx, query, args...)
+}
+
+// planned has PostgreSQL plan every statement for the values that come with it.
+// After five times it would take one plan for all, which for a user with a
+// million sessions is not the one for a user with ten.
+type planned struct{ plain }
+
+func (p planned) QueryContext(ctx context.Context, query string, args ...any) (rows, error) {
+	return p.plain.QueryContext(ctx, query, append([]any{pgx.QueryExecModeCacheDescribe}, args...)...)
 }
 
 // prepared keeps a statement per text: parsing costs SQLite more than running.

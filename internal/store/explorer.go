@@ -52,6 +52,8 @@ type RecordFilter struct {
 	ByAccess bool      // sort by last access, else by the beginning; with Client, when the client came in
 	After    *RecordCursor
 	Max      int
+
+	counting bool // how many there are, and nothing of them
 }
 
 // A RecordCursor is where a page ended.
@@ -107,6 +109,17 @@ func (f *RecordFilter) join(parts, sessions string) string {
 
 func (f *RecordFilter) query(s RecordSource) recordQuery {
 	switch {
+	case f.counting && s.Table == EndedRecords && f.Client != "" && f.User == "" && f.IP == "" && f.Reason == "":
+		// The same parts as below, told by the parts alone: those of a session that goes on are the ones that
+		// were left, and a later part is of the same session unless that ended in between.
+		return recordQuery{"", "ended_parts c", `c.offline = ? and not exists (select 1 from left_parts l where l.realm_id = c.realm_id and l.session_id = c.session_id
+			and l.offline = ? and l.client_id = c.client_id and l.started_at <= c.started_at)
+			and not exists (select 1 from ended_parts k where k.realm_id = c.realm_id and k.session_id = c.session_id and k.offline = ? and k.client_id = c.client_id
+			and k.started_at > c.started_at and not exists (select 1 from ended_sessions s where s.realm_id = k.realm_id and s.session_id = k.session_id and s.offline = ?
+			and s.started_at <= c.started_at and s.ended_at >= c.ended_at and s.ended_at < k.ended_at))`,
+			"", "c.client_id", "", "", "c.started_at", "c.last_access", "c.session_id"}
+	case f.counting && s.Table == LiveRecords && s.Overdue == nil && f.Client != "" && f.User == "" && f.IP == "":
+		return recordQuery{"", "client_sessions c", "c.offline = ?", "", "c.client_id", "", "", "c.started_at", "c.last_access", "c.session_id"}
 	case s.Table == OccurrenceRecords:
 		return recordQuery{happened, "occurrences o", "", "o.user_id", "o.client_id", "o.reason", "o.ip", "o.first_at", "o.last_at", "o.id"}
 	case s.Table == EndedRecords && f.Client != "":
@@ -235,7 +248,7 @@ func (r *Reader) Records(ctx context.Context, realm iam.RealmID, f *RecordFilter
 				}
 				x.and("("+x.order+", "+x.id+") "+than+" (?, ?)", f.After.At, f.After.ID)
 			}
-			list, err := all(ctx, r, scanRecord(realm, s), `select `+x.key+`, `+x.columns+` from `+x.from+x.text.String()+
+			list, err := all(ctx, r.search(), scanRecord(realm, s), `select `+x.key+`, `+x.columns+` from `+x.from+x.text.String()+
 				` order by `+x.order+` desc, `+x.id+` desc limit `+x.bind(f.Max), x.args...)
 			if err != nil {
 				return nil, err
@@ -253,9 +266,11 @@ func (r *Reader) Records(ctx context.Context, realm iam.RealmID, f *RecordFilter
 
 // CountRecords counts what a search would find, up to max; a negative max means all.
 func (r *Reader) CountRecords(ctx context.Context, realm iam.RealmID, f *RecordFilter, max int) (int64, error) {
+	counted := *f
+	counted.counting = true
 	var sum int64
 	for _, s := range f.Sources {
-		for _, x := range f.searches(realm, s) {
+		for _, x := range counted.searches(realm, s) {
 			if max >= 0 && sum >= int64(max) {
 				return sum, nil
 			}
@@ -263,7 +278,7 @@ func (r *Reader) CountRecords(ctx context.Context, realm iam.RealmID, f *RecordF
 			if max >= 0 {
 				left = max - int(sum)
 			}
-			n, err := one(ctx, r, scanValue[int64], `select count(*) from (select 1 as found from `+x.from+x.text.String()+` limit `+x.bind(limit(left))+`) as matching`, x.args...)
+			n, err := one(ctx, r.search(), scanValue[int64], `select count(*) from (select 1 as found from `+x.from+x.text.String()+` limit `+x.bind(limit(left))+`) as matching`, x.args...)
 			if err != nil {
 				return 0, err
 			}

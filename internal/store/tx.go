@@ -19,6 +19,7 @@ import (
 type Reader struct {
 	q     reading
 	short reading // for short reads; nil: q
+	fresh reading // for searches; nil: q
 	ring  *seal.Ring
 }
 
@@ -29,6 +30,14 @@ func (r *Reader) quick() *Reader {
 		return r
 	}
 	return &Reader{q: r.short, ring: r.ring}
+}
+
+// search is r for a statement with filters, whose best plan depends on their values.
+func (r *Reader) search() *Reader {
+	if r.fresh == nil {
+		return r
+	}
+	return &Reader{q: r.fresh, ring: r.ring}
 }
 
 // few is quick for a statement about n rows, when they are few.
