@@ -287,7 +287,10 @@ func (f *facts) own(o *seenRefusal) (bool, error) {
 	if alone, ok := f.alone[o.IP]; ok {
 		return alone, nil
 	}
-	list, err := f.x.Records.db.Records(f.ctx, f.r.ID, &store.RecordFilter{IP: o.IP, Max: mostNeighbours,
+	if strings.Contains(o.IP, "/") { // the realm keeps networks alone
+		return false, nil
+	}
+	list, err := f.x.Records.db.Records(f.ctx, f.r.ID, &store.RecordFilter{IP: o.IP, KeptIP: o.IP, Max: mostNeighbours,
 		Sources: []store.RecordSource{{Table: store.LiveRecords}, {Table: store.EndedRecords}}})
 	f.alone[o.IP] = !slices.ContainsFunc(list, func(rec *store.Record) bool { return rec.User != f.id })
 	return f.alone[o.IP], err

@@ -157,24 +157,21 @@ func (f *facts) readLive() error {
 		if err != nil {
 			return err
 		}
-		ids := make([]iam.SessionID, len(stored))
+		ids, at := make([]iam.SessionID, len(stored)), map[iam.SessionID]*seenSession{}
 		for i, rec := range stored {
-			ids[i] = iam.SessionID(rec.ID)
+			s := f.recorded(rec)
+			life, live := f.x.Sessions.Life(f.r, &s.UserSession)
+			if !live {
+				s.end, s.ended = f.x.Sessions.TimedOut(f.r, &s.UserSession), life.First()
+			}
+			ids[i], at[s.ID] = s.ID, f.addSession(s)
 		}
 		parts, err := f.x.Sessions.Parts(f.ctx, f.r, ids, offline)
 		if err != nil {
 			return err
 		}
-		for _, rec := range stored {
-			s := f.recorded(rec)
-			if life, live := f.x.Sessions.Life(f.r, &s.UserSession); !live {
-				s.end, s.ended = f.x.Sessions.TimedOut(f.r, &s.UserSession), life.First()
-			} else if sec, err := strconv.ParseInt(rec.Notes["AUTH_TIME"], 10, 64); err == nil && time.Unix(sec, 0).After(s.proved) {
-				s.proved = time.Unix(sec, 0)
-			}
-			s = f.addSession(s)
-			own := slices.DeleteFunc(slices.Clone(parts), func(p *iam.ClientSession) bool { return p.Session != s.ID })
-			if err := f.addParts(s, own); err != nil {
+		for _, p := range parts {
+			if err := f.addStored(at[p.Session], p); err != nil {
 				return err
 			}
 		}
@@ -184,9 +181,13 @@ func (f *facts) readLive() error {
 
 // recorded is a session as its record tells of it.
 func (f *facts) recorded(rec *store.Record) *seenSession {
-	return &seenSession{device: rec.Device, ended: rec.Ended, end: rec.End, proved: rec.Started, UserSession: iam.UserSession{
+	s := &seenSession{device: rec.Device, ended: rec.Ended, end: rec.End, proved: rec.Started, UserSession: iam.UserSession{
 		ID: iam.SessionID(rec.ID), Realm: f.r.ID, User: rec.User, Offline: rec.Source.Offline, Remember: rec.Remember, Username: rec.Username, IP: rec.IP,
-		AuthMethod: rec.AuthMethod, Started: rec.Started, LastAccess: rec.LastAccess, Origin: rec.Origin}}
+		AuthMethod: rec.AuthMethod, Started: rec.Started, LastAccess: rec.LastAccess, Notes: rec.Notes, Origin: rec.Origin}}
+	if sec, err := strconv.ParseInt(rec.Notes["AUTH_TIME"], 10, 64); err == nil && time.Unix(sec, 0).After(s.proved) {
+		s.proved = time.Unix(sec, 0)
+	}
+	return s
 }
 
 // addSession takes a session as it stood at the time that is asked about.
@@ -211,21 +212,19 @@ func (f *facts) addPart(p *seenPart) {
 	f.parts = append(f.parts, p)
 }
 
-// addParts adds the stored parts of a session; they end with it, or before.
-func (f *facts) addParts(s *seenSession, list []*iam.ClientSession) error {
-	for _, stored := range list {
-		p := &seenPart{ClientSession: *stored, session: s, ended: s.ended, end: s.end}
-		c, err := f.clientOf(p.Client)
-		if err != nil {
-			return err
-		}
-		if c != nil && p.live() {
-			if e := sessions.OfClientSession(&f.r.Realm, &c.Client, &s.UserSession, &p.ClientSession); e.At(f.now) {
-				p.ended, p.end = e.First(), f.x.Sessions.PartTimedOut(f.r, &c.Client, &s.UserSession, &p.ClientSession)
-			}
-		}
-		f.addPart(p)
+// addStored adds the stored part of a session; it ends with it, or before.
+func (f *facts) addStored(s *seenSession, stored *iam.ClientSession) error {
+	p := &seenPart{ClientSession: *stored, session: s, ended: s.ended, end: s.end}
+	c, err := f.clientOf(p.Client)
+	if err != nil {
+		return err
 	}
+	if c != nil && p.live() {
+		if e := sessions.OfClientSession(&f.r.Realm, &c.Client, &s.UserSession, &p.ClientSession); e.At(f.now) {
+			p.ended, p.end = e.First(), f.x.Sessions.PartTimedOut(f.r, &c.Client, &s.UserSession, &p.ClientSession)
+		}
+	}
+	f.addPart(p)
 	return nil
 }
 
