@@ -18,7 +18,7 @@ type sessionsCmd struct {
 	Client  string   `group:"Filters" help:"That this client has, or had, a part in." placeholder:"CLIENT" only:"flag"`
 	Kind    []string `group:"Filters" help:"online, offline, transient (tokens without a session) or refused, several with commas. Default: all but refused." placeholder:"KIND" only:"flag"`
 	State   string   `group:"Filters" help:"live or ended." placeholder:"STATE" only:"flag"`
-	Reason  string   `group:"Filters" help:"That ended, or were refused, for this reason; doc/session-explorer.md lists them." placeholder:"REASON" only:"flag"`
+	Reason  string   `group:"Filters" help:"That ended, or were refused, for this reason; doc/sessions-reasons.md lists them." placeholder:"REASON" only:"flag"`
 	Address string   `group:"Filters" help:"That began from this IP address." placeholder:"IP" only:"flag"`
 	From    string   `group:"Filters" help:"That began at this time or later: a day, a time, or how long ago (3h, 2d)." placeholder:"TIME" only:"flag"`
 	To      string   `group:"Filters" help:"That began at this time or before." placeholder:"TIME" only:"flag"`
