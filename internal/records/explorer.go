@@ -394,7 +394,7 @@ func id(s *store.Record) string {
 
 // entries renders records, asking the database once for what all of them need.
 func (x *Explorer) entries(ctx context.Context, r *realms.Realm, list []*store.Record) ([]*Entry, error) {
-	t := &teller{ctx: ctx, x: x, r: r, names: map[iam.UserID]string{}, clients: map[iam.ClientID]string{}}
+	t := &teller{ctx: ctx, x: x, r: r, names: map[iam.UserID]string{}, clients: clientNames{}}
 	var live [2][]iam.SessionID
 	var ended []iam.SessionID
 	var users []iam.UserID

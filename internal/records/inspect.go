@@ -274,7 +274,7 @@ func (c *inspecting) lookAtSession() error {
 }
 
 func (c *inspecting) refuseEnd(e iam.End, what string) {
-	t := &teller{ctx: c.ctx, x: c.x, r: c.r, clients: map[iam.ClientID]string{}}
+	t := &teller{ctx: c.ctx, x: c.x, r: c.r, clients: clientNames{}}
 	c.refuse(e.Reason, what+" timed out ("+t.rule(e.Rule, e.Client)+").")
 }
 

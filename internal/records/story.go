@@ -61,7 +61,7 @@ func (x *Explorer) Story(ctx context.Context, r *realms.Realm, name string, seeE
 		s.counted(list[0].Occurrence)
 		return s, nil
 	}
-	t := &teller{ctx: ctx, x: x, r: r, names: map[iam.UserID]string{}, clients: map[iam.ClientID]string{}}
+	t := &teller{ctx: ctx, x: x, r: r, names: map[iam.UserID]string{}, clients: clientNames{}}
 	if t.names, err = x.DB.Usernames(ctx, r.ID, []iam.UserID{list[0].User, list[0].Origin.By, list[0].End.Actor}); err != nil {
 		return nil, err
 	}

@@ -19,8 +19,8 @@ type teller struct {
 	ctx     context.Context
 	x       *Explorer
 	r       *realms.Realm
-	names   map[iam.UserID]string   // of users
-	clients map[iam.ClientID]string // client_ids
+	names   map[iam.UserID]string // of users
+	clients clientNames
 	live    []*iam.ClientSession
 	ended   []*iam.EndedPart
 }
@@ -28,55 +28,23 @@ type teller struct {
 // nameClients finds the names of all clients that records and parts speak of,
 // also of those that are gone.
 func (t *teller) nameClients(list []*store.Record) error {
-	var gone []iam.ClientID
-	add := func(id iam.ClientID) error {
-		if _, ok := t.clients[id]; ok || id == "" {
-			return nil
-		}
-		name, err := t.r.ClientName(t.ctx, id)
-		t.clients[id] = name
-		if name == "" {
-			gone = append(gone, id)
-		}
-		return err
-	}
+	var ids []iam.ClientID
 	for _, rec := range list {
-		ids := []iam.ClientID{rec.Origin.Client, rec.End.Client}
+		ids = append(ids, rec.Origin.Client, rec.End.Client)
 		if rec.Occurrence != nil {
 			ids = append(ids, rec.Occurrence.Client)
 		}
-		for _, id := range ids {
-			if err := add(id); err != nil {
-				return err
-			}
-		}
 	}
 	for _, p := range t.live {
-		if err := add(p.Client); err != nil {
-			return err
-		}
+		ids = append(ids, p.Client)
 	}
 	for _, p := range t.ended {
-		for _, id := range []iam.ClientID{p.Client, p.End.Client} {
-			if err := add(id); err != nil {
-				return err
-			}
-		}
+		ids = append(ids, p.Client, p.End.Client)
 	}
-	names, err := t.x.DB.RemovedClients(t.ctx, t.r.ID, gone)
-	for id, name := range names {
-		t.clients[id] = name
-	}
-	return err
+	return t.clients.read(t.ctx, t.x.DB, t.r, ids)
 }
 
-// client is a client's name for sentences.
-func (t *teller) client(id iam.ClientID) string {
-	if name := t.clients[id]; name != "" {
-		return name
-	}
-	return string(id)
-}
+func (t *teller) client(id iam.ClientID) string { return t.clients.of(id) }
 
 // user is a user's name for sentences.
 func (t *teller) user(id iam.UserID) string {

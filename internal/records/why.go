@@ -130,7 +130,7 @@ func (x *Explainer) Why(ctx context.Context, r *realms.Realm, user iam.UserID, q
 
 // gather finds the user and reads the facts.
 func (x *Explainer) gather(ctx context.Context, r *realms.Realm, id iam.UserID, q WhyQuery) (*facts, error) {
-	f := &facts{x: x, ctx: ctx, r: r, q: q, id: id, now: x.Records.db.Now(), names: map[iam.ClientID]string{}}
+	f := &facts{x: x, ctx: ctx, r: r, q: q, id: id, now: x.Records.db.Now(), names: clientNames{}}
 	if !q.At.IsZero() && q.At.Before(f.now) {
 		f.now, f.past = q.At, true
 	}

@@ -25,15 +25,15 @@ type facts struct {
 	now  time.Time
 	past bool // now is not the present: how things stand today explains nothing
 
-	user     *iam.User                       // nil when removed
-	clientID iam.ClientID                    // asked about, "" for any
-	client   *realms.Client                  // of that id, nil when removed
-	unknown  bool                            // a client was asked about that never was
-	sessions []*seenSession                  // of the user, the latest beginning first
-	parts    []*seenPart                     // of the client asked about, or of all, likewise
-	refusals []*seenRefusal                  // of the user, the latest first
-	others   []*seenRefusal                  // of the client, of nobody in particular, likewise
-	names    map[iam.ClientID]string         // client_ids
+	user     *iam.User      // nil when removed
+	clientID iam.ClientID   // asked about, "" for any
+	client   *realms.Client // of that id, nil when removed
+	unknown  bool           // a client was asked about that never was
+	sessions []*seenSession // of the user, the latest beginning first
+	parts    []*seenPart    // of the client asked about, or of all, likewise
+	refusals []*seenRefusal // of the user, the latest first
+	others   []*seenRefusal // of the client, of nobody in particular, likewise
+	names    clientNames
 	clients  map[iam.ClientID]*realms.Client // that were looked up, nil when gone
 	alone    map[string]bool                 // of these, whether nobody else's sessions began there
 	ips      map[string]bool                 // that are the user's, as they are kept
@@ -318,17 +318,6 @@ func (f *facts) refused(filter *store.RecordFilter) ([]*seenRefusal, error) {
 }
 
 func (f *facts) readNames() error {
-	var gone []iam.ClientID
-	add := func(id iam.ClientID) error {
-		if _, ok := f.names[id]; ok || id == "" {
-			return nil
-		}
-		name, err := f.r.ClientName(f.ctx, id)
-		if f.names[id] = name; name == "" {
-			gone = append(gone, id)
-		}
-		return err
-	}
 	var ids []iam.ClientID
 	for _, s := range f.sessions {
 		ids = append(ids, s.Origin.Client, s.end.Client)
@@ -339,25 +328,11 @@ func (f *facts) readNames() error {
 	for _, o := range slices.Concat(f.refusals, f.others) {
 		ids = append(ids, o.Client)
 	}
-	for _, id := range append(ids, f.clientID) {
-		if err := add(id); err != nil {
-			return err
-		}
-	}
-	names, err := f.x.Records.db.RemovedClients(f.ctx, f.r.ID, gone)
-	for id, name := range names {
-		f.names[id] = name
-	}
-	return err
+	return f.names.read(f.ctx, f.x.Records.db, f.r, append(ids, f.clientID))
 }
 
 // name is a client's name for sentences.
-func (f *facts) name(id iam.ClientID) string {
-	if n := f.names[id]; n != "" {
-		return n
-	}
-	return string(id)
-}
+func (f *facts) name(id iam.ClientID) string { return f.names.of(id) }
 
 // browser is what a session's browser said of itself, as far as it tells
 // browsers apart.
