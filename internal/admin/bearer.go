@@ -65,7 +65,12 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	user, err := b.user(r.Context(), home, client, tok)
+	var user *iam.User
+	var standing *roles.Standing
+	err = b.Sessions.Together(
+		func() (err error) { user, err = b.user(r.Context(), home, client, tok); return err },
+		func() (err error) { standing, err = b.standing(r.Context(), home, tok); return err },
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +78,7 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 		return nil, ErrUnauthenticated
 	}
 	c := &Caller{Realm: home, Client: &client.Client, User: user, Session: iam.SessionID(tok.Session), Offline: tok.Context().Offline, Audience: tok.Audience}
-	return c, b.rights(r.Context(), c, tok)
+	return c, b.rights(r.Context(), c, tok, standing.Roles)
 }
 
 // realmOf reads the realm from the issuer of a token that is not verified yet.
@@ -120,6 +125,15 @@ func (b *Bearer) user(ctx context.Context, home *realms.Realm, client *realms.Cl
 	return view.User, nil
 }
 
+// standing is that of the user whom user finds: tokens of administrators' clients
+// name a session and no user.
+func (b *Bearer) standing(ctx context.Context, home *realms.Realm, tok *tokens.Token) (*roles.Standing, error) {
+	if tok.Session == "" {
+		return b.Roles.Of(ctx, home, iam.UserID(tok.Subject))
+	}
+	return b.Roles.OfSession(ctx, home, iam.SessionID(tok.Session), tok.Context().Offline)
+}
+
 // grantedClaims are the members of a token that say what its bearer may do.
 type grantedClaims struct {
 	Realm   access            `json:"realm_access"`
@@ -134,24 +148,20 @@ type access struct {
 // rights fills in the caller's roles: all of the user for the clients that are
 // made for administration, whose tokens name none, and else those that the
 // token names and the user still has. Keycloak: MgmtPermissions.initIdentity.
-func (b *Bearer) rights(ctx context.Context, c *Caller, tok *tokens.Token) error {
+func (b *Bearer) rights(ctx context.Context, c *Caller, tok *tokens.Token, held roles.Set) error {
 	var granted grantedClaims
 	if err := json.Unmarshal(tok.Payload, &granted); err != nil {
 		return ErrUnauthenticated
 	}
 	c.Origins = granted.Origins
-	standing, err := b.Roles.Of(ctx, c.Realm, c.User.ID)
-	if err != nil {
-		return err
-	}
 	if c.Client.ClientID == realms.ClientAdminCLI || c.Client.ClientID == realms.ClientAdminConsole {
-		c.Roles = standing.Roles
+		c.Roles = held
 		return nil
 	}
 	c.Roles = map[iam.RoleID]struct{}{}
 	take := func(client iam.ClientID, names []string) {
 		for _, name := range names {
-			if role := c.Realm.RoleByName(client, name); role != nil && standing.Roles.Has(role.ID) {
+			if role := c.Realm.RoleByName(client, name); role != nil && held.Has(role.ID) {
 				c.Roles[role.ID] = struct{}{}
 			}
 		}

@@ -23,7 +23,7 @@ func (h *Handler) userBelongingRoutes() []Route {
 		{"PUT " + userPath + "/groups/{group}", ManageUsers, Create, "GROUP_MEMBERSHIP", h.withUser(h.joinGroup(true)), NoCache},
 		{"DELETE " + userPath + "/groups/{group}", ManageUsers, Delete, "GROUP_MEMBERSHIP", h.withUser(h.joinGroup(false)), NoCache},
 
-		{"GET " + userPath + "/sessions", ViewUsers, None, "", h.withUser(h.sessionsOfUser), ByMethod},
+		{"GET " + userPath + "/sessions", ViewUsers, None, "", h.sessionsOfUser, ByMethod},
 		{"GET " + userPath + "/offline-sessions/{client}", ViewUsers, None, "", h.withUser(h.offlineSessionsOfUser), ByMethod},
 		{"POST " + userPath + "/logout", ManageUsers, Action, "USER", h.withUser(h.logoutUser), ByMethod},
 		{"POST " + userPath + "/impersonation", Impersonate, None, "", h.withUser(h.impersonate), NoCache},
@@ -104,8 +104,15 @@ func (h *Handler) joinGroup(join bool) func(*Call, *iam.User) (any, error) {
 	}
 }
 
-func (h *Handler) sessionsOfUser(c *Call, u *iam.User) (any, error) {
-	list, err := h.Sessions.OfUser(c, c.Realm, u.ID, false)
+func (h *Handler) sessionsOfUser(c *Call) (any, error) {
+	var list []sessions.Listed
+	err := h.Sessions.Together(
+		func() error { _, err := h.user(c); return err },
+		func() (err error) {
+			list, err = h.Sessions.Overview(c, c.Realm, iam.UserID(c.Path("user")), false)
+			return err
+		},
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -73,6 +73,19 @@ func (s *Service) Of(ctx context.Context, r *realms.Realm, user iam.UserID) (*St
 	if err != nil {
 		return nil, fmt.Errorf("standing of user %s: %w", user, err)
 	}
+	return standing(r, row)
+}
+
+// OfSession is Of for the user of a session.
+func (s *Service) OfSession(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool) (*Standing, error) {
+	row, err := s.db.StandingOfSession(ctx, r.ID, id, offline)
+	if err != nil {
+		return nil, fmt.Errorf("standing of a session's user: %w", err)
+	}
+	return standing(r, row)
+}
+
+func standing(r *realms.Realm, row *store.Standing) (*Standing, error) {
 	st := &Standing{Roles: Expand(r, row.Roles...)}
 	all := make(map[iam.GroupID]*Group, len(row.Groups))
 	for _, g := range row.Groups {

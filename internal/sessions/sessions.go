@@ -459,11 +459,31 @@ type Listed struct {
 
 // OfUser returns a user's live sessions of one kind, the latest access first.
 func (s *Service) OfUser(ctx context.Context, r *realms.Realm, user iam.UserID, offline bool) ([]Listed, error) {
-	list, err := s.db.SessionsOfUser(ctx, r.ID, user, offline)
+	return s.ofUser(ctx, r, user, offline, false)
+}
+
+// Overview is OfUser without the notes and origins of sessions and parts and
+// without what was issued, which take most of its time.
+func (s *Service) Overview(ctx context.Context, r *realms.Realm, user iam.UserID, offline bool) ([]Listed, error) {
+	return s.ofUser(ctx, r, user, offline, true)
+}
+
+func (s *Service) ofUser(ctx context.Context, r *realms.Realm, user iam.UserID, offline, short bool) ([]Listed, error) {
+	var list []*iam.UserSession
+	var parts []*iam.ClientSession
+	var names map[iam.UserID]string
+	err := s.db.Together(
+		func() (err error) { list, err = s.db.SessionsOfUser(ctx, r.ID, user, offline, short); return err },
+		func() (err error) {
+			parts, err = s.db.ClientSessionsOfUser(ctx, r.ID, user, offline, short)
+			return err
+		},
+		func() (err error) { names, err = s.db.Usernames(ctx, r.ID, []iam.UserID{user}); return err },
+	)
 	if err != nil {
 		return nil, err
 	}
-	return s.withParts(ctx, r, list, offline)
+	return listed(s.live(r, list), names, parts), nil
 }
 
 // OfClient returns a page of the live sessions that a client has a part in.
@@ -485,40 +505,55 @@ func (s *Service) OfRealm(ctx context.Context, r *realms.Realm, offline bool, fi
 }
 
 func (s *Service) withParts(ctx context.Context, r *realms.Realm, list []*iam.UserSession, offline bool) ([]Listed, error) {
-	now := s.db.Now()
-	live := make([]Listed, 0, len(list))
-	ids := make([]iam.SessionID, 0, len(list))
+	list = s.live(r, list)
+	ids := make([]iam.SessionID, len(list))
 	var users []iam.UserID
-	at := map[iam.SessionID]int{}
-	for _, us := range list {
-		s.toucher.adjust(&View{Session: us})
-		if grace(OfUserSession(&r.Realm, us), us, &r.Realm).At(now) {
-			continue
-		}
-		at[us.ID] = len(live)
-		live = append(live, Listed{UserSession: us})
-		ids = append(ids, us.ID)
+	for i, us := range list {
+		ids[i] = us.ID
 		if !slices.Contains(users, us.User) {
 			users = append(users, us.User)
 		}
 	}
-	names, err := s.db.Usernames(ctx, r.ID, users)
+	var names map[iam.UserID]string
+	var parts []*iam.ClientSession
+	err := s.db.Together(
+		func() (err error) { names, err = s.db.Usernames(ctx, r.ID, users); return err },
+		func() (err error) { parts, err = s.db.ClientSessionsOf(ctx, r.ID, ids, offline); return err },
+	)
 	if err != nil {
 		return nil, err
 	}
-	for i := range live {
-		live[i].UserName = names[live[i].User]
-	}
-	parts, err := s.db.ClientSessionsOf(ctx, r.ID, ids, offline)
-	if err != nil {
-		return nil, err
+	return listed(list, names, parts), nil
+}
+
+// live leaves out sessions whose time is over.
+func (s *Service) live(r *realms.Realm, list []*iam.UserSession) []*iam.UserSession {
+	now := s.db.Now()
+	return slices.DeleteFunc(list, func(us *iam.UserSession) bool {
+		s.toucher.adjust(&View{Session: us})
+		return grace(OfUserSession(&r.Realm, us), us, &r.Realm).At(now)
+	})
+}
+
+// listed brings together what was read apart; parts of other sessions are left out.
+func listed(list []*iam.UserSession, names map[iam.UserID]string, parts []*iam.ClientSession) []Listed {
+	out := make([]Listed, len(list))
+	at := make(map[iam.SessionID]*Listed, len(list))
+	for i, us := range list {
+		out[i] = Listed{UserSession: us, UserName: names[us.User]}
+		at[us.ID] = &out[i]
 	}
 	for _, p := range parts {
-		l := &live[at[p.Session]]
-		l.Parts = append(l.Parts, p)
+		if l := at[p.Session]; l != nil {
+			l.Parts = append(l.Parts, p)
+		}
 	}
-	return live, nil
+	return out
 }
+
+// Together runs reads that do not need each other's answers at once, where that
+// saves round trips to the database. It returns the first error in their order.
+func (s *Service) Together(reads ...func() error) error { return s.db.Together(reads...) }
 
 // Counts counts the live sessions that each client has a part in.
 func (s *Service) Counts(ctx context.Context, r *realms.Realm, offline bool) (map[iam.ClientID]int64, error) {

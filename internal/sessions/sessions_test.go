@@ -2,6 +2,7 @@ package sessions_test
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -306,4 +307,43 @@ func TestExpiry(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestListsHoldTheLivingWithTheirParts(t *testing.T) {
+	each(t, func(w *world) {
+		now := w.db.Now()
+		w.login("late", "u1", now)
+		w.login("early", "u1", now.Add(-time.Minute))
+		w.login("over", "u1", now.Add(-11*time.Hour))
+		w.login("other", "u2", now)
+		full, err := w.svc.OfUser(w.Context(), w.realm, "u1", false)
+		if err != nil {
+			w.Fatal(err)
+		}
+		short, err := w.svc.Overview(w.Context(), w.realm, "u1", false)
+		if err != nil {
+			w.Fatal(err)
+		}
+		for name, list := range map[string][]sessions.Listed{"full": full, "short": short} {
+			var ids []iam.SessionID
+			for _, l := range list {
+				ids = append(ids, l.ID)
+				if l.UserName != "ann" || len(l.Parts) != 1 || l.Parts[0].Client != "c1" || l.Parts[0].Session != l.ID {
+					w.Errorf("%s: %+v", name, l)
+				}
+			}
+			if !slices.Equal(ids, []iam.SessionID{"late", "early"}) {
+				w.Errorf("%s: sessions %v", name, ids)
+			}
+		}
+		if w.Failed() {
+			return
+		}
+		if full[0].Notes["a"] != "b" || len(short[0].Notes) > 0 {
+			w.Errorf("notes %v and %v", full[0].Notes, short[0].Notes)
+		}
+		if gone, err := w.svc.OfUser(w.Context(), w.realm, "nobody", false); err != nil || len(gone) > 0 {
+			w.Errorf("nobody: %+v, %v", gone, err)
+		}
+	})
 }

@@ -157,8 +157,8 @@ func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, ids []iam.Session
 			return nil, err
 		}
 		parts, err := all(ctx, &tx.Reader, scanPart(realm), `delete from client_sessions where realm_id = $1 and offline = $2 and client_id = $3
-			and session_id in (`+in+`) returning session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes,
-			origin, refreshes, issued, version`, args...)
+			and session_id in (`+in+`) returning session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access,
+			refreshes, version, notes, origin, issued`, args...)
 		if err != nil {
 			return nil, err
 		}

@@ -25,19 +25,24 @@ type SessionView struct {
 	Once            bool // the single-use key that was asked for is stored: the token is revoked
 }
 
-const sessionColumns = `s.id, s.offline, s.user_id, s.remember, s.username, s.ip, s.auth_method, s.broker_session, s.broker_user,
-	s.started_at, s.last_access, s.notes, s.origin`
+// A session's columns. The short ones leave out its documents, which lists of
+// many rows seldom look at: to decode them is most of what a row costs.
+const (
+	sessionColumns = sessionScalars + `, s.notes, s.origin`
+	sessionShort   = sessionScalars + `, '{}', '{}'`
+	sessionScalars = `s.id, s.offline, s.user_id, s.remember, s.username, s.ip, s.auth_method, s.broker_session, s.broker_user, s.started_at, s.last_access`
+)
 
 func sessionDest(s *iam.UserSession) (dest []any, finish func() error) {
 	var started, access int64
 	var notes, origin []byte
-	dest = []any{&s.ID, &s.Offline, &s.User, &s.Remember, &s.Username, &s.IP, &s.AuthMethod, &s.BrokerID, &s.BrokerUser, &started, &access, &notes, &origin}
+	dest = append(make([]any, 0, 48), &s.ID, &s.Offline, &s.User, &s.Remember, &s.Username, &s.IP, &s.AuthMethod, &s.BrokerID, &s.BrokerUser, &started, &access, &notes, &origin)
 	return dest, func() error {
 		s.Started, s.LastAccess = fromMillis(started), fromMillis(access)
 		if err := readOrigin(origin, &s.Origin); err != nil {
 			return err
 		}
-		return json.Unmarshal(notes, &s.Notes)
+		return readNotes(notes, &s.Notes)
 	}
 }
 
@@ -46,7 +51,16 @@ func readOrigin(doc []byte, into *iam.Origin) error {
 	if len(doc) <= len("{}") {
 		return nil
 	}
-	return json.Unmarshal(doc, into)
+	return readDoc(doc, into)
+}
+
+// readNotes makes a map also where there are none: who has it may add some.
+func readNotes(doc []byte, into *map[string]string) error {
+	if string(doc) == "{}" {
+		*into = map[string]string{}
+		return nil
+	}
+	return readDoc(doc, into)
 }
 
 func scanSession(realm iam.RealmID) func(row) (*iam.UserSession, error) {
@@ -60,23 +74,27 @@ func scanSession(realm iam.RealmID) func(row) (*iam.UserSession, error) {
 	}
 }
 
-const partColumns = `c.session_id, c.offline, c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes,
-	c.origin, c.refreshes, c.issued, c.version`
+// A part's columns, and those without documents and without what was issued.
+const (
+	partColumns = partScalars + `, c.notes, c.origin, c.issued`
+	partShort   = partScalars + `, '{}', '{}', ''`
+	partScalars = `c.session_id, c.offline, c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.refreshes, c.version`
+)
 
 func scanPart(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
 	return func(r row) (*iam.ClientSession, error) {
 		p := &iam.ClientSession{Realm: realm}
 		var started, access int64
 		var notes, origin []byte
-		if err := r.Scan(&p.Session, &p.Offline, &p.Client, &p.RefreshID, &p.RefreshUse, &p.RedirectTo, &started, &access, &notes,
-			&origin, &p.Refreshes, &p.Issued, &p.Version); err != nil {
+		if err := r.Scan(&p.Session, &p.Offline, &p.Client, &p.RefreshID, &p.RefreshUse, &p.RedirectTo, &started, &access,
+			&p.Refreshes, &p.Version, &notes, &origin, &p.Issued); err != nil {
 			return nil, err
 		}
 		p.Started, p.LastAccess = fromMillis(started), fromMillis(access)
 		if err := readOrigin(origin, &p.Origin); err != nil {
 			return nil, err
 		}
-		return p, json.Unmarshal(notes, &p.Notes)
+		return p, readNotes(notes, &p.Notes)
 	}
 }
 
@@ -114,7 +132,7 @@ func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.S
 		if part.client.Valid {
 			v.Part = &iam.ClientSession{Session: id, Realm: realm, Client: iam.ClientID(part.client.V), Offline: offline, RefreshID: part.refresh.V,
 				RefreshUse: int(part.use.V), RedirectTo: part.redirect.V, Started: fromMillis(part.started.V), LastAccess: fromMillis(part.access.V), Version: part.version.V}
-			if err := json.Unmarshal([]byte(part.notes.V), &v.Part.Notes); err != nil {
+			if err := readNotes([]byte(part.notes.V), &v.Part.Notes); err != nil {
 				return nil, err
 			}
 		}
@@ -153,8 +171,8 @@ func (n *nullUser) value() (*iam.User, error) {
 	if !n.id.Valid {
 		return nil, nil
 	}
-	var d userDoc
-	if err := json.Unmarshal([]byte(n.doc.V), &d); err != nil {
+	d, err := readUserDoc([]byte(n.doc.V))
+	if err != nil {
 		return nil, err
 	}
 	return &iam.User{ID: iam.UserID(n.id.V), Realm: n.realm, Username: n.username.V, Email: n.email.V, EmailVerified: n.verified.V, FirstName: n.first.V, LastName: n.last.V,
@@ -235,9 +253,26 @@ func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, ids []
 
 const chunkSize = 500
 
-// SessionsOfUser returns a user's sessions, the latest access first.
-func (r *Reader) SessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]*iam.UserSession, error) {
-	return all(ctx, r.quick(), scanSession(realm), `select `+sessionColumns+` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
+// ClientSessionsOfUser returns all parts of a user's sessions, ordered as
+// ClientSessionsOf; short ones come without notes, origin and what was issued.
+func (r *Reader) ClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline, short bool) ([]*iam.ClientSession, error) {
+	columns := partColumns
+	if short {
+		columns = partShort
+	}
+	return all(ctx, r.quick(), scanPart(realm), `select `+columns+` from user_sessions s
+		join client_sessions c on c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline
+		where s.realm_id = $1 and s.user_id = $2 and s.offline = $3 order by c.session_id, c.client_id`, realm, user, offline)
+}
+
+// SessionsOfUser returns a user's sessions, the latest access first; short ones
+// come without notes and origin.
+func (r *Reader) SessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline, short bool) ([]*iam.UserSession, error) {
+	columns := sessionColumns
+	if short {
+		columns = sessionShort
+	}
+	return all(ctx, r.quick(), scanSession(realm), `select `+columns+` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
 		order by s.last_access desc, s.id`, realm, user, offline)
 }
 

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -31,6 +32,9 @@ func TestStandingCountsGroupsAbove(t *testing.T) {
 			if _, err := tx.AddUserRole(ctx, "r", "u", "own"); err != nil {
 				return err
 			}
+			if _, err := tx.InsertUserSessionIfAbsent(ctx, &iam.UserSession{ID: "s", Realm: "r", User: "u"}); err != nil {
+				return err
+			}
 			for _, g := range []iam.GroupID{"leaf", "top"} {
 				if _, err := tx.JoinGroup(ctx, "r", "u", g); err != nil {
 					return err
@@ -48,6 +52,17 @@ func TestStandingCountsGroupsAbove(t *testing.T) {
 		slices.Sort(s.Roles)
 		if want := []iam.RoleID{"own", "role-leaf", "role-mid", "role-top"}; !slices.Equal(s.Roles, want) {
 			t.Errorf("roles %v, want %v", s.Roles, want)
+		}
+		same, err := db.StandingOfSession(ctx, "r", "s", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(same.Roles)
+		if !reflect.DeepEqual(s, same) {
+			t.Errorf("by the session %+v, by the user %+v", same, s)
+		}
+		if none, err := db.StandingOfSession(ctx, "r", "s", true); err != nil || len(none.Roles)+len(none.Groups) > 0 {
+			t.Errorf("no session: %+v, %v", none, err)
 		}
 		var direct []iam.GroupID
 		for _, g := range s.Groups {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"latchkey/internal/iam"
@@ -38,6 +40,27 @@ func (r *Reader) search() *Reader {
 		return r
 	}
 	return &Reader{q: r.fresh, ring: r.ring}
+}
+
+// Together runs reads that do not need each other's answers: at once where they
+// share a round trip, else in turn. It returns the first error in their order.
+func (r *Reader) Together(reads ...func() error) error {
+	errs := make([]error, len(reads))
+	if r.short == nil {
+		for i, read := range reads {
+			if errs[i] = read(); errs[i] != nil {
+				return errs[i]
+			}
+		}
+		return nil
+	}
+	var wg sync.WaitGroup
+	for i, read := range reads[1:] {
+		wg.Go(func() { errs[i+1] = read() })
+	}
+	errs[0] = reads[0]()
+	wg.Wait()
+	return cmp.Or(errs...)
 }
 
 // few is quick for a statement about n rows, when they are few.
