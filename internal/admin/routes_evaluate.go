@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -99,7 +98,7 @@ func (h *Handler) evaluatedRoles(granted bool) func(*Call) (any, error) {
 
 // example makes an example of what a user's login at the client would come to,
 // with a session that is never stored.
-func (h *Handler) example(of func(context.Context, *tokens.Issuer, *realms.Realm, *iam.Grant) ([]byte, error)) func(*Call) (any, error) {
+func (h *Handler) example(of func(*Call, *tokens.Issuer, *realms.Realm, *iam.Grant) ([]byte, error)) func(*Call) (any, error) {
 	return func(c *Call) (any, error) {
 		cl, err := clientOf(c)
 		if err != nil {
@@ -136,27 +135,27 @@ func (h *Handler) example(of func(context.Context, *tokens.Issuer, *realms.Realm
 	}
 }
 
-func exampleAccessToken(ctx context.Context, s *tokens.Issuer, r *realms.Realm, g *iam.Grant) ([]byte, error) {
-	res, err := s.Issue(ctx, r, g, tokens.Want{})
+func exampleAccessToken(c *Call, s *tokens.Issuer, r *realms.Realm, g *iam.Grant) ([]byte, error) {
+	res, err := s.Issue(c, r, g, tokens.Want{})
 	if err != nil {
 		return nil, err
 	}
 	return payload(res.Access)
 }
 
-func exampleIDToken(ctx context.Context, s *tokens.Issuer, r *realms.Realm, g *iam.Grant) ([]byte, error) {
+func exampleIDToken(c *Call, s *tokens.Issuer, r *realms.Realm, g *iam.Grant) ([]byte, error) {
 	g.OpenID = true
-	res, err := s.Issue(ctx, r, g, tokens.Want{NoAccess: true})
+	res, err := s.Issue(c, r, g, tokens.Want{NoAccess: true})
 	if err != nil {
 		return nil, err
 	}
 	return payload(res.ID)
 }
 
-func exampleUserInfo(ctx context.Context, s *tokens.Issuer, r *realms.Realm, g *iam.Grant) ([]byte, error) {
+func exampleUserInfo(c *Call, s *tokens.Issuer, r *realms.Realm, g *iam.Grant) ([]byte, error) {
 	t := new(claims.Set)
 	t.Put("sub", string(g.User.ID))
-	if err := s.Map(ctx, r, g, claims.UserInfo, t); err != nil {
+	if err := s.Map(c, r, g, c.Query("scope"), claims.UserInfo, t); err != nil {
 		return nil, err
 	}
 	return t.JSON()

@@ -22,7 +22,7 @@ func input(mappers ...iam.ProtocolMapper) *claims.Input {
 		},
 		Standing: &roles.Standing{Groups: []*roles.Group{{Group: iam.Group{Name: "north"}, Up: top}}},
 		Access:   &roles.Access{Realm: []string{"user"}, Clients: map[string][]string{"app": {"own"}, "api.v1": {"read", "write"}}},
-		Origins:  []string{"https://app.example.org"},
+		Origins:  func() []string { return []string{"https://app.example.org"} },
 	}
 }
 

@@ -25,9 +25,9 @@ type Input struct {
 	Grant    *iam.Grant
 	Standing *roles.Standing
 	Access   *roles.Access
-	Origins  []string       // the client's web origins, resolved
-	Light    bool           // access tokens are lightweight
-	Levels   map[string]int // the client's or the realm's acr.loa.map
+	Origins  func() []string // the client's web origins, resolved
+	Light    bool            // access tokens are lightweight
+	Levels   map[string]int  // the client's or the realm's acr.loa.map
 	AMR      func() []string
 }
 

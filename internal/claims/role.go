@@ -149,6 +149,6 @@ func audience(_ *Input, m *iam.ProtocolMapper, _ Kind, t *Set) {
 // allowedOrigins: AllowedWebOriginsProtocolMapper.
 func allowedOrigins(in *Input, _ *iam.ProtocolMapper, _ Kind, t *Set) {
 	if len(in.Grant.Client.WebOrigins) > 0 {
-		t.Put("allowed-origins", slices.Clone(in.Origins))
+		t.Put("allowed-origins", slices.Clone(in.Origins()))
 	}
 }

@@ -98,7 +98,7 @@ func (s *Set) JSON() ([]byte, error) {
 	}
 	sorted := slices.Clone(s.list)
 	slices.SortStableFunc(sorted, func(a, b claim) int { return rank(a) - rank(b) })
-	return writeAll(make([]byte, 0, 1024), sorted)
+	return writeAll(room(sorted), sorted)
 }
 
 // MarshalJSON is for a Set inside of another value.
@@ -172,4 +172,16 @@ func quote(b []byte, s string) ([]byte, error) {
 }
 
 // Plain writes the claims in the order in which they were put.
-func (s *Set) Plain() ([]byte, error) { return writeAll(make([]byte, 0, 4096), s.list) }
+func (s *Set) Plain() ([]byte, error) { return writeAll(room(s.list), s.list) }
+
+// room is an empty buffer of about the size that the claims take.
+func room(list []claim) []byte {
+	size := 64
+	for _, c := range list {
+		size += len(c.name) + 24
+		if v, ok := c.value.(string); ok {
+			size += len(v)
+		}
+	}
+	return make([]byte, 0, size)
+}

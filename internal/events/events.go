@@ -40,7 +40,6 @@ func New(db *store.DB, log *slog.Logger) *Writer { return &Writer{db: db, log: l
 func (w *Writer) Emit(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	e.Realm = r.ID
 	e.Time = w.db.Now()
-	e.ID = newID()
 	w.Metrics.Event(string(e.Kind), e.Error)
 	w.refused(ctx, r, e)
 	if listens(r) {
@@ -49,6 +48,7 @@ func (w *Writer) Emit(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	if !r.Events.Enabled || !kept(r.Events, string(e.Kind)) {
 		return
 	}
+	e.ID = newID()
 	if err := w.db.Tx(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.InsertEvent(ctx, e) }); err != nil {
 		w.log.ErrorContext(ctx, "event not stored", "realm", r.Name, "type", e.Kind, "err", err)
 	}

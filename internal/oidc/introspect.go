@@ -187,7 +187,7 @@ func (b *backCall) mapped(ctx context.Context, p *presented) (*claims.Set, error
 	if len(p.Audience) > 0 {
 		out.Put("aud", slices.Clone([]string(p.Audience)))
 	}
-	return out, b.Issuer.Map(ctx, b.realm, b.grantOf(p), claims.Introspection, out)
+	return out, b.Issuer.Map(ctx, b.realm, b.grantOf(p), p.Scope, claims.Introspection, out)
 }
 
 // addressed tells whether a token was meant for the resource server that asks.

@@ -172,11 +172,11 @@ func (p *presented) clientDisabled() bool {
 }
 
 // grantOf is the grant that a presented token came from, for mappers that run
-// again over it.
+// again over it. Its scopes are for the issuer to find.
 func (c *call) grantOf(p *presented) *iam.Grant {
 	return &iam.Grant{
 		Client: &p.client.Client, User: p.user, Session: p.session, Part: p.part, Nonce: p.Nonce, Issuer: c.issuer(),
-		Scopes: tokens.Requested(c.realm, &p.client.Client, p.Scope), OpenID: tokens.HasScope(p.Scope, tokens.ScopeOpenID),
+		OpenID:   tokens.HasScope(p.Scope, tokens.ScopeOpenID),
 		NoGroups: p.view != nil && !p.view.Grouped,
 	}
 }

@@ -185,7 +185,7 @@ var notUserinfo = []string{
 // writeUserinfo answers with what the mappers say, as JSON or signed.
 func (b *backCall) writeUserinfo(p *presented) error {
 	mapped := new(claims.Set)
-	if err := b.Issuer.Map(b.ctx(), b.realm, b.grantOf(p), claims.UserInfo, mapped); err != nil {
+	if err := b.Issuer.Map(b.ctx(), b.realm, b.grantOf(p), p.Scope, claims.UserInfo, mapped); err != nil {
 		return err
 	}
 	out := new(claims.Set)
@@ -199,21 +199,23 @@ func (b *backCall) writeUserinfo(p *presented) error {
 	alg := p.client.Attr("user.info.response.signature.alg")
 	signed := alg != "" && alg != "none"
 	contentType, cty := "application/json", ""
-	var text string
+	var body []byte
 	var err error
 	if signed {
 		out.Put("iss", b.issuer())
 		out.Put("aud", []string{p.client.ClientID})
+		var text string
 		text, err = b.Issuer.Sign(b.ctx(), b.realm, out, alg, "JWT")
+		body = []byte(text)
 		contentType, cty = "application/jwt", "JWT"
 		b.detail("signature_algorithm", alg)
 	} else {
-		var body []byte
 		body, err = out.Plain()
-		text = string(body)
 	}
 	if encrypt := b.encryption(&p.client.Client, "user.info", cty); err == nil && encrypt != nil {
-		text, err = encrypt(text)
+		var text string
+		text, err = encrypt(string(body))
+		body = []byte(text)
 		contentType = "application/jwt"
 	}
 	if err != nil {
@@ -222,7 +224,7 @@ func (b *backCall) writeUserinfo(p *presented) error {
 	b.detail("signature_required", strconv.FormatBool(signed))
 	b.emit()
 	b.w.Header().Add("Cache-Control", web.CacheNoCache)
-	b.bytes(http.StatusOK, contentType, []byte(text))
+	b.bytes(http.StatusOK, contentType, body)
 	return nil
 }
 

@@ -152,13 +152,13 @@ func seconds(t time.Time) int64 {
 
 // begin collects what mappers need, but for the user's standing.
 func (s *Issuer) begin(ctx context.Context, r *realms.Realm, g *iam.Grant) *issue {
-	base := strings.TrimSuffix(g.Issuer, "/realms/"+r.Name)
 	in := &claims.Input{
-		Grant: g, Access: &roles.Access{Clients: map[string][]string{}}, Origins: g.Client.Origins(base),
-		Light: g.Client.Flag("client.use.lightweight.access.token.enabled"), Levels: levels(r, g.Client),
+		Grant: g, Access: &roles.Access{Clients: map[string][]string{}},
+		Origins: func() []string { return g.Client.Origins(strings.TrimSuffix(g.Issuer, "/realms/"+r.Name)) },
+		Light:   g.Client.Flag("client.use.lightweight.access.token.enabled"), Levels: levels(r, g.Client),
 		AMR: func() []string { return amr(r, g.Session, s.Now()) },
 	}
-	return &issue{Issuer: s, ctx: ctx, r: r, g: g, in: in, chain: claims.Of(g), now: s.Now()}
+	return &issue{Issuer: s, ctx: ctx, r: r, g: g, in: in, now: s.Now()}
 }
 
 // stand reads the user's roles and groups, and drops scopes that the user may not have.
@@ -438,11 +438,15 @@ func (s *Issuer) OfflineGranted(ctx context.Context, r *realms.Realm, g *iam.Gra
 	return OfflineRequested(roles.Permitted(r, standing.Roles, g.Scopes)), nil
 }
 
-// Map runs the mappers of a grant over claims that are there already: for
-// userinfo and introspection answers. The user's roles and groups are read where
-// a mapper or a scope asks for them, and only there.
-func (s *Issuer) Map(ctx context.Context, r *realms.Realm, g *iam.Grant, kind claims.Kind, t *claims.Set) error {
+// Map runs the mappers of a token's client and scopes over claims that are there
+// already: for userinfo and introspection answers. The grant's scopes are those
+// that the token's scope claim comes to. The user's roles and groups are read
+// where a mapper or a scope asks for them, and only there.
+func (s *Issuer) Map(ctx context.Context, r *realms.Realm, g *iam.Grant, scope string, kind claims.Kind, t *claims.Set) error {
+	m := mappersOf(r, g.Client, scope)
+	g.Scopes = m.scopes
 	i := s.begin(ctx, r, g)
+	i.chain = m.chain
 	if needsRoles := func(c *iam.ClientScope) bool { return len(c.Roles) > 0 }; i.chain.Needs(i.in, kind) || slices.ContainsFunc(g.Scopes, needsRoles) {
 		if err := i.stand(); err != nil {
 			return err
@@ -450,4 +454,30 @@ func (s *Issuer) Map(ctx context.Context, r *realms.Realm, g *iam.Grant, kind cl
 	}
 	i.chain.Apply(i.in, kind, t)
 	return nil
+}
+
+// mappers are what a scope claim comes to for a client. They are shared.
+type mappers struct {
+	scopes []*iam.ClientScope
+	chain  claims.Chain
+}
+
+// mappersKey is a client as it was read, which is never changed: one that is
+// read anew is another.
+type mappersKey struct {
+	client *iam.Client
+	scope  string
+}
+
+// mappersOf collects them once for a realm's snapshot.
+func mappersOf(r *realms.Realm, c *iam.Client, scope string) *mappers {
+	v, _ := r.Derive(mappersKey{}, func() (any, error) { return new(recent[mappersKey, *mappers]), nil })
+	known, key := v.(*recent[mappersKey, *mappers]), mappersKey{c, scope}
+	m, ok := known.get(key)
+	if !ok {
+		m = &mappers{scopes: Requested(r, c, scope)}
+		m.chain = claims.Of(&iam.Grant{Client: c, Scopes: m.scopes})
+		known.put(key, m)
+	}
+	return m
 }

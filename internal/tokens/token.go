@@ -80,8 +80,8 @@ func (l *textList) UnmarshalJSON(b []byte) error {
 // of that key, and reads it. Nothing else is checked. The error is ErrInvalid.
 // What it returns may be shared in its slices, which nobody writes to.
 func Parse(ctx context.Context, r *realms.Realm, raw string) (*Token, error) {
-	v, _ := r.Derive(readKey{}, func() (any, error) { return &read{tokens: map[[sha256.Size]byte]Token{}}, nil })
-	known := v.(*read)
+	v, _ := r.Derive(readKey{}, func() (any, error) { return new(recent[[sha256.Size]byte, Token]), nil })
+	known := v.(*recent[[sha256.Size]byte, Token])
 	mark := sha256.Sum256([]byte(raw))
 	if t, ok := known.get(mark); ok {
 		return &t, nil
@@ -103,32 +103,33 @@ func Parse(ctx context.Context, r *realms.Realm, raw string) (*Token, error) {
 	return out, nil
 }
 
+// readKey is where a realm's snapshot keeps the tokens that were read lately:
+// as long as the keys that signed them, for what they say does not change. What
+// they are worth is asked anew each time.
 type readKey struct{}
 
-// read holds tokens that were read lately, for as long as a realm's snapshot
-// lives, and with it the keys that signed them: what they say does not change.
-// What they are worth is asked anew each time.
-type read struct {
-	mu     sync.Mutex
-	tokens map[[sha256.Size]byte]Token
+// recent keeps a few values for as long as a realm's snapshot lives.
+type recent[K comparable, V any] struct {
+	mu   sync.Mutex
+	kept map[K]V
 }
 
-const maxRead = 512 // of some three kilobytes
+const maxRecent = 512 // tokens take some three kilobytes
 
-func (m *read) get(mark [sha256.Size]byte) (Token, bool) {
+func (m *recent[K, V]) get(key K) (V, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t, ok := m.tokens[mark]
-	return t, ok
+	v, ok := m.kept[key]
+	return v, ok
 }
 
-func (m *read) put(mark [sha256.Size]byte, t Token) {
+func (m *recent[K, V]) put(key K, v V) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.tokens) >= maxRead {
-		clear(m.tokens)
+	if m.kept == nil || len(m.kept) >= maxRecent {
+		m.kept = map[K]V{}
 	}
-	m.tokens[mark] = t
+	m.kept[key] = v
 }
 
 // clockSkew is by how many seconds a token's nbf may lie ahead.

@@ -3,6 +3,7 @@ package visitor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -76,6 +77,8 @@ type Answer struct {
 	Error       string `json:"error"`
 	Description string `json:"error_description"`
 	Active      bool   `json:"active"`
+
+	Members map[string]any `json:"-"` // all of them
 }
 
 // OK reports whether the request was granted.
@@ -136,7 +139,7 @@ func answer(req *http.Request) (*Answer, error) {
 	}
 	a := &Answer{Status: resp.StatusCode}
 	if len(data) > 0 && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
-		if err := json.Unmarshal(data, a); err != nil {
+		if err := errors.Join(json.Unmarshal(data, a), json.Unmarshal(data, &a.Members)); err != nil {
 			return nil, err
 		}
 	}
