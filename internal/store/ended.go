@@ -238,7 +238,9 @@ func (tx *Tx) SweepEnded(ctx context.Context, realm iam.RealmID, before time.Tim
 		`delete from ended_parts where (realm_id, session_id, offline, client_id, started_at) in
 			(select realm_id, session_id, offline, client_id, started_at from ended_parts where realm_id = $1 and ended_at < $2 order by ended_at limit $3)`,
 		`delete from occurrences where (realm_id, id) in
-			(select realm_id, id from occurrences where realm_id = $1 and last_at < $2 order by last_at limit $3)`,
+			(select realm_id, id from occurrences where realm_id = $1 and kind = 'refused' and last_at < $2 order by last_at limit $3)`,
+		`delete from occurrences where (realm_id, id) in
+			(select realm_id, id from occurrences where realm_id = $1 and kind = 'transient' and last_at < $2 order by last_at limit $3)`,
 		`delete from removed_clients where (realm_id, id) in
 			(select realm_id, id from removed_clients where realm_id = $1 and removed_at < $2 order by removed_at limit $3)`,
 	} {

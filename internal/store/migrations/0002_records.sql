@@ -107,7 +107,6 @@ create index occurrences_user on occurrences (realm_id, user_id, kind, first_at,
 create index occurrences_client on occurrences (realm_id, client_id, kind, first_at, id);
 create index occurrences_reason on occurrences (realm_id, reason, kind, first_at, id);
 create index occurrences_address on occurrences (realm_id, ip, kind, first_at, id);
-create index occurrences_swept on occurrences (realm_id, last_at);
 
 create index events_session on events (realm_id, session_id, time);
 create index events_user on events (realm_id, user_id, time);
