@@ -26,7 +26,7 @@ func TestStatementsEndWithTheirContext(t *testing.T) {
 				t.Errorf("it took %v to stop", took)
 			}
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := db.Ping(ctx); err != nil {
 			t.Fatalf("no connection is free: %v", err)
