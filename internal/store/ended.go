@@ -73,7 +73,7 @@ func (tx *Tx) recordEndings(ctx context.Context, list []*Ending) error {
 		sessions = append(sessions, []any{s.Realm, s.ID, s.Offline, millis(s.Started), s.User, s.Username, s.IP, s.Remember, s.AuthMethod, millis(s.LastAccess),
 			millis(tx.Now), x.End.Reason, s.Notes[noteDevice], text(s.Origin), text(x.End)})
 		for _, p := range x.Parts {
-			parts = append(parts, partRow(p, s.User, millis(tx.Now), x.End))
+			parts = append(parts, partRow(p, s.User, false, millis(tx.Now), x.End))
 		}
 	}
 	err := tx.insertRows(ctx, sessions, func(rows string) string {
@@ -90,12 +90,12 @@ func (tx *Tx) recordEndings(ctx context.Context, list []*Ending) error {
 const noteDevice = "KC_DEVICE_NOTE"
 
 func insertEndedParts(rows string) string {
-	return `insert into ended_parts (realm_id, session_id, offline, client_id, started_at, user_id, last_access, ended_at, reason, refreshes, issued,
+	return `insert into ended_parts (realm_id, session_id, offline, client_id, started_at, alone, user_id, last_access, ended_at, reason, refreshes, issued,
 		origin, ending) values ` + rows + ` on conflict do nothing`
 }
 
-func partRow(p *iam.ClientSession, user iam.UserID, now int64, e iam.End) []any {
-	return []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), user, millis(p.LastAccess), now, e.Reason, p.Refreshes, p.Issued, text(p.Origin), text(e)}
+func partRow(p *iam.ClientSession, user iam.UserID, alone bool, now int64, e iam.End) []any {
+	return []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), alone, user, millis(p.LastAccess), now, e.Reason, p.Refreshes, p.Issued, text(p.Origin), text(e)}
 }
 
 // insertRows inserts many rows, in statements of a few lengths only: each
@@ -167,7 +167,7 @@ func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, ids []iam.Session
 	rows, left := make([][]any, len(out)), make([][]any, len(out))
 	for i, p := range out {
 		adjust(p)
-		rows[i] = partRow(p, users[p.Session], millis(tx.Now), e)
+		rows[i] = partRow(p, users[p.Session], true, millis(tx.Now), e)
 		left[i] = []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), millis(p.LastAccess)}
 	}
 	if err := tx.insertRows(ctx, rows, insertEndedParts); err != nil {

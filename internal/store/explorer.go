@@ -110,13 +110,13 @@ func (f *RecordFilter) join(parts, sessions string) string {
 func (f *RecordFilter) query(s RecordSource) recordQuery {
 	switch {
 	case f.counting && s.Table == EndedRecords && f.Client != "" && f.User == "" && f.IP == "" && f.Reason == "":
-		// The same parts as below, told by the parts alone: those of a session that goes on are the ones that
-		// were left, and a later part is of the same session unless that ended in between.
-		return recordQuery{"", "ended_parts c", `c.offline = ? and not exists (select 1 from left_parts l where l.realm_id = c.realm_id and l.session_id = c.session_id
+		// The same parts as below, told by their index: one that ended with its session is its last. One that ended alone is of
+		// a session that goes on if that was left, and a later part is of the same session unless that ended in between.
+		return recordQuery{"", "ended_parts c", `c.offline = ? and (not c.alone or not exists (select 1 from left_parts l where l.realm_id = c.realm_id and l.session_id = c.session_id
 			and l.offline = ? and l.client_id = c.client_id and l.started_at <= c.started_at)
 			and not exists (select 1 from ended_parts k where k.realm_id = c.realm_id and k.session_id = c.session_id and k.offline = ? and k.client_id = c.client_id
 			and k.started_at > c.started_at and not exists (select 1 from ended_sessions s where s.realm_id = k.realm_id and s.session_id = k.session_id and s.offline = ?
-			and s.started_at <= c.started_at and s.ended_at >= c.ended_at and s.ended_at < k.ended_at))`,
+			and s.started_at <= c.started_at and s.ended_at >= c.ended_at and s.ended_at < k.ended_at)))`,
 			"", "c.client_id", "", "", "c.started_at", "c.last_access", "c.session_id"}
 	case f.counting && s.Table == LiveRecords && s.Overdue == nil && f.Client != "" && f.User == "" && f.IP == "":
 		return recordQuery{"", "client_sessions c", "c.offline = ?", "", "c.client_id", "", "", "c.started_at", "c.last_access", "c.session_id"}
@@ -125,8 +125,8 @@ func (f *RecordFilter) query(s RecordSource) recordQuery {
 	case s.Table == EndedRecords && f.Client != "":
 		// A client that left a session and came back has several parts in it: the last one counts.
 		return recordQuery{endedColumns, f.join("ended_parts c", "ended_sessions s"), `s.realm_id = c.realm_id and s.session_id = c.session_id and s.offline = ? and c.offline = ?
-			and s.started_at <= c.started_at and s.ended_at >= c.ended_at and not exists (select 1 from ended_parts k where k.realm_id = c.realm_id
-			and k.session_id = c.session_id and k.offline = ? and k.client_id = c.client_id and k.started_at > c.started_at and k.ended_at <= s.ended_at)`,
+			and s.started_at <= c.started_at and s.ended_at >= c.ended_at and (not c.alone or not exists (select 1 from ended_parts k where k.realm_id = c.realm_id
+			and k.session_id = c.session_id and k.offline = ? and k.client_id = c.client_id and k.started_at > c.started_at and k.ended_at <= s.ended_at))`,
 			"s.user_id", "c.client_id", "s.reason", "s.ip", "c.started_at", "c.last_access", "c.session_id"}
 	case s.Table == EndedRecords:
 		return recordQuery{endedColumns, "ended_sessions s", "", "s.user_id", "", "s.reason", "s.ip", "s.started_at", "s.last_access", "s.session_id"}

@@ -43,12 +43,14 @@ create index ended_sessions_reason on ended_sessions (realm_id, reason, offline,
 create index ended_sessions_address on ended_sessions (realm_id, ip, offline, started_at, session_id);
 create index ended_sessions_ended on ended_sessions (realm_id, ended_at);
 
+-- alone: the part ended, and its session went on without it.
 create table ended_parts (
   realm_id text not null references realms (id) on delete cascade,
   session_id text not null,
   offline boolean not null,
   client_id text not null,
   started_at bigint not null,
+  alone boolean not null,
   user_id text not null,
   last_access bigint not null,
   ended_at bigint not null,
@@ -59,7 +61,7 @@ create table ended_parts (
   ending text not null,
   primary key (realm_id, session_id, offline, client_id, started_at)
 );
-create index ended_parts_client on ended_parts (realm_id, client_id, offline, started_at, session_id);
+create index ended_parts_client on ended_parts (realm_id, client_id, offline, started_at, session_id, alone);
 create index ended_parts_user on ended_parts (realm_id, user_id, ended_at);
 create index ended_parts_ended on ended_parts (realm_id, ended_at);
 
