@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -76,6 +77,7 @@ func open(t *testing.T, e harness.Engine, n int) *realm {
 	} else {
 		w.must(w.fill.Postgres(t.Context(), s.DB))
 	}
+	syscall.Sync() // else the disk is busy with it for minutes
 	t.Logf("loaded %d sessions on %s in %v", n, e, time.Since(begun).Round(time.Second/10))
 	s.Restart(t)
 	cfg.Ring, err = seal.Load(key)

@@ -213,12 +213,12 @@ func (f *Fill) tables() []table {
 				return [][]any{{realm, id, f.Offline(n), started, user, fmt.Sprintf("user%08d", f.UserOf(n)), f.address(n), dice(n, 10)%10 == 0, "openid-connect", access, ended, string(e.Reason),
 					device, f.origin(f.parts(n)[0], f.Offline(n)), asJSON(e)}}
 			}},
-		{"ended_parts", "realm_id, session_id, offline, client_id, started_at, user_id, last_access, ended_at, reason, refreshes, issued, origin, ending", f.Sessions,
+		{"ended_parts", "realm_id, session_id, offline, client_id, started_at, alone, user_id, last_access, ended_at, reason, refreshes, issued, origin, ending", f.Sessions,
 			func(n int) (rows [][]any) {
 				id, user := session(n)
 				started, access, ended := f.times(n)
 				if c, ok := f.left(n); ok {
-					return [][]any{{realm, id, false, string(c), started + 2, user, access, ended, string(iam.Revoked), int64(0), f.issued(n, access), f.partOrigin(c, false),
+					return [][]any{{realm, id, false, string(c), started + 2, true, user, access, ended, string(iam.Revoked), int64(0), f.issued(n, access), f.partOrigin(c, false),
 						asJSON(iam.End{Reason: iam.Revoked, By: iam.ActorClient, Client: c})}}
 				}
 				if !f.Ended(n) {
@@ -226,7 +226,7 @@ func (f *Fill) tables() []table {
 				}
 				e := f.ending(n)
 				for i, c := range f.parts(n) {
-					rows = append(rows, []any{realm, id, f.Offline(n), string(c), started + int64(i), user, access, ended, string(e.Reason), int64(1), f.issued(n, access), f.partOrigin(c, i == 0), asJSON(e)})
+					rows = append(rows, []any{realm, id, f.Offline(n), string(c), started + int64(i), false, user, access, ended, string(e.Reason), int64(1), f.issued(n, access), f.partOrigin(c, i == 0), asJSON(e)})
 				}
 				return rows
 			}},
@@ -323,8 +323,12 @@ func (f *Fill) Postgres(ctx context.Context, url string) error {
 	if err := atOnce(ctx, url, index); err != nil {
 		return err
 	}
-	_, err = db.ExecContext(ctx, `vacuum analyze`)
-	return err
+	for _, text := range []string{`vacuum analyze`, `checkpoint`} {
+		if _, err := db.ExecContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // atOnce runs jobs on four connections.
