@@ -19,6 +19,6 @@ bench:
 	$(GO) test -run '^$$' -bench 'Sign|Argon2id' ./internal/jose ./internal/passhash
 	$(GO) test -count=1 -v -timeout 2h ./test/bench -measure
 scale:
-	$(GO) test -count=1 -v -timeout 6h ./test/scale -measure -n $(N) -engine $(ENGINE)
+	$(GO) test -count=1 -v -timeout 6h ./test/scale -args -measure -n $(N) -engine $(ENGINE)
 fuzz:
 	test/fuzz
