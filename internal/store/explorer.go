@@ -153,6 +153,33 @@ type recordSearch struct {
 	source RecordSource
 	key    string // what the records are sorted by
 	order  string // the same, for the planner's eyes
+	before int64  // the bound of order; 0 when it has none
+}
+
+// bound keeps what is before a time: column is the order or another. An order has
+// one bound: PostgreSQL begins to read an index where one says, and if that is the
+// looser of two, passes over all between them.
+func (x *recordSearch) bound(column string, before int64) {
+	switch {
+	case column != x.order:
+		x.and(column+" < ?", before)
+	case x.before == 0 || before < x.before:
+		x.before = before
+	}
+}
+
+// rest ends the conditions: only what comes after a cursor, nil for all.
+func (x *recordSearch) rest(after *RecordCursor, place int) {
+	switch {
+	case after != nil && (x.before == 0 || after.At < x.before):
+		than := "<"
+		if place > after.Source {
+			than = "<="
+		}
+		x.and("("+x.order+", "+x.id+") "+than+" (?, ?)", after.At, after.ID)
+	case x.before != 0:
+		x.and(x.order+" < ?", x.before)
+	}
 }
 
 // searches makes the statements for a source: none when it cannot have any of
@@ -174,19 +201,19 @@ func (f *RecordFilter) searches(realm iam.RealmID, s RecordSource) []*recordSear
 	case s.Overdue != nil:
 		used, begun := f.search(realm, s), f.search(realm, s)
 		used.and("s.remember = ?", s.Overdue.Remember)
-		used.and("s.last_access < ?", millis(s.Overdue.Used))
 		if !f.ByAccess {
 			// Not by the index of beginnings, where they are far between.
 			used.order = "(" + used.key + " + 0)"
 		}
+		used.bound("s.last_access", millis(s.Overdue.Used))
 		out = append(out, used)
 		if !s.Overdue.Begun.IsZero() {
 			begun.and("s.remember = ?", s.Overdue.Remember)
-			begun.and("s.started_at < ?", millis(s.Overdue.Begun))
-			begun.and("(s.last_access + 0) >= ?", millis(s.Overdue.Used)) // as most have been
 			if f.ByAccess {
 				begun.order = "(" + begun.key + " + 0)"
 			}
+			begun.bound("s.started_at", millis(s.Overdue.Begun))
+			begun.and("(s.last_access + 0) >= ?", millis(s.Overdue.Used)) // as most have been
 			out = append(out, begun)
 		}
 	case s.Table == LiveRecords && f.User == "" && f.Client == "" && f.IP == "":
@@ -231,7 +258,7 @@ func (f *RecordFilter) search(realm iam.RealmID, s RecordSource) *recordSearch {
 		x.and(x.started+" >= ?", millis(f.From))
 	}
 	if !f.To.IsZero() {
-		x.and(x.started+" <= ?", millis(f.To))
+		x.bound(x.started, millis(f.To)+1)
 	}
 	return x
 }
@@ -241,13 +268,7 @@ func (r *Reader) Records(ctx context.Context, realm iam.RealmID, f *RecordFilter
 	var out []*Record
 	for place, s := range f.Sources {
 		for _, x := range f.searches(realm, s) {
-			if f.After != nil {
-				than := "<"
-				if place > f.After.Source {
-					than = "<="
-				}
-				x.and("("+x.order+", "+x.id+") "+than+" (?, ?)", f.After.At, f.After.ID)
-			}
+			x.rest(f.After, place)
 			list, err := all(ctx, r.search(), scanRecord(realm, s), `select `+x.key+`, `+x.columns+` from `+x.from+x.text.String()+
 				` order by `+x.order+` desc, `+x.id+` desc limit `+x.bind(f.Max), x.args...)
 			if err != nil {
@@ -278,6 +299,7 @@ func (r *Reader) CountRecords(ctx context.Context, realm iam.RealmID, f *RecordF
 			if max >= 0 {
 				left = max - int(sum)
 			}
+			x.rest(nil, 0)
 			n, err := one(ctx, r.search(), scanValue[int64], `select count(*) from (select 1 as found from `+x.from+x.text.String()+` limit `+x.bind(limit(left))+`) as matching`, x.args...)
 			if err != nil {
 				return 0, err
