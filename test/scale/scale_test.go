@@ -286,13 +286,14 @@ func compare(t *testing.T, e harness.Engine, n, runs int) {
 }
 
 // patience asks for what no index helps with: an answer comes in time, be it a
-// page or the advice to ask for less.
+// page or the advice to ask for less. Only an exact count is waited for.
 func patience(t *testing.T, w *realm) {
 	t.Helper()
 	long := fmt.Sprintf("from=%d", w.fill.Now.Add(-59*24*time.Hour).UnixMilli())
 	for _, query := range []string{
 		"address=" + storetest.Office + "&reason=max-age&kind=online,offline&sort=lastAccess&" + long,
 		"client=" + string(w.fill.Clients[7]) + "&reason=" + string(iam.TokenReuse) + "&sort=lastAccess&" + long,
+		"client=" + string(w.fill.Clients[0]) + "&reason=idle&sort=lastAccess&count=true",
 		"client=" + string(w.fill.Clients[0]) + "&reason=idle&sort=lastAccess&count=exact",
 		"count=exact",
 	} {
@@ -307,7 +308,7 @@ func patience(t *testing.T, w *realm) {
 			}
 		}
 		t.Logf("%q: %v, %s", query, took.Round(time.Millisecond), said)
-		if took > 2500*time.Millisecond {
+		if took > 2500*time.Millisecond && !strings.Contains(query, "count=exact") {
 			t.Errorf("%q is answered after %v", query, took)
 		}
 	}
