@@ -51,27 +51,16 @@ func (h *Handler) resume(w http.ResponseWriter, r *http.Request, id iam.RealmID)
 func (c *call) finish(d *authn.Done) error {
 	q := &d.Request
 	types, _ := parseResponseType(q.ResponseType)
-	part, err := c.clientPart(d)
-	if err != nil {
-		return err
-	}
 	scopes := tokens.Requested(c.realm, d.Client, q.Scope)
-	if d.New && tokens.OfflineRequested(scopes) {
-		part.Notes[noteFirstOffline] = "true"
-	}
-	again := part.Started.Before(part.LastAccess) // it goes on with its part
-	part.Origin = d.Origin
-	part.Origin.Again = again
-	part.Origin.Client, part.Origin.Scope, part.Origin.Issuer = d.Client.ID, q.Scope, q.Issuer
-	part.Origin.Scopes = tokens.Why(d.Client, q.Scope, scopes)
 	if d.New {
 		d.Session.Origin = d.Origin
 		d.Session.Origin.Client = d.Client.ID
 	}
-	l := &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: true, Part: part, Tab: d.Tab}
+	l := &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: true, Tab: d.Tab}
 	code := ""
 	if types.code {
 		var once sessions.Once
+		var err error
 		code, once, err = newCode(&loginCode{
 			Session: d.Session.ID, Client: d.Client.ID, Scope: q.Scope, RedirectURI: q.Extra[noteRedirectParam], Nonce: q.Nonce,
 			Challenge: q.Challenge, ChallengeAlg: q.ChallengeAlg,
@@ -81,7 +70,7 @@ func (c *call) finish(d *authn.Done) error {
 		}
 		l.Once = append(l.Once, once)
 	}
-	if err := c.Sessions.Login(c.ctx(), l); errors.Is(err, sessions.ErrGone) {
+	if err := c.storeLogin(d, l, scopes); errors.Is(err, sessions.ErrGone) {
 		return badPage("sessionNotActiveMessage")
 	} else if err != nil {
 		return err
@@ -101,16 +90,30 @@ func (c *call) finish(d *authn.Done) error {
 	}
 	p.add("code", code)
 	if types.implicit() {
-		if err := c.addTokens(&p, d, part, scopes, types, code); err != nil {
+		if err := c.addTokens(&p, d, l.Part, scopes, types, code); err != nil {
 			return err
 		}
 	}
 	return c.send(modeOf(q), d.Client, q.RedirectURI, p)
 }
 
-// clientPart is the client's part in the session, with the request as notes
-// under Keycloak's names. Keycloak: TokenManager.attachAuthenticationSession.
-func (c *call) clientPart(d *authn.Done) (*iam.ClientSession, error) {
+// storeLogin stores a login with the client's part in the session, which another
+// tab's login or refresh may be changing.
+func (c *call) storeLogin(d *authn.Done, l *sessions.Login, scopes []*iam.ClientScope) error {
+	alone := d.New
+	return sessions.Undisturbed(func() (err error) {
+		if l.Part, err = c.clientPart(d, scopes, alone); err != nil {
+			return err
+		}
+		alone = false
+		return c.Sessions.Login(c.ctx(), l)
+	})
+}
+
+// clientPart is the client's part in the session, which nobody else has one in when
+// alone, with the request as notes under Keycloak's names.
+// Keycloak: TokenManager.attachAuthenticationSession.
+func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, alone bool) (*iam.ClientSession, error) {
 	q := &d.Request
 	notes := map[string]string{
 		"iss": q.Issuer, noteResponseType: q.ResponseType, "response_mode": q.ResponseMode, noteScope: q.Scope, "state": q.State, "nonce": q.Nonce,
@@ -125,11 +128,16 @@ func (c *call) clientPart(d *authn.Done) (*iam.ClientSession, error) {
 	if d.Level >= 0 {
 		notes[claims.NoteLevel] = strconv.Itoa(d.Level)
 	}
+	if d.New && tokens.OfflineRequested(scopes) {
+		notes[noteFirstOffline] = "true"
+	}
 	now := c.Now()
 	part := &iam.ClientSession{
-		Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, RedirectTo: q.RedirectURI, Started: now, LastAccess: now, Notes: notes,
+		Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, RedirectTo: q.RedirectURI, Started: now, LastAccess: now, Notes: notes, Origin: d.Origin,
 	}
-	if d.New {
+	part.Origin.Client, part.Origin.Scope, part.Origin.Issuer = d.Client.ID, q.Scope, q.Issuer
+	part.Origin.Scopes = tokens.Why(d.Client, q.Scope, scopes)
+	if alone {
 		return part, nil
 	}
 	// A client that comes again goes on with its part, as long as that is alive.
@@ -137,8 +145,12 @@ func (c *call) clientPart(d *authn.Done) (*iam.ClientSession, error) {
 	if v == nil && err != nil && !errors.Is(err, sessions.ErrGone) {
 		return nil, err
 	}
+	if v != nil && v.Part != nil {
+		part.Version = v.Part.Version
+	}
 	if err == nil {
 		part.Started = v.Part.Started
+		part.Origin.Again = part.Started.Before(now)
 		for name, v := range v.Part.Notes {
 			if strings.HasPrefix(name, chainNote) { // a spent refresh token stays spent
 				part.Notes[name] = v

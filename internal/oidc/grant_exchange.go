@@ -7,6 +7,7 @@ import (
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 )
 
@@ -162,10 +163,16 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 		t.detail("reason", "Missing consents for Token Exchange in client "+t.client.ClientID)
 		return nil, t.refuse("consent_denied", &Error{400, "invalid_scope", "Missing consents for Token Exchange in client " + t.client.ClientID})
 	}
-	if p.view != nil && !us.Offline {
-		own, err := t.Sessions.Find(t.ctx(), t.realm, us.ID, false, &t.client.Client)
+	stale := int64(0) // the version of a part that has timed out
+	own := func() {
+		if p.view == nil || us.Offline {
+			return
+		}
+		v, err := t.Sessions.Find(t.ctx(), t.realm, us.ID, false, &t.client.Client)
 		if err == nil {
-			g.Session, g.Part = own.Session, own.Part
+			g.Session, g.Part = v.Session, v.Part
+		} else if v != nil && v.Part != nil {
+			stale = v.Part.Version
 		}
 	}
 	if kind == typeRefresh {
@@ -176,15 +183,19 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 			return nil, t.bad("invalid_request", "invalid_request", "Scope offline_access not allowed for token exchange")
 		}
 		g.Refresh = iam.RefreshOnline
-		if g.Part == nil {
-			g.Part = t.newPart(&us, scope, iam.HowExchange)
-		}
-		if g.Part.Notes == nil {
-			g.Part.Notes = map[string]string{}
-		}
-		g.Part.Notes[noteExchanged+p.Client] = p.ID
-		return g, t.Sessions.Join(t.ctx(), g.Part)
+		return g, sessions.Undisturbed(func() error {
+			if own(); g.Part == nil {
+				g.Part = t.newPart(&us, scope, iam.HowExchange)
+				g.Part.Version = stale
+			}
+			if g.Part.Notes == nil {
+				g.Part.Notes = map[string]string{}
+			}
+			g.Part.Notes[noteExchanged+p.Client] = p.ID
+			return t.Sessions.Join(t.ctx(), g.Part)
+		})
 	}
+	own()
 	if g.Part == nil {
 		g.Transient = iam.TransientClient
 		if p.view == nil {

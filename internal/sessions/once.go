@@ -55,9 +55,10 @@ func (s *Service) OnceExpired(ctx context.Context, r *realms.Realm, key string) 
 	return s.db.OnceExpired(ctx, r.ID, key, s.db.Now())
 }
 
-// Join adds a client's part to an online session that is there, or renews it.
+// Join adds a client's part to an online session that is there, or renews it;
+// ErrChanged when somebody changed it since it was read.
 func (s *Service) Join(ctx context.Context, p *iam.ClientSession) error {
-	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.PutClientSession(ctx, p) })
+	return s.db.Tx(ctx, func(tx *store.Tx) error { return put(ctx, tx, p) })
 }
 
 // Detach takes a client out of a session and leaves the session, even when it

@@ -47,6 +47,7 @@ var (
 	ErrUserDisabled     = errors.New("session: its user is disabled")
 	ErrClientDisabled   = errors.New("session: the client is disabled or gone")
 	ErrRealmDisabled    = errors.New("session: the realm is disabled")
+	ErrChanged          = errors.New("session: the client's part was changed since it was read")
 	ErrBeforeNotBefore  = errors.New("session: the token was issued before a not-before of realm, client or user")
 	errNothingToLogInto = errors.New("session: Login needs a user session")
 )
@@ -155,7 +156,8 @@ type Login struct {
 
 // Login stores a login whole or not at all. A session id that is taken already
 // - two tabs finishing at once - joins that session instead, if it is the same
-// user's; else ErrGone.
+// user's; else ErrGone. A part that somebody changed since it was read is not
+// written over, since a refresh token that was spent must stay spent: ErrChanged.
 func (s *Service) Login(ctx context.Context, l *Login) error {
 	if l.Session == nil {
 		return errNothingToLogInto
@@ -179,7 +181,7 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 			}
 		}
 		if l.Part != nil {
-			if err := tx.PutClientSession(ctx, l.Part); err != nil {
+			if err := put(ctx, tx, l.Part); err != nil {
 				return err
 			}
 		}
@@ -193,6 +195,25 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 		}
 		return nil
 	})
+}
+
+// Undisturbed runs f, which reads a client's part and writes it, and again while
+// others change the part in between: ten times at most.
+func Undisturbed(f func() error) (err error) {
+	for range 10 {
+		if err = f(); !errors.Is(err, ErrChanged) {
+			return err
+		}
+	}
+	return err
+}
+
+func put(ctx context.Context, tx *store.Tx, p *iam.ClientSession) error {
+	won, err := tx.PutClientSession(ctx, p)
+	if err == nil && !won {
+		return ErrChanged
+	}
+	return err
 }
 
 func (s *Service) insertOrJoin(ctx context.Context, tx *store.Tx, us *iam.UserSession) (isNew bool, err error) {
@@ -232,21 +253,21 @@ type OfflineGrant struct {
 // login is redeemed with offline_access.
 // Keycloak: UserSessionManager.createOrUpdateOfflineSession, AuthenticationProcessor.FIRST_OFFLINE_ACCESS.
 func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant) (us *iam.UserSession, p *iam.ClientSession, err error) {
-	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+	write := func(tx *store.Tx) error {
 		newSession, newPart := *g.Online, *g.Part
 		us, p = &newSession, &newPart
 		us.Offline, p.Offline = true, true
 		if g.Stored {
 			us.Origin = iam.Origin{How: iam.HowOffline, Client: p.Client, Online: true}
 		}
-		p.RefreshID, p.RefreshUse, p.Refreshes, p.Issued = "", 0, 0, ""
+		p.RefreshID, p.RefreshUse, p.Refreshes, p.Issued, p.Version = "", 0, 0, "", 0
 		us.Started, us.LastAccess, p.Started, p.LastAccess = tx.Now, tx.Now, tx.Now, tx.Now
 		inserted, err := tx.InsertUserSessionIfAbsent(ctx, us)
 		if err != nil {
 			return err
 		}
 		if inserted {
-			if err = tx.PutClientSession(ctx, p); err == nil {
+			if err = put(ctx, tx, p); err == nil {
 				err = s.began(ctx, tx, r, us, p)
 			}
 		} else {
@@ -257,7 +278,8 @@ func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant
 				Rule: "offline_access:" + scopeWhy(p.Origin.Scopes), Token: g.Token})
 		}
 		return err
-	})
+	}
+	err = Undisturbed(func() error { return s.db.Tx(ctx, write) })
 	return us, p, err
 }
 
@@ -281,7 +303,7 @@ func joinOffline(ctx context.Context, tx *store.Tx, us *iam.UserSession, p *iam.
 	touch := store.Touch{Realm: us.Realm, Session: us.ID, Offline: true, At: tx.Now}
 	if v.Part != nil {
 		p, touch.Client = v.Part, p.Client
-	} else if err := tx.PutClientSession(ctx, p); err != nil {
+	} else if err := put(ctx, tx, p); err != nil {
 		return nil, nil, err
 	}
 	return v.Session, p, tx.TouchSessions(ctx, []store.Touch{touch})

@@ -50,7 +50,8 @@ func TestDoctorNumbers(t *testing.T) {
 				{"used", "u", false, ago(4 * day), ago(3 * day)},
 			} {
 				_, err := tx.InsertUserSessionIfAbsent(ctx, &iam.UserSession{ID: s.id, Realm: "r", User: s.user, Offline: s.offline, Started: s.started, LastAccess: s.access})
-				errs = append(errs, err, tx.PutClientSession(ctx, &iam.ClientSession{Session: s.id, Realm: "r", Client: "web", Offline: s.offline, Started: s.started, LastAccess: s.access}))
+				_, err2 := tx.PutClientSession(ctx, &iam.ClientSession{Session: s.id, Realm: "r", Client: "web", Offline: s.offline, Started: s.started, LastAccess: s.access})
+				errs = append(errs, err, err2)
 			}
 			for i, e := range []iam.Event{
 				{Kind: "LOGIN", Client: "web", Time: ago(2 * day), Details: map[string]string{"grant_type": "password"}},

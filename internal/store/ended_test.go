@@ -17,11 +17,56 @@ func addSession(t *testing.T, db *store.DB, s *iam.UserSession, client iam.Clien
 		if _, err := tx.InsertUserSessionIfAbsent(t.Context(), s); err != nil {
 			return err
 		}
-		return tx.PutClientSession(t.Context(), &iam.ClientSession{Session: s.ID, Realm: s.Realm, Offline: s.Offline, Client: client, Started: s.Started, LastAccess: s.LastAccess})
+		_, err := tx.PutClientSession(t.Context(), &iam.ClientSession{Session: s.ID, Realm: s.Realm, Offline: s.Offline, Client: client, Started: s.Started, LastAccess: s.LastAccess})
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Of those who read a client's part and write it, one does; the others are told.
+func TestPartsAreNotWrittenOver(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		addRealm(t, db, "r")
+		addSession(t, db, &iam.UserSession{ID: "s", Realm: "r", User: "u", Started: db.Now(), LastAccess: db.Now()}, "c")
+		const rivals = 8
+		for round := range 10 {
+			v, err := db.Session(ctx, "r", "s", false, "c")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var won [rivals]bool
+			var all sync.WaitGroup
+			for n := range rivals {
+				all.Go(func() {
+					p := *v.Part
+					p.Notes = map[string]string{"by": fmt.Sprint(n)}
+					err := db.Tx(ctx, func(tx *store.Tx) (err error) {
+						if n%2 == 0 {
+							won[n], err = tx.PutClientSession(ctx, &p)
+						} else {
+							won[n], err = tx.SwapClientSession(ctx, &p)
+						}
+						return err
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if v, err = db.Session(ctx, "r", "s", false, "c"); err != nil {
+				t.Fatal(err)
+			}
+			for n, it := range won {
+				if it != (v.Part.Notes["by"] == fmt.Sprint(n)) {
+					t.Fatalf("round %d: rival %d was told %v, and %q stands there", round, n, it, v.Part.Notes["by"])
+				}
+			}
+		}
+	})
 }
 
 // A session that ends whole while a client's part in it ends alone: both are

@@ -206,15 +206,17 @@ func (tx *Tx) PutUserSessionNotes(ctx context.Context, s *iam.UserSession) error
 	return err
 }
 
-// PutClientSession adds a client's part to a user session, or replaces it.
-func (tx *Tx) PutClientSession(ctx context.Context, p *iam.ClientSession) error {
-	_, err := tx.exec(ctx, `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, origin, version)
+// PutClientSession adds a client's part to a user session, or replaces it unless
+// somebody changed it since it was read - p.Version, 0 for one that was not there -
+// and reports whether it did.
+func (tx *Tx) PutClientSession(ctx context.Context, p *iam.ClientSession) (bool, error) {
+	n, err := tx.exec(ctx, `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, origin, version)
 		values (`+binds(1, 11)+`, 1)
 		on conflict (realm_id, session_id, offline, client_id) do update set refresh_id = excluded.refresh_id, refresh_use = excluded.refresh_use,
 		redirect_to = excluded.redirect_to, started_at = excluded.started_at, last_access = excluded.last_access, notes = excluded.notes, origin = excluded.origin,
-		version = client_sessions.version + 1`,
-		p.Realm, p.Session, p.Offline, p.Client, p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.Started), millis(p.LastAccess), notes(p.Notes), text(p.Origin))
-	return err
+		version = client_sessions.version + 1 where client_sessions.version = $12`,
+		p.Realm, p.Session, p.Offline, p.Client, p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.Started), millis(p.LastAccess), notes(p.Notes), text(p.Origin), p.Version)
+	return n > 0, err
 }
 
 // SwapClientSession writes a client's part back if nobody changed it since it

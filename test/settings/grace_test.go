@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -179,6 +180,33 @@ func TestRacingRefreshesGetOneSuccessor(t *testing.T) {
 				t.Fatalf("%d requests got %d successors: %v", n, len(successors), successors)
 			}
 			r.wants("the successor", answers[n-1].Refresh, "")
+		}
+	})
+}
+
+// A client's new login writes its part in the session, where the spent refresh
+// tokens are kept, while another of its tabs refreshes: what is spent stays spent.
+func TestALoginKeepsWhatIsSpent(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.rotating("login-race", 0, 0, "")
+		b := visitor.NewBrowser()
+		for round := range 12 {
+			old := r.logIn(b, "openid").RefreshToken
+			var fresh *visitor.Answer
+			errs := make([]error, 4)
+			together(len(errs), func(i int) {
+				if i == 0 {
+					fresh, errs[i] = r.party.Renew(r, old)
+					return
+				}
+				_, errs[i] = r.party.Code(r, b, username, password)
+			})
+			w.must(errors.Join(errs...))
+			if !fresh.OK() {
+				t.Fatalf("round %d: the refresh is answered %d %s", round, fresh.Status, fresh.Description)
+			}
+			r.wants(fmt.Sprintf("round %d: the spent token", round), old, tooOften)
+			b = visitor.NewBrowser() // the reuse ended the client's part
 		}
 	})
 }
