@@ -28,6 +28,9 @@ type Bearer struct {
 	Users    *users.Service
 	Hostname *web.Hostname
 	Now      func() time.Time
+	// Refused is told of a token that a realm takes no more, or never took. The token
+	// is nil when it is not signed by the realm; user is "" when nobody knows.
+	Refused func(r *http.Request, home *realms.Realm, tok *tokens.Token, user iam.UserID, reason iam.Reason)
 }
 
 // Authenticate verifies a request's bearer token: signature, life, the session
@@ -47,19 +50,21 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	tok, err := tokens.Parse(r.Context(), home, raw)
-	if errors.Is(err, tokens.ErrInvalid) {
-		return nil, ErrUnauthenticated
-	}
+	tok, reason, err := b.verify(r, home, raw)
 	if err != nil {
 		return nil, err
 	}
-	issuer := b.Hostname.URLs(web.RequestOf(r), home.Attrs["frontendUrl"]).Frontend + "/realms/" + home.Name
-	if tok.Type != tokens.TypeBearer || tok.Check(issuer, b.Now(), home.NotBefore) != nil {
+	if reason != "" {
+		who := iam.UserID("")
+		if tok != nil {
+			who = iam.UserID(tok.Subject)
+		}
+		b.Refused(r, home, tok, who, reason)
 		return nil, ErrUnauthenticated
 	}
 	client, err := home.ClientByName(r.Context(), tok.Client)
 	if realms.Missing(err) {
+		b.Refused(r, home, tok, iam.UserID(tok.Subject), iam.UnknownClient)
 		return nil, ErrUnauthenticated
 	}
 	if err != nil {
@@ -68,17 +73,48 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 	var user *iam.User
 	var standing *roles.Standing
 	err = b.Sessions.Together(
-		func() (err error) { user, err = b.user(r.Context(), home, client, tok); return err },
+		func() (err error) { user, reason, err = b.user(r.Context(), home, client, tok); return err },
 		func() (err error) { standing, err = b.standing(r.Context(), home, tok); return err },
 	)
 	if err != nil {
 		return nil, err
 	}
-	if user == nil || !user.Enabled || !client.Enabled || !home.Enabled || tok.Before(user.NotBefore, client.NotBefore) {
+	if reason != "" {
+		who := iam.UserID(tok.Subject)
+		if user != nil {
+			who = user.ID
+		}
+		b.Refused(r, home, tok, who, reason)
 		return nil, ErrUnauthenticated
 	}
 	c := &Caller{Realm: home, Client: &client.Client, User: user, Session: iam.SessionID(tok.Session), Offline: tok.Context().Offline, Audience: tok.Audience}
 	return c, b.rights(r.Context(), c, tok, standing.Roles)
+}
+
+// verify checks what can be told of a token without its client and session, and
+// says what is wrong.
+func (b *Bearer) verify(r *http.Request, home *realms.Realm, raw string) (tok *tokens.Token, reason iam.Reason, err error) {
+	tok, err = tokens.Parse(r.Context(), home, raw)
+	switch {
+	case errors.Is(err, tokens.ErrUnknownKey):
+		return nil, iam.TokenRetiredKey, nil
+	case errors.Is(err, tokens.ErrInvalid):
+		return nil, iam.TokenInvalid, nil
+	case err != nil:
+		return nil, "", err
+	case tok.Type != tokens.TypeBearer:
+		return tok, iam.TokenInvalid, nil
+	}
+	issuer := b.Hostname.URLs(web.RequestOf(r), home.Attrs["frontendUrl"]).Frontend + "/realms/" + home.Name
+	switch tok.Check(issuer, b.Now(), home.NotBefore) {
+	case nil:
+		return tok, "", nil
+	case tokens.ErrIssuer:
+		return tok, iam.TokenOtherHost, nil
+	case tokens.ErrNotActive:
+		return tok, iam.TokenExpired, nil
+	}
+	return tok, iam.NotBeforeRealm, nil
 }
 
 // realmOf reads the realm from the issuer of a token that is not verified yet.
@@ -97,32 +133,76 @@ func realmOf(raw string) string {
 	return claims.Issuer[strings.LastIndex(claims.Issuer, "/")+1:]
 }
 
-// user finds whom a token is about, nil when its session is over or the token
-// is revoked. Keycloak: TokenManager.TokenRevocationCheck.
-func (b *Bearer) user(ctx context.Context, home *realms.Realm, client *realms.Client, tok *tokens.Token) (*iam.User, error) {
+// user finds whom a token is about, and says why it is worth nothing if it is: its
+// session is over, it is revoked, or something is switched off.
+// Keycloak: TokenManager.TokenRevocationCheck.
+func (b *Bearer) user(ctx context.Context, home *realms.Realm, client *realms.Client, tok *tokens.Token) (u *iam.User, reason iam.Reason, err error) {
 	how := tok.Context()
 	if tok.Session == "" {
 		revoked, err := b.Sessions.HasOnce(ctx, home, tok.RevokedKey())
-		if err != nil || revoked || !how.Transient {
-			return nil, err
+		switch {
+		case err != nil:
+			return nil, "", err
+		case revoked:
+			return nil, iam.Revoked, nil
+		case !how.Transient:
+			return nil, iam.SessionEnded, nil
 		}
 		u, err := b.Users.Get(ctx, &home.Realm, iam.UserID(tok.Subject))
 		if errors.Is(err, users.ErrNotFound) {
-			return nil, nil
+			return nil, iam.UserRemoved, nil
 		}
-		return u, err
+		if err != nil {
+			return nil, "", err
+		}
+		return u, off(home, client, u, tok), nil
 	}
 	view, err := b.Sessions.FindFor(ctx, home, iam.SessionID(tok.Session), how.Offline, &client.Client, tok.RevokedKey())
-	if errors.Is(err, sessions.ErrNoPart) && how.Guest {
-		err = nil
+	if view != nil {
+		u = view.User
 	}
 	switch {
-	case view == nil && err != nil && !errors.Is(err, sessions.ErrGone):
-		return nil, err
-	case err != nil, view.Once, tok.BeforeSession(view.Session.Started), tok.Before(view.RealmNotBefore, view.ClientNotBefore):
-		return nil, nil
+	case err == nil, how.Guest && errors.Is(err, sessions.ErrNoPart):
+	case errors.Is(err, sessions.ErrRealmDisabled):
+		return u, iam.RealmDisabled, nil
+	case errors.Is(err, sessions.ErrClientDisabled):
+		return u, iam.ClientDisabled, nil
+	case errors.Is(err, sessions.ErrUserGone):
+		return nil, iam.UserRemoved, nil
+	case view == nil && !errors.Is(err, sessions.ErrGone):
+		return nil, "", err
+	default:
+		return u, iam.SessionEnded, nil
 	}
-	return view.User, nil
+	switch {
+	case view.Once:
+		return u, iam.Revoked, nil
+	case tok.BeforeSession(view.Session.Started):
+		return u, iam.TokenOfPast, nil
+	case tok.Before(view.RealmNotBefore):
+		return u, iam.NotBeforeRealm, nil
+	case tok.Before(view.ClientNotBefore):
+		return u, iam.NotBeforeClient, nil
+	}
+	return u, off(home, client, u, tok), nil
+}
+
+// off says what of a token's realm, client and user is switched off, or has a
+// not-before after it.
+func off(home *realms.Realm, client *realms.Client, u *iam.User, tok *tokens.Token) iam.Reason {
+	switch {
+	case !u.Enabled:
+		return iam.UserDisabled
+	case !client.Enabled:
+		return iam.ClientDisabled
+	case !home.Enabled:
+		return iam.RealmDisabled
+	case tok.Before(u.NotBefore):
+		return iam.NotBeforeUser
+	case tok.Before(client.NotBefore):
+		return iam.NotBeforeClient
+	}
+	return ""
 }
 
 // standing is that of the user whom user finds: tokens of administrators' clients

@@ -2,6 +2,8 @@ package explorer
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -249,6 +251,58 @@ func TestOtherTokensAreInspected(t *testing.T) {
 			return p.Works
 		}) {
 			w.Errorf("the cookie of an ended session works: %+v", in.Where)
+		}
+	})
+}
+
+// The administration and the account write no event when they refuse a token; its
+// record is there all the same, with whose it was.
+func TestBearersThatAreRefused(t *testing.T) {
+	each(t, false, func(w *shop) {
+		w.plain("web")
+		knock := func(path, token string) {
+			w.Helper()
+			req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.s.URL+path, nil)
+			w.must(err)
+			req.Header.Set("Authorization", "Bearer "+token)
+			req.Header.Set("Accept", "application/json")
+			resp, err := http.DefaultClient.Do(req)
+			w.must(err)
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusUnauthorized {
+				w.Fatalf("%s is answered %d", path, resp.StatusCode)
+			}
+		}
+		const admin, account = "/admin/realms/shop/users", "/realms/shop/account/sessions"
+		reasons := func(query string) (list []string) {
+			for _, e := range w.list("kind=refused&" + query).Sessions {
+				list = append(list, fmt.Sprint(e.Reason, " ", e.Count))
+			}
+			slices.Sort(list)
+			return list
+		}
+		ended, revoked, off := w.login(w.web, visitor.NewBrowser()), w.login(w.web, visitor.NewBrowser()), w.login(w.web, visitor.NewBrowser())
+		_, err := w.web.Logout(w.ctx, ended.Refresh)
+		w.must(err)
+		_, err = w.web.Post(w.ctx, "revoke", url.Values{"token": {revoked.Access}})
+		w.must(err)
+		knock(admin, ended.Access)
+		knock(account, ended.Access)
+		knock(admin, revoked.Access)
+		knock(admin, off.Access[:len(off.Access)-6]+"AAAAAA")
+		knock(admin, "nonsense")
+		w.must(w.admin.Put(w.ctx, "/shop/users/"+w.ada, map[string]any{"enabled": false}))
+		knock(account, off.Access)
+		if got, want := reasons("user="+w.ada), []string{"revoked 1", "session-ended 2", "user-disabled 1"}; !slices.Equal(got, want) {
+			w.Errorf("ada's refusals are %v, want %v", got, want)
+		}
+		if got, want := reasons(""), []string{"revoked 1", "session-ended 2", "token-invalid 1", "user-disabled 1"}; !slices.Equal(got, want) {
+			w.Errorf("the realm's are %v, want %v", got, want)
+		}
+		for _, e := range w.list("kind=refused&reason=user-disabled").Sessions {
+			if e.SessionID != off.Session || e.TokenID == "" || len(e.Clients) != 1 || e.Clients[0].ClientID != "web" {
+				w.Errorf("the record says %+v", e)
+			}
 		}
 	})
 }
