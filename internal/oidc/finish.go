@@ -156,6 +156,7 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, alone bool) 
 				part.Notes[name] = v
 			}
 		}
+		forgetChains(part.Notes, now)
 	}
 	return part, nil
 }

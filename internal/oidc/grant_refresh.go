@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -224,10 +225,12 @@ type chain struct {
 	times  int
 	newest string
 	at     time.Time // when newest was first given out; zero when that is not known
+	until  time.Time // when all its tokens have expired; zero for never
 }
 
 const (
-	chainNote = "refresh." // before the reuse_id
+	chainNote  = "refresh."       // before the reuse_id
+	chainSlack = 10 * time.Minute // that nodes' clocks may differ
 )
 
 var (
@@ -235,8 +238,12 @@ var (
 	errStale    = refreshError{"Stale token", iam.TokenReuse}
 )
 
-func readChain(p *iam.ClientSession, reuseID string) (c chain) {
-	f := strings.Split(p.Notes[chainNote+reuseID], " ")
+func readChain(p *iam.ClientSession, reuseID string) chain {
+	return parseChain(p.Notes[chainNote+reuseID])
+}
+
+func parseChain(note string) (c chain) {
+	f := strings.Split(note, " ")
 	if len(f) < 3 {
 		return chain{}
 	}
@@ -247,16 +254,51 @@ func readChain(p *iam.ClientSession, reuseID string) (c chain) {
 			c.at = time.UnixMilli(at)
 		}
 	}
+	if len(f) > 4 {
+		if until, err := strconv.ParseInt(f[4], 36, 64); err == nil {
+			c.until = time.Unix(until, 0)
+		}
+	}
 	return c
 }
 
-// String is the note that readChain reads.
+// String is the note that parseChain reads.
 func (c *chain) String() string {
 	text := c.used + " " + strconv.Itoa(c.times) + " " + c.newest
 	if !c.at.IsZero() {
 		text += " " + strconv.FormatInt(c.at.UnixMilli(), 36)
+		if !c.until.IsZero() {
+			text += " " + strconv.FormatInt(c.until.Unix(), 36)
+		}
 	}
 	return text
+}
+
+// keep lengthens the time for which a chain is remembered by the lives of the
+// token that is used now, in seconds since 1970, and of the one that follows; 0
+// and zero are for those that never expire.
+func (c *chain) keep(used int64, next time.Time) {
+	if c.used != "" && c.until.IsZero() || used == 0 || next.IsZero() {
+		c.until = time.Time{}
+		return
+	}
+	for _, end := range []time.Time{time.Unix(used, 0), next} {
+		if end = end.Add(chainSlack); end.After(c.until) {
+			c.until = end
+		}
+	}
+}
+
+// forgetChains drops those of a part's chains whose tokens have all expired: none
+// of them can be used again.
+func forgetChains(notes map[string]string, now time.Time) {
+	maps.DeleteFunc(notes, func(name, text string) bool {
+		if !strings.HasPrefix(name, chainNote) {
+			return false
+		}
+		c := parseChain(text)
+		return !c.until.IsZero() && c.until.Before(now)
+	})
 }
 
 // use counts a use of a token, if there is one left.
@@ -306,19 +348,21 @@ func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
 			g.RefreshID = c.newest
 			return nil
 		}
+		now := t.Now()
+		c.keep(old.Expires, tokens.RefreshExpiry(t.realm, g, now))
 		if err := c.use(old.ID, t.realm.Refresh.MaxReuse); err != nil {
 			if err := t.Sessions.Detach(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client.ID, c.reused(old.ID, g.Client.ID)); err != nil {
 				return err
 			}
 			return err
 		}
-		now := t.Now()
 		g.RefreshID = uuid.NewString()
 		c.newest, c.at = g.RefreshID, now
 		if g.Part.Notes == nil {
 			g.Part.Notes = map[string]string{}
 		}
 		g.Part.Notes[chainNote+old.ReuseID] = c.String()
+		forgetChains(g.Part.Notes, now)
 		g.Part.LastAccess = now
 		won, err := t.Sessions.Swap(t.ctx(), g.Part)
 		if err != nil || won {

@@ -300,7 +300,7 @@ func (i *issue) accessType() string {
 // RefreshToken's constructor, which takes over what the access token says.
 func (i *issue) refresh(access *claims.Set) error {
 	t := new(claims.Set)
-	exp := i.refreshExpiry()
+	exp := RefreshExpiry(i.r, i.g, i.now)
 	if !exp.IsZero() {
 		t.Put("exp", exp.Unix())
 		i.res.RefreshExpiresIn = exp.Unix() - i.now.Unix()
@@ -341,15 +341,16 @@ func (i *issue) refresh(access *claims.Set) error {
 	return err
 }
 
-// refreshExpiry returns the zero time for a token without an end.
-func (i *issue) refreshExpiry() time.Time {
-	us, part := *i.g.Session, *i.g.Part
-	us.Offline = i.g.Refresh == iam.RefreshOffline
-	part.LastAccess = i.now
-	if us.Offline && !i.r.Lifespans.OfflineMaxEnabled {
+// RefreshExpiry is when a grant's refresh token expires that is issued now; zero
+// for one without an end.
+func RefreshExpiry(r *realms.Realm, g *iam.Grant, now time.Time) time.Time {
+	us, part := *g.Session, *g.Part
+	us.Offline = g.Refresh == iam.RefreshOffline
+	part.LastAccess = now
+	if us.Offline && !r.Lifespans.OfflineMaxEnabled {
 		return time.Time{}
 	}
-	return sessions.OfClientSession(&i.r.Realm, i.g.Client, &us, &part).First()
+	return sessions.OfClientSession(&r.Realm, g.Client, &us, &part).First()
 }
 
 // id makes the ID token.
