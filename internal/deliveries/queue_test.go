@@ -149,7 +149,7 @@ func (n *node) delivery(id string) *deliveries.Delivery {
 // until waits until a condition holds.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("it never comes to pass: %s", what)
 		}
@@ -247,7 +247,15 @@ func TestGivenUp(t *testing.T) {
 func TestOneNodeDelivers(t *testing.T) {
 	c := new(clock)
 	storetest.EachAt(t, c.now, func(t *testing.T, db *store.DB) {
-		rc := newReceiver(t, always(200))
+		// Not over the network: a call that a busy machine makes late is made again, and rightly.
+		var mu sync.Mutex
+		seen := map[string]int{}
+		send := func(_ context.Context, _ string, _ map[string]string, body string) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			seen[body]++
+			return 200, nil
+		}
 		const count = 60
 		var texts []string
 		for i := range count {
@@ -260,16 +268,17 @@ func TestOneNodeDelivers(t *testing.T) {
 		list := make([]*deliveries.Delivery, 0, count)
 		for _, text := range texts {
 			// Receivers of their own: none has more than its share of the calls.
-			list = append(list, &deliveries.Delivery{Realm: "r", Kind: kind, Hook: text, Doc: []byte(rc.URL + " " + text)})
+			list = append(list, &deliveries.Delivery{Realm: "r", Kind: kind, Hook: text, Doc: []byte("http://hook.test " + text)})
 		}
 		if _, err := lost.queue.Put(t.Context(), list); err != nil {
 			t.Fatal(err)
 		}
-		a, b := newNode(t, db, nil), newNode(t, db, nil)
+		a, b := newNode(t, db, send), newNode(t, db, send)
 		a.queue.Poll(t.Context())
-		if got := rc.got(); len(got) != 0 {
-			t.Fatalf("delivered while another has them: %q", got)
+		if mu.Lock(); len(seen) != 0 {
+			t.Fatalf("delivered while another has them: %v", seen)
 		}
+		mu.Unlock()
 		c.jump(31 * time.Second)
 		var both sync.WaitGroup
 		for _, n := range []*node{a, b} {
@@ -280,10 +289,8 @@ func TestOneNodeDelivers(t *testing.T) {
 			rest, err := db.Deliveries(t.Context(), "r", store.DeliveryFilter{State: store.Due, Max: 1})
 			return err == nil && len(rest) == 0
 		})
-		seen := map[string]int{}
-		for _, text := range rc.got() {
-			seen[text]++
-		}
+		mu.Lock()
+		defer mu.Unlock()
 		for _, text := range texts {
 			if seen[text] != 1 {
 				t.Errorf("%s arrived %d times", text, seen[text])
