@@ -365,6 +365,20 @@ func (c *inspecting) lookAtSwitches() error {
 	return nil
 }
 
+// ownAccount is the account REST, which takes tokens that are made for it.
+func (c *inspecting) ownAccount(good bool) Place {
+	p := Place{At: "account REST"}
+	switch {
+	case !slices.Contains(c.t.Audience, realms.ClientAccount):
+		p.Text = "its audience lacks " + realms.ClientAccount
+	case c.view == nil || c.view.User == nil || c.view.User.ServiceAccount != "":
+		p.Text = "it is for people who have a session"
+	default:
+		p.Works = good
+	}
+	return p
+}
+
 // conclude says where the token works, and what would end it.
 func (c *inspecting) conclude() {
 	in, t := c.in, c.t
@@ -381,6 +395,9 @@ func (c *inspecting) conclude() {
 			text = "it lacks the scope openid"
 		}
 		in.Where = append(in.Where, Place{"userinfo", good && openid, text}, Place{"introspection", good, "for clients in its audience"})
+		if t.Type == tokens.TypeBearer {
+			in.Where = append(in.Where, Place{"admin REST", good, "as far as the roles of its bearer reach"}, c.ownAccount(good))
+		}
 		offline := Place{At: "resource servers that verify offline", Works: t.Active(c.now)}
 		if !good && offline.Works {
 			offline.Text = "they do not ask this server: they accept it until it expires " + clock(time.Unix(t.Expires, 0))

@@ -306,3 +306,47 @@ func TestBearersThatAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// What the inspector says of the admin and the account REST is so.
+func TestWhereTokensWork(t *testing.T) {
+	each(t, false, func(w *shop) {
+		w.plain("web")
+		own, err := w.admin.ID(w.ctx, "/shop/clients", "clientId", "account")
+		w.must(err)
+		var role map[string]any
+		w.must(w.admin.Get(w.ctx, "/shop/clients/"+own+"/roles/manage-account", &role))
+		_, err = w.admin.Post(w.ctx, "/shop/users/"+w.ada+"/role-mappings/clients/"+own, []any{role})
+		w.must(err)
+		live, revoked := w.login(w.web, visitor.NewBrowser()), w.login(w.web, visitor.NewBrowser())
+		_, err = w.web.Post(w.ctx, "revoke", url.Values{"token": {revoked.Access}})
+		w.must(err)
+		service, err := w.web.Post(w.ctx, "token", url.Values{"grant_type": {"client_credentials"}})
+		w.must(err)
+		works := 0
+		for what, token := range map[string]string{"ada's": live.Access, "a revoked one": revoked.Access, "a service's": service.Access} {
+			in, err := w.inspect("shop", token)
+			w.must(err)
+			for at, path := range map[string]string{"admin REST": "/admin/realms/shop/users", "account REST": "/realms/shop/account/"} {
+				req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.s.URL+path, nil)
+				w.must(err)
+				req.Header.Set("Authorization", "Bearer "+token)
+				req.Header.Set("Accept", "application/json")
+				resp, err := http.DefaultClient.Do(req)
+				w.must(err)
+				resp.Body.Close()
+				said := false
+				for _, p := range in.Where {
+					said = said || p.At == at && p.Works
+				}
+				if taken := resp.StatusCode != http.StatusUnauthorized; said != taken {
+					w.Errorf("%s token at the %s: said to work: %v, answered %d", what, at, said, resp.StatusCode)
+				} else if taken {
+					works++
+				}
+			}
+		}
+		if works < 3 {
+			w.Errorf("of all these %d are taken", works)
+		}
+	})
+}
