@@ -9,8 +9,8 @@ import (
 	"latchkey/internal/rep"
 )
 
-// flows: a realm that brings flows has those, and the default ones for what
-// it does not bind. Keycloak: DefaultExportImportManager.importAuthenticationFlows.
+// flows: a realm that brings flows has those, and beside them the default ones
+// that it does not bring. Keycloak: DefaultExportImportManager.importAuthenticationFlows.
 func (c *completion) flows() error {
 	t, err := template("flows.json", c.given.Realm)
 	if err != nil {
@@ -24,24 +24,23 @@ func (c *completion) flows() error {
 	if len(r.AuthenticationFlows) == 0 {
 		r.AuthenticationFlows, r.AuthenticatorConfig = t.AuthenticationFlows, append(r.AuthenticatorConfig, t.AuthenticatorConfig...)
 	}
+	for _, usual := range []string{t.BrowserFlow, t.DirectGrantFlow, t.RegistrationFlow, t.ResetCredentialsFlow, t.ClientAuthenticationFlow, *t.FirstBrokerLoginFlow, t.DockerAuthenticationFlow} {
+		c.addFlow(t, usual)
+	}
 	for _, b := range []struct {
-		name         string
-		out          *string
-		usual        string
-		madeIfAbsent bool
+		name  string
+		out   *string
+		usual string
 	}{
-		{"browserFlow", &r.BrowserFlow, t.BrowserFlow, false},
-		{"registrationFlow", &r.RegistrationFlow, t.RegistrationFlow, false},
-		{"directGrantFlow", &r.DirectGrantFlow, t.DirectGrantFlow, false},
-		{"resetCredentialsFlow", &r.ResetCredentialsFlow, t.ResetCredentialsFlow, true},
-		{"clientAuthenticationFlow", &r.ClientAuthenticationFlow, t.ClientAuthenticationFlow, true},
-		{"dockerAuthenticationFlow", &r.DockerAuthenticationFlow, t.DockerAuthenticationFlow, true},
+		{"browserFlow", &r.BrowserFlow, t.BrowserFlow},
+		{"registrationFlow", &r.RegistrationFlow, t.RegistrationFlow},
+		{"directGrantFlow", &r.DirectGrantFlow, t.DirectGrantFlow},
+		{"resetCredentialsFlow", &r.ResetCredentialsFlow, t.ResetCredentialsFlow},
+		{"clientAuthenticationFlow", &r.ClientAuthenticationFlow, t.ClientAuthenticationFlow},
+		{"dockerAuthenticationFlow", &r.DockerAuthenticationFlow, t.DockerAuthenticationFlow},
 	} {
 		if *b.out == "" {
 			*b.out = b.usual
-			if b.madeIfAbsent {
-				c.addFlow(t, b.usual)
-			}
 		}
 		if named(r.AuthenticationFlows, flowAlias, *b.out) < 0 {
 			return iam.Errorf(iam.Invalid, "%s: there is no flow %q in authenticationFlows", b.name, *b.out)
@@ -49,7 +48,6 @@ func (c *completion) flows() error {
 	}
 	if r.FirstBrokerLoginFlow == nil {
 		r.FirstBrokerLoginFlow = t.FirstBrokerLoginFlow
-		c.addFlow(t, *t.FirstBrokerLoginFlow)
 	}
 	if named(r.AuthenticationFlows, flowAlias, *r.FirstBrokerLoginFlow) < 0 {
 		return iam.Errorf(iam.Invalid, "firstBrokerLoginFlow: there is no flow %q in authenticationFlows", *r.FirstBrokerLoginFlow)
