@@ -21,6 +21,7 @@ const (
 	CredentialsChanged Reason = "credentials-changed"
 	UserRemoved        Reason = "user-removed"
 	ClientRemoved      Reason = "client-removed"
+	SessionLimit       Reason = "session-limit"
 )
 
 // Reasons of refusals, and of login pages that were shown although somebody
@@ -94,6 +95,7 @@ var reasons = []ReasonInfo{
 	{CredentialsChanged, true, false, "because the user changed credentials and chose to end other sessions"},
 	{UserRemoved, true, false, "because the user was removed"},
 	{ClientRemoved, true, false, "because the client was removed"},
+	{SessionLimit, true, true, "because the user had as many sessions as the login flow allows"},
 
 	{NoCookie, false, true, "because the browser sent no session cookie"},
 	{CookieOtherHost, false, true, "because the session cookie was made under another host name of the server"},

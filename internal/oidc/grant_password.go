@@ -115,6 +115,9 @@ func (t *tokenCall) login(scope string) (*authn.Run, error) {
 		if d, ok := out.Page.(authn.Denial); ok {
 			return nil, &Error{d.Status, d.Error, d.Description}
 		}
+		if p, ok := out.Page.(authn.Page); ok && p.Status != 0 && p.Message != nil { // a step that knows people alone ends the flow with a page
+			return nil, &pageError{p.Status, p.Message.Key, p.Message.Params}
+		}
 		return nil, t.refuse("invalid_user_credentials", &Error{http.StatusBadRequest, "invalid_grant", "Invalid user credentials"})
 	case authn.Failed:
 		if run.Event.User != "" {

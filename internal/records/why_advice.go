@@ -26,6 +26,7 @@ var advice = map[iam.Reason]Advised{
 	iam.CredentialsChanged: {"Other browsers and devices show the login page after a change of password.", "Log in with the new credentials. Whoever changes them chooses whether others are signed out."},
 	iam.UserRemoved:        {"The login is refused; nothing works any more.", "Create the user again (it gets a new id), then log in."},
 	iam.ClientRemoved:      {"The client's logins and tokens are refused.", "Create the client again, then log in."},
+	iam.SessionLimit:       {"A browser or device is logged out when another one logs in, or a login ends in a page about too many sessions.", "End sessions that are not needed, or raise the limit (Authentication, the flow's step User session count limiter), then log in again."},
 
 	iam.NoCookie:          {"The login page comes although a session is live.", "Log in again. Look for what drops the cookie: another browser or profile, private windows, cleared or blocked cookies, frames on other sites."},
 	iam.CookieOtherHost:   {"The login page comes at one address of the server and not at another.", "Use one address: set the server's hostname, or the realm's Frontend URL, and let all clients use it."},

@@ -81,6 +81,9 @@ func (f *facts) endSettings(c *cause) []Evidence {
 	case iam.TokenReuse:
 		return []Evidence{f.realmSetting("revokeRefreshToken", onOff(f.r.Refresh.Rotate)), f.realmSetting("refreshTokenMaxReuse", number(f.r.Refresh.MaxReuse)),
 			f.realmSetting(iam.SettingRefreshGrace, orDefault(f.r.Attrs[iam.SettingRefreshGrace], "0"))}
+	case iam.SessionLimit:
+		name, value, _ := strings.Cut(c.end.Rule, ": ")
+		return []Evidence{{Kind: EvidenceSetting, Name: name, Value: value, Where: "authentication flow, step user-session-limits"}}
 	case iam.CodeLate:
 		return []Evidence{f.realmSetting("accessCodeLifespan", secs(f.r.Lifespans.AccessCode))}
 	}

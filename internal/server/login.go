@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/iam"
+	"latchkey/internal/logout"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
@@ -31,6 +32,7 @@ type world struct {
 	users    *users.Service
 	roles    *roles.Service
 	sessions *sessions.Service
+	ender    *logout.Ender
 }
 
 // failed counts a failed login.
@@ -278,7 +280,8 @@ func (w world) grant(ctx context.Context, r *iam.Realm, c *iam.Consent) error {
 	return w.db.Tx(ctx, func(tx *store.Tx) error { return tx.PutConsent(ctx, r.ID, c) })
 }
 
-// logoutOthers ends a user's sessions but for the one that is logging in.
+// logoutOthers ends a user's sessions but for the one that is logging in, and
+// tells their clients. Keycloak: AuthenticatorUtil.logoutOtherSessions.
 func (w world) logoutOthers(ctx context.Context, run *authn.Run) error {
 	realm, err := w.realms.ByID(ctx, run.Realm.ID)
 	if err != nil {
@@ -293,13 +296,43 @@ func (w world) logoutOthers(ctx context.Context, run *authn.Run) error {
 			if s.ID == run.Tab.Root && !offline {
 				continue
 			}
-			if _, err := w.sessions.End(ctx, realm, s.ID, offline, iam.End{Reason: iam.CredentialsChanged, By: iam.ActorUser, Actor: run.User.ID, Client: run.Client.ID,
+			if _, err := w.ender.Session(ctx, realm, run.Tab.Request.Issuer, s.ID, offline, iam.End{Reason: iam.CredentialsChanged, By: iam.ActorUser, Actor: run.User.ID, Client: run.Client.ID,
 				Rule: "sign out from other devices"}); err != nil && !errors.Is(err, sessions.ErrGone) {
 				return fmt.Errorf("log out the user's other sessions: %w", err)
 			}
 		}
 	}
 	return nil
+}
+
+// ownSessions lists the online sessions of who is logging in.
+func (w world) ownSessions(ctx context.Context, r *iam.Realm, u *iam.User) ([]steps.OwnSession, error) {
+	realm, err := w.realms.ByID(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	list, err := w.sessions.Overview(ctx, realm, u.ID, false)
+	out := make([]steps.OwnSession, len(list))
+	for i, s := range list {
+		out[i] = steps.OwnSession{ID: s.ID, Used: s.LastAccess}
+		for _, p := range s.Parts {
+			out[i].Clients = append(out[i].Clients, p.Client)
+		}
+	}
+	return out, err
+}
+
+// endOwn ends one of them, since there are too many.
+func (w world) endOwn(ctx context.Context, run *authn.Run, id iam.SessionID, rule string) error {
+	realm, err := w.realms.ByID(ctx, run.Realm.ID)
+	if err != nil {
+		return err
+	}
+	_, err = w.ender.Session(ctx, realm, run.Tab.Request.Issuer, id, false, iam.End{Reason: iam.SessionLimit, By: iam.ActorServer, Client: run.Client.ID, Rule: rule})
+	if errors.Is(err, sessions.ErrGone) {
+		return nil
+	}
+	return err
 }
 
 func noSender(context.Context, *authn.Run) error { return errNoSender }
@@ -336,6 +369,8 @@ func (w world) steps() steps.World {
 			return w.check(ctx, r, nil, typed)
 		},
 		CheckNewPassword: w.checkNewPassword,
+		Sessions:         w.ownSessions,
+		EndSession:       w.endOwn,
 		Register:         w.register,
 		SetPassword:      w.users.SetPassword,
 		SendReset:        noSender,

@@ -110,16 +110,16 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.workers = append(s.workers, s.realms.Poll, maker.Run, ledger.Run, func(ctx context.Context) { live.Run(ctx, s.realms) })
 
 	standings := roles.New(s.db)
-	w := world{db: s.db, realms: s.realms, users: people, roles: standings, sessions: live}
+	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
+	outgoing := deliveries.New(s.realms, web.NewSender(), s.log, s.metrics)
+	notifier := logout.New(issuer, outgoing, web.NewPoster(), s.log)
+	ender := &logout.Ender{Sessions: live, Notifier: notifier}
+	w := world{db: s.db, realms: s.realms, users: people, roles: standings, sessions: live, ender: ender}
 	door := &login.Handler{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Tabs: tabs.New(s.db), Engine: authn.New(steps.All(w.steps()), w.kinds),
 		Actions: actions.New(w.actions()), Pages: set, Hostname: s.hostname, Log: s.log,
 		User: w.user, FindUser: people.Find, Failed: w.failed, Succeeded: w.succeeded, Consent: w.consent, Grant: w.grant,
 	}
-	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
-	outgoing := deliveries.New(s.realms, web.NewSender(), s.log, s.metrics)
-	notifier := logout.New(issuer, outgoing, web.NewPoster(), s.log)
-	ender := &logout.Ender{Sessions: live, Notifier: notifier}
 	hooks := deliveries.NewHooks(outgoing, sessionLog(cfg, s.log))
 	live.Began, live.Ended = hooks.Began, hooks.Ended
 	s.db.Gone = func(ctx context.Context, tx *store.Tx, realm iam.RealmID, list []*store.Ending) error {

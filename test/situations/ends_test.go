@@ -23,6 +23,25 @@ var (
 // loginAgain is the remedy of what has ended.
 func loginAgain(client string) func(w *world) { return func(w *world) { w.again(client) } }
 
+// limited are the settings of a realm in which users may have one session.
+func limited(behavior string) settings {
+	step := func(provider, requirement string, priority int) settings {
+		return settings{"authenticator": provider, "requirement": requirement, "priority": priority}
+	}
+	limits := step("user-session-limits", "REQUIRED", 20)
+	limits["authenticatorConfig"] = "limits"
+	return settings{
+		"browserFlow": "limited",
+		"authenticationFlows": []settings{
+			{"alias": "limited", "providerId": "basic-flow", "topLevel": true, "authenticationExecutions": []settings{
+				step("auth-cookie", "ALTERNATIVE", 10), {"flowAlias": "limited forms", "authenticatorFlow": true, "requirement": "ALTERNATIVE", "priority": 20}}},
+			{"alias": "limited forms", "providerId": "basic-flow", "topLevel": false, "authenticationExecutions": []settings{
+				step("auth-username-password-form", "REQUIRED", 10), limits}},
+		},
+		"authenticatorConfig": []settings{{"alias": "limits", "config": settings{"userRealmLimit": "1", "userClientLimit": "0", "behavior": behavior}}},
+	}
+}
+
 // logoutAt logs the browser out at a client.
 func logoutAt(w *world, client string, a *visitor.Answer) {
 	w.Helper()
@@ -49,6 +68,14 @@ var ends = []situation{
 			w.must(err)
 			w.refreshFails("shop", shop)
 			w.asked(w.b, "shop", nil)
+		},
+		mended: loginAgain("shop")},
+	{name: "one session too many ends the oldest", reason: iam.SessionLimit, ask: refresh("shop"), two: true, realm: limited("Terminate oldest session"),
+		happens: func(w *world) {
+			shop := w.login(w.b, "shop", nil)
+			w.login(visitor.NewBrowser(), "desk", nil)
+			w.refreshFails("shop", shop)
+			w.wrongPassword(w.b, "shop")
 		},
 		mended: loginAgain("shop")},
 	{name: "an administrator ended the session", reason: iam.LogoutByAdmin, ask: refresh(""), two: true,

@@ -56,6 +56,21 @@ var logins = []situation{
 			stays(w, second, right)
 		},
 		mended: func(w *world) { w.b.Forget(); w.again("desk") }},
+	{name: "one session too many is refused", reason: iam.SessionLimit, ask: noSession("shop"), two: true, realm: limited("Deny new session"),
+		happens: func(w *world) {
+			desk := w.login(w.b, "desk", nil)
+			other := visitor.NewBrowser()
+			w.wrongPassword(other, "shop")
+			if p := stays(w, w.asked(other, "shop", nil), right); p.Status != 403 {
+				w.Errorf("the page has status %d", p.Status)
+			}
+			w.refreshes("desk", desk)
+			w.tokens = desk
+		},
+		mended: func(w *world) {
+			w.delete("/sessions/" + w.tokens.Session)
+			w.again("shop")
+		}},
 	{name: "a required action, and a direct grant", reason: iam.ActionRequired, ask: noSession("shop"), two: true,
 		happens: func(w *world) {
 			w.wrongPassword(w.b, "shop")

@@ -45,13 +45,17 @@ type World struct {
 	Register func(ctx context.Context, r *iam.Realm, typed url.Values) (*iam.User, error)
 	// SetPassword gives a user a password.
 	SetPassword func(ctx context.Context, r *iam.Realm, u *iam.User, password string) error
+	// Sessions lists a user's live online sessions.
+	Sessions func(ctx context.Context, r *iam.Realm, u *iam.User) ([]OwnSession, error)
+	// EndSession ends one of them, for a rule in words, and tells its clients. That it is gone already is no error.
+	EndSession func(ctx context.Context, r *authn.Run, id iam.SessionID, rule string) error
 	// SendReset mails a user the link that resets the credentials.
 	SendReset func(ctx context.Context, r *authn.Run) error
 }
 
 // All returns every step there is.
 func All(w World) []authn.Spec {
-	return slices.Concat(w.browser(), w.conditions(), w.directGrant(), w.registration(), w.reset(), access())
+	return slices.Concat(w.browser(), w.conditions(), w.directGrant(), w.registration(), w.reset(), w.limits(), access())
 }
 
 // Notes in the tab, under Keycloak's names.
