@@ -99,7 +99,7 @@ func (t *tokenCall) subject() (*presented, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, word, err := t.live(tok, client)
+	p, word, err := t.live(tok, client, 0)
 	if err != nil {
 		return nil, err
 	}

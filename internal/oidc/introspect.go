@@ -99,7 +99,7 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 		return inactive("client_disabled", "Client with clientId "+tok.Client+" is disabled")
 	}
 	about := "Introspection access token for " + tok.Client + " client: "
-	p, word, err := b.live(tok, client)
+	p, word, err := b.live(tok, client, claims.Introspection)
 	if err != nil {
 		return nil, err
 	}
@@ -174,20 +174,26 @@ func Spent(r *realms.Realm, part *iam.ClientSession, t *tokens.Token) bool {
 // mapped is the token as introspection tells of it: what it says itself, and
 // what the mappers add now.
 func (b *backCall) mapped(ctx context.Context, p *presented) (*claims.Set, error) {
-	said, err := claims.Parse(p.Payload)
-	if err != nil {
-		return nil, err
-	}
 	out := new(claims.Set)
-	for _, name := range []string{"exp", "iat", "jti", "iss", "sub", "typ", "azp", "nonce", "sid", "cnf", "scope"} {
-		if v := said.Get(name); v != nil {
-			out.Put(name, v)
+	for _, c := range []struct {
+		name  string
+		value int64
+	}{{"exp", p.Expires}, {"iat", p.IssuedAt}} {
+		if c.value != 0 {
+			out.Put(c.name, c.value)
 		}
 	}
+	for _, c := range []struct{ name, value string }{{"jti", p.ID}, {"iss", p.Issuer}, {"sub", p.Subject}, {"typ", p.Type}, {"azp", p.Client}, {"nonce", p.Nonce},
+		{"sid", p.Session}, {"scope", p.Scope}} {
+		if c.value != "" {
+			out.Put(c.name, c.value)
+		}
+	}
+	tokens.Bind(out, iam.Confirmation{JKT: p.Confirm.JKT, X5T: p.Confirm.X5T})
 	if len(p.Audience) > 0 {
 		out.Put("aud", slices.Clone([]string(p.Audience)))
 	}
-	return out, b.Issuer.Map(ctx, b.realm, b.grantOf(p), p.Scope, claims.Introspection, out)
+	return out, b.Issuer.Map(ctx, b.realm, b.grantOf(p), p.Scope, claims.Introspection, p.standing, out)
 }
 
 // addressed tells whether a token was meant for the resource server that asks.

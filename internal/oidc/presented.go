@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"strings"
 
+	"latchkey/internal/claims"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
+	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 )
@@ -20,6 +22,8 @@ type presented struct {
 	// session and part are the stored ones, or stand in for them.
 	session *iam.UserSession
 	part    *iam.ClientSession
+	// standing is the user's, where it was read with the session.
+	standing *roles.Standing
 }
 
 // presents lets the record of a refusal know which token it is about.
@@ -73,8 +77,9 @@ func bearerOf(r *http.Request) (token string, ok bool) {
 // live finds the session behind an access token, online or offline as the
 // token's id says. word is the event's error word when there is none that the
 // token still stands for; then p tells as much as is known.
-// Keycloak: UserSessionUtil.findValidSession.
-func (c *call) live(tok *tokens.Token, client *realms.Client) (p *presented, word string, err error) {
+// The user's roles and groups come along where the mappers of an answer ask for
+// them; 0 is for callers that map nothing. Keycloak: UserSessionUtil.findValidSession.
+func (c *call) live(tok *tokens.Token, client *realms.Client, kind claims.Kind) (p *presented, word string, err error) {
 	p = &presented{Token: tok, client: client}
 	c.presents(tok)
 	how := tok.Context()
@@ -90,7 +95,7 @@ func (c *call) live(tok *tokens.Token, client *realms.Client) (p *presented, wor
 		if how.Transient || !how.Unknown && how.Offline != offline {
 			continue
 		}
-		word, err = c.stored(p, how, offline)
+		word, err = c.stored(p, how, offline, kind)
 		if err != nil || word == "" || word == "invalid_token" || word == "user_not_found" {
 			return p, word, err
 		}
@@ -123,8 +128,21 @@ func (c *call) passing(p *presented) (word string, err error) {
 }
 
 // stored finds a stored session of one kind.
-func (c *call) stored(p *presented, how tokens.Context, offline bool) (word string, err error) {
-	view, err := c.Sessions.FindFor(c.ctx(), c.realm, iam.SessionID(p.Session), offline, &p.client.Client, p.RevokedKey())
+func (c *call) stored(p *presented, how tokens.Context, offline bool, kind claims.Kind) (word string, err error) {
+	id := iam.SessionID(p.Session)
+	var view *sessions.View
+	find := func() (err error) {
+		view, err = c.Sessions.FindFor(c.ctx(), c.realm, id, offline, &p.client.Client, p.RevokedKey())
+		return err
+	}
+	if kind != 0 && tokens.Needs(c.realm, &p.client.Client, p.Scope, kind) {
+		err = c.Sessions.Together(find, func() (err error) {
+			p.standing, err = c.Issuer.Roles.OfSession(c.ctx(), c.realm, id, offline)
+			return err
+		})
+	} else {
+		err = find()
+	}
 	switch {
 	case err == nil, how.Guest && errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrClientDisabled):
 	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrPartExpired):

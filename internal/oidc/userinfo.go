@@ -136,7 +136,7 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 	}
 	b.cors.Origins = client.Origins(b.urls.Frontend)
 	b.cors.Apply(b.w, b.r)
-	p, word, err := b.live(tok, client)
+	p, word, err := b.live(tok, client, claims.UserInfo)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ var notUserinfo = []string{
 // writeUserinfo answers with what the mappers say, as JSON or signed.
 func (b *backCall) writeUserinfo(p *presented) error {
 	mapped := new(claims.Set)
-	if err := b.Issuer.Map(b.ctx(), b.realm, b.grantOf(p), p.Scope, claims.UserInfo, mapped); err != nil {
+	if err := b.Issuer.Map(b.ctx(), b.realm, b.grantOf(p), p.Scope, claims.UserInfo, p.standing, mapped); err != nil {
 		return err
 	}
 	out := new(claims.Set)

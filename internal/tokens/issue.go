@@ -152,13 +152,17 @@ func seconds(t time.Time) int64 {
 
 // begin collects what mappers need, but for the user's standing.
 func (s *Issuer) begin(ctx context.Context, r *realms.Realm, g *iam.Grant) *issue {
-	in := &claims.Input{
+	in := input(r, g)
+	in.AMR = func() []string { return amr(r, g.Session, s.Now()) }
+	return &issue{Issuer: s, ctx: ctx, r: r, g: g, in: in, now: s.Now()}
+}
+
+func input(r *realms.Realm, g *iam.Grant) *claims.Input {
+	return &claims.Input{
 		Grant: g, Access: &roles.Access{Clients: map[string][]string{}},
 		Origins: func() []string { return g.Client.Origins(strings.TrimSuffix(g.Issuer, "/realms/"+r.Name)) },
 		Light:   g.Client.Flag("client.use.lightweight.access.token.enabled"), Levels: levels(r, g.Client),
-		AMR: func() []string { return amr(r, g.Session, s.Now()) },
 	}
-	return &issue{Issuer: s, ctx: ctx, r: r, g: g, in: in, now: s.Now()}
 }
 
 // stand reads the user's roles and groups, and drops scopes that the user may not have.
@@ -167,6 +171,10 @@ func (i *issue) stand() error {
 	if err != nil {
 		return err
 	}
+	return i.standAs(standing)
+}
+
+func (i *issue) standAs(standing *roles.Standing) error {
 	permitted := *i.g
 	permitted.Scopes = roles.Permitted(i.r, standing.Roles, i.g.Scopes)
 	access, err := roles.Names(i.ctx, i.r, roles.InScope(i.r, standing.Roles, permitted.Client, permitted.Scopes))
@@ -248,15 +256,15 @@ func (i *issue) access() *claims.Set {
 	}
 	t.Put("scope", i.res.Scope)
 	i.chain.Apply(i.in, claims.AccessToken, t)
-	confirm(t, i.g.Confirm)
+	Bind(t, i.g.Confirm)
 	if i.g.Audience != nil {
 		restrict(t, i.g.Audience)
 	}
 	return t
 }
 
-// confirm binds a token to a key (RFC 7800).
-func confirm(t *claims.Set, c iam.Confirmation) {
+// Bind binds a token to a key (RFC 7800).
+func Bind(t *claims.Set, c iam.Confirmation) {
 	cnf := new(claims.Set)
 	if c.X5T != "" {
 		cnf.Put("x5t#S256", c.X5T)
@@ -320,7 +328,7 @@ func (i *issue) refresh(access *claims.Set) error {
 	}
 	t.Put("sid", string(i.g.Session.ID))
 	if i.g.Confirm != (iam.Confirmation{}) && (i.g.Client.Access == iam.Public || i.g.Confirm.X5T != "") {
-		confirm(t, i.g.Confirm)
+		Bind(t, i.g.Confirm)
 	}
 	t.Put("scope", cmp.Or(i.g.KeepScope, scopeText(i.g.Scopes, i.g.OpenID, true)))
 	if aud := access.Audience(); len(aud) == 1 {
@@ -441,15 +449,21 @@ func (s *Issuer) OfflineGranted(ctx context.Context, r *realms.Realm, g *iam.Gra
 
 // Map runs the mappers of a token's client and scopes over claims that are there
 // already: for userinfo and introspection answers. The grant's scopes are those
-// that the token's scope claim comes to. The user's roles and groups are read
-// where a mapper or a scope asks for them, and only there.
-func (s *Issuer) Map(ctx context.Context, r *realms.Realm, g *iam.Grant, scope string, kind claims.Kind, t *claims.Set) error {
+// that the token's scope claim comes to. The user's roles and groups, unless they
+// are held already, are read where a mapper or a scope asks for them, and only there.
+func (s *Issuer) Map(ctx context.Context, r *realms.Realm, g *iam.Grant, scope string, kind claims.Kind, held *roles.Standing, t *claims.Set) error {
 	m := mappersOf(r, g.Client, scope)
 	g.Scopes = m.scopes
 	i := s.begin(ctx, r, g)
 	i.chain = m.chain
-	if needsRoles := func(c *iam.ClientScope) bool { return len(c.Roles) > 0 }; i.chain.Needs(i.in, kind) || slices.ContainsFunc(g.Scopes, needsRoles) {
-		if err := i.stand(); err != nil {
+	if m.need(i.in, kind) {
+		if held == nil {
+			var err error
+			if held, err = s.Roles.Of(ctx, r, g.User.ID); err != nil {
+				return err
+			}
+		}
+		if err := i.standAs(held); err != nil {
 			return err
 		}
 	}
@@ -457,10 +471,22 @@ func (s *Issuer) Map(ctx context.Context, r *realms.Realm, g *iam.Grant, scope s
 	return nil
 }
 
+// Needs reports whether Map may ask for the user's roles and groups, for who can
+// read them along with something else.
+func Needs(r *realms.Realm, c *iam.Client, scope string, kind claims.Kind) bool {
+	return mappersOf(r, c, scope).asks&kind != 0
+}
+
+func (m *mappers) need(in *claims.Input, kind claims.Kind) bool {
+	byRole := func(c *iam.ClientScope) bool { return len(c.Roles) > 0 }
+	return m.chain.Needs(in, kind) || slices.ContainsFunc(m.scopes, byRole)
+}
+
 // mappers are what a scope claim comes to for a client. They are shared.
 type mappers struct {
 	scopes []*iam.ClientScope
 	chain  claims.Chain
+	asks   claims.Kind // in which roles or groups may be asked for
 }
 
 // mappersKey is a client as it was read, which is never changed: one that is
@@ -477,7 +503,13 @@ func mappersOf(r *realms.Realm, c *iam.Client, scope string) *mappers {
 	m, ok := known.get(key)
 	if !ok {
 		m = &mappers{scopes: Requested(r, c, scope)}
-		m.chain = claims.Of(&iam.Grant{Client: c, Scopes: m.scopes})
+		in := input(r, &iam.Grant{Client: c, Scopes: m.scopes})
+		m.chain = claims.Of(in.Grant)
+		for _, kind := range []claims.Kind{claims.UserInfo, claims.Introspection} {
+			if m.need(in, kind) {
+				m.asks |= kind
+			}
+		}
 		known.put(key, m)
 	}
 	return m
