@@ -30,6 +30,9 @@ const (
 	QueryClients   Perm = "query-clients"
 	ManageClients  Perm = "manage-clients"
 	CreateClients  Perm = "create-client"
+	ViewFlows      Perm = "view authentication flows"
+	ViewClientAuth Perm = "view client authenticators"
+	ViewActions    Perm = "view required actions"
 	ViewScopes     Perm = "view client scopes"
 	ManageScopes   Perm = "manage client scopes"
 	ViewEvents     Perm = "view-events"
@@ -62,6 +65,9 @@ var grants = map[Perm][]string{
 	QueryClients:           {"manage-clients", "view-clients", "query-clients"},
 	ManageClients:          {"manage-clients"},
 	CreateClients:          {"manage-clients", "create-client"},
+	ViewFlows:              {"manage-realm", "view-realm", "query-clients"},
+	ViewClientAuth:         {"manage-realm", "view-realm", "manage-clients", "view-clients", "query-clients"},
+	ViewActions:            {"manage-realm", "view-realm", "query-users"},
 	ViewScopes:             {"manage-clients", "view-clients"},
 	ManageScopes:           {"manage-clients"},
 	ViewEvents:             {"manage-events", "view-events"},

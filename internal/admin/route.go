@@ -101,7 +101,7 @@ func (h *Handler) Routes() []Route {
 	return slices.Concat(
 		h.realmRoutes(),
 		h.componentRoutes(),
-		h.flowRoutes(),
+		h.flowRoutes(), h.actionRoutes(),
 		h.serverInfoRoutes(),
 		h.clientRoutes(),
 		h.scopeRoutes(),

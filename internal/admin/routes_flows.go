@@ -1,29 +1,51 @@
 package admin
 
 import (
+	"errors"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 )
 
-// flowRoutes are flows and required actions.
+// flowRoutes are flows, their executions and configurations.
 // Keycloak: AuthenticationManagementResource.
 func (h *Handler) flowRoutes() []Route {
+	const at = "/admin/realms/{realm}/authentication"
 	return []Route{
-		{"GET /admin/realms/{realm}/authentication/flows", ViewRealm, None, "", h.listFlows, ByMethod},
-		{"GET /admin/realms/{realm}/authentication/flows/{id}", ViewRealm, None, "", h.getFlow, ByMethod},
-		{"GET /admin/realms/{realm}/authentication/flows/{alias}/executions", ViewRealm, None, "", h.listExecutions, ByMethod},
-		{"PUT /admin/realms/{realm}/authentication/flows/{alias}/executions", ManageRealm, Update, "AUTH_EXECUTION", h.updateExecution, NoCache},
-		{"POST /admin/realms/{realm}/authentication/executions/{execution}/config", ManageRealm, Create, "AUTHENTICATOR_CONFIG", h.createAuthConfig, NoCache},
-		{"GET /admin/realms/{realm}/authentication/config/{id}", ViewRealm, None, "", h.getAuthConfig, ByMethod},
-		{"PUT /admin/realms/{realm}/authentication/config/{id}", ManageRealm, Update, "AUTHENTICATOR_CONFIG", h.updateAuthConfig, NoCache},
-		{"GET /admin/realms/{realm}/authentication/required-actions", ViewRealm, None, "", h.listRequiredActions, ByMethod},
-		{"GET /admin/realms/{realm}/authentication/required-actions/{alias}", ViewRealm, None, "", h.getRequiredAction, ByMethod},
-		{"PUT /admin/realms/{realm}/authentication/required-actions/{alias}", ManageRealm, Update, "REQUIRED_ACTION", h.updateRequiredAction, ByMethod},
-		{"GET /admin/realms/{realm}/credential-registrators", ViewRealm, None, "", h.credentialRegistrators, ByMethod},
+		{"GET " + at + "/flows", ViewFlows, None, "", h.listFlows, ByMethod},
+		{"POST " + at + "/flows", ManageRealm, Create, "AUTH_FLOW", h.createFlow, NoCache},
+		{"GET " + at + "/flows/{id}", ViewRealm, None, "", h.getFlow, ByMethod},
+		{"PUT " + at + "/flows/{id}", ManageRealm, Update, "AUTH_FLOW", h.updateFlow, NoCache},
+		{"DELETE " + at + "/flows/{id}", ManageRealm, Delete, "AUTH_FLOW", h.deleteFlow, NoCache},
+		{"POST " + at + "/flows/{alias}/copy", ManageRealm, Create, "AUTH_FLOW", h.copyFlow, NoCache},
+		{"GET " + at + "/flows/{alias}/executions", ViewRealm, None, "", h.listExecutions, ByMethod},
+		{"PUT " + at + "/flows/{alias}/executions", ManageRealm, Update, "AUTH_EXECUTION", h.updateExecution, NoCache},
+		{"POST " + at + "/flows/{alias}/executions/execution", ManageRealm, Create, "AUTH_EXECUTION", h.addToFlow, NoCache},
+		{"POST " + at + "/flows/{alias}/executions/flow", ManageRealm, Create, "AUTH_EXECUTION_FLOW", h.addSubflow, NoCache},
+		{"POST " + at + "/executions", ManageRealm, Create, "AUTH_EXECUTION", h.addExecution, NoCache},
+		{"GET " + at + "/executions/{execution}", ViewRealm, None, "", h.getExecution, ByMethod},
+		{"DELETE " + at + "/executions/{execution}", ManageRealm, Delete, "AUTH_EXECUTION", h.deleteExecution, NoCache},
+		{"POST " + at + "/executions/{execution}/raise-priority", ManageRealm, Update, "AUTH_EXECUTION", h.moveExecution(false), NoCache},
+		{"POST " + at + "/executions/{execution}/lower-priority", ManageRealm, Update, "AUTH_EXECUTION", h.moveExecution(true), NoCache},
+		{"POST " + at + "/executions/{execution}/config", ManageRealm, Create, "AUTHENTICATOR_CONFIG", h.createExecutionConfig, NoCache},
+		{"GET " + at + "/executions/{execution}/config/{id}", ViewRealm, None, "", h.getAuthConfig, ByMethod},
+		{"POST " + at + "/config", ManageRealm, Create, "AUTHENTICATOR_CONFIG", h.createAuthConfig, NoCache},
+		{"GET " + at + "/config/{id}", ViewRealm, None, "", h.getAuthConfig, ByMethod},
+		{"PUT " + at + "/config/{id}", ManageRealm, Update, "AUTHENTICATOR_CONFIG", h.updateAuthConfig, NoCache},
+		{"DELETE " + at + "/config/{id}", ManageRealm, Delete, "AUTHENTICATOR_CONFIG", h.deleteAuthConfig, NoCache},
+		{"GET " + at + "/authenticator-providers", ViewRealm, None, "", describe(func(p *authProviders) []authProvider { return p.Authenticators }), ByMethod},
+		{"GET " + at + "/client-authenticator-providers", ViewClientAuth, None, "", describe(func(p *authProviders) []authProvider { return p.ClientAuthenticators }), ByMethod},
+		{"GET " + at + "/form-providers", ViewRealm, None, "", describe(func(p *authProviders) []authProvider { return p.Forms }), ByMethod},
+		{"GET " + at + "/form-action-providers", ViewRealm, None, "", describe(func(p *authProviders) []authProvider { return p.FormActions }), ByMethod},
+		{"GET " + at + "/config-description/{provider}", ViewRealm, None, "", h.describeConfig, ByMethod},
+		{"GET " + at + "/per-client-config-description", ViewClientAuth, None, "", h.describePerClient, ByMethod},
 	}
 }
 
@@ -85,77 +107,6 @@ func (h *Handler) getFlow(c *Call) (any, error) {
 	return nil, iam.Errorf(iam.NotFound, "Could not find flow with id")
 }
 
-// A providerInfo is what the console shows of an authenticator.
-type providerInfo struct {
-	name         string
-	choices      string // R, A, D, C: the requirements that it may have
-	configurable bool
-}
-
-// authenticatorInfos by Keycloak's provider id: what 26.7.3 says of them.
-var authenticatorInfos = map[string]providerInfo{
-	"auth-cookie":                       {"Cookie", "RAD", false},
-	"auth-spnego":                       {"Kerberos", "RAD", false},
-	"identity-provider-redirector":      {"Identity Provider Redirector", "RAD", true},
-	"conditional-user-configured":       {"Condition - user configured", "RD", false},
-	"conditional-credential":            {"Condition - credential", "RD", true},
-	"conditional-user-role":             {"Condition - user role", "RD", true},
-	"conditional-user-attribute":        {"Condition - user attribute", "RD", true},
-	"organization":                      {"Organization Identity-First Login", "RAD", true},
-	"auth-username-password-form":       {"Username Password Form", "R", false},
-	"auth-username-form":                {"Username Form", "R", false},
-	"auth-password-form":                {"Password Form", "R", false},
-	"auth-otp-form":                     {"OTP Form", "RAD", false},
-	"webauthn-authenticator":            {"WebAuthn Authenticator", "RAD", false},
-	"auth-recovery-authn-code-form":     {"Recovery Authentication Code Form", "RAD", false},
-	"direct-grant-validate-username":    {"Username Validation", "R", false},
-	"direct-grant-validate-password":    {"Password", "RAD", false},
-	"direct-grant-validate-otp":         {"OTP", "RAD", false},
-	"registration-page-form":            {"Registration Page", "RD", false},
-	"registration-user-creation":        {"Registration User Profile Creation", "RD", false},
-	"registration-password-action":      {"Password Validation", "RD", true},
-	"registration-recaptcha-action":     {"reCAPTCHA", "RD", true},
-	"registration-terms-and-conditions": {"Terms and conditions", "RD", false},
-	"reset-credentials-choose-user":     {"Choose User", "R", false},
-	"reset-credential-email":            {"Send Reset Email", "R", true},
-	"reset-password":                    {"Reset Password", "RAD", false},
-	"reset-otp":                         {"Reset OTP", "RAD", true},
-	"client-secret":                     {"Client Id and Secret", "RAD", false},
-	"client-jwt":                        {"Signed JWT", "RAD", false},
-	"client-secret-jwt":                 {"Signed JWT with Client Secret", "RAD", false},
-	"client-x509":                       {"X509 Certificate", "RAD", false},
-	"federated-jwt":                     {"Signed JWT - Federated", "RAD", false},
-	"idp-review-profile":                {"Review Profile", "RAD", true},
-	"idp-create-user-if-unique":         {"Create User If Unique", "RAD", true},
-	"idp-confirm-link":                  {"Confirm link existing account", "RAD", false},
-	"idp-email-verification":            {"Verify existing account by Email", "RAD", false},
-	"idp-username-password-form":        {"Username Password Form for identity provider reauthentication", "R", false},
-	"idp-add-organization-member":       {"Organization Member Onboard", "RAD", false},
-	"docker-http-basic-authenticator":   {"Docker Authenticator", "R", false},
-	"deny-access-authenticator":         {"Deny access", "RD", true},
-	"allow-access-authenticator":        {"Allow access", "RD", false},
-}
-
-var requirements = map[rune]string{'R': string(iam.Required), 'A': string(iam.Alternative), 'D': string(iam.Disabled), 'C': string(iam.Conditional)}
-
-func infoOf(authenticator string) providerInfo {
-	if info, ok := authenticatorInfos[authenticator]; ok {
-		return info
-	}
-	if strings.HasPrefix(authenticator, "conditional-") {
-		return providerInfo{authenticator, "RD", true}
-	}
-	return providerInfo{authenticator, "RAD", true}
-}
-
-func choices(letters string) []string {
-	var list []string
-	for _, l := range letters {
-		list = append(list, requirements[l])
-	}
-	return list
-}
-
 func (h *Handler) listExecutions(c *Call) (any, error) {
 	f := c.Realm.FlowDoc(c.Path("alias"))
 	if f == nil {
@@ -177,18 +128,20 @@ func executionsBelow(r *realms.Realm, f *realms.FlowDoc, level int, list *[]rep.
 		sub := flowByID(r, e.FlowID)
 		if sub != nil {
 			v.DisplayName, v.FlowID, v.AuthenticationFlow = sub.Alias, sub.ID, new(true)
-			v.Description = rep.Val(sub.Description)
-			v.RequirementChoices = choices("RADC")
-			if e.Authenticator != "" { // a form
+			v.Description = sub.Description
+			v.RequirementChoices = []string{}
+			switch sub.ProviderID {
+			case basicFlow:
+				v.RequirementChoices = []string{string(iam.Required), string(iam.Alternative), string(iam.Disabled), string(iam.Conditional)}
+			case formFlow:
 				v.ProviderID = e.Authenticator
-				v.RequirementChoices = choices(infoOf(e.Authenticator).choices)
-			}
-			if f.ProviderID == "client-flow" {
-				v.RequirementChoices = choices("RAD")
+				v.RequirementChoices = []string{string(iam.Required), string(iam.Disabled)}
+			case clientFlow:
+				v.RequirementChoices = []string{string(iam.Alternative), string(iam.Required), string(iam.Disabled)}
 			}
 		} else {
 			info := infoOf(e.Authenticator)
-			v.ProviderID, v.DisplayName, v.RequirementChoices, v.Configurable = e.Authenticator, info.name, choices(info.choices), &info.configurable
+			v.ProviderID, v.DisplayName, v.RequirementChoices, v.Configurable = e.Authenticator, info.DisplayName, info.Requirements, &info.Configurable
 		}
 		if config := authConfig(r, e.AuthenticatorConfig); config != nil {
 			v.AuthenticationConfig, v.Alias = config.ID, config.Alias
@@ -200,132 +153,247 @@ func executionsBelow(r *realms.Realm, f *realms.FlowDoc, level int, list *[]rep.
 	}
 }
 
+// flowError puts the words of a refusal where Keycloak puts them: those of a
+// BadRequestException and of its database in another member than its own.
+func flowError(err error) error {
+	refused, ok := errors.AsType[*iam.Error](err)
+	switch {
+	case ok && errors.Is(err, realms.ErrBadRequest):
+		return Plain(http.StatusBadRequest, refused.Msg)
+	case ok && errors.Is(err, realms.ErrDuplicate):
+		return &Error{Status: http.StatusConflict, Body: plainBody{"conflict", refused.Msg}}
+	}
+	return err
+}
+
+func (h *Handler) createFlow(c *Call) (any, error) {
+	v, err := Body[rep.Flow](c)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.Manager.CreateFlow(c, c.Realm, v); err != nil {
+		return nil, flowError(err)
+	}
+	c.Created(v.ID)
+	return nil, nil
+}
+
+func (h *Handler) updateFlow(c *Call) (any, error) {
+	v, err := Body[rep.Flow](c)
+	if err != nil {
+		return nil, err
+	}
+	return nil, flowError(h.Manager.UpdateFlow(c, c.Realm, c.Path("id"), v))
+}
+
+func (h *Handler) deleteFlow(c *Call) (any, error) {
+	return nil, flowError(h.Manager.DeleteFlow(c, c.Realm, c.Path("id")))
+}
+
+// A flowForm is what copies and additions are posted as: any members, which the
+// admin event repeats.
+type flowForm map[string]jsontext.Value
+
+// text reads a member that must be a text, "" where it is absent or null.
+func (f flowForm) text(name string) (string, error) {
+	var text string
+	if raw := f[name]; len(raw) > 0 && rep.Unmarshal(raw, &text) != nil {
+		return "", Plain(http.StatusBadRequest, name+" must be a text")
+	}
+	return text, nil
+}
+
+// priority reads the member of that name, nil where it is absent.
+func (f flowForm) priority() (*int, error) {
+	raw := f["priority"]
+	if len(raw) == 0 || raw.Kind() == 'n' {
+		return nil, nil
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 32)
+	if err != nil {
+		return nil, Plain(http.StatusBadRequest, "priority must be a whole number")
+	}
+	return new(int(n)), nil
+}
+
+// made writes down the id of what was made, for the admin event.
+func (f flowForm) made(id string) { f["id"] = jsontext.Value(strconv.Quote(id)) }
+
+func formOf(c *Call) (flowForm, error) {
+	f, err := Body[flowForm](c)
+	if err != nil {
+		return nil, err
+	}
+	if *f == nil {
+		*f = flowForm{}
+	}
+	return *f, nil
+}
+
+func (h *Handler) copyFlow(c *Call) (any, error) {
+	form, err := formOf(c)
+	if err != nil {
+		return nil, err
+	}
+	name, err := form.text("newName")
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, Plain(http.StatusBadRequest, "newName must not be empty")
+	}
+	id, err := h.Manager.CopyFlow(c, c.Realm, c.Path("alias"), name)
+	if err != nil {
+		return nil, flowError(err)
+	}
+	form.made(id)
+	c.CreatedAt("authentication", "flows", c.Path("alias"), "copy", id)
+	return nil, nil
+}
+
 func (h *Handler) updateExecution(c *Call) (any, error) {
-	f := c.Realm.FlowDoc(c.Path("alias"))
-	if f == nil {
+	if c.Realm.FlowDoc(c.Path("alias")) == nil {
 		return nil, iam.Errorf(iam.NotFound, "flow not found")
 	}
 	v, err := Body[rep.ExecutionInfo](c)
 	if err != nil {
 		return nil, err
 	}
-	list := []rep.ExecutionInfo{}
-	executionsBelow(c.Realm, f, 0, &list)
-	i := slices.IndexFunc(list, func(e rep.ExecutionInfo) bool { return e.ID == v.ID })
-	if i < 0 {
-		return nil, iam.Errorf(iam.NotFound, "Illegal execution")
+	changed, err := h.Manager.SetExecution(c, c.Realm, v)
+	if !changed {
+		c.NoEvent()
 	}
-	var priority *int
-	if v.Priority != 0 && v.Priority != list[i].Priority {
-		priority = &v.Priority
-	}
-	return nil, h.Manager.SetExecution(c, c.Realm, v.ID, iam.Requirement(v.Requirement), priority)
+	return nil, flowError(err)
 }
 
-func (h *Handler) createAuthConfig(c *Call) (any, error) {
-	v, err := Body[rep.AuthenticatorConfig](c)
+// fitting finds the provider of an execution among those that its flow may have.
+// Keycloak: AuthenticationManagementResource.getProviderFactory.
+func fitting(flow, id string) (*authProvider, error) {
+	if p := authProvidersOf().of(flow, id); p != nil {
+		return p, nil
+	}
+	if id == "" {
+		id = "null"
+	}
+	return nil, Plain(http.StatusBadRequest, "No authentication provider found for id: "+id)
+}
+
+func (h *Handler) addToFlow(c *Call) (any, error) {
+	form, err := formOf(c)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.Manager.PutAuthConfig(c, c.Realm, c.Path("execution"), v); err != nil {
+	provider, err := form.text("provider")
+	if err != nil {
 		return nil, err
 	}
-	c.CreatedAt("authentication", "executions", c.Path("execution"), "config", v.ID)
+	n := &realms.NewExecution{Parent: c.Path("alias"), Execution: rep.Execution{Authenticator: provider, Requirement: string(iam.Disabled)}}
+	if n.Execution.Priority, err = form.priority(); err != nil {
+		return nil, err
+	}
+	n.Last = n.Execution.Priority == nil
+	if parent := c.Realm.FlowDoc(n.Parent); parent != nil && !parent.BuiltIn {
+		p, err := fitting(parent.ProviderID, provider)
+		if err != nil {
+			return nil, err
+		}
+		if len(p.Requirements) == 1 {
+			n.Execution.Requirement = p.Requirements[0]
+		}
+	}
+	if err := h.Manager.AddToFlow(c, c.Realm, n); err != nil {
+		return nil, flowError(err)
+	}
+	form.made(n.Execution.ID)
+	c.CreatedAt("authentication", "executions", n.Execution.ID)
 	return nil, nil
 }
 
-func (h *Handler) getAuthConfig(c *Call) (any, error) {
-	v := authConfig(c.Realm, c.Path("id"))
-	if v == nil {
-		return nil, iam.Errorf(iam.NotFound, "Could not find authenticator config")
+func (h *Handler) addSubflow(c *Call) (any, error) {
+	form, err := formOf(c)
+	if err != nil {
+		return nil, err
+	}
+	words := map[string]string{}
+	for _, name := range []string{"alias", "type", "provider", "description"} {
+		if words[name], err = form.text(name); err != nil {
+			return nil, err
+		}
+	}
+	n := &realms.NewExecution{Parent: c.Path("alias"), Execution: rep.Execution{Requirement: string(iam.Disabled), AuthenticatorFlow: true}}
+	if n.Execution.Priority, err = form.priority(); err != nil {
+		return nil, err
+	}
+	n.Last = n.Execution.Priority == nil
+	if parent := c.Realm.FlowDoc(n.Parent); parent == nil {
+		return nil, Message(http.StatusBadRequest, "Parent flow doesn't exist")
+	} else if !parent.BuiltIn && (words["alias"] == "" || words["type"] == "") {
+		return nil, Plain(http.StatusBadRequest, "A flow needs an alias and a type")
+	}
+	n.Sub = &rep.Flow{Alias: words["alias"], ProviderID: words["type"], Description: new(words["description"])}
+	if n.Sub.ProviderID == formFlow {
+		n.Execution.Authenticator = words["provider"]
+	}
+	if err := h.Manager.AddToFlow(c, c.Realm, n); err != nil {
+		return nil, flowError(err)
+	}
+	form.made(n.Execution.ID)
+	c.CreatedAt("authentication", "flows", n.Sub.ID)
+	return nil, nil
+}
+
+func (h *Handler) addExecution(c *Call) (any, error) {
+	v, err := Body[rep.Execution](c)
+	if err != nil {
+		return nil, err
+	}
+	v.AuthenticatorFlow = v.AuthenticatorFlow || v.AutheticatorFlow
+	v.AutheticatorFlow = v.AuthenticatorFlow
+	parent := flowByID(c.Realm, v.ParentFlow)
+	if parent != nil && !parent.BuiltIn {
+		if !v.AuthenticatorFlow {
+			if _, err := fitting(parent.ProviderID, v.Authenticator); err != nil {
+				return nil, err
+			}
+		}
+		if !slices.Contains(allRequirements, v.Requirement) {
+			return nil, Plain(http.StatusBadRequest, "The requirement must be one of "+strings.Join(allRequirements, ", "))
+		}
 	}
 	shown := *v
-	if hidesConfig(c.Realm, v.ID) {
-		shown.Config = map[string]string{}
-		for name := range v.Config {
-			shown.Config[name] = masked
-		}
+	shown.ID = ""
+	c.Represent(&shown)
+	v.ID = ""
+	if err := h.Manager.AddExecution(c, c.Realm, v); err != nil {
+		return nil, flowError(err)
 	}
-	return &shown, nil
+	c.Created(v.ID)
+	return nil, nil
 }
 
-// hidesConfig reports whether a configuration belongs to an authenticator that
-// has no settings: what it holds is unknown, and shown masked.
-func hidesConfig(r *realms.Realm, id string) bool {
-	for _, f := range r.FlowDocs {
+var allRequirements = []string{string(iam.Required), string(iam.Alternative), string(iam.Disabled), string(iam.Conditional)}
+
+func (h *Handler) getExecution(c *Call) (any, error) {
+	for _, f := range c.Realm.FlowDocs {
 		for _, e := range f.Executions {
-			if e.AuthenticatorConfig == id {
-				return !infoOf(e.Authenticator).configurable
+			if e.ID == c.Path("execution") {
+				return e, nil
 			}
 		}
 	}
-	return true
+	return nil, iam.Errorf(iam.NotFound, "Illegal execution")
 }
 
-func (h *Handler) updateAuthConfig(c *Call) (any, error) {
-	v, err := Body[rep.AuthenticatorConfig](c)
-	if err != nil {
-		return nil, err
-	}
-	v.ID = c.Path("id")
-	if old := authConfig(c.Realm, v.ID); old != nil {
-		for name, value := range v.Config {
-			if value == masked {
-				v.Config[name] = old.Config[name]
-			}
+func (h *Handler) deleteExecution(c *Call) (any, error) {
+	return nil, flowError(h.Manager.DeleteExecution(c, c.Realm, c.Path("execution")))
+}
+
+func (h *Handler) moveExecution(down bool) func(*Call) (any, error) {
+	return func(c *Call) (any, error) {
+		moved, err := h.Manager.MoveExecution(c, c.Realm, c.Path("execution"), down)
+		if !moved {
+			c.NoEvent()
 		}
+		return nil, flowError(err)
 	}
-	return nil, h.Manager.PutAuthConfig(c, c.Realm, "", v)
-}
-
-func (h *Handler) listRequiredActions(c *Call) (any, error) {
-	list := []*rep.RequiredAction{}
-	for _, a := range c.Realm.RequiredActions {
-		list = append(list, a.Rep)
-	}
-	return list, nil
-}
-
-func (h *Handler) getRequiredAction(c *Call) (any, error) {
-	a := c.Realm.RequiredAction(c.Path("alias"))
-	if a == nil {
-		return nil, iam.Errorf(iam.NotFound, "Failed to find required action")
-	}
-	return a.Rep, nil
-}
-
-func (h *Handler) updateRequiredAction(c *Call) (any, error) {
-	have := c.Realm.RequiredAction(c.Path("alias"))
-	if have == nil {
-		return nil, iam.Errorf(iam.NotFound, "Failed to find required action")
-	}
-	v, err := Body[rep.RequiredAction](c)
-	if err != nil {
-		return nil, err
-	}
-	if v.Alias == "" {
-		v.Alias = have.Rep.Alias
-	}
-	if v.ProviderID == "" {
-		v.ProviderID = have.Rep.ProviderID
-	}
-	if v.Config == nil {
-		v.Config = have.Rep.Config
-	}
-	v.Unknown = have.Rep.Unknown
-	return nil, h.Manager.PutRequiredAction(c, c.Realm, have.Alias, v)
-}
-
-// registrators are the required actions that set up a credential.
-// Keycloak: CredentialRegistrator.
-var registrators = []string{"CONFIGURE_RECOVERY_AUTHN_CODES", "CONFIGURE_TOTP", "webauthn-register", "webauthn-register-passwordless"}
-
-func (h *Handler) credentialRegistrators(c *Call) (any, error) {
-	list := []string{}
-	for _, a := range c.Realm.RequiredActions {
-		if a.Enabled && slices.Contains(registrators, a.Provider) {
-			list = append(list, a.Alias)
-		}
-	}
-	return list, nil
 }

@@ -250,12 +250,20 @@ func TestExecutionsAsTheReference(t *testing.T) {
 	if err := rep.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatal(err)
 	}
-	if status, body, _ := ask("root", "PUT", "/admin/realms/shop/authentication/flows/direct%20grant/executions", `{"id":"`+got[2].ID+`","requirement":"REQUIRED"}`); status != 204 {
+	if status, body, _ := ask("root", "PUT", "/admin/realms/shop/authentication/flows/direct%20grant/executions", `{"id":"`+got[2].ID+`","requirement":"REQUIRED","priority":30}`); status != 204 {
 		t.Fatal(status, body)
 	}
 	_, body, _ = ask("root", "GET", "/admin/realms/shop/authentication/flows/direct%20grant/executions", "")
 	if err := rep.Unmarshal([]byte(body), &got); err != nil || got[2].Requirement != "REQUIRED" || got[1].Requirement != "REQUIRED" || got[2].Priority != 30 {
 		t.Errorf("changed to %+v (%v)", got[2], err)
+	}
+	// A priority that is left out is 0. Keycloak: AuthenticationManagementResource.updateExecutions.
+	if status, body, _ := ask("root", "PUT", "/admin/realms/shop/authentication/flows/direct%20grant/executions", `{"id":"`+got[2].ID+`","requirement":"REQUIRED"}`); status != 204 {
+		t.Fatal(status, body)
+	}
+	_, body, _ = ask("root", "GET", "/admin/realms/shop/authentication/flows/direct%20grant/executions", "")
+	if err := rep.Unmarshal([]byte(body), &got); err != nil || got[0].Priority != 0 {
+		t.Errorf("without priority: %+v (%v)", got[0], err)
 	}
 }
 

@@ -2,7 +2,7 @@ package realms
 
 import (
 	"context"
-	"errors"
+	"maps"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
@@ -19,96 +19,91 @@ func (r *Realm) FlowDoc(alias string) *FlowDoc {
 	return nil
 }
 
-// putObject replaces the document of an object by what change makes of it.
-func (m *Manager) putObject(ctx context.Context, realm iam.RealmID, kind, id, missing string, change func(o *store.Object) error) error {
-	err := m.Cache.Change(ctx, realm, func(tx *store.Tx) error {
-		o, err := tx.Object(ctx, realm, kind, id)
-		if err != nil {
-			return err
+var errNoAuthConfig = &iam.Error{Kind: iam.NotFound, Msg: "Could not find authenticator config"}
+
+// clean drops settings without value. Keycloak: RepresentationToModel.removeEmptyString.
+func clean(config map[string]string) map[string]string {
+	out := map[string]string{}
+	for name, value := range config {
+		if value != "" {
+			out[name] = value
 		}
-		if err := change(&o); err != nil {
-			return err
-		}
-		return tx.UpdateObject(ctx, realm, o)
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return iam.Errorf(iam.NotFound, "%s", missing)
 	}
-	return err
+	return out
 }
 
-// SetExecution changes the requirement of an execution, and its priority when
-// that is not nil. Keycloak: AuthenticationManagementResource.updateExecutions.
-func (m *Manager) SetExecution(ctx context.Context, r *Realm, id string, requirement iam.Requirement, priority *int) error {
-	switch requirement {
-	case iam.Required, iam.Alternative, iam.Conditional, iam.Disabled:
-	default:
-		return iam.Errorf(iam.Invalid, "%q is none of REQUIRED, ALTERNATIVE, CONDITIONAL, DISABLED", requirement)
-	}
-	return m.putObject(ctx, r.ID, store.KindExecution, id, "Illegal execution", func(o *store.Object) error {
-		e := new(rep.Execution)
-		if err := rep.Unmarshal(o.Doc, e); err != nil {
-			return err
-		}
-		e.Requirement = string(requirement)
-		if priority != nil {
-			e.Priority, o.Position = priority, int64(*priority)
-		}
-		var err error
-		o.Doc, err = rep.Marshal(e)
+// AddAuthConfig stores a configuration, which gets an id, and gives it to an
+// execution, whose former one goes. Without execution ("") it belongs to none.
+// Keycloak: AuthenticationManagementResource.newExecutionConfig, createAuthenticatorConfig.
+func (m *Manager) AddAuthConfig(ctx context.Context, r *Realm, execution string, c *rep.AuthenticatorConfig) error {
+	if err := CheckReserved(c.Alias); err != nil {
 		return err
-	})
-}
-
-// PutAuthConfig stores an authenticator's configuration: a new one for an
-// execution, or, without execution, a change of one that is there.
-func (m *Manager) PutAuthConfig(ctx context.Context, r *Realm, execution string, c *rep.AuthenticatorConfig) error {
-	if execution == "" {
-		return m.putObject(ctx, r.ID, store.KindAuthConfig, c.ID, "Could not find authenticator config", func(o *store.Object) (err error) {
-			o.Name = c.Alias
-			o.Doc, err = rep.Marshal(c)
-			return err
-		})
 	}
 	c.ID = NewID()
-	doc, err := rep.Marshal(c)
-	if err != nil {
-		return err
-	}
-	err = m.Cache.Change(ctx, r.ID, func(tx *store.Tx) error {
-		o, err := tx.Object(ctx, r.ID, store.KindExecution, execution)
-		if err != nil {
+	doc := *c
+	doc.Config = clean(c.Config)
+	return m.editFlows(ctx, r, func(s *flowSet) error {
+		if execution == "" {
+			return s.addConfig(ctx, &doc)
+		}
+		e := byID(s.executions, execution)
+		if e == nil {
+			return iam.Errorf(iam.NotFound, "Illegal execution")
+		}
+		if c.Alias == "" {
+			return errExists("Failed to create authentication execution configuration with empty alias name")
+		}
+		if byID(s.configs, e.doc.AuthenticatorConfig) != nil {
+			if err := s.remove(ctx, store.KindAuthConfig, e.doc.AuthenticatorConfig); err != nil {
+				return err
+			}
+		}
+		if err := s.addConfig(ctx, &doc); err != nil {
 			return err
 		}
-		e := new(rep.Execution)
-		if err := rep.Unmarshal(o.Doc, e); err != nil {
-			return err
-		}
-		e.AuthenticatorConfig = c.ID
-		if o.Doc, err = rep.Marshal(e); err != nil {
-			return err
-		}
-		if err := tx.InsertObject(ctx, r.ID, store.Object{Kind: store.KindAuthConfig, ID: c.ID, Name: c.Alias, Doc: doc}); err != nil {
-			return err
-		}
-		return tx.UpdateObject(ctx, r.ID, o)
+		e.doc.AuthenticatorConfig = c.ID
+		return write(ctx, s, e)
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return iam.Errorf(iam.NotFound, "Illegal execution")
-	}
-	return err
 }
 
-// PutRequiredAction changes a required action. Keycloak:
-// AuthenticationManagementResource.updateRequiredAction.
-func (m *Manager) PutRequiredAction(ctx context.Context, r *Realm, alias string, a *rep.RequiredAction) error {
-	have := r.RequiredAction(alias)
-	if have == nil {
-		return iam.Errorf(iam.NotFound, "Failed to find required action")
-	}
-	return m.putObject(ctx, r.ID, store.KindRequiredAction, have.ID, "Failed to find required action", func(o *store.Object) (err error) {
-		o.Name, o.UniqueName, o.Position = a.Alias, a.Alias, int64(a.Priority)
-		o.Doc, err = rep.Marshal(a)
+// SetAuthConfig changes a configuration; settings that are masked stay.
+// Keycloak: AuthenticationManagementResource.updateAuthenticatorConfig.
+func (m *Manager) SetAuthConfig(ctx context.Context, r *Realm, id string, c *rep.AuthenticatorConfig) error {
+	if err := CheckReserved(c.Alias); err != nil {
 		return err
+	}
+	return m.editFlows(ctx, r, func(s *flowSet) error {
+		have := byID(s.configs, id)
+		if have == nil {
+			return errNoAuthConfig
+		}
+		config := clean(c.Config)
+		maps.DeleteFunc(config, func(name, value string) bool { return value == Masked && have.doc.Config[name] == "" })
+		for name, value := range config {
+			if value == Masked {
+				config[name] = have.doc.Config[name]
+			}
+		}
+		have.Name, have.doc.Alias, have.doc.Config = c.Alias, c.Alias, config
+		return write(ctx, s, have)
+	})
+}
+
+// DeleteAuthConfig removes a configuration from whatever has it.
+// Keycloak: AuthenticationManagementResource.removeAuthenticatorConfig.
+func (m *Manager) DeleteAuthConfig(ctx context.Context, r *Realm, id string) error {
+	return m.editFlows(ctx, r, func(s *flowSet) error {
+		if byID(s.configs, id) == nil {
+			return errNoAuthConfig
+		}
+		for _, e := range s.executions {
+			if e.doc.AuthenticatorConfig == id {
+				e.doc.AuthenticatorConfig = ""
+				if err := write(ctx, s, e); err != nil {
+					return err
+				}
+			}
+		}
+		return s.remove(ctx, store.KindAuthConfig, id)
 	})
 }

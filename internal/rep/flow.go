@@ -38,7 +38,7 @@ type ExecutionInfo struct {
 	Requirement          string   `json:"requirement,omitzero"`
 	DisplayName          string   `json:"displayName,omitzero"`
 	Alias                string   `json:"alias,omitzero"`
-	Description          string   `json:"description,omitzero"`
+	Description          *string  `json:"description,omitzero"`
 	RequirementChoices   []string `json:"requirementChoices,omitzero"`
 	Configurable         *bool    `json:"configurable,omitzero"`
 	AuthenticationFlow   *bool    `json:"authenticationFlow,omitzero"`
