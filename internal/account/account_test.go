@@ -49,7 +49,7 @@ const realmDoc = `{"realm":"shop","enabled":true,"eventsEnabled":true,"clients":
 	{"clientId":"shown","baseUrl":"https://shown.test","alwaysDisplayInConsole":true}],
 	"users":[{"username":"anna","enabled":true,"email":"anna@x.test","emailVerified":true,"firstName":"Anna","lastName":"Ant",
 	"credentials":[{"type":"otp","userLabel":"phone","credentialData":"{\"subType\":\"totp\"}","secretData":"{\"value\":\"x\"}"},
-	{"type":"password","credentialData":"{\"algorithm\":\"a\"}","secretData":"{\"value\":\"y\"}"}]}]}`
+	{"type":"password","credentialData":"{\"algorithm\":\"a\"}","secretData":"{\"value\":\"y\"}"}]},{"username":"bob","email":"bob@x.test"}]}`
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
@@ -202,6 +202,11 @@ func TestRefusals(t *testing.T) {
 			`{"field":"username","errorMessage":"readOnlyUsernameMessage","params":["${username}"]}]}`},
 		{"POST", "", `{"username":"anna","email":"nonsense","firstName":"A","lastName":"B"}`, 400, `{"field":"email","errorMessage":"error-invalid-email","params":["${email}","nonsense"],` +
 			`"errors":[{"field":"email","errorMessage":"error-invalid-email","params":["${email}","nonsense"]}]}`},
+		// Keycloak: AccountRestService.updateAccount, whose parameters are texts
+		{"POST", "", `{"username":"anna","email":"bob@x.test","firstName":"a","lastName":"b"}`, 409, `{"field":"email","errorMessage":"emailExistsMessage","params":["${email}"],` +
+			`"errors":[{"field":"email","errorMessage":"emailExistsMessage","params":["${email}"]}]}`},
+		{"POST", "", `{"username":"anna","email":"u@x.test","firstName":"` + strings.Repeat("a", 256) + `","lastName":"b"}`, 400, `{"field":"firstName","errorMessage":"error-invalid-length-too-long","params":["${firstName}",null,"255"],` +
+			`"errors":[{"field":"firstName","errorMessage":"error-invalid-length-too-long","params":["${firstName}",null,"255"]}]}`},
 	} {
 		w := x.ask(c.method, c.path, c.body)
 		if got := w.Body.String(); w.Code != c.status || !sameErrors(got, c.want) {

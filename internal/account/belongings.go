@@ -8,6 +8,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
+	"latchkey/internal/users"
 )
 
 // groups shows the groups that the caller is a direct member of.
@@ -16,25 +17,53 @@ func (h *Handler) groups(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	brief := c.flag("briefRepresentation", true)
+	var tree *users.Groups
+	if !brief {
+		if tree, err = h.Users.Groups(c, &c.realm.Realm); err != nil {
+			return nil, err
+		}
+	}
 	out := make([]rep.Group, 0, len(standing.Groups))
 	for _, g := range standing.Groups {
-		out = append(out, groupOf(g, c.flag("briefRepresentation", true)))
+		v := groupOf(g)
+		if !brief {
+			whole, err := tree.Get(g.ID)
+			if err != nil {
+				continue // removed meanwhile
+			}
+			describe(c, &v, whole)
+		}
+		out = append(out, v)
 	}
 	return out, nil
 }
 
-func groupOf(g *roles.Group, brief bool) rep.Group {
+func groupOf(g *roles.Group) rep.Group {
 	out := rep.Group{ID: string(g.ID), Name: g.Name, Path: g.Path(), ParentID: string(g.Parent), SubGroups: []rep.Group{}}
 	if g.Description != "" {
 		out.Description = &g.Description
 	}
-	if !brief {
-		out.Attributes = g.Attrs
-		if out.Attributes == nil {
-			out.Attributes = map[string][]string{}
+	return out
+}
+
+// describe adds attributes and roles. Keycloak: ModelToRepresentation.toRepresentation.
+func describe(c *call, out *rep.Group, g *users.Group) {
+	out.Attributes, out.RealmRoles, out.ClientRoles = g.Attrs, []string{}, map[string][]string{}
+	if out.Attributes == nil {
+		out.Attributes = map[string][]string{}
+	}
+	for _, id := range g.Roles {
+		switch role := c.realm.Role(id); {
+		case role == nil:
+		case role.Client == "":
+			out.RealmRoles = append(out.RealmRoles, role.Name)
+		default:
+			if name := c.realm.KnownClientName(role.Client); name != "" {
+				out.ClientRoles[name] = append(out.ClientRoles[name], role.Name)
+			}
 		}
 	}
-	return out
 }
 
 // linkedAccount is Keycloak's LinkedAccountRepresentation.

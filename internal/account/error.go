@@ -45,13 +45,13 @@ type messageBody struct {
 
 // listed is what is wrong with a profile; a single mistake stands in both
 // places. Keycloak: ErrorResponse.errors without shrinkSingleError.
-func listed(list []messageBody) error {
+func listed(status int, list []messageBody) error {
 	var b messageBody
 	if len(list) == 1 {
 		b = list[0]
 	}
 	b.Errors = list
-	return &refusal{http.StatusBadRequest, b}
+	return &refusal{status, b}
 }
 
 // statuses maps the kinds of iam.Error.

@@ -2,6 +2,8 @@ package account
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -139,7 +141,8 @@ func attributeNames(list ...*iam.User) (names []string) {
 }
 
 // mistakes answers what is wrong with a profile. The first parameter of a
-// message is the attribute's display name rather than its name.
+// message is the attribute's display name rather than its name, and all are text.
+// What is somebody else's makes it a conflict.
 // Keycloak: AccountRestService.validationErrorParamsToString.
 func (h *Handler) mistakes(c *call, list iam.Errors) error {
 	p, err := users.ProfileOf(c.realm)
@@ -148,11 +151,19 @@ func (h *Handler) mistakes(c *call, list iam.Errors) error {
 	}
 	shown := map[string]string{}
 	for _, a := range p.Config.Attributes {
-		shown[a.Name] = rep.Val(a.DisplayName)
+		shown[a.Name] = users.Shown(&a)
 	}
-	out := make([]messageBody, 0, len(list))
+	out, status := make([]messageBody, 0, len(list)), http.StatusBadRequest
 	for _, e := range list {
 		params := append([]any{}, e.Params...)
+		if e.Kind == iam.Conflict {
+			params, status = []any{e.Field}, http.StatusConflict
+		}
+		for i, p := range params {
+			if p != nil {
+				params[i] = fmt.Sprint(p)
+			}
+		}
 		if len(params) > 0 {
 			if name, ok := params[0].(string); ok && shown[name] != "" {
 				params[0] = shown[name]
@@ -160,5 +171,5 @@ func (h *Handler) mistakes(c *call, list iam.Errors) error {
 		}
 		out = append(out, messageBody{Field: e.Field, Message: e.Msg, Params: params})
 	}
-	return listed(out)
+	return listed(status, out)
 }

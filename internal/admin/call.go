@@ -79,7 +79,7 @@ func (c *Call) Has(name string) bool { return c.R.URL.Query().Has(name) }
 
 // Bool reads a parameter as Java's Boolean.valueOf does; absent when it is not there.
 func (c *Call) Bool(name string, absent bool) bool {
-	if !c.Has(name) {
+	if c.Query(name) == "" {
 		return absent
 	}
 	return strings.EqualFold(c.Query(name), "true")
@@ -87,7 +87,7 @@ func (c *Call) Bool(name string, absent bool) bool {
 
 // BoolPtr is Bool for parameters whose absence means a third thing.
 func (c *Call) BoolPtr(name string) *bool {
-	if !c.Has(name) {
+	if c.Query(name) == "" {
 		return nil
 	}
 	return new(c.Bool(name, false))

@@ -23,6 +23,7 @@ const (
 	ViewUsers      Perm = "view-users"
 	QueryUsers     Perm = "query-users"
 	ManageUsers    Perm = "manage-users"
+	ViewProfile    Perm = "view user profile"
 	Impersonate    Perm = "impersonation"
 	ViewGroups     Perm = "view groups"
 	QueryGroups    Perm = "query-groups"
@@ -51,13 +52,14 @@ const (
 var grants = map[Perm][]string{
 	AnyAdmin: {"manage-realm", "manage-users", "manage-clients", "manage-events", "manage-identity-providers", "manage-authorization",
 		"create-client", "view-realm", "view-users", "view-clients", "view-events", "view-identity-providers", "view-authorization",
-		"query-users", "query-groups", "query-clients", "query-realms", "impersonation", "realm-admin"},
+		"query-users", "query-groups", "query-clients", "query-realms", "realm-admin"},
 	ViewRealm:              {"manage-realm", "view-realm"},
 	ManageRealm:            {"manage-realm"},
-	ListRealmRoles:         {"manage-realm", "view-realm", "query-realms"},
+	ListRealmRoles:         {"manage-realm", "view-realm"},
 	ViewUsers:              {"manage-users", "view-users"},
 	QueryUsers:             {"manage-users", "view-users", "query-users"},
 	ManageUsers:            {"manage-users"},
+	ViewProfile:            {"manage-realm", "view-realm", "manage-users", "view-users", "query-users"},
 	Impersonate:            {"impersonation"},
 	ViewGroups:             {"manage-users", "view-users"},
 	QueryGroups:            {"manage-users", "view-users", "query-groups"},

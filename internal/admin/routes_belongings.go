@@ -99,7 +99,11 @@ func (h *Handler) joinGroup(join bool) func(*Call, *iam.User) (any, error) {
 			c.NoEvent()
 			return nil, nil
 		}
-		c.EventDetails(op, "GROUP_MEMBERSHIP", c.resource(), viewGroup(c.Realm, g, false), map[string]string{"username": u.Username})
+		who := map[string]string{"username": u.Username}
+		if u.Email != "" {
+			who["email"] = u.Email
+		}
+		c.EventDetails(op, "GROUP_MEMBERSHIP", c.resource(), viewGroup(c.Realm, g, false), who)
 		return nil, nil
 	}
 }

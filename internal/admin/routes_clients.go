@@ -119,8 +119,6 @@ func (h *Handler) listClients(c *Call) (any, error) {
 	for _, cl := range found {
 		if c.Can(ViewClients) {
 			list = append(list, viewClient(c, cl))
-		} else if !c.Bool("viewableOnly", false) {
-			list = append(list, &rep.Client{ID: string(cl.ID), ClientID: cl.ClientID, Name: cl.Rep.Name, Description: cl.Rep.Description, Enabled: &cl.Enabled})
 		}
 	}
 	return list, nil

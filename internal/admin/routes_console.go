@@ -84,7 +84,7 @@ func (h *Handler) whoAmI(c *Call) (any, error) {
 			return nil, err
 		}
 		var held []string
-		for _, role := range grants[AnyAdmin] {
+		for _, role := range append([]string{"impersonation"}, grants[AnyAdmin]...) {
 			if c.holdsIn(r, []string{role}) {
 				held = append(held, role)
 			}

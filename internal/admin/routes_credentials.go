@@ -133,8 +133,25 @@ func (h *Handler) deleteCredential(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	list, err := h.Users.Credentials(c, &c.Realm.Realm, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, cred := range list {
+		if cred.ID != c.Path("credential") {
+			continue
+		}
+		about := map[string]string{"credential_id": cred.ID, "credential_type": string(cred.Kind)}
+		if cred.Label != "" {
+			about["credential_user_label"] = cred.Label
+		}
+		c.EventDetails(Action, "USER", c.resource(), nil, about)
+	}
 	return nil, h.Users.RemoveCredential(c, &c.Realm.Realm, u.ID, c.Path("credential"))
 }
+
+// maxLabel bounds the labels of credentials, as Keycloak's database does.
+const maxLabel = 255
 
 func (h *Handler) labelCredential(c *Call) (any, error) {
 	u, err := h.user(c)
@@ -142,8 +159,13 @@ func (h *Handler) labelCredential(c *Call) (any, error) {
 		return nil, err
 	}
 	label, err := c.Text()
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case strings.TrimSpace(label) == "":
+		return nil, &Error{Status: http.StatusBadRequest, Body: plainBody{"missingCredentialLabel", "Credential label must not be empty"}}
+	case len([]rune(label)) > maxLabel:
+		return nil, Plain(http.StatusBadRequest, "The label is too long")
 	}
 	return nil, h.Users.Label(c, &c.Realm.Realm, u.ID, c.Path("credential"), label)
 }

@@ -26,6 +26,7 @@ func (h *Handler) groupRoutes() []Route {
 		{"GET " + one + "/children", ViewGroups, None, "", h.withGroup(h.listChildren), ByMethod},
 		{"POST " + one + "/children", ManageUsers, Create, "GROUP", h.withGroup(h.addChild), NoCache},
 		{"GET " + one + "/members", ViewUsers, None, "", h.withGroup(h.listMembers), ByMethod},
+		{"GET /admin/realms/{realm}/group-by-path", ViewGroups, None, "", h.groupByPath, ByMethod},
 		{"GET /admin/realms/{realm}/group-by-path/{path...}", ViewGroups, None, "", h.groupByPath, ByMethod},
 	}, roleMappingRoutes(one, ViewGroups, h.groupSubject)...)
 }
@@ -102,7 +103,7 @@ func (h *Handler) listGroups(c *Call) (any, error) {
 	found := page(tree.Top, first, max)
 	searches := c.Has("search") || c.Has("q")
 	if searches {
-		found = page(tree.Find(groupFilter(c)), first, max)
+		found = page(tree.Find(groupFilter(c, attributeQuery(c.Query("q")))), first, max)
 	}
 	if searches && c.Bool("populateHierarchy", true) {
 		return withParents(c, tree.Top, found, brief), nil
@@ -113,10 +114,10 @@ func (h *Handler) listGroups(c *Call) (any, error) {
 	return out, nil
 }
 
-// groupFilter is what the query looks for.
-func groupFilter(c *Call) func(*users.Group) bool {
+// groupFilter is what the query looks for, and groups that have some attributes.
+func groupFilter(c *Call, attrs [][2]string) func(*users.Group) bool {
 	search, exact := strings.TrimSpace(c.Query("search")), c.Bool("exact", false)
-	attrs := attributeQuery(c.Query("q"))
+	parts := strings.Split(strings.ToLower(search), "*") // a * stands for anything
 	return func(g *users.Group) bool {
 		for _, a := range attrs {
 			if !slices.Contains(g.Attrs[a[0]], a[1]) {
@@ -126,7 +127,13 @@ func groupFilter(c *Call) func(*users.Group) bool {
 		if exact {
 			return search == "" || g.Name == search
 		}
-		return containsFold(g.Name, search)
+		rest, ok := strings.ToLower(g.Name), true
+		for _, part := range parts {
+			if _, rest, ok = strings.Cut(rest, part); !ok {
+				return false
+			}
+		}
+		return true
 	}
 }
 
@@ -156,7 +163,7 @@ func (h *Handler) countGroups(c *Call) (any, error) {
 	n := tree.Count()
 	switch {
 	case c.Query("search") != "":
-		n = len(tree.Find(groupFilter(c)))
+		n = len(tree.Find(groupFilter(c, nil)))
 	case c.Bool("top", false):
 		n = len(tree.Top)
 	}
@@ -205,7 +212,7 @@ func (h *Handler) moveGroup(c *Call, v *rep.Group, parent iam.GroupID) (bool, er
 	if _, err := tree.Get(iam.GroupID(v.ID)); err != nil {
 		return false, Plain(http.StatusNotFound, "Could not find child by id")
 	}
-	if err := h.Users.MoveGroup(c, &c.Realm.Realm, iam.GroupID(v.ID), parent); err != nil {
+	if err := h.Users.MoveGroup(c, &c.Realm.Realm, iam.GroupID(v.ID), parent, v.Name); err != nil {
 		return false, err
 	}
 	shownGroup(v)
@@ -239,7 +246,7 @@ func (h *Handler) listChildren(c *Call, _ *users.Groups, g *users.Group) (any, e
 	if err != nil {
 		return nil, err
 	}
-	ok := groupFilter(c)
+	ok := groupFilter(c, nil)
 	list := slices.DeleteFunc(slices.Clone(g.Below), func(g *users.Group) bool { return !ok(g) })
 	out := []*rep.Group{}
 	for _, child := range page(list, first, max) {

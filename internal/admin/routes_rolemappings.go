@@ -114,6 +114,9 @@ func effectiveMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
 }
 
 func availableMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
+	if !c.Can(ManageUsers) { // nothing that could be given. Keycloak: RolePermissions.canMapRole
+		return []rep.Role{}, nil
+	}
 	return rolesIn(c, of, true, func(r *realms.Role) bool { return !slices.Contains(s.direct, r.ID) && c.mayMap(r) }), nil
 }
 
@@ -121,6 +124,9 @@ func addMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
 	ids, err := postedRoles(c, of)
 	if err != nil {
 		return nil, err
+	}
+	if len(ids) == 0 {
+		c.NoEvent()
 	}
 	return nil, s.change(ids, true)
 }

@@ -92,7 +92,7 @@ func (h *Handler) roleByID(c *Call, change bool) (*realms.Role, error) {
 	default:
 		perm = ViewClients
 	}
-	if !c.Can(perm) && !(role == nil && c.Can(AnyAdmin)) {
+	if !c.Can(perm) && !(role == nil && (c.Can(AnyAdmin) || c.Can(Impersonate))) {
 		return nil, errForbidden
 	}
 	if role == nil {
@@ -111,6 +111,9 @@ func (h *Handler) listRoles(c *Call) (any, error) {
 		return nil, err
 	}
 	search := strings.TrimSpace(c.Query("search"))
+	if search == "" && (c.Query("first") == "" || c.Query("max") == "") {
+		first, max = 0, -1 // a page needs both
+	}
 	list := rolesIn(c, of, c.Bool("briefRepresentation", true), func(r *realms.Role) bool {
 		return containsFold(r.Name, search) || containsFold(r.Description, search)
 	})
@@ -179,8 +182,17 @@ func composites(c *Call, role *realms.Role, ok func(*realms.Role) bool) []rep.Ro
 	return byName(list)
 }
 
+// listComposites searches and pages by id alone. Keycloak: RoleByIdResource.getRoleComposites.
 func listComposites(c *Call, role *realms.Role) (any, error) {
-	return composites(c, role, func(*realms.Role) bool { return true }), nil
+	if c.Path("roleid") == "" {
+		return composites(c, role, func(*realms.Role) bool { return true }), nil
+	}
+	first, max, err := c.Page(-1)
+	if err != nil {
+		return nil, err
+	}
+	search := strings.TrimSpace(c.Query("search"))
+	return page(composites(c, role, func(r *realms.Role) bool { return containsFold(r.Name, search) }), first, max), nil
 }
 
 func realmComposites(c *Call, role *realms.Role) (any, error) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
@@ -47,89 +49,138 @@ func (h *Handler) withUser(f func(c *Call, u *iam.User) (any, error)) func(*Call
 	}
 }
 
-// userFilter reads the query of a search for users; none says that it asks for nobody.
-func userFilter(c *Call) (f *users.Filter, none bool, err error) {
+// namedUsers finds the users whom a search names one by one: "id:" and their ids,
+// "username:" and their names, "email:" and their addresses, with spaces between.
+// Nothing else in the query counts then. Keycloak: UsersResource.getUsers.
+func (h *Handler) namedUsers(c *Call) (list []*iam.User, named bool, err error) {
+	by, rest, _ := strings.Cut(strings.TrimSpace(c.Query("search")), ":")
+	var find func(string) (*iam.User, error)
+	r := &c.Realm.Realm
+	switch by {
+	case "id":
+		find = func(id string) (*iam.User, error) {
+			u, err := h.Users.Get(c, r, iam.UserID(id))
+			if errors.Is(err, users.ErrNotFound) {
+				return nil, nil
+			}
+			return u, err
+		}
+	case "username":
+		find = func(name string) (*iam.User, error) { return h.Users.ByName(c, r, name) }
+	case "email":
+		find = func(email string) (*iam.User, error) { return h.Users.ByEmail(c, r, email) }
+	default:
+		return nil, false, nil
+	}
+	for _, one := range strings.Fields(rest) {
+		u, err := find(one)
+		if err != nil {
+			return nil, true, err
+		}
+		if u != nil {
+			list = append(list, u)
+		}
+	}
+	return list, true, nil
+}
+
+// userFilter reads the query of a search for users.
+func userFilter(c *Call) (f *users.Filter, err error) {
 	f = &users.Filter{Enabled: c.BoolPtr("enabled"), EmailVerified: c.BoolPtr("emailVerified")}
 	for name, to := range map[string]*time.Time{"createdAfter": &f.From, "createdBefore": &f.To} {
 		if c.Has(name) {
 			at, ok := events.ParseTime(c.Query(name), name == "createdBefore")
 			if !ok {
-				return nil, false, Plain(http.StatusBadRequest, "Invalid value for '"+name+"', expected format is yyyy-MM-dd or an Epoch timestamp")
+				return nil, Plain(http.StatusBadRequest, "Invalid value for '"+name+"', expected format is yyyy-MM-dd or an Epoch timestamp")
 			}
 			*to = at
 		}
 	}
-	search := strings.TrimSpace(c.Query("search"))
-	if ids, ok := strings.CutPrefix(search, "id:"); ok {
-		f.IDs = []iam.UserID{}
-		for _, id := range strings.Fields(ids) {
-			f.IDs = append(f.IDs, iam.UserID(id))
-		}
-		return f, len(f.IDs) == 0, nil
-	}
-	if search != "" {
-		f.Terms = strings.Fields(search)
-		if c.Bool("exact", false) {
-			for i, t := range f.Terms {
-				f.Terms[i] = `"` + strings.Trim(t, `"`) + `"`
-			}
-		}
-		return f, false, nil
+	if f.Terms = strings.Fields(c.Query("search")); len(f.Terms) > 0 {
+		return f, nil
 	}
 	f.Username, f.Email, f.FirstName, f.LastName = c.Query("username"), c.Query("email"), c.Query("firstName"), c.Query("lastName")
 	f.Exact = c.Bool("exact", false)
 	f.Provider, f.ExternalID = c.Query("idpAlias"), c.Query("idpUserId")
-	f.Attrs = attributeQuery(c.Query("q"))
-	return f, false, nil
+	exact := c.BoolPtr("exact")
+	f.AttrsPart = exact != nil && !*exact // they are compared whole unless told otherwise
+	for _, a := range attributeQuery(c.Query("q")) {
+		switch name, value := a[0], a[1]; name { // as if they were parameters
+		case "username":
+			f.Username = value
+		case "email":
+			f.Email = value
+		case "firstName":
+			f.FirstName = value
+		case "lastName":
+			f.LastName = value
+		case "enabled":
+			f.Enabled = new(strings.EqualFold(value, "true"))
+		case "emailVerified":
+			f.EmailVerified = new(strings.EqualFold(value, "true"))
+		default:
+			f.Attrs = append(f.Attrs, a)
+		}
+	}
+	return f, nil
 }
 
-// attributeQuery reads "name:value other:'some text'" of the parameter q.
-// Keycloak: SearchQueryUtils.getFields, where quotes are double ones.
+// attributeQuery reads `name:value other:"some text"` of the parameter q; of two
+// values of a name the last counts. Keycloak: SearchQueryUtils.getFields.
 func attributeQuery(q string) [][2]string {
 	var list [][2]string
 	for q = strings.TrimSpace(q); q != ""; q = strings.TrimSpace(q) {
 		var name, value string
-		var ok bool
-		if name, q = word(q, ':'); q == "" || q[0] != ':' {
-			_, q = word(q, ' ')
+		if name, q = word(q, ':'); !strings.HasPrefix(q, ":") {
 			continue
 		}
 		value, q = word(q[1:], ' ')
-		ok = name != ""
-		if ok {
-			list = append(list, [2]string{name, value})
-		}
+		list = slices.DeleteFunc(list, func(a [2]string) bool { return a[0] == name })
+		list = append(list, [2]string{name, value})
 	}
 	return list
 }
 
-// word cuts a word that may stand in double quotes off the front of a text; it
-// ends at a space or at end.
+// word cuts a word off the front of a text. It ends at end, even within quotes,
+// or at a space outside of them. Quotes that begin a word are dropped with those
+// that close it, and a backslash keeps one.
 func word(s string, end byte) (w, rest string) {
-	if strings.HasPrefix(s, `"`) {
-		if i := strings.IndexByte(s[1:], '"'); i >= 0 {
-			return s[1 : i+1], s[i+2:]
+	var b strings.Builder
+	quoted, inside := false, false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == end && end != ' ', s[i] == ' ' && !quoted:
+			return b.String(), s[i:]
+		case strings.HasPrefix(s[i:], `\"`):
+			i++
+		case s[i] == '"' && !quoted && b.Len() > 0:
+			inside = true
+		case s[i] == '"' && inside:
+			inside = false
+		case s[i] == '"':
+			quoted = !quoted
+			continue
 		}
+		b.WriteByte(s[i])
 	}
-	i := strings.IndexFunc(s, func(r rune) bool { return r == ' ' || r == rune(end) })
-	if i < 0 {
-		return s, ""
-	}
-	return s[:i], s[i:]
+	return b.String(), ""
 }
 
 func (h *Handler) listUsers(c *Call) (any, error) {
-	f, none, err := userFilter(c)
+	f, err := userFilter(c)
 	if err != nil {
 		return nil, err
 	}
 	if f.First, f.Max, err = c.Page(defaultPage); err != nil {
 		return nil, err
 	}
-	if none || !c.Can(ViewUsers) {
+	if !c.Can(ViewUsers) {
 		return []any{}, nil
 	}
-	list, err := h.Users.Search(c, &c.Realm.Realm, f)
+	list, named, err := h.namedUsers(c)
+	if err == nil && !named {
+		list, err = h.Users.Search(c, &c.Realm.Realm, f)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -137,12 +188,12 @@ func (h *Handler) listUsers(c *Call) (any, error) {
 }
 
 func (h *Handler) countUsers(c *Call) (any, error) {
-	f, none, err := userFilter(c)
+	f, err := userFilter(c)
 	if err != nil {
 		return nil, err
 	}
-	if none {
-		return 0, nil
+	if list, named, err := h.namedUsers(c); err != nil || named {
+		return len(list), err
 	}
 	return h.Users.Count(c, &c.Realm.Realm, f)
 }
@@ -171,9 +222,15 @@ func (h *Handler) viewUsers(c *Call, list []*iam.User, brief bool, access map[st
 	for _, u := range list {
 		v := rep.FromUser(u)
 		v.Access = access
-		v.Attributes = profile.In(users.AdminAPI, u).Readable()
-		if len(v.Attributes) == 0 {
+		view := profile.In(users.AdminAPI, u)
+		if v.Attributes = view.Readable(); len(v.Attributes) == 0 {
 			v.Attributes = nil
+		}
+		if !view.Shows("firstName") {
+			v.FirstName = nil
+		}
+		if !view.Shows("lastName") {
+			v.LastName = nil
 		}
 		v.TOTP = new(slices.Contains(kinds[u.ID], iam.OTP))
 		if brief {
@@ -191,9 +248,8 @@ func draftOf(v *rep.User) users.Draft {
 	for name, values := range v.Attributes {
 		d[name] = values
 	}
-	for _, name := range []string{"username", "email", "firstName", "lastName"} {
-		delete(d, name) // they have members of their own
-	}
+	delete(d, "username") // they have members of their own
+	delete(d, "email")
 	if v.Username != "" {
 		d["username"] = []string{v.Username}
 	}
@@ -235,24 +291,22 @@ func settle(c *Call, u *iam.User, v *rep.User, existing bool) {
 	}
 }
 
-// taken says in the admin API's words that a name or an address is somebody's.
+// taken says in the admin API's words that an address or a name is somebody's.
 func (h *Handler) taken(c *Call, v *rep.User, username string) error {
-	other, err := h.Users.ByName(c, &c.Realm.Realm, username)
-	if err != nil {
-		return err
-	}
-	if other != nil {
-		return Message(http.StatusConflict, users.ErrNameTaken.Msg)
-	}
 	if email := rep.Val(v.Email); email != "" && !c.Realm.Login.DuplicateEmails {
-		if other, err = h.Users.ByEmail(c, &c.Realm.Realm, email); err != nil {
+		other, err := h.Users.ByEmail(c, &c.Realm.Realm, email)
+		if err != nil {
 			return err
 		}
 		if other != nil {
 			return Message(http.StatusConflict, users.ErrEmailTaken.Msg)
 		}
 	}
-	return nil
+	other, err := h.Users.ByName(c, &c.Realm.Realm, username)
+	if err == nil && other != nil {
+		err = Message(http.StatusConflict, users.ErrNameTaken.Msg)
+	}
+	return err
 }
 
 func (h *Handler) createUser(c *Call) (any, error) {
@@ -261,8 +315,8 @@ func (h *Handler) createUser(c *Call) (any, error) {
 		return nil, err
 	}
 	username := v.Username
-	if c.Realm.Login.RegistrationEmailAsUsername {
-		username = rep.Val(v.Email)
+	if email := rep.Val(v.Email); c.Realm.Login.RegistrationEmailAsUsername && email != "" {
+		username = email
 	}
 	if strings.TrimSpace(username) == "" {
 		return nil, Message(http.StatusBadRequest, "User name is missing")
@@ -314,6 +368,7 @@ func (h *Handler) createUser(c *Call) (any, error) {
 // Keycloak: RepresentationToModel.createCredentials.
 func (h *Handler) newCredentials(c *Call, u *iam.User, posted []rep.Credential) ([]*iam.Credential, error) {
 	var list []*iam.Credential
+	refused := func() error { return Message(http.StatusBadRequest, "Could not create user") }
 	for i := range posted {
 		p := &posted[i]
 		switch {
@@ -325,13 +380,17 @@ func (h *Handler) newCredentials(c *Call, u *iam.User, posted []rep.Credential) 
 			if err != nil {
 				return nil, err
 			}
+			// A user has one password: each replaces the one before.
+			list = slices.DeleteFunc(list, func(before *iam.Credential) bool { return before.Kind == iam.Password })
 			list = append(list, cred)
 		case p.SecretData != "" && p.CredentialData != "" || p.HashedSaltedValue != nil:
 			cred, err := p.IAM()
-			if err != nil {
-				return nil, Message(http.StatusBadRequest, "Could not create user")
+			if err != nil || !jsontext.Value(cred.Data).IsValid() || !jsontext.Value(cred.Secret).IsValid() {
+				return nil, refused()
 			}
 			list = append(list, cred)
+		case p.Value == nil:
+			return nil, refused() // nothing that could be kept
 		}
 	}
 	return list, nil
@@ -375,6 +434,9 @@ func (h *Handler) updateUser(c *Call) (any, error) {
 		return nil, err
 	}
 	v, err := BodyInto(c, &rep.User{Username: unsaid})
+	if errors.Is(err, rep.ErrNoBody) {
+		return nil, Message(http.StatusBadRequest, "Could not update user!")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -388,21 +450,18 @@ func (h *Handler) updateUser(c *Call) (any, error) {
 		v.Username = ""
 		delete(draft, "username")
 	case "":
-		draft["username"] = nil
+		draft["username"] = []string{""}
 	}
 	if !replace {
 		draft = users.Kept(u, draft)
 	}
 	view := profile.In(users.AdminAPI, u)
-	if errs := view.Check(draft); len(errs) > 0 {
-		return nil, profileRefusal(errs)
-	}
 	taken, err := h.Users.CheckTaken(c, view, draft)
 	if err != nil {
 		return nil, err
 	}
-	if len(taken) > 0 {
-		return nil, profileRefusal(taken)
+	if errs := append(taken, view.Check(draft)...); len(errs) > 0 {
+		return nil, profileRefusal(errs)
 	}
 	for _, cred := range v.Credentials {
 		if password := rep.Val(cred.Value); password != "" {
@@ -502,8 +561,8 @@ func (h *Handler) unmanagedAttributes(c *Call) (any, error) {
 // profileRoutes: Keycloak's UserProfileResource.
 func (h *Handler) profileRoutes() []Route {
 	return []Route{
-		{"GET " + usersPath + "/profile", AnyAdmin, None, "", h.getProfile, Silent},
-		{"GET " + usersPath + "/profile/metadata", AnyAdmin, None, "", h.profileMetadata, Silent},
+		{"GET " + usersPath + "/profile", ViewProfile, None, "", h.getProfile, Silent},
+		{"GET " + usersPath + "/profile/metadata", ViewProfile, None, "", h.profileMetadata, Silent},
 		{"PUT " + usersPath + "/profile", ManageRealm, Update, "USER_PROFILE", h.putProfile, ByMethod},
 	}
 }

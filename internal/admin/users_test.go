@@ -65,6 +65,12 @@ func TestSearchQueries(t *testing.T) {
 	for query, want := range map[string]string{
 		"search=an": "anna bert", "search=*nder*": "bert", `search=%22berg%22`: "anna", "search=ann%20berg": "anna", "username=nn": "anna",
 		"username=nn&exact=true": "", "email=north": "anna bert", "enabled=true": "bert", "first=1&max=1": "bert", "max=0": "", "search=%25": "",
+		// Keycloak: UsersResource.getUsers
+		"search=an&exact=true": "anna bert", "enabled=": "anna bert", "idpUserId=x": "", "search=username:anna": "anna", "search=username:bert%20ANNA": "anna bert",
+		"search=username:ann": "", "search=email:bert@north.test&enabled=false": "bert", "search=id:": "", "q=username:ann": "anna", "q=lastName:and": "bert",
+		"q=enabled:true": "bert", "q=username:anna&username=bert": "anna",
+		// Keycloak: SearchQueryUtils.getFields
+		"q=:": "", "q=:x": "", "q=nonsense": "anna bert", `q=firstName:x%20firstName:%22Ann%22`: "anna",
 	} {
 		got := s.want("GET", "/users?"+query, "", 200, "")
 		var names []string
@@ -176,4 +182,130 @@ func TestAttackDetection(t *testing.T) {
 	s.want("GET", at+id, "", 200, `{"numFailures":0,"disabled":false,"lastIPFailure":"n/a"`)
 	s.want("DELETE", at+id, "", 204, "")
 	s.want("GET", at+"nobody", "", 200, `"numFailures":0`)
+}
+
+// Keycloak: UserResource.updateUser, UserRepresentation.getRawAttributes, RepresentationToModel.createCredentials.
+func TestWhatUsersArePostedWith(t *testing.T) {
+	s := newShop(t)
+	id := s.want("POST", "/users", `{"username":"anna","credentials":[{"type":"password","value":"one"},{"type":"password","value":"two"}]}`, 201, "")
+	if got := s.want("GET", "/users/"+id+"/credentials", "", 200, ""); strings.Count(got, `"type":"password"`) != 1 {
+		t.Errorf("a user has one password: %s", got)
+	}
+	s.want("POST", "/users", `{"username":"bert"}`, 201, "")
+	for _, c := range []string{`{"type":"password"}`, `{"type":"password","credentialData":"x","secretData":"{}"}`} {
+		s.want("POST", "/users", `{"username":"dora","credentials":[`+c+`]}`, 400, "Could not create user")
+	}
+	s.want("POST", "/users", `{"username":"anna","email":"anna@x.test"}`, 409, "same username")
+	s.want("PUT", "/users/"+id, `{"username":"bert"}`, 409, "User exists with same username")
+	s.want("PUT", "/users/"+id, `{"username":""}`, 400, `{"errorMessage":"User name is missing"}`)
+	s.want("PUT", "/users/"+id, ``, 400, `{"errorMessage":"Could not update user!"}`)
+	s.want("PUT", "/users/"+id, `{"attributes":{"firstName":["Zoe"],"username":["zoe"]}}`, 204, "")
+	s.want("GET", "/users/"+id, "", 200, `"firstName":"Zoe"`)
+	s.want("GET", "/users/"+id, "", 200, `"username":"anna"`)
+}
+
+// Keycloak: DeclarativeUserProfileProvider, UPConfigUtils.validate, MultiValueValidator, EmailValidator.
+func TestProfilesOfOtherShapes(t *testing.T) {
+	s := newShop(t)
+	id := s.want("POST", "/users", `{"username":"anna","firstName":"Anna","email":"anna@x.test"}`, 201, "")
+	s.want("PUT", "/users/profile", `{"attributes":[]}`, 400, "can not be removed")
+	s.want("PUT", "/users/profile", `{}`, 200, `{"groups":[]}`)
+	s.want("GET", "/users/profile/metadata", "", 200, `"name":"username","displayName":"${username}"`)
+	s.want("PUT", "/users/"+id, `{"email":"bad"}`, 204, "")
+	for _, path := range []string{"/users/" + id, "/users?search=anna", "/users?briefRepresentation=true"} {
+		if got := s.want("GET", path, "", 200, `"username":"anna"`); strings.Contains(got, "firstName") {
+			t.Errorf("%s shows what the profile does not know: %s", path, got)
+		}
+	}
+	const p = `"permissions":{"view":["admin"],"edit":["admin"]}`
+	s.want("PUT", "/users/profile", `{"unmanagedAttributePolicy":"ADMIN_VIEW","attributes":[{"name":"username"},{"name":"email","validations":{"email":{"max-local-length":3}}},
+		{"name":"nick",`+p+`},{"name":"two","multivalued":true,`+p+`,"validations":{"multivalued":{"min":2,"max":3}}},{"name":"theirs","permissions":{"view":["user"],"edit":["user"]}}]}`, 200, "")
+	s.want("GET", "/users/"+id+"/unmanagedAttributes", "", 200, `{"firstName":["Anna"]}`)
+	s.want("GET", "/users/profile/metadata", "", 200, `"name":"nick","displayName":"nick"`)
+	s.want("GET", "/users/profile/metadata", "", 200, `"ignore.empty.value":true`)
+	s.want("POST", "/users", `{"username":"bert"}`, 400, `{"field":"two","errorMessage":"error-invalid-multivalued-size","params":["two",2,3]}`)
+	s.want("POST", "/users", `{"username":"bert","email":"bert@x.test","attributes":{"two":["a","b"]}}`, 400, `error-invalid-email`)
+	bert := s.want("POST", "/users", `{"username":"bert","attributes":{"two":["a","b"],"theirs":["x"]}}`, 201, "")
+	s.want("PUT", "/users/"+bert, `{"attributes":{"two":["a","b"],"theirs":["x"]}}`, 400, "error-user-attribute-read-only")
+}
+
+// Keycloak: GroupsResource, GroupResource.
+func TestGroupsAreFoundAndMoved(t *testing.T) {
+	s := newShop(t)
+	a := s.want("POST", "/groups", `{"name":"alpha","attributes":{"x":["y"]}}`, 201, "")
+	b := s.want("POST", "/groups", `{"name":"beta"}`, 201, "")
+	s.want("POST", "/groups/"+a+"/children", `{"name":"inner"}`, 201, "")
+	for query, want := range map[string]int{"search=*": 3, "search=a*h": 1, "search=l*p*a": 1, "search=*&exact=true": 0, "search=_": 0} {
+		if got := s.want("GET", "/groups?populateHierarchy=false&"+query, "", 200, ""); strings.Count(got, `"path"`) != want {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
+	s.want("GET", "/groups/count?search=*", "", 200, `{"count":3}`)
+	s.want("GET", "/groups/"+a+"/children?q=x:y", "", 200, `"name":"inner"`)
+	s.want("GET", "/group-by-path/", "", 404, "Group path does not exist")
+	s.want("PUT", "/groups/"+b, `{"name":"alpha"}`, 409, "Sibling group named 'alpha' already exists.")
+	s.want("POST", "/groups/"+b+"/children", `{"id":"`+b+`","name":"beta"}`, 204, "")
+	s.want("POST", "/groups/"+b+"/children", `{"name":"inner"}`, 201, "")
+	inner := s.want("POST", "/groups", `{"name":"inner"}`, 201, "")
+	s.want("POST", "/groups/"+b+"/children", `{"id":"`+inner+`","name":"posted"}`, 409, "Sibling group named 'posted' already exists.")
+	anna := s.want("POST", "/users", `{"username":"anna","email":"anna@x.test"}`, 201, "")
+	s.want("PUT", "/users/"+anna+"/groups/"+a, "", 204, "")
+	s.want("GET", "/admin-events?resourceTypes=GROUP_MEMBERSHIP", "", 200, `"email":"anna@x.test"`)
+}
+
+// Keycloak: RoleContainerResource.getRoles, RoleByIdResource.getRoleComposites.
+func TestPagesOfRoles(t *testing.T) {
+	s := newShop(t)
+	for query, want := range map[string]int{"first=1": 3, "max=1": 3, "first=1&max=1": 1, "search=o&max=1": 1, "search=o&first=1": 2} {
+		if got := s.want("GET", "/roles?"+query, "", 200, ""); strings.Count(got, `"name"`) != want {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
+}
+
+// Keycloak: UserResource.setCredentialUserLabel, UserResource.removeCredential.
+func TestLabelsOfCredentials(t *testing.T) {
+	s := newShop(t)
+	id := s.want("POST", "/users", `{"username":"anna","credentials":[{"type":"password","value":"one","userLabel":"mine"}]}`, 201, "")
+	got := s.want("GET", "/users/"+id+"/credentials", "", 200, "")
+	_, rest, _ := strings.Cut(got, `"id":"`)
+	cred, _, _ := strings.Cut(rest, `"`)
+	s.want("DELETE", "/users/"+id+"/credentials/"+cred, "", 204, "")
+	s.want("GET", "/admin-events?operationTypes=ACTION", "", 200, `"credential_type":"password"`)
+}
+
+// Keycloak: UserProfileResource, RealmAdminResource, RoleMapperResource.getAvailableRealmRoleMappings, ClientsResource.
+func TestRightsOfDelegatedAdministrators(t *testing.T) {
+	s := newShop(t)
+	id := s.want("POST", "/users", `{"username":"anna"}`, 201, "")
+	for _, c := range []struct {
+		role, path string
+		code       int
+		body       string
+	}{
+		{"view-clients", "/users/profile", 403, ""}, {"query-groups", "/users/profile/metadata", 403, ""}, {"query-users", "/users/profile", 200, ""}, {"view-realm", "/users/profile", 200, ""},
+		{"impersonation", "", 403, ""}, {"impersonation", "/localization", 403, ""}, {"query-realms", "/roles", 403, ""}, {"query-clients", "/clients", 200, "[]"},
+		{"view-users", "/users/" + id + "/role-mappings/realm/available", 200, "[]"},
+	} {
+		code, got := s.call(c.role, "GET", c.path, "")
+		if code != c.code || c.body != "" && got != c.body {
+			t.Errorf("%s: %s: %d %s", c.role, c.path, code, got)
+		}
+	}
+}
+
+// Keycloak: UsersResource.createUser, UserResource.updateUser, ReadOnlyAttributeUnchangedValidator.
+func TestAddressesAsNames(t *testing.T) {
+	s := newShop(t)
+	s.want("PUT", "", `{"registrationEmailAsUsername":true}`, 204, "")
+	id := s.want("POST", "/users", `{"username":"ignored","email":"anna@x.test"}`, 201, "")
+	s.want("GET", "/users/"+id, "", 200, `"username":"anna@x.test"`)
+	s.want("POST", "/users", `{}`, 400, `User name is missing`)
+	s.want("POST", "/users", `{"username":"bert"}`, 400, `{"field":"email","errorMessage":"error-user-attribute-required"`)
+	s.want("POST", "/users", `{"username":"anna@x.test"}`, 409, `same username`)
+	s.want("POST", "/users", `{"email":"anna@x.test"}`, 409, `same email`)
+	s.want("PUT", "/users/"+id, `{"email":""}`, 400, `User name is missing`)
+	s.want("PUT", "/users/"+id, `{"attributes":{"LDAP_ID":["x"]},"email":"anna@x.test"}`, 204, "")
+	s.want("PUT", "/users/profile", `{"unmanagedAttributePolicy":"ENABLED","attributes":[{"name":"username"},{"name":"email"}]}`, 200, "")
+	s.want("PUT", "/users/"+id, `{"attributes":{"LDAP_ID":["x"]},"email":"anna@x.test"}`, 400, `updateReadOnlyAttributesRejectedMessage`)
 }

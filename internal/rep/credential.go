@@ -41,7 +41,9 @@ func (c *Credential) IAM() (*iam.Credential, error) {
 		data = struct {
 			Iterations int    `json:"hashIterations"`
 			Algorithm  string `json:"algorithm"`
-		}{*c.HashIterations, or(c.Algorithm, "pbkdf2")}
+
+			More map[string][]string `json:"additionalParameters"`
+		}{*c.HashIterations, or(c.Algorithm, "pbkdf2"), map[string][]string{}}
 		secret = struct {
 			Value string `json:"value"`
 			Salt  string `json:"salt"`

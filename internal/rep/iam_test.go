@@ -245,7 +245,7 @@ func TestOldCredentials(t *testing.T) {
 		kind         iam.CredentialKind
 	}{
 		{rep.Credential{Type: "password", HashedSaltedValue: new("aGk="), Salt: new("c2E="), HashIterations: new(27500), Algorithm: new("pbkdf2-sha256")},
-			`{"hashIterations":27500,"algorithm":"pbkdf2-sha256"}`, `{"value":"aGk=","salt":"c2E="}`, iam.Password},
+			`{"hashIterations":27500,"algorithm":"pbkdf2-sha256","additionalParameters":{}}`, `{"value":"aGk=","salt":"c2E="}`, iam.Password},
 		{rep.Credential{Type: "totp", HashedSaltedValue: new("geheim"), Digits: new(8), Period: new(60), Algorithm: new("HmacSHA256")},
 			`{"subType":"totp","digits":8,"counter":0,"period":60,"algorithm":"HmacSHA256"}`, `{"value":"geheim"}`, iam.OTP},
 		{rep.Credential{Type: "hotp", HashedSaltedValue: new("geheim"), Counter: new(4)},

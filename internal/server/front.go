@@ -114,6 +114,23 @@ func (s *Server) internalError(w http.ResponseWriter, r *http.Request, err error
 	web.WriteInternal(w, r)
 }
 
+// normalized refuses paths with empty segments and with steps upwards, which
+// the mux would answer with a redirect. Keycloak 26.7 answers
+// "missingNormalization", also to escaped steps.
+func normalized(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		segments := strings.Split(strings.TrimSuffix(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/"), "/")
+		for _, s := range segments {
+			plain, err := url.PathUnescape(s)
+			if len(segments) > 1 && s == "" || err == nil && (plain == "." || plain == "..") {
+				web.WriteProblem(w, http.StatusBadRequest, "missingNormalization", "Request path not normalized")
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // keepSegments lets an escaped slash in a path stay part of its segment where
 // the mux would take "..%2F" for a step upwards and answer with a redirect.
 func keepSegments(next http.Handler) http.Handler {

@@ -162,6 +162,7 @@ func (s *Server) front(mux *http.ServeMux) (http.Handler, error) {
 		web.Recover(s.log),
 		web.Limit(s.cfg.HTTP.MaxBody),
 		web.Deadline(s.cfg.HTTP.Timeout),
+		normalized,
 		keepSegments,
 	), nil
 }

@@ -54,6 +54,8 @@ func TestSearchUsers(t *testing.T) {
 			"not verified":             {store.UserFilter{EmailVerified: &no}, "anna bertx1"},
 			"attribute":                {store.UserFilter{Attrs: [][2]string{{"Team", "blue"}, {"Team", "RED"}}}, "anna"},
 			"attribute's case":         {store.UserFilter{Attrs: [][2]string{{"team", "blue"}}}, ""},
+			"part of an attribute":     {store.UserFilter{Attrs: [][2]string{{"Team", "lU"}}, AttrsPart: true}, "anna"},
+			"link by its id alone":     {store.UserFilter{ExternalID: "x"}, "bertx1"},
 			"ids":                      {store.UserFilter{IDs: []iam.UserID{"1", "3", "9"}}, "anna bertx1"},
 			"no ids":                   {store.UserFilter{IDs: []iam.UserID{}}, ""},
 			"role":                     {store.UserFilter{Role: "role"}, "bert_1"},

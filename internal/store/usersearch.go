@@ -18,7 +18,8 @@ type UserFilter struct {
 	Exact                                bool
 	Enabled, EmailVerified               *bool
 	Attrs                                [][2]string // name and value, ignoring case
-	Provider, ExternalID                 string      // of a link
+	AttrsPart                            bool        // the value may be a part of the user's
+	Provider, ExternalID                 string      // of a link; either may be missing
 	IDs                                  []iam.UserID
 	Group                                iam.GroupID // direct members
 	Role                                 iam.RoleID  // who have it directly
@@ -72,10 +73,18 @@ func (f *UserFilter) where(realm iam.RealmID) *where {
 	}
 	for _, a := range f.Attrs {
 		w.text.WriteString(" and exists (select 1 from user_attributes a where a.realm_id = u.realm_id and a.user_id = u.id and a.name = " +
-			w.bind(a[0]) + " and a.value_lower = " + w.bind(strings.ToLower(a[1])) + ")")
+			w.bind(a[0]))
+		if f.AttrsPart {
+			w.text.WriteString(" and a.value_lower like " + w.bind(containing(a[1])) + " escape '!')")
+		} else {
+			w.text.WriteString(" and a.value_lower = " + w.bind(strings.ToLower(a[1])) + ")")
+		}
 	}
-	if f.Provider != "" {
-		w.text.WriteString(" and exists (select 1 from federated_identities i where i.realm_id = u.realm_id and i.user_id = u.id and i.provider = " + w.bind(f.Provider))
+	if f.Provider != "" || f.ExternalID != "" {
+		w.text.WriteString(" and exists (select 1 from federated_identities i where i.realm_id = u.realm_id and i.user_id = u.id")
+		if f.Provider != "" {
+			w.text.WriteString(" and i.provider = " + w.bind(f.Provider))
+		}
 		if f.ExternalID != "" {
 			w.text.WriteString(" and i.external_id = " + w.bind(f.ExternalID))
 		}

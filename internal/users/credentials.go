@@ -148,8 +148,8 @@ func (s *Service) RemoveCredential(ctx context.Context, r *iam.Realm, user iam.U
 }
 
 // MoveCredential puts a credential behind another in the user's order of
-// preference, first of all for after "". ErrNoCredential when one of them is
-// not there. Keycloak: JpaUserCredentialStore.moveCredentialTo.
+// preference, first of all for after "". ErrNoCredential when it is not there;
+// behind one that is not there it stays where it is. Keycloak: JpaUserCredentialStore.moveCredentialTo.
 func (s *Service) MoveCredential(ctx context.Context, r *iam.Realm, user iam.UserID, id, after string) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		list, err := tx.Credentials(ctx, r.ID, user)
@@ -158,8 +158,11 @@ func (s *Service) MoveCredential(ctx context.Context, r *iam.Realm, user iam.Use
 		}
 		at := func(id string) int { return slices.IndexFunc(list, func(c *iam.Credential) bool { return c.ID == id }) }
 		from := at(id)
-		if from < 0 || after != "" && at(after) < 0 || id == after {
+		if from < 0 {
 			return ErrNoCredential
+		}
+		if after != "" && at(after) < 0 || id == after {
+			return nil
 		}
 		moved := list[from]
 		list = slices.Delete(list, from, from+1)

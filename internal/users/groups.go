@@ -126,6 +126,11 @@ func groupTaken(parent iam.GroupID, name string) error {
 	if parent == "" {
 		return iam.Errorf(iam.Conflict, "Top level group named '%s' already exists.", name)
 	}
+	return siblingTaken(name)
+}
+
+// siblingTaken is the same, of groups that are renamed at whatever level.
+func siblingTaken(name string) error {
 	return iam.Errorf(iam.Conflict, "Sibling group named '%s' already exists.", name)
 }
 
@@ -157,9 +162,8 @@ func (s *Service) CreateGroup(ctx context.Context, r *iam.Realm, parent iam.Grou
 	return err
 }
 
-// editGroup changes a group's row.
-func (s *Service) editGroup(ctx context.Context, r *iam.Realm, id iam.GroupID, f func(row *store.GroupRow) error) error {
-	var now store.GroupRow
+// editGroup changes a group's row; taken is the refusal if its name is another's there.
+func (s *Service) editGroup(ctx context.Context, r *iam.Realm, id iam.GroupID, taken error, f func(row *store.GroupRow) error) error {
 	err := s.db.Tx(ctx, func(tx *store.Tx) error {
 		row, err := tx.Group(ctx, r.ID, id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -171,11 +175,10 @@ func (s *Service) editGroup(ctx context.Context, r *iam.Realm, id iam.GroupID, f
 		if err := f(&row); err != nil {
 			return err
 		}
-		now = row
 		return tx.UpdateGroup(ctx, r.ID, row)
 	})
 	if _, exists := store.Exists(err); exists {
-		return groupTaken(now.Parent, now.Name)
+		return taken
 	}
 	return err
 }
@@ -183,7 +186,7 @@ func (s *Service) editGroup(ctx context.Context, r *iam.Realm, id iam.GroupID, f
 // UpdateGroup renames and describes a group, and replaces its attributes where
 // there are any in the representation. Keycloak: GroupResource.updateGroup.
 func (s *Service) UpdateGroup(ctx context.Context, r *iam.Realm, id iam.GroupID, v *rep.Group) error {
-	return s.editGroup(ctx, r, id, func(row *store.GroupRow) error {
+	return s.editGroup(ctx, r, id, siblingTaken(v.Name), func(row *store.GroupRow) error {
 		doc := new(rep.Group)
 		if err := rep.Unmarshal(row.Doc, doc); err != nil {
 			return err
@@ -202,8 +205,13 @@ func (s *Service) UpdateGroup(ctx context.Context, r *iam.Realm, id iam.GroupID,
 // errLoop refuses to move a group below itself.
 var errLoop = &iam.Error{Kind: iam.Invalid, Msg: "A group cannot be moved below itself"}
 
-// MoveGroup puts a group below another one, "" for the top.
-func (s *Service) MoveGroup(ctx context.Context, r *iam.Realm, id, parent iam.GroupID) error {
+// MoveGroup puts a group below another one, "" for the top. Below itself is
+// where it stays; a refusal calls it by the posted name.
+// Keycloak: GroupResource.addChild, JpaRealmProvider.moveGroup.
+func (s *Service) MoveGroup(ctx context.Context, r *iam.Realm, id, parent iam.GroupID, posted string) error {
+	if id == parent {
+		return nil
+	}
 	t, err := s.Groups(ctx, r)
 	if err != nil {
 		return err
@@ -213,7 +221,7 @@ func (s *Service) MoveGroup(ctx context.Context, r *iam.Realm, id, parent iam.Gr
 			return errLoop
 		}
 	}
-	return s.editGroup(ctx, r, id, func(row *store.GroupRow) error {
+	return s.editGroup(ctx, r, id, groupTaken(parent, posted), func(row *store.GroupRow) error {
 		row.Parent = parent
 		return nil
 	})

@@ -120,6 +120,13 @@ func compileProfile(r *iam.Realm, cfg *rep.UPConfig) (*Profile, error) {
 		p.attrs = append(p.attrs, a)
 		p.byName[a.Name] = a
 	}
+	for _, name := range []string{"username", "email"} { // always there, also in a profile without attributes
+		if p.byName[name] == nil {
+			a := &attribute{UPAttribute: &rep.UPAttribute{Name: name}, checks: []check{single}}
+			p.byName[name] = a
+			p.attrs = append(p.attrs, a)
+		}
+	}
 	if r.Locale.Enabled && p.byName["locale"] == nil {
 		a := &attribute{UPAttribute: &rep.UPAttribute{Name: "locale", Permissions: &rep.UPAttributePermissions{View: bothRoles, Edit: bothRoles}}}
 		p.byName["locale"] = a
@@ -204,7 +211,7 @@ func (v *View) required(a *attribute) bool {
 	case "username":
 		return !v.realm.Login.RegistrationEmailAsUsername
 	case "email":
-		if v.realm.Login.RegistrationEmailAsUsername && v.Context != AdminAPI {
+		if v.realm.Login.RegistrationEmailAsUsername && (v.Context != AdminAPI || v.User == nil) {
 			return true
 		}
 	}
@@ -256,7 +263,7 @@ func (v *View) Metadata() *rep.UserProfileMetadata {
 	m := &rep.UserProfileMetadata{Attributes: []rep.UserProfileAttributeMetadata{}, Groups: []rep.UserProfileAttributeGroupMetadata{}}
 	for _, a := range v.Attributes() {
 		m.Attributes = append(m.Attributes, rep.UserProfileAttributeMetadata{
-			Name: a.Name, DisplayName: rep.Val(a.DisplayName), Required: a.Required, ReadOnly: a.ReadOnly, Annotations: a.Annotations,
+			Name: a.Name, DisplayName: Shown(a.UPAttribute), Required: a.Required, ReadOnly: a.ReadOnly, Annotations: a.Annotations,
 			Validators: shownValidations(a.UPAttribute), Group: rep.Val(a.Group), Multivalued: a.Multivalued, DefaultValue: rep.Val(a.DefaultValue),
 		})
 	}
@@ -265,6 +272,24 @@ func (v *View) Metadata() *rep.UserProfileMetadata {
 			DisplayDescription: rep.Val(g.DisplayDescription), Annotations: g.Annotations})
 	}
 	return m
+}
+
+// Shown is the name by which people know an attribute: its display name, which
+// may be a ${key}, or else its own. Keycloak: AttributeMetadata.getAttributeDisplayName.
+func Shown(a *rep.UPAttribute) string {
+	switch {
+	case rep.Val(a.DisplayName) != "":
+		return *a.DisplayName
+	case root(a.Name):
+		return "${" + a.Name + "}"
+	}
+	return a.Name
+}
+
+// Shows reports whether the profile has an attribute that may be seen in this context.
+func (v *View) Shows(name string) bool {
+	a := v.managed(name)
+	return a != nil && v.canView(a)
 }
 
 // valuesOf returns what a user has of an attribute, those with fields of their own included.
@@ -346,9 +371,9 @@ func (v *View) Readable() map[string][]string {
 func (v *View) Unmanaged() map[string][]string {
 	out := map[string][]string{}
 	if view, _ := v.unmanaged(); view {
-		for name, values := range v.User.Attrs {
+		for _, name := range names(v.User) {
 			if v.byName[name] == nil {
-				out[name] = values
+				out[name] = valuesOf(v.User, name)
 			}
 		}
 	}

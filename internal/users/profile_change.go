@@ -88,7 +88,11 @@ func (v *View) complete(given Draft) Draft {
 	if e := d["email"]; len(e) > 0 {
 		d["email"] = []string{strings.ToLower(e[0])}
 	}
-	if name := v.byName["username"]; v.User != nil && (name == nil || !v.canEdit(name)) && count(d["username"]) == 0 {
+	absent := count(d["username"]) == 0
+	if v.Context == AdminAPI { // where an empty name is one that is missing
+		absent = len(d["username"]) == 0
+	}
+	if name := v.byName["username"]; v.User != nil && (name == nil || !v.canEdit(name)) && absent {
 		d["username"] = []string{v.User.Username}
 	}
 	if v.realm.Login.RegistrationEmailAsUsername && count(d["email"]) > 0 {
@@ -110,8 +114,8 @@ func (v *View) Check(given Draft) iam.Errors {
 	for _, name := range slices.Sorted(maps.Keys(d)) {
 		values := d[name]
 		if now := valuesOf(v.User, name); v.internal(name) && !slices.Equal(values, now) {
-			if v.User != nil && len(now) == 0 && v.Context == AdminAPI {
-				continue // passed over
+			if _, unmanaged := v.unmanaged(); len(now) == 0 && !unmanaged {
+				continue // passed over like others that have no place
 			}
 			add(name, "updateReadOnlyAttributesRejectedMessage", nil)
 			continue
@@ -124,6 +128,9 @@ func (v *View) Check(given Draft) iam.Errors {
 			add(name, m, nil)
 		}
 		if !v.canEdit(a) {
+			if v.User == nil && !v.canView(a) {
+				continue // not there for who makes a user
+			}
 			if !v.derived(name) && v.changes(name, values) {
 				add(name, "error-user-attribute-read-only", nil)
 				if name == "username" && v.Context != AdminAPI { // Keycloak: UsernameMutationValidator
@@ -135,13 +142,6 @@ func (v *View) Check(given Draft) iam.Errors {
 		for _, c := range a.checks {
 			if key, params := c(values); key != "" {
 				add(name, key, params)
-			}
-		}
-		if name == "email" {
-			for _, e := range values {
-				if e = strings.TrimSpace(e); e != "" && !validEmail(e) {
-					add(name, "error-invalid-email", []any{e})
-				}
 			}
 		}
 	}
@@ -168,7 +168,13 @@ func (v *View) changes(name string, values []string) bool {
 // missing returns message keys for an attribute that should have a value.
 // Keycloak: BlankAttributeValidator, UsernameHasValueValidator, AttributeRequiredByMetadataValidator.
 func (v *View) missing(a *attribute, values []string) []string {
-	if count(values) > 0 || !v.required(a) {
+	if count(values) > 0 {
+		return nil
+	}
+	if a.Name == "email" && len(values) > 0 && v.Context == AdminAPI && v.User != nil && v.realm.Login.RegistrationEmailAsUsername {
+		return []string{"missingUsernameMessage"} // it is the name, too
+	}
+	if !v.required(a) {
 		return nil
 	}
 	switch {
@@ -217,7 +223,7 @@ func (v *View) Apply(u *iam.User, given Draft, replace bool) {
 		if _, kept := d[name]; kept || name == "username" || v.internal(name) {
 			continue
 		}
-		if a := v.managed(name); a == nil && !unmanaged && !root(name) && name != "firstName" && name != "lastName" || a != nil && !v.canEdit(a) {
+		if a := v.managed(name); a == nil && !unmanaged || a != nil && !v.canEdit(a) {
 			continue
 		}
 		setValues(u, name, nil)
@@ -429,7 +435,7 @@ func profileMistakes(r *realms.Realm, cfg *rep.UPConfig) []string {
 		}
 	}
 	for _, name := range []string{"username", "email"} {
-		if !seen[name] {
+		if !seen[name] && cfg.Attributes != nil {
 			add("The attribute '%s' can not be removed", name)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/dlclark/regexp2"
 	"github.com/go-json-experiment/json"
@@ -105,7 +106,7 @@ var validators = map[string]func(settings) (check, error){
 	"integer":                           numberCheck(func(s string) bool { _, err := strconv.ParseInt(s, 10, 64); return err == nil }),
 	"double":                            numberCheck(func(s string) bool { _, err := strconv.ParseFloat(s, 64); return err == nil }),
 	"uri":                               uriCheck,
-	"local-date":                        simple(dated("1/2/06", "1/2/2006"), "error-invalid-date", true),
+	"local-date":                        simple(dated("1/2/06", "1/2/2006"), "error-invalid-date", false),
 	"iso-date":                          simple(dated(time.DateOnly), "error-invalid-date", true),
 	"multivalued":                       sizeCheck,
 	"not-blank":                         blankCheck,
@@ -149,19 +150,14 @@ func shownValidations(a *rep.UPAttribute) map[string]map[string]jsontext.Value {
 		if c == nil {
 			c = map[string]jsontext.Value{}
 		}
-		if id != "multivalued" {
-			c["ignore.empty.value"] = jsontext.Value("true")
-		}
+		c["ignore.empty.value"] = jsontext.Value("true")
 		out[id] = c
 	}
 	for id, cfg := range a.Validations {
 		add(id, cfg)
 	}
-	if a.Name == "email" {
-		add("email", a.Validations["email"])
-	}
 	if !a.Multivalued && a.Name != "locale" {
-		add("multivalued", map[string]jsontext.Value{"max": jsontext.Value(`"1"`)})
+		out["multivalued"] = map[string]jsontext.Value{"max": jsontext.Value(`"1"`)}
 	}
 	return out
 }
@@ -301,7 +297,7 @@ func numberCheck(isNumber func(string) bool) func(settings) (check, error) {
 		}
 		return perValue(func(v string) (string, []any) {
 			if !isNumber(v) {
-				return "error-invalid-number", []any{v}
+				return "error-invalid-number", nil
 			}
 			if n, _ := strconv.ParseFloat(v, 64); n < lo || n > hi {
 				return key, params
@@ -320,17 +316,61 @@ func uriCheck(s settings) (check, error) {
 	}
 	fragments := s.text("allowFragment") != "false"
 	return perValue(func(v string) (string, []any) {
-		u, err := url.Parse(v)
-		switch {
-		case err != nil, u.Host == "" && (u.Scheme == "http" || u.Scheme == "https"):
-			return "error-invalid-uri", []any{v}
-		case !slices.Contains(schemes, u.Scheme):
-			return "error-invalid-uri-scheme", []any{u.Scheme}
-		case !fragments && u.Fragment != "":
-			return "error-invalid-uri-fragment", []any{u.Fragment}
+		if bad := uriMistake(v); bad != "" {
+			return "error-invalid-uri", []any{v, bad}
+		}
+		scheme, _, _ := strings.Cut(v, ":")
+		if !slices.Contains(schemes, scheme) {
+			return "error-invalid-uri-scheme", []any{v, scheme}
+		}
+		if _, fragment, _ := strings.Cut(v, "#"); !fragments && fragment != "" {
+			return "error-invalid-uri-fragment", []any{v, fragment}
+		}
+		if _, err := url.Parse(v); err != nil { // such as a port that is no number
+			return "error-invalid-uri", []any{v, "Malformed URL"}
 		}
 		return "", nil
 	}), nil
+}
+
+// uriMistake says what keeps a text from being an absolute URI, in the words of java.net.URI.
+func uriMistake(v string) string {
+	part, begin := "path", strings.IndexAny(v, ":/?#")
+	at := func(what string, i int) string { return fmt.Sprintf("%s at index %d: %s", what, i, v) }
+	switch {
+	case begin == 0 && v[0] == ':':
+		return at("Expected scheme name", 0)
+	case begin < 0 || v[begin] != ':':
+		begin = 0
+	case begin+1 == len(v):
+		return at("Expected scheme-specific part", begin+1)
+	case v[begin:] == "://":
+		return at("Expected authority", begin+3)
+	case strings.HasPrefix(v[begin:], "://"):
+		part, begin = "authority", begin+3
+	default:
+		begin++
+	}
+	for i := begin; i < len(v); i++ {
+		switch c := v[i]; {
+		case c == '#' && part != "fragment":
+			part = "fragment"
+		case c == '?' && part != "fragment":
+			part = "query"
+		case c == '/' && part == "authority":
+			part = "path"
+		case c <= ' ' || strings.IndexByte("\"#<>[\\]^`{|}\x7f", c) >= 0 && (part != "authority" || c != '[' && c != ']'):
+			return at("Illegal character in "+part, utf8.RuneCountInString(v[:i]))
+		case c == '%':
+			if _, err := url.PathUnescape(v[i:min(i+3, len(v))]); err != nil {
+				return at("Malformed escape pair", utf8.RuneCountInString(v[:i]))
+			}
+		}
+	}
+	if begin == 0 {
+		return "URI is not absolute"
+	}
+	return ""
 }
 
 func dated(layouts ...string) func(string) bool {
@@ -351,7 +391,7 @@ func sizeCheck(s settings) (check, error) {
 		params[0] = 0
 	}
 	return func(values []string) (string, []any) {
-		if n := float64(count(values)); n != 0 && (n < lo || n > hi) {
+		if n := float64(count(values)); n < lo || n > hi {
 			return "error-invalid-multivalued-size", params
 		}
 		return "", nil
@@ -369,12 +409,14 @@ func blankCheck(settings) (check, error) {
 
 // emailCheck: the length of the local part may be set, up to Keycloak's limit.
 func emailCheck(s settings) (check, error) {
+	longest := maxLocalPart
 	if text := s.text("max-local-length"); text != "" {
-		if _, err := strconv.Atoi(text); err != nil {
+		var err error
+		if longest, err = strconv.Atoi(text); err != nil {
 			return nil, mistakes{{"max-local-length", "invalid-number-value", []any{text}}}
 		}
 	}
-	return simple(validEmail, "error-invalid-email", true)(s)
+	return simple(func(v string) bool { return validEmail(v, longest) }, "error-invalid-email", true)(s)
 }
 
 const (
@@ -383,14 +425,14 @@ const (
 	maxLabel     = 63
 )
 
-// validEmail is Keycloak's EmailValidationUtil.
-func validEmail(s string) bool {
+// validEmail is Keycloak's EmailValidationUtil; longest bounds the local part.
+func validEmail(s string, longest int) bool {
 	at := strings.LastIndexByte(s, '@')
 	if at < 1 {
 		return false
 	}
 	local, domain := s[:at], s[at+1:]
-	if len(utf16.Encode([]rune(local))) > maxLocalPart || len(domain) > maxDomain || domain == "" {
+	if len(utf16.Encode([]rune(local))) > longest || len(domain) > maxDomain || domain == "" {
 		return false
 	}
 	if quoted := strings.TrimSuffix(strings.TrimPrefix(local, `"`), `"`); len(quoted) == len(local)-2 {

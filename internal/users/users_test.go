@@ -303,10 +303,16 @@ func TestMoveAndLabelCredentials(t *testing.T) {
 			w.Error(got)
 		}
 		w.must(w.s.RemoveCredential(ctx, r, w.anna.ID, "b"))
-		for _, err := range []error{w.s.RemoveCredential(ctx, r, w.anna.ID, "b"), w.s.Label(ctx, r, w.anna.ID, "b", ""), w.s.MoveCredential(ctx, r, w.anna.ID, "a", "b")} {
+		for _, err := range []error{w.s.RemoveCredential(ctx, r, w.anna.ID, "b"), w.s.Label(ctx, r, w.anna.ID, "b", ""), w.s.MoveCredential(ctx, r, w.anna.ID, "b", "a")} {
 			if !errors.Is(err, users.ErrNoCredential) {
 				w.Error(err)
 			}
+		}
+		// Behind one that is not there, or itself, it stays. Keycloak: JpaUserCredentialStore.moveCredentialTo
+		w.must(w.s.MoveCredential(ctx, r, w.anna.ID, "c", "b"))
+		w.must(w.s.MoveCredential(ctx, r, w.anna.ID, "c", "c"))
+		if got := order(); got != "ca" {
+			w.Error(got)
 		}
 	})
 }
