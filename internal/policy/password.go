@@ -1,9 +1,11 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,10 +67,10 @@ var rules = map[string]rule{
 // Check returns nil for a password that the policy takes, an *iam.Error with
 // Keycloak's message key and parameters for one that it refuses, and any other
 // error when the policy itself cannot be followed: the password must not be
-// taken then. Of several reasons the policy's first is told.
+// taken then. Of several reasons the first in Keycloak's order is told.
 // Keycloak: DefaultPasswordPolicyManagerProvider.
 func (c *Checker) Check(ctx context.Context, p iam.PasswordPolicy, s *Subject, password string) error {
-	for _, r := range p {
+	for _, r := range ordered(p) {
 		check, known := rules[r.ID]
 		switch {
 		case !known:
@@ -85,6 +87,24 @@ func (c *Checker) Check(ctx context.Context, p iam.PasswordPolicy, s *Subject, p
 		}
 	}
 	return nil
+}
+
+// ordered is a policy in the order in which Keycloak follows it: that of the
+// hash table of Java that holds it there, so that the same one of several
+// reasons is told. Keycloak: PasswordPolicy.getPolicies.
+func ordered(p iam.PasswordPolicy) iam.PasswordPolicy {
+	size := uint32(16)
+	for 4*len(p) > 3*int(size) {
+		size *= 2
+	}
+	bucket := func(r iam.PasswordRule) uint32 {
+		h := uint32(0)
+		for _, c := range utf16.Encode([]rune(r.ID)) {
+			h = 31*h + uint32(c)
+		}
+		return (h ^ h>>16) & (size - 1)
+	}
+	return slices.SortedStableFunc(slices.Values(p), func(x, y iam.PasswordRule) int { return cmp.Compare(bucket(x), bucket(y)) })
 }
 
 // Valid reports what is wrong with a policy before it is stored: a rule that
