@@ -54,6 +54,7 @@ type Profile struct {
 type attribute struct {
 	*rep.UPAttribute
 	checks []check
+	added  bool // not in the profile's configuration
 }
 
 //go:embed profile_default.json
@@ -128,7 +129,7 @@ func compileProfile(r *iam.Realm, cfg *rep.UPConfig) (*Profile, error) {
 		}
 	}
 	if r.Locale.Enabled && p.byName["locale"] == nil {
-		a := &attribute{UPAttribute: &rep.UPAttribute{Name: "locale", Permissions: &rep.UPAttributePermissions{View: bothRoles, Edit: bothRoles}}}
+		a := &attribute{UPAttribute: &rep.UPAttribute{Name: "locale", Permissions: &rep.UPAttributePermissions{View: bothRoles, Edit: bothRoles}}, added: true}
 		p.byName["locale"] = a
 		p.attrs = append(p.attrs, a)
 	}
@@ -157,6 +158,9 @@ func root(name string) bool { return name == "username" || name == "email" }
 
 // selected reports whether an attribute is there at all on this occasion.
 func (v *View) selected(a *attribute) bool {
+	if v.Context == UpdateProfile && a.added { // Keycloak: DeclarativeUserProfileProviderFactory adds the language for the account and the administrator
+		return false
+	}
 	return a.Selector == nil || len(a.Selector.Scopes) == 0 || root(a.Name) || !v.Context.inFlow() || v.asksFor(a.Selector.Scopes)
 }
 
@@ -250,6 +254,9 @@ type Attribute struct {
 func (v *View) Attributes() []Attribute {
 	var list []Attribute
 	for _, a := range v.attrs {
+		if v.Context == Registration && !v.canEdit(a) {
+			continue // a newcomer has nothing to be shown
+		}
 		if v.selected(a) && v.canView(a) {
 			list = append(list, Attribute{UPAttribute: a.UPAttribute, Required: v.required(a), ReadOnly: !v.canEdit(a), Values: valuesOf(v.User, a.Name)})
 		}

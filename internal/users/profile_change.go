@@ -128,7 +128,7 @@ func (v *View) Check(given Draft) iam.Errors {
 			add(name, m, nil)
 		}
 		if !v.canEdit(a) {
-			if v.User == nil && !v.canView(a) {
+			if v.User == nil && (v.Context == Registration || !v.canView(a)) {
 				continue // not there for who makes a user
 			}
 			if !v.derived(name) && v.changes(name, values) {
