@@ -7,7 +7,8 @@ type Page struct {
 	View    any      // a pages.View
 	Message *Message // above the form
 	Errors  []FieldError
-	Status  int // of the answer, 0 for 200
+	Over    bool // the login ends with this page
+	Status  int  // of the answer, 0 for 200
 }
 
 // A Message is a message key with a tone.

@@ -279,3 +279,17 @@ func legal(s string) bool {
 func hexDigit(b byte) bool {
 	return '0' <= b && b <= '9' || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F'
 }
+
+// Home is where "back to the application" leads: the client's base URL, which
+// may be relative to its root URL or, without one, to the server's address;
+// "" when it has no base URL. Keycloak: ResolveRelative.resolveRelativeUri.
+func (c *Client) Home(server string) string {
+	if !strings.HasPrefix(c.BaseURL, "/") {
+		return c.BaseURL
+	}
+	root := strings.NewReplacer("${authBaseUrl}", server, "${authAdminUrl}", server).Replace(c.RootURL)
+	if root == "" {
+		root = server
+	}
+	return strings.TrimSuffix(root, "/") + c.BaseURL
+}

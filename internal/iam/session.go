@@ -20,7 +20,8 @@ type AuthRequest struct {
 	Claims       string            `json:"claims,omitempty"`
 	Display      string            `json:"display,omitempty"`
 	IDPHint      string            `json:"kc_idp_hint,omitempty"`
-	Action       string            `json:"kc_action,omitempty"` // application initiated action
+	Action       string            `json:"kc_action,omitempty"`           // application initiated action
+	ActionParam  string            `json:"kc_action_parameter,omitempty"` // what follows its name after a colon
 	Challenge    string            `json:"code_challenge,omitempty"`
 	ChallengeAlg string            `json:"code_challenge_method,omitempty"`
 	Issuer       string            `json:"iss,omitempty"`   // the realm's issuer URL as the browser saw it

@@ -58,6 +58,7 @@ func (h *Handler) Routes() map[string]http.HandlerFunc {
 	routes := map[string]http.HandlerFunc{
 		"GET " + base + "required-action":  h.with("CUSTOM_REQUIRED_ACTION", (*attempt).requiredAction),
 		"POST " + base + "required-action": h.with("CUSTOM_REQUIRED_ACTION", (*attempt).requiredAction),
+		"GET " + base + "consent":          h.with("LOGIN", (*attempt).nowhere),
 		"POST " + base + "consent":         h.with("LOGIN", (*attempt).consent),
 		"GET " + base + "restart":          h.with("RESTART_AUTHENTICATION", (*attempt).restart),
 		"GET " + base + "detached-info":    h.with("LOGIN", (*attempt).detachedInfo),
@@ -106,6 +107,7 @@ type attempt struct {
 	starting bool // the request is the protocol's, not a page's
 	passive  bool
 	locale   string
+	picked   bool // the request says the language, which the tab has noted
 }
 
 // with finds realm and client, reads query and form, and calls f.
@@ -202,8 +204,7 @@ func (a *attempt) findClient() error {
 		return nil
 	}
 	c, err := a.realm.ClientByName(a.ctx, id)
-	var none *iam.Error
-	if errors.As(err, &none) && none.Kind == iam.NotFound {
+	if realms.Missing(err) {
 		return nil
 	}
 	if err == nil {

@@ -74,6 +74,9 @@ func (a *attempt) load(path, code string) (action, ok bool) {
 		return false, false
 	}
 	execution := iam.ExecID(a.query.Get("execution"))
+	if a.picked && a.tab.Version > 0 && a.form == nil && !a.save() {
+		return false, false
+	}
 	if code == "" || a.form == nil {
 		if execution == "" && path != a.tab.Flow && a.tab.Flow != pathRequired {
 			a.tab.Flow, a.tab.Current = path, ""
@@ -136,6 +139,7 @@ func (a *attempt) loadTab() error {
 		}
 		a.keepAsked(data.Asked, data.Named)
 	}
+	a.pickLocale()
 	if key := a.tab.Notes[noteForward]; key != "" {
 		a.forward(key)
 		delete(a.tab.Notes, noteForward)

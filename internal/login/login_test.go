@@ -126,6 +126,21 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 				return tx.UpdateUser(ctx, v, false)
 			})
 		},
+		SetAttr: func(ctx context.Context, _ *iam.Realm, u *iam.User, name string, values ...string) error {
+			return db.Tx(ctx, func(tx *store.Tx) error {
+				v, err := tx.User(ctx, x.realm.ID, u.ID)
+				if err != nil {
+					return err
+				}
+				v.Attrs = map[string][]string{name: values}
+				return tx.UpdateUser(ctx, v, false)
+			})
+		},
+		AddOTP: func(context.Context, *iam.Realm, *iam.User, string, string, string) (bool, error) { return false, nil },
+		RemoveUser: func(ctx context.Context, _ *iam.Realm, u *iam.User) error {
+			return db.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteUser(ctx, x.realm.ID, u.ID) })
+		},
+		HasRole:          func(context.Context, *iam.Realm, *iam.User, string) (bool, error) { return true, nil },
 		LogoutOthers:     func(context.Context, *authn.Run) error { return nil },
 		SendVerification: func(context.Context, *authn.Run) error { return sql.ErrConnDone },
 	}
@@ -431,6 +446,15 @@ func TestOutOfNowhere(t *testing.T) {
 	b.want(b.do(http.MethodGet, x.srv.URL+"/realms/shop/login-actions/authenticate?client_id=till&tab_id=x&session_code=y&execution=z", nil), "")
 	b.shows("Your login attempt timed out. Login will start from the beginning.")
 	b.want(b.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
+	// A client that does not exist is no fault of the server's. Keycloak: SessionCodeChecks.
+	stranger := x.browser()
+	stranger.do(http.MethodGet, x.srv.URL+"/realms/shop/login-actions/authenticate?client_id=nobody", nil)
+	stranger.shows("Restart login cookie not found")
+	for path, want := range map[string]int{"consent": http.StatusNotFound, "action-token": http.StatusBadRequest} {
+		if stranger.do(http.MethodGet, x.srv.URL+"/realms/shop/login-actions/"+path, nil); stranger.status != want {
+			t.Errorf("%s: %d", path, stranger.status)
+		}
+	}
 	for _, path := range []string{"authenticate", "restart", "action-token?key=x"} {
 		if b.do(http.MethodGet, x.srv.URL+"/realms/nowhere/login-actions/"+path, nil); b.status != http.StatusNotFound {
 			t.Fatal(path, b.status)
@@ -454,6 +478,72 @@ func TestRequiredAction(t *testing.T) {
 	b.shows("Failed to send email")
 	if b.status != http.StatusInternalServerError {
 		t.Fatal(b.status)
+	}
+}
+
+// Keycloak: DefaultLocaleSelectorProvider, UpdateUserLocaleAction.
+func TestLanguages(t *testing.T) {
+	x := newHouse(t, storetest.SQLite(t), strings.Replace(shop, `"enabled":true,`, `"enabled":true,"internationalizationEnabled":true,"supportedLocales":["en","de","fr"],"defaultLocale":"en",
+		"localizationTexts":{"de":{"invalidUserMessage":"Falsch!"},"fr":{"invalidUserMessage":"Faux!"}},`, 1))
+	b := x.browser()
+	x.begin.Request.UILocales = "xx fr"
+	b.start("")
+	b.want(b.submit("username", "ann", "password", "wrong"), "")
+	b.shows("Faux!") // what the client asked for holds for later pages
+	at := strings.Replace(b.action, "session_code=", "was=", 1)
+	b.want(b.do(http.MethodGet, at+"&kc_locale=de", nil), "")
+	b.sets("KEYCLOAK_LOCALE")
+	b.want(b.submit("username", "ann", "password", "wrong"), "")
+	b.shows("Falsch!") // what the user picked wins
+	b.want(b.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
+	if u := x.user("ann"); u.Attr("locale") != "de" {
+		t.Errorf("kept %v", u.Attrs)
+	}
+	b = x.browser()
+	x.begin.Request.UILocales, x.begin.Request.Action = "", "UPDATE_PASSWORD"
+	b.start("")
+	b.want(b.submit("username", "ann", "password", "ann-pw"), "")
+	b.shows(`lang="de"`) // what the user has in the profile
+	b.sets("KEYCLOAK_LOCALE")
+}
+
+// Keycloak: UpdateTotp, login-config-totp.ftl.
+func TestOneTimeCodeByHand(t *testing.T) {
+	x := newHouse(t, storetest.SQLite(t), shop)
+	x.begin.Request.Action = "CONFIGURE_TOTP"
+	b := x.browser()
+	b.start("")
+	b.want(b.submit("username", "ann", "password", "ann-pw"), "")
+	m := regexp.MustCompile(`id="mode-manual" href="([^"]+mode=manual)"`).FindStringSubmatch(b.body)
+	if m == nil {
+		t.Fatal(b.body)
+	}
+	b.want(b.do(http.MethodGet, html.UnescapeString(m[1]), nil), "")
+	b.shows("kc-totp-secret-key")
+	b.want(b.submit("totp", "1", "mode", "manual"), "")
+	b.shows("kc-totp-secret-key")
+}
+
+// Keycloak: DeleteAccount.
+func TestDeleteAccount(t *testing.T) {
+	x := newHouse(t, storetest.SQLite(t), shop)
+	for i := range x.realm.RequiredActions {
+		if a := x.realm.RequiredActions[i]; a.Alias == "delete_account" {
+			a.Enabled = true
+		}
+	}
+	x.begin.Request.Action = "delete_account"
+	b := x.browser()
+	b.start("")
+	b.want(b.submit("username", "ann", "password", "ann-pw"), "")
+	b.shows("This action is irreversible")
+	b.want(b.submit(), "")
+	b.shows("User deleted successfully")
+	if x.user("ann") != nil {
+		t.Error("she is still there")
+	}
+	if len(x.done) > 0 {
+		t.Error("she is logged in")
 	}
 }
 

@@ -31,6 +31,7 @@ func (a *attempt) flowDone() {
 		a.broken(err)
 		return
 	}
+	a.localeCookie()
 	if next == "" {
 		missing, detail, err := a.missingConsent()
 		if err != nil {
@@ -49,6 +50,9 @@ func (a *attempt) flowDone() {
 		a.refuse("interaction_required", "")
 	default:
 		delete(a.run.Event.Details, "consent")
+		if a.tab.Request.Action != "" && a.tab.Current != "" {
+			a.run.SetNote(actions.NoteRunning, string(a.tab.Current))
+		}
 		a.tab.Flow, a.tab.Current = pathRequired, iam.ExecID(next)
 		if a.run.Session != nil {
 			a.run.SetNote(noteJoined, string(a.run.Session.ID))
@@ -130,6 +134,7 @@ func (a *attempt) nextAction() {
 			a.broken(err)
 			return
 		}
+		a.localeCookie()
 		if alias == "" {
 			break
 		}
@@ -180,14 +185,25 @@ func (a *attempt) accounted() bool {
 func (a *attempt) actionResult(alias string, res authn.Result) {
 	switch res := res.(type) {
 	case authn.Challenge:
-		a.tab.Current = iam.ExecID(alias)
-		if !a.save() || !a.accounted() {
-			return
-		}
 		page, ok := res.Page.(authn.Page)
 		if !ok {
 			a.failed(&authn.FlowError{Code: authn.InternalError, Provider: alias})
 			return
+		}
+		if page.Over {
+			a.over(page)
+			return
+		}
+		a.tab.Current = iam.ExecID(alias)
+		if !a.save() || !a.accounted() {
+			return
+		}
+		if totp, ok := page.View.(pages.ConfigTOTP); ok {
+			if err := a.totpModes(&totp, alias); err != nil {
+				a.broken(err)
+				return
+			}
+			page.View = totp
 		}
 		initiated := a.h.Actions.Initiated(a.run, alias)
 		if initiated && page.Message != nil && page.Message.Tone == pages.Warning {
@@ -208,6 +224,34 @@ func (a *attempt) actionResult(alias string, res authn.Result) {
 	default:
 		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: "required action " + alias})
 	}
+}
+
+// over ends the login with a page that leads nowhere: there is nobody left to log in.
+func (a *attempt) over(page authn.Page) {
+	view, ok := page.View.(pages.View)
+	if !ok {
+		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: "the last page"})
+		return
+	}
+	if !a.accounted() {
+		return
+	}
+	a.forget()
+	a.endRestart()
+	a.show(http.StatusOK, view, page.Message, nil, nil)
+}
+
+// totpModes fills in where the page shows the secret in the other way.
+func (a *attempt) totpModes(v *pages.ConfigTOTP, alias string) error {
+	data, err := a.clientData("")
+	if err != nil {
+		return err
+	}
+	at := func(mode string) string {
+		return a.url(pathRequired, "execution", alias, "client_id", a.client.ClientID, "tab_id", a.tab.ID, "client_data", data, "mode", mode)
+	}
+	v.ManualURL, v.BarcodeURL = at("manual"), at("qr")
+	return nil
 }
 
 // A granted scope is a client scope, or the client itself, that consent is asked for.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/i18n"
 	"latchkey/internal/pages"
@@ -13,7 +14,8 @@ import (
 	"latchkey/internal/web"
 )
 
-// chooseLocale picks the language of pages, and keeps what the user picked.
+// chooseLocale picks the language of pages: what the user picked in this login
+// or has in the profile, what the client asked for, then the browser's.
 // Keycloak: DefaultLocaleSelectorProvider.
 func (a *attempt) chooseLocale() {
 	l := a.realm.Locale
@@ -21,12 +23,44 @@ func (a *attempt) chooseLocale() {
 		a.locale = "en"
 		return
 	}
-	picked := a.query.Get("kc_locale")
-	if picked != "" {
-		a.cookies.Set(a.w, web.CookieLocale, picked)
+	var picked, own, asked string
+	if a.tab != nil {
+		picked, asked = a.tab.Notes[actions.NoteLocale], a.tab.Request.UILocales
 	}
-	wishes := append([]string{picked, a.query.Get("ui_locales"), web.CookieValue(a.r, web.CookieLocale)}, i18n.AcceptLanguage(a.r.Header.Get("Accept-Language"))...)
+	if a.run != nil && a.run.User != nil {
+		own = a.run.User.Attr("locale")
+	}
+	wishes := append([]string{picked, own, asked, web.CookieValue(a.r, web.CookieLocale)}, i18n.AcceptLanguage(a.r.Header.Get("Accept-Language"))...)
 	a.locale = i18n.Choose(l.Supported, l.Default, wishes...)
+}
+
+// pickLocale keeps the language that the user picks, for the pages of this
+// login and, as a cookie, for others. Keycloak: LocaleUtil.processLocaleParam.
+func (a *attempt) pickLocale() {
+	picked := a.query.Get("kc_locale")
+	if picked == "" || !a.realm.Locale.Enabled {
+		return
+	}
+	a.cookies.Set(a.w, web.CookieLocale, picked)
+	if a.tab.Notes == nil {
+		a.tab.Notes = map[string]string{}
+	}
+	a.tab.Notes[actions.NoteLocale], a.picked = picked, true
+}
+
+// localeCookie brings the cookie in line with the language that the user has,
+// in a realm that keeps it. Keycloak: UpdateUserLocaleAction.evaluateTriggers.
+func (a *attempt) localeCookie() {
+	for _, x := range a.run.Actions {
+		switch {
+		case x.Provider != actions.UpdateUserLocale || !x.Enabled:
+		case a.run.Note(actions.NoteLocale) != "": // set when it was picked
+		case a.run.User.Attr("locale") != "":
+			a.cookies.Set(a.w, web.CookieLocale, a.run.User.Attr("locale"))
+		default:
+			a.cookies.Expire(a.w, a.r, web.CookieLocale)
+		}
+	}
 }
 
 // request is what all pages have in common.
@@ -35,6 +69,8 @@ func (a *attempt) request() pages.Request {
 	if a.realm == nil {
 		return q
 	}
+	a.chooseLocale()
+	q.Locale = a.locale
 	r := &a.realm.Realm
 	q.Realm = pages.Realm{Name: r.Name, DisplayName: r.DisplayName, DisplayNameHTML: r.DisplayNameHTML, DefaultLocale: r.Locale.Default,
 		LoginWithEmail: r.Login.LoginWithEmail, EmailAsUsername: r.Login.RegistrationEmailAsUsername, DuplicateEmails: r.Login.DuplicateEmails,
@@ -50,23 +86,10 @@ func (a *attempt) request() pages.Request {
 		}
 	}
 	if c := a.client; c != nil {
-		q.Client = pages.Client{ID: c.ClientID, Name: c.Name, BaseURL: baseURL(c.RootURL, c.BaseURL, a.base), LogoURI: c.Attr("logoUri"), PolicyURI: c.Attr("policyUri"), TermsURI: c.Attr("tosUri")}
+		server, _, _ := strings.Cut(a.base, "/realms/")
+		q.Client = pages.Client{ID: c.ClientID, Name: c.Name, BaseURL: c.Home(server), LogoURI: c.Attr("logoUri"), PolicyURI: c.Attr("policyUri"), TermsURI: c.Attr("tosUri")}
 	}
 	return q
-}
-
-// baseURL is where "back to the application" leads.
-// Keycloak: ResolveRelative.resolveRelativeUri.
-func baseURL(root, base, realm string) string {
-	server, _, _ := strings.Cut(realm, "/realms/")
-	root = strings.NewReplacer("${authBaseUrl}", server, "${authAdminUrl}", server).Replace(root)
-	if base == "" || !strings.HasPrefix(base, "/") {
-		return base
-	}
-	if root != "" {
-		return strings.TrimSuffix(root, "/") + base
-	}
-	return server + base
 }
 
 // showPage shows a page of the login: its form goes to the execution.

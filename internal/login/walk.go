@@ -24,7 +24,7 @@ func (a *attempt) flowPath(path string) {
 		}
 		return
 	}
-	if !a.allowed(path) {
+	if path == authn.PathReset && !a.allowed(path) {
 		return
 	}
 	if path == authn.PathReset && a.form == nil && a.query.Get("session_code") == "" && a.query.Get("client_data") == "" && a.query.Get("tab_id") == "" {
@@ -32,7 +32,7 @@ func (a *attempt) flowPath(path string) {
 		return
 	}
 	action, ok := a.load(path, a.query.Get("session_code"))
-	if !ok {
+	if !ok || path == authn.PathRegistration && !a.allowed(path) {
 		return
 	}
 	if a.tab.Flow == pathRequired { // this part is over
@@ -222,7 +222,7 @@ func (a *attempt) fork(out authn.Forked) {
 		a.tab.Notes[noteType] = t
 	}
 	a.run, a.form, a.kind = nil, nil, "LOGIN"
-	if typed != "" {
+	if typed != "" && a.tab.Request.LoginHint == "" {
 		a.tab.Request.LoginHint = typed
 	}
 	switch {
@@ -330,8 +330,17 @@ func (a *attempt) detachedInfo() {
 	a.errorPage(http.StatusBadRequest, "expiredActionTokenNoSessionMessage")
 }
 
+// nowhere answers an address that only takes a form.
+func (a *attempt) nowhere() { a.errorPage(http.StatusNotFound, "pageNotFound") }
+
 // actionToken follows a link from a mail. None are sent yet, so none is good.
 func (a *attempt) actionToken() {
+	if a.query.Get("key") == "" {
+		a.details["reason"] = "invalidRequestMessage"
+		a.emitError("not_allowed")
+		a.errorPage(http.StatusBadRequest, "invalidRequestMessage")
+		return
+	}
 	a.details["reason"] = "Failed to parse JWT"
 	a.emitError("invalid_code")
 	a.errorPage(http.StatusBadRequest, "invalidCodeMessage")

@@ -102,8 +102,12 @@ func (h *Handler) authorizeAs(c *call, path string) error {
 		}
 		a.path = authn.PathRegistration
 	}
+	kind := "code"
+	if a.path != "" { // which the reference tells of logins alone
+		kind = ""
+	}
 	h.Start(c.w, c.r, &authn.Begin{
-		Realm: c.realm.ID, Client: &a.client.Client, Request: a.req, Path: a.path, Type: "code",
+		Realm: c.realm.ID, Client: &a.client.Client, Request: a.req, Path: a.path, Type: kind,
 		Passive: a.path == "" && slices.Contains(strings.Fields(a.req.Prompt), "none"),
 	})
 	return nil
@@ -189,9 +193,10 @@ func (a *authCall) parse() error {
 	a.req = iam.AuthRequest{
 		Client: a.client.ID, ResponseType: get("response_type"), ResponseMode: get("response_mode"), Scope: get("scope"), State: get("state"),
 		Nonce: get("nonce"), Prompt: get("prompt"), MaxAge: get("max_age"), LoginHint: get("login_hint"), UILocales: get("ui_locales"),
-		ACRValues: get("acr_values"), Claims: get("claims"), Display: get("display"), IDPHint: get("kc_idp_hint"), Action: get("kc_action"),
+		ACRValues: get("acr_values"), Claims: get("claims"), Display: get("display"), IDPHint: get("kc_idp_hint"),
 		Challenge: get("code_challenge"), ChallengeAlg: get("code_challenge_method"), Issuer: a.issuer(), Extra: map[string]string{},
 	}
+	a.req.Action, a.req.ActionParam, _ = strings.Cut(get("kc_action"), ":")
 	if _, err := strconv.ParseInt(a.req.MaxAge, 10, 32); a.form.Has("max_age") && err != nil {
 		a.detail("reason", `For input string: "`+a.req.MaxAge+`"`)
 		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
@@ -353,14 +358,14 @@ func (a *authCall) checkPushed() error {
 }
 
 func (a *authCall) checkDuplicates() error {
-	if a.form.Duplicate("resource") != "" {
+	if a.form.Duplicate() != "" {
 		return a.refuse("invalid_request", &clientError{"invalid_request", "duplicated parameter"})
 	}
 	return nil
 }
 
 func (a *authCall) checkScope() error {
-	if !tokens.ValidScope(a.realm, &a.client.Client, a.req.Scope) {
+	if a.form.Has("scope") && a.form.Get("scope") == "" || !tokens.ValidScope(a.realm, &a.client.Client, a.req.Scope) {
 		a.event.Cause.Reason = iam.WrongScope
 		return a.reject("invalid_request", "invalid_scope", "Invalid scopes: "+a.req.Scope)
 	}

@@ -2,6 +2,7 @@ package oidc_test
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -37,6 +38,8 @@ func TestAuthorizeRefuses(t *testing.T) {
 		{"unknown response_mode", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "response_mode": {"x"}}, 302, "", "?error=invalid_request&error_description=Invalid+parameter%3A+response_mode"},
 		{"implicit flow off", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"token"}}, 302, "", "#error=unauthorized_client"},
 		{"unknown scope", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "scope": {"openid x"}}, 302, "", "?error=invalid_scope"},
+		{"an empty scope", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "scope": {""}}, 302, "", "?error=invalid_scope"}, // Keycloak: TokenManager.isValidScope
+		{"a resource twice", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "resource": {"a", "b"}}, 302, "", "?error=invalid_request&error_description=duplicated+parameter"},
 		{"a parameter twice", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "nonce": {"a", "b"}}, 302, "", "?error=invalid_request&error_description=duplicated+parameter"},
 		{"a readable request object", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "request": {"eyJhbGciOiJub25lIn0.e30."}}, 302, "", "?error=request_not_supported"},
 		{"PKCE demanded", url.Values{"client_id": {"spa"}, "redirect_uri": {"https://spa.example.org/"}, "response_type": {"code"}}, 302, "", "?error=invalid_request&error_description=Missing+parameter%3A+code_challenge_method"},
@@ -77,5 +80,22 @@ func TestAnswersAsJWT(t *testing.T) {
 	c := claimsOf(t, u.Query().Get("response"))
 	if c["iss"] != s.url+"/realms/shop" || c["aud"] != "app" || c["state"] != "s" || c["code"] == nil || c["exp"] == nil {
 		t.Errorf("response %v", c)
+	}
+}
+
+// A client's home page has an address of its own. Keycloak: RealmsResource.getRedirect.
+func TestClientHome(t *testing.T) {
+	s := newSiteOf(t, `{"realm":"shop","enabled":true,"clients":[
+		{"clientId":"base","publicClient":true,"baseUrl":"https://base.example.org/home"},
+		{"clientId":"both","publicClient":true,"rootUrl":"https://both.example.org","baseUrl":"/home"},
+		{"clientId":"root","publicClient":true,"rootUrl":"https://root.example.org/"},
+		{"clientId":"server","publicClient":true,"rootUrl":"${authBaseUrl}","baseUrl":"/home"},
+		{"clientId":"none","publicClient":true}]`)
+	for client, want := range map[string]string{"base": "303 https://base.example.org/home", "both": "303 https://both.example.org/home",
+		"root": "303 https://root.example.org/", "server": "303 " + s.url + "/home", "none": "204 ", "nobody": "204 "} {
+		status, to, _ := s.visitor(t).open("/realms/shop/clients/"+client+"/redirect", nil)
+		if got := strconv.Itoa(status) + " " + to; got != want {
+			t.Errorf("%s: %q, want %q", client, got, want)
+		}
 	}
 }

@@ -84,6 +84,7 @@ func (h *Handler) routes() []route {
 	return []route{
 		{"GET /realms/{realm}", h.realmInfo, ""},
 		{"GET /realms/{realm}/{$}", h.realmInfo, ""},
+		{"GET /realms/{realm}/clients/{client}/redirect", h.toClient, ""},
 		{"GET " + base + "/certs", h.certs, ""},
 		{"OPTIONS " + base + "/certs", h.publicPreflight, ""},
 		{"POST " + base + "/token", h.token, ""},

@@ -153,7 +153,12 @@ func (l *logoutCall) readIdentity() error {
 		return nil
 	}
 	var err error
-	l.identity, err = l.Identity(l.ctx(), l.realm, l.issuer(), cookie)
+	if l.identity, err = l.Identity(l.ctx(), l.realm, l.issuer(), cookie); err == nil && l.identity == nil { // the cookie outlived its session
+		cookies := web.NewCookies(l.urls.Frontend, l.realm.Name)
+		for _, k := range []web.CookieKind{web.CookieIdentity, web.CookieSession} {
+			cookies.Expire(l.w, l.r, k)
+		}
+	}
 	return err
 }
 
@@ -206,10 +211,7 @@ func (h *Handler) confirmLogout(c *call) error {
 	}
 	err = l.Tabs.Open(l.purpose(), form.Get("session_code"), &l.state)
 	if err != nil || l.state.Expires < l.Now().Unix() || l.state.Session != own || !form.Has("confirmLogout") {
-		if c.r.Method == http.MethodGet && l.identity == nil {
-			return l.loggedOut()
-		}
-		return badPage("failedLogout")
+		return l.unconfirmed()
 	}
 	if l.state.Client != "" {
 		if err := l.find(l.state.Client); err != nil {
@@ -306,7 +308,7 @@ func (l *logoutCall) goOn(front []logout.FrontClient) error {
 		l.redirect(to)
 		return nil
 	}
-	return l.loggedOut()
+	return l.loggedOut(http.StatusOK)
 }
 
 // withFrames adds origins to the frame-src of a policy.
@@ -321,8 +323,27 @@ func withFrames(policy string, origins []string) string {
 	return policy
 }
 
-func (l *logoutCall) loggedOut() error {
-	l.page(http.StatusOK, pages.Request{Client: l.pageClient(), Message: &pages.Message{Type: pages.Success, Key: "successLogout"}},
+// unconfirmed answers a confirmation that belongs to no logout of the browser's.
+// Keycloak: SessionCodeChecks.restartAuthenticationSessionFromCookie, LogoutEndpoint.logoutConfirmAction.
+func (l *logoutCall) unconfirmed() error {
+	tell := func(word string) {
+		e := l.event
+		_ = l.refuse(word, nil)
+		l.event = e
+	}
+	if l.identity == nil {
+		tell("cookie_not_found")
+		tell("session_expired")
+		if l.r.Method == http.MethodGet {
+			return l.loggedOut(http.StatusBadRequest)
+		}
+	}
+	l.detail("reason", "Failed verification during logout.")
+	return l.refuse("session_expired", badPage("failedLogout"))
+}
+
+func (l *logoutCall) loggedOut(status int) error {
+	l.page(status, pages.Request{Client: l.pageClient(), Message: &pages.Message{Type: pages.Success, Key: "successLogout"}},
 		pages.Info{SkipLink: l.client == nil})
 	return nil
 }

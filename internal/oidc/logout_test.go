@@ -163,6 +163,10 @@ func TestLogoutConfirmation(t *testing.T) {
 	if status, _, _ := victim.open(at, form); status != 400 {
 		t.Errorf("confirmed twice: %d", status)
 	}
+	// Keycloak 26.7.3, asked: somebody who is logged out is told so, as a mistake.
+	if status, _, page := s.visitor(t).open(protocol+"/logout/logout-confirm", nil); status != 400 || !strings.Contains(page, "You are logged out") {
+		t.Errorf("a confirmation out of nowhere: %d\n%s", status, page)
+	}
 }
 
 // OpenID Connect Back-Channel Logout 1.0, 2.4. Keycloak: TokenManager.initLogoutToken.

@@ -2,9 +2,11 @@ package oidc
 
 import (
 	"net/http"
+	"strings"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
+	"latchkey/internal/realms"
 	"latchkey/internal/web"
 )
 
@@ -49,4 +51,27 @@ func (h *Handler) certs(c *call) error {
 	c.public()
 	c.w.Header().Set("Cache-Control", web.CacheNoCache)
 	return c.json(http.StatusOK, set)
+}
+
+// toClient leads to a client's home page; one that has none is answered with
+// nothing. Keycloak: RealmsResource.getRedirect.
+func (h *Handler) toClient(c *call) error {
+	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "")
+	client, err := c.realm.ClientByName(c.ctx(), c.r.PathValue("client"))
+	if err != nil && !realms.Missing(err) {
+		return err
+	}
+	home := ""
+	if err == nil {
+		if home = client.Home(c.urls.Frontend); home == "" {
+			home = strings.NewReplacer("${authBaseUrl}", c.urls.Frontend, "${authAdminUrl}", c.urls.Frontend).Replace(client.RootURL)
+		}
+	}
+	if home == "" {
+		c.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	c.w.Header().Set("Location", home)
+	c.w.WriteHeader(http.StatusSeeOther)
+	return nil
 }

@@ -233,13 +233,15 @@ func TestWhatIsCompared(t *testing.T) {
 		"login-config-totp": {
 			[]string{"logout-sessions checkbox", "totp text", "totpSecret hidden JBSWY3DPEHPK3PXP", "userLabel text"},
 			[]string{"Unable to scan?"}, []string{"You need to set up Mobile Authenticator to activate your account."}},
-		"terms":             {[]string{"accept submit", "cancel submit"}, nil, nil},
-		"login-oauth-grant": {[]string{"accept submit", "cancel submit", "code hidden c"}, []string{"terms of service."}, nil},
-		"logout-confirm":    {[]string{"confirmLogout submit", "session_code hidden c"}, []string{"« Back to Application"}, []string{"« Back to Application"}},
-		"info":              {nil, []string{"« Back to Application"}, []string{"You are logged out « Back to Application"}},
-		"error":             {nil, []string{"« Back to Application"}, []string{"Invalid parameter: redirect_uri « Back to Application"}},
-		"form-post":         {[]string{"code hidden c", "state hidden s"}, nil, nil},
-		"delete-credential": {[]string{"accept submit", "cancel-aia submit"}, nil, nil},
+		"terms":                      {[]string{"accept submit", "cancel submit"}, nil, nil},
+		"login-oauth-grant":          {[]string{"accept submit", "cancel submit", "code hidden c"}, []string{"terms of service."}, nil},
+		"logout-confirm":             {[]string{"confirmLogout submit", "session_code hidden c"}, []string{"« Back to Application"}, []string{"« Back to Application"}},
+		"info":                       {nil, []string{"« Back to Application"}, []string{"You are logged out « Back to Application"}},
+		"error":                      {nil, []string{"« Back to Application"}, []string{"Invalid parameter: redirect_uri « Back to Application"}},
+		"form-post":                  {[]string{"code hidden c", "state hidden s"}, nil, nil},
+		"delete-account-confirm":     {nil, nil, nil},
+		"delete-account-confirm-app": {[]string{"cancel-aia submit"}, nil, nil},
+		"delete-credential":          {[]string{"accept submit", "cancel-aia submit"}, nil, nil},
 	}
 	s := newSet(t)
 	for _, sample := range Samples() {

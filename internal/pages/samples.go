@@ -104,6 +104,8 @@ func Samples() []Sample {
 		{"code", plain, Code{Code: "c.s.t"}},
 		{"code-error", plain, Code{Error: "access_denied"}},
 		{"delete-credential", plain, DeleteCredential{"Phone"}},
+		{"delete-account-confirm", plain, DeleteAccount{}},
+		{"delete-account-confirm-app", with(func(r *Request) { r.AppInitiated = true }), DeleteAccount{}},
 		{"welcome", Request{}, Welcome{AdminURL: "/admin/", Version: "1.0"}},
 		{"login-status-iframe", Request{}, LoginStatusIframe{}},
 		{"3p-cookies-step1", Request{}, ThirdPartyCookies1{}},

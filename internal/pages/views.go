@@ -179,6 +179,9 @@ type Code struct{ Code, Error string }
 // DeleteCredential asks whether to delete a credential. Keycloak: delete-credential.ftl.
 type DeleteCredential struct{ Label string }
 
+// DeleteAccount asks whether to delete the own account. Keycloak: delete-account-confirm.ftl.
+type DeleteAccount struct{}
+
 // Welcome is what a browser sees at the server's root.
 type Welcome struct {
 	// AdminURL leads to the administration, where there is one.
@@ -199,7 +202,7 @@ type ThirdPartyCookies2 struct{}
 var templateNames = []string{
 	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "login-update-password", "login-config-totp",
 	"terms", "login-verify-email", "login-reset-password", "select-authenticator", "login-oauth-grant", "info", "error", "login-page-expired",
-	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "welcome", "setup", "login-status-iframe", "3p-cookies-step1",
+	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "delete-account-confirm", "welcome", "setup", "login-status-iframe", "3p-cookies-step1",
 	"3p-cookies-step2",
 }
 
@@ -237,6 +240,7 @@ func (FrontchannelLogout) page() page  { return page{template: "frontchannel-log
 func (FormPost) page() page            { return page{template: "form-post"} }
 func (Code) page() page                { return page{template: "code"} }
 func (DeleteCredential) page() page    { return page{template: "delete-credential", quiet: true} }
+func (DeleteAccount) page() page       { return page{template: "delete-account-confirm"} }
 func (Welcome) page() page             { return page{template: "welcome"} }
 func (LoginStatusIframe) page() page   { return page{template: "login-status-iframe"} }
 func (ThirdPartyCookies1) page() page  { return page{template: "3p-cookies-step1"} }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,6 +104,13 @@ func (w world) attributes(ctx context.Context, r *iam.Realm, u *iam.User, typed 
 		}
 		out = append(out, x)
 	}
+	place := func(a pages.Attribute) int { // those without a group come first
+		if a.Group == nil {
+			return -1
+		}
+		return slices.IndexFunc(v.Config.Groups, func(g rep.UPGroup) bool { return g.Name == a.Group.Name })
+	}
+	slices.SortStableFunc(out, func(x, y pages.Attribute) int { return cmp.Compare(place(x), place(y)) })
 	return out, nil
 }
 
@@ -335,6 +343,10 @@ func (w world) endOwn(ctx context.Context, run *authn.Run, id iam.SessionID, rul
 	return err
 }
 
+func (w world) removeUser(ctx context.Context, r *iam.Realm, u *iam.User) error {
+	return w.users.Delete(ctx, r, u.ID)
+}
+
 func noSender(context.Context, *authn.Run) error { return errNoSender }
 
 // steps is the world as the steps of flows see it.
@@ -397,7 +409,12 @@ func (w world) actions() actions.World {
 			_, err := w.users.Done(ctx, r, u.ID, alias)
 			return err
 		},
-		LogoutOthers:     w.logoutOthers,
+		LogoutOthers: w.logoutOthers,
+		RemoveCredential: func(ctx context.Context, r *iam.Realm, u *iam.User, id string) error {
+			return w.users.RemoveCredential(ctx, r, u.ID, id)
+		},
+		HasRole:          w.hasRole,
+		RemoveUser:       w.removeUser,
 		SendVerification: noSender,
 	}
 }

@@ -37,6 +37,12 @@ type World struct {
 	Done func(ctx context.Context, r *iam.Realm, u *iam.User, alias string) error
 	// LogoutOthers ends the user's other sessions, online and offline.
 	LogoutOthers func(ctx context.Context, r *authn.Run) error
+	// RemoveCredential takes one of the user's credentials away.
+	RemoveCredential func(ctx context.Context, r *iam.Realm, u *iam.User, id string) error
+	// HasRole tells whether the user has a role, by "name" or "clientId.name".
+	HasRole func(ctx context.Context, r *iam.Realm, u *iam.User, role string) (bool, error)
+	// RemoveUser deletes the user, with all sessions.
+	RemoveUser func(ctx context.Context, r *iam.Realm, u *iam.User) error
 	// SendVerification mails the link that verifies the user's address.
 	SendVerification func(ctx context.Context, r *authn.Run) error
 }
@@ -69,6 +75,9 @@ func New(w World) *Set {
 		{id: "VERIFY_EMAIL", initiable: true, due: emailDue, show: w.verifyEmail, submit: w.verifyEmail},
 		{id: "CONFIGURE_TOTP", initiable: true, show: w.showTOTP, submit: w.configureTOTP},
 		{id: "TERMS_AND_CONDITIONS", show: showTerms, submit: w.acceptTerms},
+		{id: UpdateUserLocale, due: w.localeDue, show: passOver, submit: passOver},
+		{id: "delete_credential", initiable: true, show: w.showDeleteCredential, submit: w.deleteCredential},
+		{id: "delete_account", initiable: true, show: w.showDeleteAccount, submit: w.deleteAccount},
 	} {
 		s.specs[a.id] = a
 	}
@@ -81,7 +90,7 @@ func (s *Set) Knows(id string) bool { _, ok := s.specs[id]; return ok }
 // Notes in the tab.
 const (
 	NoteStatus  = "kc_action_status"    // how the application's action ended: "success", "cancelled", "error"
-	NoteRunning = "kc_action_executing" // alias of the application's action once its page was shown
+	NoteRunning = "kc_action_executing" // what the login showed last, when an application's action ended: its alias, or an execution of the flow
 	noteMailed  = "VERIFY_EMAIL_KEY"    // the address that the link went to
 )
 
@@ -147,7 +156,7 @@ func (s *Set) Next(ctx context.Context, r *authn.Run, passed []string) (string, 
 	if asked == "" || r.Note(NoteStatus) != "" || slices.Contains(passed, asked) {
 		return "", nil
 	}
-	if _, ok := s.find(r, asked); !ok {
+	if a, ok := s.find(r, asked); !ok || !a.Enabled {
 		r.SetNote(NoteStatus, "error")
 		return "", nil
 	}
@@ -167,10 +176,10 @@ func (s *Set) Show(ctx context.Context, r *authn.Run, alias string) (authn.Resul
 			return authn.Attempted{}, nil
 		}
 	}
-	if r.Tab.Request.Action == alias {
+	res, fault := spec.show(ctx, r)
+	if _, shown := res.(authn.Challenge); shown && r.Tab.Request.Action == alias {
 		r.SetNote(NoteRunning, alias)
 	}
-	res, fault := spec.show(ctx, r)
 	return s.settle(ctx, r, alias, res, fault)
 }
 

@@ -20,7 +20,8 @@ type life struct {
 	expired bool
 	wrong   []authn.FieldError
 	mail    error
-	otp     int // devices that the user has
+	otp     int  // devices that the user has
+	may     bool // delete the own account
 }
 
 func (l *life) world() actions.World {
@@ -35,7 +36,7 @@ func (l *life) world() actions.World {
 		},
 		PasswordExpired: func(context.Context, *iam.Realm, *iam.User) (bool, error) { return l.expired, nil },
 		Credentials: func(context.Context, *iam.Realm, *iam.User) ([]iam.Credential, error) {
-			return slices.Repeat([]iam.Credential{{Kind: iam.OTP}}, l.otp), nil
+			return slices.Repeat([]iam.Credential{{ID: "device", Kind: iam.OTP, Label: "phone"}}, l.otp), nil
 		},
 		AddOTP: func(_ context.Context, _ *iam.Realm, _ *iam.User, _, label, code string) (bool, error) {
 			if code != "123456" {
@@ -64,6 +65,9 @@ func (l *life) world() actions.World {
 			do("done " + alias)
 			return nil
 		},
+		RemoveCredential: func(_ context.Context, _ *iam.Realm, _ *iam.User, id string) error { do("remove " + id); return nil },
+		HasRole:          func(context.Context, *iam.Realm, *iam.User, string) (bool, error) { return l.may, nil },
+		RemoveUser:       func(context.Context, *iam.Realm, *iam.User) error { do("remove user"); return nil },
 		LogoutOthers:     func(context.Context, *authn.Run) error { do("logout others"); return nil },
 		SendVerification: func(context.Context, *authn.Run) error { return l.mail },
 	}
@@ -208,5 +212,81 @@ func TestProfileChangesAreTold(t *testing.T) {
 	d := r.Events[0].Details
 	if d["previous_email"] != "old@x.test" || d["updated_email"] != "new@x.test" || d["context"] != "UPDATE_PROFILE" {
 		t.Errorf("%v", d)
+	}
+}
+
+// What an application may have the user delete. Keycloak: DeleteCredentialAction, DeleteAccount.
+func TestDeletions(t *testing.T) {
+	for _, c := range []struct {
+		action, param string
+		submit, may   bool
+		want          string
+	}{
+		{"delete_credential", "", false, false, "attempted error !CUSTOM_REQUIRED_ACTION_ERROR/missing_credential_id"},
+		{"delete_credential", "other", false, false, "attempted error !CUSTOM_REQUIRED_ACTION_ERROR/credential_not_found"},
+		{"delete_credential", "device", false, false, "challenge"},
+		{"delete_credential", "device", true, false, "success success remove device !REMOVE_CREDENTIAL/ !REMOVE_TOTP/"},
+		{"delete_credential", "other", true, false, "challenge Credential not found !REMOVE_CREDENTIAL_ERROR/delete_credential_failed"},
+		{"delete_account", "", false, false, "challenge deletingAccountForbidden"},
+		{"delete_account", "", false, true, "challenge"},
+		{"delete_account", "", true, false, "challenge deletingAccountForbidden !DELETE_ACCOUNT_ERROR/user_delete_error"},
+		{"delete_account", "", true, true, "challenge userDeletedSuccessfully remove user !DELETE_ACCOUNT/"},
+		{"update_user_locale", "", false, true, "attempted error"},
+	} {
+		l, r := &life{otp: 1, may: c.may}, newRun()
+		r.Actions = append(r.Actions, iam.RequiredAction{Alias: c.action, Provider: c.action, Enabled: true})
+		r.Tab.Request.Action, r.Tab.Request.ActionParam = c.action, c.param
+		do := actions.New(l.world()).Show
+		if c.submit {
+			r.Form = url.Values{}
+			do = actions.New(l.world()).Submit
+		}
+		res, err := do(t.Context(), r, c.action)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var words []string
+		switch res := res.(type) {
+		case authn.Success:
+			words = append(words, "success")
+		case authn.Attempted:
+			words = append(words, "attempted")
+		case authn.Challenge:
+			words = append(words, "challenge")
+			if m := res.Page.(authn.Page).Message; m != nil {
+				words = append(words, m.Key)
+			}
+		}
+		if status := r.Note(actions.NoteStatus); status != "" {
+			words = append(words, status)
+		}
+		words = append(words, l.did...)
+		for _, e := range r.Events {
+			words = append(words, "!"+string(e.Kind)+"/"+e.Error)
+		}
+		if got := strings.Join(words, " "); got != c.want {
+			t.Errorf("%s %q:\n got %q\nwant %q", c.action, c.param, got, c.want)
+		}
+	}
+}
+
+// The language picked on a page becomes the user's. Keycloak: UpdateUserLocaleAction.
+func TestLocaleIsKept(t *testing.T) {
+	for picked, want := range map[string]string{"": "", "de": "locale=de !UPDATE_PROFILE", "fr": ""} {
+		l, r := &life{}, newRun()
+		r.Client = &iam.Client{ClientID: "shop"}
+		r.User.Attrs = map[string][]string{"locale": {"fr"}}
+		r.Actions = append(r.Actions, iam.RequiredAction{Alias: "update_user_locale", Provider: actions.UpdateUserLocale, Enabled: true})
+		r.SetNote(actions.NoteLocale, picked)
+		if next, err := actions.New(l.world()).Next(t.Context(), r, nil); err != nil || next != "" {
+			t.Fatal(next, err)
+		}
+		got := strings.Join(l.did, " ")
+		for _, e := range r.Events {
+			got += " !" + string(e.Kind)
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", picked, got, want)
+		}
 	}
 }

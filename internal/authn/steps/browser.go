@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/policy"
 )
 
 func (w World) browser() []authn.Spec {
@@ -84,15 +84,32 @@ func reauthenticate(r *authn.Run, s *iam.UserSession) iam.Reason {
 	if slices.Contains(strings.Fields(r.Tab.Request.Prompt), "login") {
 		return iam.AskedPrompt
 	}
-	age, err := strconv.ParseInt(r.Tab.Request.MaxAge, 10, 64)
-	if err != nil || age < 0 {
-		return ""
-	}
 	at, err := strconv.ParseInt(s.Notes["AUTH_TIME"], 10, 64)
-	if err != nil || !time.Unix(at, 0).Add(time.Duration(age)*time.Second).After(r.Now) {
+	older := func(seconds int64) bool { return err != nil || at+seconds < r.Now.Unix() } // whole seconds: a login of this very second is young enough
+	if age, err := strconv.ParseInt(r.Tab.Request.MaxAge, 10, 32); err == nil && age >= 0 && older(age) {
 		return iam.AskedMaxAge
 	}
+	for _, a := range r.Actions {
+		if a.Alias == r.Tab.Request.Action && older(actionAge(r.Realm, a)) {
+			return iam.AskedMaxAge
+		}
+	}
 	return ""
+}
+
+// actionAge is how many seconds old a login may be for an application's action.
+// Keycloak: RequiredActionProvider.getMaxAuthAge, DeleteAccount.getMaxAuthAge.
+func actionAge(r *iam.Realm, a iam.RequiredAction) int64 {
+	if a.Provider == "delete_account" {
+		return 0
+	}
+	if age, err := strconv.ParseInt(a.Config["max_auth_age"], 10, 32); err == nil && age >= 0 {
+		return age
+	}
+	if a.Provider == "UPDATE_PASSWORD" {
+		return int64(policy.MaxAuthAge(r.Password).Seconds())
+	}
+	return 300
 }
 
 // redirector sends the browser to an identity provider. Brokering is not

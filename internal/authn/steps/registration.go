@@ -61,10 +61,10 @@ func (w World) checkUser(ctx context.Context, r *authn.Run) (authn.Verdict, erro
 	}
 	v := authn.Verdict{Errors: errs, Event: "invalid_registration", Values: withoutPasswords(r.Form)}
 	for _, e := range errs {
-		switch e.Key {
-		case "emailExistsMessage":
+		switch {
+		case e.Key == "emailExistsMessage":
 			v.Event = "email_in_use"
-		case "usernameExistsMessage":
+		case e.Key == "usernameExistsMessage" && v.Event != "email_in_use":
 			v.Event = "username_in_use"
 		}
 	}

@@ -1,0 +1,42 @@
+package actions
+
+import (
+	"context"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/iam"
+)
+
+// UpdateUserLocale is the provider id of the action that keeps the user's language.
+const UpdateUserLocale = "update_user_locale"
+
+// NoteLocale is the language that the user picked on a page of the login.
+const NoteLocale = "locale_user_requested"
+
+// localeDue keeps the language that the user picked: it is never due, but done
+// whenever the login looks at what is. Keycloak: UpdateUserLocaleAction, DefaultLocaleUpdaterProvider.
+func (w World) localeDue(ctx context.Context, r *authn.Run) (bool, error) {
+	picked, had := r.Note(NoteLocale), r.User.Attr("locale")
+	if picked == "" || picked == had {
+		return false, nil
+	}
+	if err := w.SetAttr(ctx, r.Realm, r.User, "locale", picked); err != nil {
+		return false, err
+	}
+	u := *r.User
+	u.Attrs = map[string][]string{}
+	for name, values := range r.User.Attrs {
+		u.Attrs[name] = values
+	}
+	u.Attrs["locale"] = []string{picked}
+	r.User = &u
+	e := iam.Event{Kind: "UPDATE_PROFILE", Client: r.Client.ClientID, User: u.ID, IP: r.IP, Details: map[string]string{"updated_locale": picked}}
+	if had != "" {
+		e.Details["previous_locale"] = had
+	}
+	r.Events = append(r.Events, e)
+	return false, nil
+}
+
+// passOver is an action without a page.
+func passOver(context.Context, *authn.Run) (authn.Result, error) { return authn.Attempted{}, nil }
