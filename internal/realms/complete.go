@@ -38,8 +38,8 @@ func Complete(given *rep.Realm, now time.Time) (*rep.Realm, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := completion{given: given, now: now, master: given.Realm == Master, exported: given.KeycloakVersion != ""}
-	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.impliedRoles, c.flows, c.components, c.ids} {
+	c := completion{given: given, now: now, master: given.Realm == Master, exported: given.KeycloakVersion != "", version: olderVersion(given.KeycloakVersion)}
+	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.impliedRoles, c.flows, c.components, c.migrate, c.ids} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -56,6 +56,8 @@ type completion struct {
 	// exported is set for realm files, which are complete: what a client lacks
 	// there, it lacked.
 	exported bool
+	// version is set for realm files of versions that are to be migrated from.
+	version *version
 
 	masterComponents map[string][]rep.ComponentExport // what only the master realm has
 	defaultRole      string                           // its name
@@ -95,19 +97,31 @@ func (c *completion) settings() error {
 			out.Field(i).Set(f)
 		}
 	}
-	if c.exported && c.given.Attributes != nil {
+	if c.exported && c.given.Attributes != nil && c.version == nil {
 		r.Attributes = c.given.Attributes
 	}
 	maps.Copy(r.Attributes, c.given.Attributes)
-	if !c.exported {
+	if c.exported {
+		dropMirrored(r.Attributes)
+	} else {
 		mirror(r, c.given)
+	}
+	if c.given.BrowserSecurityHeaders != nil {
+		// Keycloak sets them one by one over those of a new realm.
+		t, err := template("settings.json", c.given.Realm)
+		if err != nil {
+			return err
+		}
+		r.BrowserSecurityHeaders = t.BrowserSecurityHeaders
+		maps.Copy(r.BrowserSecurityHeaders, c.given.BrowserSecurityHeaders)
+	}
+	if len(r.SupportedLocales) == 0 {
+		r.SupportedLocales = nil
 	}
 	if r.SMTPServer["password"] == Masked {
 		delete(r.SMTPServer, "password")
 	}
-	if c.given.OTPPolicyType != "" && c.given.OTPSupportedApplications == nil {
-		r.OTPSupportedApplications = otpApplications(r)
-	}
+	r.OTPSupportedApplications = otpApplications(r)
 	switch iam.SSLRequirement(strings.ToLower(r.SSLRequired)) {
 	case iam.SSLNone, iam.SSLExternal, iam.SSLAll:
 		r.SSLRequired = strings.ToLower(r.SSLRequired)

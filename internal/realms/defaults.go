@@ -38,6 +38,10 @@ const (
 //go:embed defaults/*.json
 var defaultsFS embed.FS
 
+// DefaultProfile is the user profile of realms that have none of their own, as
+// JSON. Keycloak: keycloak-default-user-profile.json.
+func DefaultProfile() ([]byte, error) { return defaultsFS.ReadFile("defaults/profile.json") }
+
 // template reads a piece of the default realm for a realm of that name.
 func template(file, realm string) (*rep.Realm, error) {
 	text, err := defaultsFS.ReadFile("defaults/" + file)

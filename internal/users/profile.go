@@ -1,7 +1,6 @@
 package users
 
 import (
-	"embed"
 	"maps"
 	"slices"
 	"strings"
@@ -57,9 +56,6 @@ type attribute struct {
 	added  bool // not in the profile's configuration
 }
 
-//go:embed profile_default.json
-var profileFiles embed.FS
-
 // Where a realm keeps its profile. Keycloak: DeclarativeUserProfileProvider.
 const (
 	profileType     = "org.keycloak.userprofile.UserProfileProvider"
@@ -74,7 +70,7 @@ type profileKey struct{}
 // be changed, as in Keycloak.
 func ProfileOf(r *realms.Realm) (*Profile, error) {
 	v, err := r.Derive(profileKey{}, func() (any, error) {
-		text, err := profileFiles.ReadFile("profile_default.json")
+		text, err := realms.DefaultProfile()
 		if err != nil {
 			return nil, err
 		}
