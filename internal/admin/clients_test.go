@@ -386,6 +386,26 @@ func TestSessionEndpoints(t *testing.T) {
 	}
 }
 
+// Keycloak: ClearCacheRealmAdminProvider and its like for users, keys and lists
+// of revoked certificates.
+func TestClearCaches(t *testing.T) {
+	s := newShop(t)
+	for _, what := range []string{"clear-realm-cache", "clear-user-cache", "clear-keys-cache", "clear-crl-cache"} {
+		before, err := s.h.Realms.Get(t.Context(), "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.want("POST", "/"+what, "", 204, "")
+		s.want("GET", "/admin-events?max=1", "", 200, `"operationType":"ACTION","resourceType":"REALM","resourcePath":"`+what+`"}`)
+		if code, got := s.call("view-realm", "POST", "/"+what, ""); code != 403 {
+			t.Errorf("%s by a viewer: %d %s", what, code, got)
+		}
+		if after, err := s.h.Realms.Get(t.Context(), "shop"); err != nil || after == before {
+			t.Errorf("%s: the realm is not read again (%v)", what, err)
+		}
+	}
+}
+
 // Keycloak: ClientAttributeCertificateResource.
 func TestCertificates(t *testing.T) {
 	s := newShop(t)

@@ -13,6 +13,7 @@ import (
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/store"
 )
 
 // realmRoutes are realms and what belongs to a realm as a whole.
@@ -24,6 +25,10 @@ func (h *Handler) realmRoutes() []Route {
 		{"GET /admin/realms/{realm}", AnyAdmin, None, "", h.getRealm, ByMethod},
 		{"PUT /admin/realms/{realm}", ManageRealm, Update, "REALM", h.updateRealm, ByMethod},
 		{"DELETE /admin/realms/{realm}", ManageRealm, Delete, "REALM", h.deleteRealm, ByMethod},
+		{"POST /admin/realms/{realm}/clear-realm-cache", ManageRealm, Action, "REALM", h.clearCache, ByMethod},
+		{"POST /admin/realms/{realm}/clear-user-cache", ManageRealm, Action, "REALM", h.clearCache, ByMethod},
+		{"POST /admin/realms/{realm}/clear-keys-cache", ManageRealm, Action, "REALM", h.clearCache, ByMethod},
+		{"POST /admin/realms/{realm}/clear-crl-cache", ManageRealm, Action, "REALM", h.clearCache, ByMethod},
 		{"GET /admin/realms/{realm}/keys", ViewRealm, None, "", h.getKeys, ByMethod},
 
 		{"GET /admin/realms/{realm}/default-default-client-scopes", ViewScopes, None, "", h.defaultScopes(false), ByMethod},
@@ -114,6 +119,14 @@ func (h *Handler) representRealm(c *Call, r *realms.Realm) (*rep.Realm, error) {
 		}
 	}
 	return &v, nil
+}
+
+// clearCache makes every node read the realm again, and the keys that its
+// clients publish. Users are not kept in memory, nor are lists of revoked
+// certificates.
+// Keycloak: ClearCacheRealmAdminProvider.
+func (h *Handler) clearCache(c *Call) (any, error) {
+	return nil, h.Realms.Change(c, c.Realm.ID, func(*store.Tx) error { return nil })
 }
 
 func (h *Handler) createRealm(c *Call) (any, error) {

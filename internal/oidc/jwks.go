@@ -14,6 +14,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/jose"
+	"latchkey/internal/realms"
 )
 
 // A keyFetcher fetches clients' key sets and keeps them. It is safe for
@@ -26,8 +27,9 @@ type keyFetcher struct {
 }
 
 type fetchedKeys struct {
-	set jose.Set
-	at  time.Time
+	set     jose.Set
+	at      time.Time
+	version int64 // of the realm, when they were fetched
 }
 
 const (
@@ -44,14 +46,22 @@ func newKeyFetcher(now func() time.Time) *keyFetcher {
 }
 
 // fetch returns the set at an address. It is fetched anew when it is old, or
-// when it lacks the key and was not asked for just now.
-func (f *keyFetcher) fetch(ctx context.Context, address, kid string) (jose.Set, error) {
-	have, ok := f.kept.Get(address)
+// when it lacks the key or the realm has changed since, as it does when its
+// caches are cleared, and it was not asked for just now.
+func (f *keyFetcher) fetch(ctx context.Context, realm *realms.Realm, address, kid string) (jose.Set, error) {
+	name := string(realm.ID) + " " + address
+	have, ok := f.kept.Get(name)
 	age := f.now().Sub(have.at)
-	if ok && (age < keySetPause || age < keySetAge && has(have.set, kid)) {
+	if ok && (age < keySetPause || age < keySetAge && have.version == realm.Version && has(have.set, kid)) {
 		return have.set, nil
 	}
-	v, err, _ := f.group.Do(address, func() (any, error) { return f.get(context.WithoutCancel(ctx), address) })
+	v, err, _ := f.group.Do(name, func() (any, error) {
+		set, err := f.get(context.WithoutCancel(ctx), address)
+		if err == nil {
+			f.kept.Add(name, fetchedKeys{set, f.now(), realm.Version})
+		}
+		return set, err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -88,12 +98,7 @@ func (f *keyFetcher) get(ctx context.Context, address string) (jose.Set, error) 
 	if len(b) > keySetSize {
 		return nil, errors.New("keys of a client: too many")
 	}
-	set, err := jose.ParseSet(b)
-	if err != nil {
-		return nil, err
-	}
-	f.kept.Add(address, fetchedKeys{set, f.now()})
-	return set, nil
+	return jose.ParseSet(b)
 }
 
 // jwksURL is where a client's keys are; a relative one stands below its root.
