@@ -386,6 +386,21 @@ func TestSessionEndpoints(t *testing.T) {
 	}
 }
 
+// Keycloak: ManagementPermissionReference's resources without the feature
+// admin-fine-grained-authz.
+func TestManagementPermissions(t *testing.T) {
+	s := newShop(t)
+	group := s.want("POST", "/groups", `{"name":"g"}`, 201, "")
+	for path, want := range map[string]int{
+		"/users-management-permissions": 501, "/roles/none/management/permissions": 501, "/roles-by-id/none/management/permissions": 501,
+		"/identity-provider/instances/none/management/permissions": 501, "/groups/" + group + "/management/permissions": 501,
+		"/groups/none/management/permissions": 404, "/clients/none/roles/none/management/permissions": 404,
+	} {
+		s.want("GET", path, "", want, "")
+		s.want("PUT", path, `{"enabled":true}`, want, "")
+	}
+}
+
 // Keycloak: ClearCacheRealmAdminProvider and its like for users, keys and lists
 // of revoked certificates.
 func TestClearCaches(t *testing.T) {

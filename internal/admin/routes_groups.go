@@ -27,9 +27,13 @@ func (h *Handler) groupRoutes() []Route {
 		{"POST " + one + "/children", ManageUsers, Create, "GROUP", h.withGroup(h.addChild), NoCache},
 		{"GET " + one + "/members", ViewUsers, None, "", h.withGroup(h.listMembers), ByMethod},
 		{"GET /admin/realms/{realm}/group-by-path", ViewGroups, None, "", h.groupByPath, ByMethod},
+		{"GET " + one + "/management/permissions", ViewGroups, None, "", h.withGroup(groupPermissions), ByMethod},
+		{"PUT " + one + "/management/permissions", ManageUsers, None, "", h.withGroup(groupPermissions), ByMethod},
 		{"GET /admin/realms/{realm}/group-by-path/{path...}", ViewGroups, None, "", h.groupByPath, ByMethod},
 	}, roleMappingRoutes(one, ViewGroups, h.groupSubject)...)
 }
+
+func groupPermissions(c *Call, _ *users.Groups, _ *users.Group) (any, error) { return featureOff(c) }
 
 // viewGroup renders a group without those below it. Keycloak:
 // ModelToRepresentation.groupToBriefRepresentation and toRepresentation.

@@ -13,7 +13,6 @@ import (
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
-	"latchkey/internal/store"
 )
 
 // realmRoutes are realms and what belongs to a realm as a whole.
@@ -49,6 +48,11 @@ func (h *Handler) realmRoutes() []Route {
 
 		{"GET /admin/realms/{realm}/identity-provider/instances", ViewIDPs, None, "", h.identityProviders, ByMethod},
 		{"GET /admin/realms/{realm}/identity-provider/instances/{alias}", ViewIDPs, None, "", h.identityProvider, ByMethod},
+
+		{"GET /admin/realms/{realm}/identity-provider/instances/{alias}/management/permissions", ViewIDPs, None, "", featureOff, ByMethod},
+		{"PUT /admin/realms/{realm}/identity-provider/instances/{alias}/management/permissions", ManageIDPs, None, "", featureOff, ByMethod},
+		{"GET /admin/realms/{realm}/users-management-permissions", ViewRealm, None, "", featureOff, ByMethod},
+		{"PUT /admin/realms/{realm}/users-management-permissions", ManageRealm, None, "", featureOff, ByMethod},
 
 		{"GET /admin/realms/{realm}/localization", AnyAdmin, None, "", h.locales, Silent},
 		{"GET /admin/realms/{realm}/localization/{locale}", AnyAdmin, None, "", h.localeTexts, Silent},
@@ -126,7 +130,7 @@ func (h *Handler) representRealm(c *Call, r *realms.Realm) (*rep.Realm, error) {
 // certificates.
 // Keycloak: ClearCacheRealmAdminProvider.
 func (h *Handler) clearCache(c *Call) (any, error) {
-	return nil, h.Realms.Change(c, c.Realm.ID, func(*store.Tx) error { return nil })
+	return nil, h.Realms.Refresh(c, c.Realm.ID)
 }
 
 func (h *Handler) createRealm(c *Call) (any, error) {

@@ -18,7 +18,11 @@ func (h *Handler) roleRoutes() []Route {
 	return slices.Concat(
 		h.rolesAt("/admin/realms/{realm}/roles", "REALM_ROLE", ListRealmRoles, ViewRealm, ManageRealm),
 		h.rolesAt("/admin/realms/{realm}/clients/{client}/roles", "CLIENT_ROLE", ViewClients, ViewClients, ManageClients),
-		h.roleAt("/admin/realms/{realm}/roles-by-id/{roleid}", "REALM_ROLE", Checked, Checked, h.roleByID))
+		h.roleAt("/admin/realms/{realm}/roles-by-id/{roleid}", "REALM_ROLE", Checked, Checked, h.roleByID),
+		[]Route{
+			{"GET /admin/realms/{realm}/roles-by-id/{roleid}/management/permissions", ViewRealm, None, "", featureOff, ByMethod},
+			{"PUT /admin/realms/{realm}/roles-by-id/{roleid}/management/permissions", ManageRealm, None, "", featureOff, ByMethod},
+		})
 }
 
 func (h *Handler) rolesAt(at, kind string, list, view, manage Perm) []Route {
@@ -28,6 +32,8 @@ func (h *Handler) rolesAt(at, kind string, list, view, manage Perm) []Route {
 		{"POST " + at, manage, Create, kind, h.createRole, ByMethod},
 		{"GET " + one + "/users", view, None, "", h.roleUsers, ByMethod},
 		{"GET " + one + "/groups", view, None, "", h.roleGroups, ByMethod},
+		{"GET " + one + "/management/permissions", view, None, "", rolePermissions, ByMethod},
+		{"PUT " + one + "/management/permissions", manage, None, "", rolePermissions, ByMethod},
 	}, h.roleAt(one, kind, view, manage, roleByName))
 }
 
@@ -52,6 +58,14 @@ func (h *Handler) roleAt(at, kind string, view, manage Perm, find func(c *Call, 
 		{"GET " + at + "/composites/realm", view, None, "", with(false, realmComposites), ByMethod},
 		{"GET " + at + "/composites/clients/{container}", view, None, "", with(false, clientComposites), ByMethod},
 	}
+}
+
+// rolePermissions is off whether there is that role or not.
+func rolePermissions(c *Call) (any, error) {
+	if _, err := container(c); err != nil {
+		return nil, err
+	}
+	return featureOff(c)
 }
 
 // container is the client whose roles the path is about, "" for the realm.

@@ -499,14 +499,17 @@ const unsaid = "\x00"
 // profileRefusal answers what a profile refuses; a few mistakes have words of
 // their own in the admin API. Keycloak: UserResource.validateUserProfile.
 func profileRefusal(errs iam.Errors) error {
-	for _, e := range errs {
-		switch e.Msg {
-		case "missingUsernameMessage":
-			return Message(http.StatusBadRequest, "User name is missing")
-		case "emailExistsMessage":
-			return Message(http.StatusConflict, users.ErrEmailTaken.Msg)
-		case "usernameExistsMessage":
-			return Message(http.StatusConflict, users.ErrNameTaken.Msg)
+	for _, own := range []struct {
+		key    string
+		status int
+		msg    string
+	}{
+		{"missingUsernameMessage", http.StatusBadRequest, "User name is missing"},
+		{"emailExistsMessage", http.StatusConflict, users.ErrEmailTaken.Msg},
+		{"usernameExistsMessage", http.StatusConflict, users.ErrNameTaken.Msg},
+	} {
+		if slices.ContainsFunc(errs, func(e *iam.Error) bool { return e.Msg == own.key }) {
+			return Message(own.status, own.msg)
 		}
 	}
 	return errs

@@ -13,6 +13,7 @@ func TestUserFromCreationToDeletion(t *testing.T) {
 	s.want("GET", "/users/"+id, "", 200, `"requiredActions":["UPDATE_PASSWORD"]`)
 	s.want("POST", "/users", `{"username":"CAROL"}`, 409, `{"errorMessage":"User exists with same username"}`)
 	s.want("POST", "/users", `{"username":"other","email":"c@X.test"}`, 409, `{"errorMessage":"User exists with same email"}`)
+	s.want("POST", "/users", `{"username":"CAROL","email":"c@X.test"}`, 409, `{"errorMessage":"User exists with same email"}`)
 	s.want("POST", "/users", `{}`, 400, `{"errorMessage":"User name is missing"}`)
 	s.want("POST", "/users", `{"username":"ab"}`, 400, `{"field":"username","errorMessage":"error-invalid-length","params":["username",3,255]}`)
 	s.want("PUT", "/users/"+id, `{"email":"nonsense","firstName":"a$b"}`, 400, `{"errors":[{"field":"email"`)

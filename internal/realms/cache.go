@@ -104,6 +104,11 @@ func (c *Cache) Change(ctx context.Context, realm iam.RealmID, f func(tx *store.
 	})
 }
 
+// Refresh makes every node read a realm again.
+func (c *Cache) Refresh(ctx context.Context, realm iam.RealmID) error {
+	return c.Change(ctx, realm, func(*store.Tx) error { return nil })
+}
+
 // Changed marks a realm's configuration as changed by tx, for transactions that
 // touch several realms.
 func (c *Cache) Changed(ctx context.Context, tx *store.Tx, realm iam.RealmID) error {
