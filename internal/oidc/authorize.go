@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/authn/steps"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/tokens"
@@ -55,6 +56,7 @@ var authChecks = []check{
 	{"scopes are the client's", (*authCall).checkScope},
 	{"a nonce where tokens come in the answer", (*authCall).checkNonce},
 	{"PKCE", (*authCall).checkPKCE},
+	{"an essential acr is one that there is", (*authCall).checkACR},
 }
 
 // A clientError is a refusal that the client is told by redirect.
@@ -407,6 +409,19 @@ func (a *authCall) checkPKCE() error {
 	}
 	if problem != "" {
 		return a.reject("invalid_request", "invalid_request", problem)
+	}
+	return nil
+}
+
+// checkACR refuses an essential claim that no login could fulfil (OpenID
+// Connect Core 5.5.1.1). Keycloak: AuthorizationEndpoint.updateAuthenticationSession.
+func (a *authCall) checkACR() error {
+	wanted, essential := steps.RequestedACR(&a.client.Client, &a.req)
+	for _, acr := range wanted {
+		if _, ok := steps.LevelOf(&a.realm.Realm, &a.client.Client, acr); essential && !ok {
+			a.detail("reason", "Invalid requested essential acr value")
+			return a.refuse("invalid_request", badPage("invalidParameterMessage", "claims"))
+		}
 	}
 	return nil
 }

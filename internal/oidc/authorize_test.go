@@ -32,6 +32,8 @@ func TestAuthorizeRefuses(t *testing.T) {
 		{"an answer's parameter in the address", url.Values{"client_id": {"app"}, "redirect_uri": {cb + "?code=1"}}, 400, "Invalid parameter: redirect_uri", ""},
 		{"broken request object", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "request": {"x"}}, 400, "Invalid Request", ""},
 		{"max_age is no number", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "max_age": {"x"}}, 400, "Invalid Request", ""},
+		{"an essential acr that there is not", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "claims": {`{"id_token":{"acr":{"essential":true,"values":["platinum"]}}}`}}, 400, "Invalid parameter: claims", ""},
+		{"an acr that there is not", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "claims": {`{"id_token":{"acr":{"values":["platinum"]}}}`}}, 200, "Sign in", ""},
 		{"prompt=create, where nobody may register", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "prompt": {"create"}}, 400, "Registration not allowed", ""},
 		{"no response_type", url.Values{"client_id": {"app"}, "redirect_uri": {cb}}, 302, "", "?error=invalid_request&error_description=Missing+parameter%3A+response_type&state=s"},
 		{"unknown response_type", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"x"}}, 302, "", "?error=unsupported_response_type&state=s"},
