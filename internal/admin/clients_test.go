@@ -308,6 +308,24 @@ func TestServiceAccounts(t *testing.T) {
 	s.want("GET", "/clients/"+id+"/service-account-user", "", 200, `"username":"service-account-job"`)
 	s.want("PUT", "/clients/"+id, `{"clientId":"task"}`, 204, "")
 	s.want("GET", "/clients/"+id+"/service-account-user", "", 200, `"username":"service-account-task"`)
+	// Keycloak: UsersResource.getUsers, GroupResource.getMembers, UserCredentialManager.updateCredential, ClientResource.getServiceAccountUser
+	for path, found := range map[string]bool{"/users": false, "/users?search=service": false, "/users?username=service": true, "/users?enabled=true": true, "/users?q=username:service": true,
+		"/users?search=username:service-account-task": true, "/roles/default-roles-shop/users": true} {
+		if got := s.want("GET", path, "", 200, ""); strings.Contains(got, `"service-account-task"`) != found {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	s.want("GET", "/users/count", "", 200, "0")
+	s.want("GET", "/users/count?enabled=true", "", 200, "1")
+	got := s.want("GET", "/clients/"+id+"/service-account-user", "", 200, "")
+	_, rest, _ := strings.Cut(got, `"id":"`)
+	user, _, _ := strings.Cut(rest, `"`)
+	s.want("PUT", "/users/"+user+"/reset-password", `{"type":"password","value":"x"}`, 400, "You can not manage credentials for this user")
+	s.want("PUT", "/users/"+user, `{"credentials":[{"type":"password","value":"x"}]}`, 400, "You can not manage credentials for this user")
+	s.want("DELETE", "/users/"+user, "", 204, "")
+	if got = s.want("GET", "/clients/"+id+"/service-account-user", "", 200, `"service-account-task"`); strings.Contains(got, user) {
+		t.Errorf("a service account that was removed is there: %s", got)
+	}
 	s.want("PUT", "/clients/"+id, `{"serviceAccountsEnabled":false}`, 204, "")
 	s.want("GET", "/clients/"+id+"/service-account-user", "", 400, `{"error":"Service account not enabled for the client 'task'"}`)
 	if got := s.want("GET", "/clients/"+id, "", 200, ""); strings.Contains(got, "service_account") {

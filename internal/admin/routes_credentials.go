@@ -80,6 +80,13 @@ func (h *Handler) listCredentials(c *Call) (any, error) {
 	return list, nil
 }
 
+// errNoPasswords refuses to give a service account a password.
+// Keycloak: UserCredentialManager.updateCredential.
+func errNoPasswords() error {
+	const text = "You can not manage credentials for this user"
+	return &Error{Status: http.StatusBadRequest, Body: plainBody{text, text}}
+}
+
 func (h *Handler) resetPassword(c *Call) (any, error) {
 	u, err := h.user(c)
 	if err != nil {
@@ -97,6 +104,8 @@ func (h *Handler) resetPassword(c *Call) (any, error) {
 		return nil, Plain(http.StatusBadRequest, "No password provided")
 	case strings.TrimSpace(*v.Value) == "":
 		return nil, Plain(http.StatusBadRequest, "Empty password not allowed")
+	case u.ServiceAccount != "":
+		return nil, errNoPasswords()
 	}
 	if err := policyRefusal(h.Users.SetPassword(c, &c.Realm.Realm, u, *v.Value)); err != nil {
 		return nil, err

@@ -294,7 +294,7 @@ func (h *Handler) listMembers(c *Call, _ *users.Groups, g *users.Group) (any, er
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.Users.Search(c, &c.Realm.Realm, &users.Filter{Group: g.ID, First: first, Max: max})
+	list, err := h.Users.Search(c, &c.Realm.Realm, &users.Filter{Group: g.ID, ServiceAccounts: true, First: first, Max: max})
 	if err != nil {
 		return nil, err
 	}

@@ -259,7 +259,7 @@ func (h *Handler) roleUsers(c *Call) (any, error) {
 	if !c.Can(ViewUsers) {
 		return nil, errForbidden
 	}
-	list, err := h.Users.Search(c, &c.Realm.Realm, &users.Filter{Role: role.ID, First: first, Max: max})
+	list, err := h.Users.Search(c, &c.Realm.Realm, &users.Filter{Role: role.ID, ServiceAccounts: true, First: first, Max: max})
 	if err != nil {
 		return nil, err
 	}

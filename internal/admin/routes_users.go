@@ -99,12 +99,17 @@ func userFilter(c *Call) (f *users.Filter, err error) {
 	if f.Terms = strings.Fields(c.Query("search")); len(f.Terms) > 0 {
 		return f, nil
 	}
+	// A search by any member finds service accounts, too; a plain list does not.
+	for _, name := range []string{"username", "email", "firstName", "lastName", "enabled", "emailVerified", "exact", "idpAlias", "idpUserId", "createdAfter", "createdBefore"} {
+		f.ServiceAccounts = f.ServiceAccounts || c.Query(name) != ""
+	}
 	f.Username, f.Email, f.FirstName, f.LastName = c.Query("username"), c.Query("email"), c.Query("firstName"), c.Query("lastName")
 	f.Exact = c.Bool("exact", false)
 	f.Provider, f.ExternalID = c.Query("idpAlias"), c.Query("idpUserId")
 	exact := c.BoolPtr("exact")
 	f.AttrsPart = exact != nil && !*exact // they are compared whole unless told otherwise
 	for _, a := range attributeQuery(c.Query("q")) {
+		f.ServiceAccounts = true
 		switch name, value := a[0], a[1]; name { // as if they were parameters
 		case "username":
 			f.Username = value
@@ -465,6 +470,9 @@ func (h *Handler) updateUser(c *Call) (any, error) {
 	}
 	for _, cred := range v.Credentials {
 		if password := rep.Val(cred.Value); password != "" {
+			if u.ServiceAccount != "" {
+				return nil, errNoPasswords()
+			}
 			if err := policyRefusal(h.Users.CheckNewPassword(c, &c.Realm.Realm, u, password)); err != nil {
 				return nil, err
 			}

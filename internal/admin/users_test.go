@@ -234,7 +234,8 @@ func TestProfilesOfOtherShapes(t *testing.T) {
 func TestGroupsAreFoundAndMoved(t *testing.T) {
 	s := newShop(t)
 	a := s.want("POST", "/groups", `{"name":"alpha","attributes":{"x":["y"]}}`, 201, "")
-	b := s.want("POST", "/groups", `{"name":"beta"}`, 201, "")
+	b := s.want("POST", "/groups", `{"name":"beta","attributes":{"none":[]}}`, 201, "")
+	s.want("GET", "/groups/"+b, "", 200, `"attributes":{}`)
 	s.want("POST", "/groups/"+a+"/children", `{"name":"inner"}`, 201, "")
 	for query, want := range map[string]int{"search=*": 3, "search=a*h": 1, "search=l*p*a": 1, "search=*&exact=true": 0, "search=_": 0} {
 		if got := s.want("GET", "/groups?populateHierarchy=false&"+query, "", 200, ""); strings.Count(got, `"path"`) != want {
@@ -257,6 +258,9 @@ func TestGroupsAreFoundAndMoved(t *testing.T) {
 // Keycloak: RoleContainerResource.getRoles, RoleByIdResource.getRoleComposites.
 func TestPagesOfRoles(t *testing.T) {
 	s := newShop(t)
+	s.want("POST", "/roles", `{"name":"empty","attributes":{"none":[]}}`, 201, "")
+	s.want("GET", "/roles/empty", "", 200, `"attributes":{}`)
+	s.want("DELETE", "/roles/empty", "", 204, "")
 	for query, want := range map[string]int{"first=1": 3, "max=1": 3, "first=1&max=1": 1, "search=o&max=1": 1, "search=o&first=1": 2} {
 		if got := s.want("GET", "/roles?"+query, "", 200, ""); strings.Count(got, `"name"`) != want {
 			t.Errorf("%s: %s", query, got)

@@ -13,7 +13,8 @@ import (
 )
 
 // ServiceAccount returns the user that a client acts as when it asks for tokens
-// of its own. Keycloak: ClientManager.getServiceAccountUser.
+// of its own; one that was removed is made anew.
+// Keycloak: ClientResource.getServiceAccountUser, ClientManager.enableServiceAccount.
 func (s *Service) ServiceAccount(ctx context.Context, r *realms.Realm, c *realms.Client) (*iam.User, error) {
 	none := &iam.Error{Kind: iam.Invalid, Msg: "Service account not enabled for the client '" + c.ClientID + "'"}
 	if !c.ServiceAccounts {
@@ -21,7 +22,10 @@ func (s *Service) ServiceAccount(ctx context.Context, r *realms.Realm, c *realms
 	}
 	u, err := s.cache.DB().ServiceAccount(ctx, r.ID, c.ID)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, none
+		err = s.cache.Change(ctx, r.ID, func(tx *store.Tx) error { return enableServiceAccount(ctx, tx, r, c.Rep) })
+		if err == nil {
+			u, err = s.cache.DB().ServiceAccount(ctx, r.ID, c.ID)
+		}
 	}
 	return u, err
 }

@@ -3,6 +3,7 @@ package realms
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
@@ -78,6 +79,8 @@ func roleTaken(err error, name string) error {
 func roleDoc(v *rep.Role) ([]byte, error) {
 	doc := *v
 	doc.Composite, doc.Composites, doc.ScopeParamRequired = false, nil, nil
+	doc.Attributes = maps.Clone(doc.Attributes)
+	maps.DeleteFunc(doc.Attributes, func(_ string, values []string) bool { return len(values) == 0 })
 	return rep.Marshal(&doc)
 }
 

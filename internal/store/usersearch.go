@@ -8,8 +8,8 @@ import (
 	"latchkey/internal/iam"
 )
 
-// A UserFilter narrows a search for users; zero members do not. Service
-// accounts are never found.
+// A UserFilter narrows a search for users; zero members do not, but that
+// service accounts are found only where it says so.
 type UserFilter struct {
 	Terms []string // each must match the name, the address, the first or the last name: "abc*" begins, "*abc*" contains, "\"abc\"" is
 	// Username, Email, FirstName and LastName must be part of theirs, ignoring
@@ -20,7 +20,7 @@ type UserFilter struct {
 	Attrs                                [][2]string // name and value, ignoring case
 	AttrsPart                            bool        // the value may be a part of the user's
 	Provider, ExternalID                 string      // of a link; either may be missing
-	IDs                                  []iam.UserID
+	ServiceAccounts                      bool        // finds them, too
 	Group                                iam.GroupID // direct members
 	Role                                 iam.RoleID  // who have it directly
 	From, To                             time.Time   // creation, both included
@@ -30,7 +30,9 @@ type UserFilter struct {
 func (f *UserFilter) where(realm iam.RealmID) *where {
 	w := new(where)
 	w.and("u.realm_id = ?", realm)
-	w.text.WriteString(" and u.service_client_id is null")
+	if !f.ServiceAccounts {
+		w.text.WriteString(" and u.service_client_id is null")
+	}
 	for _, term := range f.Terms {
 		cond, value := "like", ""
 		if len(term) > 1 && term[0] == '"' && term[len(term)-1] == '"' {
@@ -89,12 +91,6 @@ func (f *UserFilter) where(realm iam.RealmID) *where {
 			w.text.WriteString(" and i.external_id = " + w.bind(f.ExternalID))
 		}
 		w.text.WriteString(")")
-	}
-	if f.IDs != nil {
-		in(w, "u.id", f.IDs)
-		if len(f.IDs) == 0 {
-			w.text.WriteString(" and 1 = 0")
-		}
 	}
 	if f.Group != "" {
 		w.text.WriteString(" and exists (select 1 from user_groups g where g.realm_id = u.realm_id and g.user_id = u.id and g.group_id = " + w.bind(f.Group) + ")")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -141,7 +142,9 @@ func groupDoc(v *rep.Group) ([]byte, error) {
 	if len([]rune(v.Name)) > maxName {
 		return nil, &iam.Error{Kind: iam.Invalid, Msg: "The name is too long"}
 	}
-	return rep.Marshal(&rep.Group{ID: v.ID, Name: v.Name, Description: v.Description, Attributes: v.Attributes, Unknown: v.Unknown})
+	attrs := maps.Clone(v.Attributes)
+	maps.DeleteFunc(attrs, func(_ string, values []string) bool { return len(values) == 0 })
+	return rep.Marshal(&rep.Group{ID: v.ID, Name: v.Name, Description: v.Description, Attributes: attrs, Unknown: v.Unknown})
 }
 
 // CreateGroup stores a new group below parent ("" for the top) and fills in its id.
