@@ -30,7 +30,6 @@ const (
 	ViewClients    Perm = "view-clients"
 	QueryClients   Perm = "query-clients"
 	ManageClients  Perm = "manage-clients"
-	CreateClients  Perm = "create-client"
 	ViewFlows      Perm = "view authentication flows"
 	ViewClientAuth Perm = "view client authenticators"
 	ViewActions    Perm = "view required actions"
@@ -50,12 +49,14 @@ const (
 // Keycloak: UserPermissions, GroupPermissions, ClientPermissions,
 // RealmPermissions, RolePermissions in services.resources.admin.fgap.
 var grants = map[Perm][]string{
+	// Keycloak: AdminRoles.ALL_REALM_ROLES, where impersonation is not among them.
 	AnyAdmin: {"manage-realm", "manage-users", "manage-clients", "manage-events", "manage-identity-providers", "manage-authorization",
-		"create-client", "view-realm", "view-users", "view-clients", "view-events", "view-identity-providers", "view-authorization",
-		"query-users", "query-groups", "query-clients", "query-realms", "realm-admin"},
+		"manage-organizations", "create-client", "view-realm", "view-users", "view-clients", "view-events", "view-identity-providers",
+		"view-authorization", "view-organizations", "query-users", "query-groups", "query-clients", "query-realms", "query-organizations",
+		"realm-admin"},
 	ViewRealm:              {"manage-realm", "view-realm"},
 	ManageRealm:            {"manage-realm"},
-	ListRealmRoles:         {"manage-realm", "view-realm"},
+	ListRealmRoles:         {"manage-realm", "view-realm", "manage-identity-providers"},
 	ViewUsers:              {"manage-users", "view-users"},
 	QueryUsers:             {"manage-users", "view-users", "query-users"},
 	ManageUsers:            {"manage-users"},
@@ -66,7 +67,6 @@ var grants = map[Perm][]string{
 	ViewClients:            {"manage-clients", "view-clients"},
 	QueryClients:           {"manage-clients", "view-clients", "query-clients"},
 	ManageClients:          {"manage-clients"},
-	CreateClients:          {"manage-clients", "create-client"},
 	ViewFlows:              {"manage-realm", "view-realm", "query-clients"},
 	ViewClientAuth:         {"manage-realm", "view-realm", "manage-clients", "view-clients", "query-clients"},
 	ViewActions:            {"manage-realm", "view-realm", "query-users"},

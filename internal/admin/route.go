@@ -208,15 +208,31 @@ func (h *Handler) open(rt Route, w http.ResponseWriter, r *http.Request) (*Call,
 	return c, nil
 }
 
-// refuse is the answer to a caller without the right. Who may ask for users at
-// all is told first that one is not there. Keycloak: UsersResource.user.
+// refuse is the answer to a caller without the right. Who may ask for users,
+// clients or client scopes at all is told first that one is not there.
+// Keycloak: UsersResource.user, ClientsResource.getClient, ClientScopesResource.getClientScope.
 func (h *Handler) refuse(c *Call) error {
 	if c.Path("user") != "" && c.Can(QueryUsers) {
 		if _, err := h.user(c); errors.Is(err, users.ErrNotFound) {
 			return err
 		}
 	}
+	if below(c.route.Pattern, "clients/{client}") && c.Can(QueryClients) {
+		if _, err := clientOf(c); errors.Is(err, clients.ErrNoClient) {
+			return err
+		}
+	}
+	if (below(c.route.Pattern, "client-scopes/{scope}") || below(c.route.Pattern, "client-templates/{scope}")) && c.Can(QueryClients) {
+		if s, err := namedScope(c); s == nil {
+			return err
+		}
+	}
 	return errForbidden
+}
+
+// below reports whether a route serves a path of a realm or what is below it.
+func below(pattern, path string) bool {
+	return strings.Contains(pattern+"/", " /admin/realms/{realm}/"+path+"/")
 }
 
 // originOf cuts scheme://host[:port] from a base URL.

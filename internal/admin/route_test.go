@@ -217,3 +217,44 @@ func TestOrigins(t *testing.T) {
 		}
 	}
 }
+
+// Rights as the reference gave them, role by role, in a realm of its own.
+// Keycloak: ClientPermissions, RolePermissions, RealmPermissions, UserProfileResource, AdminRoles.ALL_REALM_ROLES.
+func TestRightsToClientsScopesAndRealm(t *testing.T) {
+	s := newShop(t)
+	app := s.want("POST", "/clients", `{"clientId":"app","secret":"s3cret"}`, 201, "")
+	for _, c := range []struct {
+		role, method, path, body string
+		status                   int
+		want                     string
+	}{
+		{"create-client", "POST", "/clients", `{"clientId":"mine"}`, 403, ""},
+		{"create-client", "POST", "/clients-initial-access", `{"count":1}`, 403, ""},
+		{"view-clients", "GET", "/clients/" + app + "/client-secret", "", 403, ""},
+		{"view-clients", "POST", "/clients/" + app + "/client-secret", "", 403, ""},
+		{"query-clients", "GET", "/clients/" + app + "/client-secret", "", 403, ""},
+		{"query-clients", "GET", "/clients/nothing", "", 404, `{"error":"Could not find client"}`},
+		{"query-clients", "DELETE", "/clients/nothing", "", 404, `{"error":"Could not find client"}`},
+		{"query-clients", "PUT", "/clients/" + app, `{}`, 403, ""},
+		{"view-users", "GET", "/clients/nothing", "", 403, ""},
+		{"query-clients", "GET", "/client-scopes", "", 200, `[]`},
+		{"query-clients", "GET", "/client-scopes/nothing", "", 404, `{"error":"Could not find client scope"}`},
+		{"query-clients", "PUT", "/default-default-client-scopes/nothing", "", 403, ""},
+		{"view-users", "GET", "/client-scopes", "", 403, ""},
+		{"view-clients", "GET", "/client-scopes", "", 200, `"name":"profile"`},
+		{"view-clients", "GET", "/clients/" + app + "/evaluate-scopes/generate-example-access-token", "", 404, ""},
+		{"view-clients", "GET", "/clients/" + app + "/evaluate-scopes/generate-example-access-token?userId=x", "", 403, ""},
+		{"manage-identity-providers", "GET", "/roles", "", 200, `"offline_access"`},
+		{"query-realms", "GET", "/roles", "", 403, ""},
+		{"view-organizations", "GET", "", "", 200, `"realm":"shop"`},
+		{"impersonation", "GET", "", "", 403, ""},
+		{"impersonation", "GET", "/localization", "", 403, ""},
+		{"query-users", "GET", "/users/profile", "", 200, `"attributes"`},
+		{"view-events", "GET", "/users/profile", "", 403, ""},
+		{"view-clients", "GET", "/users/profile/metadata", "", 403, ""},
+	} {
+		if got, body := s.call(c.role, c.method, c.path, c.body); got != c.status || !strings.Contains(body, c.want) {
+			t.Errorf("%s %s as %s: %d %s, want %d with %s", c.method, c.path, c.role, got, body, c.status, c.want)
+		}
+	}
+}

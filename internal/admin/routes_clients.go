@@ -18,7 +18,7 @@ func (h *Handler) clientRoutes() []Route {
 	const one = at + "/{client}"
 	return slices.Concat([]Route{
 		{"GET " + at, QueryClients, None, "", h.listClients, ByMethod},
-		{"POST " + at, CreateClients, Create, "CLIENT", h.createClient, ByMethod},
+		{"POST " + at, ManageClients, Create, "CLIENT", h.createClient, ByMethod},
 		{"GET " + one, ViewClients, None, "", h.getClient, ByMethod},
 		{"PUT " + one, ManageClients, Update, "CLIENT", h.updateClient, ByMethod},
 		{"DELETE " + one, ManageClients, Delete, "CLIENT", h.deleteClient, NoCache},

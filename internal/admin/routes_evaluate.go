@@ -104,12 +104,12 @@ func (h *Handler) example(of func(*Call, *tokens.Issuer, *realms.Realm, *iam.Gra
 		if err != nil {
 			return nil, err
 		}
-		if !c.Can(ViewUsers) {
-			return nil, errForbidden
-		}
 		id := c.Query("userId")
 		if id == "" {
 			return nil, Plain(http.StatusNotFound, "No userId provided")
+		}
+		if !c.Can(ViewUsers) {
+			return nil, errForbidden
 		}
 		u, err := h.Users.Get(c, &c.Realm.Realm, iam.UserID(id))
 		if errors.Is(err, users.ErrNotFound) {

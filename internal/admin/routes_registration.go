@@ -10,7 +10,7 @@ func (h *Handler) registrationRoutes() []Route {
 	const at = "/admin/realms/{realm}/clients-initial-access"
 	return []Route{
 		{"GET " + at, ViewClients, None, "", h.listInitialAccess, Silent},
-		{"POST " + at, CreateClients, Create, "CLIENT_INITIAL_ACCESS_MODEL", h.addInitialAccess, ByMethod},
+		{"POST " + at, ManageClients, Create, "CLIENT_INITIAL_ACCESS_MODEL", h.addInitialAccess, ByMethod},
 		{"DELETE " + at + "/{token}", ManageClients, Delete, "CLIENT_INITIAL_ACCESS_MODEL", h.removeInitialAccess, ByMethod},
 		{"POST /admin/realms/{realm}/clients/{client}/registration-access-token", ManageClients, Action, "CLIENT", h.newRegistrationToken, ByMethod},
 	}

@@ -18,7 +18,7 @@ func (h *Handler) scopeRoutes() []Route {
 	for _, at := range []string{"/admin/realms/{realm}/client-scopes", "/admin/realms/{realm}/client-templates"} {
 		one := at + "/{scope}"
 		routes = slices.Concat(routes, []Route{
-			{"GET " + at, ViewScopes, None, "", h.listScopes, ByMethod},
+			{"GET " + at, QueryClients, None, "", h.listScopes, ByMethod},
 			{"POST " + at, ManageScopes, Create, "CLIENT_SCOPE", h.createScope, NoCache},
 			{"GET " + one, ViewScopes, None, "", h.getScope, ByMethod},
 			{"PUT " + one, ManageScopes, Update, "CLIENT_SCOPE", h.updateScope, ByMethod},
@@ -37,8 +37,13 @@ func scopeOwner(c *Call, _ bool) (clients.Owner, error) {
 	return clients.Owner{Scope: s}, err
 }
 
+// listScopes lists those that the caller may see, which is all or none.
+// Keycloak: ClientScopesResource.getClientScopes.
 func (h *Handler) listScopes(c *Call) (any, error) {
 	list := make([]*rep.ClientScope, 0, len(c.Realm.Scopes))
+	if !c.Can(ViewScopes) {
+		return list, nil
+	}
 	for _, s := range c.Realm.Scopes {
 		list = append(list, clients.ScopeView(s))
 	}
