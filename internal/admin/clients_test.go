@@ -479,3 +479,20 @@ func TestCertificates(t *testing.T) {
 		t.Errorf("uploading a Java keystore: %d %s", code, got)
 	}
 }
+
+// Keycloak: ClientValidationUtil, SHA256PairwiseSubMapper, PartialImportRepresentation.Policy.
+func TestWhatIsMissingIsRefusedOrMade(t *testing.T) {
+	s := newShop(t)
+	s.want("POST", "/clients", `{"clientId":""}`, 400, `{"error":"invalid_input","error_description":"Client ID cannot be blank"}`)
+	id := s.want("POST", "/clients", `{"clientId":null}`, 201, "")
+	s.want("GET", "/clients/"+id, "", 200, `"clientId":"`+id+`"`)
+	s.want("POST", "/clients", `{"clientId":"x","attributes":{"logoUri":"javascript:x","backchannel.logout.url":"nonsense"}}`, 400,
+		"Logo URL uses an illegal scheme; Backchannel logout URL is not a valid URL")
+	const mappers = "/protocol-mappers/models"
+	s.want("POST", "/clients/"+id+mappers, `{"protocol":"openid-connect","protocolMapper":"oidc-audience-mapper"}`, 409, `{"error":"conflict","error_description":"Duplicate resource error"}`)
+	m := s.want("POST", "/clients/"+id+mappers, `{"name":"sub","protocol":"openid-connect","protocolMapper":"oidc-sha256-pairwise-sub-mapper"}`, 201, "")
+	s.want("GET", "/clients/"+id+mappers+"/"+m, "", 200, `"pairwiseSubAlgorithmSalt":"`)
+	s.want("PUT", "/clients/"+id+mappers+"/"+m, `{"name":"sub","protocol":"openid-connect","protocolMapper":"oidc-sha256-pairwise-sub-mapper","config":{"pairwiseSubAlgorithmSalt":"mine"}}`, 204, "")
+	s.want("GET", "/clients/"+id+mappers+"/"+m, "", 200, `"pairwiseSubAlgorithmSalt":"mine"`)
+	s.want("POST", "/partialImport", `{"ifResourceExists":"NONSENSE"}`, 400, `"Cannot parse the JSON"`)
+}

@@ -137,9 +137,15 @@ func queryAttributes(q string) []string {
 }
 
 func (h *Handler) createClient(c *Call) (any, error) {
-	given, err := Body[rep.Client](c)
+	const absent = "\x00" // gets an id for its name; an empty name is refused
+	given, err := BodyInto(c, &rep.Client{ClientID: absent})
 	if err != nil {
 		return nil, err
+	}
+	if given.ClientID == absent {
+		given.ClientID = ""
+	} else if strings.TrimSpace(given.ClientID) == "" {
+		return nil, refusal(&clients.InputError{Code: "invalid_input", Description: "Client ID cannot be blank"})
 	}
 	made, err := h.Clients.Create(c, c.Realm, given)
 	if err != nil {

@@ -323,6 +323,11 @@ func (h *Handler) partialImport(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, policy := range []string{p.Policy, p.IfResourceExists} {
+		if policy != "" && !slices.Contains([]string{"SKIP", "OVERWRITE", "FAIL"}, policy) {
+			return nil, &Error{Status: http.StatusBadRequest, Body: plainBody{"unknown_error", "Cannot parse the JSON"}}
+		}
+	}
 	done, err := h.Manager.PartialImport(c, c.Realm, p)
 	if err != nil {
 		return nil, err

@@ -155,6 +155,9 @@ func (h *Handler) addMapper(c *Call, o clients.Owner) (any, error) {
 	if err := h.knownMapper(given); err != nil {
 		return nil, err
 	}
+	if given.Name == "" { // which Keycloak's database refuses
+		return nil, refusal(clients.ErrDuplicate)
+	}
 	configured(given)
 	added := []rep.ProtocolMapper{*given}
 	if err := h.Clients.AddMappers(c, c.Realm, o, added); err != nil {

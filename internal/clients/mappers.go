@@ -151,6 +151,9 @@ func (s *Service) AddMappers(ctx context.Context, r *realms.Realm, o Owner, adde
 	if !completeMappers(added) {
 		return ErrDuplicate
 	}
+	for i := range added {
+		salt(&added[i])
+	}
 	return s.changeMappers(ctx, r, o, func(list []rep.ProtocolMapper) ([]rep.ProtocolMapper, error) {
 		list = append(slices.Clone(list), added...)
 		if !completeMappers(list) {
@@ -160,9 +163,25 @@ func (s *Service) AddMappers(ctx context.Context, r *realms.Realm, o Owner, adde
 	})
 }
 
+// salt gives a mapper of pairwise subjects the salt that it lacks: without one,
+// who knows a user's id could compute the subject at any client.
+// Keycloak: SHA256PairwiseSubMapper.validateAdditionalConfig.
+func salt(m *rep.ProtocolMapper) {
+	const setting = "pairwiseSubAlgorithmSalt"
+	if m.ProtocolMapper != "oidc-sha256-pairwise-sub-mapper" || m.Config[setting] != "" {
+		return
+	}
+	m.Config = maps.Clone(m.Config)
+	if m.Config == nil {
+		m.Config = map[string]string{}
+	}
+	m.Config[setting] = realms.NewID()
+}
+
 // UpdateMapper gives a mapper another provider and configuration; its name and
 // protocol stay. Keycloak: ClientAdapter.updateProtocolMapper.
 func (s *Service) UpdateMapper(ctx context.Context, r *realms.Realm, o Owner, id string, m rep.ProtocolMapper) error {
+	salt(&m)
 	return s.changeMappers(ctx, r, o, func(list []rep.ProtocolMapper) ([]rep.ProtocolMapper, error) {
 		i := slices.IndexFunc(list, func(old rep.ProtocolMapper) bool { return old.ID == id })
 		if i < 0 {

@@ -94,10 +94,11 @@ func urlRules() []urlRule {
 	return []urlRule{
 		withFragment(urlOf("URL", "Root URL", func(c *rep.Client) []string { return []string{rootURL(c)} })),
 		urlOf("URL", "Base URL", func(c *rep.Client) []string { return []string{resolve(localBase, rep.Val(c.BaseURL))} }),
+		logo,
 		urlOf("URL", "Backchannel logout URL", attribute(attrLogoutURL, true)),
 		withFragment(urlOf("URI", "A redirect URI", redirects)),
 		withFragment(urlOf("URI", "A post-logout redirect URI", attributeList("post.logout.redirect.uris"))),
-		requests, logo,
+		requests,
 		urlOf("URL", "Terms of service URL", attribute("tosUri", false)),
 		urlOf("URL", "Policy URL", attribute("policyUri", false)),
 		urlOf("URL", "Admin URL", func(c *rep.Client) []string { return []string{resolve(localBase, rep.Val(c.AdminURL))} }),
