@@ -30,6 +30,7 @@ const (
 	ViewClients    Perm = "view-clients"
 	QueryClients   Perm = "query-clients"
 	ManageClients  Perm = "manage-clients"
+	CreateClients  Perm = "create-client" // by registration; here, whether it may be granted
 	ViewFlows      Perm = "view authentication flows"
 	ViewClientAuth Perm = "view client authenticators"
 	ViewActions    Perm = "view required actions"
@@ -67,6 +68,7 @@ var grants = map[Perm][]string{
 	ViewClients:            {"manage-clients", "view-clients"},
 	QueryClients:           {"manage-clients", "view-clients", "query-clients"},
 	ManageClients:          {"manage-clients"},
+	CreateClients:          {"manage-clients", "create-client"},
 	ViewFlows:              {"manage-realm", "view-realm", "query-clients"},
 	ViewClientAuth:         {"manage-realm", "view-realm", "manage-clients", "view-clients", "query-clients"},
 	ViewActions:            {"manage-realm", "view-realm", "query-users"},

@@ -218,6 +218,20 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+// Every right that a role of realm-management gives can be asked for by the
+// role's name, or nobody could hand that role on.
+func TestRolesThatCanBeHandedOn(t *testing.T) {
+	defaults, err := realms.AdminRoles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range defaults {
+		if role.Name != "realm-admin" && !strings.HasPrefix(role.Name, "query-") && len(grants[Perm(role.Name)]) == 0 {
+			t.Errorf("nobody may grant %s", role.Name)
+		}
+	}
+}
+
 // Rights as the reference gave them, role by role, in a realm of its own.
 // Keycloak: ClientPermissions, RolePermissions, RealmPermissions, UserProfileResource, AdminRoles.ALL_REALM_ROLES.
 func TestRightsToClientsScopesAndRealm(t *testing.T) {
