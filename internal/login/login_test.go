@@ -507,6 +507,22 @@ func TestLanguages(t *testing.T) {
 	b.sets("KEYCLOAK_LOCALE")
 }
 
+// A flow that fails before its first page tells what was asked for. Keycloak: AuthorizationEndpoint.process.
+func TestDeniedAtOnce(t *testing.T) {
+	x := newHouse(t, storetest.SQLite(t), strings.Replace(shop, `"enabled":true,`, `"enabled":true,"browserFlow":"deny","registrationFlow":"deny","directGrantFlow":"deny",
+		"authenticationFlows":[{"alias":"deny","providerId":"basic-flow","topLevel":true,"authenticationExecutions":[{"authenticator":"deny-access-authenticator","requirement":"REQUIRED","priority":1}]}],`, 1))
+	b := x.browser()
+	b.want(b.start(""), "")
+	b.shows("Access denied")
+	list, err := x.h.Events.List(t.Context(), x.realm, store.EventFilter{Max: -1})
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	if e := list[0]; e.Kind != "LOGIN_ERROR" || e.Details["response_type"] != "code" || e.Details["response_mode"] != "query" {
+		t.Errorf("%+v", e)
+	}
+}
+
 // Keycloak: UpdateTotp, login-config-totp.ftl.
 func TestOneTimeCodeByHand(t *testing.T) {
 	x := newHouse(t, storetest.SQLite(t), shop)

@@ -116,6 +116,9 @@ func (a *attempt) newRun(kind iam.EventKind) error {
 	if t := a.tab.Notes[noteType]; t != "" {
 		a.run.Detail("auth_type", t)
 	}
+	if a.starting { // events are the authorization endpoint's
+		a.responseDetails()
+	}
 	for _, x := range a.realm.RequiredActions {
 		a.run.Actions = append(a.run.Actions, x.RequiredAction)
 	}

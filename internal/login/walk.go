@@ -242,9 +242,6 @@ func (a *attempt) failed(e *authn.FlowError) {
 		a.run.Detail("authenticator", e.Provider)
 		a.run.Detail("reason", e.Error())
 	}
-	if a.starting { // an event of the authorization endpoint's
-		a.responseDetails()
-	}
 	if e.Detail != "" {
 		a.run.Detail("authentication_error_detail", e.Detail)
 	}
