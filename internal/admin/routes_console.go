@@ -64,6 +64,9 @@ func (h *Handler) listAllSessions(c *Call) (any, error) {
 // Keycloak: AdminConsole.whoAmI.
 func (h *Handler) whoAmI(c *Call) (any, error) {
 	home := c.Caller.Realm
+	if home.Name != c.Path("realm") {
+		return nil, ErrUnauthenticated
+	}
 	if c.Caller.Client.ClientID != realms.ClientAdminConsole {
 		return nil, Plain(http.StatusForbidden, "Token issued for an application that is not the admin console: "+c.Caller.Client.ClientID)
 	}

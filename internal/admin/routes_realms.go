@@ -83,7 +83,8 @@ func (h *Handler) listRealms(c *Call) (any, error) {
 		}
 		switch {
 		case c.CanIn(r, ViewRealm) && brief:
-			list = append(list, &rep.Realm{ID: string(r.ID), Realm: r.Name, DisplayName: r.Rep.DisplayName, Enabled: &r.Enabled})
+			list = append(list, &rep.Realm{ID: string(r.ID), Realm: r.Name, DisplayName: r.Rep.DisplayName,
+				DisplayNameHTML: r.Rep.DisplayNameHTML, Enabled: &r.Enabled})
 		case c.CanIn(r, ViewRealm):
 			v, err := h.representRealm(c, r)
 			if err != nil {

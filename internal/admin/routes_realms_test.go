@@ -36,7 +36,7 @@ func whole(t *testing.T) (h *Handler, ask func(who, method, path, body string) (
 		}}
 	for _, r := range []*rep.Realm{
 		{Realm: "master", Enabled: new(true), Users: []rep.User{{ID: "root", Username: "root"}, {ID: "maker", Username: "maker"}}},
-		{Realm: "shop", Enabled: new(true), AdminEventsEnabled: new(true), Groups: []rep.Group{{ID: "g", Name: "new"}}},
+		{Realm: "shop", Enabled: new(true), AdminEventsEnabled: new(true), Groups: []rep.Group{{ID: "g", Name: "new", Description: new("d")}}},
 	} {
 		if _, err := manager.Create(ctx, r); err != nil {
 			t.Fatal(err)
@@ -109,6 +109,8 @@ func TestRealmRoutes(t *testing.T) {
 		{"maker", "GET", "/admin/realms", "", 403, `{"error":"HTTP 403 Forbidden"}`},
 		{"maker", "POST", "/admin/realms", `{"realm":"made","enabled":true}`, 201, ``},
 		{"maker", "GET", "/admin/realms?briefRepresentation=true", "", 200, `[{"id":"`},
+		{"root", "GET", "/admin/shop/console/whoami", "", 401, `{"error":"HTTP 401 Unauthorized"}`},
+		{"root", "GET", "/admin/master/console/whoami", "", 403, `{"error":"Token issued for an application that is not the admin console: "}`},
 		{"root", "PUT", "/admin/realms/shop", `{"passwordPolicy":"nonsense(1)"}`, 400, `{"errorMessage":"Password policy not found"}`},
 		{"root", "PUT", "/admin/realms/shop", `{"nonsense":true}`, 400, `{"error":"Invalid json representation for RealmRepresentation.`},
 		{"root", "PUT", "/admin/realms/shop", `{"displayName":"S","smtpServer":{"host":"h","from":"a@b","password":"secret"}}`, 204, ``},
@@ -129,7 +131,7 @@ func TestRealmRoutes(t *testing.T) {
 		{"root", "PUT", "/admin/realms/shop/default-default-client-scopes/" + phone, "", 204, ``},
 		{"root", "PUT", "/admin/realms/shop/default-default-client-scopes/nonsense", "", 404, `{"error":"Client scope not found"}`},
 		{"root", "PUT", "/admin/realms/shop/default-groups/g", "", 204, ``},
-		{"root", "GET", "/admin/realms/shop/default-groups", "", 200, `[{"id":"g","name":"new","path":"/new","subGroups":[]}]`},
+		{"root", "GET", "/admin/realms/shop/default-groups", "", 200, `[{"id":"g","name":"new","description":"d","path":"/new","subGroups":[]}]`},
 		{"root", "PUT", "/admin/realms/shop/default-groups/nonsense", "", 404, `{"error":"Group not found"}`},
 		{"root", "GET", "/admin/realms/shop/localization", "", 200, `[]`},
 		{"root", "POST", "/admin/realms/shop/localization/de", `{"a":"b"}`, 204, ``},
@@ -155,6 +157,9 @@ func TestRealmRoutes(t *testing.T) {
 		if strings.Contains(body, `"secret"`) && strings.Contains(body, "smtp") {
 			t.Errorf("%s %s shows a password: %s", c.method, c.path, body)
 		}
+	}
+	if _, body, _ := ask("root", "GET", "/admin/realms?briefRepresentation=true", ""); !strings.Contains(body, `"displayName":"Keycloak","displayNameHtml":"<div`) {
+		t.Errorf("brief realms: %s", body)
 	}
 	if _, _, head := ask("root", "POST", "/admin/realms", `{"realm":"a b"}`); head.Get("Location") != "http://example.com/admin/realms/a%20b" {
 		t.Errorf("location %s", head.Get("Location"))

@@ -113,7 +113,11 @@ func (m *Manager) DefaultGroups(ctx context.Context, r *Realm) ([]rep.Group, err
 	list := []rep.Group{}
 	for _, row := range rows {
 		if row.Default {
-			list = append(list, rep.Group{ID: string(row.ID), Name: row.Name, ParentID: string(row.Parent), Path: paths[row.ID], SubGroups: []rep.Group{}})
+			doc := new(rep.Group)
+			if err := rep.Unmarshal(row.Doc, doc); err != nil {
+				return nil, err
+			}
+			list = append(list, rep.Group{ID: string(row.ID), Name: row.Name, Description: doc.Description, ParentID: string(row.Parent), Path: paths[row.ID], SubGroups: []rep.Group{}})
 		}
 	}
 	return list, nil
