@@ -105,7 +105,7 @@ func (h *Handler) listGroups(c *Call) (any, error) {
 	brief := c.Bool("briefRepresentation", true)
 	out := []*rep.Group{}
 	found := page(tree.Top, first, max)
-	searches := c.Has("search") || c.Has("q")
+	searches := c.Query("search") != "" || c.Query("q") != ""
 	if searches {
 		found = page(tree.Find(groupFilter(c, attributeQuery(c.Query("q")))), first, max)
 	}
@@ -121,6 +121,9 @@ func (h *Handler) listGroups(c *Call) (any, error) {
 // groupFilter is what the query looks for, and groups that have some attributes.
 func groupFilter(c *Call, attrs [][2]string) func(*users.Group) bool {
 	search, exact := strings.TrimSpace(c.Query("search")), c.Bool("exact", false)
+	if len(attrs) > 0 {
+		search = "" // attributes are searched for alone. Keycloak: GroupsResource.getGroups
+	}
 	parts := strings.Split(strings.ToLower(search), "*") // a * stands for anything
 	return func(g *users.Group) bool {
 		for _, a := range attrs {

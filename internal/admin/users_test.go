@@ -237,7 +237,7 @@ func TestGroupsAreFoundAndMoved(t *testing.T) {
 	b := s.want("POST", "/groups", `{"name":"beta","attributes":{"none":[]}}`, 201, "")
 	s.want("GET", "/groups/"+b, "", 200, `"attributes":{}`)
 	s.want("POST", "/groups/"+a+"/children", `{"name":"inner"}`, 201, "")
-	for query, want := range map[string]int{"search=*": 3, "search=a*h": 1, "search=l*p*a": 1, "search=*&exact=true": 0, "search=_": 0} {
+	for query, want := range map[string]int{"search=*": 3, "search=a*h": 1, "search=l*p*a": 1, "search=*&exact=true": 0, "search=_": 0, "search=": 2, "q=x:y&search=beta": 1} {
 		if got := s.want("GET", "/groups?populateHierarchy=false&"+query, "", 200, ""); strings.Count(got, `"path"`) != want {
 			t.Errorf("%s: %s", query, got)
 		}
