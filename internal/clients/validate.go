@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"encoding/json"
 	"net/url"
 	"slices"
 	"strconv"
@@ -194,13 +193,16 @@ func truth(c *rep.Client, name string) bool { return strings.EqualFold(c.Attribu
 
 // checkLevels checks the client's authentication context classes.
 func checkLevels(r *realms.Realm, c *rep.Client, add func(string)) {
-	levels := map[string]int{}
-	if text := strings.TrimSpace(c.Attributes["acr.loa.map"]); text != "" && json.Unmarshal([]byte(text), &levels) != nil {
-		add("Invalid client configuration (ACR-LOA map) for client")
+	var levels map[string]int
+	if text := strings.TrimSpace(c.Attributes["acr.loa.map"]); text != "" {
+		var err error
+		if levels, err = iam.ParseLevels(text); err != nil {
+			add("Invalid client configuration (ACR-LOA map) for client")
+		}
 	}
 	if len(levels) == 0 {
 		// A malformed map of the realm knows no class, as in Keycloak's AcrUtils.
-		_ = json.Unmarshal([]byte(r.Attrs["acr.loa.map"]), &levels)
+		levels, _ = iam.ParseLevels(r.Attrs["acr.loa.map"])
 	}
 	inFlow := flowLevels(r.Flow(r.Flows.Browser))
 	if len(inFlow) == 0 {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"latchkey/internal/claims"
@@ -188,9 +187,8 @@ func (i *issue) standAs(standing *roles.Standing) error {
 
 // levels reads acr.loa.map, the client's or else the realm's.
 func levels(r *realms.Realm, c *iam.Client) map[string]int {
-	var m map[string]int
 	for _, text := range []string{c.Attr("acr.loa.map"), r.Attrs["acr.loa.map"]} {
-		if text != "" && json.Unmarshal([]byte(text), &m) == nil && len(m) > 0 {
+		if m, err := iam.ParseLevels(text); err == nil && len(m) > 0 {
 			return m
 		}
 	}

@@ -86,7 +86,7 @@ func reauthenticate(r *authn.Run, s *iam.UserSession) iam.Reason {
 	}
 	at, err := strconv.ParseInt(s.Notes["AUTH_TIME"], 10, 64)
 	older := func(seconds int64) bool { return err != nil || at+seconds < r.Now.Unix() } // whole seconds: a login of this very second is young enough
-	if age, err := strconv.ParseInt(r.Tab.Request.MaxAge, 10, 32); err == nil && age >= 0 && older(age) {
+	if age, err := strconv.ParseInt(r.Tab.Request.MaxAge, 10, 32); err == nil && older(age) {
 		return iam.AskedMaxAge
 	}
 	for _, a := range r.Actions {

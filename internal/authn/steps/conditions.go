@@ -158,7 +158,7 @@ func highestLevel(r *authn.Run) int {
 // Keycloak: AcrUtils, AuthorizationEndpoint.
 func (w World) requestedLevel(r *authn.Run) int {
 	highest := -1
-	acrs, _ := RequestedACR(r.Client, &r.Tab.Request)
+	acrs, _ := RequestedACR(r.Realm, r.Client, &r.Tab.Request)
 	for _, acr := range acrs {
 		if level, ok := LevelOf(r.Realm, r.Client, acr); ok && level > highest {
 			highest = level
@@ -168,8 +168,15 @@ func (w World) requestedLevel(r *authn.Run) int {
 }
 
 // RequestedACR lists the authentication contexts that a request asks for, and
-// whether as an essential claim (OpenID Connect Core 5.5.1.1).
-func RequestedACR(c *iam.Client, q *iam.AuthRequest) (acrs []string, essential bool) {
+// whether as an essential claim (OpenID Connect Core 5.5.1.1). A client's minimum
+// takes the place of what is below it.
+func RequestedACR(realm *iam.Realm, c *iam.Client, q *iam.AuthRequest) (acrs []string, essential bool) {
+	acrs, essential = AskedACR(c, q)
+	return AtLeastMinimum(realm, c, acrs), essential
+}
+
+// AskedACR is RequestedACR without regard to the client's minimum.
+func AskedACR(c *iam.Client, q *iam.AuthRequest) (acrs []string, essential bool) {
 	var claims struct {
 		IDToken map[string]*struct {
 			Essential bool
@@ -196,14 +203,35 @@ func RequestedACR(c *iam.Client, q *iam.AuthRequest) (acrs []string, essential b
 	return nil, false
 }
 
+// AtLeastMinimum drops contexts below the client's attribute minimum.acr.value,
+// which stands in when none is left. Keycloak: AcrUtils.enforceMinimumAcr.
+func AtLeastMinimum(realm *iam.Realm, c *iam.Client, acrs []string) []string {
+	minimum := clientAttr(c, "minimum.acr.value")
+	if minimum == "" {
+		return acrs
+	}
+	least, ok := LevelOf(realm, c, minimum)
+	if !ok {
+		return acrs
+	}
+	kept := slices.DeleteFunc(slices.Clone(acrs), func(acr string) bool {
+		level, ok := LevelOf(realm, c, acr)
+		return ok && level < least
+	})
+	if len(kept) == 0 {
+		kept = []string{minimum}
+	}
+	return kept
+}
+
 // LevelOf maps an authentication context to a level; numbers stand for themselves.
 func LevelOf(realm *iam.Realm, c *iam.Client, acr string) (int, bool) {
 	for _, doc := range []string{clientAttr(c, "acr.loa.map"), realm.Attrs["acr.loa.map"]} {
-		m := map[string]json.Number{}
-		if doc == "" || json.Unmarshal([]byte(doc), &m) != nil || len(m) == 0 {
+		m, err := iam.ParseLevels(doc)
+		if doc == "" || err != nil || len(m) == 0 {
 			continue
 		}
-		if n, err := strconv.Atoi(m[acr].String()); err == nil {
+		if n, ok := m[acr]; ok {
 			return n, true
 		}
 		break
@@ -242,7 +270,7 @@ func (w World) levelDue(_ context.Context, r *authn.Run) (bool, error) {
 // levelReached: Keycloak's ConditionalLoaAuthenticator.onParentFlowSuccess and onTopFlowSuccess.
 func (w World) levelReached(_ context.Context, r *authn.Run, top bool) error {
 	if top {
-		if _, essential := RequestedACR(r.Client, &r.Tab.Request); essential && w.requestedLevel(r) > Level(r.Tab.Notes) {
+		if _, essential := RequestedACR(r.Realm, r.Client, &r.Tab.Request); essential && w.requestedLevel(r) > Level(r.Tab.Notes) {
 			return &authn.FlowError{Code: authn.GenericError, Provider: "conditional-level-of-authentication",
 				Detail: "Authentication requirements not fulfilled", Message: "Authentication requirements not fulfilled"}
 		}

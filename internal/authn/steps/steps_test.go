@@ -288,6 +288,7 @@ func TestCookie(t *testing.T) {
 		{"", "", "CONFIGURE_TOTP", "1799999950", "auth-username-password-form", "reauthenticate"},
 		{"", "", "delete_account", "1799999999", "auth-username-password-form", "reauthenticate"},
 		{"", "", "nonsense", "1799999000", "passed ann", ""},
+		{"", "-1", "", "1800000000", "auth-username-password-form", "reauthenticate"}, // nothing is that young
 	} {
 		r := newRun()
 		r.Actions = []iam.RequiredAction{{Alias: "UPDATE_PROFILE", Provider: "UPDATE_PROFILE"}, {Alias: "delete_account", Provider: "delete_account"},
@@ -418,6 +419,27 @@ func TestLevelsOfAuthentication(t *testing.T) {
 	out, err = e.Start(ctx, again, f)
 	if got := outcome(t, again, out, err); got != "passed otto" || again.Session == nil {
 		t.Fatal(got)
+	}
+}
+
+// Keycloak: AcrUtils.getAcrValues, enforceMinimumAcr.
+func TestMinimumACR(t *testing.T) {
+	realm := &iam.Realm{Attrs: map[string]string{"acr.loa.map": `{"silver":"1","gold":2}`}}
+	for _, c := range []struct{ minimum, preset, asked, want string }{
+		{"", "", "silver", "silver"},
+		{"gold", "", "", "gold"},
+		{"gold", "", "silver", "gold"},
+		{"gold", "", "silver gold", "gold"},
+		{"gold", "silver", "", "gold"},
+		{"silver", "gold", "", "gold"},
+		{"gold", "", "elsewhere", "elsewhere"}, // stands for no level
+		{"elsewhere", "", "silver", "silver"},
+	} {
+		client := &iam.Client{Attrs: map[string]string{"minimum.acr.value": c.minimum, "default.acr.values": c.preset}}
+		got, _ := steps.RequestedACR(realm, client, &iam.AuthRequest{ACRValues: c.asked})
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
 	}
 }
 
