@@ -20,6 +20,9 @@ type Begin struct {
 	Path    string // "" or PathAuthenticate, PathRegistration, PathReset
 	Type    string // auth_type of the events: "code"
 	Passive bool   // prompt=none: no page may be shown
+	// Redirect leads the browser to the login's own address before it goes on,
+	// so that the request is not sent again by reloading the page.
+	Redirect bool
 }
 
 // The paths below /login-actions that walk a flow.
@@ -56,9 +59,9 @@ type Done struct {
 	ActionStatus string
 	Action       string // kc_action for the redirect: the action, if it was begun
 	// Stored sets the session's cookies on the response and writes the LOGIN
-	// event. Session.ID may have changed by then (two tabs that finish at once
-	// share a session): it is read now.
-	Stored func()
+	// event, with further details. Session.ID may have changed by then (two tabs
+	// that finish at once share a session): it is read now.
+	Stored func(details map[string]string)
 }
 
 // An IdentityToken is what the KEYCLOAK_IDENTITY cookie says: a JWT signed with

@@ -189,7 +189,7 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
-			d.Stored()
+			d.Stored(nil)
 			x.mu.Lock()
 			x.done = append(x.done, d)
 			x.mu.Unlock()

@@ -456,7 +456,7 @@ func (a *attempt) finish() {
 			return
 		}
 	}
-	d.Stored = func() { a.stored(d) }
+	d.Stored = func(details map[string]string) { a.stored(d, details) }
 	a.h.Finish(a.w, a.r, d)
 }
 
@@ -499,7 +499,7 @@ func cloneSession(s *iam.UserSession) *iam.UserSession {
 }
 
 // stored is what is left when the login is in the database: cookies and event.
-func (a *attempt) stored(d *authn.Done) {
+func (a *attempt) stored(d *authn.Done, details map[string]string) {
 	s := d.Session
 	if a.identity != nil && a.identity.Session.ID != s.ID { // the browser has a new session now
 		end := iam.End{Reason: iam.ReplacedByLogin, By: iam.ActorUser, Actor: s.User, Client: d.Client.ID}
@@ -522,6 +522,9 @@ func (a *attempt) stored(d *authn.Done) {
 	run.Event.Kind, run.Event.User, run.Event.Session = "LOGIN", s.User, s.ID
 	run.Detail("username", a.loginName())
 	run.Detail("code_id", string(s.ID))
+	for name, value := range details {
+		run.Detail(name, value)
+	}
 	if s.Remember && !a.wasRemembered() {
 		run.Detail("remember_me", "true")
 	}

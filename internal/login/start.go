@@ -2,6 +2,7 @@ package login
 
 import (
 	"net/http"
+	"strings"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/steps"
@@ -62,6 +63,10 @@ func (h *Handler) Start(w http.ResponseWriter, r *http.Request, b *authn.Begin) 
 			a.broken(err)
 			return
 		}
+	}
+	if b.Redirect && !a.passive {
+		a.toPage(path, "", "")
+		return
 	}
 	a.walk("")
 }
@@ -168,13 +173,18 @@ func responseOf(q *iam.AuthRequest) (typ, mode string) {
 	if typ == "" {
 		typ = "code"
 	}
+	suffix := ""
+	if mode == "jwt" { // in the type's own way, wrapped
+		mode, suffix = "", "_jwt"
+	}
 	if mode == "" {
 		mode = "fragment"
-		if typ == "code" || typ == "none" {
+		if !strings.Contains(typ, "token") {
 			mode = "query"
 		}
+		mode += suffix
 	}
-	return typ, mode
+	return typ, strings.ReplaceAll(mode, ".", "_")
 }
 
 // loginName is the user name as typed, else the user's own.

@@ -1,14 +1,11 @@
 package oidc
 
 import (
-	"encoding/base64"
 	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/steps"
@@ -28,6 +25,9 @@ type authCall struct {
 	mode   string // how the answer goes back: "query", "fragment", "form_post"
 	path   string // of the login door, "" for its usual one
 	pushed bool   // the parameters were pushed before (RFC 9126)
+
+	mismatch bool // the request object's response_type is not the parameter's
+	pushing  bool // the parameters are pushed now
 }
 
 // A check refuses a request, or fills in more of the call. Before the redirect
@@ -46,17 +46,16 @@ var authChecks = []check{
 	{"the realm is enabled", (*authCall).checkRealm},
 	{"the client exists, is enabled and logs people in", (*authCall).checkClient},
 	{"a pushed request is the client's, and comes once", (*authCall).takePushed},
+	{"a request object is the client's", (*authCall).readRequestObject},
 	{"parameters can be read", (*authCall).parse},
-	{"no request object", (*authCall).checkRequestObject},
 	{"redirect_uri is the client's", (*authCall).checkRedirectURI},
 	{"response_type and response_mode, as the client may use them", (*authCall).checkResponse},
-	{"request objects that could be read are refused to the client", (*authCall).refuseRequestObject},
 	{"no pushed request is demanded", (*authCall).checkPushed},
 	{"no parameter twice", (*authCall).checkDuplicates},
 	{"scopes are the client's", (*authCall).checkScope},
 	{"a nonce where tokens come in the answer", (*authCall).checkNonce},
 	{"PKCE", (*authCall).checkPKCE},
-	{"an essential acr is one that there is", (*authCall).checkACR},
+	{"an essential acr is one that there is, and not below the client's minimum", (*authCall).checkACR},
 }
 
 // A clientError is a refusal that the client is told by redirect.
@@ -109,7 +108,7 @@ func (h *Handler) authorizeAs(c *call, path string) error {
 		kind = ""
 	}
 	h.Start(c.w, c.r, &authn.Begin{
-		Realm: c.realm.ID, Client: &a.client.Client, Request: a.req, Path: a.path, Type: kind,
+		Realm: c.realm.ID, Client: &a.client.Client, Request: a.req, Path: a.path, Type: kind, Redirect: a.pushed,
 		Passive: a.path == "" && slices.Contains(strings.Fields(a.req.Prompt), "none"),
 	})
 	return nil
@@ -231,52 +230,12 @@ var knownParams = []string{
 	"nonce", "max_age", "ui_locales", "request", "request_uri", "claims", "acr_values", "display", "code_challenge", "code_challenge_method", "dpop_jkt",
 }
 
-// checkRequestObject refuses what the reference would not even read.
-func (a *authCall) checkRequestObject() error {
-	reason := ""
-	request, uri := a.form.Get("request"), a.form.Get("request_uri")
-	switch {
-	case request != "" && uri != "":
-		reason = "Illegal to use both 'request' and 'request_uri' parameters together"
-	case request != "" && !hasJWTHeader(request):
-		reason = "Failed to parse JWT header"
-	case uri != "":
-		allowed := iam.RedirectsOf(&a.client.Client, a.urls.Frontend)
-		allowed.Patterns, allowed.Forbidden = splitList(a.client.Attr("request.uris")), nil
-		if _, ok := allowed.Match(uri); !ok {
-			reason = "Specified 'request_uri' not allowed for this client."
-		}
-	}
-	if reason == "" {
-		return nil
-	}
-	a.detail("reason", reason)
-	return a.refuse("invalid_request", badPage("invalidRequestMessage"))
-}
-
-func hasJWTHeader(token string) bool {
-	head, _, ok := strings.Cut(token, ".")
-	raw, err := base64.RawURLEncoding.DecodeString(head)
-	var header map[string]any
-	return ok && err == nil && json.Unmarshal(raw, &header) == nil
-}
-
 // splitList splits a client attribute that holds a list.
 func splitList(text string) []string {
 	if text == "" {
 		return nil
 	}
 	return strings.Split(text, "##")
-}
-
-// refuseRequestObject: request objects are not built (OpenID Connect Core 3.1.2.6).
-func (a *authCall) refuseRequestObject() error {
-	for _, name := range []string{"request", "request_uri"} {
-		if a.form.Get(name) != "" {
-			return a.reject("invalid_request", name+"_not_supported", "Parameter "+name+" is not supported")
-		}
-	}
-	return nil
 }
 
 // reject refuses to the client, with an event that gives the reason.
@@ -318,7 +277,11 @@ func (a *authCall) checkResponse() error {
 	}
 	a.detail("response_type", typ)
 	if a.types, known = parseResponseType(typ); !known {
-		a.detail("reason", "Unsupported response_type")
+		reason := "Unsupported response_type"
+		if a.types.none {
+			reason = "'None' not allowed with some other response_type"
+		}
+		a.detail("reason", reason)
 		return a.refuse("invalid_request", &clientError{"unsupported_response_type", ""})
 	}
 	preset := "fragment"
@@ -360,6 +323,9 @@ func (a *authCall) checkPushed() error {
 }
 
 func (a *authCall) checkDuplicates() error {
+	if a.mismatch {
+		return a.refuse("invalid_request", &clientError{"invalid_request", "Parameter response_type does not match"})
+	}
 	if a.form.Duplicate() != "" {
 		return a.refuse("invalid_request", &clientError{"invalid_request", "duplicated parameter"})
 	}
@@ -413,15 +379,25 @@ func (a *authCall) checkPKCE() error {
 	return nil
 }
 
-// checkACR refuses an essential claim that no login could fulfil (OpenID
-// Connect Core 5.5.1.1). Keycloak: AuthorizationEndpoint.updateAuthenticationSession.
+// checkACR refuses an essential claim that no login could fulfil, or that is below
+// the client's minimum (OpenID Connect Core 5.5.1.1).
+// Keycloak: AuthorizationEndpoint.updateAuthenticationSession.
 func (a *authCall) checkACR() error {
-	wanted, essential := steps.RequestedACR(&a.client.Client, &a.req)
+	wanted, essential := steps.AskedACR(&a.client.Client, &a.req)
+	refused := func() error {
+		a.detail("reason", "Invalid requested essential acr value")
+		return a.refuse("invalid_request", badPage("invalidParameterMessage", "claims"))
+	}
+	if !essential {
+		return nil
+	}
 	for _, acr := range wanted {
-		if _, ok := steps.LevelOf(&a.realm.Realm, &a.client.Client, acr); essential && !ok {
-			a.detail("reason", "Invalid requested essential acr value")
-			return a.refuse("invalid_request", badPage("invalidParameterMessage", "claims"))
+		if _, ok := steps.LevelOf(&a.realm.Realm, &a.client.Client, acr); !ok {
+			return refused()
 		}
+	}
+	if !slices.Equal(wanted, steps.AtLeastMinimum(&a.realm.Realm, &a.client.Client, wanted)) {
+		return refused()
 	}
 	return nil
 }

@@ -43,7 +43,9 @@ func TestAuthorizeRefuses(t *testing.T) {
 		{"an empty scope", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "scope": {""}}, 302, "", "?error=invalid_scope"}, // Keycloak: TokenManager.isValidScope
 		{"a resource twice", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "resource": {"a", "b"}}, 302, "", "?error=invalid_request&error_description=duplicated+parameter"},
 		{"a parameter twice", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "nonce": {"a", "b"}}, 302, "", "?error=invalid_request&error_description=duplicated+parameter"},
-		{"a readable request object", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "request": {"eyJhbGciOiJub25lIn0.e30."}}, 302, "", "?error=request_not_supported"},
+		{"a readable request object", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "request": {"eyJhbGciOiJub25lIn0.e30."}, "prompt": {"none"}}, 302, "", "?error=login_required"},
+		{"none among other response types", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code none"}}, 302, "", "?error=unsupported_response_type&state=s"},
+		{"two blanks between response types", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code  token"}}, 302, "", "?error=unsupported_response_type&state=s"},
 		{"PKCE demanded", url.Values{"client_id": {"spa"}, "redirect_uri": {"https://spa.example.org/"}, "response_type": {"code"}}, 302, "", "?error=invalid_request&error_description=Missing+parameter%3A+code_challenge_method"},
 		{"PKCE by another method", url.Values{"client_id": {"spa"}, "redirect_uri": {"https://spa.example.org/"}, "response_type": {"code"}, "code_challenge": {challenge}, "code_challenge_method": {"plain"}}, 302, "", "?error=invalid_request&error_description=Invalid+parameter%3A+code+challenge+method"},
 		{"PKCE too short", url.Values{"client_id": {"app"}, "redirect_uri": {cb}, "response_type": {"code"}, "code_challenge": {"short"}}, 302, "", "?error=invalid_request&error_description=Invalid+parameter%3A+code_challenge"},

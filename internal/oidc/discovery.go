@@ -51,6 +51,9 @@ type metadata struct {
 	UserinfoAlgs            []string `json:"userinfo_signing_alg_values_supported,omitempty"`
 	UserinfoKeyAlgs         []string `json:"userinfo_encryption_alg_values_supported,omitempty"`
 	UserinfoEncs            []string `json:"userinfo_encryption_enc_values_supported,omitempty"`
+	RequestAlgs             []string `json:"request_object_signing_alg_values_supported,omitempty"`
+	RequestKeyAlgs          []string `json:"request_object_encryption_alg_values_supported,omitempty"`
+	RequestEncs             []string `json:"request_object_encryption_enc_values_supported,omitempty"`
 	ResponseModes           []string `json:"response_modes_supported"`
 	Registration            string   `json:"registration_endpoint,omitempty"`
 	TokenAuth               []string `json:"token_endpoint_auth_methods_supported"`
@@ -64,8 +67,9 @@ type metadata struct {
 	ClaimTypes              []string `json:"claim_types_supported,omitempty"`
 	ClaimsParameter         bool     `json:"claims_parameter_supported,omitzero"`
 	Scopes                  []string `json:"scopes_supported"`
-	RequestParameter        *bool    `json:"request_parameter_supported,omitzero"`
-	RequestURIParameter     *bool    `json:"request_uri_parameter_supported,omitzero"`
+	RequestParameter        bool     `json:"request_parameter_supported,omitzero"`
+	RequestURIParameter     bool     `json:"request_uri_parameter_supported,omitzero"`
+	RequestURIRegistered    bool     `json:"require_request_uri_registration,omitzero"`
 	ChallengeMethods        []string `json:"code_challenge_methods_supported,omitempty"`
 	Revocation              string   `json:"revocation_endpoint,omitempty"`
 	RevocationAuth          []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
@@ -124,7 +128,8 @@ func configuration(c *call) *metadata {
 		IDTokenKeyAlgs: keyEncryption, IDTokenEncs: contentEncryption, UserinfoKeyAlgs: keyEncryption, UserinfoEncs: contentEncryption,
 		AuthorizationKeyAlgs: keyEncryption, AuthorizationEncs: contentEncryption,
 		AuthorizationAlgs: signing, Claims: claimNames, ClaimTypes: []string{"normal"}, ClaimsParameter: true, Scopes: c.scopeNames(),
-		RequestParameter: &no, RequestURIParameter: &no, ChallengeMethods: []string{"plain", "S256"},
+		RequestAlgs: append(slices.Clone(signing), "none"), RequestKeyAlgs: keyEncryption, RequestEncs: contentEncryption,
+		RequestParameter: true, RequestURIParameter: true, RequestURIRegistered: true, ChallengeMethods: []string{"plain", "S256"},
 		Revocation: back + "/revoke", RevocationAuth: clientAuth, RevocationAuthAlgs: signing,
 		BackLogout: true, BackLogoutSession: true, ResponseIssuerParameter: true,
 		Pushed: back + "/ext/par/request", PushedRequired: &no,

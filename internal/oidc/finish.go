@@ -75,7 +75,6 @@ func (c *call) finish(d *authn.Done) error {
 	} else if err != nil {
 		return err
 	}
-	d.Stored()
 	var p params
 	p.add("state", q.State)
 	if !d.Client.Flag("exclude.session.state.from.auth.response") {
@@ -89,11 +88,15 @@ func (c *call) finish(d *authn.Done) error {
 		p.add("kc_action_status", d.ActionStatus)
 	}
 	p.add("code", code)
+	var details map[string]string
 	if types.implicit() {
-		if err := c.addTokens(&p, d, l.Part, scopes, types, code); err != nil {
+		res, err := c.addTokens(&p, d, l.Part, scopes, types, code)
+		if err != nil {
 			return err
 		}
+		details = map[string]string{"token_id": res.AccessID, "scope": res.Scope}
 	}
+	d.Stored(details)
 	return c.send(modeOf(q), d.Client, q.RedirectURI, p)
 }
 
@@ -162,7 +165,7 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, alone bool) 
 }
 
 // addTokens adds the tokens of an implicit or hybrid answer.
-func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scopes []*iam.ClientScope, types responseType, code string) error {
+func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scopes []*iam.ClientScope, types responseType, code string) (*tokens.Response, error) {
 	g := &iam.Grant{
 		Client: d.Client, User: d.User, Session: d.Session, Part: part, Scopes: scopes, OpenID: tokens.HasScope(d.Request.Scope, tokens.ScopeOpenID), Nonce: d.Request.Nonce,
 		Type: "na", Issuer: d.Request.Issuer,
@@ -175,7 +178,7 @@ func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scop
 	w.State = d.Request.State
 	res, err := c.Issuer.Issue(c.ctx(), c.realm, g, w)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if types.idToken {
 		p.add("id_token", res.ID)
@@ -188,5 +191,5 @@ func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scop
 	if types.code && tokens.OfflineRequested(scopes) {
 		_, _, err = c.Sessions.GoOffline(c.ctx(), c.realm, sessions.OfflineGrant{Online: d.Session, Part: part, Stored: true})
 	}
-	return err
+	return res, err
 }

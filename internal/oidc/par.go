@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/internal/claims"
+	"latchkey/internal/iam"
 	"latchkey/internal/sessions"
 	"latchkey/internal/web"
 )
@@ -21,8 +23,8 @@ const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 // pushedChecks is what a pushed request must pass, as the authorization
 // endpoint checks it. Keycloak: ParEndpoint.request.
 var pushedChecks = []func(*authCall) error{
-	(*authCall).parse, (*authCall).checkRequestObject, (*authCall).checkRedirectURI, (*authCall).checkResponse, (*authCall).refuseRequestObject,
-	(*authCall).checkDuplicates, (*authCall).checkScope, (*authCall).checkNonce, (*authCall).checkPKCE,
+	(*authCall).readRequestObject, (*authCall).parse, (*authCall).checkRedirectURI, (*authCall).checkResponse,
+	(*authCall).checkScope, (*authCall).checkDuplicates, (*authCall).checkNonce, (*authCall).checkPKCE,
 }
 
 // push keeps an authorization request for the browser to come (RFC 9126).
@@ -32,7 +34,7 @@ func (h *Handler) push(c *call) error {
 		return err
 	}
 	if err := b.admitClient(); err != nil {
-		return err
+		return b.notPushed(err)
 	}
 	if b.form.Has("request_uri") {
 		return b.told(http.StatusBadRequest, "invalid_request", "It is not allowed to include request_uri to PAR.")
@@ -53,7 +55,7 @@ func (h *Handler) push(c *call) error {
 		return err
 	}
 	id := uuid.NewString()
-	if _, err := c.Sessions.PutOnce(c.ctx(), c.realm, pushedKey(id), doc, c.Now().Add(time.Duration(life)*time.Second)); err != nil {
+	if _, err := c.Sessions.PutOnce(c.ctx(), c.realm, pushedKey(b.client.ID, id), doc, c.Now().Add(time.Duration(life)*time.Second)); err != nil {
 		return err
 	}
 	out := new(claims.Set)
@@ -67,12 +69,24 @@ func (h *Handler) push(c *call) error {
 	return nil
 }
 
-func pushedKey(id string) string { return "pushed " + id }
+// pushedKey names a pushed request of a client: another one's does not find it.
+func pushedKey(c iam.ClientID, id string) string { return "pushed " + string(c) + " " + id }
+
+// notPushed answers for a client that did not prove who it is, without a word
+// on whether there is one. Keycloak: AbstractParEndpoint.authorizeClient.
+func (b *backCall) notPushed(err error) error {
+	var refused *Error
+	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
+		return err
+	}
+	return b.told(http.StatusUnauthorized, "invalid_request", "Authentication failed.")
+}
 
 // checkPushedRequest answers here what the browser would be shown or sent back
-// with.
+// with. Each refusal is two events, the check's and the endpoint's, as in the reference.
 func (b *backCall) checkPushedRequest() error {
-	a := &authCall{call: b.call, form: b.form, client: b.client}
+	sent := web.Form{Values: maps.Clone(b.form.Values)} // what an object says is read again when the browser comes
+	a := &authCall{call: b.call, form: sent, client: b.client, pushing: true}
 	for _, check := range pushedChecks {
 		err := check(a)
 		var page *pageError
@@ -80,13 +94,17 @@ func (b *backCall) checkPushedRequest() error {
 		switch {
 		case err == nil:
 		case errors.As(err, &page) && page.key == "invalidParameterMessage":
-			return &Error{http.StatusBadRequest, "invalid_request", "Invalid parameter: redirect_uri"}
+			return b.told(http.StatusBadRequest, "invalid_request", "Invalid parameter: redirect_uri")
+		case errors.As(err, &page) && b.form.Has("request"):
+			return b.told(http.StatusBadRequest, "invalid_request_object", page.key)
 		case errors.As(err, &page):
-			return &Error{http.StatusBadRequest, "invalid_request", "Invalid request"}
+			return b.told(http.StatusBadRequest, "invalid_request", page.key)
 		case errors.As(err, &refused) && refused.code == "unsupported_response_type":
-			return &Error{http.StatusBadRequest, "invalid_request", "Unsupported response type"}
+			return b.told(http.StatusBadRequest, "invalid_request", "Unsupported response type")
+		case errors.As(err, &refused) && refused.code == "unauthorized_client":
+			return b.told(http.StatusUnauthorized, refused.code, refused.description)
 		case errors.As(err, &refused):
-			return &Error{http.StatusBadRequest, refused.code, refused.description}
+			return b.told(http.StatusBadRequest, "invalid_request", refused.description)
 		default:
 			return err
 		}
@@ -94,20 +112,17 @@ func (b *backCall) checkPushedRequest() error {
 	return nil
 }
 
-// takePushed puts a pushed request in place of the parameters. It can be taken
-// once, by the client that pushed it.
+// takePushed lays a pushed request over the parameters. It can be taken once, by
+// the client that pushed it. Keycloak: AuthzEndpointParParser.
 func (a *authCall) takePushed() error {
 	id, ok := strings.CutPrefix(a.form.Get("request_uri"), requestURIPrefix)
 	if !ok {
 		return nil
 	}
-	gone := func() error {
-		a.detail("reason", "PAR not found. not issued or used multiple times.")
-		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
-	}
-	doc, err := a.Sessions.TakeOnce(a.ctx(), a.realm, pushedKey(id))
+	doc, err := a.Sessions.TakeOnce(a.ctx(), a.realm, pushedKey(a.client.ID, id))
 	if errors.Is(err, sessions.ErrGone) {
-		return gone()
+		a.detail("reason", "PAR not found, not issued or used multiple times.")
+		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
 	}
 	if err != nil {
 		return err
@@ -116,9 +131,8 @@ func (a *authCall) takePushed() error {
 	if err := json.Unmarshal(doc, &form.Values); err != nil {
 		return err
 	}
-	if form.Get("client_id") != a.client.ClientID {
-		return gone()
-	}
-	a.form, a.pushed = form, true
+	maps.Copy(a.form.Values, form.Values)
+	delete(a.form.Values, "request_uri")
+	a.pushed = true
 	return nil
 }

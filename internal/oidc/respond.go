@@ -22,7 +22,7 @@ func (t responseType) implicit() bool { return t.token || t.idToken }
 // parseResponseType reads response_type: a set of words, whose order does not
 // count. Keycloak: OIDCResponseType.parse.
 func parseResponseType(s string) (t responseType, ok bool) {
-	words := strings.Fields(s)
+	words := strings.Split(strings.TrimSpace(s), " ")
 	for _, w := range words {
 		switch w {
 		case "code":

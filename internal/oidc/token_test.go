@@ -278,14 +278,30 @@ func TestPushedRequests(t *testing.T) {
 	push("redirect_uri", "https://evil.example.org/").want(t, "a foreign address", "invalid_request: Invalid parameter: redirect_uri")
 	push("redirect_uri", back, "request_uri", "x").want(t, "a reference", "invalid_request: It is not allowed to include request_uri to PAR.")
 	b := push("redirect_uri", back)
-	query := "/auth?client_id=other&request_uri=" + b.text("request_uri")
-	for _, q := range []string{query, strings.Replace(query, "other", "app", 1)} {
-		r, err := http.NewRequest(http.MethodGet, s.url+"/realms/shop/protocol/openid-connect"+q, nil)
+	query := "/auth?prompt=none&request_uri=" + b.text("request_uri") + "&client_id="
+	for _, c := range []struct {
+		why, client string
+		status      int
+	}{
+		{"another client's request", "other", http.StatusBadRequest},
+		{"which does not use it up", "app", http.StatusFound},
+		{"a second time", "app", http.StatusBadRequest},
+	} {
+		r, err := http.NewRequest(http.MethodGet, s.url+"/realms/shop/protocol/openid-connect"+query+c.client, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.do(r); got.status != http.StatusBadRequest {
-			t.Errorf("%s: %d", q, got.status)
+		if got := s.do(r); got.status != c.status {
+			t.Errorf("%s: %d", c.why, got.status)
 		}
 	}
+	// Refusals. Keycloak: AbstractParEndpoint.authorizeClient, ParEndpoint.request.
+	s.post("/ext/par/request", app("response_type", "code", "redirect_uri", back, "scope", "nonsense")...).want(t, "a foreign scope", "invalid_request: Invalid scopes: nonsense")
+	for client, want := range map[string]string{"app": "invalid_request: Authentication failed.", "nobody": "invalid_request: Authentication failed."} {
+		s.post("/ext/par/request", "client_id", client, "client_secret", "wrong", "response_type", "code", "redirect_uri", back).want(t, client, want)
+	}
+	if a := s.post("/ext/par/request", app("response_type", "token", "nonce", "n", "redirect_uri", back)...); a.status != http.StatusUnauthorized || a.text("error") != "unauthorized_client" {
+		t.Errorf("implicit flow off: %d %s", a.status, a.raw)
+	}
+	s.post("/ext/par/request", app("response_type", "code", "request", "x")...).want(t, "a broken request object", "invalid_request_object: invalidRequestMessage")
 }

@@ -1,0 +1,231 @@
+package oidc
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/jose"
+	"latchkey/internal/keys"
+	"latchkey/internal/tokens"
+)
+
+const (
+	requestObjectDeadline = 5 * time.Second
+	requestObjectSize     = 100 << 10 // bytes
+)
+
+// What the reference says, in events, of objects that it cannot read.
+var (
+	errNotBuilt    = errors.New("Failed to build JWS")                            //nolint:staticcheck // the reference's words
+	errNotVerified = errors.New("Failed to verify signature on 'request' object") //nolint:staticcheck // the same
+)
+
+// objectsDemanded tells by the client's attribute request.object.required which
+// of the two parameters must be there. Keycloak: OIDCConfigAttributes.
+var objectsDemanded = map[string]struct {
+	request, uri bool // which will do
+	problem      string
+}{
+	"request or request_uri": {true, true, "Client is required to use 'request' or 'request_uri' parameter."},
+	"request only":           {true, false, "Client is required to use 'request' parameter."},
+	"request_uri only":       {false, true, "Client is required to use 'request_uri' parameter."},
+}
+
+// readRequestObject lays what a request object says over the parameters (OpenID
+// Connect Core 6, RFC 9101). Keycloak: AuthorizationEndpointRequestParserProcessor.
+func (a *authCall) readRequestObject() error {
+	if !a.pushed && !a.pushing && !a.form.Has("response_type") && tokens.HasScope(a.form.Get("scope"), tokens.ScopeOpenID) {
+		// OpenID Connect Core 6.1 wants it beside the object; nothing of that counts.
+		return nil
+	}
+	refused := func(reason string) error {
+		a.detail("reason", reason)
+		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
+	}
+	byValue, byURI := a.form.Has("request"), a.form.Has("request_uri") && !a.pushed
+	if byValue && byURI {
+		return refused("Illegal to use both 'request' and 'request_uri' parameters together")
+	}
+	if d, ok := objectsDemanded[a.client.Attr("request.object.required")]; ok && !(byValue && d.request) && !(byURI && d.uri) && !a.pushed {
+		if a.pushing { // where there is nothing to refer to
+			return refused(objectsDemanded["request only"].problem)
+		}
+		return refused(d.problem)
+	}
+	text := a.form.Get("request")
+	switch {
+	case byURI:
+		allowed := iam.RedirectsOf(&a.client.Client, a.urls.Frontend)
+		allowed.Patterns, allowed.Forbidden = splitList(a.client.Attr("request.uris")), nil
+		uri, ok := allowed.Match(a.form.Get("request_uri"))
+		if !ok {
+			return refused("Specified 'request_uri' not allowed for this client.")
+		}
+		var err error
+		if text, err = a.fetchRequestObject(uri); err != nil {
+			return refused("The request object could not be fetched")
+		}
+	case !byValue:
+		return nil
+	}
+	said, err := a.openRequestObject(text)
+	if err != nil {
+		return refused(err.Error())
+	}
+	if _, ok := said["request_uri"]; ok {
+		return refused("The request_uri claim should not be set in the request object")
+	}
+	if v, ok := said["client_id"]; ok && !a.pushing && textOf(v) != a.client.ClientID {
+		return refused("The client_id parameter doesn't match the one from OIDC 'request' or 'request_uri'")
+	}
+	delete(said, "client_id")
+	delete(said, "request")
+	if v, ok := said["response_type"]; ok && a.form.Has("response_type") && a.form.Get("response_type") != textOf(v) {
+		a.mismatch = true
+	}
+	for name, v := range said {
+		a.form.Set(name, textOf(v))
+	}
+	return nil
+}
+
+// textOf is a claim as a parameter. Keycloak: AuthzEndpointRequestObjectParser.getParameter.
+func textOf(v jsontext.Value) string {
+	var s string
+	if v.Kind() == '"' && json.Unmarshal(v, &s) == nil {
+		return s
+	}
+	_ = v.Compact()
+	return string(v)
+}
+
+// openRequestObject decrypts and verifies an object for the client.
+// Keycloak: DefaultTokenManager.decodeClientJWT.
+func (a *authCall) openRequestObject(text string) (map[string]jsontext.Value, error) {
+	if strings.Count(text, ".") != 4 {
+		return a.verifyRequestObject(text)
+	}
+	header, ok := jwtHeader(text)
+	if !ok {
+		return nil, errNotVerified
+	}
+	if alg := a.client.Attr("request.object.encryption.alg"); alg != "" && alg != "any" && alg != header.Alg {
+		return nil, errors.New("Request object encrypted with different algorithm than client requested algorithm") //nolint:staticcheck // the reference's words
+	}
+	if enc := a.client.Attr("request.object.encryption.enc"); enc != "" && enc != "any" && enc != header.Enc {
+		return nil, errors.New("Request object content encrypted with different algorithm than client requested algorithm") //nolint:staticcheck // the same
+	}
+	for _, k := range keys.Of(a.ctx(), a.realm).Accepted(iam.Enc) {
+		if k.Private == nil || header.KID != "" && header.KID != k.KID {
+			continue
+		}
+		if plain, err := k.Decrypt(text); err == nil {
+			if strings.Count(string(plain), ".") == 2 && !strings.HasPrefix(string(plain), "{") {
+				return a.verifyRequestObject(string(plain))
+			}
+			if demanded := a.signatureDemanded(); demanded != "" && demanded != "none" {
+				return nil, errNotVerified
+			}
+			return claimsOf(plain)
+		}
+	}
+	return nil, errNotVerified
+}
+
+func (a *authCall) signatureDemanded() string {
+	if alg := a.client.Attr("request.object.signature.alg"); alg != "any" {
+		return alg
+	}
+	return ""
+}
+
+// verifyRequestObject checks the signature; an object without one will do where
+// the client does not demand an algorithm (OpenID Connect Core 6.1).
+func (a *authCall) verifyRequestObject(text string) (map[string]jsontext.Value, error) {
+	header, ok := jwtHeader(text)
+	if !ok {
+		return nil, errors.New("Failed to parse JWT header") //nolint:staticcheck // the reference's words
+	}
+	if demanded := a.signatureDemanded(); demanded != "" && demanded != header.Alg {
+		return nil, errors.New("Request object signed with different algorithm than client requested algorithm") //nolint:staticcheck // the same
+	}
+	if header.Alg == "none" {
+		_, rest, _ := strings.Cut(text, ".")
+		body, _, _ := strings.Cut(rest, ".")
+		plain, err := base64.RawURLEncoding.DecodeString(body)
+		if err != nil {
+			return nil, errNotBuilt
+		}
+		return claimsOf(plain)
+	}
+	t, err := jose.Parse(text)
+	if err != nil || !jose.Known(t.Header.Alg) {
+		return nil, errNotBuilt
+	}
+	if jose.Symmetric(t.Header.Alg) {
+		k := &jose.Key{Alg: t.Header.Alg, Secret: a.client.Secret}
+		if len(k.Secret) == 0 || t.Verify(k) != nil {
+			return nil, errNotVerified
+		}
+		return claimsOf(t.Payload)
+	}
+	set, err := a.clientKeys(&a.client.Client, t.Header.KID, "sig")
+	if err != nil {
+		return nil, errNotVerified
+	}
+	if _, err := set.Verify(t); err != nil {
+		return nil, errNotVerified
+	}
+	return claimsOf(t.Payload)
+}
+
+// claimsOf reads the members of an object; other JSON has none.
+func claimsOf(plain []byte) (map[string]jsontext.Value, error) {
+	var v jsontext.Value
+	if json.Unmarshal(plain, &v) != nil {
+		return nil, errNotVerified
+	}
+	said := map[string]jsontext.Value{}
+	if v.Kind() == '{' && json.Unmarshal(v, &said) != nil {
+		return nil, errNotVerified
+	}
+	return said, nil
+}
+
+type joseHeader struct {
+	Alg string `json:"alg"`
+	Enc string `json:"enc"`
+	KID string `json:"kid"`
+}
+
+func jwtHeader(token string) (h joseHeader, ok bool) {
+	head, _, ok := strings.Cut(token, ".")
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(head, "="))
+	return h, ok && err == nil && json.Unmarshal(raw, &h) == nil
+}
+
+// fetchRequestObject reads an object from an address that the client's settings allow.
+func (a *authCall) fetchRequestObject(uri string) (string, error) {
+	r, err := http.NewRequestWithContext(a.ctx(), http.MethodGet, uri, nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := (&http.Client{Timeout: requestObjectDeadline}).Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(answer.Body, requestObjectSize+1))
+	if err == nil && len(b) > requestObjectSize {
+		err = errors.New("the request object is too large")
+	}
+	return strings.TrimSpace(string(b)), err
+}
