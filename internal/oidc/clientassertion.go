@@ -78,7 +78,7 @@ func (a *clientProof) signed() error {
 	return a.asserted("client-jwt", func(x *assertion) error {
 		set, err := a.clientKeys(&a.client.Client, x.jws.Header.KID, "sig")
 		if err != nil {
-			return &refusedClient{"invalid_client_credentials", &Error{http.StatusBadRequest, "invalid_client", "Unable to load public key"}}
+			return &refusedClient{"client_credentials_setup_required", &Error{http.StatusBadRequest, "invalid_client", "Unable to load public key"}}
 		}
 		a.detail("client_jwt_kid", set[0].KID)
 		if _, err := set.Verify(x.jws); err != nil {

@@ -72,6 +72,9 @@ func (a *clientProof) walk() error {
 	for _, x := range toRun(flow) {
 		try := authenticators[x.Authenticator]
 		if try == nil {
+			if a.client != nil && methodOf(a.client) == x.Authenticator {
+				return &refusedClient{"invalid_client_credentials", &Error{http.StatusUnauthorized, "invalid_client", wrongClient}}
+			}
 			continue
 		}
 		err := try(a)
@@ -130,14 +133,19 @@ func (a *clientProof) find(clientID string) error {
 // secret: client_id and client_secret in the form or by Basic (RFC 6749 2.3.1).
 // Keycloak: ClientIdAndSecretAuthenticator.
 func (a *clientProof) secret() error {
-	id, secret, sent := basic(a.r.Header.Get("Authorization"))
+	id, secret, sent, err := basic(a.r.Header.Get("Authorization"))
+	if err != nil {
+		// Keycloak: ClientAuthenticationFlow ends where an authenticator breaks down.
+		a.anyOrigin()
+		return a.refuse("invalid_client_credentials", &Error{http.StatusBadRequest, "unauthorized_client", "Unexpected error when authenticating client"})
+	}
 	if a.form.Has("client_id") {
 		id = a.form.Get("client_id")
 	}
 	if a.form.Has("client_secret") {
 		secret, sent = a.form.Get("client_secret"), true
 	}
-	if id == "" {
+	if id == "" && !sent && !a.form.Has("client_id") {
 		return &refusedClient{"client_not_found", &Error{http.StatusBadRequest, "invalid_client", "Missing client_id parameter"}}
 	}
 	a.event.Client = id
@@ -158,23 +166,26 @@ func (a *clientProof) secret() error {
 	return wrong
 }
 
-// basic reads an Authorization header; its halves are form-encoded.
-// Keycloak: BasicAuthHelper.RFC6749.
-func basic(header string) (user, password string, ok bool) {
+// basic reads an Authorization header; its halves are form-encoded, and err says
+// that they are so badly. Keycloak: BasicAuthHelper.RFC6749.
+func basic(header string) (user, password string, ok bool, err error) {
 	scheme, rest, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Basic") {
-		return "", "", false
+		return "", "", false, nil
 	}
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
+	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(rest), "="))
 	if err != nil {
-		return "", "", false
+		return "", "", false, nil //nolint:nilerr // it is no credential at all
 	}
 	user, password, ok = strings.Cut(string(raw), ":")
 	if !ok {
-		return "", "", false
+		return "", "", false, nil
 	}
-	var err2 error
-	user, err = url.QueryUnescape(user)
-	password, err2 = url.QueryUnescape(password)
-	return user, password, err == nil && err2 == nil
+	if user, err = url.QueryUnescape(user); err != nil {
+		return "", "", false, err
+	}
+	if password, err = url.QueryUnescape(password); err != nil {
+		return "", "", false, err
+	}
+	return user, password, true, nil
 }

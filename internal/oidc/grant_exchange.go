@@ -177,7 +177,7 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 	}
 	if kind == typeRefresh {
 		switch {
-		case us.Offline || p.view == nil:
+		case us.Offline || p.view == nil || p.Context().Guest:
 			return nil, t.bad("invalid_request", "invalid_request", "Refresh token not valid as requested_token_type because creating a new session is needed")
 		case tokens.OfflineRequested(g.Scopes):
 			return nil, t.bad("invalid_request", "invalid_request", "Scope offline_access not allowed for token exchange")

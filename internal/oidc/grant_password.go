@@ -163,7 +163,7 @@ func (t *tokenCall) ready(run *authn.Run) error {
 		return err
 	}
 	if slices.Concat(run.User.Required, run.Tab.Required) != nil {
-		t.event.User = run.User.ID
+		t.event.Cause.User = run.User.ID // the event names nobody
 		return t.bad("resolve_required_actions", "invalid_grant", "Account is not fully set up")
 	}
 	if !t.realm.Brute.Enabled {

@@ -36,7 +36,7 @@ func (h *Handler) introspect(c *call) error {
 		return b.told(http.StatusBadRequest, "invalid_request", "duplicated parameter")
 	case !b.form.Has("token"):
 		return b.told(http.StatusBadRequest, "invalid_request", "Token not provided.")
-	case hint != "" && !slices.Contains([]string{"access_token", "refresh_token", "requesting_party_token"}, hint):
+	case b.form.Has("token_type_hint") && !slices.Contains([]string{"access_token", "refresh_token", "requesting_party_token"}, hint):
 		b.detail("token_type", hint)
 		_ = b.refuse("invalid_request", nil)
 		return b.told(http.StatusBadRequest, "invalid_request", "Unsupported token type.")
@@ -45,7 +45,7 @@ func (h *Handler) introspect(c *call) error {
 	if err != nil {
 		return err
 	}
-	return b.writeIntrospection(p)
+	return b.writeIntrospection(p, hint == "requesting_party_token")
 }
 
 // told refuses with an event whose detail is the description.
@@ -202,34 +202,35 @@ func (b *backCall) addressed(p *presented) bool {
 	return slices.Contains(p.Audience, b.client.ClientID) || b.client.Flag("allow.token.introspection.without.audience.check")
 }
 
-func (b *backCall) writeIntrospection(p *introspected) error {
-	out := new(claims.Set)
+// writeIntrospection answers; nil is a token that is worth nothing. rpt asks for
+// what UMA's resource servers read. Keycloak: RPTIntrospectionProvider.
+func (b *backCall) writeIntrospection(p *introspected, rpt bool) error {
+	out, jwt := new(claims.Set), ""
 	if p != nil {
 		out = p.claims
-		jwt := ""
-		if b.r.Header.Get("Accept") == "application/jwt" && b.client.Flag("client.introspection.response.allow.jwt.claim.enabled") {
-			var err error
-			if jwt, err = b.Issuer.Sign(b.ctx(), b.realm, out, "", "JWT"); err != nil {
-				return err
+	}
+	if p != nil && b.r.Header.Get("Accept") == "application/jwt" && b.client.Flag("client.introspection.response.allow.jwt.claim.enabled") {
+		var err error
+		if jwt, err = b.Issuer.Sign(b.ctx(), b.realm, out, "", "JWT"); err != nil {
+			return err
+		}
+	}
+	switch {
+	case p == nil:
+	case rpt:
+		out = new(claims.Set)
+		for _, name := range []string{"exp", "iat", "jti", "aud", "typ", "acr"} {
+			if v := p.claims.Get(name); v != nil {
+				out.Put(name, v)
 			}
 		}
-		out.Put("client_id", p.Client)
-		if p.Scope == "" {
-			out.Remove("scope")
-		}
-		if out.Get("username") == nil {
-			out.Put("username", p.user.Username)
-		}
-		if by := p.session.Notes["IMPERSONATOR_USERNAME"]; by != "" {
-			act := new(claims.Set)
-			act.Put("sub", by)
-			out.Put("act", act)
-		}
-		out.Put("token_type", p.Type)
-		if jwt != "" {
-			out.Put("jwt", jwt)
-		}
 		b.emit()
+	default:
+		b.describe(out, p)
+		b.emit()
+	}
+	if jwt != "" {
+		out.Put("jwt", jwt)
 	}
 	out.Put("active", p != nil)
 	body, err := out.JSON()
@@ -239,4 +240,22 @@ func (b *backCall) writeIntrospection(p *introspected) error {
 	b.w.Header().Set("Cache-Control", web.CacheNoCache)
 	b.bytes(http.StatusOK, "application/json", body)
 	return nil
+}
+
+// describe adds what introspection tells beyond the token's claims.
+// Keycloak: AccessTokenIntrospectionProvider.introspect.
+func (b *backCall) describe(out *claims.Set, p *introspected) {
+	out.Put("client_id", p.Client)
+	if p.Scope == "" {
+		out.Remove("scope")
+	}
+	if out.Get("username") == nil {
+		out.Put("username", p.user.Username)
+	}
+	if by := p.session.Notes["IMPERSONATOR_USERNAME"]; by != "" {
+		act := new(claims.Set)
+		act.Put("sub", by)
+		out.Put("act", act)
+	}
+	out.Put("token_type", p.Type)
 }

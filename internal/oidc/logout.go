@@ -210,7 +210,7 @@ func (h *Handler) confirmLogout(c *call) error {
 		own = l.identity.Session.ID
 	}
 	err = l.Tabs.Open(l.purpose(), form.Get("session_code"), &l.state)
-	if err != nil || l.state.Expires < l.Now().Unix() || l.state.Session != own || !form.Has("confirmLogout") {
+	if err != nil || l.state.Expires < l.Now().Unix() || l.state.Session != own {
 		return l.unconfirmed()
 	}
 	if l.state.Client != "" {

@@ -64,14 +64,23 @@ func (p *presented) cause(r *realms.Realm, word string, revoked bool) iam.Reason
 	return ""
 }
 
-// bearerOf returns the token of an Authorization header.
+// bearerOf returns the token of an Authorization header: a scheme, one space and
+// the token. Keycloak: AppAuthManager.extractTokenStringFromAuthHeader.
 func bearerOf(r *http.Request) (token string, ok bool) {
-	scheme, rest, found := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !found || !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
+	scheme, rest, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
+	if rest == "" || strings.Contains(rest, " ") || !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, schemeDPoP) {
 		return "", false
 	}
-	rest = strings.TrimSpace(rest)
-	return rest, rest != ""
+	return rest, true
+}
+
+const schemeDPoP = "DPoP"
+
+// byDPoP tells whether the Authorization header has a token bound to a key (RFC 9449 7.1).
+func byDPoP(r *http.Request) bool {
+	scheme, _, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
+	_, ok := bearerOf(r)
+	return ok && strings.EqualFold(scheme, schemeDPoP)
 }
 
 // live finds the session behind an access token, online or offline as the

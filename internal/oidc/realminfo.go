@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/go-json-experiment/json"
+
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
@@ -50,6 +52,15 @@ func (h *Handler) certs(c *call) error {
 	}
 	c.public()
 	c.w.Header().Set("Cache-Control", web.CacheNoCache)
+	const own = "application/jwk-set+json" // RFC 7517 8.5.2
+	if strings.Contains(c.r.Header.Get("Accept"), own) {
+		body, err := json.Marshal(set)
+		if err != nil {
+			return err
+		}
+		c.bytes(http.StatusOK, own, body)
+		return nil
+	}
 	return c.json(http.StatusOK, set)
 }
 

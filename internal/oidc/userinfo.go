@@ -8,6 +8,7 @@ import (
 
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
+	"latchkey/internal/jose"
 	"latchkey/internal/realms"
 	"latchkey/internal/tokens"
 	"latchkey/internal/web"
@@ -25,11 +26,11 @@ func (h *Handler) userinfo(c *call) error {
 	c.noStore()
 	c.detail("auth_method", "validate_access_token")
 	b := &backCall{call: c, cors: web.CORS{Methods: []string{c.r.Method}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}}
-	raw, err := b.tokenOfRequest()
+	raw, sent, err := b.tokenOfRequest()
 	if err != nil {
 		return err
 	}
-	if raw == "" {
+	if !sent {
 		c.detail("reason", "Missing token")
 		b.anyOrigin()
 		return c.refuse("invalid_token", c.challenge(http.StatusUnauthorized, "", ""))
@@ -42,29 +43,28 @@ func (h *Handler) userinfo(c *call) error {
 }
 
 // tokenOfRequest finds the token in the header or, of a POST, in the form; in
-// both is a mistake (RFC 6750 2).
-func (b *backCall) tokenOfRequest() (string, error) {
-	raw, inHeader := bearerOf(b.r)
+// both is a mistake (RFC 6750 2). sent says that there was one, even if empty.
+func (b *backCall) tokenOfRequest() (raw string, sent bool, err error) {
+	raw, sent = bearerOf(b.r)
 	if b.r.Method != http.MethodPost || web.MediaType(b.r) != "application/x-www-form-urlencoded" {
-		return raw, nil
+		return raw, sent, nil
 	}
 	form, err := web.ReadForm(b.r)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	if len(form.Values["access_token"]) > 1 {
 		b.anyOrigin()
-		return "", b.challenge(http.StatusBadRequest, "invalid_request", "Duplicate parameter")
+		return "", false, b.challenge(http.StatusBadRequest, "invalid_request", "Duplicate parameter")
 	}
-	inForm := form.Get("access_token")
-	if inHeader && inForm != "" {
+	if sent && form.Has("access_token") {
 		b.anyOrigin()
-		return "", b.challenge(http.StatusBadRequest, "invalid_request", "More than one method used for including an access token")
+		return "", false, b.challenge(http.StatusBadRequest, "invalid_request", "More than one method used for including an access token")
 	}
-	if inForm != "" {
-		return inForm, nil
+	if form.Has("access_token") {
+		return form.Get("access_token"), true, nil
 	}
-	return raw, nil
+	return raw, sent, nil
 }
 
 // A challenge is a refusal by WWW-Authenticate (RFC 6750 3) with an empty text.
@@ -81,7 +81,15 @@ func (c *call) challenge(status int, code, description string) error {
 	if description != "" {
 		parts = append(parts, `error_description="`+description+`"`)
 	}
-	c.w.Header().Set("WWW-Authenticate", "Bearer "+strings.Join(parts, ", "))
+	scheme := "Bearer "
+	if byDPoP(c.r) {
+		// Keycloak: OAuth2Error, which names the algorithms of proofs (RFC 9449 7.1).
+		scheme = schemeDPoP + ` algs="` + strings.Join(slices.DeleteFunc(slices.Clone(signing), jose.Symmetric), " ") + `", `
+	}
+	c.w.Header().Set("WWW-Authenticate", scheme+strings.Join(parts, ", "))
+	if exposed := c.w.Header().Get("Access-Control-Expose-Headers"); exposed != "" {
+		c.w.Header().Set("Access-Control-Expose-Headers", exposed+", WWW-Authenticate")
+	}
 	return challenge{status}
 }
 
@@ -118,6 +126,9 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 		return b.invalidToken("invalid_token", "Token verification failed")
 	}
 	tok, reason := b.verifyAccess(raw)
+	if reason == "" && byDPoP(b.r) && !strings.EqualFold(tok.Type, tokens.TypeDPoP) {
+		reason = "The access token type is not DPoP but Authorization Header is DPoP"
+	}
 	if reason != "" {
 		return nil, unverified(reason)
 	}
@@ -128,14 +139,15 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 	}
 	client, err := b.realm.ClientByName(b.ctx(), tok.Client)
 	if realms.Missing(err) {
-		b.anyOrigin()
-		return nil, b.invalidToken("client_not_found", "Client not found")
+		return nil, unverified("Client not found")
 	}
 	if err != nil {
 		return nil, err
 	}
 	b.cors.Origins = client.Origins(b.urls.Frontend)
-	b.cors.Apply(b.w, b.r)
+	if !b.cors.Apply(b.w, b.r) {
+		return nil, &Error{http.StatusForbidden, "Invalid origin", ""}
+	}
 	p, word, err := b.live(tok, client, claims.UserInfo)
 	if err != nil {
 		return nil, err

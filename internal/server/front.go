@@ -53,6 +53,9 @@ func (s *Server) frontRoutes(mux *http.ServeMux, set *pages.Set) {
 func (s *Server) unmatched(w http.ResponseWriter, r *http.Request, status int) {
 	if allow := w.Header().Get("Allow"); status == http.StatusMethodNotAllowed && r.Method == http.MethodOptions && allow != "" {
 		web.SecurityHeaders(w.Header(), nil, "")
+		if !strings.Contains(allow, http.MethodHead) {
+			allow = "HEAD, " + allow // as JAX-RS says of every resource
+		}
 		w.Header().Set("Allow", allow+", OPTIONS")
 		w.WriteHeader(http.StatusOK)
 		return

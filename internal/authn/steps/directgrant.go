@@ -28,7 +28,9 @@ func (w World) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 			Page: authn.Denial{Status: 401, Error: "invalid_request", Description: "Missing parameter: username"}}, nil
 	}
 	name := r.Form.Get("username")
-	r.Detail("username", name)
+	if name != "" {
+		r.Detail("username", name)
+	}
 	r.SetNote(NoteAttempted, name)
 	u, err := w.FindUser(ctx, r.Realm, name)
 	if err != nil {
