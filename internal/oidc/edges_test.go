@@ -96,6 +96,18 @@ func TestIntrospectionHints(t *testing.T) {
 			t.Errorf("as a requesting party token: %s in %s", name, a.raw)
 		}
 	}
+	light := strings.Replace(realmFile, `{"clientId":"app",`, `{"clientId":"light","publicClient":true,"directAccessGrantsEnabled":true,"attributes":{"client.use.lightweight.access.token.enabled":"true"},
+		"protocolMappers":[{"name":"a","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.client.audience":"app","access.token.claim":"true"}}]},{"clientId":"app",`, 1)
+	l := newSiteOf(t, light)
+	slim := l.token("grant_type", "password", "client_id", "light", "username", "ann", "password", "ann-pw").text("access_token")
+	if claimsOf(t, slim)["aud"] != nil {
+		t.Errorf("a lightweight token with an audience: %v", claimsOf(t, slim))
+	}
+	for client, active := range map[string]bool{"app": true, "other": false} { // the audience is what the mappers say
+		if a := l.post("/token/introspect", "token", slim, "client_id", client, "client_secret", client+"-secret"); a.body["active"] != active {
+			t.Errorf("a lightweight token, to %s: %s", client, a.raw)
+		}
+	}
 	form := url.Values{"token": {token}, "client_id": {"app"}, "client_secret": {"app-secret"}}
 	if a := s.send(http.MethodPost, "/token/introspect", form.Encode(), "Accept", "application/jwt"); claimsOf(t, a.text("jwt"))["sub"] != a.text("sub") {
 		t.Errorf("as a JWT: %s", a.raw)

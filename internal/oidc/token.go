@@ -189,10 +189,7 @@ func (t *tokenCall) answer(d *decision) error {
 	if t.event.Kind == "REFRESH_TOKEN" {
 		t.detail("access_token_expiration_time", strconv.FormatInt(res.ExpiresAt-res.IssuedAt, 10))
 	}
-	if t.event.Details == nil {
-		t.event.Details = map[string]string{}
-	}
-	t.event.Details["scope"] = res.Scope
+	t.detail("scope", res.Scope)
 	body, err := res.JSON()
 	if err != nil {
 		return err
