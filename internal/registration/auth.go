@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/tokens"
+	"latchkey/internal/users"
 )
 
 // Who registers: the kinds of policies. Keycloak: RegistrationAuth.
@@ -86,17 +87,14 @@ func (c *call) readToken() error {
 func (c *call) holds(names ...string) (bool, error) {
 	tok := c.bearer.Token
 	client, err := clients.ByClientID(c.ctx, c.realm, tok.Client)
-	if err != nil || client == nil || tok.Session == "" {
+	if err != nil || client == nil {
 		return false, err
 	}
-	view, err := c.Sessions.Find(c.ctx, c.realm, iam.SessionID(tok.Session), tok.Context().Offline, &client.Client)
-	if err != nil && view == nil && realms.Unavailable(err) {
+	user, err := c.bearerUser(client)
+	if err != nil || user == nil || !user.Enabled {
 		return false, err
 	}
-	if err != nil || tok.Before(view.RealmNotBefore, view.ClientNotBefore, view.User.NotBefore) || !view.User.Enabled {
-		return false, nil
-	}
-	standing, err := c.Roles.Of(c.ctx, c.realm, view.User.ID)
+	standing, err := c.Roles.Of(c.ctx, c.realm, user.ID)
 	if err != nil {
 		return false, err
 	}
@@ -124,6 +122,34 @@ func (c *call) holds(names ...string) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// bearerUser is whom a bearer token is about, nil when it is worth nothing any
+// more. Tokens of service accounts have no session.
+func (c *call) bearerUser(client *realms.Client) (*iam.User, error) {
+	tok := c.bearer.Token
+	if tok.Session == "" {
+		revoked, err := c.Sessions.HasOnce(c.ctx, c.realm, tok.RevokedKey())
+		if err != nil || revoked || !tok.Context().Transient || !client.Enabled {
+			return nil, err
+		}
+		user, err := c.Users.Get(c.ctx, &c.realm.Realm, iam.UserID(tok.Subject))
+		if errors.Is(err, users.ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil || tok.Before(c.realm.NotBefore, client.NotBefore, user.NotBefore) {
+			return nil, err
+		}
+		return user, nil
+	}
+	view, err := c.Sessions.Find(c.ctx, c.realm, iam.SessionID(tok.Session), tok.Context().Offline, &client.Client)
+	if err != nil && view == nil && realms.Unavailable(err) {
+		return nil, err
+	}
+	if err != nil || tok.Before(view.RealmNotBefore, view.ClientNotBefore, view.User.NotBefore) {
+		return nil, nil
+	}
+	return view.User, nil
 }
 
 // mayCreate says as who a client is registered.

@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
+	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
@@ -24,6 +25,7 @@ type Handler struct {
 	Realms   *realms.Cache
 	Clients  *clients.Service
 	Sessions *sessions.Service
+	Users    *users.Service
 	Roles    *roles.Service
 	Events   *events.Writer
 	Hostname *web.Hostname

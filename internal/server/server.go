@@ -172,7 +172,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	protocol.Routes(mux)
 	(&registration.Handler{
-		Realms: s.realms, Clients: registered, Sessions: live, Roles: standings, Events: log, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+		Realms: s.realms, Clients: registered, Sessions: live, Users: people, Roles: standings, Events: log, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Lookup: net.DefaultResolver.LookupHost,
 	}).Routes(mux)
 	door.Mount(mux)
