@@ -202,6 +202,19 @@ func (k *gocloakRun) tokens(user, client string) {
 	if len(events) == 0 || gocloak.PString(events[0].Type) != "LOGIN_ERROR" {
 		t.Errorf("events %v", events)
 	}
+	// A service account that may create clients registers one; its token has no session.
+	account, err := g.GetClientServiceAccount(k, k.token, k.realm, client)
+	k.must(t, err)
+	found, err := g.GetClients(k, k.token, k.realm, gocloak.GetClientsParams{ClientID: gocloak.StringP("realm-management")})
+	k.must(t, err)
+	creator, err := g.GetClientRole(k, k.token, k.realm, *found[0].ID, "create-client")
+	k.must(t, err)
+	k.must(t, g.AddClientRolesToUser(k, k.token, k.realm, *found[0].ID, *account.ID, []gocloak.Role{*creator}))
+	till, err := g.LoginClient(k, "till", secret, k.realm)
+	k.must(t, err)
+	if made, err := g.CreateClientRepresentation(k, till.AccessToken, k.realm, gocloak.Client{ClientID: gocloak.StringP("registered")}); err != nil || gocloak.PString(made.ClientID) != "registered" {
+		t.Errorf("registered %v, %v", made, err)
+	}
 	if own, err := g.LoginClient(k, "till", secret, k.realm); err != nil || own.AccessToken == "" {
 		t.Errorf("the client's token: %v", err)
 	}
