@@ -47,14 +47,14 @@ func (r *Realm) IAM() (*iam.Realm, error) {
 			Login:               seconds(r.AccessCodeLifespanLogin),
 			ActionTokenByUser:   seconds(r.ActionTokenGeneratedByUserLifespan),
 			ActionTokenByAdmin:  seconds(r.ActionTokenGeneratedByAdminLifespan),
-			SSOIdle:             seconds(r.SSOSessionIdleTimeout),
-			SSOMax:              seconds(r.SSOSessionMaxLifespan),
+			SSOIdle:             lifespan(r.SSOSessionIdleTimeout, 30*time.Minute),
+			SSOMax:              lifespan(r.SSOSessionMaxLifespan, 10*time.Hour),
 			SSOIdleRememberMe:   seconds(r.SSOSessionIdleTimeoutRememberMe),
 			SSOMaxRememberMe:    seconds(r.SSOSessionMaxLifespanRememberMe),
 			ClientIdle:          seconds(r.ClientSessionIdleTimeout),
 			ClientMax:           seconds(r.ClientSessionMaxLifespan),
-			OfflineIdle:         seconds(r.OfflineSessionIdleTimeout),
-			OfflineMax:          seconds(r.OfflineSessionMaxLifespan),
+			OfflineIdle:         lifespan(r.OfflineSessionIdleTimeout, 720*time.Hour),
+			OfflineMax:          lifespan(r.OfflineSessionMaxLifespan, 1440*time.Hour),
 			OfflineMaxEnabled:   Val(r.OfflineSessionMaxLifespanEnabled),
 			ClientOfflineIdle:   seconds(r.ClientOfflineSessionIdleTimeout),
 			ClientOfflineMax:    seconds(r.ClientOfflineSessionMaxLifespan),
@@ -331,6 +331,15 @@ func ExportComponents(list []Component, parent string) map[string][]ComponentExp
 }
 
 func seconds(n *int) time.Duration { return time.Duration(Val(n)) * time.Second }
+
+// lifespan is a number of seconds that has a default for what is not positive.
+// Keycloak: SessionExpirationUtils.getSsoSessionIdleTimeout and the like.
+func lifespan(n *int, otherwise time.Duration) time.Duration {
+	if d := seconds(n); d > 0 {
+		return d
+	}
+	return otherwise
+}
 
 // epoch is a not-before in seconds as a time, zero for none.
 func epoch(n *int) time.Time {

@@ -36,48 +36,50 @@ func OfUserSession(r *iam.Realm, s *iam.UserSession) Expiry {
 }
 
 // userLifespans returns the idle time and the life of a session, 0 for no end.
-func userLifespans(r *iam.Realm, s *iam.UserSession) (idle, max time.Duration) {
+// Keycloak: RealmExpiration.
+func userLifespans(r *iam.Realm, s *iam.UserSession) (idle, most time.Duration) {
 	l := r.Lifespans
 	if s.Offline {
 		if l.OfflineMaxEnabled {
-			max = l.OfflineMax
+			most = l.OfflineMax
 		}
-		return l.OfflineIdle, max
+		return l.OfflineIdle, most
 	}
-	idle, max = l.SSOIdle, l.SSOMax
-	if s.Remember && l.SSOIdleRememberMe > 0 {
-		idle = l.SSOIdleRememberMe
+	if s.Remember {
+		return max(l.SSOIdle, l.SSOIdleRememberMe), max(l.SSOMax, l.SSOMaxRememberMe)
 	}
-	if s.Remember && l.SSOMaxRememberMe > 0 {
-		max = l.SSOMaxRememberMe
-	}
-	return idle, max
+	return l.SSOIdle, l.SSOMax
 }
 
-// OfClientSession says when a client's part in a session ends: a client's own
-// lifespans can shorten the session's, never lengthen them.
+// OfClientSession says when a client's part in a session ends. A client's own
+// maximum can shorten the session's, never lengthen it; its own idle time takes
+// the place of the session's, which ends for want of use all the same.
 // Keycloak: SessionExpirationUtils.calculateClientSession{Idle,MaxLifespan}Timestamp.
 func OfClientSession(r *iam.Realm, c *iam.Client, s *iam.UserSession, p *iam.ClientSession) Expiry {
 	e := OfUserSession(r, s)
-	idle, max := clientLifespans(r, c, s.Offline)
-	userIdle, _ := userLifespans(r, s)
-	e.Idle = p.LastAccess.Add(userIdle)
-	if idle > 0 {
-		e.Idle = earlier(e.Idle, p.LastAccess.Add(idle))
+	idle, most := clientLifespans(r, c, s.Offline)
+	if idle <= 0 {
+		idle, _ = userLifespans(r, s)
 	}
-	if max > 0 && (!s.Offline || r.Lifespans.OfflineMaxEnabled) {
-		e.Max = earlier(e.Max, p.Started.Add(max))
+	e.Idle = p.LastAccess.Add(idle)
+	if most > 0 {
+		e.Max = earlier(e.Max, p.Started.Add(most))
 	}
 	return e
 }
 
-func clientLifespans(r *iam.Realm, c *iam.Client, offline bool) (idle, max time.Duration) {
-	if offline {
-		return seconds(c.Attr("client.offline.session.idle.timeout"), r.Lifespans.ClientOfflineIdle),
-			seconds(c.Attr("client.offline.session.max.lifespan"), r.Lifespans.ClientOfflineMax)
+// clientLifespans returns what the client and the realm's settings for clients
+// say, 0 for nothing. Without a maximum for offline sessions in the realm only
+// the client's own counts.
+func clientLifespans(r *iam.Realm, c *iam.Client, offline bool) (idle, most time.Duration) {
+	l := r.Lifespans
+	if !offline {
+		return seconds(c.Attr("client.session.idle.timeout"), l.ClientIdle), seconds(c.Attr("client.session.max.lifespan"), l.ClientMax)
 	}
-	return seconds(c.Attr("client.session.idle.timeout"), r.Lifespans.ClientIdle),
-		seconds(c.Attr("client.session.max.lifespan"), r.Lifespans.ClientMax)
+	if l.OfflineMaxEnabled {
+		most = l.ClientOfflineMax
+	}
+	return seconds(c.Attr("client.offline.session.idle.timeout"), l.ClientOfflineIdle), seconds(c.Attr("client.offline.session.max.lifespan"), most)
 }
 
 // accessTokenLifespan is how long a client's access tokens live by the
@@ -117,9 +119,9 @@ func AccessTokenExpiry(r *iam.Realm, c *iam.Client, s *iam.UserSession, p *iam.C
 	return exp
 }
 
-// seconds parses an attribute, falling back where it is absent or malformed.
+// seconds parses an attribute, falling back where it is absent, malformed or not positive.
 func seconds(v string, fallback time.Duration) time.Duration {
-	if n, err := strconv.Atoi(v); err == nil {
+	if n, err := strconv.Atoi(v); err == nil && n > 0 {
 		return time.Duration(n) * time.Second
 	}
 	return fallback
