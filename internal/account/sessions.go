@@ -138,8 +138,7 @@ func (h *Handler) endSession(c *call) (any, error) {
 	return nil, nil
 }
 
-// end ends a session. With an offline session the online one goes that it came
-// of; nobody is told of that one, as in the reference.
+// end ends a session.
 func (h *Handler) end(c *call, s *iam.UserSession) error {
 	_, err := h.End(c, c.realm, c.issuer(), s.ID, s.Offline, c.ending("account: sessions"))
 	if errors.Is(err, sessions.ErrGone) {
@@ -147,11 +146,6 @@ func (h *Handler) end(c *call, s *iam.UserSession) error {
 	}
 	if err != nil {
 		return err
-	}
-	if s.Offline {
-		if _, err := h.Sessions.End(c, c.realm, s.ID, false, c.ending("account: sessions, with its offline session")); err != nil && !errors.Is(err, sessions.ErrGone) {
-			return err
-		}
 	}
 	h.emit(c, "LOGOUT", s.ID, nil)
 	return nil

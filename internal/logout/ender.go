@@ -87,10 +87,11 @@ func notBefore(set bool) NotBefore {
 
 // Session ends one session and tells the clients that had a part in it, which
 // it returns; sessions.ErrGone when there is no such session. issuer is the
-// realm's address. What a client answers changes nothing about the logout.
+// realm's address. What a client answers changes nothing about the logout. The
+// online session that an offline one came out of ends with it.
 func (e *Ender) Session(ctx context.Context, r *realms.Realm, issuer string, id iam.SessionID, offline bool, end iam.End) ([]*iam.ClientSession, error) {
 	var calls *Calls
-	parts, err := e.Sessions.EndWith(ctx, r, id, offline, end, e.telling(r, issuer, &calls))
+	parts, err := e.Sessions.Logout(ctx, r, id, offline, end, e.telling(r, issuer, &calls))
 	if err == nil {
 		e.Notifier.Wait(ctx, calls)
 	}

@@ -355,22 +355,43 @@ func partsOf(list []*Ending) (parts []*iam.ClientSession) {
 // End ends a user session and returns what clients had a part in it, for
 // logout calls; ErrGone when there is no such session.
 func (s *Service) End(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, e iam.End) (parts []*iam.ClientSession, err error) {
-	return s.EndWith(ctx, r, id, offline, e, nil)
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		_, parts, err = s.endOne(ctx, tx, r, id, offline, e)
+		return err
+	})
+	return parts, err
+}
+
+func (s *Service) endOne(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.SessionID, offline bool, e iam.End) ([]*Ending, []*iam.ClientSession, error) {
+	list, err := s.endAll(ctx, tx, r, []iam.SessionID{id}, offline, e)
+	if err == nil && len(list) == 0 {
+		err = ErrGone
+	}
+	return list, partsOf(list), err
 }
 
 // A Within is run in the transaction that ends sessions: what it stores is
 // stored if, and only if, they end. It may run more than once.
 type Within func(ctx context.Context, tx *store.Tx, list []*Ending) error
 
-// EndWith is End with more in the same transaction.
-func (s *Service) EndWith(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, e iam.End, within Within) (parts []*iam.ClientSession, err error) {
+// Logout is End for a session that somebody ended on purpose, with more in the
+// same transaction. With an offline session the online one goes that it came out
+// of; its clients are not among those that are returned and told.
+// Keycloak: AuthenticationManager.backchannelLogout.
+func (s *Service) Logout(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, e iam.End, within Within) (parts []*iam.ClientSession, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		list, err := s.endAll(ctx, tx, r, []iam.SessionID{id}, offline, e)
-		if err == nil && len(list) == 0 {
-			return ErrGone
+		var list []*Ending
+		if list, parts, err = s.endOne(ctx, tx, r, id, offline, e); err != nil {
+			return err
 		}
-		parts = partsOf(list)
-		return within.run(ctx, tx, list, err)
+		if offline {
+			online := e
+			online.Rule += ", with its offline session"
+			if _, err := s.endAll(ctx, tx, r, []iam.SessionID{id}, false, online); err != nil {
+				return err
+			}
+		}
+		return within.run(ctx, tx, list, nil)
 	})
 	return parts, err
 }

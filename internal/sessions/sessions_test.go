@@ -1,8 +1,10 @@
 package sessions_test
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -144,6 +146,34 @@ func TestGoOfflineReplacesTheOnlineSessionOfAFirstCode(t *testing.T) {
 	})
 }
 
+// Keycloak: AuthenticationManager.backchannelLogout.
+func TestLogoutOfAnOfflineSessionTakesTheOnlineOne(t *testing.T) {
+	each(t, func(w *world) {
+		for _, offline := range []bool{true, false} {
+			id := iam.SessionID(strconv.FormatBool(offline))
+			us, part := w.login(id, "u1", w.db.Now())
+			if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, Stored: true}); err != nil {
+				w.Fatal(err)
+			}
+			told := 0
+			count := func(_ context.Context, _ *store.Tx, list []*sessions.Ending) error { told = len(list); return nil }
+			parts, err := w.svc.Logout(w.Context(), w.realm, id, offline, iam.End{Reason: iam.LogoutByUser}, count)
+			if err != nil || told != 1 || len(parts) != 1 || parts[0].Offline != offline {
+				w.Errorf("offline %v: told of %d, parts %v, %v", offline, told, parts, err)
+			}
+			if err := w.find(id, false); !errors.Is(err, sessions.ErrGone) {
+				w.Errorf("offline %v: the online session: %v", offline, err)
+			}
+			if err := w.find(id, true); errors.Is(err, sessions.ErrGone) != offline {
+				w.Errorf("offline %v: the offline session: %v", offline, err)
+			}
+			if _, err := w.svc.Logout(w.Context(), w.realm, id, offline, iam.End{Reason: iam.LogoutByUser}, count); !errors.Is(err, sessions.ErrGone) {
+				w.Errorf("offline %v: once more: %v", offline, err)
+			}
+		}
+	})
+}
+
 func TestOnlyOneOfManySwapsWins(t *testing.T) {
 	each(t, func(w *world) {
 		w.login("s", "u1", w.db.Now())
@@ -280,6 +310,10 @@ func TestExpiry(t *testing.T) {
 	limited := *realm
 	limited.Lifespans.OfflineMaxEnabled = true
 	limited.Lifespans.ClientIdle = 5 * time.Minute
+	short := *realm
+	short.Lifespans.SSOIdleRememberMe, short.Lifespans.SSOMaxRememberMe = time.Minute, time.Hour
+	short.Lifespans.ClientOfflineIdle, short.Lifespans.ClientOfflineMax = time.Hour, time.Hour
+	long := &iam.Client{Attrs: map[string]string{"client.session.idle.timeout": "3600", "client.session.max.lifespan": "0"}}
 	own := &iam.Client{Attrs: map[string]string{"client.session.idle.timeout": "60", "client.session.max.lifespan": "600", "client.offline.session.max.lifespan": "900"}}
 	for name, c := range map[string]struct {
 		realm             *iam.Realm
@@ -287,14 +321,17 @@ func TestExpiry(t *testing.T) {
 		offline, remember bool
 		idle, max         time.Duration
 	}{
-		"online":                  {realm, &iam.Client{}, false, false, 30 * time.Minute, 10 * time.Hour},
-		"remembered":              {realm, &iam.Client{}, false, true, 24 * time.Hour, 48 * time.Hour},
-		"offline has no maximum":  {realm, &iam.Client{}, true, false, 720 * time.Hour, 0},
-		"offline with a maximum":  {&limited, &iam.Client{}, true, false, 720 * time.Hour, 1440 * time.Hour},
-		"the realm's for clients": {&limited, &iam.Client{}, false, false, 5 * time.Minute, 10 * time.Hour},
-		"the client's own":        {&limited, own, false, false, time.Minute, 10 * time.Minute},
-		"own offline maximum":     {&limited, own, true, false, 720 * time.Hour, 15 * time.Minute},
-		"which needs the realm's": {realm, own, true, false, 720 * time.Hour, 0},
+		"online":                   {realm, &iam.Client{}, false, false, 30 * time.Minute, 10 * time.Hour},
+		"remembered":               {realm, &iam.Client{}, false, true, 24 * time.Hour, 48 * time.Hour},
+		"offline has no maximum":   {realm, &iam.Client{}, true, false, 720 * time.Hour, 0},
+		"offline with a maximum":   {&limited, &iam.Client{}, true, false, 720 * time.Hour, 1440 * time.Hour},
+		"the realm's for clients":  {&limited, &iam.Client{}, false, false, 5 * time.Minute, 10 * time.Hour},
+		"the client's own":         {&limited, own, false, false, time.Minute, 10 * time.Minute},
+		"own offline maximum":      {&limited, own, true, false, 720 * time.Hour, 15 * time.Minute},
+		"which needs no realm's":   {realm, own, true, false, 720 * time.Hour, 15 * time.Minute},
+		"own idle beyond realm's":  {realm, long, false, false, time.Hour, 10 * time.Hour},
+		"remembered for longer":    {&short, &iam.Client{}, false, true, 30 * time.Minute, 10 * time.Hour},
+		"the realm's offline, off": {&short, &iam.Client{}, true, false, time.Hour, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			us := &iam.UserSession{Offline: c.offline, Remember: c.remember, Started: start, LastAccess: start}
