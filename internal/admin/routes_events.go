@@ -176,7 +176,7 @@ func (h *Handler) updateEventsConfig(c *Call) (any, error) {
 			return nil, Plain(http.StatusBadRequest, "Unknown event listener")
 		}
 	}
-	return nil, h.Manager.Update(c, c.Realm.ID, &rep.Realm{
+	return nil, h.Manager.Set(c, c.Realm.ID, &rep.Realm{
 		EventsEnabled: &given.EventsEnabled, EventsExpiration: new(rep.Val(given.EventsExpiration)), EventsListeners: given.EventsListeners,
 		EnabledEventTypes: given.EnabledEventTypes, AdminEventsEnabled: given.AdminEventsEnabled, AdminEventsDetailsEnabled: given.AdminEventsDetailsEnabled,
 	})

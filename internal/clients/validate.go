@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
@@ -238,25 +237,22 @@ func flowLevels(f *iam.Flow) []string {
 	return list
 }
 
+// checkTimeouts compares with the realm's settings as numbers: 0 is no exception.
 func checkTimeouts(r *realms.Realm, c *rep.Client, add func(string)) {
-	over := func(name string, limit time.Duration) bool {
+	over := func(name string, limit int) bool {
 		n, err := strconv.Atoi(c.Attributes[name])
-		return err == nil && time.Duration(n)*time.Second > limit
+		return err == nil && n > limit
 	}
-	l := r.Lifespans
+	idle, most := rep.Val(r.Rep.SSOSessionIdleTimeout), rep.Val(r.Rep.SSOSessionMaxLifespan)
+	idleEnd, mostEnd := ".", "."
 	if r.Login.RememberMe {
-		if over("client.session.idle.timeout", max(l.SSOIdle, l.SSOIdleRememberMe)) {
-			add("Client session idle timeout cannot exceed realm SSO session idle timeout and RememberMe idle timeout.")
-		}
-		if over("client.session.max.lifespan", max(l.SSOMax, l.SSOMaxRememberMe)) {
-			add("Client session max lifespan cannot exceed realm SSO session max lifespan and RememberMe Max span.")
-		}
-		return
+		idle, most = max(idle, rep.Val(r.Rep.SSOSessionIdleTimeoutRememberMe)), max(most, rep.Val(r.Rep.SSOSessionMaxLifespanRememberMe))
+		idleEnd, mostEnd = " and RememberMe idle timeout.", " and RememberMe Max span."
 	}
-	if over("client.session.idle.timeout", l.SSOIdle) {
-		add("Client session idle timeout cannot exceed realm SSO session idle timeout.")
+	if over("client.session.idle.timeout", idle) {
+		add("Client session idle timeout cannot exceed realm SSO session idle timeout" + idleEnd)
 	}
-	if over("client.session.max.lifespan", l.SSOMax) {
-		add("Client session max lifespan cannot exceed realm SSO session max lifespan.")
+	if over("client.session.max.lifespan", most) {
+		add("Client session max lifespan cannot exceed realm SSO session max lifespan" + mostEnd)
 	}
 }

@@ -183,6 +183,41 @@ func TestCreateRefuses(t *testing.T) {
 	}
 }
 
+// What Keycloak 26.7.3 answers to RealmAdminResource.updateRealm; realms that are
+// made so are taken.
+func TestClientTimeoutsFitIntoTheSessions(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		m := newManager(db)
+		r := create(t, m, `{"realm":"shop","enabled":true}`)
+		for _, c := range []struct{ text, want string }{
+			{`{"clientSessionIdleTimeout":1801}`, "Client Session Idle Timeout cannot be greater than Realm SSO Idle Timeout."},
+			{`{"clientSessionMaxLifespan":36001}`, "Client session max lifespan cannot exceed realm SSO session max lifespan."},
+			{`{"rememberMe":true,"clientSessionIdleTimeout":1801}`, "Client session idle timeout cannot exceed realm SSO session idle timeout and RememberMe idle timeout."},
+			{`{"rememberMe":true,"ssoSessionMaxLifespanRememberMe":40000,"clientSessionMaxLifespan":40001}`, "Client session max lifespan cannot exceed realm SSO session max lifespan and RememberMe Max span."},
+			{`{"ssoSessionIdleTimeout":0,"clientSessionIdleTimeout":1}`, "Client Session Idle Timeout cannot be greater than Realm SSO Idle Timeout."},
+			{`{"ssoSessionMaxLifespanRememberMe":0,"clientSessionIdleTimeout":1800,"clientSessionMaxLifespan":36000}`, ""},
+			{`{"ssoSessionIdleTimeout":1799}`, "Client Session Idle Timeout cannot be greater than Realm SSO Idle Timeout."},
+			{`{"clientSessionIdleTimeout":0,"clientSessionMaxLifespan":0}`, ""},
+		} {
+			got := ""
+			if err := m.Update(ctx, r.ID, parse(t, c.text)); err != nil {
+				got = err.Error()
+			}
+			if got != c.want {
+				t.Errorf("%s: %q, want %q", c.text, got, c.want)
+			}
+		}
+		made := create(t, m, `{"realm":"made","clientSessionIdleTimeout":1801}`)
+		if err := m.Set(ctx, made.ID, parse(t, `{"notBefore":1700000000}`)); err != nil {
+			t.Errorf("a single setting: %v", err)
+		}
+		if err := m.Update(ctx, made.ID, parse(t, `{"displayName":"x"}`)); err == nil {
+			t.Error("the whole realm is taken as it is")
+		}
+	})
+}
+
 // Oracle: realms/update, realms/rename-and-delete
 func TestUpdate(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -23,11 +23,20 @@ const Masked = "**********"
 // there, collections of other objects are ignored. A name renames the realm.
 // Keycloak: RealmAdminResource.updateRealm, DefaultExportImportManager.updateRealm.
 func (m *Manager) Update(ctx context.Context, id iam.RealmID, posted *rep.Realm) error {
+	return m.Cache.db.Tx(ctx, func(tx *store.Tx) error { return m.update(ctx, tx, id, posted, checkTimeouts) })
+}
+
+// Set is Update for single settings, of a realm that need not be right as a whole.
+func (m *Manager) Set(ctx context.Context, id iam.RealmID, posted *rep.Realm) error {
 	return m.Cache.db.Tx(ctx, func(tx *store.Tx) error { return m.UpdateIn(ctx, tx, id, posted) })
 }
 
-// UpdateIn is Update as a part of a transaction.
+// UpdateIn is Set as a part of a transaction.
 func (m *Manager) UpdateIn(ctx context.Context, tx *store.Tx, id iam.RealmID, posted *rep.Realm) error {
+	return m.update(ctx, tx, id, posted, func(*rep.Realm) error { return nil })
+}
+
+func (m *Manager) update(ctx context.Context, tx *store.Tx, id iam.RealmID, posted *rep.Realm, check func(*rep.Realm) error) error {
 	row, err := tx.RealmByID(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrNotFound
@@ -48,6 +57,9 @@ func (m *Manager) UpdateIn(ctx context.Context, tx *store.Tx, id iam.RealmID, po
 		return err
 	}
 	apply(doc, posted)
+	if err := check(doc); err != nil {
+		return err
+	}
 	doc.Realm = row.Name
 	compiled, err := doc.IAM()
 	if err != nil {
@@ -70,6 +82,26 @@ func (m *Manager) UpdateIn(ctx context.Context, tx *store.Tx, id iam.RealmID, po
 		}
 	}
 	return m.Cache.Changed(ctx, tx, id)
+}
+
+// checkTimeouts refuses lifespans of clients' sessions beyond those of the
+// sessions that they are in, as numbers: 0 is no exception. Oracle only; realms
+// that are made or imported are not checked.
+func checkTimeouts(doc *rep.Realm) error {
+	idle, most := rep.Val(doc.SSOSessionIdleTimeout), rep.Val(doc.SSOSessionMaxLifespan)
+	idleText, mostText := "Client Session Idle Timeout cannot be greater than Realm SSO Idle Timeout.", "Client session max lifespan cannot exceed realm SSO session max lifespan."
+	if rep.Val(doc.RememberMe) {
+		idle, most = max(idle, rep.Val(doc.SSOSessionIdleTimeoutRememberMe)), max(most, rep.Val(doc.SSOSessionMaxLifespanRememberMe))
+		idleText = "Client session idle timeout cannot exceed realm SSO session idle timeout and RememberMe idle timeout."
+		mostText = "Client session max lifespan cannot exceed realm SSO session max lifespan and RememberMe Max span."
+	}
+	switch {
+	case rep.Val(doc.ClientSessionIdleTimeout) > idle:
+		return iam.Errorf(iam.Invalid, "%s", idleText)
+	case rep.Val(doc.ClientSessionMaxLifespan) > most:
+		return iam.Errorf(iam.Invalid, "%s", mostText)
+	}
+	return nil
 }
 
 // checkUpdate refuses what Keycloak refuses, and what it breaks down over.
