@@ -139,7 +139,8 @@ type Grant struct {
 	Nonce     string
 	Refresh   RefreshKind
 	KeepScope string // the scope of the refresh token this one comes from, "" for as granted
-	ReuseID   string // of the refresh token that is rotated, "" for a new one
+	ReuseID   string // of the refresh token that is rotated
+	Chained   bool   // a refresh token is rotated, maybe one without a ReuseID: from before the realm rotated them
 	RefreshID string // id of the refresh token to make, "" for any
 	Type      string // Keycloak's grant shortcut in token ids: "ac", "rt", "ro", "cc", "te", "na"
 	Confirm   Confirmation

@@ -52,6 +52,13 @@ func (t *tokenCall) refresh() (*decision, error) {
 		}
 	}
 	t.event.User = view.User.ID
+	if g.Refresh == iam.RefreshOffline {
+		whole := *g // what narrows the access token leaves the offline token as it is
+		whole.Scopes = tokens.Requested(t.realm, &t.client.Client, old.Scope)
+		if err := t.mayGoOffline(&whole); err != nil {
+			return nil, err
+		}
+	}
 	t.detail("age_of_refresh_token", strconv.FormatInt(t.Now().Unix()-old.IssuedAt, 10))
 	return &decision{grant: g, want: want, finish: finish}, nil
 }
@@ -76,7 +83,7 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 		Offline: view.Session.Offline, Audience: old.Requested,
 	}
 	if usesRefresh(g.Client) {
-		g.Refresh, g.KeepScope, g.ReuseID = iam.RefreshKind(old.Type), old.Scope, old.ReuseID
+		g.Refresh, g.KeepScope, g.ReuseID, g.Chained = iam.RefreshKind(old.Type), old.Scope, old.ReuseID, true
 	}
 	openid := tokens.HasScope(view.Part.Notes[noteScope], tokens.ScopeOpenID)
 	want := tokens.Want{ID: openid, NoID: !openid}
@@ -142,14 +149,12 @@ func (t *tokenCall) refreshSession(old *tokens.Token) (*sessions.View, error) {
 	offline := old.Type == tokens.TypeOffline
 	view, err := t.Sessions.Find(t.ctx(), t.realm, iam.SessionID(old.Session), offline, &t.client.Client)
 	switch {
-	case errors.Is(err, sessions.ErrGone) && offline:
-		return nil, refreshError{"Offline user session not found", iam.SessionEnded}
 	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrGone):
 		if err := t.endExpired(view); err != nil {
 			return nil, err
 		}
 		if offline {
-			return nil, refreshError{"Offline session not active", iam.SessionEnded}
+			return nil, refreshError{"Offline user session not found", iam.SessionEnded}
 		}
 		return nil, refreshError{"Session not active", iam.SessionEnded}
 	case errors.Is(err, sessions.ErrUserGone):

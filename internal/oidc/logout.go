@@ -146,20 +146,25 @@ func (l *logoutCall) takeHint(id string) (matched bool, err error) {
 	return tok.Client != "", nil
 }
 
-// readIdentity finds the browser's session.
+// readIdentity finds the browser's session. A cookie of one that is over is expired.
+// Keycloak: AuthenticationManager.authenticateIdentityCookie.
 func (l *logoutCall) readIdentity() error {
 	cookie := web.CookieValue(l.r, web.CookieIdentity)
 	if cookie == "" {
 		return nil
 	}
 	var err error
-	if l.identity, err = l.Identity(l.ctx(), l.realm, l.issuer(), cookie); err == nil && l.identity == nil { // the cookie outlived its session
-		cookies := web.NewCookies(l.urls.Frontend, l.realm.Name)
-		for _, k := range []web.CookieKind{web.CookieIdentity, web.CookieSession} {
-			cookies.Expire(l.w, l.r, k)
-		}
+	if l.identity, err = l.Identity(l.ctx(), l.realm, l.issuer(), cookie); err == nil && l.identity == nil {
+		l.expireIdentity()
 	}
 	return err
+}
+
+func (l *logoutCall) expireIdentity() {
+	cookies := web.NewCookies(l.urls.Frontend, l.realm.Name)
+	for _, k := range []web.CookieKind{web.CookieIdentity, web.CookieSession} {
+		cookies.Expire(l.w, l.r, k)
+	}
 }
 
 func (l *logoutCall) purpose() string { return "oidc logout " + string(l.realm.ID) }
@@ -257,9 +262,7 @@ func (l *logoutCall) end() error {
 		return l.goOn(nil)
 	}
 	if l.identity != nil || web.CookieValue(l.r, web.CookieSession) != "" {
-		for _, k := range []web.CookieKind{web.CookieIdentity, web.CookieSession} {
-			cookies.Expire(l.w, l.r, k)
-		}
+		l.expireIdentity()
 		if session.Remember {
 			cookies.Expire(l.w, l.r, web.CookieRememberMe)
 		}
@@ -369,10 +372,11 @@ func (c *call) logoutToken(form web.Form) error {
 	}
 	offline := tok.Type == tokens.TypeOffline
 	v, err := b.Sessions.Find(b.ctx(), b.realm, iam.SessionID(tok.Session), offline, nil)
-	if v == nil && !errors.Is(err, sessions.ErrGone) {
+	over := errors.Is(err, sessions.ErrGone) || errors.Is(err, sessions.ErrExpired)
+	if v == nil && !over {
 		return err
 	}
-	if v != nil {
+	if !over {
 		if tok.BeforeSession(v.Session.Started) {
 			return b.bad("invalid_token", "invalid_grant", "Refresh toked issued before the user session started")
 		}

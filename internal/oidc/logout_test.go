@@ -1,7 +1,6 @@
 package oidc_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"html"
 	"io"
@@ -219,23 +218,7 @@ func TestLogoutOfTheRealmTellsAdminURLs(t *testing.T) {
  "users":[{"username":"ann","email":"ann@example.org","firstName":"Ann","lastName":"Lee","enabled":true,"credentials":[{"type":"password","value":"ann-pw"}]}]`, client.URL))
 	tokens := s.token("grant_type", "authorization_code", "client_id", "app", "code", s.visitor(t).login("app", "https://app.example.org/cb"), "redirect_uri", "https://app.example.org/cb")
 	tokens.want(t, "code", "OK")
-	admin, err := http.PostForm(s.url+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Body.Close()
-	var token struct {
-		Access string `json:"access_token"`
-	}
-	if err := json.NewDecoder(admin.Body).Decode(&token); err != nil {
-		t.Fatal(err)
-	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/admin/realms/shop/logout-all", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+token.Access)
-	if a := s.do(r); a.status != 200 || a.raw != fmt.Sprintf(`{"successRequests":["%s/on"]}`, client.URL) {
+	if a := s.admin(http.MethodPost, "/logout-all", ""); a.status != 200 || a.raw != fmt.Sprintf(`{"successRequests":["%s/on"]}`, client.URL) {
 		t.Errorf("%d %s", a.status, a.raw)
 	}
 	mu.Lock()

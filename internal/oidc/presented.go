@@ -154,9 +154,9 @@ func (c *call) stored(p *presented, how tokens.Context, offline bool, kind claim
 	}
 	switch {
 	case err == nil, how.Guest && errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrClientDisabled):
-	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrPartExpired):
+	case errors.Is(err, sessions.ErrPartExpired):
 		return "session_expired", nil
-	case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrRealmDisabled):
+	case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrRealmDisabled):
 		return "user_session_not_found", nil
 	case errors.Is(err, sessions.ErrUserGone):
 		return "user_not_found", nil

@@ -32,6 +32,22 @@ func TestUserinfo(t *testing.T) {
 	}
 }
 
+// Keycloak: UserInfoEndpoint.issueUserInfo.
+func TestUserinfoOfAClientThatIsGone(t *testing.T) {
+	s := newSite(t, "")
+	a := s.password("openid")
+	list := s.admin("GET", "/clients?clientId=app", "").raw
+	_, rest, _ := strings.Cut(list, `"id":"`)
+	id, _, _ := strings.Cut(rest, `"`)
+	if got := s.admin("DELETE", "/clients/"+id, ""); got.status != 204 {
+		t.Fatalf("%d %s", got.status, got.raw)
+	}
+	got := s.userinfo(a.text("access_token"))
+	if h := got.header.Get("WWW-Authenticate"); got.status != 401 || !strings.Contains(h, `error_description="Token verification failed"`) {
+		t.Errorf("%d %s", got.status, h)
+	}
+}
+
 // Oracle: sessions/revoke-online
 func TestRevocation(t *testing.T) {
 	s := newSite(t, "")

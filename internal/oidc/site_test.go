@@ -124,6 +124,29 @@ func (s *site) post(path string, pairs ...string) *answer {
 	return s.do(r)
 }
 
+// admin sends a request below the realm in the admin API.
+func (s *site) admin(method, path, body string) *answer {
+	s.t.Helper()
+	got, err := http.PostForm(s.url+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer got.Body.Close()
+	var token struct {
+		Access string `json:"access_token"`
+	}
+	if err := json.NewDecoder(got.Body).Decode(&token); err != nil {
+		s.t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.url+"/admin/realms/shop"+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token.Access)
+	r.Header.Set("Content-Type", "application/json")
+	return s.do(r)
+}
+
 func (s *site) token(pairs ...string) *answer { s.t.Helper(); return s.post("/token", pairs...) }
 
 // app adds the confidential client's credentials.

@@ -174,6 +174,21 @@ func TestOfflineAccess(t *testing.T) {
 	s.token(app("grant_type", "refresh_token", "refresh_token", a.text("refresh_token"))...).want(t, "after", "invalid_grant: Offline user session not found")
 }
 
+// A realm that loses the role offline_access has no offline tokens any more.
+// Keycloak: UserSessionManager.isOfflineTokenAllowed.
+func TestOfflineAccessNeedsTheRole(t *testing.T) {
+	s := newSite(t, "")
+	a := s.password("openid offline_access")
+	again := func() *answer {
+		return s.token(app("grant_type", "refresh_token", "refresh_token", a.text("refresh_token"), "scope", "openid email")...)
+	}
+	again().want(t, "a narrowed scope", "OK")
+	if a := s.admin("DELETE", "/roles/offline_access", ""); a.status != 204 {
+		t.Fatalf("removing the role: %d", a.status)
+	}
+	again().want(t, "without the role", "not_allowed: Offline tokens not allowed for the user or client")
+}
+
 // Oracle: tokens/refresh; RFC 6749 6: scope narrows.
 func TestRefreshNarrowsScope(t *testing.T) {
 	s := newSite(t, "")

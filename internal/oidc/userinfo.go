@@ -165,11 +165,11 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 		return nil, b.invalidToken("invalid_client", "Wrong client protocol")
 	}
 	b.event.Client = client.ClientID
-	b.event.Session = iam.SessionID(tok.Session)
-	switch {
-	case p.clientDisabled():
+	if p.clientDisabled() {
 		return nil, b.invalidToken("client_disabled", "Client disabled")
-	case word != "":
+	}
+	b.event.Session = iam.SessionID(tok.Session)
+	if word != "" {
 		return nil, b.invalidToken(word, word)
 	}
 	b.event.User = p.user.ID

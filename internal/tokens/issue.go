@@ -336,8 +336,12 @@ func (i *issue) refresh(access *claims.Set) error {
 	}
 	t.Put("prov", "default")
 	if i.r.Refresh.Rotate {
-		i.res.ReuseID = cmp.Or(i.g.ReuseID, uuid.NewString())
-		t.Put("reuse_id", i.res.ReuseID)
+		if i.res.ReuseID = i.g.ReuseID; !i.g.Chained {
+			i.res.ReuseID = uuid.NewString()
+		}
+		if i.res.ReuseID != "" {
+			t.Put("reuse_id", i.res.ReuseID)
+		}
 	}
 	if i.g.Audience != nil {
 		t.Put("req-aud", i.g.Audience)

@@ -221,10 +221,14 @@ func TestRotatingTokensKeepTheirChain(t *testing.T) {
 	h := build(t, `,"revokeRefreshToken":true`)
 	first := h.issue(t, h.grant(""), tokens.Want{})
 	g := h.grant("")
-	g.ReuseID, g.KeepScope = first.ReuseID, "kept as it was"
+	g.ReuseID, g.Chained, g.KeepScope = first.ReuseID, true, "kept as it was"
 	second := h.claims(t, h.issue(t, g, tokens.Want{}).Refresh)
 	if first.ReuseID == "" || second["reuse_id"] != first.ReuseID || second["scope"] != "kept as it was" {
 		t.Errorf("second token: %v", second)
+	}
+	g.ReuseID = "" // of a token from before the realm rotated them
+	if third := h.claims(t, h.issue(t, g, tokens.Want{}).Refresh); third["reuse_id"] != nil {
+		t.Errorf("a chain of its own: %v", third)
 	}
 }
 
