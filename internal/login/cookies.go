@@ -88,8 +88,12 @@ func (a *attempt) readRoot() error {
 			return err
 		}
 	}
-	a.root = root{ID: iam.SessionID(uuid.NewString()), Issued: now.Unix(), Kind: rootLogin, fresh: true}
+	a.newRoot()
 	return nil
+}
+
+func (a *attempt) newRoot() {
+	a.root = root{ID: iam.SessionID(uuid.NewString()), Issued: a.h.Tabs.Now().Unix(), Kind: rootLogin, fresh: true}
 }
 
 // sessionEnded tells errors about sessions from faults.
@@ -205,6 +209,9 @@ func (a *attempt) readIdentity() error {
 	if a.identity = id; id == nil {
 		a.cookies.Expire(a.w, a.r, web.CookieIdentity)
 		a.cookies.Expire(a.w, a.r, web.CookieSession)
+		if a.starting && (a.why == iam.NotBeforeRealm || a.why == iam.NotBeforeUser) {
+			a.newRoot() // the session stays to those who have tokens of it; the login makes another
+		}
 		return nil
 	}
 	a.h.Sessions.Touch(a.realm, id.Session.ID, false, "")

@@ -525,9 +525,6 @@ func (a *attempt) stored(d *authn.Done, details map[string]string) {
 	for name, value := range details {
 		run.Detail(name, value)
 	}
-	if s.Remember && !a.wasRemembered() {
-		run.Detail("remember_me", "true")
-	}
 	run.Emit("")
 	if err := a.account(); err != nil {
 		a.h.Log.ErrorContext(a.ctx, "login not accounted", "realm", a.realm.Name, "err", err)
@@ -557,6 +554,3 @@ func (a *attempt) closeTab() error {
 	}
 	return nil
 }
-
-// wasRemembered: the event tells of remember-me already.
-func (a *attempt) wasRemembered() bool { _, told := a.run.Event.Details["remember_me"]; return told }
