@@ -219,6 +219,14 @@ func TestClientsThatAreNotForEverybody(t *testing.T) {
 			t.Errorf("%s: %s %s: %d %s", c.who, c.method, c.path, code, got)
 		}
 	}
+	// Who may list clients is told that one is missing, before anything about rights. Keycloak: ClientsResource.getClient.
+	for who, want := range map[string]int{"view-clients": 404, "query-clients": 404, "view-users": 403} {
+		for _, method := range []string{"PUT", "DELETE"} {
+			if code, got := s.call(who, method, "/clients/missing", `{}`); code != want {
+				t.Errorf("%s: %s /clients/missing: %d %s", who, method, code, got)
+			}
+		}
+	}
 	if code, got := s.call("query-clients", "GET", "/clients?clientId=own", ""); code != 200 || got != "[]" { // Keycloak: ClientsResource.getClients
 		t.Errorf("somebody who may only query sees %d %s", code, got)
 	}

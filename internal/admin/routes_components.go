@@ -116,6 +116,7 @@ func (h *Handler) createComponent(c *Call) (any, error) {
 	if err := checkComponent(v); err != nil {
 		return nil, err
 	}
+	given := *v
 	err = h.Manager.PutComponent(c, c.Realm, v)
 	if errors.Is(err, realms.ErrUnsupportedKey) {
 		return nil, errNoProvider
@@ -123,7 +124,9 @@ func (h *Handler) createComponent(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Represent(representComponent(v))
+	shown := representComponent(v)
+	shown.ID, shown.ParentID = given.ID, given.ParentID // as they were posted
+	c.Represent(shown)
 	c.Created(v.ID)
 	return made, nil
 }

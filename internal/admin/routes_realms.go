@@ -106,6 +106,9 @@ func (h *Handler) listRealms(c *Call) (any, error) {
 func (h *Handler) representRealm(c *Call, r *realms.Realm) (*rep.Realm, error) {
 	v := *r.Rep
 	v.ID, v.Realm, v.LocalizationTexts, v.Organizations = string(r.ID), r.Name, nil, nil
+	if rep.Val(v.EventsExpiration) == 0 {
+		v.EventsExpiration = nil
+	}
 	if _, ok := v.SMTPServer["password"]; ok {
 		v.SMTPServer = maps.Clone(v.SMTPServer)
 		v.SMTPServer["password"] = masked
@@ -306,7 +309,8 @@ func (h *Handler) partialExport(c *Call) (any, error) {
 		}
 	}
 	if !clients {
-		r.Clients, r.ScopeMappings, r.ClientScopeMappings = nil, nil, nil
+		r.Clients, r.ClientScopeMappings = nil, nil
+		r.ScopeMappings = slices.DeleteFunc(r.ScopeMappings, func(m rep.ScopeMapping) bool { return m.ClientScope == "" })
 	}
 	if !groups {
 		r.Roles, r.Groups, r.DefaultGroups = nil, nil, nil
@@ -314,9 +318,10 @@ func (h *Handler) partialExport(c *Call) (any, error) {
 	return r, nil
 }
 
-// eventKinds are the admin event's kinds of what a partial import adds.
-var eventKinds = map[string]string{
-	"CLIENT": "CLIENT", "REALM_ROLE": "REALM_ROLE", "CLIENT_ROLE": "CLIENT_ROLE", "GROUP": "GROUP", "IDP": "IDENTITY_PROVIDER", "USER": "USER",
+// importedAt are the paths of admin events about what a partial import adds;
+// all are of the kind REALM. Keycloak: PartialImportManager, ResourceType.
+var importedAt = map[string]string{
+	"CLIENT": "clients/", "REALM_ROLE": "realms/", "CLIENT_ROLE": "clients/", "GROUP": "groups/", "IDP": "identity-provider/instances/", "USER": "users/",
 }
 
 func (h *Handler) partialImport(c *Call) (any, error) {
@@ -344,10 +349,10 @@ func (h *Handler) partialImport(c *Call) (any, error) {
 		switch d.Action {
 		case "ADDED":
 			answer.Added++
-			c.Event(Create, eventKinds[d.ResourceType], d.ID, nil)
+			c.Event(Create, "REALM", importedAt[d.ResourceType]+d.ID, nil)
 		case "OVERWRITTEN":
 			answer.Overwritten++
-			c.Event(Update, eventKinds[d.ResourceType], d.ID, nil)
+			c.Event(Update, "REALM", importedAt[d.ResourceType]+d.ID, nil)
 		case "SKIPPED":
 			answer.Skipped++
 		}

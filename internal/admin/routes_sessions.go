@@ -126,11 +126,17 @@ func (h *Handler) sessionStats(c *Call) (any, error) {
 	return list, nil
 }
 
+var errNoSession = Plain(http.StatusNotFound, "Sesssion not found") // spelt as the reference spells it
+
 func (h *Handler) deleteSession(c *Call) (any, error) {
 	id, offline := iam.SessionID(c.Path("session")), c.Bool("isOffline", false)
-	_, err := h.EndSession(c, c.Realm, c.issuer(), id, offline, c.ending("DELETE sessions/{id}"))
+	_, err := h.Sessions.Find(c, c.Realm, id, offline, nil)
+	if errors.Is(err, sessions.ErrExpired) {
+		return nil, errNoSession
+	}
+	_, err = h.EndSession(c, c.Realm, c.issuer(), id, offline, c.ending("DELETE sessions/{id}"))
 	if errors.Is(err, sessions.ErrGone) {
-		return nil, Plain(http.StatusNotFound, "Sesssion not found") // spelt as the reference spells it
+		return nil, errNoSession
 	}
 	return nil, err
 }
@@ -151,7 +157,7 @@ func (c *Call) ending(rule string) iam.End {
 // ResourceAdminManager.logoutAll.
 func (h *Handler) logoutAll(c *Call) (any, error) {
 	now := h.Manager.Clock()
-	if err := h.Manager.Update(c, c.Realm.ID, &rep.Realm{NotBefore: new(int(now.Unix()))}); err != nil {
+	if err := h.Manager.Set(c, c.Realm.ID, &rep.Realm{NotBefore: new(int(now.Unix()))}); err != nil {
 		return nil, err
 	}
 	if err := h.Sessions.EndOfRealm(c, c.Realm, c.ending("logout-all")); err != nil {
