@@ -47,7 +47,7 @@ func (h *Handler) Start(w http.ResponseWriter, r *http.Request, b *authn.Begin) 
 		return
 	}
 	a.tab = a.newTab(b.Request, path)
-	if b.Type != "" {
+	if b.Type != "" && path == authn.PathAuthenticate {
 		a.tab.Notes = map[string]string{noteType: b.Type}
 	}
 	a.noteAsked()

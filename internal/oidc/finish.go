@@ -164,11 +164,12 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, alone bool) 
 	return part, nil
 }
 
-// addTokens adds the tokens of an implicit or hybrid answer.
+// addTokens adds the tokens of an implicit or hybrid answer. Without a code no
+// offline session is made, and so no token of one; Keycloak's then is good for nothing.
 func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scopes []*iam.ClientScope, types responseType, code string) (*tokens.Response, error) {
 	g := &iam.Grant{
 		Client: d.Client, User: d.User, Session: d.Session, Part: part, Scopes: scopes, OpenID: tokens.HasScope(d.Request.Scope, tokens.ScopeOpenID), Nonce: d.Request.Nonce,
-		Type: "na", Issuer: d.Request.Issuer,
+		Offline: types.code && tokens.OfflineRequested(scopes), Type: "na", Issuer: d.Request.Issuer,
 	}
 	w := tokens.Want{NoAccess: !types.token, ID: types.idToken, NoID: !types.idToken}
 	if types.code {

@@ -1,7 +1,9 @@
 package oidc_test
 
 import (
+	"html"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -28,6 +30,45 @@ func TestUserinfo(t *testing.T) {
 		got := s.userinfo(c.token)
 		if got.status != c.status || !strings.Contains(got.header.Get("WWW-Authenticate"), c.want) {
 			t.Errorf("%s: %d %s", name, got.status, got.header.Get("WWW-Authenticate"))
+		}
+	}
+}
+
+// The login's event tells of tokens that come with the answer, and a hybrid answer
+// in scope offline_access has one of the offline session.
+// Keycloak: OIDCLoginProtocol.authenticated, DefaultTokenContextEncoderProvider.
+func TestTokensInTheFront(t *testing.T) {
+	s := newSite(t, "")
+	for _, c := range [][3]string{
+		{"PUT", "/events/config", `{"eventsEnabled":true}`},
+		{"POST", "/clients", `{"clientId":"front","publicClient":true,"implicitFlowEnabled":true,"redirectUris":["https://app.example.org/*"]}`},
+	} {
+		if a := s.admin(c[0], c[1], c[2]); a.status >= 400 {
+			t.Fatalf("%s: %d %s", c[1], a.status, a.raw)
+		}
+	}
+	v := s.visitor(t)
+	for _, c := range []struct{ types, scope, want string }{
+		{"code id_token token", "openid offline_access", "ofrtna:"},
+		{"id_token token", "openid offline_access", "onrtna:"},
+		{"code token", "openid", "onrtna:"},
+	} {
+		q := url.Values{"client_id": {"front"}, "redirect_uri": {"https://app.example.org/cb"}, "response_type": {c.types}, "scope": {c.scope}, "nonce": {"n"}}
+		_, to, page := v.open(protocol+"/auth?"+q.Encode(), nil)
+		if m := action.FindStringSubmatch(page); m != nil {
+			_, to, _ = v.open(html.UnescapeString(m[1]), url.Values{"username": {"ann"}, "password": {"ann-pw"}})
+		}
+		_, fragment, _ := strings.Cut(to, "#")
+		back, err := url.ParseQuery(fragment)
+		if err != nil || back.Get("access_token") == "" {
+			t.Fatalf("%s: %q", c.types, to)
+		}
+		jti, _ := claimsOf(t, back.Get("access_token"))["jti"].(string)
+		if !strings.HasPrefix(jti, c.want) || s.userinfo(back.Get("access_token")).status != 200 {
+			t.Errorf("%s in %s: token %q", c.types, c.scope, jti)
+		}
+		if got := s.admin("GET", "/events?type=LOGIN&max=1", "").raw; !strings.Contains(got, `"token_id":"`+jti+`"`) || !strings.Contains(got, `"scope":"`) {
+			t.Errorf("%s: event %s", c.types, got)
 		}
 	}
 }
