@@ -126,17 +126,15 @@ func (h *Handler) sessionStats(c *Call) (any, error) {
 	return list, nil
 }
 
-var errNoSession = Plain(http.StatusNotFound, "Sesssion not found") // spelt as the reference spells it
-
 func (h *Handler) deleteSession(c *Call) (any, error) {
 	id, offline := iam.SessionID(c.Path("session")), c.Bool("isOffline", false)
 	_, err := h.Sessions.Find(c, c.Realm, id, offline, nil)
-	if errors.Is(err, sessions.ErrExpired) {
-		return nil, errNoSession
+	over := errors.Is(err, sessions.ErrExpired)
+	if !over {
+		_, err = h.EndSession(c, c.Realm, c.issuer(), id, offline, c.ending("DELETE sessions/{id}"))
 	}
-	_, err = h.EndSession(c, c.Realm, c.issuer(), id, offline, c.ending("DELETE sessions/{id}"))
-	if errors.Is(err, sessions.ErrGone) {
-		return nil, errNoSession
+	if over || errors.Is(err, sessions.ErrGone) {
+		return nil, Plain(http.StatusNotFound, "Sesssion not found") // spelt as the reference spells it
 	}
 	return nil, err
 }
