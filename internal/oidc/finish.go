@@ -131,7 +131,8 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, alone bool) 
 	if d.Level >= 0 {
 		notes[claims.NoteLevel] = strconv.Itoa(d.Level)
 	}
-	if d.New && tokens.OfflineRequested(scopes) {
+	offline := tokens.OfflineRequested(scopes)
+	if d.New && offline {
 		notes[noteFirstOffline] = "true"
 	}
 	now := c.Now()
@@ -150,6 +151,17 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, alone bool) 
 	}
 	if v != nil && v.Part != nil {
 		part.Version = v.Part.Version
+	}
+	if offline && errors.Is(err, sessions.ErrNoPart) && v.Session.Started.Unix() == v.Session.LastAccess.Unix() {
+		// A session that was never used and that its clients have left counts as new.
+		// Keycloak: AuthenticationProcessor.attachSession.
+		parts, err := c.Sessions.Parts(c.ctx(), c.realm, []iam.SessionID{d.Session.ID}, false)
+		if err != nil {
+			return nil, err
+		}
+		if len(parts) == 0 {
+			notes[noteFirstOffline] = "true"
+		}
 	}
 	if err == nil {
 		part.Started = v.Part.Started

@@ -67,3 +67,50 @@ func TestOfflineSSO(t *testing.T) {
 		}
 	})
 }
+
+// A session that was never used and that its only client has left counts as new
+// for a login with offline access. Keycloak: AuthenticationProcessor.attachSession.
+func TestAnEmptyUnusedSessionCountsAsNew(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		r := w.realm("empty", "")
+		r.party.Scope = "openid"
+		var sessions []struct {
+			Start, LastAccess int64
+			Clients           map[string]string
+		}
+		list := func() {
+			t.Helper()
+			sessions = nil
+			w.must(r.admin.Get(r, r.at("/users/"+r.userID()+"/sessions"), &sessions))
+		}
+		for range 20 { // until all happens within one second, as the reference counts
+			b := visitor.NewBrowser()
+			code, err := r.party.Code(r, b, username, password)
+			w.must(err)
+			a, err := r.party.Redeem(r, code)
+			w.must(err)
+			if again, err := r.party.Redeem(r, code); err != nil || again.OK() {
+				t.Fatalf("a code works twice: %+v %v", again, err)
+			}
+			if list(); len(sessions) != 1 || len(sessions[0].Clients) != 0 {
+				t.Fatalf("after a reused code there are %+v", sessions)
+			}
+			unused := sessions[0].Start/1000 == sessions[0].LastAccess/1000
+			p := r.party
+			p.Scope = "openid offline_access"
+			code, err = p.Code(r, b, username, password)
+			w.must(err)
+			if a, err = p.Redeem(r, code); err != nil || !a.OK() {
+				t.Fatalf("the offline code: %+v %v", a, err)
+			}
+			if list(); len(sessions) == 0 != unused {
+				t.Fatalf("unused: %v; after the offline login there are %+v", unused, sessions)
+			}
+			if unused {
+				return
+			}
+			w.must(r.admin.Delete(r, r.at("/sessions/"+a.Session)))
+		}
+		t.Fatal("it never happened within a second")
+	})
+}
