@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"latchkey/internal/iam"
@@ -386,7 +387,7 @@ func (s *Service) Logout(ctx context.Context, r *realms.Realm, id iam.SessionID,
 		}
 		if offline {
 			online := e
-			online.Rule += ", with its offline session"
+			online.Rule = strings.TrimPrefix(e.Rule+", with its offline session", ", ")
 			if _, err := s.endAll(ctx, tx, r, []iam.SessionID{id}, false, online); err != nil {
 				return err
 			}
