@@ -75,7 +75,7 @@ var prompts = []situation{
 	{name: "the client wants a younger login", reason: iam.AskedMaxAge, ask: asked("shop"),
 		happens: func(w *world) {
 			w.login(w.b, "desk", nil)
-			w.wait(1100 * time.Millisecond)
+			w.wait(2100 * time.Millisecond) // ages count in whole seconds
 			p := w.asked(w.b, "shop", with{"max_age": "1"})
 			w.redeem(w.submit(p, map[string]string{"password": password}), "shop")
 		},
@@ -83,7 +83,7 @@ var prompts = []situation{
 	{name: "the client wants a younger login, in the background", reason: iam.AskedMaxAge, ask: asked("shop"), two: true,
 		happens: func(w *world) {
 			w.login(w.b, "desk", nil)
-			w.wait(1100 * time.Millisecond)
+			w.wait(2100 * time.Millisecond)
 			p := w.open(w.b, w.authURL("shop", with{"max_age": "1", "prompt": "none"}))
 			if p.Param("error") != "login_required" {
 				w.Fatalf("the browser is at %s", p.URL)
