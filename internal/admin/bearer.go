@@ -28,9 +28,9 @@ type Bearer struct {
 	Users    *users.Service
 	Hostname *web.Hostname
 	Now      func() time.Time
-	// Refused is told of a token that a realm takes no more, or never took. The token
-	// is nil when it is not signed by the realm; user is "" when nobody knows.
-	Refused func(r *http.Request, home *realms.Realm, tok *tokens.Token, user iam.UserID, reason iam.Reason)
+	// Refused is told of a token that a realm takes no more, or never took, as of an
+	// event; none is written: records.Ledger's Refused.
+	Refused func(ctx context.Context, home *realms.Realm, e *iam.Event)
 }
 
 // Authenticate verifies a request's bearer token: signature, life, the session
@@ -55,17 +55,11 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 		return nil, err
 	}
 	if reason != "" {
-		who := iam.UserID("")
-		if tok != nil {
-			who = iam.UserID(tok.Subject)
-		}
-		b.Refused(r, home, tok, who, reason)
-		return nil, ErrUnauthenticated
+		return nil, b.refuse(r, home, tok, nil, reason)
 	}
 	client, err := home.ClientByName(r.Context(), tok.Client)
 	if realms.Missing(err) {
-		b.Refused(r, home, tok, iam.UserID(tok.Subject), iam.UnknownClient)
-		return nil, ErrUnauthenticated
+		return nil, b.refuse(r, home, tok, nil, iam.UnknownClient)
 	}
 	if err != nil {
 		return nil, err
@@ -80,15 +74,25 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 		return nil, err
 	}
 	if reason != "" {
-		who := iam.UserID(tok.Subject)
-		if user != nil {
-			who = user.ID
-		}
-		b.Refused(r, home, tok, who, reason)
-		return nil, ErrUnauthenticated
+		return nil, b.refuse(r, home, tok, user, reason)
 	}
 	c := &Caller{Realm: home, Client: &client.Client, User: user, Session: iam.SessionID(tok.Session), Offline: tok.Context().Offline, Audience: tok.Audience}
 	return c, b.rights(r.Context(), c, tok, standing.Roles)
+}
+
+// refuse tells of a token that is refused; it is nil when the realm did not sign
+// it, and u when nobody knows whose it is but the token itself.
+func (b *Bearer) refuse(r *http.Request, home *realms.Realm, tok *tokens.Token, u *iam.User, reason iam.Reason) error {
+	e := &iam.Event{IP: web.RequestOf(r).Addr, Details: map[string]string{"reason": "as a bearer token at the administration or the account"}}
+	e.Cause.Reason = reason
+	if tok != nil {
+		e.User, e.Client, e.Session, e.Cause.Token = iam.UserID(tok.Subject), tok.Client, iam.SessionID(tok.Session), tok.ID
+	}
+	if u != nil {
+		e.User = u.ID
+	}
+	b.Refused(r.Context(), home, e)
+	return ErrUnauthenticated
 }
 
 // verify checks what can be told of a token without its client and session, and

@@ -8,7 +8,6 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/store"
-	"latchkey/internal/tokens"
 )
 
 // A Ledger counts what robots can cause at will: refused logins, refused tokens,
@@ -67,20 +66,6 @@ func (l *Ledger) Refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	x.Doc = store.OccurrenceDoc{Event: string(e.Kind), Error: e.Error, Session: e.Session, Token: e.Cause.Token, Text: detailOf(e)}
 	if e.Cause.Session != "" {
 		x.Doc.Session = e.Cause.Session
-	}
-	l.add(r, x)
-}
-
-// RefusedBearer counts an access token that the administration or the account
-// refused, of which no event tells. tok is nil for one that is not the realm's own.
-func (l *Ledger) RefusedBearer(ctx context.Context, r *realms.Realm, tok *tokens.Token, user iam.UserID, ip string, reason iam.Reason) {
-	x := &store.Occurrence{OccurrenceKey: store.OccurrenceKey{Realm: r.ID, Kind: store.Refused, User: user, IP: ip, Reason: string(reason)}, Count: 1,
-		Doc: store.OccurrenceDoc{Text: "as a bearer token at the administration or the account"}}
-	if tok != nil {
-		x.Doc.Session, x.Doc.Token = iam.SessionID(tok.Session), tok.ID
-		if c, err := r.ClientByName(ctx, tok.Client); err == nil {
-			x.Client = c.ID
-		}
 	}
 	l.add(r, x)
 }

@@ -142,10 +142,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
 	s.workers = append(s.workers, examiner.Run)
 	explainer := &records.Explainer{Records: ledger, Sessions: live, Users: people, Issuer: issuer}
-	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now,
-		Refused: func(r *http.Request, home *realms.Realm, tok *tokens.Token, user iam.UserID, reason iam.Reason) {
-			ledger.RefusedBearer(r.Context(), home, tok, user, web.RequestOf(r).Addr, reason)
-		}}
+	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now, Refused: ledger.Refused}
 	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms, Spent: oidc.Spent}
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
