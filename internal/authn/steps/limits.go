@@ -43,34 +43,26 @@ func (w World) limit(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	})
 	inRealm, withClient := limitOf(r, "userRealmLimit"), limitOf(r, "userClientLimit")
 	has := func(s OwnSession) bool { return slices.Contains(s.Clients, r.Client.ID) }
-	joins, back := r.Identity != nil, false // a session of this browser, and the client's part in it
-	if joins {
-		back = slices.ContainsFunc(all, func(s OwnSession) bool { return s.ID == r.Identity.Session.ID && has(s) })
-	}
+	joins := r.Identity != nil // a session of this browser
+	back := joins && slices.ContainsFunc(all, func(s OwnSession) bool { return s.ID == r.Identity.Session.ID && has(s) })
 	var ofClient []OwnSession
 	if withClient > 0 {
 		ofClient = slices.DeleteFunc(slices.Clone(all), func(s OwnSession) bool { return !has(s) })
 	}
+	full := !joins && excess(all, inRealm) > 0
 	switch {
-	case !joins && excess(all, inRealm) > 0:
-		if r.Config("behavior") != terminateOldest {
-			return deniedBy(r)
-		}
-		ended, err := w.endOldest(ctx, r, ofClient, withClient, "userClientLimit")
-		if err != nil {
-			return nil, err
-		}
+	case !full && (back || excess(ofClient, withClient) == 0):
+		return authn.Success{}, nil
+	case r.Config("behavior") != terminateOldest:
+		return deniedBy(r)
+	}
+	ended, err := w.endOldest(ctx, r, ofClient, withClient, "userClientLimit")
+	if err == nil && full {
 		rest := slices.DeleteFunc(all, func(s OwnSession) bool { return slices.Contains(ended, s.ID) })
-		if _, err := w.endOldest(ctx, r, rest, inRealm, "userRealmLimit"); err != nil {
-			return nil, err
-		}
-	case !back && excess(ofClient, withClient) > 0:
-		if r.Config("behavior") != terminateOldest {
-			return deniedBy(r)
-		}
-		if _, err := w.endOldest(ctx, r, ofClient, withClient, "userClientLimit"); err != nil {
-			return nil, err
-		}
+		_, err = w.endOldest(ctx, r, rest, inRealm, "userRealmLimit")
+	}
+	if err != nil {
+		return nil, err
 	}
 	return authn.Success{}, nil
 }
