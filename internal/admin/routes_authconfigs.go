@@ -18,12 +18,8 @@ func (h *Handler) createExecutionConfig(c *Call) (any, error) {
 	}
 	c.CreatedAt("authentication", "executions", execution, "config", v.ID)
 	var properties []rep.ConfigProperty
-	for _, f := range c.Realm.FlowDocs {
-		for _, e := range f.Executions {
-			if e.ID == execution {
-				properties = infoOf(e.Authenticator).Properties
-			}
-		}
+	if e := executionByID(c.Realm, execution); e != nil {
+		properties = infoOf(e.Authenticator).Properties
 	}
 	c.Represent(maskedFor(properties, v))
 	return nil, nil

@@ -80,6 +80,18 @@ func flowByID(r *realms.Realm, id *string) *realms.FlowDoc {
 	return nil
 }
 
+// executionByID finds an execution of any flow, nil when there is none.
+func executionByID(r *realms.Realm, id string) *rep.Execution {
+	for _, f := range r.FlowDocs {
+		for _, e := range f.Executions {
+			if e.ID == id {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
 func authConfig(r *realms.Realm, id string) *rep.AuthenticatorConfig {
 	for _, c := range r.AuthConfigs {
 		if c.ID == id && id != "" {
@@ -132,7 +144,7 @@ func executionsBelow(r *realms.Realm, f *realms.FlowDoc, level int, list *[]rep.
 			v.RequirementChoices = []string{}
 			switch sub.ProviderID {
 			case basicFlow:
-				v.RequirementChoices = []string{string(iam.Required), string(iam.Alternative), string(iam.Disabled), string(iam.Conditional)}
+				v.RequirementChoices = allRequirements
 			case formFlow:
 				v.ProviderID = e.Authenticator
 				v.RequirementChoices = []string{string(iam.Required), string(iam.Disabled)}
@@ -374,12 +386,8 @@ func (h *Handler) addExecution(c *Call) (any, error) {
 var allRequirements = []string{string(iam.Required), string(iam.Alternative), string(iam.Disabled), string(iam.Conditional)}
 
 func (h *Handler) getExecution(c *Call) (any, error) {
-	for _, f := range c.Realm.FlowDocs {
-		for _, e := range f.Executions {
-			if e.ID == c.Path("execution") {
-				return e, nil
-			}
-		}
+	if e := executionByID(c.Realm, c.Path("execution")); e != nil {
+		return e, nil
 	}
 	return nil, iam.Errorf(iam.NotFound, "Illegal execution")
 }

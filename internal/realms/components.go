@@ -138,16 +138,22 @@ func (m *Manager) SetDefaultGroup(ctx context.Context, r *Realm, id iam.GroupID,
 	})
 }
 
+// realmDoc reads a realm with its own document.
+func realmDoc(ctx context.Context, tx *store.Tx, id iam.RealmID) (store.RealmRow, *rep.Realm, error) {
+	row, err := tx.RealmByID(ctx, id)
+	if err != nil {
+		return row, nil, err
+	}
+	doc := new(rep.Realm)
+	return row, doc, rep.Unmarshal(row.Doc, doc)
+}
+
 // Edit changes a realm's own document by a function, for settings that have
 // endpoints of their own.
 func (m *Manager) Edit(ctx context.Context, id iam.RealmID, edit func(*rep.Realm) error) error {
 	return m.Cache.Change(ctx, id, func(tx *store.Tx) error {
-		row, err := tx.RealmByID(ctx, id)
+		row, doc, err := realmDoc(ctx, tx, id)
 		if err != nil {
-			return err
-		}
-		doc := new(rep.Realm)
-		if err := rep.Unmarshal(row.Doc, doc); err != nil {
 			return err
 		}
 		if err := edit(doc); err != nil {

@@ -256,22 +256,12 @@ func (m *Manager) DeleteExecution(ctx context.Context, r *Realm, id string) erro
 // Keycloak: AuthenticationManagementResource.raisePriority and lowerPriority.
 func (m *Manager) MoveExecution(ctx context.Context, r *Realm, id string, down bool) (moved bool, err error) {
 	err = m.editFlows(ctx, r, func(s *flowSet) error {
-		moved = false
 		e, err := s.openExecution(id, "modify execution in")
 		if err != nil {
 			return err
 		}
-		other := neighbour(s.of(e.Parent), id, down)
-		if other == nil {
-			return nil
-		}
-		moved = true
-		e.doc.Priority, other.doc.Priority = other.doc.Priority, e.doc.Priority
-		e.Position, other.Position = other.Position, e.Position
-		if err := write(ctx, s, e); err != nil {
-			return err
-		}
-		return write(ctx, s, other)
+		moved, err = move(ctx, s, s.of(e.Parent), e, down, func(a, b *rep.Execution) { a.Priority, b.Priority = b.Priority, a.Priority })
+		return err
 	})
 	return moved, err
 }

@@ -167,6 +167,21 @@ func write[T any](ctx context.Context, s *flowSet, o *stored[T]) (err error) {
 	return nil
 }
 
+// move swaps an object's place in a list with that of the one before it, or after
+// it when down; swap does so in their documents. False when there is none.
+func move[T any](ctx context.Context, s *flowSet, list []*stored[T], o *stored[T], down bool, swap func(a, b *T)) (bool, error) {
+	other := neighbour(list, o.ID, down)
+	if other == nil {
+		return false, nil
+	}
+	swap(o.doc, other.doc)
+	o.Position, other.Position = other.Position, o.Position
+	if err := write(ctx, s, o); err != nil {
+		return true, err
+	}
+	return true, write(ctx, s, other)
+}
+
 func (s *flowSet) remove(ctx context.Context, kind, id string) error {
 	return s.tx.DeleteObject(ctx, s.realm, kind, id)
 }
@@ -219,12 +234,8 @@ func (s *flowSet) removeFlow(ctx context.Context, f *stored[rep.Flow]) error {
 // user tells who logs in by a flow, "" when nobody does.
 // Keycloak: KeycloakModelUtils.isFlowUsed.
 func (s *flowSet) user(ctx context.Context, f *stored[rep.Flow]) (string, error) {
-	row, err := s.tx.RealmByID(ctx, s.realm)
+	_, doc, err := realmDoc(ctx, s.tx, s.realm)
 	if err != nil {
-		return "", err
-	}
-	doc := new(rep.Realm)
-	if err := rep.Unmarshal(row.Doc, doc); err != nil {
 		return "", err
 	}
 	for _, alias := range boundFlows(doc) {
@@ -280,12 +291,8 @@ func (s *flowSet) rename(ctx context.Context, f *stored[rep.Flow], alias string)
 		return errExists("Flow alias name already exists")
 	}
 	f.doc.Alias, f.Name, f.UniqueName = alias, alias, alias
-	row, err := s.tx.RealmByID(ctx, s.realm)
+	row, doc, err := realmDoc(ctx, s.tx, s.realm)
 	if err != nil {
-		return err
-	}
-	doc := new(rep.Realm)
-	if err := rep.Unmarshal(row.Doc, doc); err != nil {
 		return err
 	}
 	bound := false

@@ -92,22 +92,12 @@ func (m *Manager) DeleteAction(ctx context.Context, r *Realm, alias string) erro
 // Keycloak: AuthenticationManagementResource.raiseRequiredActionPriority and lowerRequiredActionPriority.
 func (m *Manager) MoveAction(ctx context.Context, r *Realm, alias string, down bool) (moved bool, err error) {
 	err = m.editActions(ctx, r, func(s *flowSet, list []*stored[rep.RequiredAction]) error {
-		moved = false
 		a, err := action(list, alias, noAction)
 		if err != nil {
 			return err
 		}
-		other := neighbour(list, a.ID, down)
-		if other == nil {
-			return nil
-		}
-		moved = true
-		a.doc.Priority, other.doc.Priority = other.doc.Priority, a.doc.Priority
-		a.Position, other.Position = other.Position, a.Position
-		if err := write(ctx, s, a); err != nil {
-			return err
-		}
-		return write(ctx, s, other)
+		moved, err = move(ctx, s, list, a, down, func(a, b *rep.RequiredAction) { a.Priority, b.Priority = b.Priority, a.Priority })
+		return err
 	})
 	return moved, err
 }

@@ -37,15 +37,11 @@ func (m *Manager) UpdateIn(ctx context.Context, tx *store.Tx, id iam.RealmID, po
 }
 
 func (m *Manager) update(ctx context.Context, tx *store.Tx, id iam.RealmID, posted *rep.Realm, check func(*rep.Realm) error) error {
-	row, err := tx.RealmByID(ctx, id)
+	row, doc, err := realmDoc(ctx, tx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrNotFound
 	}
 	if err != nil {
-		return err
-	}
-	doc := new(rep.Realm)
-	if err := rep.Unmarshal(row.Doc, doc); err != nil {
 		return err
 	}
 	if name := posted.Realm; name != "" && name != row.Name {
