@@ -347,7 +347,7 @@ func (c *chain) reused(id string, client iam.ClientID) iam.End {
 // written. A token that has been spent too often ends the client's part, since
 // one of its two bearers is not the client.
 func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
-	for range 10 {
+	return sessions.Undisturbed(func() error {
 		c := readChain(g.Part, old.ReuseID)
 		if c.justRotated(old.ID, t.Now(), t.realm.RefreshGrace()) {
 			g.RefreshID = c.newest
@@ -381,6 +381,6 @@ func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
 			return err
 		}
 		g.Part = view.Part
-	}
-	return errors.New("the client's session is changed faster than it can be read")
+		return sessions.ErrChanged
+	})
 }
