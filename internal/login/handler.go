@@ -106,7 +106,6 @@ type attempt struct {
 	run      *authn.Run
 	starting bool // the request is the protocol's, not a page's
 	passive  bool
-	locale   string
 	picked   bool // the request says the language, which the tab has noted
 }
 
@@ -162,7 +161,6 @@ func (a *attempt) enter(realm *realms.Realm) bool {
 			a.form = url.Values{}
 		}
 	}
-	a.chooseLocale()
 	switch {
 	case !a.secure():
 		a.emitError("ssl_required")

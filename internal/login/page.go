@@ -17,11 +17,10 @@ import (
 // chooseLocale picks the language of pages: what the user picked in this login
 // or has in the profile, what the client asked for, then the browser's.
 // Keycloak: DefaultLocaleSelectorProvider.
-func (a *attempt) chooseLocale() {
+func (a *attempt) chooseLocale() string {
 	l := a.realm.Locale
 	if !l.Enabled {
-		a.locale = "en"
-		return
+		return "en"
 	}
 	var picked, own, asked string
 	if a.tab != nil {
@@ -31,7 +30,7 @@ func (a *attempt) chooseLocale() {
 		own = a.run.User.Attr("locale")
 	}
 	wishes := append([]string{picked, own, asked, web.CookieValue(a.r, web.CookieLocale)}, i18n.AcceptLanguage(a.r.Header.Get("Accept-Language"))...)
-	a.locale = i18n.Choose(l.Supported, l.Default, wishes...)
+	return i18n.Choose(l.Supported, l.Default, wishes...)
 }
 
 // pickLocale keeps the language that the user picks, for the pages of this
@@ -65,12 +64,10 @@ func (a *attempt) localeCookie() {
 
 // request is what all pages have in common.
 func (a *attempt) request() pages.Request {
-	q := pages.Request{Locale: a.locale}
 	if a.realm == nil {
-		return q
+		return pages.Request{}
 	}
-	a.chooseLocale()
-	q.Locale = a.locale
+	q := pages.Request{Locale: a.chooseLocale()}
 	r := &a.realm.Realm
 	q.Realm = pages.Realm{Name: r.Name, DisplayName: r.DisplayName, DisplayNameHTML: r.DisplayNameHTML, DefaultLocale: r.Locale.Default,
 		LoginWithEmail: r.Login.LoginWithEmail, EmailAsUsername: r.Login.RegistrationEmailAsUsername, DuplicateEmails: r.Login.DuplicateEmails,
@@ -195,7 +192,7 @@ func (a *attempt) write(status int, q pages.Request, view pages.View) {
 	var headers map[string]string
 	if a.realm != nil {
 		headers = a.realm.SecurityHeaders
-		h.Set("Content-Language", a.locale)
+		h.Set("Content-Language", q.Locale)
 	}
 	web.SecurityHeaders(h, headers, "text/html")
 	a.w.WriteHeader(status)
