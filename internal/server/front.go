@@ -122,10 +122,10 @@ func (s *Server) internalError(w http.ResponseWriter, r *http.Request, err error
 // "missingNormalization", also to escaped steps.
 func normalized(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		segments := strings.Split(strings.TrimSuffix(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/"), "/")
-		for _, s := range segments {
+		path := strings.TrimSuffix(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+		for s := range strings.SplitSeq(path, "/") {
 			plain, err := url.PathUnescape(s)
-			if len(segments) > 1 && s == "" || err == nil && (plain == "." || plain == "..") {
+			if s == "" && path != "" || err == nil && (plain == "." || plain == "..") {
 				web.WriteProblem(w, http.StatusBadRequest, "missingNormalization", "Request path not normalized")
 				return
 			}
