@@ -256,6 +256,19 @@ func TestOtherTokensAreInspected(t *testing.T) {
 	})
 }
 
+// bearer asks for a path with a token, and returns how that is answered.
+func (w *shop) bearer(path, token string) int {
+	w.Helper()
+	req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.s.URL+path, nil)
+	w.must(err)
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	w.must(err)
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
 // The administration and the account write no event when they refuse a token; its
 // record is there all the same, with whose it was.
 func TestBearersThatAreRefused(t *testing.T) {
@@ -263,15 +276,8 @@ func TestBearersThatAreRefused(t *testing.T) {
 		w.plain("web")
 		knock := func(path, token string) {
 			w.Helper()
-			req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.s.URL+path, nil)
-			w.must(err)
-			req.Header.Set("Authorization", "Bearer "+token)
-			req.Header.Set("Accept", "application/json")
-			resp, err := http.DefaultClient.Do(req)
-			w.must(err)
-			resp.Body.Close()
-			if resp.StatusCode != http.StatusUnauthorized {
-				w.Fatalf("%s is answered %d", path, resp.StatusCode)
+			if status := w.bearer(path, token); status != http.StatusUnauthorized {
+				w.Fatalf("%s is answered %d", path, status)
 			}
 		}
 		const admin, account = "/admin/realms/shop/users", "/realms/shop/account/sessions"
@@ -328,19 +334,12 @@ func TestWhereTokensWork(t *testing.T) {
 			in, err := w.inspect("shop", token)
 			w.must(err)
 			for at, path := range map[string]string{"admin REST": "/admin/realms/shop/users", "account REST": "/realms/shop/account/"} {
-				req, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.s.URL+path, nil)
-				w.must(err)
-				req.Header.Set("Authorization", "Bearer "+token)
-				req.Header.Set("Accept", "application/json")
-				resp, err := http.DefaultClient.Do(req)
-				w.must(err)
-				resp.Body.Close()
-				said := false
+				status, said := w.bearer(path, token), false
 				for _, p := range in.Where {
 					said = said || p.At == at && p.Works
 				}
-				if taken := resp.StatusCode != http.StatusUnauthorized; said != taken {
-					w.Errorf("%s token at the %s: said to work: %v, answered %d", what, at, said, resp.StatusCode)
+				if taken := status != http.StatusUnauthorized; said != taken {
+					w.Errorf("%s token at the %s: said to work: %v, answered %d", what, at, said, status)
 				} else if taken {
 					works++
 				}
