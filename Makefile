@@ -10,7 +10,7 @@ ENGINE ?= sqlite
 
 .PHONY: build run test bench scale fuzz
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/latchkey ./cmd/latchkey
+	GO="$(GO)" packaging/build bin/latchkey
 run: build
 	bin/latchkey start-dev
 test:

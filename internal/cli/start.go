@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 
 	"latchkey/internal/server"
 )
@@ -97,17 +98,21 @@ func run(c *call, cfg server.Config) (err error) {
 
 type versionCmd struct{}
 
-// Run prints the module's version and the revision it was built from.
+// Run prints the module's version, the revision it was built from, and whose
+// RSA is in it: see packaging/build.
 func (versionCmd) Run(c *call) error {
-	version, revision := "(devel)", ""
+	version, revision, rsa := "(devel)", "", "Go"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = info.Main.Version
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
+			switch {
+			case s.Key == "vcs.revision":
 				revision = " " + s.Value
+			case s.Key == "GOEXPERIMENT" && strings.Contains(s.Value, "boringcrypto"):
+				rsa = "BoringSSL"
 			}
 		}
 	}
-	_, err := fmt.Fprintf(c.out, "latchkey %s%s\n", version, revision)
+	_, err := fmt.Fprintf(c.out, "latchkey %s%s, RSA by %s\n", version, revision, rsa)
 	return err
 }

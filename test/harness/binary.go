@@ -39,32 +39,36 @@ func Root(t testing.TB) string {
 // stay in bin/test; a running one is never overwritten, only replaced.
 func Build(t testing.TB, folder string) string {
 	t.Helper()
-	program, err := build(Root(t), folder)
+	program, err := build(Root(t), filepath.Base(folder), func(file string) *exec.Cmd {
+		cmd := exec.Command("go", "build", "-o", file, ".")
+		cmd.Dir = filepath.Join(Root(t), folder)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		return cmd
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return program
 }
 
-func build(root, folder string) (string, error) {
-	program := filepath.Join(root, "bin", "test", filepath.Base(folder))
+func build(root, name string, command func(file string) *exec.Cmd) (string, error) {
+	program := filepath.Join(root, "bin", "test", name)
 	fresh := fmt.Sprintf("%s.%d", program, os.Getpid())
-	cmd := exec.Command("go", "build", "-o", fresh, ".")
-	cmd.Dir = filepath.Join(root, folder)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building %s: %w\n%s", folder, err, out)
+	if out, err := command(fresh).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
 	}
 	return program, os.Rename(fresh, program)
 }
 
-// latchkey is built once per test binary.
+// latchkey is built once per test binary, as `make build` builds it.
 var latchkey = sync.OnceValues(func() (string, error) {
 	dir, err := root()
 	if err != nil {
 		return "", err
 	}
-	return build(dir, "cmd/latchkey")
+	return build(dir, "latchkey", func(file string) *exec.Cmd {
+		return exec.Command(filepath.Join(dir, "packaging", "build"), file)
+	})
 })
 
 // Binary is the path of a freshly built latchkey. It skips the test while there is none to build.

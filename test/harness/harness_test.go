@@ -1,7 +1,12 @@
 package harness
 
 import (
+	"debug/elf"
 	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,5 +39,28 @@ func TestRefusalsAreSeen(t *testing.T) {
 	code, log := Prepare(t, Options{Args: []string{"--no-such-option"}}).Wait(t)
 	if code == 0 || !strings.Contains(log, "no-such-option") {
 		t.Errorf("exit code %d, log %q", code, log)
+	}
+}
+
+// What is tested is what `make build` makes: static, with BoringSSL's RSA where it can be linked.
+func TestBuild(t *testing.T) {
+	out, err := exec.Command(Binary(t), "version").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "RSA by Go\n"
+	if _, err := exec.LookPath("gcc"); err == nil && os.Getenv("RSA") == "" && runtime.GOOS == "linux" && slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH) {
+		want = "RSA by BoringSSL\n"
+	}
+	if !strings.HasSuffix(string(out), want) {
+		t.Errorf("version prints %q, want %q", out, want)
+	}
+	file, err := elf.Open(Binary(t))
+	if err != nil {
+		t.Skip("not an ELF file: " + err.Error())
+	}
+	defer file.Close()
+	if libraries, err := file.ImportedLibraries(); err != nil || len(libraries) > 0 {
+		t.Errorf("the program needs %v (%v)", libraries, err)
 	}
 }
