@@ -498,9 +498,53 @@ func TestWhatIsMissingIsRefusedOrMade(t *testing.T) {
 		"Logo URL uses an illegal scheme; Backchannel logout URL is not a valid URL")
 	const mappers = "/protocol-mappers/models"
 	s.want("POST", "/clients/"+id+mappers, `{"protocol":"openid-connect","protocolMapper":"oidc-audience-mapper"}`, 409, `{"error":"conflict","error_description":"Duplicate resource error"}`)
-	m := s.want("POST", "/clients/"+id+mappers, `{"name":"sub","protocol":"openid-connect","protocolMapper":"oidc-sha256-pairwise-sub-mapper"}`, 201, "")
+	s.want("POST", "/clients/"+id+mappers, `{"name":"a","protocolMapper":"oidc-audience-mapper"}`, 409, `"Duplicate resource error"`) // no protocol
+	// Keycloak: PairwiseSubMapperValidator.
+	const pairwise = `{"name":"sub","protocol":"openid-connect","protocolMapper":"oidc-sha256-pairwise-sub-mapper"`
+	s.want("POST", "/clients/"+id+mappers, pairwise+`}`, 400, `"error":"Client redirect URIs must contain a valid host component."`)
+	s.want("PUT", "/clients/"+id, `{"redirectUris":["http://a.test/*","http://b.test/*"]}`, 204, "")
+	s.want("POST", "/clients/"+id+mappers, pairwise+`}`, 400, `"error":"Without a configured Sector Identifier URI, client redirect URIs must not contain multiple host components."`)
+	s.want("POST", "/clients/"+id+mappers, pairwise+`,"config":{"sectorIdentifierUri":"nonsense"}}`, 400,
+		`{"error":"Invalid Sector Identifier URI.","error_description":"Malformed Sector Identifier URI."}`)
+	s.want("PUT", "/clients/"+id, `{"redirectUris":["http://a.test/*","http://a.test/cb"]}`, 204, "")
+	m := s.want("POST", "/clients/"+id+mappers, pairwise+`}`, 201, "")
+	s.want("PUT", "/clients/"+id, `{"redirectUris":["http://a.test/*","http://b.test/*"]}`, 400, `{"error":"invalid_input","error_description":"Without a configured`)
+	s.want("POST", "/clients/"+id+mappers, `{"id":"`+m+`","name":"other","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper"}`, 409, "Protocol mapper exists with same name")
 	s.want("GET", "/clients/"+id+mappers+"/"+m, "", 200, `"pairwiseSubAlgorithmSalt":"`)
 	s.want("PUT", "/clients/"+id+mappers+"/"+m, `{"name":"sub","protocol":"openid-connect","protocolMapper":"oidc-sha256-pairwise-sub-mapper","config":{"pairwiseSubAlgorithmSalt":"mine"}}`, 204, "")
 	s.want("GET", "/clients/"+id+mappers+"/"+m, "", 200, `"pairwiseSubAlgorithmSalt":"mine"`)
 	s.want("POST", "/partialImport", `{"ifResourceExists":"NONSENSE"}`, 400, `"Cannot parse the JSON"`)
+}
+
+// Keycloak: ClientRegistrationPolicyResource, the ClientRegistrationPolicyFactory
+// implementations' validateConfiguration, RealmAdminResource.convertClientDescription.
+func TestPoliciesOfRegistrationAndDescriptionsOfClients(t *testing.T) {
+	s := newShop(t)
+	s.want("GET", "/client-registration-policy/providers", "", 200, `"id":"trusted-hosts"`)
+	policy := func(provider, config string) string {
+		return `{"name":"p","providerId":"` + provider + `","providerType":"org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy","subType":"anonymous","config":{` + config + `}}`
+	}
+	for _, c := range []struct {
+		provider, config string
+		status           int
+		part             string
+	}{
+		{"nonsense", "", 400, `{"error":"Invalid provider type or no such provider"}`},
+		{"scope", "", 201, ""},
+		{"max-clients", "", 400, `{"errorMessage":"'Max Clients Per Realm' is required"}`},
+		{"max-clients", `"max-clients":["x"]`, 400, `{"errorMessage":"'Max Clients Per Realm' should be a number"}`},
+		{"max-clients", `"max-clients":["7"]`, 201, ""},
+		{"trusted-hosts", "", 400, `{"errorMessage":"'Host Sending Client Registration Request Must Match' is required"}`},
+		{"trusted-hosts", `"host-sending-registration-request-must-match":["maybe"]`, 400, `should be 'true' or 'false'`},
+		{"trusted-hosts", `"host-sending-registration-request-must-match":["false"],"client-uris-must-match":["false"]`, 400, "At least one of hosts verification or client URIs validation must be enabled"},
+		{"trusted-hosts", `"host-sending-registration-request-must-match":["false"],"client-uris-must-match":["true"]`, 201, ""},
+		{"allowed-client-templates", `"allowed-client-scopes":["email","nonsense"]`, 400, `{"errorMessage":"Client scopes not allowed: [nonsense]"}`},
+	} {
+		s.want("POST", "/components", policy(c.provider, c.config), c.status, c.part)
+	}
+	const convert = "/client-description-converter"
+	s.want("POST", convert, `{"clientId":"x","name":"X"}`, 200, `{"clientId":"x","name":"X"}`)
+	s.want("POST", convert, `{"redirect_uris":["http://a.test/cb"],"token_endpoint_auth_method":"none"}`, 200, `"clientAuthenticatorType":"none"`)
+	s.want("POST", convert, `{"redirect_uris":["http://a.test/cb"],"response_types":["nonsense"]}`, 400, "Client metadata invalid")
+	s.want("POST", convert, `{"nonsense":1}`, 400, `{"error":"Unsupported format"}`)
 }

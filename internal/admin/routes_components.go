@@ -21,6 +21,7 @@ func (h *Handler) componentRoutes() []Route {
 		{"GET /admin/realms/{realm}/components/{id}", ViewRealm, None, "", h.getComponent, ByMethod},
 		{"PUT /admin/realms/{realm}/components/{id}", ManageRealm, Update, "COMPONENT", h.updateComponent, ByMethod},
 		{"DELETE /admin/realms/{realm}/components/{id}", ManageRealm, Delete, "COMPONENT", h.deleteComponent, ByMethod},
+		{"GET /admin/realms/{realm}/components/{id}/sub-component-types", ViewRealm, None, "", h.subComponentTypes, ByMethod},
 	}
 }
 
@@ -87,7 +88,7 @@ func (h *Handler) getComponent(c *Call) (any, error) {
 // providers must be of a provider that is there.
 var componentTypes = []string{realms.TypeKeyProvider, realms.TypeRegistrationPolicy, realms.TypeUserProfile, realms.TypeWebhook}
 
-func checkComponent(v *rep.Component) error {
+func checkComponent(r *realms.Realm, v *rep.Component) error {
 	if v.ProviderType == realms.TypeWebhook {
 		if v.ProviderID != realms.WebhookProvider {
 			return errNoProvider
@@ -101,7 +102,25 @@ func checkComponent(v *rep.Component) error {
 	if v.ProviderType == realms.TypeKeyProvider && !keys.Supported(v.ProviderID) {
 		return errNoProvider
 	}
+	if v.ProviderType == realms.TypeRegistrationPolicy {
+		for name, values := range v.Config {
+			v.Config[name] = slices.DeleteFunc(slices.Clone(values), func(text string) bool { return strings.TrimSpace(text) == "" })
+		}
+		return checkPolicy(r, v)
+	}
 	return nil
+}
+
+// subComponentTypes lists what may be put below a component. None of the
+// components that are built has any: those of federated users have.
+func (h *Handler) subComponentTypes(c *Call) (any, error) {
+	if c.Realm.Component(c.Path("id")) == nil {
+		return nil, &iam.Error{Kind: iam.NotFound, Msg: "Could not find parent component"}
+	}
+	if c.Query("type") == "" {
+		return nil, Plain(http.StatusBadRequest, "must specify a subtype")
+	}
+	return []struct{}{}, nil
 }
 
 func (h *Handler) createComponent(c *Call) (any, error) {
@@ -113,7 +132,7 @@ func (h *Handler) createComponent(c *Call) (any, error) {
 	if secret := fillWebhook(v); secret != "" {
 		made = &webhookSecret{secret}
 	}
-	if err := checkComponent(v); err != nil {
+	if err := checkComponent(c.Realm, v); err != nil {
 		return nil, err
 	}
 	given := *v
@@ -187,7 +206,7 @@ func (h *Handler) updateComponent(c *Call) (any, error) {
 		}
 		renewKey(&v, comp.Rep)
 	}
-	if err := checkComponent(&v); err != nil {
+	if err := checkComponent(c.Realm, &v); err != nil {
 		return nil, err
 	}
 	err = h.Manager.PutComponent(c, c.Realm, &v)

@@ -1,7 +1,13 @@
 package admin
 
 import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"latchkey/internal/clients"
 	"latchkey/internal/rep"
+	"latchkey/internal/web"
 )
 
 // registrationRoutes are about clients that register themselves.
@@ -13,6 +19,8 @@ func (h *Handler) registrationRoutes() []Route {
 		{"POST " + at, ManageClients, Create, "CLIENT_INITIAL_ACCESS_MODEL", h.addInitialAccess, ByMethod},
 		{"DELETE " + at + "/{token}", ManageClients, Delete, "CLIENT_INITIAL_ACCESS_MODEL", h.removeInitialAccess, ByMethod},
 		{"POST /admin/realms/{realm}/clients/{client}/registration-access-token", ManageClients, Action, "CLIENT", h.newRegistrationToken, ByMethod},
+		{"GET /admin/realms/{realm}/client-registration-policy/providers", ViewRealm, None, "", h.registrationPolicyProviders, ByMethod},
+		{"POST /admin/realms/{realm}/client-description-converter", ManageClients, None, "", h.convertDescription, ByMethod},
 	}
 }
 
@@ -59,4 +67,32 @@ func (h *Handler) newRegistrationToken(c *Call) (any, error) {
 	shown := withoutSecrets(v).(*rep.Client) // the reference masks the secret here as in the event
 	shown.RegistrationAccessToken = &token
 	return shown, nil
+}
+
+// convertDescription reads a description of a client, Keycloak's own or that of
+// OpenID Connect, whatever its media type, and shows the client it would be.
+// Keycloak: RealmAdminResource.convertClientDescription.
+func (h *Handler) convertDescription(c *Call) (any, error) {
+	data, err := web.ReadBody(c.R)
+	if err != nil {
+		return nil, err
+	}
+	text := strings.TrimSpace(string(data))
+	object := strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}")
+	switch {
+	case object && strings.Contains(text, `"clientId"`):
+		v := new(rep.Client)
+		return v, rep.Decode(data, v)
+	case object && strings.Contains(text, `"redirect_uris"`):
+		o := new(rep.OIDCClient)
+		if err := rep.Decode(data, o); err != nil {
+			return nil, err
+		}
+		v, err := clients.FromMetadata(o)
+		if input, ok := errors.AsType[*clients.InputError](err); ok {
+			return nil, Plain(http.StatusBadRequest, input.Description)
+		}
+		return v, err
+	}
+	return nil, Plain(http.StatusBadRequest, "Unsupported format")
 }

@@ -26,12 +26,8 @@ func (h *Handler) serverInfo(c *Call) (any, error) {
 	if !c.CanIn(home, AnyAdmin) && !c.Caller.HoldsRealmRole(string(CreateRealm)) {
 		return nil, errForbidden
 	}
-	text, err := serverInfoFS.ReadFile("serverinfo.json")
+	v, err := storedServerInfo()
 	if err != nil {
-		return nil, err
-	}
-	v := new(rep.ServerInfo)
-	if err := rep.Unmarshal(text, v); err != nil {
 		return nil, err
 	}
 	v.ProfileInfo = &rep.ProfileInfo{Name: "default", DisabledFeatures: []string{}, PreviewFeatures: []string{}, ExperimentalFeatures: []string{}}
@@ -40,4 +36,14 @@ func (h *Handler) serverInfo(c *Call) (any, error) {
 		v.SystemInfo.ServerTime = h.Manager.Clock().UTC().Format(time.UnixDate)
 	}
 	return v, nil
+}
+
+// storedServerInfo is what is the same for every server of this version.
+func storedServerInfo() (*rep.ServerInfo, error) {
+	text, err := serverInfoFS.ReadFile("serverinfo.json")
+	if err != nil {
+		return nil, err
+	}
+	v := new(rep.ServerInfo)
+	return v, rep.Unmarshal(text, v)
 }

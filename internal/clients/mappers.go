@@ -90,7 +90,8 @@ func Effective(m rep.ProtocolMapper) rep.ProtocolMapper {
 	return m
 }
 
-// completeMappers gives mappers ids and configurations; false when two have one name.
+// completeMappers gives mappers ids and configurations; false when two have one
+// name or id.
 func completeMappers(list []rep.ProtocolMapper) bool {
 	seen := map[string]bool{}
 	for i := range list {
@@ -108,6 +109,10 @@ func completeMappers(list []rep.ProtocolMapper) bool {
 			return false
 		}
 		seen[key] = true
+		if seen["id "+m.ID] {
+			return false
+		}
+		seen["id "+m.ID] = true
 	}
 	return true
 }
@@ -152,7 +157,13 @@ func (s *Service) AddMappers(ctx context.Context, r *realms.Realm, o Owner, adde
 		return ErrDuplicate
 	}
 	for i := range added {
+		if added[i].Protocol == "" {
+			return ErrDuplicate // as the reference's database says
+		}
 		salt(&added[i])
+	}
+	if err := checkPairwiseMappers(o, added); err != nil {
+		return err
 	}
 	return s.changeMappers(ctx, r, o, func(list []rep.ProtocolMapper) ([]rep.ProtocolMapper, error) {
 		list = append(slices.Clone(list), added...)
@@ -182,6 +193,9 @@ func salt(m *rep.ProtocolMapper) {
 // protocol stay. Keycloak: ClientAdapter.updateProtocolMapper.
 func (s *Service) UpdateMapper(ctx context.Context, r *realms.Realm, o Owner, id string, m rep.ProtocolMapper) error {
 	salt(&m)
+	if err := checkPairwiseMappers(o, []rep.ProtocolMapper{m}); err != nil {
+		return err
+	}
 	return s.changeMappers(ctx, r, o, func(list []rep.ProtocolMapper) ([]rep.ProtocolMapper, error) {
 		i := slices.IndexFunc(list, func(old rep.ProtocolMapper) bool { return old.ID == id })
 		if i < 0 {

@@ -56,6 +56,11 @@ func (s *Service) AddInitialAccess(ctx context.Context, r *realms.Realm, issuer 
 		return nil, err
 	}
 	t := new(claims.Set)
+	if given.WebOrigins != nil {
+		origins := slices.Clone(given.WebOrigins)
+		slices.Sort(origins)
+		t.Put("allowed-origins", slices.Compact(origins))
+	}
 	exp := int64(0)
 	if lifespan > 0 {
 		exp = now.Unix() + int64(lifespan)
@@ -268,7 +273,14 @@ func (s *Service) ApplyPolicy(ctx context.Context, r *realms.Realm, p *realms.Co
 		}
 	case "allowed-protocol-mappers":
 		for _, m := range c.ProtocolMappers {
-			if !slices.Contains(p.Config["allowed-protocol-mapper-types"], m.ProtocolMapper) {
+			if slices.Contains(p.Config["allowed-protocol-mapper-types"], m.ProtocolMapper) {
+				continue
+			}
+			if old != nil && m.ID == "" {
+				return refuse("Missing id for mapper named '" + m.Name + "'")
+			}
+			// What the client has already, it may keep.
+			if old == nil || !slices.ContainsFunc(old.Mappers, func(had iam.ProtocolMapper) bool { return string(had.ID) == m.ID && had.Mapper == m.ProtocolMapper }) {
 				return refuse("ProtocolMapper type not allowed")
 			}
 		}

@@ -182,6 +182,11 @@ func validate(r *realms.Realm, c *rep.Client) error {
 		checkLevels(r, c, add)
 	}
 	checkTimeouts(r, c, add)
+	for i := range c.ProtocolMappers {
+		if e := checkPairwise(c, &c.ProtocolMappers[i]); e != nil {
+			add(e.text)
+		}
+	}
 	if len(wrong) > 0 {
 		return &InputError{Code: "invalid_input", Description: strings.Join(wrong, "; "), About: about}
 	}

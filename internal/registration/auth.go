@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/rep"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
+	"latchkey/internal/web"
 )
 
 // Who registers: the kinds of policies. Keycloak: RegistrationAuth.
@@ -40,9 +41,49 @@ func (p *presented) initial() string {
 	return p.ID
 }
 
+// kind is which policies hold for who shows the token.
+func (p *presented) kind() string {
+	if p == nil || p.Type == clients.TypeRegistrationAccess && p.auth == anonymous {
+		return anonymous
+	}
+	return authenticated
+}
+
+// origins are the web origins that may use the registration that the call makes
+// or changes: those of its token and of the realm's policies.
+// Keycloak: RegistrationWebOriginsPolicy.
+func (c *call) origins(kind string) []string {
+	list := []string{}
+	if c.bearer != nil {
+		list = append(list, c.bearer.origins...)
+	}
+	for _, policy := range clients.Policies(c.realm, kind) {
+		if policy.Provider == "registration-web-origins" {
+			list = append(list, policy.Config["web-origins"]...)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// checkOrigin refuses scripts of origins that neither the token nor a policy
+// allows. The refusal leaves no event, as in the reference.
+func (c *call) checkOrigin() error {
+	if err := c.readToken(); err != nil {
+		return err
+	}
+	if !(web.CORS{Origins: c.origins(c.bearer.kind()), Auth: true}).Apply(c.w, c.r) {
+		return &Error{http.StatusForbidden, "Invalid origin", ""}
+	}
+	return nil
+}
+
 // readToken reads the Authorization header. Keycloak: ClientRegistrationAuth.init,
 // ClientRegistrationTokenUtils.verifyToken.
 func (c *call) readToken() error {
+	if c.bearer != nil {
+		return nil
+	}
 	scheme, raw, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return nil
@@ -177,18 +218,20 @@ func (c *call) mayCreate() (kind string, err error) {
 	return anonymous, nil
 }
 
-// own reports whether the token is the client's registration access token.
+// own reports whether the token is the registration access token of the client,
+// which is enabled.
 func (c *call) own() bool {
-	return c.bearer != nil && c.bearer.Type == clients.TypeRegistrationAccess && c.client != nil &&
+	return c.bearer != nil && c.bearer.Type == clients.TypeRegistrationAccess && c.client != nil && c.client.Enabled &&
 		rep.Val(c.client.Rep.RegistrationAccessToken) == c.bearer.ID
 }
 
 var errNotFound = &Error{http.StatusNotFound, "invalid_request", "Client not found"}
 
-// mayView decides about reading; public clients' installation is for everybody.
-func (c *call) mayView(install bool) error {
+// mayView decides about reading, and says as who; public clients' installation
+// is for everybody.
+func (c *call) mayView(install bool) (kind string, err error) {
 	if err := c.readToken(); err != nil {
-		return err
+		return "", err
 	}
 	switch {
 	case c.bearer != nil && c.bearer.Type == tokens.TypeBearer:
@@ -199,21 +242,21 @@ func (c *call) mayView(install bool) error {
 		if err == nil && c.client == nil {
 			err = c.refuse("client_not_found", "", errNotFound)
 		}
-		return err
+		return authenticated, err
 	case c.own():
-		return c.rightProtocol()
+		return c.bearer.kind(), c.rightProtocol()
 	case c.bearer != nil && c.bearer.Type == clients.TypeInitialAccess:
-		return c.unauthorized("Not initial access token allowed")
+		return "", c.unauthorized("Not initial access token allowed")
 	case install && c.bearer == nil && c.client != nil && c.client.Access == iam.Public:
-		return nil
+		return authenticated, nil
 	case install && c.bearer == nil && c.client != nil:
 		if c.basicClient() {
-			return nil
+			return authenticated, nil
 		}
 		c.event.Client = c.client.ClientID
-		return c.refuse("not_allowed", "", &Error{http.StatusUnauthorized, "invalid_token", "Failed to authenticate client"})
+		return "", c.refuse("not_allowed", "", &Error{http.StatusUnauthorized, "invalid_token", "Failed to authenticate client"})
 	}
-	return c.unauthorized("Not authorized to view client. Not valid token or client credentials provided.")
+	return "", c.unauthorized("Not authorized to view client. Not valid token or client credentials provided.")
 }
 
 func (c *call) rightProtocol() error {
@@ -239,10 +282,7 @@ func (c *call) mayUpdate() (kind string, err error) {
 		return authenticated, err
 	}
 	if c.own() {
-		if c.bearer.auth != anonymous {
-			return authenticated, nil
-		}
-		return anonymous, nil
+		return c.bearer.kind(), nil
 	}
 	return "", c.unauthorized("Not authorized to update client. Maybe missing token or bad token type.")
 }
@@ -266,24 +306,45 @@ func (c *call) applyPolicies(kind string, given *rep.Client) error {
 	return nil
 }
 
+// checkSender runs the policies that look at who reads or removes a client:
+// those of trusted hosts. Keycloak: ClientRegistrationPolicyManager.
+func (c *call) checkSender(kind string) error {
+	for _, p := range clients.Policies(c.realm, kind) {
+		if p.Provider == "trusted-hosts" && !c.senderMayAsk(p) {
+			c.detail("client_registration_policy", p.Name)
+			return c.forbidden((&clients.Refusal{Policy: p.Name, Details: notTrusted}).Error())
+		}
+	}
+	return nil
+}
+
+const notTrusted = "Host not trusted."
+
+func (c *call) senderMayAsk(p *realms.Component) bool {
+	return p.Get("host-sending-registration-request-must-match") == "false" || c.trustedSender(p.Config["trusted-hosts"])
+}
+
 // checkHosts is the policy of trusted hosts: of who asks, and of the client's
 // addresses. Keycloak: TrustedHostClientRegistrationPolicy.
 func (c *call) checkHosts(p *realms.Component, given *rep.Client) error {
-	trusted := p.Config["trusted-hosts"]
-	if p.Get("host-sending-registration-request-must-match") != "false" && !c.trustedSender(trusted) {
-		return &clients.Refusal{Policy: p.Name, Details: "Host not trusted."}
+	if !c.senderMayAsk(p) {
+		return &clients.Refusal{Policy: p.Name, Details: notTrusted}
 	}
 	if p.Get("client-uris-must-match") == "false" {
 		return nil
 	}
-	uris := slices.Concat(given.RedirectURIs, []string{rep.Val(given.RootURL), rep.Val(given.BaseURL), rep.Val(given.AdminURL)})
-	for _, uri := range uris {
-		if uri == "" || strings.HasPrefix(uri, "/") {
-			continue
-		}
-		u, err := url.Parse(strings.TrimSuffix(uri, "*"))
-		if err != nil || !slices.ContainsFunc(trusted, func(name string) bool { return hostMatches(name, u.Hostname()) }) {
-			return &clients.Refusal{Policy: p.Name, Details: "URL doesn't match any trusted host or trusted domain"}
+	for _, group := range []struct {
+		name string // what the reference calls them
+		uris []string
+	}{{"URL", []string{rep.Val(given.RootURL), rep.Val(given.BaseURL), rep.Val(given.AdminURL)}}, {"URI", given.RedirectURIs}} {
+		for _, uri := range group.uris {
+			if uri == "" || strings.HasPrefix(uri, "/") {
+				continue
+			}
+			u, err := url.Parse(strings.TrimSuffix(uri, "*"))
+			if err != nil || !slices.ContainsFunc(p.Config["trusted-hosts"], func(name string) bool { return hostMatches(name, u.Hostname()) }) {
+				return &clients.Refusal{Policy: p.Name, Details: group.name + " doesn't match any trusted host or trusted domain"}
+			}
 		}
 	}
 	return nil

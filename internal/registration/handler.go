@@ -57,7 +57,10 @@ type call struct {
 	bearer *presented     // nil without a token
 }
 
-const base = "/realms/{realm}/clients-registrations/{provider}"
+const (
+	above = "/realms/{realm}/clients-registrations"
+	base  = above + "/{provider}"
+)
 
 // Routes mounts the door.
 func (h *Handler) Routes(mux *http.ServeMux) {
@@ -70,6 +73,10 @@ func (h *Handler) Routes(mux *http.ServeMux) {
 		{"GET " + base + "/{client}", "CLIENT_INFO", (*call).get},
 		{"PUT " + base + "/{client}", "CLIENT_UPDATE", (*call).update},
 		{"DELETE " + base + "/{client}", "CLIENT_DELETE", (*call).remove},
+		// Methods that the format has one step above or below.
+		{"GET " + base, "", (*call).nothingHere}, {"PUT " + base, "", (*call).nothingHere}, {"DELETE " + base, "", (*call).nothingHere},
+		{"POST " + base + "/{client}", "", (*call).nothingHere},
+		{"OPTIONS " + base, "", (*call).options}, {"OPTIONS " + base + "/{client}", "", (*call).options},
 	} {
 		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
 			c, p, err := h.open(w, r, rt.kind)
@@ -81,6 +88,41 @@ func (h *Handler) Routes(mux *http.ServeMux) {
 			}
 		})
 	}
+	for _, pattern := range []string{above, above + "/{$}"} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodOptions {
+				h.fail(w, r, errMethod)
+				return
+			}
+			w.Header().Set("Allow", "HEAD, OPTIONS")
+			w.WriteHeader(http.StatusOK)
+		})
+	}
+}
+
+var errMethod = &Error{http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed", ""}
+
+func (c *call) nothingHere(p provider) error {
+	if _, ok := p.(installFormat); ok {
+		return errMethod
+	}
+	return &Error{http.StatusNotFound, "HTTP 404 Not Found", ""}
+}
+
+// options answers what may be asked; of the formats, that of OpenID Connect is
+// for scripts too. Keycloak: OIDCClientRegistrationProvider.preflight.
+func (c *call) options(p provider) error {
+	allow := "HEAD, DELETE, POST, GET, OPTIONS, PUT"
+	switch p.(type) {
+	case oidcFormat:
+		web.CORS{Methods: []string{"GET", "POST", "PUT", "DELETE", "OPTIONS"}, Auth: true}.Preflight(c.w, c.r)
+		return nil
+	case installFormat:
+		allow = "HEAD, GET, OPTIONS"
+	}
+	c.w.Header().Set("Allow", allow)
+	c.w.WriteHeader(http.StatusOK)
+	return nil
 }
 
 func (h *Handler) open(w http.ResponseWriter, r *http.Request, kind iam.EventKind) (*call, provider, error) {
@@ -101,6 +143,11 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, kind iam.EventKin
 	}
 	if name := r.PathValue("client"); name != "" {
 		if c.client, err = clients.ByClientID(c.ctx, realm, name); err != nil {
+			return nil, nil, err
+		}
+	}
+	if _, ok := p.(oidcFormat); ok && kind != "" && r.Header.Get("Origin") != "" {
+		if err := c.checkOrigin(); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -147,7 +194,7 @@ func (c *call) issuer() string { return c.urls.Frontend + "/realms/" + c.realm.N
 
 // address is where a client is managed.
 func (c *call) address(clientID string) string {
-	return c.issuer() + "/clients-registrations/" + c.r.PathValue("provider") + "/" + url.PathEscape(clientID)
+	return c.issuer() + "/clients-registrations/" + c.r.PathValue("provider") + "/" + (&url.URL{Path: clientID}).EscapedPath()
 }
 
 // emit writes the call's event down.
@@ -200,7 +247,7 @@ var providers = map[string]provider{"openid-connect": oidcFormat{}, "default": o
 // create registers a client. Keycloak: AbstractClientRegistrationProvider.create.
 func (c *call) create(p provider) error {
 	if _, ok := p.(installFormat); ok {
-		return &Error{http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed", ""}
+		return errMethod
 	}
 	given, err := p.read(c, false)
 	if err != nil {
@@ -234,7 +281,7 @@ func (c *call) create(p provider) error {
 	if err := c.reload(made.ClientID); err != nil {
 		return err
 	}
-	token, err := c.Clients.RegistrationToken(c.ctx, c.realm, c.issuer(), *made.RegistrationAccessToken, kind, []string{})
+	token, err := c.Clients.RegistrationToken(c.ctx, c.realm, c.issuer(), *made.RegistrationAccessToken, kind, c.origins(kind))
 	if err != nil {
 		return err
 	}
@@ -267,14 +314,17 @@ func metadata(err error) error {
 
 func (c *call) get(p provider) error {
 	_, install := p.(installFormat)
-	if err := c.mayView(install); err != nil {
+	kind, err := c.mayView(install)
+	if err == nil {
+		err = c.checkSender(kind)
+	}
+	if err != nil {
 		return err
 	}
 	c.event.Client = c.client.ClientID
 	token := ""
 	if c.bearer != nil && c.bearer.Type == clients.TypeRegistrationAccess {
 		// The same token, signed anew with today's key.
-		var err error
 		if token, err = c.Clients.RegistrationToken(c.ctx, c.realm, c.issuer(), c.bearer.ID, c.bearer.auth, c.bearer.origins); err != nil {
 			return err
 		}
@@ -285,7 +335,7 @@ func (c *call) get(p provider) error {
 
 func (c *call) update(p provider) error {
 	if _, ok := p.(installFormat); ok {
-		return &Error{http.StatusMethodNotAllowed, "HTTP 405 Method Not Allowed", ""}
+		return errMethod
 	}
 	c.event.Client = c.r.PathValue("client")
 	given, err := p.read(c, true)
@@ -311,7 +361,7 @@ func (c *call) update(p provider) error {
 		if err != nil {
 			return err
 		}
-		if token, err = c.Clients.RegistrationToken(c.ctx, c.realm, c.issuer(), id, c.bearer.auth, c.bearer.origins); err != nil {
+		if token, err = c.Clients.RegistrationToken(c.ctx, c.realm, c.issuer(), id, c.bearer.auth, c.origins(kind)); err != nil {
 			return err
 		}
 	}
@@ -324,7 +374,11 @@ func (c *call) update(p provider) error {
 
 func (c *call) remove(provider) error {
 	c.event.Client = c.r.PathValue("client")
-	if _, err := c.mayUpdate(); err != nil {
+	kind, err := c.mayUpdate()
+	if err == nil {
+		err = c.checkSender(kind)
+	}
+	if err != nil {
 		return err
 	}
 	if err := c.Clients.Delete(c.ctx, c.realm, c.client); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"latchkey/internal/clients"
 	"latchkey/internal/events"
+	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
 	"latchkey/internal/registration"
@@ -176,7 +177,7 @@ func TestTrustedHostsMayRegisterAnonymously(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.want("", "POST", "openid-connect", `{"redirect_uris":["http://evil.test/cb"]}`, 403, "URL doesn't match any trusted host or trusted domain")
+	h.want("", "POST", "openid-connect", `{"redirect_uris":["http://evil.test/cb"]}`, 403, "URI doesn't match any trusted host or trusted domain")
 	made := h.want("", "POST", "openid-connect", `{"redirect_uris":["http://app.test/cb"]}`, 201, "")
 	c, err := h.realm().ClientByName(t.Context(), made.ClientID)
 	if err != nil {
@@ -212,5 +213,77 @@ func TestTheLastRegistrationIsUsedOnce(t *testing.T) {
 		if made != 1 {
 			t.Errorf("%d clients were registered with a token for one", made)
 		}
+	})
+}
+
+// Keycloak: OIDCClientRegistrationProvider.cors, RegistrationWebOriginsPolicy,
+// ClientRegistrationTokenUtils.
+func TestScriptsRegisterFromOriginsThatAreAllowed(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := build(t, db)
+		a, err := h.clients.AddInitialAccess(t.Context(), h.realm(), issuer, &rep.ClientInitialAccessCreate{Count: new(5), WebOrigins: []string{"http://app.test"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := func(origin, token, method, path, body string, status int, allowed string) rep.OIDCClient {
+			t.Helper()
+			r := httptest.NewRequest(method, "/realms/shop/clients-registrations/"+path, strings.NewReader(body))
+			r.Header.Set("Origin", origin)
+			r.Header.Set("Authorization", "Bearer "+token)
+			w := httptest.NewRecorder()
+			h.mux.ServeHTTP(w, r)
+			if w.Code != status || w.Header().Get("Access-Control-Allow-Origin") != allowed {
+				t.Errorf("%s %s from %s: %d %v %s", method, path, origin, w.Code, w.Header(), w.Body)
+			}
+			var o rep.OIDCClient
+			_ = json.Unmarshal(w.Body.Bytes(), &o)
+			return o
+		}
+		const app, evil = "http://app.test", "http://evil.test"
+		from(evil, a.Token, "OPTIONS", "openid-connect", "", 200, evil) // a preflight does not know yet
+		from(evil, a.Token, "OPTIONS", "default", "", 200, "")
+		from(evil, a.Token, "POST", "openid-connect", "{}", 403, "")
+		from(app, h.initial(1), "POST", "openid-connect", "{}", 403, "")
+		one := from(app, a.Token, "POST", "openid-connect", "{}", 201, app)
+		at := "openid-connect/" + one.ClientID
+		from(app, one.RegistrationAccessToken, "GET", at, "", 200, app)
+		one = from(app, one.RegistrationAccessToken, "PUT", at, `{"client_id":"`+one.ClientID+`"}`, 200, app)
+		from(evil, one.RegistrationAccessToken, "DELETE", at, "", 403, "")
+		from(app, one.RegistrationAccessToken, "DELETE", at, "", 204, app)
+		from(app, a.Token, "POST", "default", `{"clientId":"own"}`, 201, "")
+	})
+}
+
+// Keycloak: ClientRegistrationAuth, whose tokens are worth nothing while their
+// client is disabled, ClientRegistrationPolicyManager.triggerBeforeView.
+func TestWhoReadsAClient(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := build(t, db)
+		h.want("", "GET", "default", "", 404, `{"error":"HTTP 404 Not Found"}`)
+		h.want("", "POST", "default/x", "{}", 404, `{"error":"HTTP 404 Not Found"}`)
+		h.want("", "POST", "install", "{}", 405, "")
+		h.want("", "GET", "", "", 405, "")
+		var own rep.Client
+		_, text := h.call(h.initial(1), "POST", "default", `{"clientId":"own/one"}`)
+		if err := json.Unmarshal([]byte(text), &own); err != nil || own.RegistrationAccessToken == nil {
+			t.Fatal(text, err)
+		}
+		at := "openid-connect/own%2Fone"
+		if o := h.want(*own.RegistrationAccessToken, "GET", at, "", 200, ""); !strings.HasSuffix(o.RegistrationClientURI, "/openid-connect/own/one") {
+			t.Errorf("managed at %s", o.RegistrationClientURI)
+		}
+		if _, err := h.clients.Update(t.Context(), h.realm(), iam.ClientID(own.ID), &rep.Client{Enabled: new(false)}); err != nil {
+			t.Fatal(err)
+		}
+		h.want(*own.RegistrationAccessToken, "GET", at, "", 401, "Not authorized to view client")
+		h.want(*own.RegistrationAccessToken, "DELETE", at, "", 401, "Not authorized to update client")
+
+		key := `{"kty":"EC","kid":"k1","use":"sig","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}`
+		o := h.want(h.initial(1), "POST", "openid-connect", `{"jwks":{"keys":[`+key+`]},"scope":"","frontchannel_logout_uri":"http://app.test/out"}`, 201, `"scope":""`)
+		cl, err := clients.ByClientID(t.Context(), h.realm(), o.ClientID)
+		if err != nil || cl.Attr("jwt.credential.kid") != "k1" || !strings.HasPrefix(cl.Attr("jwt.credential.public.key"), "MFkw") || cl.Attr("use.jwks.url") != "false" {
+			t.Errorf("the client's key: %v, %v", cl.Attrs, err)
+		}
+		h.want(h.initial(1), "POST", "openid-connect", `{"subject_type":"pairwise","redirect_uris":["http://a.test/","http://b.test/"]}`, 400, "multiple host components")
 	})
 }
