@@ -301,6 +301,7 @@ func TestScopeMappings(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.want("GET", at+"/clients/"+string(account.ID)+"/composite", "", 200, `"view-profile"`)
+	s.want("GET", "/clients/"+string(account.ID)+"/scope-mappings/clients/"+string(account.ID)+"/available", "", 200, `[]`) // Keycloak: ClientAdapter.hasDirectScope
 	s.want("POST", at+"/clients/"+string(account.ID), `[{"name":"view-profile"}]`, 204, "")
 	s.want("GET", at, "", 200, `"clientMappings":{"account":{"id":"`)
 	s.want("DELETE", at+"/realm", "", 204, "")

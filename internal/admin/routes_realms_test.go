@@ -161,6 +161,13 @@ func TestRealmRoutes(t *testing.T) {
 	if _, body, _ := ask("root", "GET", "/admin/realms?briefRepresentation=true", ""); !strings.Contains(body, `"displayName":"Keycloak","displayNameHtml":"<div`) {
 		t.Errorf("brief realms: %s", body)
 	}
+	// Keycloak: RepresentationToModel.createClient.
+	ask("root", "POST", "/admin/realms", `{"realm":"asks","clients":[{"clientId":"asking","consentRequired":true},{"clientId":"not-asking"}]}`)
+	for client, full := range map[string]string{"asking": "false", "not-asking": "true"} {
+		if _, body, _ := ask("root", "GET", "/admin/realms/asks/clients?clientId="+client, ""); !strings.Contains(body, `"fullScopeAllowed":`+full) {
+			t.Errorf("the scope of the client %s: %s", client, body)
+		}
+	}
 	if _, _, head := ask("root", "POST", "/admin/realms", `{"realm":"a b"}`); head.Get("Location") != "http://example.com/admin/realms/a%20b" {
 		t.Errorf("location %s", head.Get("Location"))
 	}

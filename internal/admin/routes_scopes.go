@@ -305,9 +305,14 @@ func directScopeRoles(c *Call, o clients.Owner, of iam.ClientID) (any, error) {
 	return byName(list), nil
 }
 
+// availableScopeRoles: a client's own roles are in its scope already.
+// Keycloak: ClientAdapter.hasDirectScope.
 func availableScopeRoles(c *Call, o clients.Owner, of iam.ClientID) (any, error) {
 	direct := c.Realm.ScopeRoles(o.ID())
 	list := []rep.Role{}
+	if o.Client != nil && o.Client.ID == of {
+		return list, nil
+	}
 	for _, role := range c.Realm.RolesOf(of) {
 		if !slices.Contains(direct, role.ID) && c.Can(ManageClients) {
 			list = append(list, mappedRole(c.Realm, role, true))

@@ -153,12 +153,21 @@ func (a *clientProof) secret() error {
 		return err
 	}
 	wrong := &refusedClient{"invalid_client_credentials", &Error{http.StatusUnauthorized, "unauthorized_client", wrongClient}}
-	switch {
+	method := "client_secret_basic"
+	if a.form.Has("client_secret") {
+		method = "client_secret_post"
+	}
+	switch allowed := a.client.Attr("client.secret.authentication.allowed.method"); {
 	case !a.client.Enabled:
 		return &refusedClient{"client_disabled", &Error{http.StatusUnauthorized, "invalid_client", wrongClient}}
 	case a.client.Access == iam.Public:
 		return nil
-	case !sent || len(a.client.Secret) == 0:
+	case !sent:
+		return wrong
+	case allowed != "" && allowed != method:
+		return &refusedClient{"invalid_client_credentials", &Error{http.StatusUnauthorized, "unauthorized_client",
+			"Invalid method used to get client secret. Client requires method '" + allowed + "' to obtain client secret from the request"}}
+	case len(a.client.Secret) == 0:
 		return wrong
 	case a.client.Secret.Equal(secret):
 		return nil

@@ -41,6 +41,44 @@ func TestBasicCredentials(t *testing.T) {
 	}
 }
 
+// Keycloak: ClientIdAndSecretAuthenticator, with the method that OIDC registration notes.
+func TestMethodOfTheSecret(t *testing.T) {
+	s := newSite(t, "")
+	for _, c := range []struct{ allowed, form, basic, want string }{
+		{"client_secret_basic", "", "m:m-secret", "OK"},
+		{"client_secret_basic", "&client_id=m", "m:m-secret", "OK"},
+		{"client_secret_basic", "&client_id=m&client_secret=m-secret", "", "client_secret_basic"},
+		{"client_secret_basic", "&client_id=m&client_secret=wrong", "", "client_secret_basic"},
+		{"client_secret_basic", "&client_secret=m-secret", "m:m-secret", "client_secret_basic"},
+		{"client_secret_basic", "", "m:wrong", ""},
+		{"client_secret_basic", "&client_id=m", "", ""},
+		{"client_secret_post", "&client_id=m&client_secret=m-secret", "", "OK"},
+		{"client_secret_post", "&client_secret=m-secret", "m:wrong", "OK"},
+		{"client_secret_post", "", "m:m-secret", "client_secret_post"},
+		{"", "", "m:m-secret", "OK"},
+		{"", "&client_id=m&client_secret=m-secret", "", "OK"},
+	} {
+		client := `{"clientId":"m","secret":"m-secret","serviceAccountsEnabled":true,"attributes":{"client.secret.authentication.allowed.method":"` + c.allowed + `"}}`
+		made := s.admin(http.MethodPost, "/clients", client)
+		made.want(t, "the client", "Created")
+		var header []string
+		if c.basic != "" {
+			header = []string{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(c.basic))}
+		}
+		want := c.want
+		switch want {
+		case "OK":
+		case "":
+			want = "unauthorized_client: Invalid client or Invalid client credentials"
+		default:
+			want = "unauthorized_client: Invalid method used to get client secret. Client requires method '" + want + "' to obtain client secret from the request"
+		}
+		s.send(http.MethodPost, "/token", "grant_type=client_credentials"+c.form, header...).want(t, c.allowed+", by "+c.form+" "+c.basic, want)
+		_, id, _ := strings.Cut(made.header.Get("Location"), "/clients/")
+		s.admin(http.MethodDelete, "/clients/"+id, "").want(t, "the client's end", "No Content")
+	}
+}
+
 // Keycloak: AppAuthManager.extractTokenStringFromAuthHeader, UserInfoEndpoint, OAuth2Error.
 func TestUserinfoTokens(t *testing.T) {
 	s := newSite(t, "")

@@ -171,6 +171,10 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 		v, err := t.Sessions.Find(t.ctx(), t.realm, us.ID, false, &t.client.Client)
 		if err == nil {
 			g.Session, g.Part = v.Session, v.Part
+			// A request without scope asks for the scope "openid" as the client's login did.
+			if scope == "" {
+				g.OpenID = tokens.HasScope(v.Part.Notes[noteScope], tokens.ScopeOpenID)
+			}
 		} else if v != nil && v.Part != nil {
 			stale = v.Part.Version
 		}
@@ -192,6 +196,9 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 				g.Part.Notes = map[string]string{}
 			}
 			g.Part.Notes[noteExchanged+p.Client] = p.ID
+			if scope != "" {
+				g.Part.Notes[noteScope] = scope
+			}
 			return t.Sessions.Join(t.ctx(), g.Part)
 		})
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"latchkey/internal/tokens"
 )
 
 // Oracle: tokens/errors, tokens/client-authentication, tokens/password
@@ -246,6 +248,13 @@ func TestExchange(t *testing.T) {
 	a.want(t, "one's own", "OK")
 	if a.text("issued_token_type") != access || a.body["refresh_token"] != nil {
 		t.Errorf("exchange gave %v", a.body)
+	}
+	// Keycloak: TokenManager.attachAuthenticationSession, which leaves the note of the scope in the client's part.
+	if got := a.text("scope"); !tokens.HasScope(got, "openid") {
+		t.Errorf("without a scope, exchange gave %q, not openid as the login had", got)
+	}
+	if got := s.token(app("grant_type", grant, "subject_token", own, "subject_token_type", access, "scope", "email")...).text("scope"); tokens.HasScope(got, "openid") {
+		t.Errorf("for the scope email, exchange gave %q", got)
 	}
 	s.token(app("grant_type", grant, "subject_token", own, "subject_token_type", access, "audience", "nobody")...).want(t, "for nobody", "invalid_client: Audience not found")
 	s.token(app("grant_type", grant, "subject_token", "x", "subject_token_type", access)...).want(t, "nonsense", "invalid_request: Invalid token")

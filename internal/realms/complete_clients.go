@@ -151,10 +151,11 @@ func CompleteClient(cl *rep.Client, now time.Time) (protocol string) {
 	for flag, value := range map[**bool]bool{
 		&cl.SurrogateAuthRequired: false, &cl.Enabled: true, &cl.AlwaysDisplayInConsole: false, &cl.BearerOnly: false,
 		&cl.ConsentRequired: false, &cl.StandardFlowEnabled: true, &cl.ImplicitFlowEnabled: false, &cl.DirectAccessGrantsEnabled: false,
-		&cl.ServiceAccountsEnabled: false, &cl.PublicClient: false, &cl.FrontchannelLogout: false, &cl.FullScopeAllowed: true,
+		&cl.ServiceAccountsEnabled: false, &cl.PublicClient: false, &cl.FrontchannelLogout: false,
 	} {
 		setDefault(flag, value)
 	}
+	setDefault(&cl.FullScopeAllowed, !*cl.ConsentRequired) // Keycloak: RepresentationToModel.createClient
 	setDefault(&cl.NotBefore, 0)
 	setDefault(&cl.NodeReRegistrationTimeout, -1)
 	if cl.ClientAuthenticatorType == "" {
