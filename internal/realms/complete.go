@@ -104,7 +104,7 @@ func (c *completion) settings() error {
 	if c.exported {
 		dropMirrored(r.Attributes)
 	} else {
-		mirror(r, c.given)
+		showAttributes(r, c.given)
 	}
 	if c.given.BrowserSecurityHeaders != nil {
 		// Keycloak sets them one by one over those of a new realm.

@@ -254,6 +254,24 @@ func TestUpdate(t *testing.T) {
 			d.Attributes["oauth2DeviceCodeLifespan"] != "700" || d.Attributes["realmReusableOtpCode"] != "" {
 			t.Errorf("changed to %+v", d)
 		}
+		// What an update does not name of these means what a new realm has; texts have routes of their own.
+		// Keycloak: DefaultExportImportManager.updateRealm.
+		for _, text := range []string{
+			`{"clientSessionIdleTimeout":7,"attributes":{"cibaInterval":"9","parRequestUriLifespan":"77","other":"thing"},"localizationTexts":{"en":{"k":"v"}}}`,
+			`{"displayName":"Shop"}`,
+		} {
+			if err := update(text); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+		}
+		if d := current().Rep; *d.OAuth2DeviceCodeLifespan != 600 || d.Attributes["oauth2DeviceCodeLifespan"] != "600" || d.Attributes["cibaInterval"] != "5" ||
+			d.Attributes["parRequestUriLifespan"] != "60" || *d.ClientSessionIdleTimeout != 7 || d.Attributes["clientSessionIdleTimeout"] != "7" ||
+			len(d.LocalizationTexts) > 0 {
+			t.Errorf("named by nothing: %+v", d)
+		}
+		if err := update(`{"attributes":{"other":"thing"}}`); err != nil || *current().Rep.ClientSessionIdleTimeout != 0 {
+			t.Errorf("a timeout that is an attribute too: %v, %v", *current().Rep.ClientSessionIdleTimeout, err)
+		}
 		if now.Enabled || now.NotBefore.Unix() != 1700000000 {
 			t.Errorf("enabled %v, not before %v", now.Enabled, now.NotBefore)
 		}

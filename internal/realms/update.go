@@ -23,7 +23,12 @@ const Masked = "**********"
 // there, collections of other objects are ignored. A name renames the realm.
 // Keycloak: RealmAdminResource.updateRealm, DefaultExportImportManager.updateRealm.
 func (m *Manager) Update(ctx context.Context, id iam.RealmID, posted *rep.Realm) error {
-	return m.Cache.db.Tx(ctx, func(tx *store.Tx) error { return m.update(ctx, tx, id, posted, checkTimeouts) })
+	return m.Cache.db.Tx(ctx, func(tx *store.Tx) error {
+		return m.update(ctx, tx, id, posted, func(doc *rep.Realm) error {
+			forget(doc, posted)
+			return checkTimeouts(doc)
+		})
+	})
 }
 
 // Set is Update for single settings, of a realm that need not be right as a whole.
@@ -176,7 +181,7 @@ func checkPasswordPolicy(text string) error {
 // apply lays a posted representation over a realm's own document.
 func apply(doc, posted *rep.Realm) {
 	p := settingsOf(posted)
-	p.ID, p.Realm, p.DefaultRole, p.Unknown = "", "", nil, nil
+	p.ID, p.Realm, p.DefaultRole, p.LocalizationTexts, p.Unknown = "", "", nil, nil, nil
 	attrs, smtp, headers := p.Attributes, maps.Clone(p.SMTPServer), p.BrowserSecurityHeaders
 	p.Attributes, p.SMTPServer, p.BrowserSecurityHeaders = nil, nil, nil
 	from, to := reflect.ValueOf(p).Elem(), reflect.ValueOf(doc).Elem()
@@ -223,7 +228,7 @@ func apply(doc, posted *rep.Realm) {
 			doc.Attributes[name] = value
 		}
 	}
-	mirror(doc, p)
+	showAttributes(doc, p)
 	if smtp != nil {
 		if smtp["password"] == Masked {
 			if old, ok := doc.SMTPServer["password"]; ok {
@@ -241,16 +246,68 @@ func apply(doc, posted *rep.Realm) {
 	}
 }
 
-// mirror keeps the settings that are also attributes in step: once posted,
-// they show among them.
-func mirror(doc, posted *rep.Realm) {
-	for attr, v := range map[string]*int{
-		"oauth2DeviceCodeLifespan": posted.OAuth2DeviceCodeLifespan, "oauth2DevicePollingInterval": posted.OAuth2DevicePollingInterval,
-		"clientSessionIdleTimeout": posted.ClientSessionIdleTimeout, "clientSessionMaxLifespan": posted.ClientSessionMaxLifespan,
-		"clientOfflineSessionIdleTimeout": posted.ClientOfflineSessionIdleTimeout, "clientOfflineSessionMaxLifespan": posted.ClientOfflineSessionMaxLifespan,
-	} {
-		if v != nil && doc.Attributes != nil {
-			doc.Attributes[attr] = strconv.Itoa(*v)
+// attributeSettings are the settings that are also attributes, with what they are in an
+// update of the realm that does not name them, nil where that depends on the
+// attributes.
+func attributeSettings(r *rep.Realm) map[string]attributeSetting {
+	return map[string]attributeSetting{
+		"oauth2DeviceCodeLifespan":        {&r.OAuth2DeviceCodeLifespan, new(600)},
+		"oauth2DevicePollingInterval":     {&r.OAuth2DevicePollingInterval, new(5)},
+		"clientSessionIdleTimeout":        {&r.ClientSessionIdleTimeout, nil},
+		"clientSessionMaxLifespan":        {&r.ClientSessionMaxLifespan, nil},
+		"clientOfflineSessionIdleTimeout": {&r.ClientOfflineSessionIdleTimeout, nil},
+		"clientOfflineSessionMaxLifespan": {&r.ClientOfflineSessionMaxLifespan, nil},
+	}
+}
+
+type attributeSetting struct {
+	setting  **int
+	standard *int
+}
+
+// showAttributes keeps the settings that are also attributes in step: once
+// posted, they show among them.
+func showAttributes(doc, posted *rep.Realm) {
+	if doc.Attributes == nil {
+		return
+	}
+	for attr, m := range attributeSettings(posted) {
+		if *m.setting != nil {
+			doc.Attributes[attr] = strconv.Itoa(**m.setting)
+		}
+	}
+}
+
+// ownDefaults are attributes that a realm never loses, with what an update
+// makes of them that does not name them.
+var ownDefaults = map[string]string{
+	"cibaBackchannelTokenDeliveryMode": "poll", "cibaExpiresIn": "120", "cibaInterval": "5", "cibaAuthRequestedUserHint": "login_hint",
+	"parRequestUriLifespan": "60",
+}
+
+// forget gives the settings that are also attributes, and are not posted, what
+// an update without them means.
+// Keycloak: DefaultExportImportManager.updateRealm, updateCibaSettings, updateParSettings, OAuth2DeviceConfig.
+func forget(doc, posted *rep.Realm) {
+	if doc.Attributes == nil {
+		doc.Attributes = map[string]string{}
+	}
+	for attr, value := range ownDefaults {
+		if given, ok := posted.Attributes[attr]; ok {
+			value = given
+		}
+		doc.Attributes[attr] = value
+	}
+	own := attributeSettings(doc)
+	for attr, m := range attributeSettings(posted) {
+		switch {
+		case *m.setting != nil:
+		case m.standard != nil:
+			*own[attr].setting = m.standard
+			doc.Attributes[attr] = strconv.Itoa(*m.standard)
+		case posted.Attributes != nil:
+			n, _ := strconv.Atoi(posted.Attributes[attr])
+			*own[attr].setting = &n
 		}
 	}
 }
