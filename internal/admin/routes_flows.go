@@ -156,7 +156,10 @@ func executionsBelow(r *realms.Realm, f *realms.FlowDoc, level int, list *[]rep.
 			v.ProviderID, v.DisplayName, v.RequirementChoices, v.Configurable = e.Authenticator, info.DisplayName, info.Requirements, &info.Configurable
 		}
 		if config := authConfig(r, e.AuthenticatorConfig); config != nil {
-			v.AuthenticationConfig, v.Alias = config.ID, config.Alias
+			v.AuthenticationConfig = config.ID
+			if *v.Configurable {
+				v.Alias = config.Alias
+			}
 		}
 		*list = append(*list, v)
 		if sub != nil {

@@ -335,6 +335,10 @@ func (h *Handler) partialImport(c *Call) (any, error) {
 		}
 	}
 	done, err := h.Manager.PartialImport(c, c.Realm, p)
+	if errors.Is(err, realms.ErrPrecondition) {
+		refused, _ := errors.AsType[*iam.Error](err)
+		return nil, Message(http.StatusPreconditionFailed, refused.Msg)
+	}
 	if err != nil {
 		return nil, err
 	}

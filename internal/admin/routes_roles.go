@@ -146,7 +146,11 @@ func (h *Handler) createRole(c *Call) (any, error) {
 	if v.Name == "" {
 		return nil, Plain(http.StatusBadRequest, "role has no name")
 	}
-	if err := h.Manager.CreateRole(c, c.Realm, of, v); err != nil {
+	err = h.Manager.CreateRole(c, c.Realm, of, v)
+	if missing, ok := errors.AsType[*iam.Error](err); ok && missing.Kind == iam.NotFound {
+		return nil, Message(http.StatusNotFound, missing.Msg) // Keycloak: RoleContainerResource.createRole
+	}
+	if err != nil {
 		return nil, err
 	}
 	c.Created(v.Name)

@@ -133,6 +133,9 @@ const reserved = ":/?#@[]!$&()*+,;=\\"
 // their words stand in another member than those of others.
 var ErrBadRequest = errors.New("bad request")
 
+// ErrPrecondition marks the refusals that Keycloak answers with 412.
+var ErrPrecondition = errors.New("precondition failed")
+
 // CheckReserved refuses text with characters that may not stand in names that become part of a URL.
 func CheckReserved(name string) error {
 	if i := strings.IndexAny(name, reserved); i >= 0 {

@@ -173,7 +173,7 @@ func (x *partial) roles(_ context.Context, p *rep.PartialImport) error {
 	}
 	for _, client := range sorted(p.Roles.Client) {
 		if named(x.whole.Clients, clientID, client) < 0 {
-			return iam.Errorf(iam.Invalid, "Can not import client role for client '%s'. Client does not exist.", client)
+			return &iam.Error{Kind: iam.Invalid, Err: ErrPrecondition, Msg: "Can not import client roles for nonexistent client named " + client}
 		}
 		for _, role := range p.Roles.Client[client] {
 			x.whole.Roles.Client[client], x.newRoles.Client[client], err = take(x.whole.Roles.Client[client], x.newRoles.Client[client], role, "CLIENT_ROLE",
