@@ -539,7 +539,7 @@ func TestPoliciesOfRegistrationAndDescriptionsOfClients(t *testing.T) {
 		{"trusted-hosts", `"host-sending-registration-request-must-match":["maybe"]`, 400, `should be 'true' or 'false'`},
 		{"trusted-hosts", `"host-sending-registration-request-must-match":["false"],"client-uris-must-match":["false"]`, 400, "At least one of hosts verification or client URIs validation must be enabled"},
 		{"trusted-hosts", `"host-sending-registration-request-must-match":["false"],"client-uris-must-match":["true"]`, 201, ""},
-		{"allowed-client-templates", `"allowed-client-scopes":["email","nonsense"]`, 400, `{"errorMessage":"Client scopes not allowed: [nonsense]"}`},
+		{"allowed-client-templates", `"allowed-client-scopes":["email","nonsense"]`, 400, `{"errorMessage":"Client scopes not allowed: [email, nonsense]"}`},
 	} {
 		s.want("POST", "/components", policy(c.provider, c.config), c.status, c.part)
 	}

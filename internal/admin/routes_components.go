@@ -111,16 +111,20 @@ func checkComponent(r *realms.Realm, v *rep.Component) error {
 	return nil
 }
 
-// subComponentTypes lists what may be put below a component. None of the
-// components that are built has any: those of federated users have.
+// subComponentTypes describes the components of a kind, whatever component they
+// are to be put below. Keycloak: ComponentResource.getSubcomponentConfig.
 func (h *Handler) subComponentTypes(c *Call) (any, error) {
 	if c.Realm.Component(c.Path("id")) == nil {
 		return nil, &iam.Error{Kind: iam.NotFound, Msg: "Could not find parent component"}
 	}
-	if c.Query("type") == "" {
+	switch kind := c.Query("type"); kind {
+	case "":
 		return nil, Plain(http.StatusBadRequest, "must specify a subtype")
+	case realms.TypeRegistrationPolicy:
+		return policyTypes(c.Realm), nil
+	default:
+		return append([]rep.ComponentType{}, serverInfoOf().ComponentTypes[kind]...), nil
 	}
-	return []struct{}{}, nil
 }
 
 func (h *Handler) createComponent(c *Call) (any, error) {

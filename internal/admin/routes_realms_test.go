@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -299,5 +300,81 @@ func TestServerInfoTellsTheTruth(t *testing.T) {
 	}
 	if len(v.ProtocolMapperTypes["openid-connect"]) == 0 || len(v.PasswordPolicies) == 0 || v.SystemInfo.ServerTime == "" {
 		t.Error("half of it is missing")
+	}
+	// What Terraform's provider looks up before it sets a theme, a password policy, a required action or a component.
+	for kind, id := range map[string]string{
+		"password-policy": "passwordHistory", "required-action": "CONFIGURE_TOTP", "authenticator": "auth-otp-form", "client-authenticator": "client-jwt",
+		"form-action": "registration-user-creation", "protocol-mapper": "oidc-audience-mapper", "keys": "rsa-generated", "signature": "PS256",
+		"clientSignature": "HS512", "login-protocol": "openid-connect", "client-registration-policy": "max-clients", "eventsListener": "jboss-logging",
+	} {
+		if _, ok := v.Providers[kind].Providers[id]; !ok {
+			t.Errorf("%s is no %s: %v", id, kind, v.Providers[kind].Providers)
+		}
+	}
+	for kind, name := range map[string]string{"login": "keycloak.v2", "account": "keycloak.v3", "admin": "keycloak.v2", "email": "keycloak"} {
+		if !slices.ContainsFunc(v.Themes[kind], func(theme rep.ThemeInfo) bool { return theme.Name == name }) {
+			t.Errorf("no %s theme %s in %v", kind, name, v.Themes[kind])
+		}
+	}
+	for kind, id := range map[string]string{
+		"org.keycloak.authentication.Authenticator": "identity-provider-redirector", "org.keycloak.protocol.ProtocolMapper": "oidc-audience-mapper",
+		"org.keycloak.validate.Validator": "length", realms.TypeRegistrationPolicy: "trusted-hosts",
+	} {
+		if !slices.ContainsFunc(v.ComponentTypes[kind], func(c rep.ComponentType) bool { return c.ID == id && c.HelpText != nil }) {
+			t.Errorf("%s is no %s", id, kind)
+		}
+	}
+	if i := slices.IndexFunc(v.Features, func(f rep.Feature) bool { return f.Name == "ADMIN_FINE_GRAINED_AUTHZ_V2" }); i < 0 || v.Features[i].Enabled {
+		t.Errorf("features %+v", v.Features)
+	}
+}
+
+// TestKindsOfComponents: which there can be, and settings that mean nothing.
+// Keycloak: ComponentResource.getSubcomponentConfig, ClientRegistrationPolicyResource,
+// MaxClientsClientRegistrationPolicyFactory, TrustedHostClientRegistrationPolicyFactory, ClientScopesClientRegistrationPolicyFactory.
+func TestKindsOfComponents(t *testing.T) {
+	_, ask := whole(t)
+	const all = "/admin/realms/shop/components"
+	_, body, _ := ask("root", "GET", all+"?type=org.keycloak.keys.KeyProvider", "")
+	var key []rep.Component
+	if err := rep.Unmarshal([]byte(body), &key); err != nil || len(key) == 0 {
+		t.Fatal(body, err)
+	}
+	for _, c := range []struct {
+		path   string
+		status int
+		part   string
+	}{
+		{all + "/nonsense/sub-component-types?type=x", 404, `{"error":"Could not find parent component"}`},
+		{all + "/" + key[0].ID + "/sub-component-types", 400, `{"error":"must specify a subtype"}`},
+		{all + "/" + key[0].ID + "/sub-component-types?type=java.lang.String", 200, `[]`},
+		{all + "/" + key[0].ID + "/sub-component-types?type=org.keycloak.keys.KeyProvider", 200, `"id":"rsa-generated"`},
+		{all + "/" + key[0].ID + "/sub-component-types?type=" + realms.TypeRegistrationPolicy, 200, `"microprofile-jwt"`},
+		{"/admin/realms/shop/client-registration-policy/providers", 200, `"microprofile-jwt"`},
+		{"/admin/realms/shop/client-registration-policy/providers", 200, `"oidc-audience-mapper"`},
+	} {
+		if status, body, _ := ask("root", "GET", c.path, ""); status != c.status || !strings.Contains(body, c.part) {
+			t.Errorf("%s: %d %s", c.path, status, body)
+		}
+	}
+	for _, c := range []struct {
+		provider, config string
+		status           int
+		part             string
+	}{
+		{"max-clients", `{}`, 400, `{"errorMessage":"'Max Clients Per Realm' is required"}`},
+		{"max-clients", `{"max-clients":["1.5"]}`, 400, `{"errorMessage":"'Max Clients Per Realm' should be a number"}`},
+		{"max-clients", `{"max-clients":["7"]}`, 201, ""},
+		{"trusted-hosts", `{}`, 400, `{"errorMessage":"'Host Sending Client Registration Request Must Match' is required"}`},
+		{"trusted-hosts", `{"host-sending-registration-request-must-match":["true"],"client-uris-must-match":["x"]}`, 400, `{"errorMessage":"'Client URIs Must Match' should be 'true' or 'false'"}`},
+		{"trusted-hosts", `{"host-sending-registration-request-must-match":["false"],"client-uris-must-match":["false"]}`, 400, "At least one of hosts verification"},
+		{"allowed-client-templates", `{"allowed-client-scopes":["nix","email"]}`, 400, `{"errorMessage":"Client scopes not allowed: [nix, email]"}`},
+		{"consent-required", `{}`, 201, ""},
+		{"nonsense", `{}`, 400, `{"error":"Invalid provider type or no such provider"}`},
+	} {
+		text := `{"name":"p","subType":"anonymous","providerType":"` + realms.TypeRegistrationPolicy + `","providerId":"` + c.provider + `","config":` + c.config + `}`
+		if status, body, _ := ask("root", "POST", all, text); status != c.status || !strings.Contains(body, c.part) {
+			t.Errorf("%s: %d %s", text, status, body)
+		}
 	}
 }

@@ -2,14 +2,22 @@ package admin
 
 import (
 	"embed"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
+	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 )
 
 // serverinfo.json is what GET /admin/serverinfo of Keycloak 26.7.3 says about
-// providers, without those that Latchkey lacks.
+// providers, without those that Latchkey lacks. A feature of which only a part
+// is there is not enabled. The themes are Keycloak's names for the one that is
+// there: tools refuse to set a theme that the server does not list.
 //
 //go:embed serverinfo.json
 var serverInfoFS embed.FS
@@ -26,10 +34,8 @@ func (h *Handler) serverInfo(c *Call) (any, error) {
 	if !c.CanIn(home, AnyAdmin) && !c.Caller.HoldsRealmRole(string(CreateRealm)) {
 		return nil, errForbidden
 	}
-	v, err := storedServerInfo()
-	if err != nil {
-		return nil, err
-	}
+	v := new(rep.ServerInfo)
+	*v = *serverInfoOf()
 	v.ProfileInfo = &rep.ProfileInfo{Name: "default", DisabledFeatures: []string{}, PreviewFeatures: []string{}, ExperimentalFeatures: []string{}}
 	v.SystemInfo = &rep.SystemInfo{Version: realms.KeycloakVersion}
 	if home.Name == masterRealm && c.CanIn(home, ViewRealm) {
@@ -38,12 +44,102 @@ func (h *Handler) serverInfo(c *Call) (any, error) {
 	return v, nil
 }
 
-// storedServerInfo is what is the same for every server of this version.
-func storedServerInfo() (*rep.ServerInfo, error) {
-	text, err := serverInfoFS.ReadFile("serverinfo.json")
-	if err != nil {
-		return nil, err
-	}
+// serverInfoOf reads the embedded text once, and adds what the lists of
+// providers say already; a test holds that it can be read.
+var serverInfoOf = sync.OnceValue(func() *rep.ServerInfo {
 	v := new(rep.ServerInfo)
-	return v, rep.Unmarshal(text, v)
+	if text, err := serverInfoFS.ReadFile("serverinfo.json"); err == nil {
+		_ = rep.Unmarshal(text, v)
+	}
+	if v.ComponentTypes == nil {
+		v.ComponentTypes = map[string][]rep.ComponentType{}
+	}
+	flows := authProvidersOf()
+	for class, list := range map[string][]authProvider{
+		"Authenticator": flows.Authenticators, "ClientAuthenticator": flows.ClientAuthenticators,
+		"FormAuthenticator": flows.Forms, "FormAction": flows.FormActions,
+	} {
+		v.ComponentTypes["org.keycloak.authentication."+class] = typesOfFlow(list)
+	}
+	mappers := v.ProtocolMapperTypes[string(iam.OIDC)]
+	for _, m := range mappers {
+		t := rep.ComponentType{ID: m.ID, Properties: m.Properties, Metadata: map[string]jsontext.Value{}}
+		if m.HelpText != "" {
+			t.HelpText = &m.HelpText
+		}
+		v.ComponentTypes[typeMapper] = append(v.ComponentTypes[typeMapper], t)
+	}
+	v.Providers = map[string]rep.SpiInfo{
+		"authenticator":              spi(flows.Authenticators, func(p authProvider) string { return p.ID }),
+		"client-authenticator":       spi(flows.ClientAuthenticators, func(p authProvider) string { return p.ID }),
+		"form-authenticator":         spi(flows.Forms, func(p authProvider) string { return p.ID }),
+		"form-action":                spi(flows.FormActions, func(p authProvider) string { return p.ID }),
+		"required-action":            spi(flows.RequiredActions, func(p actionProvider) string { return p.ProviderID }),
+		"protocol-mapper":            spi(mappers, func(m rep.ProtocolMapperType) string { return m.ID }),
+		"password-policy":            spi(v.PasswordPolicies, func(p rep.PasswordPolicyType) string { return p.ID }),
+		"keys":                       spiOfType(v, realms.TypeKeyProvider),
+		"client-registration-policy": spiOfType(v, realms.TypeRegistrationPolicy),
+		"validator":                  spiOfType(v, "org.keycloak.validate.Validator"),
+		"userProfile":                spiOfType(v, realms.TypeUserProfile),
+		"client-installation":        spi(v.ClientInstallations[string(iam.OIDC)], func(i rep.ClientInstallation) string { return i.ID }),
+	}
+	for name, ids := range otherProviders {
+		v.Providers[name] = spi(ids, func(id string) string { return id })
+	}
+	for _, algs := range [][]string{v.CryptoInfo.ClientSignatureSymmetricAlgorithms, v.CryptoInfo.ClientSignatureAsymmetricAlgorithms} {
+		for _, name := range []string{"signature", "clientSignature"} {
+			has := v.Providers[name].Providers
+			if has == nil {
+				has = map[string]rep.Provider{}
+				v.Providers[name] = rep.SpiInfo{Internal: true, Providers: has}
+			}
+			maps.Copy(has, spi(algs, func(id string) string { return id }).Providers)
+		}
+	}
+	return v
+})
+
+const typeMapper = "org.keycloak.protocol.ProtocolMapper"
+
+// otherProviders are those that no other list has, by Keycloak's names for
+// their kinds: what tools and the console look up there.
+var otherProviders = map[string][]string{
+	"login-protocol":               {"openid-connect"},
+	"client-registration":          {"default", "openid-connect"},
+	"client-description-converter": {"keycloak", "openid-connect"},
+	"well-known":                   {"openid-configuration", "oauth-authorization-server", "uma2-configuration"},
+	"eventsListener":               {"jboss-logging"},
+	"password-hashing":             {"argon2", "pbkdf2", "pbkdf2-sha256", "pbkdf2-sha512"},
+	"cekmanagement":                {"RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"},
+	"contentencryption":            {"A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM"},
+	"oauth2-grant-type":            {"authorization_code", "client_credentials", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"},
+}
+
+// spi is what Keycloak says of a kind of provider.
+func spi[P any](list []P, id func(P) string) rep.SpiInfo {
+	info := rep.SpiInfo{Internal: true, Providers: map[string]rep.Provider{}}
+	for _, p := range list {
+		info.Providers[id(p)] = rep.Provider{}
+	}
+	return info
+}
+
+func spiOfType(v *rep.ServerInfo, kind string) rep.SpiInfo {
+	return spi(v.ComponentTypes[kind], func(t rep.ComponentType) string { return t.ID })
+}
+
+// typesOfFlow describes providers of flows as components.
+func typesOfFlow(list []authProvider) []rep.ComponentType {
+	out := make([]rep.ComponentType, 0, len(list))
+	for _, p := range list {
+		t := rep.ComponentType{ID: p.ID, Properties: slices.Clone(p.Properties), ClientProperties: p.PerClient, Metadata: map[string]jsontext.Value{}}
+		if p.Description != "" {
+			t.HelpText = &p.Description
+		}
+		if t.Properties == nil {
+			t.Properties = []rep.ConfigProperty{}
+		}
+		out = append(out, t)
+	}
+	return out
 }
