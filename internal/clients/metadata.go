@@ -150,25 +150,29 @@ func FromMetadata(o *rep.OIDCClient) (*rep.Client, error) {
 	return cl, nil
 }
 
-// flows sets the switches of a client from response and grant types; those that
-// are not given leave what there is, or what a new client has.
+// flows sets the switches of a client from response types or, where none are
+// given, from grant types; those that are not given leave what there is, or what
+// a new client has. Keycloak: DescriptionConverter.toInternal.
 func flows(o *rep.OIDCClient, cl *rep.Client) error {
 	code, implicit := true, false
-	if len(o.ResponseTypes) > 0 {
+	has := func(t string) bool { return slices.Contains(o.GrantTypes, t) }
+	switch {
+	case len(o.ResponseTypes) > 0:
 		code = false
 		for _, combination := range o.ResponseTypes {
 			for _, t := range strings.Fields(combination) {
 				switch t {
-				case "code":
+				case "code", "none":
 					code = true
 				case "token", "id_token":
 					implicit = true
-				case "none":
 				default:
 					return errMetadata()
 				}
 			}
 		}
+	case len(o.GrantTypes) > 0:
+		code, implicit = has(grantCode), has(grantImplicit)
 	}
 	cl.StandardFlowEnabled, cl.ImplicitFlowEnabled = &code, &implicit
 	if o.GrantTypes == nil {
@@ -177,9 +181,6 @@ func flows(o *rep.OIDCClient, cl *rep.Client) error {
 		}
 		return nil
 	}
-	has := func(t string) bool { return slices.Contains(o.GrantTypes, t) }
-	cl.StandardFlowEnabled = new(code && (len(o.GrantTypes) == 0 || has(grantCode)))
-	cl.ImplicitFlowEnabled = new(implicit && has(grantImplicit))
 	cl.DirectAccessGrantsEnabled, cl.ServiceAccountsEnabled = new(has(grantPassword)), new(has(grantClient))
 	cl.Attributes["use.refresh.tokens"] = strconv.FormatBool(has(grantRefresh))
 	for grant, name := range attrGrants {

@@ -287,3 +287,32 @@ func TestWhoReadsAClient(t *testing.T) {
 		h.want(h.initial(1), "POST", "openid-connect", `{"subject_type":"pairwise","redirect_uris":["http://a.test/","http://b.test/"]}`, 400, "multiple host components")
 	})
 }
+
+// Keycloak: DescriptionConverter.toInternal: response types decide on the flows,
+// and grant types only where no response types are given.
+func TestFlowsOfARegisteredClient(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := build(t, db)
+		for _, c := range []struct {
+			body           string
+			code, implicit bool
+		}{
+			{`{}`, true, false},
+			{`{"response_types":["none"]}`, true, false},
+			{`{"response_types":["code","code id_token"],"grant_types":["authorization_code"]}`, true, true},
+			{`{"response_types":["id_token"],"grant_types":["authorization_code"]}`, false, true},
+			{`{"response_types":["code"],"grant_types":["implicit"]}`, true, false},
+			{`{"grant_types":["implicit","password"]}`, false, true},
+			{`{"grant_types":["authorization_code","refresh_token"]}`, true, false},
+		} {
+			made := h.want(h.initial(1), "POST", "openid-connect", c.body, 201, "")
+			cl, err := h.realm().ClientByName(t.Context(), made.ClientID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cl.StandardFlow != c.code || cl.ImplicitFlow != c.implicit {
+				t.Errorf("%s: code flow %t, implicit flow %t, want %t and %t", c.body, cl.StandardFlow, cl.ImplicitFlow, c.code, c.implicit)
+			}
+		}
+	})
+}
