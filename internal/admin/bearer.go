@@ -40,7 +40,8 @@ type Bearer struct {
 func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 	scheme, raw, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	raw = strings.TrimSpace(raw)
-	if !strings.EqualFold(scheme, "Bearer") || raw == "" {
+	bound := strings.EqualFold(scheme, "DPoP")
+	if !bound && !strings.EqualFold(scheme, "Bearer") || raw == "" {
 		return nil, ErrUnauthenticated
 	}
 	home, err := b.Realms.Get(r.Context(), realmOf(raw))
@@ -51,6 +52,9 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 		return nil, err
 	}
 	tok, reason, err := b.verify(r, home, raw)
+	if err == nil && reason == "" {
+		reason, err = b.checkScheme(r, home, tok, raw, bound)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +67,9 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !bound && client.Flag("dpop.bound.access.tokens") {
+		return nil, b.refuse(r, home, tok, nil, iam.TokenInvalid)
 	}
 	var user *iam.User
 	var standing *roles.Standing
@@ -106,7 +113,7 @@ func (b *Bearer) verify(r *http.Request, home *realms.Realm, raw string) (tok *t
 		return nil, iam.TokenInvalid, nil
 	case err != nil:
 		return nil, "", err
-	case tok.Type != tokens.TypeBearer:
+	case tok.Type != tokens.TypeBearer && tok.Type != tokens.TypeDPoP:
 		return tok, iam.TokenInvalid, nil
 	}
 	issuer := b.Hostname.URLs(web.RequestOf(r), home.Attrs["frontendUrl"]).Frontend + "/realms/" + home.Name
@@ -119,6 +126,41 @@ func (b *Bearer) verify(r *http.Request, home *realms.Realm, raw string) (tok *t
 		return tok, iam.TokenExpired, nil
 	}
 	return tok, iam.NotBeforeRealm, nil
+}
+
+// checkScheme refuses a token that is bound to a key without the scheme DPoP and
+// a proof by that key (RFC 9449 7.1), and one that is not with the scheme.
+// Keycloak: DPoPUtil.withDPoPVerifier.
+func (b *Bearer) checkScheme(r *http.Request, home *realms.Realm, tok *tokens.Token, raw string, bound bool) (iam.Reason, error) {
+	if bound != (tok.Type == tokens.TypeDPoP) {
+		return iam.TokenInvalid, nil
+	}
+	if !bound {
+		return "", nil
+	}
+	urls := b.Hostname.URLs(web.RequestOf(r), home.Attrs["frontendUrl"])
+	path := r.URL.Path
+	for _, root := range []string{"/admin/", "/realms/"} {
+		if i := strings.Index(path, root); i >= 0 {
+			path = path[i:]
+			break
+		}
+	}
+	p := tokens.Proof{
+		Header: r.Header.Values("DPoP"), Method: r.Method, Bases: []string{urls.Admin, urls.Frontend, urls.Backchannel}, Path: path, Access: raw, Now: b.Now(),
+		Once: func(key string, until time.Time) (bool, error) {
+			return b.Sessions.PutOnce(r.Context(), home, key, []byte("1"), until)
+		},
+	}
+	jkt, err := p.Check()
+	if err == nil {
+		err = tok.Bound(jkt)
+	}
+	var refused tokens.ProofError
+	if errors.As(err, &refused) {
+		return iam.TokenInvalid, nil
+	}
+	return "", err
 }
 
 // realmOf reads the realm from the issuer of a token that is not verified yet.

@@ -24,8 +24,9 @@ type AuthRequest struct {
 	ActionParam  string            `json:"kc_action_parameter,omitempty"` // what follows its name after a colon
 	Challenge    string            `json:"code_challenge,omitempty"`
 	ChallengeAlg string            `json:"code_challenge_method,omitempty"`
-	Issuer       string            `json:"iss,omitempty"`   // the realm's issuer URL as the browser saw it
-	Extra        map[string]string `json:"extra,omitempty"` // further parameters, kept as client notes
+	JKT          string            `json:"dpop_jkt,omitempty"` // of the key that must redeem the code
+	Issuer       string            `json:"iss,omitempty"`      // the realm's issuer URL as the browser saw it
+	Extra        map[string]string `json:"extra,omitempty"`    // further parameters, kept as client notes
 }
 
 // An AuthSession is one browser's unfinished logins in a realm (Keycloak's root

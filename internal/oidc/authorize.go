@@ -195,7 +195,7 @@ func (a *authCall) parse() error {
 		Client: a.client.ID, ResponseType: get("response_type"), ResponseMode: get("response_mode"), Scope: get("scope"), State: get("state"),
 		Nonce: get("nonce"), Prompt: get("prompt"), MaxAge: get("max_age"), LoginHint: get("login_hint"), UILocales: get("ui_locales"),
 		ACRValues: get("acr_values"), Claims: get("claims"), Display: get("display"), IDPHint: get("kc_idp_hint"),
-		Challenge: get("code_challenge"), ChallengeAlg: get("code_challenge_method"), Issuer: a.issuer(), Extra: map[string]string{},
+		Challenge: get("code_challenge"), ChallengeAlg: get("code_challenge_method"), JKT: get("dpop_jkt"), Issuer: a.issuer(), Extra: map[string]string{},
 	}
 	a.req.Action, a.req.ActionParam, _ = strings.Cut(get("kc_action"), ":")
 	if _, err := strconv.ParseInt(a.req.MaxAge, 10, 32); a.form.Has("max_age") && err != nil {
@@ -301,6 +301,9 @@ func (a *authCall) checkResponse() error {
 	if a.types.implicit() && a.mode == "query"+jarm &&
 		(a.client.Attr("authorization.encrypted.response.alg") == "" || a.client.Attr("authorization.encrypted.response.enc") == "") {
 		return a.reject("invalid_request", "invalid_request", "Response_mode 'query.jwt' is allowed only when the authorization response token is encrypted")
+	}
+	if a.types.implicit() && a.client.Flag("dpop.bound.access.tokens") {
+		return a.reject("not_allowed", "unauthorized_client", "DPoP is not supported for implicit nor hybrid flows. Client requires DPoP bound access tokens.")
 	}
 	const refusal = "Client is not allowed to initiate browser login with given response_type. %s flow is disabled for the client."
 	if (a.types.code || a.types.none) && !a.client.StandardFlow {

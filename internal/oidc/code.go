@@ -20,6 +20,7 @@ type loginCode struct {
 	Nonce        string        `json:"nonce,omitempty"`
 	Challenge    string        `json:"code_challenge,omitempty"`
 	ChallengeAlg string        `json:"code_challenge_method,omitempty"`
+	JKT          string        `json:"dpop_jkt,omitempty"` // of the key that must redeem it
 }
 
 // Notes of a client's part in a session that its tokens need, under Keycloak's

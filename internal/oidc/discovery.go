@@ -71,6 +71,7 @@ type metadata struct {
 	RequestURIParameter     bool     `json:"request_uri_parameter_supported,omitzero"`
 	RequestURIRegistered    bool     `json:"require_request_uri_registration,omitzero"`
 	ChallengeMethods        []string `json:"code_challenge_methods_supported,omitempty"`
+	ProofAlgs               []string `json:"dpop_signing_alg_values_supported,omitempty"`
 	Revocation              string   `json:"revocation_endpoint,omitempty"`
 	RevocationAuth          []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 	RevocationAuthAlgs      []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
@@ -130,6 +131,7 @@ func configuration(c *call) *metadata {
 		AuthorizationAlgs: signing, Claims: claimNames, ClaimTypes: []string{"normal"}, ClaimsParameter: true, Scopes: c.scopeNames(),
 		RequestAlgs: append(slices.Clone(signing), "none"), RequestKeyAlgs: keyEncryption, RequestEncs: contentEncryption,
 		RequestParameter: true, RequestURIParameter: true, RequestURIRegistered: true, ChallengeMethods: []string{"plain", "S256"},
+		ProofAlgs:  proofAlgs(),
 		Revocation: back + "/revoke", RevocationAuth: clientAuth, RevocationAuthAlgs: signing,
 		BackLogout: true, BackLogoutSession: true, ResponseIssuerParameter: true,
 		Pushed: back + "/ext/par/request", PushedRequired: &no,

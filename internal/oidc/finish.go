@@ -63,7 +63,7 @@ func (c *call) finish(d *authn.Done) error {
 		var err error
 		code, once, err = newCode(&loginCode{
 			Session: d.Session.ID, Client: d.Client.ID, Scope: q.Scope, RedirectURI: q.Extra[noteRedirectParam], Nonce: q.Nonce,
-			Challenge: q.Challenge, ChallengeAlg: q.ChallengeAlg,
+			Challenge: q.Challenge, ChallengeAlg: q.ChallengeAlg, JKT: q.JKT,
 		}, c.Now().Add(c.realm.Lifespans.AccessCode))
 		if err != nil {
 			return err

@@ -51,6 +51,9 @@ func (t *tokenCall) code() (*decision, error) {
 	if err := t.checkVerifier(code.Challenge, code.ChallengeAlg); err != nil {
 		return nil, err
 	}
+	if err := t.checkThumbprint(code.JKT); err != nil {
+		return nil, err
+	}
 	g := &iam.Grant{
 		Client: &t.client.Client, User: view.User, Session: view.Session, Part: view.Part, Type: "ac", Nonce: code.Nonce,
 		Scopes: tokens.Requested(t.realm, &t.client.Client, code.Scope), OpenID: tokens.HasScope(code.Scope, tokens.ScopeOpenID),

@@ -58,7 +58,7 @@ func (t *tokenCall) exchange() (*decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := tokens.Want{ID: kind == typeID, NoAccess: kind == typeID}
+	want := tokens.Want{ID: kind == typeID, NoAccess: kind == typeID, NoID: kind != typeID && scope == ""}
 	return &decision{grant: g, want: want, finish: func(res *tokens.Response) error { return t.exchanged(res, kind) }}, nil
 }
 
@@ -110,9 +110,12 @@ func (t *tokenCall) subject() (*presented, error) {
 	case revoked, word != "", !p.user.Enabled, p.clientDisabled(), p.stale(t.realm):
 		t.event.Cause.Reason = p.cause(t.realm, word, revoked)
 		return nil, worthless()
-	case tok.Confirm.JKT != "" || tok.Confirm.X5T != "":
-		// Whoever presents it would have to prove the key, which is not built.
+	case tok.Confirm.X5T != "", tok.Confirm.JKT != "" && tok.Client != t.client.ClientID:
+		// Nobody can prove a certificate here: that is not built.
 		return nil, t.bad("invalid_request", "invalid_request", "Sender-constrained token exchange rejected as the token was not issued for the requesting client")
+	}
+	if err := tok.Bound(t.jkt); err != nil {
+		return nil, t.badProof(err)
 	}
 	return p, nil
 }

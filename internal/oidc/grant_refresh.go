@@ -26,6 +26,9 @@ func (t *tokenCall) refresh() (*decision, error) {
 		return nil, err
 	}
 	old, err := t.refreshToken(t.form.Get("refresh_token"), true)
+	if err == nil {
+		err = refreshBound(old, t.jkt)
+	}
 	if err != nil {
 		return nil, t.badRefresh(err)
 	}

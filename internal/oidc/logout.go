@@ -362,6 +362,9 @@ func (c *call) logoutToken(form web.Form) error {
 		return err
 	}
 	tok, err := b.refreshToken(b.form.Get("refresh_token"), false)
+	if err == nil {
+		err = b.logoutBound(tok)
+	}
 	var bad refreshError
 	if errors.As(err, &bad) {
 		b.event.Cause.Reason = bad.cause

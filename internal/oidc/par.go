@@ -42,6 +42,9 @@ func (h *Handler) push(c *call) error {
 	for _, name := range []string{"client_secret", "client_assertion", "client_assertion_type"} {
 		delete(b.form.Values, name)
 	}
+	if err := b.proveForLogin(); err != nil {
+		return err
+	}
 	if err := b.checkPushedRequest(); err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ type decision struct {
 type tokenCall struct {
 	*backCall
 	sent url.Values // the form with what is too long
+	jkt  string     // the thumbprint of the key that tokens are bound to (RFC 9449), "" for none
 }
 
 // grants by the grant_type parameter.
@@ -80,7 +81,7 @@ func (h *Handler) token(c *call) error {
 	if err := t.errDuplicate(kind.lists...); err != nil {
 		return err
 	}
-	if err := t.unbound(); err != nil {
+	if err := t.bind(); err != nil {
 		return err
 	}
 	t.dropLong()
@@ -129,19 +130,6 @@ func (t *tokenCall) dropLong() {
 	}
 }
 
-// unbound refuses clients whose tokens must be bound to a key: binding is not
-// built, and a token without it would be worth more than the client was told.
-// Keycloak: DPoPUtil, MtlsHoKTokenUtil, without proof and certificate.
-func (t *tokenCall) unbound() error {
-	switch {
-	case t.client.Flag("dpop.bound.access.tokens"):
-		return t.bad("invalid_request", "invalid_request", "DPoP proof is missing")
-	case t.client.Flag("tls.client.certificate.bound.access.tokens"):
-		return t.bad("invalid_request", "invalid_request", "Client Certification missing for MTLS HoK Token Binding")
-	}
-	return nil
-}
-
 // admitClient takes a call from a client that proves who it is.
 func (b *backCall) admitClient() error {
 	if err := b.authenticateClient(); err != nil {
@@ -167,6 +155,7 @@ func (b *backCall) openToClient() error {
 // answer issues a decision's tokens, tells the event of them and writes them.
 func (t *tokenCall) answer(d *decision) error {
 	d.grant.Issuer = t.issuer()
+	d.grant.Confirm.JKT = t.jkt
 	d.want.Encrypt = t.encryption(d.grant.Client, "id.token", "JWT")
 	res, err := t.Issuer.Issue(t.ctx(), t.realm, d.grant, d.want)
 	if err != nil {

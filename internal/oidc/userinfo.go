@@ -8,7 +8,6 @@ import (
 
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
-	"latchkey/internal/jose"
 	"latchkey/internal/realms"
 	"latchkey/internal/tokens"
 	"latchkey/internal/web"
@@ -84,7 +83,7 @@ func (c *call) challenge(status int, code, description string) error {
 	scheme := "Bearer "
 	if byDPoP(c.r) {
 		// Keycloak: OAuth2Error, which names the algorithms of proofs (RFC 9449 7.1).
-		scheme = schemeDPoP + ` algs="` + strings.Join(slices.DeleteFunc(slices.Clone(signing), jose.Symmetric), " ") + `", `
+		scheme = schemeDPoP + ` algs="` + strings.Join(proofAlgs(), " ") + `", `
 	}
 	c.w.Header().Set("WWW-Authenticate", scheme+strings.Join(parts, ", "))
 	if exposed := c.w.Header().Get("Access-Control-Expose-Headers"); exposed != "" {
@@ -126,8 +125,16 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 		return b.invalidToken("invalid_token", "Token verification failed")
 	}
 	tok, reason := b.verifyAccess(raw)
-	if reason == "" && byDPoP(b.r) && !strings.EqualFold(tok.Type, tokens.TypeDPoP) {
-		reason = "The access token type is not DPoP but Authorization Header is DPoP"
+	var client *realms.Client
+	var err error
+	if reason == "" {
+		client, err = b.realm.ClientByName(b.ctx(), tok.Client)
+		if err == nil || realms.Missing(err) {
+			reason, err = b.checkScheme(tok, raw, client != nil && client.Flag("dpop.bound.access.tokens"))
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	if reason != "" {
 		return nil, unverified(reason)
@@ -137,12 +144,8 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 		b.detail("reason", "Missing openid scope")
 		return nil, b.refuse("access_denied", b.challenge(http.StatusForbidden, "insufficient_scope", "Missing openid scope"))
 	}
-	client, err := b.realm.ClientByName(b.ctx(), tok.Client)
-	if realms.Missing(err) {
+	if client == nil {
 		return nil, unverified("Client not found")
-	}
-	if err != nil {
-		return nil, err
 	}
 	b.cors.Origins = client.Origins(b.urls.Frontend)
 	if !b.cors.Apply(b.w, b.r) {

@@ -269,6 +269,7 @@ func Bind(t *claims.Set, c iam.Confirmation) {
 	}
 	if c.JKT != "" {
 		cnf.Put("jkt", c.JKT)
+		cnf.Put("kc-jkt-type", TypeDPoP)
 	}
 	if cnf.Len() > 0 {
 		t.Put("cnf", cnf)

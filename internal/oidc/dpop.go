@@ -1,0 +1,146 @@
+package oidc
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/jose"
+	"latchkey/internal/tokens"
+)
+
+// proofAlgs are the algorithms of DPoP proofs, for discovery and challenges.
+func proofAlgs() []string { return slices.DeleteFunc(slices.Clone(signing), jose.Symmetric) }
+
+// proofs are the values of a request's DPoP header, nil when it has none.
+func proofs(r *http.Request) []string { return r.Header.Values("DPoP") }
+
+// proved returns the thumbprint of the key by which the request's DPoP proof is
+// signed. access is the token that the proof must be made for, "" where tokens
+// are given. A proof that is not good is a tokens.ProofError.
+func (c *call) proved(access string) (jkt string, err error) {
+	_, path, _ := strings.Cut(c.r.URL.Path, "/realms/")
+	p := tokens.Proof{
+		Header: proofs(c.r), Method: c.r.Method, Bases: []string{c.urls.Frontend, c.urls.Backchannel}, Path: "/realms/" + path, Access: access, Now: c.Now(),
+		Once: func(key string, until time.Time) (bool, error) {
+			return c.Sessions.PutOnce(c.ctx(), c.realm, key, []byte("1"), until)
+		},
+	}
+	return p.Check()
+}
+
+// bind takes the proof of the key that the tokens of this request are to be
+// bound to; a client's attribute may demand one. Bindings to a certificate are
+// not built, and a token without one would be worth more than the client was told.
+// Keycloak: DPoPUtil.handleDPoPHeader, MtlsHoKTokenUtil without a certificate.
+func (t *tokenCall) bind() error {
+	if proofs(t.r) != nil || t.client.Flag("dpop.bound.access.tokens") {
+		jkt, err := t.proved("")
+		if err != nil {
+			return t.badProof(err)
+		}
+		t.jkt = jkt
+	}
+	if t.client.Flag("tls.client.certificate.bound.access.tokens") {
+		return t.bad("invalid_request", "invalid_request", "Client Certification missing for MTLS HoK Token Binding")
+	}
+	return nil
+}
+
+// badProof refuses with an event when err is a ProofError.
+func (t *tokenCall) badProof(err error) error {
+	var refused tokens.ProofError
+	if errors.As(err, &refused) {
+		return t.bad("invalid_dpop_proof", "invalid_request", refused.Error())
+	}
+	return err
+}
+
+// checkThumbprint holds the key of the request against the one that the login
+// named (RFC 9449 10). Keycloak: DPoPUtil.validateDPoPJkt.
+func (t *tokenCall) checkThumbprint(wanted string) error {
+	switch {
+	case wanted == "" || wanted == t.jkt:
+		return nil
+	case t.jkt == "":
+		return t.bad("invalid_request", "invalid_request", "DPoP Proof missing")
+	}
+	return t.bad("invalid_request", "invalid_request", "DPoP Proof public key thumbprint does not match dpop_jkt")
+}
+
+// refreshBound checks the key that a public client's refresh token is bound to.
+// Keycloak: TokenManager.verifyRefreshToken.
+func refreshBound(old *tokens.Token, jkt string) error {
+	var refused tokens.ProofError
+	if err := old.Bound(jkt); errors.As(err, &refused) {
+		return refreshError{refused.Error(), iam.TokenInvalid}
+	}
+	return nil
+}
+
+// logoutBound is refreshBound for a logout, where the reference takes no proof
+// and refuses all tokens that are bound to a key.
+func (b *backCall) logoutBound(tok *tokens.Token) error {
+	if tok.Confirm.JKT == "" || proofs(b.r) == nil {
+		return refreshBound(tok, "")
+	}
+	jkt, err := b.proved("")
+	var refused tokens.ProofError
+	if errors.As(err, &refused) {
+		return refreshError{refused.Error(), iam.TokenInvalid}
+	}
+	if err != nil {
+		return err
+	}
+	return refreshBound(tok, jkt)
+}
+
+// checkScheme holds the way in which an access token came against its binding,
+// and says in the reference's words what is wrong: a bound one needs the scheme
+// DPoP and a proof by its key (RFC 9449 7.1). dpop says that the client demands
+// bound tokens. Keycloak: DPoPUtil.withDPoPVerifier.
+func (c *call) checkScheme(tok *tokens.Token, raw string, dpop bool) (reason string, err error) {
+	bound := strings.EqualFold(tok.Type, tokens.TypeDPoP)
+	switch by := byDPoP(c.r); {
+	case !by && bound:
+		return "The access token type is DPoP but Authorization Header is not DPoP", nil
+	case by && !bound:
+		return "The access token type is not DPoP but Authorization Header is DPoP", nil
+	case !by && dpop:
+		return "This client requires DPoP, but no DPoP Authorization header is present", nil
+	case !by:
+		return "", nil
+	}
+	jkt, err := c.proved(raw)
+	if err == nil {
+		err = tok.Bound(jkt)
+	}
+	var refused tokens.ProofError
+	if errors.As(err, &refused) {
+		return refused.Error(), nil
+	}
+	return "", err
+}
+
+// proveForLogin notes the key of a pushed request's proof as the one that the
+// code will be bound to. Keycloak: ParEndpoint.request.
+func (b *backCall) proveForLogin() error {
+	if proofs(b.r) == nil {
+		return nil
+	}
+	jkt, err := b.proved("")
+	var refused tokens.ProofError
+	switch {
+	case errors.As(err, &refused):
+		return b.told(http.StatusBadRequest, "invalid_request", refused.Error())
+	case err != nil:
+		return err
+	case b.form.Has("dpop_jkt") && b.form.Get("dpop_jkt") != jkt:
+		return b.told(http.StatusBadRequest, "invalid_request", "DPoP Proof public key thumbprint does not match dpop_jkt.")
+	}
+	b.form.Set("dpop_jkt", jkt)
+	return nil
+}
