@@ -127,13 +127,15 @@ func (a *clientProof) asserted(method string, signature func(*assertion) error) 
 	if x.Issuer != x.Subject {
 		return badAssertion("Token iss claim is required")
 	}
-	if err := a.find(x.Subject); err != nil {
+	c, err := a.lookUp(x.Subject)
+	if err != nil {
 		return err
 	}
-	if id := a.form.Get("client_id"); id != "" && id != a.client.ClientID {
+	if id := a.form.Get("client_id"); id != "" && id != c.ClientID {
 		return badAssertion("client_id parameter does not match authenticated client")
 	}
-	a.event.Client = a.client.ClientID
+	a.client = c // the one of an assertion that does not fit the request is nobody
+	a.event.Client = c.ClientID
 	if !a.client.Enabled {
 		return &refusedClient{"client_disabled", &Error{http.StatusUnauthorized, "invalid_client", wrongClient}}
 	}

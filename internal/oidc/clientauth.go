@@ -119,15 +119,20 @@ func methodOf(c *realms.Client) string {
 
 // find looks up the client that the request names.
 func (a *clientProof) find(clientID string) error {
-	c, err := a.realm.ClientByName(a.ctx(), clientID)
-	if realms.Missing(err) {
-		return &refusedClient{"client_not_found", &Error{http.StatusUnauthorized, "invalid_client", wrongClient}}
-	}
+	c, err := a.lookUp(clientID)
 	if err != nil {
 		return err
 	}
 	a.client = c
 	return nil
+}
+
+func (a *clientProof) lookUp(clientID string) (*realms.Client, error) {
+	c, err := a.realm.ClientByName(a.ctx(), clientID)
+	if realms.Missing(err) {
+		return nil, &refusedClient{"client_not_found", &Error{http.StatusUnauthorized, "invalid_client", wrongClient}}
+	}
+	return c, err
 }
 
 // secret: client_id and client_secret in the form or by Basic (RFC 6749 2.3.1).

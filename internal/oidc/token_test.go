@@ -213,18 +213,19 @@ func TestClientsOwnTokens(t *testing.T) {
 	if a.body["refresh_token"] != nil || a.body["session_state"] != nil || claimsOf(t, a.text("access_token"))["sid"] != nil {
 		t.Errorf("there is a session: %v", a.body)
 	}
-	jwt := func(jti string, secret string) string {
+	jwtOf := func(client, jti, secret string) string {
 		enc := base64.RawURLEncoding.EncodeToString
 		now := time.Now().Unix()
 		input := enc([]byte(`{"alg":"HS256"}`)) + "." + enc(fmt.Appendf(nil,
-			`{"iss":"hmac","sub":"hmac","aud":%q,"jti":%q,"iat":%d,"exp":%d}`, s.url+"/realms/shop", jti, now, now+30))
+			`{"iss":%q,"sub":%[1]q,"aud":%q,"jti":%q,"iat":%d,"exp":%d}`, client, s.url+"/realms/shop", jti, now, now+30))
 		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write([]byte(input))
 		return input + "." + enc(mac.Sum(nil))
 	}
-	by := func(assertion string) *answer {
-		return s.token("grant_type", "client_credentials", "client_assertion", assertion,
-			"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+	jwt := func(jti, secret string) string { return jwtOf("hmac", jti, secret) }
+	by := func(assertion string, form ...string) *answer {
+		return s.token(append(form, "grant_type", "client_credentials", "client_assertion", assertion,
+			"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")...)
 	}
 	const secret = "a-secret-that-is-long-enough-for-hs256"
 	one := jwt("1", secret)
@@ -237,6 +238,10 @@ func TestClientsOwnTokens(t *testing.T) {
 	}
 	s.token("grant_type", "client_credentials", "client_id", "hmac", "client_secret", secret).
 		want(t, "by the secret itself", "invalid_client: Parameter client_assertion_type is missing")
+	// Whom a client_id names that does not fit the assertion: the client of the
+	// assertion does not count. Keycloak: AbstractJWTClientValidator.validateClient.
+	by(jwt("4", secret), "client_id", "nobody").want(t, "with a client_id of nobody", "invalid_client: Invalid client or Invalid client credentials")
+	by(jwtOf("app", "5", secret), "client_id", "hmac").want(t, "with another's assertion", "invalid_client: client_id parameter does not match authenticated client")
 }
 
 // Oracle: tokens/exchange
