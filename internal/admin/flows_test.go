@@ -73,10 +73,14 @@ func TestFlowsAreMadeFilledCopiedAndRemoved(t *testing.T) {
 			{"nothing/executions/execution", `{"provider":"auth-cookie"}`, 400, `{"error":"Parent flow doesn't exist"}`},
 			{"browser/executions/execution", `{"provider":"auth-cookie"}`, 400, `{"error":"It is illegal to add execution to a built in flow"}`},
 			{"mine/executions/flow", `{"alias":"sub","type":"basic-flow"}`, 409, `{"errorMessage":"New flow alias name already exists"}`},
+			{"mine/executions/flow", `{"alias":"sub"}`, 409, `{"errorMessage":"New flow alias name already exists"}`},
+			{"mine/executions/flow", `{"alias":"x"}`, 400, `{"error":"A flow needs an alias and a type"}`},
 			{"nothing/executions/flow", `{"alias":"x","type":"basic-flow"}`, 400, `{"errorMessage":"Parent flow doesn't exist"}`},
 			{"browser/executions/flow", `{"alias":"x","type":"basic-flow"}`, 400, `{"error":"It is illegal to add sub-flow to a built in flow"}`},
 			{"mine/copy", `{"newName":"browser"}`, 409, `{"errorMessage":"New flow alias name already exists"}`},
 			{"nothing/copy", `{"newName":"x"}`, 404, `{"error":"Flow not found"}`},
+			{"nothing/copy", `{}`, 404, `{"error":"Flow not found"}`},
+			{"mine/copy", `{}`, 400, `{"error":"newName must not be empty"}`},
 			{"mine/copy", `{"newName":"a/b"}`, 400, `{"error":"Character '/' not allowed."}`},
 		} {
 			s.want("POST", at+"/flows/"+c.path, c.body, c.status, c.want)

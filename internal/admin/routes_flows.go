@@ -255,6 +255,9 @@ func (h *Handler) copyFlow(c *Call) (any, error) {
 		return nil, err
 	}
 	if name == "" {
+		if c.Realm.FlowDoc(c.Path("alias")) == nil {
+			return nil, errNoFlow
+		}
 		return nil, Plain(http.StatusBadRequest, "newName must not be empty")
 	}
 	id, err := h.Manager.CopyFlow(c, c.Realm, c.Path("alias"), name)
@@ -342,7 +345,7 @@ func (h *Handler) addSubflow(c *Call) (any, error) {
 	n.Last = n.Execution.Priority == nil
 	if parent := c.Realm.FlowDoc(n.Parent); parent == nil {
 		return nil, Message(http.StatusBadRequest, "Parent flow doesn't exist")
-	} else if !parent.BuiltIn && (words["alias"] == "" || words["type"] == "") {
+	} else if taken := c.Realm.FlowDoc(words["alias"]) != nil; !parent.BuiltIn && !taken && (words["alias"] == "" || words["type"] == "") {
 		return nil, Plain(http.StatusBadRequest, "A flow needs an alias and a type")
 	}
 	n.Sub = &rep.Flow{Alias: words["alias"], ProviderID: words["type"], Description: new(words["description"])}

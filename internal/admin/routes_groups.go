@@ -134,13 +134,32 @@ func groupFilter(c *Call, attrs [][2]string) func(*users.Group) bool {
 		if exact {
 			return search == "" || g.Name == search
 		}
-		rest, ok := strings.ToLower(g.Name), true
-		for _, part := range parts {
-			if _, rest, ok = strings.Cut(rest, part); !ok {
-				return false
-			}
+		return inOrder(g.Name, parts)
+	}
+}
+
+// inOrder reports whether the parts, in lower case, follow each other in a name.
+func inOrder(name string, parts []string) bool {
+	rest, ok := strings.ToLower(name), true
+	for _, part := range parts {
+		if _, rest, ok = strings.Cut(rest, part); !ok {
+			return false
 		}
-		return true
+	}
+	return true
+}
+
+// childFilter is what the query looks for among the groups below one: unlike
+// elsewhere it is how the name begins, and an exact search for nothing finds
+// nothing. Keycloak: GroupAdapter.getSubGroupsStream.
+func childFilter(c *Call) func(*users.Group) bool {
+	search := c.Query("search")
+	if c.Bool("exact", false) {
+		return func(g *users.Group) bool { return g.Name == search }
+	}
+	parts := strings.Split(strings.ToLower(search), "*")
+	return func(g *users.Group) bool {
+		return strings.HasPrefix(strings.ToLower(g.Name), parts[0]) && inOrder(g.Name, parts)
 	}
 }
 
@@ -253,7 +272,7 @@ func (h *Handler) listChildren(c *Call, _ *users.Groups, g *users.Group) (any, e
 	if err != nil {
 		return nil, err
 	}
-	ok := groupFilter(c, nil)
+	ok := childFilter(c)
 	list := slices.DeleteFunc(slices.Clone(g.Below), func(g *users.Group) bool { return !ok(g) })
 	out := []*rep.Group{}
 	for _, child := range page(list, first, max) {

@@ -41,8 +41,8 @@ func (h *Handler) unmatched(routes []Route) func(http.ResponseWriter, *http.Requ
 	}
 }
 
-// locate finds what a path names on its way: the realm, and the user, group or
-// client below it.
+// locate finds what a path names on its way: the realm, and the user, group,
+// client or component below it.
 func (h *Handler) locate(r *http.Request, caller *Caller, path []string) error {
 	if path[0] == "" {
 		return nil
@@ -68,6 +68,10 @@ func (h *Handler) locate(r *http.Request, caller *Caller, path []string) error {
 		_, err = tree.Get(iam.GroupID(id))
 	case "clients":
 		_, err = clients.Get(r.Context(), realm, id)
+	case "user-storage": // Keycloak: UserStorageProviderResource
+		if realm.Component(id) == nil {
+			return errNoComponent
+		}
 	}
 	return err
 }

@@ -244,6 +244,12 @@ func TestGroupsAreFoundAndMoved(t *testing.T) {
 	}
 	s.want("GET", "/groups/count?search=*", "", 200, `{"count":3}`)
 	s.want("GET", "/groups/"+a+"/children?q=x:y", "", 200, `"name":"inner"`)
+	for query, want := range map[string]int{"search=": 1, "search=INN": 1, "search=nner": 0, "search=*er": 1, "search=i*r": 1, "search=%20inner": 0,
+		"search=inner&exact=true": 1, "search=Inner&exact=true": 0, "exact=true": 0} {
+		if got := s.want("GET", "/groups/"+a+"/children?"+query, "", 200, ""); strings.Count(got, `"path"`) != want {
+			t.Errorf("children with %s: %s", query, got)
+		}
+	}
 	s.want("GET", "/group-by-path/", "", 404, "Group path does not exist")
 	s.want("PUT", "/groups/"+b, `{"name":"alpha"}`, 409, "Sibling group named 'alpha' already exists.")
 	s.want("POST", "/groups/"+b+"/children", `{"id":"`+b+`","name":"beta"}`, 204, "")
