@@ -147,6 +147,7 @@ func TestRealmRoutes(t *testing.T) {
 		{"root", "GET", "/admin/realms/shop/authentication/required-actions/TERMS_AND_CONDITIONS", "", 200,
 			`{"alias":"TERMS_AND_CONDITIONS","name":"Terms","providerId":"TERMS_AND_CONDITIONS","enabled":true,"defaultAction":false,"priority":20,"config":{}}`},
 		{"root", "GET", "/admin/realms/shop/authentication/flows/nothing/executions", "", 404, `{"error":"Flow not found"}`},
+		{"root", "POST", "/admin/realms/shop/user-storage/nothing/sync?action=triggerFullSync", "", 404, `{"error":"Could not find component"}`},
 		{"maker", "GET", "/admin/serverinfo", "", 200, `{"systemInfo":{"version":"26.7.3"}`},
 		{"root", "DELETE", "/admin/realms/shop", "", 204, ``},
 		{"root", "GET", "/admin/realms/shop", "", 404, `{"error":"Realm not found."}`},
