@@ -278,6 +278,9 @@ func way(ctx context.Context, r *realms.Realm, issuer string, p *iam.ClientSessi
 	switch {
 	case out.URL != "":
 		out.Text = "A logout token is sent to the client's back-channel logout address, and again for a day if it does not arrive."
+	case adapterAddress(&c.Client, p, issuer) != "":
+		out.URL = adapterAddress(&c.Client, p, issuer)
+		out.Text = "The client's admin URL is told of its session, and again for a day if it does not take it."
 	case c.FrontLogout && front != "":
 		out.How, out.URL = ByFrontChannel, resolve(&c.Client, front, issuer)
 		out.Text = "The client is told through the user's browser alone, which cannot be called from here: it notices when it next presents a token."

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -108,18 +109,41 @@ func (n *Notifier) Outcome(ctx context.Context, r *realms.Realm, c *Calls) ([]*d
 type notice struct {
 	Issuer string `json:"iss"`            // of the token
 	Base   string `json:"base,omitempty"` // the realm's address for the client's relative URLs, when it is another
+	// Adapter is the application's own session, which the client's admin URL is told
+	// of where it has no back-channel address.
+	Adapter string `json:"adapter,omitempty"`
+}
+
+// NoteAdapter is the note of a client's part with the session that an adapter
+// keeps for it in the application. Keycloak: AdapterConstants.CLIENT_SESSION_STATE.
+const NoteAdapter = "client_session_state"
+
+// adapterAddress is where an adapter wants to hear of the end of its session,
+// "" for nowhere. Addresses that follow the host which an adapter names are not
+// called. Keycloak: ResourceAdminManager.logoutClientSessions.
+func adapterAddress(c *iam.Client, p *iam.ClientSession, base string) string {
+	if c.AdminURL == "" || c.FrontLogout || p.Notes[NoteAdapter] == "" || strings.Contains(c.AdminURL, "${") {
+		return ""
+	}
+	return strings.TrimSuffix(resolve(c, c.AdminURL, base), "/") + LogoutAll().path
 }
 
 func deliveriesOf(r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession, find func(iam.ClientID) (*realms.Client, error)) []*deliveries.Delivery {
 	var list []*deliveries.Delivery
 	for _, p := range parts {
 		client, err := find(p.Client)
-		if err != nil || address(&client.Client, issuer) == "" {
-			continue // it is gone, and with it its address, or never had one
+		if err != nil {
+			continue // it is gone, and with it its address
 		}
 		what := notice{Issuer: issuer}
 		if iss := p.Notes["iss"]; iss != "" && iss != issuer {
-			what = notice{iss, issuer}
+			what = notice{Issuer: iss, Base: issuer}
+		}
+		if address(&client.Client, issuer) == "" {
+			if adapterAddress(&client.Client, p, issuer) == "" {
+				continue
+			}
+			what.Adapter = p.Notes[NoteAdapter]
 		}
 		doc, _ := json.Marshal(what) // two texts always marshal
 		list = append(list, &deliveries.Delivery{
@@ -151,6 +175,9 @@ func (n *Notifier) call(ctx context.Context, r *realms.Realm, d *deliveries.Deli
 	if err != nil {
 		return nil, err
 	}
+	if what.Adapter != "" {
+		return n.callAdapter(ctx, r, &client.Client, d, &what)
+	}
 	to := address(&client.Client, cmp.Or(what.Base, what.Issuer))
 	if to == "" {
 		return nil, deliveries.Hopeless("the client has no back-channel logout address any more")
@@ -162,6 +189,20 @@ func (n *Notifier) call(ctx context.Context, r *realms.Realm, d *deliveries.Deli
 	return &deliveries.Call{
 		To: to, Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, Body: url.Values{"logout_token": {token}}.Encode(),
 	}, nil
+}
+
+// callAdapter makes the call that tells an adapter of the end of its session.
+// Keycloak: ResourceAdminManager.sendLogoutRequest.
+func (n *Notifier) callAdapter(ctx context.Context, r *realms.Realm, c *iam.Client, d *deliveries.Delivery, what *notice) (*deliveries.Call, error) {
+	to := adapterAddress(c, &iam.ClientSession{Notes: map[string]string{NoteAdapter: what.Adapter}}, cmp.Or(what.Base, what.Issuer))
+	if to == "" {
+		return nil, deliveries.Hopeless("the client has no admin URL any more")
+	}
+	token, err := n.action(ctx, r, c, LogoutAll(), 0, what.Adapter, d.Session)
+	if err != nil {
+		return nil, err
+	}
+	return &deliveries.Call{To: to, Header: map[string]string{"Content-Type": "text/plain"}, Body: token}, nil
 }
 
 // eventLogout and eventOffline are members of a logout token's events.

@@ -75,7 +75,6 @@ func (n *Notifier) push(ctx context.Context, r *realms.Realm, c *iam.Client, at 
 	default:
 		return errBusy
 	}
-	now := n.issuer.Now()
 	seconds := int64(0)
 	if c.NotBefore.After(notBefore) {
 		notBefore = c.NotBefore
@@ -83,17 +82,30 @@ func (n *Notifier) push(ctx context.Context, r *realms.Realm, c *iam.Client, at 
 	if !notBefore.IsZero() {
 		seconds = notBefore.Unix()
 	}
-	t := new(claims.Set)
-	t.Put("id", uuid.NewString()+"-"+strconv.FormatInt(now.UnixMilli(), 10))
-	t.Put("expiration", now.Add(actionLifespan).Unix())
-	t.Put("resource", c.ClientID)
-	t.Put("action", what.name)
-	t.Put("notBefore", seconds)
-	token, err := n.issuer.Sign(ctx, r, t, "", "JWT")
+	token, err := n.action(ctx, r, c, what, seconds, "", "")
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	return n.post(ctx, at+what.path, "text/plain", token)
+}
+
+// action makes what an admin URL is sent: of one session, in the adapter's word
+// for it and ours, or of all where these are "".
+func (n *Notifier) action(ctx context.Context, r *realms.Realm, c *iam.Client, what Action, notBefore int64, adapter string, session iam.SessionID) (string, error) {
+	now := n.issuer.Now()
+	t := new(claims.Set)
+	t.Put("id", uuid.NewString()+"-"+strconv.FormatInt(now.UnixMilli(), 10))
+	t.Put("expiration", now.Add(actionLifespan).Unix())
+	t.Put("resource", c.ClientID)
+	t.Put("action", what.name)
+	if adapter != "" {
+		t.Put("adapterSessionIds", []string{adapter})
+	}
+	t.Put("notBefore", notBefore)
+	if session != "" {
+		t.Put("keycloakSessionIds", []string{string(session)})
+	}
+	return n.issuer.Sign(ctx, r, t, "", "JWT")
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/logout"
 	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 )
@@ -48,6 +49,9 @@ func (t *tokenCall) refresh() (*decision, error) {
 	if !ok {
 		t.event.Cause.Reason = iam.ConsentMissing
 		return nil, t.bad("invalid_token", "invalid_scope", "Client no longer has requested consent from user")
+	}
+	if err := t.noteAdapter(g); err != nil {
+		return nil, t.badRefresh(err)
 	}
 	if t.realm.Refresh.Rotate {
 		if err := t.rotate(old, g); err != nil {
@@ -376,14 +380,47 @@ func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
 		if err != nil || won {
 			return err
 		}
-		view, err := t.Sessions.Find(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client)
-		if errors.Is(err, sessions.ErrGone) || errors.Is(err, sessions.ErrNoPart) {
-			return refreshError{"Session doesn't have required client", iam.PartEnded}
+		return t.reread(g)
+	})
+}
+
+// reread finds the part of a grant that others have changed in between; without
+// an error of its own it says that they did.
+func (t *tokenCall) reread(g *iam.Grant) error {
+	view, err := t.Sessions.Find(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client)
+	if errors.Is(err, sessions.ErrGone) || errors.Is(err, sessions.ErrNoPart) {
+		return refreshError{"Session doesn't have required client", iam.PartEnded}
+	}
+	if err != nil {
+		return err
+	}
+	g.Part = view.Part
+	return sessions.ErrChanged
+}
+
+// noteAdapter keeps what an adapter calls its session in the application, for the
+// logout to tell it. Keycloak: OAuth2GrantTypeBase.updateClientSession.
+func (t *tokenCall) noteAdapter(g *iam.Grant) error {
+	state := t.form.Get(logout.NoteAdapter)
+	if state == "" {
+		return nil
+	}
+	return sessions.Undisturbed(func() error {
+		if g.Part.Notes[logout.NoteAdapter] == state {
+			return nil
 		}
-		if err != nil {
+		if g.Part.Notes == nil {
+			g.Part.Notes = map[string]string{}
+		}
+		g.Part.Notes[logout.NoteAdapter] = state
+		won, err := t.Sessions.Swap(t.ctx(), g.Part)
+		switch {
+		case err != nil:
 			return err
+		case won:
+			g.Part.Version++
+			return nil
 		}
-		g.Part = view.Part
-		return sessions.ErrChanged
+		return t.reread(g)
 	})
 }

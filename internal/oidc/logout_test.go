@@ -199,6 +199,48 @@ func TestClientsAreToldOfLogouts(t *testing.T) {
 	}
 }
 
+// Keycloak: ResourceAdminManager.logoutClientSessions, OAuth2GrantTypeBase.updateClientSession.
+func TestAdaptersAreToldOfTheirSessions(t *testing.T) {
+	heard := make(chan string, 4)
+	client := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		heard <- r.URL.Path + " " + r.Header.Get("Content-Type") + " " + string(body)
+	}))
+	t.Cleanup(client.Close)
+	s := newSiteOf(t, fmt.Sprintf(`{"realm":"shop","enabled":true,"passwordPolicy":"hashAlgorithm(pbkdf2-sha256) and hashIterations(1)",
+ "clients":[
+  {"clientId":"app","publicClient":true,"redirectUris":["https://app.example.org/*"],"adminUrl":"%[1]s/x/"},
+  {"clientId":"mute","publicClient":true,"redirectUris":["https://mute.example.org/*"],"adminUrl":"%[1]s/mute"}],
+ "users":[{"username":"ann","id":"ann","email":"ann@example.org","firstName":"Ann","lastName":"Lee","enabled":true,"credentials":[{"type":"password","value":"ann-pw"}]}]`, client.URL))
+	v := s.visitor(t)
+	tokens := s.token("grant_type", "authorization_code", "client_id", "app", "code", v.login("app", "https://app.example.org/cb"), "redirect_uri", "https://app.example.org/cb",
+		"client_session_state", "first")
+	tokens.want(t, "code", "OK")
+	s.token("grant_type", "authorization_code", "client_id", "mute", "code", v.login("mute", "https://mute.example.org/cb"), "redirect_uri", "https://mute.example.org/cb").want(t, "code", "OK")
+	s.token("grant_type", "refresh_token", "client_id", "app", "refresh_token", tokens.text("refresh_token"), "client_session_state", "second").want(t, "refresh", "OK")
+	s.admin(http.MethodPost, "/users/ann/logout", "").want(t, "logout", "No Content")
+	var got string
+	select {
+	case got = <-heard:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the adapter heard nothing")
+	}
+	kind, token, _ := strings.Cut(strings.TrimPrefix(got, "/x/k_logout "), " ")
+	if !strings.HasPrefix(got, "/x/k_logout ") || kind != "text/plain" {
+		t.Fatalf("heard %q", got)
+	}
+	said := claimsOf(t, token)
+	sid := claimsOf(t, tokens.text("access_token"))["sid"]
+	if fmt.Sprint(said["action"], said["resource"], said["adapterSessionIds"], said["keycloakSessionIds"], said["notBefore"]) != fmt.Sprint("LOGOUT", "app", []any{"second"}, []any{sid}, 0) {
+		t.Errorf("the adapter heard %v", said)
+	}
+	select {
+	case more := <-heard:
+		t.Errorf("and then %q", more)
+	default:
+	}
+}
+
 // Logging out a whole realm tells the admin URLs of clients that are on, and
 // sends no logout tokens: the sessions are gone before anybody is told.
 // Keycloak: RealmAdminResource.logoutAll, ResourceAdminManager.logoutClient
