@@ -549,3 +549,13 @@ func TestPoliciesOfRegistrationAndDescriptionsOfClients(t *testing.T) {
 	s.want("POST", convert, `{"redirect_uris":["http://a.test/cb"],"response_types":["nonsense"]}`, 400, "Client metadata invalid")
 	s.want("POST", convert, `{"nonsense":1}`, 400, `{"error":"Unsupported format"}`)
 }
+
+// An address that is posted empty counts: the client is made without the defaults of logouts.
+// Keycloak: OIDCLoginProtocolFactory.setupClientDefaults.
+func TestAddressOfLogoutPostedEmpty(t *testing.T) {
+	s := newShop(t)
+	id := s.want("POST", "/clients", `{"clientId":"x","protocol":"openid-connect","attributes":{"backchannel.logout.url":"","access.token.lifespan":""}}`, 201, "")
+	if got := s.want("GET", "/clients/"+id, "", 200, `"clientId":"x"`); strings.Contains(got, "backchannel.logout") {
+		t.Errorf("made with %s", got)
+	}
+}

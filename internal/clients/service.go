@@ -201,7 +201,7 @@ func oidcDefaults(given, c *rep.Client) {
 	if given.DirectAccessGrantsEnabled == nil && given.DirectGrantsOnly == nil {
 		c.DirectAccessGrantsEnabled = new(true)
 	}
-	if given.Attributes[attrLogoutURL] == "" {
+	if _, named := given.Attributes[attrLogoutURL]; !named { // an empty address counts
 		c.Attributes[attrLogoutSession] = "true"
 		c.Attributes[attrLogoutOffline] = "false"
 	}

@@ -118,7 +118,7 @@ func signingKeySingle(a *answer) {
 	if !ok {
 		return
 	}
-	alg := r.DefaultSignatureAlgorithm
+	alg := rep.Val(r.DefaultSignatureAlgorithm)
 	if alg == "" {
 		alg = "RS256"
 	}

@@ -26,7 +26,7 @@ func sound() *Evidence {
 		At: noon, Server: Keycloak, UnusedAfter: 90 * 24 * time.Hour,
 		Realm: Told(&rep.Realm{ID: "r1", Realm: "shop", SSOSessionIdleTimeout: new(1800), SSOSessionMaxLifespan: new(36000), AccessTokenLifespan: new(300),
 			OfflineSessionIdleTimeout: new(2592000), OfflineSessionMaxLifespanEnabled: new(true), OfflineSessionMaxLifespan: new(5184000),
-			BruteForceProtected: new(true), DefaultSignatureAlgorithm: "RS256", SSLRequired: "external"}),
+			BruteForceProtected: new(true), DefaultSignatureAlgorithm: new("RS256"), SSLRequired: "external"}),
 		Clients: Told([]*rep.Client{web()}),
 		Scopes:  Told([]Scope{{"s1", "profile", Default}, {"s2", "offline_access", Optional}}),
 		Keys:    Told([]Key{{"k1", "RS256", true, Told(noon.AddDate(0, -1, 0))}, {"k2", "RS256", false, Told(noon.AddDate(-3, 0, 0))}}),
@@ -231,7 +231,7 @@ func TestHealthyBorders(t *testing.T) {
 			e.realm().OfflineSessionMaxLifespanEnabled, e.realm().OfflineSessionMaxLifespan = new(false), new(60)
 		}, 0},
 		"offline idle with a maximum":     {"idle-longer-than-maximum", func(e *Evidence) { e.realm().OfflineSessionMaxLifespan = new(60) }, 1},
-		"no key of the realm's algorithm": {"signing-key-single", func(e *Evidence) { e.realm().DefaultSignatureAlgorithm = "ES256" }, 1},
+		"no key of the realm's algorithm": {"signing-key-single", func(e *Evidence) { e.realm().DefaultSignatureAlgorithm = new("ES256") }, 1},
 		"mail is set up": {"smtp-missing", func(e *Evidence) {
 			e.realm().VerifyEmail, e.realm().SMTPServer = new(true), map[string]string{"host": "mail"}
 		}, 0},

@@ -118,6 +118,10 @@ func (c *completion) settings() error {
 	if len(r.SupportedLocales) == 0 {
 		r.SupportedLocales = nil
 	}
+	if rep.Val(r.PasswordPolicy) == "" {
+		r.PasswordPolicy = nil
+	}
+	usualAlgorithms(r)
 	if r.SMTPServer["password"] == Masked {
 		delete(r.SMTPServer, "password")
 	}

@@ -269,7 +269,19 @@ func TestUpdate(t *testing.T) {
 			len(d.LocalizationTexts) > 0 {
 			t.Errorf("named by nothing: %+v", d)
 		}
-		if err := update(`{"attributes":{"other":"thing"}}`); err != nil || *current().Rep.ClientSessionIdleTimeout != 0 {
+		// What Terraform writes where its configuration says nothing. Keycloak: DefaultExportImportManager.getWebAuthnPolicy.
+		for _, text := range []string{
+			`{"defaultSignatureAlgorithm":"PS256"}`,
+			`{"defaultSignatureAlgorithm":"","supportedLocales":[],"webAuthnPolicyPasswordlessRpEntityName":"x","webAuthnPolicyPasswordlessSignatureAlgorithms":[]}`,
+		} {
+			if err := update(text); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+		}
+		if d := current(); *d.Rep.DefaultSignatureAlgorithm != "" || d.SignatureAlg != "RS256" || d.Rep.SupportedLocales != nil || len(d.Rep.WebAuthnPolicyPasswordlessSignatureAlgorithms) != 2 {
+			t.Errorf("settings without a value: %+v", d.Rep)
+		}
+		if err := update(`{"supportedLocales":["en","de"],"attributes":{"other":"thing"}}`); err != nil || *current().Rep.ClientSessionIdleTimeout != 0 {
 			t.Errorf("a timeout that is an attribute too: %v, %v", *current().Rep.ClientSessionIdleTimeout, err)
 		}
 		if now.Enabled || now.NotBefore.Unix() != 1700000000 {

@@ -206,6 +206,7 @@ func apply(doc, posted *rep.Realm) {
 	if p.OTPPolicyType != "" {
 		doc.OTPSupportedApplications = otpApplications(doc)
 	}
+	usualAlgorithms(doc)
 	if headers != nil && doc.BrowserSecurityHeaders == nil {
 		doc.BrowserSecurityHeaders = map[string]string{}
 	}
@@ -213,7 +214,9 @@ func apply(doc, posted *rep.Realm) {
 	if p.SupportedLocales != nil {
 		doc.SupportedLocales = slices.Clone(p.SupportedLocales)
 		slices.Sort(doc.SupportedLocales)
-		doc.SupportedLocales = slices.Compact(doc.SupportedLocales)
+		if doc.SupportedLocales = slices.Compact(doc.SupportedLocales); len(doc.SupportedLocales) == 0 {
+			doc.SupportedLocales = nil
+		}
 	}
 	if attrs != nil {
 		for name := range doc.Attributes {
@@ -308,6 +311,16 @@ func forget(doc, posted *rep.Realm) {
 		case posted.Attributes != nil:
 			n, _ := strconv.Atoi(posted.Attributes[attr])
 			*own[attr].setting = &n
+		}
+	}
+}
+
+// usualAlgorithms are those of passkeys where a realm names none.
+// Keycloak: DefaultExportImportManager.getWebAuthnPolicy.
+func usualAlgorithms(r *rep.Realm) {
+	for _, list := range []*[]string{&r.WebAuthnPolicySignatureAlgorithms, &r.WebAuthnPolicyPasswordlessSignatureAlgorithms} {
+		if *list != nil && len(*list) == 0 {
+			*list = []string{"ES256", "RS256"}
 		}
 	}
 }

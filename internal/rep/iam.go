@@ -107,7 +107,7 @@ func (r *Realm) IAM() (*iam.Realm, error) {
 			Texts:     r.LocalizationTexts,
 		},
 		NotBefore:       epoch(r.NotBefore),
-		SignatureAlg:    r.DefaultSignatureAlgorithm,
+		SignatureAlg:    Val(r.DefaultSignatureAlgorithm),
 		SecurityHeaders: r.BrowserSecurityHeaders,
 		Attrs:           r.Attributes,
 	}

@@ -10,7 +10,7 @@ type Realm struct {
 	DisplayName                                               *string                      `json:"displayName,omitzero"`
 	DisplayNameHTML                                           *string                      `json:"displayNameHtml,omitzero"`
 	NotBefore                                                 *int                         `json:"notBefore,omitzero"`
-	DefaultSignatureAlgorithm                                 string                       `json:"defaultSignatureAlgorithm,omitzero"`
+	DefaultSignatureAlgorithm                                 *string                      `json:"defaultSignatureAlgorithm,omitzero"`
 	RevokeRefreshToken                                        *bool                        `json:"revokeRefreshToken,omitzero"`
 	RefreshTokenMaxReuse                                      *int                         `json:"refreshTokenMaxReuse,omitzero"`
 	AccessTokenLifespan                                       *int                         `json:"accessTokenLifespan,omitzero"`
