@@ -515,6 +515,9 @@ func TestWhatIsMissingIsRefusedOrMade(t *testing.T) {
 	s.want("PUT", "/clients/"+id+mappers+"/"+m, `{"name":"sub","protocol":"openid-connect","protocolMapper":"oidc-sha256-pairwise-sub-mapper","config":{"pairwiseSubAlgorithmSalt":"mine"}}`, 204, "")
 	s.want("GET", "/clients/"+id+mappers+"/"+m, "", 200, `"pairwiseSubAlgorithmSalt":"mine"`)
 	s.want("POST", "/partialImport", `{"ifResourceExists":"NONSENSE"}`, 400, `"Cannot parse the JSON"`)
+	// Keycloak: RolesPartialImport, UsersPartialImport.getName.
+	s.want("POST", "/partialImport", `{"ifResourceExists":"OVERWRITE","roles":{"realm":[{"name":"carried"}]},"users":[{"username":"Carried"}]}`, 200, `"resourceName":"Carried"`)
+	s.want("POST", "/partialImport", `{"ifResourceExists":"OVERWRITE","roles":{"realm":[{"name":"carried","description":"again"}]}}`, 200, `{"overwritten":1,"added":1,"skipped":0,`)
 }
 
 // Keycloak: ClientRegistrationPolicyResource, the ClientRegistrationPolicyFactory

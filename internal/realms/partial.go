@@ -159,6 +159,8 @@ func (x *partial) roles(_ context.Context, p *rep.PartialImport) error {
 		if i >= 0 {
 			have = slices.Delete(have, i, i+1)
 			role.ID = ""
+			// Keycloak: RolesPartialImport.doImport tells of what it overwrites as added, too.
+			x.done = append(x.done, PartialResult{Action: "ADDED", ResourceType: kind, ResourceName: name})
 		}
 		setID(&role.ID)
 		return append(have, role), append(added, role), nil
@@ -264,7 +266,7 @@ func (x *partial) users(ctx context.Context, p *rep.PartialImport) error {
 		if exists {
 			id = string(have.ID)
 		}
-		ok, err := x.take(exists, "USER", strings.ToLower(u.Username), id, "User with user name "+u.Username+" already exists.", func(ctx context.Context, tx *store.Tx) error {
+		ok, err := x.take(exists, "USER", u.Username, id, "User with user name "+u.Username+" already exists.", func(ctx context.Context, tx *store.Tx) error {
 			return tx.DeleteUser(ctx, x.r.ID, iam.UserID(id))
 		})
 		if err != nil {
@@ -375,7 +377,7 @@ func (x *partial) idOf(d *PartialResult, users []preparedUser) string {
 		i := slices.IndexFunc(x.whole.Groups, func(g rep.Group) bool { return g.Name == d.ResourceName })
 		return x.whole.Groups[i].ID
 	case "USER":
-		i := slices.IndexFunc(users, func(u preparedUser) bool { return u.user.Username == d.ResourceName })
+		i := slices.IndexFunc(users, func(u preparedUser) bool { return u.user.Username == strings.ToLower(d.ResourceName) })
 		return string(users[i].user.ID)
 	}
 	panic(fmt.Sprintf("realms: no resource type %q", d.ResourceType))

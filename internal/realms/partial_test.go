@@ -89,7 +89,7 @@ func TestPartialImport(t *testing.T) {
 			t.Errorf("skipped: %s, %v", got, err)
 		}
 		check("skipped")
-		if got, err := more("OVERWRITE"); err != nil || got != "OOOAOOO" {
+		if got, err := more("OVERWRITE"); err != nil || got != "OOAOAAOOO" {
 			t.Errorf("overwritten: %s, %v", got, err)
 		}
 		check("overwritten")
