@@ -49,7 +49,7 @@ var layers = map[string]string{
 	"clients":       "iam rep jose realms store claims tokens",
 	"keys":          "iam jose realms rep store",
 	"roles":         "iam rep realms store",
-	"policy":        "iam realms store",
+	"policy":        "iam realms store passhash",
 	"events":        "iam realms store mail telemetry", // the realm says what is kept
 	"users":         "iam rep realms store roles policy passhash otp seal events",
 	"sessions":      "iam realms store events",

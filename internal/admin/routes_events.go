@@ -176,6 +176,8 @@ func (h *Handler) updateEventsConfig(c *Call) (any, error) {
 			return nil, Plain(http.StatusBadRequest, "Unknown event listener")
 		}
 	}
+	slices.Sort(given.EventsListeners)
+	given.EventsListeners = slices.Compact(given.EventsListeners)
 	return nil, h.Manager.Set(c, c.Realm.ID, &rep.Realm{
 		EventsEnabled: &given.EventsEnabled, EventsExpiration: new(rep.Val(given.EventsExpiration)), EventsListeners: given.EventsListeners,
 		EnabledEventTypes: given.EnabledEventTypes, AdminEventsEnabled: given.AdminEventsEnabled, AdminEventsDetailsEnabled: given.AdminEventsDetailsEnabled,

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -353,15 +354,53 @@ func (h *Handler) partialImport(c *Call) (any, error) {
 		switch d.Action {
 		case "ADDED":
 			answer.Added++
-			c.Event(Create, "REALM", importedAt[d.ResourceType]+d.ID, nil)
+			c.Event(Create, "REALM", importedAt[d.ResourceType]+d.ID, imported(p, d))
 		case "OVERWRITTEN":
 			answer.Overwritten++
-			c.Event(Update, "REALM", importedAt[d.ResourceType]+d.ID, nil)
+			c.Event(Update, "REALM", importedAt[d.ResourceType]+d.ID, imported(p, d))
 		case "SKIPPED":
 			answer.Skipped++
 		}
 	}
 	return answer, nil
+}
+
+// imported is what a partial import says of a thing that it made, without
+// secrets; nil for kinds whose events tell no more than the path.
+func imported(p *rep.PartialImport, d realms.PartialResult) any {
+	role := func(list []rep.Role) any {
+		if i := slices.IndexFunc(list, func(r rep.Role) bool { return r.Name == d.ResourceName }); i >= 0 {
+			v := list[i]
+			v.ID, v.Composite = d.ID, v.Composites != nil
+			return &v
+		}
+		return nil
+	}
+	switch d.ResourceType {
+	case "USER":
+		if i := slices.IndexFunc(p.Users, func(u rep.User) bool { return strings.EqualFold(u.Username, d.ResourceName) }); i >= 0 {
+			v := p.Users[i]
+			v.ID, v.Credentials = d.ID, nil
+			return &v
+		}
+	case "GROUP":
+		if i := slices.IndexFunc(p.Groups, func(g rep.Group) bool { return g.Name == d.ResourceName || "/"+g.Name == d.ResourceName }); i >= 0 {
+			v := p.Groups[i]
+			v.ID = d.ID
+			return &v
+		}
+	case "CLIENT":
+		if i := slices.IndexFunc(p.Clients, func(cl rep.Client) bool { return cl.ClientID == d.ResourceName }); i >= 0 {
+			v := p.Clients[i]
+			v.ID = d.ID
+			return withoutSecrets(&v)
+		}
+	case "REALM_ROLE":
+		if p.Roles != nil {
+			return role(p.Roles.Realm)
+		}
+	}
+	return nil
 }
 
 func (h *Handler) clientPolicies(c *Call) (any, error) {

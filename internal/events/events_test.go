@@ -102,6 +102,9 @@ func TestFiltersAndPages(t *testing.T) {
 			t.Errorf("the latest is not first: %v", err)
 		}
 		w.EmitAdmin(ctx, r, &iam.AdminEvent{Operation: "CREATE", ResourceType: "USER", ResourcePath: "users/1", Representation: "{}"})
+		if list, err := w.ListAdmin(ctx, r, events.AdminFilter{Max: -1, ResourcePath: "USERS/*"}); err != nil || len(list) != 0 {
+			t.Errorf("paths are compared by letter: %v, %v", list, err)
+		}
 		list, err := w.ListAdmin(ctx, r, events.AdminFilter{Max: -1, ResourcePath: "users/*", Operations: []string{"CREATE"}})
 		if err != nil || len(list) != 1 || list[0].Representation != "" {
 			t.Errorf("admin events: %+v, %v; want one, without representation", list, err)

@@ -81,6 +81,7 @@ type ClientScope struct {
 	Mappers         []ProtocolMapper
 	Roles           []RoleID // role scope mappings: the scope is granted only to users with one of them
 	InTokenScope    bool     // include.in.token.scope
+	InMetadata      bool     // include.in.openid.provider.metadata: discovery names it
 	ShowOnConsent   bool     // display.on.consent.screen
 	ConsentText     string
 	GUIOrder        string

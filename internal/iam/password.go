@@ -7,7 +7,10 @@ type PasswordPolicy []PasswordRule
 
 // A PasswordRule is one "id(value)" of a password policy. Value is "" when the
 // text has none.
-type PasswordRule struct{ ID, Value string }
+type PasswordRule struct {
+	ID, Value string
+	Given     bool // the text has parentheses, though there may be nothing in them
+}
 
 // ParsePasswordPolicy reads Keycloak's text, "length(8) and notUsername". It
 // takes any text; which rules exist and what values they take is not its
@@ -20,7 +23,11 @@ func ParsePasswordPolicy(text string) PasswordPolicy {
 	}
 	var p PasswordPolicy
 	at := map[string]int{}
-	for part := range strings.SplitSeq(text, " and ") {
+	parts := strings.Split(text, " and ")
+	for len(parts) > 0 && parts[len(parts)-1] == "" { // which Java's String.split leaves out
+		parts = parts[:len(parts)-1]
+	}
+	for _, part := range parts {
 		part = strings.TrimSpace(part)
 		id, value, found := strings.Cut(part, "(")
 		if found && value != "" {
@@ -28,11 +35,11 @@ func ParsePasswordPolicy(text string) PasswordPolicy {
 		}
 		id = strings.TrimSpace(id)
 		if i, seen := at[id]; seen {
-			p[i].Value = value
+			p[i].Value, p[i].Given = value, found
 			continue
 		}
 		at[id] = len(p)
-		p = append(p, PasswordRule{id, value})
+		p = append(p, PasswordRule{id, value, found})
 	}
 	return p
 }

@@ -11,6 +11,7 @@ type AuthRequest struct {
 	ResponseMode string            `json:"response_mode,omitempty"` // as asked for; "" for the default of the type
 	Scope        string            `json:"scope,omitempty"`
 	State        string            `json:"state,omitempty"`
+	EmptyState   bool              `json:"emptyState,omitempty"` // a state of no letters was given, and is given back
 	Nonce        string            `json:"nonce,omitempty"`
 	Prompt       string            `json:"prompt,omitempty"`
 	MaxAge       string            `json:"max_age,omitempty"` // seconds; "" when absent

@@ -185,7 +185,7 @@ const noteRedirectParam = "redirect_uri"
 // parse reads the parameters. Keycloak: AuthzEndpointRequestParser.
 func (a *authCall) parse() error {
 	get := func(name string) string {
-		v := a.form.Get(name)
+		v := printable(a.form.Get(name))
 		if limit := maxParam; len(v) > limit || name == "login_hint" && len(v) > maxLoginHint {
 			return ""
 		}
@@ -197,13 +197,14 @@ func (a *authCall) parse() error {
 		ACRValues: get("acr_values"), Claims: get("claims"), Display: get("display"), IDPHint: get("kc_idp_hint"),
 		Challenge: get("code_challenge"), ChallengeAlg: get("code_challenge_method"), JKT: get("dpop_jkt"), Issuer: a.issuer(), Extra: map[string]string{},
 	}
+	a.req.EmptyState = a.form.Has("state") && a.req.State == ""
 	a.req.Action, a.req.ActionParam, _ = strings.Cut(get("kc_action"), ":")
 	if _, err := strconv.ParseInt(a.req.MaxAge, 10, 32); a.form.Has("max_age") && err != nil {
 		a.detail("reason", `For input string: "`+a.req.MaxAge+`"`)
 		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
 	}
 	for _, name := range slices.Sorted(keysOf(a.form.Values)) {
-		v := a.form.Get(name)
+		v := printable(a.form.Get(name))
 		if !slices.Contains(knownParams, name) && strings.TrimSpace(v) != "" && len(v) <= maxExtraSize && len(a.req.Extra) < maxExtra {
 			a.req.Extra[extraNote+name] = v
 		}
@@ -251,7 +252,7 @@ func (a *authCall) checkRedirectURI() error {
 	ok := false
 	switch {
 	case a.form.Has("redirect_uri"):
-		a.req.RedirectURI, ok = rule.Match(a.form.Get("redirect_uri"))
+		a.req.RedirectURI, ok = rule.Match(printable(a.form.Get("redirect_uri")))
 	case !tokens.HasScope(a.req.Scope, tokens.ScopeOpenID):
 		a.req.RedirectURI, ok = rule.Only()
 	}

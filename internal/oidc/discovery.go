@@ -165,7 +165,7 @@ func (c *call) acrs() []string {
 func (c *call) scopeNames() []string {
 	names := []string{"openid"}
 	for _, s := range c.realm.Scopes {
-		if string(s.Protocol) == "openid-connect" {
+		if string(s.Protocol) == "openid-connect" && s.InMetadata {
 			names = append(names, s.Name)
 		}
 	}

@@ -76,7 +76,7 @@ func (c *call) finish(d *authn.Done) error {
 		return err
 	}
 	var p params
-	p.add("state", q.State)
+	p.state(q)
 	if !d.Client.Flag("exclude.session.state.from.auth.response") {
 		p.add("session_state", string(d.Session.ID))
 	}

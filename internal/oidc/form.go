@@ -3,6 +3,7 @@ package oidc
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -20,8 +21,12 @@ type backCall struct {
 	cors   web.CORS
 }
 
+// asWritten are the parameters that say who somebody is, which must be right
+// to the letter.
+var asWritten = []string{"client_id", "client_secret", "client_assertion", "client_assertion_type", "username", "password"}
+
 // back begins a back-channel call: HTTPS where the realm demands it, an enabled
-// realm, the form with control characters taken out.
+// realm, the form with control characters taken out but where they say who asks.
 func (c *call) back() (*backCall, error) {
 	form, err := web.ReadForm(c.r)
 	if err != nil {
@@ -33,7 +38,10 @@ func (c *call) back() (*backCall, error) {
 // backWith is back for a form that was read already.
 func (c *call) backWith(form web.Form) (*backCall, error) {
 	b := &backCall{call: c, cors: web.CORS{Methods: []string{"POST"}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}}
-	for _, values := range form.Values {
+	for name, values := range form.Values {
+		if slices.Contains(asWritten, name) {
+			continue
+		}
 		for i, v := range values {
 			values[i] = printable(v)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"latchkey/internal/authn"
@@ -96,7 +97,7 @@ func (h *Handler) routes() []route {
 		{"POST " + base + "/revoke", h.revoke, "REVOKE_GRANT"},
 		{"OPTIONS " + base + "/revoke", h.postPreflight, ""},
 		{"POST " + base + "/ext/par/request", h.push, "PUSHED_AUTHORIZATION_REQUEST"},
-		{"OPTIONS /realms/{realm}", h.publicPreflight, ""},
+		{"OPTIONS /realms/{realm}", h.realmPreflight, ""},
 		{"GET /realms/{realm}/.well-known/{document}", h.wellKnown, ""},
 		{"OPTIONS /realms/{realm}/.well-known/{document}", h.publicPreflight, ""},
 		{"/realms/{realm}/.well-known/{document}", h.nowhere, ""},
@@ -127,7 +128,12 @@ func (h *Handler) routes() []route {
 // Routes mounts the door.
 func (h *Handler) Routes(mux *http.ServeMux) {
 	for _, rt := range h.routes() {
-		mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, rt) })
+		serve := func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, rt) }
+		mux.HandleFunc(rt.pattern, serve)
+		if strings.HasSuffix(rt.pattern, "/{$}") || strings.HasSuffix(rt.pattern, " /realms/{realm}") {
+			continue
+		}
+		mux.HandleFunc(rt.pattern+"/{$}", serve) // as in JAX-RS, a slash at the end changes nothing
 	}
 }
 
@@ -215,6 +221,13 @@ func (c *call) json(status int, v any) error {
 // public lets scripts of every origin read the answer.
 func (c *call) public() {
 	web.CORS{Origins: []string{"*"}, Auth: true}.Apply(c.w, c.r)
+}
+
+// realmPreflight answers for the realm's own document, whose answer is public.
+// Keycloak: PublicRealmResource.accountPreflight.
+func (h *Handler) realmPreflight(c *call) error {
+	web.CORS{Auth: true}.Preflight(c.w, c.r)
+	return nil
 }
 
 func (h *Handler) publicPreflight(c *call) error {

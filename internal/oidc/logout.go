@@ -69,7 +69,7 @@ func (h *Handler) logout(c *call) error {
 // check verifies the request's parameters and tells whether to ask the user.
 func (l *logoutCall) check() (confirm bool, err error) {
 	id, redirect := l.form.Get("client_id"), l.form.Get("post_logout_redirect_uri")
-	if redirect != "" && !l.form.Has("id_token_hint") && id == "" {
+	if redirect != "" && l.form.Get("id_token_hint") == "" && id == "" {
 		l.detail("reason", "Either the parameter 'client_id' or the parameter 'id_token_hint' is required when 'post_logout_redirect_uri' is used.")
 		return false, l.refuse("invalid_request", badPage("missingParameterMessage", "id_token_hint"))
 	}
@@ -81,7 +81,7 @@ func (l *logoutCall) check() (confirm bool, err error) {
 		forced = l.client == nil
 	}
 	confirm = true
-	if l.form.Has("id_token_hint") {
+	if l.form.Get("id_token_hint") != "" {
 		matched, err := l.takeHint(id)
 		if err != nil {
 			return false, err
@@ -104,7 +104,7 @@ func (l *logoutCall) check() (confirm bool, err error) {
 	switch {
 	case l.identity != nil:
 		forced = forced || l.state.Hint != "" && l.state.Hint != l.identity.Session.ID
-	case !l.form.Has("id_token_hint") && l.client != nil && l.state.Redirect != "":
+	case l.form.Get("id_token_hint") == "" && l.client != nil && l.state.Redirect != "":
 		confirm = false // nobody is logged in, and the client knows where to go on
 	}
 	return confirm || forced, nil

@@ -74,6 +74,14 @@ func (p *params) add(name, value string) {
 	}
 }
 
+// state gives the request's state back, also one of no letters.
+func (p *params) state(q *iam.AuthRequest) {
+	if q.EmptyState {
+		*p = append(*p, pages.Parameter{Name: "state"})
+	}
+	p.add("state", q.State)
+}
+
 func (p params) encode() string {
 	var b strings.Builder
 	for i, x := range p {
@@ -90,7 +98,7 @@ func (c *call) sendError(mode string, client *iam.Client, q *iam.AuthRequest, co
 	var p params
 	p.add("error", code)
 	p.add("error_description", description)
-	p.add("state", q.State)
+	p.state(q)
 	if !client.Flag("exclude.issuer.from.auth.response") {
 		p.add("iss", q.Issuer)
 	}

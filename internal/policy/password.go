@@ -15,6 +15,7 @@ import (
 	"github.com/dlclark/regexp2"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/passhash"
 )
 
 // A Subject is whose password is to be checked. Name and Email may be empty.
@@ -107,25 +108,60 @@ func ordered(p iam.PasswordPolicy) iam.PasswordPolicy {
 	return slices.SortedStableFunc(slices.Values(p), func(x, y iam.PasswordRule) int { return cmp.Compare(bucket(x), bucket(y)) })
 }
 
-// Valid reports what is wrong with a policy before it is stored: a rule that
-// does not exist, a number that is none, a pattern or a list that cannot be read.
+// Valid reports what is wrong with a policy before it is stored, as an
+// *iam.Error in Keycloak's words: a rule that does not exist, a number that is
+// none, a pattern, a list or an algorithm that there is not.
+// Keycloak: the PasswordPolicyProvider implementations' parseConfig.
 func (c *Checker) Valid(p iam.PasswordPolicy) error {
 	for _, r := range p {
 		if _, known := rules[r.ID]; !known {
 			return iam.Errorf(iam.Invalid, "Password policy not found")
 		}
-		var err error
-		switch r.ID {
-		case "regexPattern":
-			_, err = pattern(r.Value)
-		case "passwordBlacklist":
-			_, err = c.lists.get(r.Value)
-		case "notUsername", "notEmail", "notContainsUsername", "hashAlgorithm":
-		default:
-			_, err = number(r.Value, 0)
-		}
-		if err != nil {
+		if err := c.validValue(r); err != nil {
 			return iam.Errorf(iam.Invalid, "Invalid config for %s: %v", r.ID, err)
+		}
+	}
+	return nil
+}
+
+// The mistakes in values, in Keycloak's words.
+var (
+	errNumber      = errors.New("Not a valid number")                       //nolint:staticcheck // Keycloak's words
+	errNoPattern   = errors.New("Config required")                          //nolint:staticcheck // Keycloak's words
+	errBlank       = errors.New("White space not acepted")                  //nolint:staticcheck // Keycloak's words
+	errPattern     = errors.New("Not a valid regular expression")           //nolint:staticcheck // Keycloak's words
+	errNoAlgorithm = errors.New("Password hashing provider id must be set") //nolint:staticcheck // Keycloak's words
+	errAlgorithm   = errors.New("Password hashing provider not found")      //nolint:staticcheck // Keycloak's words
+)
+
+func (c *Checker) validValue(r iam.PasswordRule) error {
+	blank := strings.TrimSpace(r.Value) == ""
+	switch r.ID {
+	case "notUsername", "notEmail", "notContainsUsername":
+	case "regexPattern":
+		switch {
+		case !r.Given:
+			return errNoPattern
+		case blank:
+			return errBlank
+		}
+		if _, err := pattern(r.Value); err != nil {
+			return errPattern
+		}
+	case "passwordBlacklist":
+		_, err := c.lists.get(r.Value)
+		return err
+	case "hashAlgorithm":
+		switch {
+		case !r.Given:
+			return errNoAlgorithm
+		case !passhash.Known(strings.TrimSpace(r.Value)):
+			return errAlgorithm
+		}
+	default:
+		text := strings.TrimSpace(r.Value)
+		if n, err := strconv.Atoi(text); r.Given && text != "undefined" && (err != nil || int64(n) != int64(int32(n))) {
+			return errNumber
 		}
 	}
 	return nil
@@ -168,8 +204,6 @@ func MaxAuthAge(p iam.PasswordPolicy) time.Duration {
 	}
 	return time.Duration(n) * time.Second
 }
-
-var errNumber = errors.New("Not a valid number") //nolint:staticcheck // Keycloak's words
 
 func number(value string, absent int) (int, error) {
 	value = strings.TrimSpace(value)

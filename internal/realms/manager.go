@@ -24,6 +24,9 @@ type Manager struct {
 	// Hash makes a credential (Data and Secret) of a password in clear, as it may
 	// stand in a posted realm. An *iam.Error tells that the realm's policy refuses it.
 	Hash func(ctx context.Context, r *iam.Realm, u *iam.User, password string) (*iam.Credential, error)
+	// CheckPolicy refuses a password policy that cannot be followed, with an
+	// *iam.Error; nil takes every one. See policy.Checker.Valid.
+	CheckPolicy func(iam.PasswordPolicy) error
 }
 
 // ErrUnsupportedKey marks a key provider of Keycloak's that Latchkey lacks, or a
@@ -66,7 +69,7 @@ func (m *Manager) prepare(ctx context.Context, given *rep.Realm) (*prepared, err
 	if err := checkSettings(r); err != nil {
 		return nil, err
 	}
-	if err := checkPasswordPolicy(rep.Val(r.PasswordPolicy)); err != nil {
+	if err := m.checkPasswordPolicy(rep.Val(r.PasswordPolicy)); err != nil {
 		return nil, err
 	}
 	if problems := validate(given, r); len(problems) > 0 {

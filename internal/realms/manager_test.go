@@ -11,6 +11,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
+	"latchkey/internal/policy"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/store"
@@ -19,7 +20,7 @@ import (
 
 func newManager(db *store.DB) *realms.Manager {
 	return &realms.Manager{
-		Cache: realms.NewCache(db), Clock: time.Now, NewKey: newKey,
+		Cache: realms.NewCache(db), Clock: time.Now, NewKey: newKey, CheckPolicy: policy.New("").Valid,
 		Hash: func(_ context.Context, _ *iam.Realm, _ *iam.User, password string) (*iam.Credential, error) {
 			return &iam.Credential{Data: []byte(`{"algorithm":"test"}`), Secret: iam.Secret(`{"value":"` + password + `"}`)}, nil
 		},
@@ -313,7 +314,7 @@ func TestUpdate(t *testing.T) {
 		}
 		after.DisplayName = before.DisplayName
 		for name := range after.Attributes {
-			if strings.HasPrefix(name, "client") { // what was only a setting is an attribute too once it is posted
+			if strings.HasPrefix(name, "client") || name == "realmReusableOtpCode" { // what was only a setting is an attribute too once it is posted
 				delete(after.Attributes, name)
 			}
 		}
@@ -322,16 +323,44 @@ func TestUpdate(t *testing.T) {
 			t.Errorf("written back:\n%s\nwas\n%s", b, a)
 		}
 		for text, want := range map[string]string{
-			`{"passwordPolicy":"nonsense(1)"}`: "Password policy not found",
-			`{"passwordPolicy":"length(x)"}`:   "Invalid config for length: Not a valid number",
-			`{"sslRequired":"sometimes"}`:      `sslRequired: "sometimes" is none of none, external, all`,
-			`{"browserFlow":"nix"}`:            "Failed to update realm",
-			`{"defaultGroups":["/nix"]}`:       "Failed to update realm",
-			`{"realm":"other"}`:                "Realm with same name exists",
-			`{"realm":" "}`:                    "Realm name cannot be empty",
+			`{"passwordPolicy":"nonsense(1)"}`:   "Password policy not found",
+			`{"passwordPolicy":"length(x)"}`:     "Invalid config for length: Not a valid number",
+			`{"passwordPolicy":"length()"}`:      "Invalid config for length: Not a valid number",
+			`{"waitIncrementSeconds":-1}`:        "Wait increment seconds may not be a negative value",
+			`{"privateKey":"x","publicKey":"y"}`: "Failed to decode private key",
+			`{"certificate":"x"}`:                "Failed to decode certificate",
+			`{"sslRequired":"sometimes"}`:        `sslRequired: "sometimes" is none of none, external, all`,
+			`{"browserFlow":"nix"}`:              "Failed to update realm",
+			`{"defaultGroups":["/nix"]}`:         "Failed to update realm",
+			`{"realm":"other"}`:                  "Realm with same name exists",
+			`{"realm":" "}`:                      "Realm name cannot be empty",
 		} {
 			if err := update(text); err == nil || err.Error() != want {
 				t.Errorf("%s: %v", text, err)
+			}
+		}
+		// Keycloak: PasswordPolicy.Builder, RealmAdapter's setters, OAuth2DeviceConfig.
+		for _, c := range []struct {
+			text string
+			ok   func(d *rep.Realm) bool
+		}{
+			{`{"passwordPolicy":"length(8) and  digits(1) and length(9)"}`, func(d *rep.Realm) bool { return *d.PasswordPolicy == "length(9) and digits(1)" }},
+			{`{"passwordPolicy":" and "}`, func(d *rep.Realm) bool { return d.PasswordPolicy == nil }},
+			{`{"registrationEmailAsUsername":true}`, func(d *rep.Realm) bool { return *d.RegistrationEmailAsUsername }},
+			{`{"duplicateEmailsAllowed":true}`, func(d *rep.Realm) bool { return !*d.LoginWithEmailAllowed && !*d.RegistrationEmailAsUsername }},
+			{`{"loginWithEmailAllowed":true}`, func(d *rep.Realm) bool { return *d.LoginWithEmailAllowed && !*d.DuplicateEmailsAllowed }},
+			{`{"otpPolicyType":"totp","otpPolicyCodeReusable":true}`, func(d *rep.Realm) bool {
+				return *d.OTPPolicyCodeReusable && d.Attributes["realmReusableOtpCode"] == "true"
+			}},
+			{`{"attributes":{"a":"b"}}`, func(d *rep.Realm) bool {
+				return !*d.OTPPolicyCodeReusable && *d.OAuth2DeviceCodeLifespan == 600 && d.Attributes["oauth2DeviceCodeLifespan"] == "600"
+			}},
+			{`{"supportedLocales":[],"codeSecret":"x","localizationTexts":{"en":{"a":"b"}}}`, func(d *rep.Realm) bool {
+				return d.SupportedLocales == nil && d.CodeSecret == nil && len(d.LocalizationTexts) == 0
+			}},
+		} {
+			if err := update(c.text); err != nil || !c.ok(current().Rep) {
+				t.Errorf("%s: %v, %+v", c.text, err, current().Rep)
 			}
 		}
 		if err := update(`{"realm":"store"}`); err != nil {

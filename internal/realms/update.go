@@ -2,6 +2,8 @@ package realms
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
@@ -107,11 +109,10 @@ func checkTimeouts(doc *rep.Realm) error {
 
 // checkUpdate refuses what Keycloak refuses, and what it breaks down over.
 func (m *Manager) checkUpdate(ctx context.Context, tx *store.Tx, id iam.RealmID, posted *rep.Realm) error {
-	if err := checkPasswordPolicy(rep.Val(posted.PasswordPolicy)); err != nil {
-		return err
-	}
-	if err := checkSettings(posted); err != nil {
-		return err
+	for _, err := range []error{m.checkPasswordPolicy(rep.Val(posted.PasswordPolicy)), checkSettings(posted), checkLockout(posted), checkOldKeys(posted)} {
+		if err != nil {
+			return err
+		}
 	}
 	aliases := []string{posted.BrowserFlow, posted.RegistrationFlow, posted.DirectGrantFlow, posted.ResetCredentialsFlow,
 		posted.ClientAuthenticationFlow, posted.DockerAuthenticationFlow, rep.Val(posted.FirstBrokerLoginFlow)}
@@ -156,32 +157,65 @@ func checkSettings(r *rep.Realm) error {
 	return nil
 }
 
-// policies are the rules a password policy may have; true for those whose value
-// is a number. Keycloak: the PasswordPolicyProviderFactory implementations.
-var policies = map[string]bool{
-	"length": true, "maxLength": true, "digits": true, "lowerCase": true, "upperCase": true, "specialChars": true,
-	"hashIterations": true, "passwordHistory": true, "passwordAge": true, "forceExpiredPasswordChange": true, "maxAuthAge": true,
-	"recoveryCodesWarningThreshold": true,
-	"notUsername":                   false, "notEmail": false, "notContainsUsername": false, "regexPattern": false, "hashAlgorithm": false, "passwordBlacklist": false,
+// checkPasswordPolicy refuses a policy that cannot be followed.
+func (m *Manager) checkPasswordPolicy(text string) error {
+	if m.CheckPolicy == nil {
+		return nil
+	}
+	return m.CheckPolicy(iam.ParsePasswordPolicy(text))
 }
 
-func checkPasswordPolicy(text string) error {
-	for _, rule := range iam.ParsePasswordPolicy(text) {
-		number, known := policies[rule.ID]
-		if !known {
-			return iam.Errorf(iam.Invalid, "Password policy not found")
-		}
-		if _, err := strconv.Atoi(rule.Value); number && rule.Value != "" && err != nil {
-			return iam.Errorf(iam.Invalid, "Invalid config for %s: Not a valid number", rule.ID)
+// checkLockout refuses negative numbers in the protection against guessing.
+// Oracle only; realms that are made or imported are not checked.
+func checkLockout(posted *rep.Realm) error {
+	for _, s := range []struct {
+		what  string
+		value *int
+	}{
+		{"Failure factor", posted.FailureFactor}, {"Maximum failure wait seconds", posted.MaxFailureWaitSeconds},
+		{"Wait increment seconds", posted.WaitIncrementSeconds}, {"Minimum quick login wait seconds", posted.MinimumQuickLoginWaitSeconds},
+		{"Maximum delta time seconds", posted.MaxDeltaTimeSeconds}, {"Maximum temporary lockouts", posted.MaxTemporaryLockouts},
+	} {
+		if rep.Val(s.value) < 0 {
+			return iam.Errorf(iam.Invalid, "%s may not be a negative value", s.what)
 		}
 	}
+	if rep.Val(posted.QuickLoginCheckMilliSeconds) < 0 {
+		return iam.Errorf(iam.Invalid, "Quick login check milliseconds may not be a negative value")
+	}
 	return nil
+}
+
+// checkOldKeys refuses the members by which a realm was given its keys before
+// they were components, where they are none. Those that are fine mean nothing.
+// Keycloak: RealmAdminResource.updateRealm.
+func checkOldKeys(posted *rep.Realm) error {
+	if rep.Val(posted.PublicKey) == "GENERATE" {
+		return nil
+	}
+	if posted.PrivateKey != nil && posted.PublicKey != nil && !decodes(*posted.PrivateKey) {
+		return iam.Errorf(iam.Invalid, "Failed to decode private key")
+	}
+	if posted.Certificate != nil && !decodes(*posted.Certificate) {
+		return iam.Errorf(iam.Invalid, "Failed to decode certificate")
+	}
+	return nil
+}
+
+// decodes reports whether a text is PEM, or the base64 in it, of some DER.
+func decodes(text string) bool {
+	if block, _ := pem.Decode([]byte(text)); block != nil {
+		return true
+	}
+	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+	return err == nil && len(der) > 0 && der[0] == 0x30
 }
 
 // apply lays a posted representation over a realm's own document.
 func apply(doc, posted *rep.Realm) {
 	p := settingsOf(posted)
-	p.ID, p.Realm, p.DefaultRole, p.LocalizationTexts, p.Unknown = "", "", nil, nil, nil
+	p.ID, p.Realm, p.DefaultRole, p.Unknown = "", "", nil, nil
+	p.PrivateKey, p.PublicKey, p.Certificate, p.CodeSecret, p.LocalizationTexts = nil, nil, nil, nil, nil
 	attrs, smtp, headers := p.Attributes, maps.Clone(p.SMTPServer), p.BrowserSecurityHeaders
 	p.Attributes, p.SMTPServer, p.BrowserSecurityHeaders = nil, nil, nil
 	from, to := reflect.ValueOf(p).Elem(), reflect.ValueOf(doc).Elem()
@@ -200,13 +234,14 @@ func apply(doc, posted *rep.Realm) {
 		}
 	}
 	doc.SSLRequired = strings.ToLower(doc.SSLRequired)
+	if p.PasswordPolicy != nil {
+		doc.PasswordPolicy = new(iam.ParsePasswordPolicy(*p.PasswordPolicy).String())
+	}
 	if rep.Val(doc.PasswordPolicy) == "" {
 		doc.PasswordPolicy = nil
 	}
-	if p.OTPPolicyType != "" {
-		doc.OTPSupportedApplications = otpApplications(doc)
-	}
 	usualAlgorithms(doc)
+	oneAddress(doc, p)
 	if headers != nil && doc.BrowserSecurityHeaders == nil {
 		doc.BrowserSecurityHeaders = map[string]string{}
 	}
@@ -230,6 +265,16 @@ func apply(doc, posted *rep.Realm) {
 		for name, value := range attrs {
 			doc.Attributes[name] = value
 		}
+		// What stands among the attributes and is not repeated as a setting.
+		doc.OTPPolicyCodeReusable = new(attrs[attrReusable] == "true")
+	}
+	if p.OTPPolicyType != "" {
+		doc.OTPPolicyCodeReusable = new(rep.Val(p.OTPPolicyCodeReusable))
+		if doc.Attributes == nil {
+			doc.Attributes = map[string]string{}
+		}
+		doc.Attributes[attrReusable] = strconv.FormatBool(*doc.OTPPolicyCodeReusable)
+		doc.OTPSupportedApplications = otpApplications(doc)
 	}
 	showAttributes(doc, p)
 	if smtp != nil {
@@ -277,6 +322,24 @@ func showAttributes(doc, posted *rep.Realm) {
 	for attr, m := range attributeSettings(posted) {
 		if *m.setting != nil {
 			doc.Attributes[attr] = strconv.Itoa(**m.setting)
+		}
+	}
+}
+
+// attrReusable is where Keycloak keeps whether one-time codes may be used twice.
+const attrReusable = "realmReusableOtpCode"
+
+// oneAddress keeps apart what excludes each other: two users with one address,
+// and an address to log in by. What is posted last wins, in Keycloak's order.
+// Keycloak: RealmAdapter.setDuplicateEmailsAllowed and the like.
+func oneAddress(doc, posted *rep.Realm) {
+	if rep.Val(posted.RegistrationEmailAsUsername) || rep.Val(posted.LoginWithEmailAllowed) {
+		doc.DuplicateEmailsAllowed = new(false)
+	}
+	if posted.DuplicateEmailsAllowed != nil {
+		doc.DuplicateEmailsAllowed = posted.DuplicateEmailsAllowed
+		if *posted.DuplicateEmailsAllowed {
+			doc.LoginWithEmailAllowed, doc.RegistrationEmailAsUsername = new(false), new(false)
 		}
 	}
 }

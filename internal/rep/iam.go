@@ -195,6 +195,7 @@ func (s *ClientScope) IAM() (*iam.ClientScope, error) {
 		Mappers:     mappers(s.ProtocolMappers),
 		// Keycloak: ClientScopeModel, where both are true unless said otherwise.
 		InTokenScope:  flag(s.Attributes, "include.in.token.scope", true),
+		InMetadata:    flag(s.Attributes, "include.in.openid.provider.metadata", true),
 		ShowOnConsent: flag(s.Attributes, "display.on.consent.screen", true),
 		ConsentText:   s.Attributes["consent.screen.text"],
 		GUIOrder:      s.Attributes["gui.order"],

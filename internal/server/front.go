@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/web"
@@ -63,11 +64,17 @@ func (s *Server) unmatched(w http.ResponseWriter, r *http.Request, status int) {
 	if web.AcceptsHTML(r) && s.errorPage(w, status) {
 		return
 	}
-	if name, _, below := cutRealm(r.URL.Path); below {
+	if name, rest, below := cutRealm(r.URL.Path); below {
 		web.SecurityHeaders(w.Header(), nil, "application/json")
 		if _, err := s.realms.Get(r.Context(), name); realms.Missing(err) {
 			web.WriteProblem(w, http.StatusNotFound, "Realm does not exist", "")
 			return
+		}
+		if protocol, ok := strings.CutPrefix(rest, "protocol/"); ok && status == http.StatusNotFound {
+			if protocol, _, _ = strings.Cut(protocol, "/"); protocol != "" && protocol != string(iam.OIDC) {
+				web.WriteProblem(w, status, "Protocol not found", "") // Keycloak: RealmsResource.getProtocol
+				return
+			}
 		}
 		web.WriteStatus(w, status)
 		return

@@ -54,7 +54,7 @@ var errUnwired = errors.New("this build cannot do that yet")
 
 // newManager puts together what makes, changes, imports and exports realms.
 func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, people *users.Service) *realms.Manager {
-	return &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: newPassword(people), Can: capabilities()}
+	return &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: newPassword(people), Can: capabilities(), CheckPolicy: people.ValidPolicy}
 }
 
 // newUsers is the users' rules with the lists that password policies name.

@@ -262,3 +262,7 @@ func (s *Service) PasswordExpired(ctx context.Context, r *iam.Realm, u *iam.User
 	c := ofKind(list, iam.Password)
 	return c != nil && (c.Created.IsZero() || s.db.Now().Sub(c.Created) > age), nil
 }
+
+// ValidPolicy refuses a password policy that cannot be followed here; see
+// policy.Checker.Valid.
+func (s *Service) ValidPolicy(p iam.PasswordPolicy) error { return s.policy.Valid(p) }
