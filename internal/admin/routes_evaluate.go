@@ -109,7 +109,7 @@ func (h *Handler) example(of func(*Call, *tokens.Issuer, *realms.Realm, *iam.Gra
 			return nil, Plain(http.StatusNotFound, "No userId provided")
 		}
 		if !c.Can(ViewUsers) {
-			return nil, errForbidden
+			return nil, Plain(http.StatusForbidden, "You have no access to this user")
 		}
 		u, err := h.Users.Get(c, &c.Realm.Realm, iam.UserID(id))
 		if errors.Is(err, users.ErrNotFound) {
@@ -127,6 +127,13 @@ func (h *Handler) example(of func(*Call, *tokens.Issuer, *realms.Realm, *iam.Gra
 			Session: &iam.UserSession{ID: session, Realm: c.Realm.ID, User: u.ID, Username: u.Username, Started: now, LastAccess: now},
 			Part: &iam.ClientSession{Session: session, Realm: c.Realm.ID, Client: cl.ID, Started: now, LastAccess: now,
 				Notes: map[string]string{"response_type": "code"}}, // not implicit, whose tokens live longer
+		}
+		for _, name := range c.R.URL.Query()["audience"] {
+			if audience, err := clients.ByClientID(c, c.Realm, name); err != nil {
+				return nil, err
+			} else if audience != nil {
+				g.Audience = append(g.Audience, name)
+			}
 		}
 		data, err := of(c, h.Issuer, c.Realm, g)
 		if err != nil {

@@ -311,6 +311,9 @@ func (h *Handler) partialExport(c *Call) (any, error) {
 	}
 	if !clients {
 		r.Clients, r.ClientScopeMappings = nil, nil
+		if r.Roles != nil {
+			r.Roles = &rep.Roles{Realm: r.Roles.Realm}
+		}
 		r.ScopeMappings = slices.DeleteFunc(r.ScopeMappings, func(m rep.ScopeMapping) bool { return m.ClientScope == "" })
 	}
 	if !groups {
@@ -322,7 +325,7 @@ func (h *Handler) partialExport(c *Call) (any, error) {
 // importedAt are the paths of admin events about what a partial import adds;
 // all are of the kind REALM. Keycloak: PartialImportManager, ResourceType.
 var importedAt = map[string]string{
-	"CLIENT": "clients/", "REALM_ROLE": "realms/", "CLIENT_ROLE": "clients/", "GROUP": "groups/", "IDP": "identity-provider/instances/", "USER": "users/",
+	"CLIENT": "clients/", "REALM_ROLE": "realms/", "CLIENT_ROLE": "clients/", "GROUP": "groups/", "IDP": "identity-provider-settings/", "USER": "users/",
 }
 
 func (h *Handler) partialImport(c *Call) (any, error) {
@@ -398,6 +401,18 @@ func imported(p *rep.PartialImport, d realms.PartialResult) any {
 	case "REALM_ROLE":
 		if p.Roles != nil {
 			return role(p.Roles.Realm)
+		}
+	case "CLIENT_ROLE":
+		client, name, _ := strings.Cut(d.ResourceName, "-->")
+		if p.Roles != nil {
+			d.ID, d.ResourceName = "", name
+			return role(p.Roles.Client[client])
+		}
+	case "IDP":
+		if i := slices.IndexFunc(p.IdentityProviders, func(idp rep.IdentityProvider) bool { return idp.Alias == d.ResourceName }); i >= 0 {
+			v := p.IdentityProviders[i]
+			v.InternalID, v.Config = d.ID, maskConfig(v.Config, masked)
+			return &v
 		}
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
+	"latchkey/internal/policy"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/store/storetest"
@@ -31,7 +32,7 @@ func whole(t *testing.T) (h *Handler, ask func(who, method, path, body string) (
 	t.Helper()
 	ctx := t.Context()
 	db := storetest.SQLite(t)
-	manager := &realms.Manager{Cache: realms.NewCache(db), Clock: time.Now, NewKey: keys.NewMaker(time.Now).Fill,
+	manager := &realms.Manager{Cache: realms.NewCache(db), Clock: time.Now, NewKey: keys.NewMaker(time.Now).Fill, CheckPolicy: policy.New("").Valid,
 		Hash: func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) {
 			return &iam.Credential{Kind: iam.Password, Data: []byte("{}"), Secret: iam.Secret("{}")}, nil
 		}}

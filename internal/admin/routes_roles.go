@@ -146,6 +146,7 @@ func (h *Handler) createRole(c *Call) (any, error) {
 	if v.Name == "" {
 		return nil, Plain(http.StatusBadRequest, "role has no name")
 	}
+	v.ID = "" // whoever makes a role does not choose it
 	err = h.Manager.CreateRole(c, c.Realm, of, v)
 	if missing, ok := errors.AsType[*iam.Error](err); ok && missing.Kind == iam.NotFound {
 		return nil, Message(http.StatusNotFound, missing.Msg) // Keycloak: RoleContainerResource.createRole
