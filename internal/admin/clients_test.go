@@ -139,6 +139,11 @@ func TestClientsStartAsKeycloaks(t *testing.T) {
 		t.Error("a public client shows a secret")
 	}
 
+	for body, want := range map[string]string{`"bearerOnly":false`: `"publicClient":true`, `"bearerOnly":true`: `"publicClient":true`, `"publicClient":false`: `"publicClient":false`} {
+		id := s.want("POST", "/clients", `{"protocol":"openid-connect",`+body+`}`, 201, "")
+		s.want("GET", "/clients/"+id, "", 200, want)
+	}
+
 	s.want("GET", "/clients?clientId=PLA&search=true", "", 200, `"clientId":"plain"`)
 	s.want("GET", "/clients?clientId=pla", "", 200, `[]`)
 	s.want("GET", "/clients?q=realm_client:true", "", 400, `Attributes [realm_client] not allowed for search`)
@@ -422,6 +427,7 @@ func TestManagementPermissions(t *testing.T) {
 		"/users-management-permissions": 501, "/roles/none/management/permissions": 501, "/roles-by-id/none/management/permissions": 501,
 		"/identity-provider/instances/none/management/permissions": 501, "/groups/" + group + "/management/permissions": 501,
 		"/groups/none/management/permissions": 404, "/clients/none/roles/none/management/permissions": 404,
+		"/clients/none/management/permissions": 404,
 	} {
 		s.want("GET", path, "", want, "")
 		s.want("PUT", path, `{"enabled":true}`, want, "")

@@ -43,8 +43,8 @@ func (h *Handler) clientRoutes() []Route {
 		{"GET " + one + "/test-nodes-available", ManageClients, None, "", h.noNodes, ByMethod},
 		{"POST " + one + "/push-revocation", ManageClients, Action, "CLIENT", h.pushClientRevocation, ByMethod},
 
-		{"GET " + one + "/management/permissions", ViewClients, None, "", featureOff, ByMethod},
-		{"PUT " + one + "/management/permissions", ManageClients, None, "", featureOff, ByMethod},
+		{"GET " + one + "/management/permissions", ViewClients, None, "", clientPermissions, ByMethod},
+		{"PUT " + one + "/management/permissions", ManageClients, None, "", clientPermissions, ByMethod},
 	}, mapperRoutes(one, ViewClients, ManageClients, h.clientOwner, h), scopeMappingRoutes(one, ViewClients, ManageClients, h.clientOwner, h))
 }
 
@@ -395,6 +395,13 @@ func (h *Handler) pushClientRevocation(c *Call) (any, error) {
 // does by default: admin-fine-grained-authz.
 func featureOff(*Call) (any, error) {
 	return nil, &Error{Status: http.StatusNotImplemented, Body: plainBody{"Feature not enabled", "For more on this error consult the server log."}}
+}
+
+func clientPermissions(c *Call) (any, error) {
+	if _, err := clientOf(c); err != nil {
+		return nil, err
+	}
+	return featureOff(c)
 }
 
 func (h *Handler) clientOwner(c *Call, change bool) (clients.Owner, error) {

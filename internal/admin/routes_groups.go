@@ -107,7 +107,7 @@ func (h *Handler) listGroups(c *Call) (any, error) {
 	found := page(tree.Top, first, max)
 	searches := c.Query("search") != "" || c.Query("q") != ""
 	if searches {
-		found = page(tree.Find(groupFilter(c, attributeQuery(c.Query("q")))), first, max)
+		found = page(tree.Find(groupFilter(c, c.Query("q"))), first, max)
 	}
 	if searches && c.Bool("populateHierarchy", true) {
 		return withParents(c, tree.Top, found, brief), nil
@@ -118,11 +118,14 @@ func (h *Handler) listGroups(c *Call) (any, error) {
 	return out, nil
 }
 
-// groupFilter is what the query looks for, and groups that have some attributes.
-func groupFilter(c *Call, attrs [][2]string) func(*users.Group) bool {
+// groupFilter is what the query looks for: groups of a name, or those that have
+// the attributes that q names, which are searched for alone.
+// Keycloak: GroupsResource.getGroups.
+func groupFilter(c *Call, q string) func(*users.Group) bool {
 	search, exact := strings.TrimSpace(c.Query("search")), c.Bool("exact", false)
-	if len(attrs) > 0 {
-		search = "" // attributes are searched for alone. Keycloak: GroupsResource.getGroups
+	attrs := attributeQuery(q)
+	if q != "" {
+		search = ""
 	}
 	parts := strings.Split(strings.ToLower(search), "*") // a * stands for anything
 	return func(g *users.Group) bool {
@@ -189,7 +192,7 @@ func (h *Handler) countGroups(c *Call) (any, error) {
 	n := tree.Count()
 	switch {
 	case c.Query("search") != "":
-		n = len(tree.Find(groupFilter(c, nil)))
+		n = len(tree.Find(groupFilter(c, "")))
 	case c.Bool("top", false):
 		n = len(tree.Top)
 	}
@@ -348,8 +351,10 @@ func (h *Handler) groupSubject(c *Call) (*subject, error) {
 	}
 	return &subject{direct: g.Roles,
 		effective: func() (roles.Set, error) {
-			var all []iam.RoleID
-			for up := g; up != nil; up = up.Up {
+			all := slices.Clone(g.Roles)
+			// Of a client's roles the reference tells those of the group alone.
+			// Keycloak: ClientRoleMappingsResource, RoleUtils.getDeepRoleMappings.
+			for up := g.Up; up != nil && c.Path("container") == ""; up = up.Up {
 				all = append(all, up.Roles...)
 			}
 			return roles.Expand(c.Realm, all...), nil

@@ -3,6 +3,8 @@ package admin
 import (
 	"strings"
 	"testing"
+
+	"latchkey/internal/rep"
 )
 
 // Oracle: users/crud, users/credentials, users/profile-validation, users/required-actions.
@@ -237,7 +239,7 @@ func TestGroupsAreFoundAndMoved(t *testing.T) {
 	b := s.want("POST", "/groups", `{"name":"beta","attributes":{"none":[]}}`, 201, "")
 	s.want("GET", "/groups/"+b, "", 200, `"attributes":{}`)
 	s.want("POST", "/groups/"+a+"/children", `{"name":"inner"}`, 201, "")
-	for query, want := range map[string]int{"search=*": 3, "search=a*h": 1, "search=l*p*a": 1, "search=*&exact=true": 0, "search=_": 0, "search=": 2, "q=x:y&search=beta": 1} {
+	for query, want := range map[string]int{"search=*": 3, "search=a*h": 1, "search=l*p*a": 1, "search=*&exact=true": 0, "search=_": 0, "search=": 2, "q=x:y&search=beta": 1, "q=x&search=beta": 3} {
 		if got := s.want("GET", "/groups?populateHierarchy=false&"+query, "", 200, ""); strings.Count(got, `"path"`) != want {
 			t.Errorf("%s: %s", query, got)
 		}
@@ -249,6 +251,32 @@ func TestGroupsAreFoundAndMoved(t *testing.T) {
 		if got := s.want("GET", "/groups/"+a+"/children?"+query, "", 200, ""); strings.Count(got, `"path"`) != want {
 			t.Errorf("children with %s: %s", query, got)
 		}
+	}
+	account := s.want("GET", "/clients?clientId=account", "", 200, "")
+	var of []rep.Client
+	if err := rep.Unmarshal([]byte(account), &of); err != nil {
+		t.Fatal(err)
+	}
+	// What a group inherits shows among the realm's roles, and not among a client's.
+	// Keycloak: RoleMapperResource, RoleUtils.getDeepRoleMappings.
+	var role rep.Role
+	if err := rep.Unmarshal([]byte(s.want("GET", "/clients/"+of[0].ID+"/roles/manage-account", "", 200, "")), &role); err != nil {
+		t.Fatal(err)
+	}
+	s.want("POST", "/groups/"+a+"/role-mappings/clients/"+of[0].ID, `[{"id":"`+role.ID+`","name":"manage-account"}]`, 204, "")
+	var offline rep.Role
+	if err := rep.Unmarshal([]byte(s.want("GET", "/roles/offline_access", "", 200, "")), &offline); err != nil {
+		t.Fatal(err)
+	}
+	s.want("POST", "/groups/"+a+"/role-mappings/realm", `[{"id":"`+offline.ID+`","name":"offline_access"}]`, 204, "")
+	var below []rep.Group
+	if err := rep.Unmarshal([]byte(s.want("GET", "/groups/"+a+"/children", "", 200, "")), &below); err != nil {
+		t.Fatal(err)
+	}
+	s.want("GET", "/groups/"+a+"/role-mappings/clients/"+of[0].ID+"/composite", "", 200, `"name":"manage-account-links"`)
+	s.want("GET", "/groups/"+below[0].ID+"/role-mappings/realm/composite", "", 200, `"name":"offline_access"`)
+	if got := s.want("GET", "/groups/"+below[0].ID+"/role-mappings/clients/"+of[0].ID+"/composite", "", 200, ""); got != "[]" {
+		t.Errorf("a client's roles of a group below: %s", got)
 	}
 	s.want("GET", "/group-by-path/", "", 404, "Group path does not exist")
 	s.want("PUT", "/groups/"+b, `{"name":"alpha"}`, 409, "Sibling group named 'alpha' already exists.")

@@ -192,7 +192,7 @@ func oidcDefaults(given, c *rep.Client) {
 			c.WebOrigins = []string{o}
 		}
 	}
-	if given.BearerOnly == nil && given.PublicClient == nil {
+	if given.PublicClient == nil { // also where it is bearer-only
 		c.PublicClient = new(true)
 	}
 	if root := rep.Val(given.RootURL); given.AdminURL == nil && root != "" && root != "${authAdminUrl}" && root != "${authBaseUrl}" {
