@@ -101,6 +101,7 @@ func (h *Handler) Routes() []Route {
 	return slices.Concat(
 		h.realmRoutes(),
 		h.componentRoutes(),
+		h.clientPolicyRoutes(),
 		h.flowRoutes(), h.actionRoutes(),
 		h.serverInfoRoutes(),
 		h.clientRoutes(),

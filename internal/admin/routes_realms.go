@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
@@ -44,8 +42,6 @@ func (h *Handler) realmRoutes() []Route {
 
 		{"POST /admin/realms/{realm}/partial-export", ViewRealm, None, "", h.partialExport, ByMethod},
 		{"POST /admin/realms/{realm}/partialImport", ManageRealm, None, "", h.partialImport, ByMethod},
-		{"GET /admin/realms/{realm}/client-policies/policies", ViewRealm, None, "", h.clientPolicies, ByMethod},
-		{"GET /admin/realms/{realm}/client-policies/profiles", ViewRealm, None, "", h.clientProfiles, ByMethod},
 
 		{"GET /admin/realms/{realm}/identity-provider/instances", ViewIDPs, None, "", h.identityProviders, ByMethod},
 		{"GET /admin/realms/{realm}/identity-provider/instances/{alias}", ViewIDPs, None, "", h.identityProvider, ByMethod},
@@ -416,22 +412,6 @@ func imported(p *rep.PartialImport, d realms.PartialResult) any {
 		}
 	}
 	return nil
-}
-
-func (h *Handler) clientPolicies(c *Call) (any, error) {
-	return document(c.Realm.Rep.ClientPolicies, `{"policies":[]}`), nil
-}
-
-func (h *Handler) clientProfiles(c *Call) (any, error) {
-	return document(c.Realm.Rep.ClientProfiles, `{"profiles":[]}`), nil
-}
-
-// document is JSON as it is stored, or what stands for nothing.
-func document(v jsontext.Value, absent string) Raw {
-	if len(v) == 0 {
-		v = jsontext.Value(absent)
-	}
-	return Raw{Type: "application/json", Data: v}
 }
 
 // identityProviders are those that a realm file has brought: they are kept,

@@ -380,3 +380,41 @@ func TestKindsOfComponents(t *testing.T) {
 		}
 	}
 }
+
+// TestClientPolicies: they are kept, and none can be switched on.
+// Keycloak: ClientPoliciesResource, ClientProfilesResource, ClientPoliciesUtil.
+func TestClientPolicies(t *testing.T) {
+	_, ask := whole(t)
+	const policies, profiles = "/admin/realms/shop/client-policies/policies", "/admin/realms/shop/client-policies/profiles"
+	for _, c := range []struct {
+		path, body string
+		status     int
+		want       string // of the answer, or of what is stored then
+	}{
+		{profiles, `{"profiles":[]}`, 204, `{"profiles":[]}`},
+		{profiles, `{"profiles":[{"name":"a","executors":[{"executor":"pkce-enforcer","configuration":{"auto-configure":true}}]}]}`, 204,
+			`{"profiles":[{"name":"a","executors":[{"executor":"pkce-enforcer","configuration":{"auto-configure":true}}]}]}`},
+		{profiles, `{"profiles":[{"name":"a"},{"name":"a"}]}`, 400, `{"errorMessage":"proposed client profile name duplicated."}`},
+		{profiles, `{"profiles":[{}]}`, 400, `{"errorMessage":"client profile without its name not allowed."}`},
+		{profiles, `{"profiles":[{"name":"fapi-1-baseline"}]}`, 400, `{"errorMessage":"Proposed profile name 'fapi-1-baseline' is duplicated as a global profile"}`},
+		{profiles, `{"profiles":[{"name":"b","executors":[{"executor":"nope"}]}]}`, 400, `{"errorMessage":"proposed client profile contains the executor`},
+		{profiles, `{"profiles":[],"globalProfiles":[{"name":"z"}]}`, 400, `{"errorMessage":"Global profiles cannot be updated"}`},
+		{policies, `{}`, 204, `{"policies":[]}`},
+		{policies, `{"policies":[{"name":"p","profiles":["a"]}]}`, 204, `{"policies":[{"name":"p","enabled":false,"conditions":[],"profiles":["a"]}]}`},
+		{policies, `{"policies":[{"name":"p","profiles":["nope"]}]}`, 400, `{"errorMessage":"Policy p contains invalid profile nope"}`},
+		{policies, `{"policies":[{"name":"p","conditions":[{}]}]}`, 400, `{"errorMessage":"Policy p contains invalid condition null"}`},
+		{policies, `{"policies":[{"name":"p"},{"name":"p"}]}`, 400, `{"errorMessage":"proposed client policy name duplicated"}`},
+		{policies, `{"policies":[{}]}`, 400, `{"errorMessage":"client policy without name not allowed"}`},
+		{policies, `{"policies":[{"name":"p","enabled":true}]}`, 400, `{"errorMessage":"Policy p cannot be enabled`},
+		{policies, `{"policies":[{"name":"q","profiles":["fapi-1-baseline"],"conditions":[{"condition":"any-client","configuration":{}}]}]}`, 204,
+			`{"policies":[{"name":"q","enabled":false,"conditions":[{"condition":"any-client","configuration":{}}],"profiles":["fapi-1-baseline"]}]}`},
+	} {
+		status, body, _ := ask("root", "PUT", c.path, c.body)
+		if status == 204 {
+			_, body, _ = ask("root", "GET", c.path, "")
+		}
+		if status != c.status || !strings.HasPrefix(body, c.want) {
+			t.Errorf("%s %s: %d %s", c.path, c.body, status, body)
+		}
+	}
+}

@@ -52,7 +52,11 @@ func (x *exporter) clients(ctx context.Context) error {
 	}
 	x.out.Clients = []rep.Client{}
 	for _, c := range list {
-		x.out.Clients = append(x.out.Clients, *c.Rep)
+		doc := *c.Rep
+		if !rep.Val(doc.AuthorizationServicesEnabled) {
+			doc.AuthorizationServicesEnabled = nil // Keycloak: ModelToRepresentation.toRepresentation
+		}
+		x.out.Clients = append(x.out.Clients, doc)
 	}
 	return nil
 }

@@ -389,3 +389,19 @@ func TestUpdate(t *testing.T) {
 		}
 	})
 }
+
+// Keycloak: ModelToRepresentation.toRepresentation, which says only where there are authorization services.
+func TestExportOfClientsWithoutAuthorizationServices(t *testing.T) {
+	m := newManager(storetest.SQLite(t))
+	create(t, m, `{"realm":"master","enabled":true}`)
+	create(t, m, `{"realm":"shop","clients":[{"clientId":"a","authorizationServicesEnabled":false},{"clientId":"b"}]}`)
+	out, err := m.Export(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range out.Clients {
+		if c.AuthorizationServicesEnabled != nil {
+			t.Errorf("client %s: %v", c.ClientID, *c.AuthorizationServicesEnabled)
+		}
+	}
+}
