@@ -205,6 +205,7 @@ func TestAuthenticatorConfigs(t *testing.T) {
 	s.want("POST", at+"/executions/"+e+"/config", `{"alias":"a/b"}`, 400, `{"error":"Character '/' not allowed."}`)
 	s.want("POST", at+"/executions/nothing/config", `{"alias":"a"}`, 404, `{"error":"Illegal execution"}`)
 	first := s.want("POST", at+"/executions/"+e+"/config", `{"alias":"one","config":{"secret.key":"hidden"}}`, 201, "")
+	s.want("POST", at+"/executions/"+e+"/config", `{"alias":"one"}`, 409, `{"errorMessage":"Authentication execution configuration one already exists"}`)
 	second := s.want("POST", at+"/executions/"+e+"/config", `{"alias":"two","config":{"secret.key":"hidden","action":"register","odd":"x"}}`, 201, "")
 	s.want("GET", at+"/config/"+first, "", 404, "Could not find authenticator config")
 	s.want("GET", at+"/executions/"+e+"/config/"+second, "", 200, `"config":{"action":"register","odd":"**********","secret.key":"**********"}`)

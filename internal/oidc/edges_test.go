@@ -207,3 +207,34 @@ func TestWhatEndpointsOffer(t *testing.T) {
 		}
 	}
 }
+
+// Keycloak 26.7.3, asked: StringUtil.removeControlCharacters is for what a request
+// wants, not for who it says it comes from.
+func TestControlCharacters(t *testing.T) {
+	s := newSite(t, "")
+	const form = "grant_type=password&client_id=app&client_secret=app-secret&username=ann&password=ann-pw"
+	for _, c := range []struct{ form, want string }{
+		{form, "OK"},
+		{strings.Replace(form, "type=pass", "type=pa%00ss", 1), "OK"},
+		{form + "&scope=open%01id", "OK"},
+		{strings.Replace(form, "client_id=app", "client_id=app%00", 1), "invalid_client: Invalid client or Invalid client credentials"},
+		{strings.Replace(form, "app-secret", "app-%09secret", 1), "unauthorized_client: Invalid client or Invalid client credentials"},
+		{strings.Replace(form, "=ann&", "=an%0An&", 1), "invalid_grant: Invalid user credentials"},
+		{strings.Replace(form, "ann-pw", "ann-%0Apw", 1), "invalid_grant: Invalid user credentials"},
+	} {
+		s.send(http.MethodPost, "/token", c.form).want(t, c.form, c.want)
+		s.send(http.MethodPost, "/token/", c.form).want(t, "with a slash at the end, "+c.form, c.want)
+	}
+}
+
+// Keycloak: AuthzEndpointRequestParser, OIDCRedirectUriBuilder.
+func TestStateIsGivenBackAsItIs(t *testing.T) {
+	s := newSite(t, "")
+	v := s.visitor(t)
+	for state, want := range map[string]string{"": "", "&state=": "&state=", "&state=a%0Ab": "&state=ab"} {
+		_, to, _ := v.open(protocol+"/auth?client_id=app&response_type=code&prompt=none&redirect_uri=https://app.example.org/cb"+state, nil)
+		if !strings.Contains(to, "error=login_required"+want+"&iss=") {
+			t.Errorf("%q: %s", state, to)
+		}
+	}
+}

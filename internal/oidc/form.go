@@ -37,6 +37,15 @@ func (c *call) back() (*backCall, error) {
 
 // backWith is back for a form that was read already.
 func (c *call) backWith(form web.Form) (*backCall, error) {
+	b, err := c.backAnyway(form)
+	if err == nil && !c.realm.Enabled {
+		return nil, b.realmOff()
+	}
+	return b, err
+}
+
+// backAnyway is backWith also for a realm that is switched off.
+func (c *call) backAnyway(form web.Form) (*backCall, error) {
 	b := &backCall{call: c, cors: web.CORS{Methods: []string{"POST"}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}}
 	for name, values := range form.Values {
 		if slices.Contains(asWritten, name) {
@@ -50,9 +59,6 @@ func (c *call) backWith(form web.Form) (*backCall, error) {
 	if !c.secure() {
 		b.anyOrigin()
 		return nil, &Error{http.StatusForbidden, "invalid_request", "HTTPS required"}
-	}
-	if !c.realm.Enabled {
-		return nil, b.realmOff()
 	}
 	return b, nil
 }

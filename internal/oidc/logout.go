@@ -307,7 +307,8 @@ func (l *logoutCall) goOn(front []logout.FrontClient) error {
 		l.page(http.StatusOK, pages.Request{}, v)
 		return nil
 	}
-	if to != "" {
+	// Keycloak: OIDCAdvancedConfigWrapper.isLogoutConfirmationEnabled.
+	if to != "" && (l.client == nil || !l.client.Flag("logout.confirmation.enabled")) {
 		l.redirect(to)
 		return nil
 	}
@@ -352,9 +353,9 @@ func (l *logoutCall) loggedOut(status int) error {
 }
 
 // logoutToken ends the session of a refresh token, for clients without a
-// browser. Keycloak: LogoutEndpoint.logoutToken.
+// browser, in a realm that is switched off too. Keycloak: LogoutEndpoint.logoutToken.
 func (c *call) logoutToken(form web.Form) error {
-	b, err := c.backWith(form)
+	b, err := c.backAnyway(form)
 	if err != nil {
 		return err
 	}

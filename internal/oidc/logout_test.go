@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"html"
 	"io"
@@ -270,5 +271,34 @@ func TestLogoutOfTheRealmTellsAdminURLs(t *testing.T) {
 	}
 	if a := s.token("grant_type", "refresh_token", "client_id", "app", "refresh_token", tokens.text("refresh_token")); a.text("error") != "invalid_grant" {
 		t.Errorf("refresh afterwards: %d %s", a.status, a.raw)
+	}
+}
+
+// Keycloak: LogoutEndpoint, OIDCAdvancedConfigWrapper.isLogoutConfirmationEnabled.
+func TestWhereLogoutsLead(t *testing.T) {
+	s, _ := logoutSite(t)
+	const bye = protocol + "/logout?post_logout_redirect_uri=https://app.example.org/bye&client_id=app"
+	v := s.visitor(t)
+	if status, to, _ := v.open(bye+"&id_token_hint=", nil); status != 302 || to != "https://app.example.org/bye" {
+		t.Errorf("an empty hint is none: %d to %q", status, to)
+	}
+	if status, _, page := v.open(protocol+"/logout?id_token_hint=", nil); status != 200 || !strings.Contains(page, "logout-confirm") {
+		t.Errorf("an empty hint alone: %d\n%s", status, page)
+	}
+	var list []struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal([]byte(s.admin("GET", "/clients?clientId=app", "").raw), &list); err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	s.admin("PUT", "/clients/"+list[0].ID, `{"attributes":{"post.logout.redirect.uris":"https://app.example.org/bye","logout.confirmation.enabled":"true"}}`)
+	if status, _, page := v.open(bye, nil); status != 200 || !strings.Contains(page, "You are logged out") {
+		t.Errorf("a client that wants it said: %d\n%s", status, page)
+	}
+	got := s.token("grant_type", "authorization_code", "client_id", "app", "code", v.login("app", "https://app.example.org/cb"), "redirect_uri", "https://app.example.org/cb")
+	got.want(t, "code", "OK")
+	s.admin("PUT", "", `{"enabled":false}`)
+	if a := s.post("/logout", "client_id", "app", "refresh_token", got.text("refresh_token")); a.status != 204 {
+		t.Errorf("a logout in a realm that is switched off: %d", a.status)
 	}
 }

@@ -3,6 +3,7 @@ package realms
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
@@ -52,6 +53,9 @@ func (m *Manager) AddAuthConfig(ctx context.Context, r *Realm, execution string,
 		}
 		if c.Alias == "" {
 			return errExists("Failed to create authentication execution configuration with empty alias name")
+		}
+		if slices.ContainsFunc(s.configs, func(have *stored[rep.AuthenticatorConfig]) bool { return have.doc.Alias == c.Alias }) {
+			return errExists("Authentication execution configuration " + c.Alias + " already exists")
 		}
 		if byID(s.configs, e.doc.AuthenticatorConfig) != nil {
 			if err := s.remove(ctx, store.KindAuthConfig, e.doc.AuthenticatorConfig); err != nil {
