@@ -150,6 +150,16 @@ func TestProofs(t *testing.T) {
 	}
 }
 
+// The event says why; Keycloak: DPoPUtil.handleDPoPHeader.
+func TestRefusedProofInEvents(t *testing.T) {
+	s := newSite(t, "")
+	s.send(http.MethodPost, "/token", form(app("grant_type", "client_credentials")...), "DPoP", "garbage").want(t, "no proof", "invalid_request: DPoP header verification failure")
+	got := s.admin(http.MethodGet, "/events?type=CLIENT_LOGIN_ERROR", "").raw
+	if !strings.Contains(got, `"error":"invalid_dpop_proof"`) || !strings.Contains(got, `"reason":"DPoP header verification failure"`) {
+		t.Errorf("events: %s", got)
+	}
+}
+
 // Keycloak: DPoPUtil, TokenManager.verifyRefreshToken, StandardTokenExchangeProvider.
 func TestBoundTokens(t *testing.T) {
 	s := newSite(t, "")

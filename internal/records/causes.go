@@ -25,6 +25,7 @@ var causes = map[string]iam.Reason{
 	"CODE_TO_TOKEN_ERROR invalid_client":        iam.WrongClient,
 	"CODE_TO_TOKEN_ERROR not_allowed":           iam.ClientNotAllowed,
 	"invalid_code_verifier":                     iam.WrongPKCE,
+	"invalid_dpop_proof":                        iam.WrongRequest,
 	"invalid_redirect_uri":                      iam.RedirectMismatch,
 	"invalid_request":                           iam.WrongRequest,
 	"invalid_token":                             iam.TokenInvalid,
