@@ -203,6 +203,7 @@ func TestAuthenticatorConfigs(t *testing.T) {
 	e := s.want("POST", at+"/flows/mine/executions/execution", `{"provider":"registration-recaptcha-action"}`, 201, "")
 	s.want("POST", at+"/executions/"+e+"/config", `{"config":{}}`, 409, `{"errorMessage":"Failed to create authentication execution configuration with empty alias name"}`)
 	s.want("POST", at+"/executions/"+e+"/config", `{"alias":"a/b"}`, 400, `{"error":"Character '/' not allowed."}`)
+	s.want("POST", at+"/executions/nothing/config", `{}`, 409, `{"errorMessage":"Failed to create authentication execution configuration with empty alias name"}`)
 	s.want("POST", at+"/executions/nothing/config", `{"alias":"a"}`, 404, `{"error":"Illegal execution"}`)
 	first := s.want("POST", at+"/executions/"+e+"/config", `{"alias":"one","config":{"secret.key":"hidden"}}`, 201, "")
 	s.want("POST", at+"/executions/"+e+"/config", `{"alias":"one"}`, 409, `{"errorMessage":"Authentication execution configuration one already exists"}`)

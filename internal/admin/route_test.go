@@ -237,6 +237,13 @@ func TestRolesThatCanBeHandedOn(t *testing.T) {
 func TestRightsToClientsScopesAndRealm(t *testing.T) {
 	s := newShop(t)
 	app := s.want("POST", "/clients", `{"clientId":"app","secret":"s3cret"}`, 201, "")
+	s.want("POST", "/clients/"+app+"/roles", `{"name":"inner"}`, 201, "")
+	s.want("POST", "/roles", `{"name":"both","composite":true,"composites":{"realm":["offline_access"],"client":{"app":["inner"]}}}`, 201, "")
+	group := s.want("POST", "/groups", `{"name":"joined"}`, 201, "")
+	s.want("PUT", "/default-groups/"+group, "", 204, "")
+	role := func(path string) string { return "[" + s.want("GET", path, "", 200, "") + "]" }
+	both, inner := role("/roles/both"), role("/clients/"+app+"/roles/inner")
+	scope := "/clients/" + app + "/scope-mappings"
 	for _, c := range []struct {
 		role, method, path, body string
 		status                   int
@@ -266,6 +273,20 @@ func TestRightsToClientsScopesAndRealm(t *testing.T) {
 		{"query-users", "GET", "/users/profile", "", 200, `"attributes"`},
 		{"view-events", "GET", "/users/profile", "", 403, ""},
 		{"view-clients", "GET", "/users/profile/metadata", "", 403, ""},
+		// Keycloak: RolePermissions.canMapClientScope.
+		{"manage-clients", "GET", scope + "/realm/available", "", 200, `[]`},
+		{"manage-clients", "POST", scope + "/realm", both, 403, ""},
+		{"manage-clients", "DELETE", scope + "/realm", both, 403, ""},
+		{"manage-clients", "POST", scope + "/realm", `[]`, 204, ""},
+		{"manage-clients", "POST", scope + "/clients/" + app, inner, 204, ""},
+		{"manage-clients,manage-realm", "POST", scope + "/realm", both, 204, ""},
+		// Keycloak: RolePermissions.canView.
+		{"view-realm", "GET", "/roles/both/composites/clients/" + app, "", 200, `[]`},
+		{"view-realm,view-clients", "GET", "/roles/both/composites/clients/" + app, "", 200, `"inner"`},
+		{"view-realm", "GET", "/roles/both/composites", "", 200, `"offline_access"`},
+		// Keycloak: RealmAdminResource.getDefaultGroups.
+		{"view-realm", "GET", "/default-groups", "", 200, `[]`},
+		{"view-realm,view-users", "GET", "/default-groups", "", 200, `"joined"`},
 	} {
 		if got, body := s.call(c.role, c.method, c.path, c.body); got != c.status || !strings.Contains(body, c.want) {
 			t.Errorf("%s %s as %s: %d %s, want %d with %s", c.method, c.path, c.role, got, body, c.status, c.want)

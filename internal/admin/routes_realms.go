@@ -110,7 +110,7 @@ func (h *Handler) representRealm(c *Call, r *realms.Realm) (*rep.Realm, error) {
 		v.SMTPServer = maps.Clone(v.SMTPServer)
 		v.SMTPServer["password"] = masked
 	}
-	groups, err := h.Manager.DefaultGroups(c, r)
+	groups, err := h.seenDefaultGroups(c, r)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,8 @@ func (h *Handler) getRealm(c *Call) (any, error) {
 // settings; those who look at users need some of them for their forms.
 // Keycloak: RealmAdminResource.getRealm.
 func partOfRealm(c *Call) *rep.Realm {
-	v := &rep.Realm{Realm: c.Realm.Name, BruteForceProtected: new(c.Realm.Brute.Enabled),
+	v := &rep.Realm{Realm: c.Realm.Name, DisplayName: c.Realm.Rep.DisplayName, DisplayNameHTML: c.Realm.Rep.DisplayNameHTML,
+		BruteForceProtected:  new(c.Realm.Brute.Enabled),
 		OrganizationsEnabled: new(rep.Val(c.Realm.Rep.OrganizationsEnabled)), SupportedLocales: []string{}}
 	if c.Can(ViewUsers) {
 		v.RegistrationEmailAsUsername = new(c.Realm.Login.RegistrationEmailAsUsername)
@@ -266,7 +267,16 @@ func (h *Handler) unbindDefault(c *Call) (any, error) {
 	return nil, h.Manager.UnbindDefaultScope(c, c.Realm, s.ID)
 }
 
-func (h *Handler) defaultGroups(c *Call) (any, error) { return h.Manager.DefaultGroups(c, c.Realm) }
+func (h *Handler) defaultGroups(c *Call) (any, error) { return h.seenDefaultGroups(c, c.Realm) }
+
+// seenDefaultGroups are the groups that new users join, for those who may look
+// at groups. Keycloak: RealmAdminResource.getDefaultGroups.
+func (h *Handler) seenDefaultGroups(c *Call, r *realms.Realm) ([]rep.Group, error) {
+	if !c.CanIn(r, ViewGroups) {
+		return []rep.Group{}, nil
+	}
+	return h.Manager.DefaultGroups(c, r)
+}
 
 func (h *Handler) setDefaultGroup(is bool) func(*Call) (any, error) {
 	return func(c *Call) (any, error) {

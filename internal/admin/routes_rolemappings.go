@@ -78,7 +78,7 @@ func allMappings(c *Call, s *subject, _ iam.ClientID) (any, error) {
 	var m rep.Mappings
 	for _, id := range s.direct {
 		role := c.Realm.Role(id)
-		if role == nil || role.Client == "" && !c.Can(ViewRealm) || role.Client != "" && !c.Can(ViewClients) {
+		if role == nil || !c.sees(role) {
 			continue
 		}
 		v := mappedRole(c.Realm, role, true)

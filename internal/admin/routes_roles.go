@@ -194,11 +194,20 @@ func (h *Handler) deleteRole(c *Call, role *realms.Role) (any, error) {
 func composites(c *Call, role *realms.Role, ok func(*realms.Role) bool) []rep.Role {
 	list := []rep.Role{}
 	for _, id := range role.Composites {
-		if part := c.Realm.Role(id); part != nil && ok(part) {
+		if part := c.Realm.Role(id); part != nil && c.sees(part) && ok(part) {
 			list = append(list, mappedRole(c.Realm, part, true))
 		}
 	}
 	return byName(list)
+}
+
+// sees reports whether the caller may look at a role: at the realm's by another
+// right than at those of clients. Keycloak: RolePermissions.canView.
+func (c *Call) sees(role *realms.Role) bool {
+	if role.Client == "" {
+		return c.Can(ViewRealm)
+	}
+	return c.Can(ViewClients)
 }
 
 // listComposites searches and pages by id alone. Keycloak: RoleByIdResource.getRoleComposites.

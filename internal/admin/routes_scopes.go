@@ -314,11 +314,20 @@ func availableScopeRoles(c *Call, o clients.Owner, of iam.ClientID) (any, error)
 		return list, nil
 	}
 	for _, role := range c.Realm.RolesOf(of) {
-		if !slices.Contains(direct, role.ID) && c.Can(ManageClients) {
+		if !slices.Contains(direct, role.ID) && c.mayScope(of) {
 			list = append(list, mappedRole(c.Realm, role, true))
 		}
 	}
 	return byName(list), nil
+}
+
+// mayScope reports whether the caller may put the roles of the realm ("") or of
+// a client into scopes. Keycloak: RolePermissions.canMapClientScope.
+func (c *Call) mayScope(of iam.ClientID) bool {
+	if of == "" {
+		return c.Can(ManageRealm)
+	}
+	return c.Can(ManageClients)
 }
 
 func effectiveScopeRoles(c *Call, o clients.Owner, of iam.ClientID) (any, error) {
@@ -339,6 +348,9 @@ func (h *Handler) addScopeRoles(c *Call, o clients.Owner, of iam.ClientID) (any,
 	ids, err := clients.FindRoles(c.Realm, of, *given)
 	if err != nil {
 		return nil, err
+	}
+	if len(ids) > 0 && !c.mayScope(of) {
+		return nil, errForbidden
 	}
 	return nil, h.Clients.AddScopeRoles(c, c.Realm, o, ids)
 }
@@ -363,6 +375,9 @@ func (h *Handler) removeScopeRoles(c *Call, o clients.Owner, of iam.ClientID) (a
 	ids, err := clients.FindRoles(c.Realm, of, given)
 	if err != nil {
 		return nil, err
+	}
+	if len(ids) > 0 && !c.mayScope(of) {
+		return nil, errForbidden
 	}
 	return nil, h.Clients.RemoveScopeRoles(c, c.Realm, o, ids)
 }

@@ -47,12 +47,12 @@ func (m *Manager) AddAuthConfig(ctx context.Context, r *Realm, execution string,
 		if execution == "" {
 			return s.addConfig(ctx, &doc)
 		}
+		if c.Alias == "" {
+			return errExists("Failed to create authentication execution configuration with empty alias name")
+		}
 		e := byID(s.executions, execution)
 		if e == nil {
 			return iam.Errorf(iam.NotFound, "Illegal execution")
-		}
-		if c.Alias == "" {
-			return errExists("Failed to create authentication execution configuration with empty alias name")
 		}
 		if slices.ContainsFunc(s.configs, func(have *stored[rep.AuthenticatorConfig]) bool { return have.doc.Alias == c.Alias }) {
 			return errExists("Authentication execution configuration " + c.Alias + " already exists")
