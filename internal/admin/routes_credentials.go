@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
 )
@@ -259,4 +261,81 @@ func (h *Handler) sendVerification(c *Call) (any, error) {
 		return nil, err
 	}
 	return nil, Message(http.StatusInternalServerError, "Failed to send verify email")
+}
+
+// newCredentials makes credentials of those that are posted with a new user.
+// Keycloak: RepresentationToModel.createCredentials.
+func (h *Handler) newCredentials(c *Call, u *iam.User, posted []rep.Credential) ([]*iam.Credential, error) {
+	var list []*iam.Credential
+	refused := func() error { return Message(http.StatusBadRequest, "Could not create user") }
+	for i := range posted {
+		p := &posted[i]
+		switch {
+		case rep.Val(p.Value) != "":
+			if err := policyRefusal(h.Users.CheckNewPassword(c, &c.Realm.Realm, u, *p.Value)); err != nil {
+				return nil, err
+			}
+			cred, err := h.Users.HashPassword(c, &c.Realm.Realm, *p.Value)
+			if err != nil {
+				return nil, err
+			}
+			// A user has one password: each replaces the one before.
+			list = slices.DeleteFunc(list, func(before *iam.Credential) bool { return before.Kind == iam.Password })
+			list = append(list, cred)
+		case stored(p):
+			cred := hashed(p)
+			if cred == nil {
+				return nil, refused()
+			}
+			list = append(list, cred)
+		case p.Value == nil:
+			return nil, refused() // nothing that could be kept
+		}
+	}
+	return list, nil
+}
+
+// stored reports whether a posted credential is one that realm files have, not
+// in clear.
+func stored(p *rep.Credential) bool {
+	return p.SecretData != "" && p.CredentialData != "" || p.HashedSaltedValue != nil
+}
+
+// hashed is a posted credential of that kind, nil if it cannot be read.
+func hashed(p *rep.Credential) *iam.Credential {
+	cred, err := p.IAM()
+	if err != nil || !jsontext.Value(cred.Data).IsValid() || !jsontext.Value(cred.Secret).IsValid() {
+		return nil
+	}
+	return cred
+}
+
+// resetPosted stores the credentials that are posted with a user who is there.
+// Those that the user has already stay as they are.
+// Keycloak: RepresentationToModel.createCredentials.
+func (h *Handler) resetPosted(c *Call, u *iam.User, posted []rep.Credential) error {
+	if len(posted) == 0 {
+		return nil
+	}
+	has, err := h.Users.Credentials(c, &c.Realm.Realm, u.ID)
+	if err != nil {
+		return err
+	}
+	for i := range posted {
+		p := &posted[i]
+		switch {
+		case p.ID != "" && slices.ContainsFunc(has, func(own *iam.Credential) bool { return own.ID == p.ID }):
+		case rep.Val(p.Value) != "":
+			if err := policyRefusal(h.Users.SetPassword(c, &c.Realm.Realm, u, *p.Value)); err != nil {
+				return err
+			}
+		case stored(p):
+			cred := hashed(p)
+			cred.User = u.ID
+			if err := h.Users.PutCredential(c, &c.Realm.Realm, cred); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

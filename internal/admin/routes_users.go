@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
@@ -369,38 +367,6 @@ func (h *Handler) createUser(c *Call) (any, error) {
 	return nil, nil
 }
 
-// newCredentials makes credentials of those that are posted with a new user.
-// Keycloak: RepresentationToModel.createCredentials.
-func (h *Handler) newCredentials(c *Call, u *iam.User, posted []rep.Credential) ([]*iam.Credential, error) {
-	var list []*iam.Credential
-	refused := func() error { return Message(http.StatusBadRequest, "Could not create user") }
-	for i := range posted {
-		p := &posted[i]
-		switch {
-		case rep.Val(p.Value) != "":
-			if err := policyRefusal(h.Users.CheckNewPassword(c, &c.Realm.Realm, u, *p.Value)); err != nil {
-				return nil, err
-			}
-			cred, err := h.Users.HashPassword(c, &c.Realm.Realm, *p.Value)
-			if err != nil {
-				return nil, err
-			}
-			// A user has one password: each replaces the one before.
-			list = slices.DeleteFunc(list, func(before *iam.Credential) bool { return before.Kind == iam.Password })
-			list = append(list, cred)
-		case p.SecretData != "" && p.CredentialData != "" || p.HashedSaltedValue != nil:
-			cred, err := p.IAM()
-			if err != nil || !jsontext.Value(cred.Data).IsValid() || !jsontext.Value(cred.Secret).IsValid() {
-				return nil, refused()
-			}
-			list = append(list, cred)
-		case p.Value == nil:
-			return nil, refused() // nothing that could be kept
-		}
-	}
-	return list, nil
-}
-
 func (h *Handler) getUser(c *Call) (any, error) {
 	u, err := h.user(c)
 	if err != nil {
@@ -468,7 +434,11 @@ func (h *Handler) updateUser(c *Call) (any, error) {
 	if errs := append(taken, view.Check(draft)...); len(errs) > 0 {
 		return nil, profileRefusal(errs)
 	}
-	for _, cred := range v.Credentials {
+	for i := range v.Credentials {
+		cred := &v.Credentials[i]
+		if stored(cred) && hashed(cred) == nil || !stored(cred) && cred.Value == nil && cred.ID == "" {
+			return nil, Message(http.StatusBadRequest, "Could not update user!")
+		}
 		if password := rep.Val(cred.Value); password != "" {
 			if u.ServiceAccount != "" {
 				return nil, errNoPasswords()
@@ -533,19 +503,6 @@ func (h *Handler) forgetFailures(c *Call, u *iam.User) error {
 	c.Event(Delete, "USER_LOGIN_FAILURE", c.resource(), nil)
 	c.Event(Update, "USER", c.resource(), c.body)
 	return h.Users.ClearFailures(c, &c.Realm.Realm, u.ID)
-}
-
-// resetPosted sets the passwords that an update of a user brings along.
-func (h *Handler) resetPosted(c *Call, u *iam.User, posted []rep.Credential) error {
-	for i := range posted {
-		if rep.Val(posted[i].Value) == "" {
-			continue
-		}
-		if err := policyRefusal(h.Users.SetPassword(c, &c.Realm.Realm, u, *posted[i].Value)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (h *Handler) deleteUser(c *Call) (any, error) {

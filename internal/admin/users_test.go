@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -347,4 +348,42 @@ func TestAddressesAsNames(t *testing.T) {
 	s.want("PUT", "/users/"+id, `{"attributes":{"LDAP_ID":["x"]},"email":"anna@x.test"}`, 204, "")
 	s.want("PUT", "/users/profile", `{"unmanagedAttributePolicy":"ENABLED","attributes":[{"name":"username"},{"name":"email"}]}`, 200, "")
 	s.want("PUT", "/users/"+id, `{"attributes":{"LDAP_ID":["x"]},"email":"anna@x.test"}`, 400, `updateReadOnlyAttributesRejectedMessage`)
+}
+
+// Hashed credentials come with an update as they come with a new user: a
+// password replaces the one that is there, others are added, and those that the
+// user has already, by their id, stay. Keycloak: RepresentationToModel.createCredentials.
+func TestHashedCredentialsOfAnUpdate(t *testing.T) {
+	s := newShop(t)
+	hashed := func(id string, iterations int) string {
+		return fmt.Sprintf(`{"credentials":[{"id":%q,"type":"password","secretData":"{\"value\":\"aaaa\",\"salt\":\"aaaa\"}","credentialData":"{\"hashIterations\":%d,\"algorithm\":\"pbkdf2-sha256\"}"}]}`, id, iterations)
+	}
+	id := s.want("POST", "/users", `{"username":"anna","credentials":[{"type":"password","value":"one"}]}`, 201, "")
+	iterations := func(want int, kinds int) string {
+		t.Helper()
+		var list []rep.Credential
+		if err := rep.Unmarshal([]byte(s.want("GET", "/users/"+id+"/credentials", "", 200, "")), &list); err != nil || len(list) != kinds {
+			t.Fatalf("%+v (%v)", list, err)
+		}
+		if !strings.Contains(list[0].CredentialData, fmt.Sprintf(`"hashIterations":%d,`, want)) {
+			t.Errorf("the password is %s, want %d iterations", list[0].CredentialData, want)
+		}
+		return list[0].ID
+	}
+	s.want("PUT", "/users/"+id, hashed("", 20), 204, "")
+	own := iterations(20, 1)
+	s.want("PUT", "/users/"+id, hashed(own, 30), 204, "")
+	iterations(20, 1)
+	s.want("PUT", "/users/"+id, hashed("99999999-1111-1111-1111-111111111111", 40), 204, "")
+	if now := iterations(40, 1); now != own {
+		t.Errorf("the password's id was %s and is %s", own, now)
+	}
+	const otp = `{"credentials":[{"type":"otp","secretData":"{\"value\":\"abc\"}","credentialData":"{\"subType\":\"totp\",\"digits\":6,\"period\":30,\"algorithm\":\"HmacSHA1\"}"}]}`
+	s.want("PUT", "/users/"+id, otp, 204, "")
+	iterations(40, 2)
+	s.want("PUT", "/users/"+id, otp, 204, "")
+	iterations(40, 3)
+	for _, bad := range []string{`{"type":"password"}`, `{"type":"otp","secretData":"x","credentialData":"{}"}`} {
+		s.want("PUT", "/users/"+id, `{"credentials":[`+bad+`]}`, 400, `{"errorMessage":"Could not update user!"}`)
+	}
 }

@@ -121,6 +121,29 @@ func (s *Service) AddCredential(ctx context.Context, r *iam.Realm, c *iam.Creden
 	})
 }
 
+// PutCredential stores a credential that is hashed already: a password in place
+// of the user's own, any other behind those that the user has.
+func (s *Service) PutCredential(ctx context.Context, r *iam.Realm, given *iam.Credential) error {
+	err := s.db.Tx(ctx, func(tx *store.Tx) error {
+		c := *given
+		if c.Kind == iam.Password {
+			return putPassword(ctx, tx, r, c.User, &c)
+		}
+		list, err := tx.Credentials(ctx, r.ID, c.User)
+		if err != nil {
+			return err
+		}
+		if c.Created.IsZero() {
+			c.Created = tx.Now
+		}
+		return insertCredential(ctx, tx, r.ID, list, &c)
+	})
+	if _, taken := store.Exists(err); taken {
+		return iam.Errorf(iam.Conflict, "Duplicate resource error")
+	}
+	return err
+}
+
 // Label names a credential.
 func (s *Service) Label(ctx context.Context, r *iam.Realm, user iam.UserID, id, label string) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {

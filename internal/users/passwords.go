@@ -202,7 +202,10 @@ func putPassword(ctx context.Context, tx *store.Tx, r *iam.Realm, user iam.UserI
 		return err
 	}
 	next := *c
-	next.User, next.Created = user, tx.Now
+	next.User = user
+	if next.Created.IsZero() {
+		next.Created = tx.Now
+	}
 	old := ofKind(list, iam.Password)
 	if old == nil {
 		return insertCredential(ctx, tx, r.ID, list, &next)
