@@ -46,7 +46,16 @@ var (
 )
 
 func (h *Handler) clientPolicies(c *Call) (any, error) {
-	return document(c.Realm.Rep.ClientPolicies, `{"policies":[]}`), nil
+	if !c.Bool("include-global-policies", false) {
+		return document(c.Realm.Rep.ClientPolicies, `{"policies":[]}`), nil
+	}
+	v := rep.ClientPolicies{Policies: []rep.ClientPolicy{}, GlobalPolicies: []rep.ClientPolicy{}}
+	if len(c.Realm.Rep.ClientPolicies) > 0 {
+		if err := rep.Unmarshal(c.Realm.Rep.ClientPolicies, &v); err != nil {
+			return nil, err
+		}
+	}
+	return &v, nil
 }
 
 func (h *Handler) clientProfiles(c *Call) (any, error) {

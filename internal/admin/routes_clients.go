@@ -213,7 +213,7 @@ func (h *Handler) getSecret(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return secretOf(rep.Val(cl.Rep.Secret)), nil
+	return &rep.Credential{Type: "secret", Value: cl.Rep.Secret}, nil // which may be posted empty
 }
 
 func (h *Handler) newSecret(c *Call) (any, error) {

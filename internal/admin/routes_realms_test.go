@@ -385,6 +385,9 @@ func TestKindsOfComponents(t *testing.T) {
 // Keycloak: ClientPoliciesResource, ClientProfilesResource, ClientPoliciesUtil.
 func TestClientPolicies(t *testing.T) {
 	_, ask := whole(t)
+	if _, body, _ := ask("root", "GET", "/admin/realms/shop/client-policies/policies?include-global-policies=true", ""); body != `{"policies":[],"globalPolicies":[]}` {
+		t.Errorf("global policies: %s", body)
+	}
 	const policies, profiles = "/admin/realms/shop/client-policies/policies", "/admin/realms/shop/client-policies/profiles"
 	for _, c := range []struct {
 		path, body string

@@ -92,6 +92,9 @@ func (h *Handler) convertDescription(c *Call) (any, error) {
 		if input, ok := errors.AsType[*clients.InputError](err); ok {
 			return nil, Plain(http.StatusBadRequest, input.Description)
 		}
+		if err == nil && v.DirectAccessGrantsEnabled == nil {
+			v.DirectAccessGrantsEnabled = new(false)
+		}
 		return v, err
 	}
 	return nil, Plain(http.StatusBadRequest, "Unsupported format")
