@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,6 +149,28 @@ func TestProofs(t *testing.T) {
 		if want == "OK" && (a.text("token_type") != "DPoP" || thumbprint(t, a.text("access_token")) != p.jkt) {
 			t.Errorf("%s: %s %v, want a token bound to %s", c.why, a.text("token_type"), claimsOf(t, a.text("access_token")), p.jkt)
 		}
+	}
+}
+
+// Of requests with one proof, one is served, however close they are (RFC 9449 11.1).
+func TestProofRace(t *testing.T) {
+	s := newSite(t, "")
+	proof := newProver(t).with(s, "/token")
+	const racers = 8
+	var served atomic.Int32
+	var wait sync.WaitGroup
+	for range racers {
+		wait.Go(func() {
+			if a := s.send(http.MethodPost, "/token", form(app("grant_type", "client_credentials")...), "DPoP", proof); a.status == http.StatusOK {
+				served.Add(1)
+			} else if a.text("error_description") != "DPoP proof has already been used" {
+				t.Errorf("%d %s", a.status, a.raw)
+			}
+		})
+	}
+	wait.Wait()
+	if served.Load() != 1 {
+		t.Errorf("%d of %d requests with one proof were served", served.Load(), racers)
 	}
 }
 
