@@ -1,6 +1,7 @@
 package claims_test
 
 import (
+	"strconv"
 	"testing"
 
 	"latchkey/internal/claims"
@@ -150,7 +151,7 @@ func TestSwitches(t *testing.T) {
 	} {
 		for _, kind := range []claims.Kind{claims.AccessToken, claims.IDToken, claims.UserInfo, claims.Introspection, claims.Response} {
 			in := input(c.m)
-			in.Light = c.light
+			in.Grant.Client.Attrs = map[string]string{"client.use.lightweight.access.token.enabled": strconv.FormatBool(c.light)}
 			want := `{}`
 			if c.kinds&kind != 0 {
 				want = `{"c":"v"}`

@@ -26,7 +26,6 @@ type Input struct {
 	Standing *roles.Standing
 	Access   *roles.Access
 	Origins  func() []string // the client's web origins, resolved
-	Light    bool            // access tokens are lightweight
 	Levels   map[string]int  // the client's or the realm's acr.loa.map
 	AMR      func() []string
 }
@@ -115,16 +114,18 @@ type Chain []link
 type link struct {
 	*iam.ProtocolMapper
 	spec spec
+	open Kind // the kinds of claims that the mapper runs for
 }
 
 // Of collects the mappers of the granted scopes and of the client. Mappers of
 // other protocols or unknown providers have no effect, as in Keycloak.
 func Of(g *iam.Grant) Chain {
 	c := make(Chain, 0, 32)
+	light := g.Client.Lightweight()
 	add := func(list []iam.ProtocolMapper) {
 		for i := range list {
 			if s, ok := specs[list[i].Mapper]; ok && list[i].Protocol == iam.OIDC {
-				c = append(c, link{&list[i], s})
+				c = append(c, link{&list[i], s, s.opens(&list[i], light)})
 			}
 		}
 	}
@@ -141,19 +142,25 @@ func Of(g *iam.Grant) Chain {
 // with an empty Access.
 func (c Chain) Needs(in *Input, kind Kind) bool {
 	return slices.ContainsFunc(c, func(l link) bool {
-		return (l.spec.reads == access || l.spec.reads == groups && !in.Grant.NoGroups) && l.opens(in, kind)
+		return (l.spec.reads == access || l.spec.reads == groups && !in.Grant.NoGroups) && l.open&kind != 0
 	})
 }
 
-// opens reports whether a mapper runs for a kind of claims.
-func (l link) opens(in *Input, kind Kind) bool {
-	return l.spec.kinds&kind != 0 && l.spec.gate.open(l.ProtocolMapper, in, kind)
+// opens returns the kinds of claims that a mapper runs for.
+func (s spec) opens(m *iam.ProtocolMapper, light bool) Kind {
+	var open Kind
+	for kind := AccessToken; kind <= Response; kind <<= 1 {
+		if s.kinds&kind != 0 && s.gate.open(m, light, kind) {
+			open |= kind
+		}
+	}
+	return open
 }
 
 // Apply runs the chain for one token.
 func (c Chain) Apply(in *Input, kind Kind, t *Set) {
 	for _, l := range c {
-		if l.opens(in, kind) {
+		if l.open&kind != 0 {
 			l.spec.run(in, l.ProtocolMapper, kind, t)
 		}
 	}
@@ -161,7 +168,7 @@ func (c Chain) Apply(in *Input, kind Kind, t *Set) {
 
 // open decides by the mapper's switches.
 // Keycloak: OIDCAttributeMapperHelper.includeIn*, AbstractOIDCProtocolMapper.
-func (g gate) open(m *iam.ProtocolMapper, in *Input, kind Kind) bool {
+func (g gate) open(m *iam.ProtocolMapper, light bool, kind Kind) bool {
 	if g == always {
 		return true
 	}
@@ -174,7 +181,7 @@ func (g gate) open(m *iam.ProtocolMapper, in *Input, kind Kind) bool {
 	}
 	switch kind {
 	case AccessToken:
-		if in.Light {
+		if light {
 			return on("lightweight.claim", false)
 		}
 		return on("access.token.claim", g == lenient)

@@ -39,6 +39,9 @@ func clientNames(in *Input) []string {
 	return names
 }
 
+// pathElement escapes what splitPath would split at.
+var pathElement = strings.NewReplacer(`\`, `\\`, `.`, `\.`)
+
 // putRoles: AbstractUserRoleMappingMapper.setClaim. Roles are added to those
 // that another mapper has put under the same name.
 func putRoles(m *iam.ProtocolMapper, t *Set, list []string, client, prefix string) {
@@ -50,7 +53,7 @@ func putRoles(m *iam.ProtocolMapper, t *Set, list []string, client, prefix strin
 	}
 	name := m.Config["claim.name"]
 	if client != "" {
-		name = strings.ReplaceAll(name, "${client_id}", strings.NewReplacer(`\`, `\\`, `.`, `\.`).Replace(client))
+		name = strings.ReplaceAll(name, "${client_id}", pathElement.Replace(client))
 	}
 	path := splitPath(name)
 	v := convert(m, list)

@@ -26,6 +26,9 @@ func (s *Set) find(name string) int {
 	return -1
 }
 
+// NewSet returns an empty Set with room for as many claims as a token has.
+func NewSet() *Set { return &Set{make([]claim, 0, 32)} }
+
 // Get returns a claim, nil when there is none.
 func (s *Set) Get(name string) any {
 	if i := s.find(name); i >= 0 {
@@ -42,9 +45,6 @@ func (s *Set) Put(name string, v any) {
 	if i := s.find(name); i >= 0 {
 		s.list[i].value = v
 		return
-	}
-	if s.list == nil {
-		s.list = make([]claim, 0, 16)
 	}
 	s.list = append(s.list, claim{name, v})
 }
@@ -90,14 +90,21 @@ var order = map[string]int{
 
 // JSON writes the claims, Keycloak's own first. An aud of one is a text.
 func (s *Set) JSON() ([]byte, error) {
-	rank := func(c claim) int {
+	ranks := make([]int, len(s.list))
+	for i, c := range s.list {
+		ranks[i] = len(order) + 1
 		if r, ok := order[c.name]; ok {
-			return r
+			ranks[i] = r
 		}
-		return len(order) + 1
 	}
-	sorted := slices.Clone(s.list)
-	slices.SortStableFunc(sorted, func(a, b claim) int { return rank(a) - rank(b) })
+	sorted := make([]claim, 0, len(s.list))
+	for rank := 1; rank <= len(order)+1; rank++ {
+		for i, r := range ranks {
+			if r == rank {
+				sorted = append(sorted, s.list[i])
+			}
+		}
+	}
 	return writeAll(room(sorted), sorted)
 }
 

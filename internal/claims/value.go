@@ -101,22 +101,24 @@ func splitPath(name string) []string {
 	if name == "" {
 		return nil
 	}
-	var path []string
-	var part strings.Builder
+	if !strings.ContainsAny(name, `.\`) {
+		return []string{name}
+	}
+	path, part := make([]string, 0, 4), make([]byte, 0, len(name))
 	for i := 0; i < len(name); i++ {
 		switch {
 		case name[i] == '\\' && i+1 < len(name):
 			i++
-			part.WriteByte(name[i])
-		case name[i] == '.' && part.Len() > 0:
-			path = append(path, part.String())
-			part.Reset()
+			part = append(part, name[i])
+		case name[i] == '.' && len(part) > 0:
+			path = append(path, string(part))
+			part = part[:0]
 		default:
-			part.WriteByte(name[i])
+			part = append(part, name[i])
 		}
 	}
-	if part.Len() > 0 {
-		path = append(path, part.String())
+	if len(part) > 0 {
+		path = append(path, string(part))
 	}
 	return path
 }

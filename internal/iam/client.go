@@ -63,6 +63,10 @@ func (c *Client) Attr(name string) string { return c.Attrs[name] }
 // Flag reports whether an attribute is "true".
 func (c *Client) Flag(name string) bool { return c.Attrs[name] == "true" }
 
+// Lightweight reports whether access tokens say only what a mapper is told to
+// put even there. Keycloak: OIDCAdvancedConfigWrapper.
+func (c *Client) Lightweight() bool { return c.Flag("client.use.lightweight.access.token.enabled") }
+
 // A ProtocolMapper puts something into tokens or assertions.
 type ProtocolMapper struct {
 	ID       string

@@ -174,7 +174,7 @@ func Spent(r *realms.Realm, part *iam.ClientSession, t *tokens.Token) bool {
 // mapped is the token as introspection tells of it: what it says itself, and
 // what the mappers add now.
 func (b *backCall) mapped(ctx context.Context, p *presented) (*claims.Set, error) {
-	out := new(claims.Set)
+	out := claims.NewSet()
 	for _, c := range []struct {
 		name  string
 		value int64

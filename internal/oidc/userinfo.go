@@ -199,11 +199,11 @@ var notUserinfo = []string{
 
 // writeUserinfo answers with what the mappers say, as JSON or signed.
 func (b *backCall) writeUserinfo(p *presented) error {
-	mapped := new(claims.Set)
+	mapped := claims.NewSet()
 	if err := b.Issuer.Map(b.ctx(), b.realm, b.grantOf(p), p.Scope, claims.UserInfo, p.standing, mapped); err != nil {
 		return err
 	}
-	out := new(claims.Set)
+	out := claims.NewSet()
 	out.Put("sub", string(p.user.ID))
 	mapped.All(func(name string, v any) bool {
 		if !slices.Contains(notUserinfo, name) {

@@ -155,7 +155,7 @@ func (c *call) holds(names ...string) (bool, error) {
 	if err != nil || rights == nil {
 		return false, err
 	}
-	light := client.Flag("client.use.lightweight.access.token.enabled")
+	light := client.Lightweight()
 	for _, name := range names {
 		role := c.realm.RoleByName(rights.ID, name)
 		if role != nil && standing.Roles.Has(role.ID) && (light || slices.Contains(granted.Clients[container].Roles, name)) {

@@ -60,7 +60,7 @@ type Response struct {
 
 // JSON writes the answer of the token endpoint in Keycloak's order (AccessTokenResponse).
 func (p *Response) JSON() ([]byte, error) {
-	out := new(claims.Set)
+	out := claims.NewSet()
 	if p.Access != "" {
 		out.Put("access_token", p.Access)
 	}
@@ -160,7 +160,7 @@ func input(r *realms.Realm, g *iam.Grant) *claims.Input {
 	return &claims.Input{
 		Grant: g, Access: &roles.Access{Clients: map[string][]string{}},
 		Origins: func() []string { return g.Client.Origins(strings.TrimSuffix(g.Issuer, "/realms/"+r.Name)) },
-		Light:   g.Client.Flag("client.use.lightweight.access.token.enabled"), Levels: levels(r, g.Client),
+		Levels:  levels(r, g.Client),
 	}
 }
 
@@ -180,8 +180,10 @@ func (i *issue) standAs(standing *roles.Standing) error {
 	if err != nil {
 		return err
 	}
+	if i.chain == nil || len(permitted.Scopes) < len(i.g.Scopes) {
+		i.chain = claims.Of(&permitted)
+	}
 	i.g, i.in.Grant, i.in.Standing, i.in.Access = &permitted, &permitted, standing, access
-	i.chain = claims.Of(i.g)
 	return nil
 }
 
@@ -224,7 +226,7 @@ func (i *issue) tokenID() string {
 	case i.g.Offline:
 		session = "of"
 	}
-	if i.in.Light {
+	if i.g.Client.Lightweight() {
 		kind = "lt"
 	}
 	return session + kind + i.g.Type + ":" + uuid.NewString()
@@ -232,7 +234,7 @@ func (i *issue) tokenID() string {
 
 // access makes the claims of the access token.
 func (i *issue) access() *claims.Set {
-	t := new(claims.Set)
+	t := claims.NewSet()
 	i.res.AccessID = i.tokenID()
 	t.Put("exp", i.exp.Unix())
 	t.Put("iat", i.now.Unix())
@@ -306,7 +308,7 @@ func (i *issue) accessType() string {
 // refresh makes the refresh token. Keycloak: DefaultRefreshTokenProvider,
 // RefreshToken's constructor, which takes over what the access token says.
 func (i *issue) refresh(access *claims.Set) error {
-	t := new(claims.Set)
+	t := claims.NewSet()
 	exp := RefreshExpiry(i.r, i.g, i.now)
 	if !exp.IsZero() {
 		t.Put("exp", exp.Unix())
@@ -366,7 +368,7 @@ func RefreshExpiry(r *realms.Realm, g *iam.Grant, now time.Time) time.Time {
 
 // id makes the ID token.
 func (i *issue) id(w Want) (string, error) {
-	t := new(claims.Set)
+	t := claims.NewSet()
 	t.Put("exp", i.exp.Unix())
 	t.Put("iat", i.now.Unix())
 	t.Put("jti", uuid.NewString())
