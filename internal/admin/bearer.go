@@ -71,17 +71,16 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 	if !bound && client.Flag("dpop.bound.access.tokens") {
 		return nil, b.refuse(r, home, tok, nil, iam.TokenInvalid)
 	}
-	var user *iam.User
-	var standing *roles.Standing
-	err = b.Sessions.Together(
-		func() (err error) { user, reason, err = b.user(r.Context(), home, client, tok); return err },
-		func() (err error) { standing, err = b.standing(r.Context(), home, tok); return err },
-	)
+	user, view, reason, err := b.user(r.Context(), home, client, tok)
 	if err != nil {
 		return nil, err
 	}
 	if reason != "" {
 		return nil, b.refuse(r, home, tok, user, reason)
+	}
+	standing, err := b.standing(r.Context(), home, user, view)
+	if err != nil {
+		return nil, err
 	}
 	c := &Caller{Realm: home, Client: &client.Client, User: user, Session: iam.SessionID(tok.Session), Offline: tok.Context().Offline, Audience: tok.Audience}
 	return c, b.rights(r.Context(), c, tok, standing.Roles)
@@ -182,55 +181,55 @@ func realmOf(raw string) string {
 // user finds whom a token is about, and says why it is worth nothing if it is: its
 // session is over, it is revoked, or something is switched off.
 // Keycloak: TokenManager.TokenRevocationCheck.
-func (b *Bearer) user(ctx context.Context, home *realms.Realm, client *realms.Client, tok *tokens.Token) (u *iam.User, reason iam.Reason, err error) {
+func (b *Bearer) user(ctx context.Context, home *realms.Realm, client *realms.Client, tok *tokens.Token) (u *iam.User, view *sessions.View, reason iam.Reason, err error) {
 	how := tok.Context()
 	if tok.Session == "" {
 		revoked, err := b.Sessions.HasOnce(ctx, home, tok.RevokedKey())
 		switch {
 		case err != nil:
-			return nil, "", err
+			return nil, nil, "", err
 		case revoked:
-			return nil, iam.Revoked, nil
+			return nil, nil, iam.Revoked, nil
 		case !how.Transient:
-			return nil, iam.SessionEnded, nil
+			return nil, nil, iam.SessionEnded, nil
 		}
 		u, err := b.Users.Get(ctx, &home.Realm, iam.UserID(tok.Subject))
 		if errors.Is(err, users.ErrNotFound) {
-			return nil, iam.UserRemoved, nil
+			return nil, nil, iam.UserRemoved, nil
 		}
 		if err != nil {
-			return nil, "", err
+			return nil, nil, "", err
 		}
-		return u, off(home, client, u, tok), nil
+		return u, nil, off(home, client, u, tok), nil
 	}
-	view, err := b.Sessions.FindFor(ctx, home, iam.SessionID(tok.Session), how.Offline, &client.Client, tok.RevokedKey())
+	view, err = b.Sessions.FindFor(ctx, home, iam.SessionID(tok.Session), how.Offline, &client.Client, tok.RevokedKey())
 	if view != nil {
 		u = view.User
 	}
 	switch {
 	case err == nil, how.Guest && errors.Is(err, sessions.ErrNoPart):
 	case errors.Is(err, sessions.ErrRealmDisabled):
-		return u, iam.RealmDisabled, nil
+		return u, view, iam.RealmDisabled, nil
 	case errors.Is(err, sessions.ErrClientDisabled):
-		return u, iam.ClientDisabled, nil
+		return u, view, iam.ClientDisabled, nil
 	case errors.Is(err, sessions.ErrUserGone):
-		return nil, iam.UserRemoved, nil
+		return nil, nil, iam.UserRemoved, nil
 	case view == nil && !errors.Is(err, sessions.ErrGone):
-		return nil, "", err
+		return nil, nil, "", err
 	default:
-		return u, iam.SessionEnded, nil
+		return u, view, iam.SessionEnded, nil
 	}
 	switch {
 	case view.Once:
-		return u, iam.Revoked, nil
+		return u, view, iam.Revoked, nil
 	case tok.BeforeSession(view.Session.Started):
-		return u, iam.TokenOfPast, nil
+		return u, view, iam.TokenOfPast, nil
 	case tok.Before(view.RealmNotBefore):
-		return u, iam.NotBeforeRealm, nil
+		return u, view, iam.NotBeforeRealm, nil
 	case tok.Before(view.ClientNotBefore):
-		return u, iam.NotBeforeClient, nil
+		return u, view, iam.NotBeforeClient, nil
 	}
-	return u, off(home, client, u, tok), nil
+	return u, view, off(home, client, u, tok), nil
 }
 
 // off says what of a token's realm, client and user is switched off, or has a
@@ -251,13 +250,12 @@ func off(home *realms.Realm, client *realms.Client, u *iam.User, tok *tokens.Tok
 	return ""
 }
 
-// standing is that of the user whom user finds: tokens of administrators' clients
-// name a session and no user.
-func (b *Bearer) standing(ctx context.Context, home *realms.Realm, tok *tokens.Token) (*roles.Standing, error) {
-	if tok.Session == "" {
-		return b.Roles.Of(ctx, home, iam.UserID(tok.Subject))
+// standing is the user's; view is the session's, nil for a token without one.
+func (b *Bearer) standing(ctx context.Context, home *realms.Realm, u *iam.User, view *sessions.View) (*roles.Standing, error) {
+	if view == nil {
+		return b.Roles.Of(ctx, home, u.ID)
 	}
-	return b.Roles.OfSession(ctx, home, iam.SessionID(tok.Session), tok.Context().Offline)
+	return b.Roles.OfView(ctx, home, view)
 }
 
 // grantedClaims are the members of a token that say what its bearer may do.

@@ -163,7 +163,7 @@ func exampleIDToken(c *Call, s *tokens.Issuer, r *realms.Realm, g *iam.Grant) ([
 func exampleUserInfo(c *Call, s *tokens.Issuer, r *realms.Realm, g *iam.Grant) ([]byte, error) {
 	t := new(claims.Set)
 	t.Put("sub", string(g.User.ID))
-	if err := s.Map(c, r, g, c.Query("scope"), claims.UserInfo, nil, t); err != nil {
+	if err := s.Map(c, r, g, c.Query("scope"), claims.UserInfo, t); err != nil {
 		return nil, err
 	}
 	return t.JSON()

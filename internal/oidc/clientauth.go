@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"latchkey/internal/iam"
@@ -69,7 +70,15 @@ func (a *clientProof) walk() error {
 	if flow == nil {
 		return errors.New("the realm has no flow for client authentication")
 	}
-	for _, x := range toRun(flow) {
+	requirement := iam.Alternative
+	if slices.ContainsFunc(flow.Executions, func(x iam.Execution) bool { return x.Requirement == iam.Required }) {
+		requirement = iam.Required
+	}
+	for i := range flow.Executions {
+		x := &flow.Executions[i]
+		if x.Requirement != requirement {
+			continue
+		}
 		try := authenticators[x.Authenticator]
 		if try == nil {
 			if a.client != nil && methodOf(a.client) == x.Authenticator {
@@ -91,22 +100,6 @@ func (a *clientProof) walk() error {
 		return err
 	}
 	return &refusedClient{"client_not_found", &Error{http.StatusUnauthorized, "invalid_client", wrongClient}}
-}
-
-func toRun(flow *iam.Flow) []iam.Execution {
-	var required, alternative []iam.Execution
-	for _, x := range flow.Executions {
-		switch x.Requirement {
-		case iam.Required:
-			required = append(required, x)
-		case iam.Alternative:
-			alternative = append(alternative, x)
-		}
-	}
-	if required != nil {
-		return required
-	}
-	return alternative
 }
 
 // methodOf is the authenticator that a client is set up for.

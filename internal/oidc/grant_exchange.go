@@ -99,7 +99,7 @@ func (t *tokenCall) subject() (*presented, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, word, err := t.live(tok, client, 0)
+	p, word, err := t.live(tok, client)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +158,9 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 	}
 	g.Offline = us.Offline
+	if p.view != nil {
+		p.view.Inform(g)
+	}
 	ok, err := t.consented(p.user.ID, &t.client.Client, g.Scopes)
 	if err != nil {
 		return nil, err

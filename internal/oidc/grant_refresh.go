@@ -89,6 +89,7 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 		Offline: view.Session.Offline, Audience: old.Requested,
 	}
+	view.Inform(g)
 	if usesRefresh(g.Client) {
 		g.Refresh, g.KeepScope, g.ReuseID, g.Chained = iam.RefreshKind(old.Type), old.Scope, old.ReuseID, true
 	}
@@ -222,9 +223,9 @@ func (c *call) offlineGranted(view *sessions.View) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return c.Issuer.OfflineGranted(c.ctx(), c.realm, &iam.Grant{
-		Client: &client.Client, User: view.User, Scopes: tokens.Requested(c.realm, &client.Client, tokens.ScopeOffline),
-	})
+	g := &iam.Grant{Client: &client.Client, User: view.User, Scopes: tokens.Requested(c.realm, &client.Client, tokens.ScopeOffline)}
+	view.Inform(g)
+	return c.Issuer.OfflineGranted(c.ctx(), c.realm, g)
 }
 
 // A chain is what a client's part in a session remembers of the refresh tokens

@@ -99,7 +99,7 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 		return inactive("client_disabled", "Client with clientId "+tok.Client+" is disabled")
 	}
 	about := "Introspection access token for " + tok.Client + " client: "
-	p, word, err := b.live(tok, client, claims.Introspection)
+	p, word, err := b.live(tok, client)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +193,7 @@ func (b *backCall) mapped(ctx context.Context, p *presented) (*claims.Set, error
 	if len(p.Audience) > 0 {
 		out.Put("aud", slices.Clone([]string(p.Audience)))
 	}
-	return out, b.Issuer.Map(ctx, b.realm, b.grantOf(p), p.Scope, claims.Introspection, p.standing, out)
+	return out, b.Issuer.Map(ctx, b.realm, b.grantOf(p), p.Scope, claims.Introspection, out)
 }
 
 // addressed tells whether a token was meant for the resource server that asks. A

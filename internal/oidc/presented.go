@@ -5,10 +5,8 @@ import (
 	"net/http"
 	"strings"
 
-	"latchkey/internal/claims"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
-	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 )
@@ -22,8 +20,6 @@ type presented struct {
 	// session and part are the stored ones, or stand in for them.
 	session *iam.UserSession
 	part    *iam.ClientSession
-	// standing is the user's, where it was read with the session.
-	standing *roles.Standing
 }
 
 // presents lets the record of a refusal know which token it is about.
@@ -86,9 +82,8 @@ func byDPoP(r *http.Request) bool {
 // live finds the session behind an access token, online or offline as the
 // token's id says. word is the event's error word when there is none that the
 // token still stands for; then p tells as much as is known.
-// The user's roles and groups come along where the mappers of an answer ask for
-// them; 0 is for callers that map nothing. Keycloak: UserSessionUtil.findValidSession.
-func (c *call) live(tok *tokens.Token, client *realms.Client, kind claims.Kind) (p *presented, word string, err error) {
+// Keycloak: UserSessionUtil.findValidSession.
+func (c *call) live(tok *tokens.Token, client *realms.Client) (p *presented, word string, err error) {
 	p = &presented{Token: tok, client: client}
 	c.presents(tok)
 	how := tok.Context()
@@ -104,7 +99,7 @@ func (c *call) live(tok *tokens.Token, client *realms.Client, kind claims.Kind) 
 		if how.Transient || !how.Unknown && how.Offline != offline {
 			continue
 		}
-		word, err = c.stored(p, how, offline, kind)
+		word, err = c.stored(p, how, offline)
 		if err != nil || word == "" || word == "invalid_token" || word == "user_not_found" {
 			return p, word, err
 		}
@@ -137,21 +132,8 @@ func (c *call) passing(p *presented) (word string, err error) {
 }
 
 // stored finds a stored session of one kind.
-func (c *call) stored(p *presented, how tokens.Context, offline bool, kind claims.Kind) (word string, err error) {
-	id := iam.SessionID(p.Session)
-	var view *sessions.View
-	find := func() (err error) {
-		view, err = c.Sessions.FindFor(c.ctx(), c.realm, id, offline, &p.client.Client, p.RevokedKey())
-		return err
-	}
-	if kind != 0 && tokens.Needs(c.realm, &p.client.Client, p.Scope, kind) {
-		err = c.Sessions.Together(find, func() (err error) {
-			p.standing, err = c.Issuer.Roles.OfSession(c.ctx(), c.realm, id, offline)
-			return err
-		})
-	} else {
-		err = find()
-	}
+func (c *call) stored(p *presented, how tokens.Context, offline bool) (word string, err error) {
+	view, err := c.Sessions.FindFor(c.ctx(), c.realm, iam.SessionID(p.Session), offline, &p.client.Client, p.RevokedKey())
 	switch {
 	case err == nil, how.Guest && errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrClientDisabled):
 	case errors.Is(err, sessions.ErrPartExpired):
@@ -201,9 +183,12 @@ func (p *presented) clientDisabled() bool {
 // grantOf is the grant that a presented token came from, for mappers that run
 // again over it. Its scopes are for the issuer to find.
 func (c *call) grantOf(p *presented) *iam.Grant {
-	return &iam.Grant{
+	g := &iam.Grant{
 		Client: &p.client.Client, User: p.user, Session: p.session, Part: p.part, Nonce: p.Nonce, Issuer: c.issuer(),
-		OpenID:   tokens.HasScope(p.Scope, tokens.ScopeOpenID),
-		NoGroups: p.view != nil && !p.view.Grouped,
+		OpenID: tokens.HasScope(p.Scope, tokens.ScopeOpenID),
 	}
+	if p.view != nil {
+		p.view.Inform(g)
+	}
+	return g
 }

@@ -28,7 +28,7 @@ func (h *Handler) revoke(c *call) error {
 	if err != nil {
 		return err
 	}
-	p, word, err := b.live(tok, b.client, 0)
+	p, word, err := b.live(tok, b.client)
 	if err != nil {
 		return err
 	}

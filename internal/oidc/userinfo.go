@@ -151,7 +151,7 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 	if !b.cors.Apply(b.w, b.r) {
 		return nil, &Error{http.StatusForbidden, "Invalid origin", ""}
 	}
-	p, word, err := b.live(tok, client, claims.UserInfo)
+	p, word, err := b.live(tok, client)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,7 @@ var notUserinfo = []string{
 // writeUserinfo answers with what the mappers say, as JSON or signed.
 func (b *backCall) writeUserinfo(p *presented) error {
 	mapped := claims.NewSet()
-	if err := b.Issuer.Map(b.ctx(), b.realm, b.grantOf(p), p.Scope, claims.UserInfo, p.standing, mapped); err != nil {
+	if err := b.Issuer.Map(b.ctx(), b.realm, b.grantOf(p), p.Scope, claims.UserInfo, mapped); err != nil {
 		return err
 	}
 	out := claims.NewSet()

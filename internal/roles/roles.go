@@ -76,14 +76,17 @@ func (s *Service) Of(ctx context.Context, r *realms.Realm, user iam.UserID) (*St
 	return standing(r, row)
 }
 
-// OfSession is Of for the user of a session.
-func (s *Service) OfSession(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool) (*Standing, error) {
-	row, err := s.db.StandingOfSession(ctx, r.ID, id, offline)
-	if err != nil {
-		return nil, fmt.Errorf("standing of a session's user: %w", err)
+// OfView is Of for the user of a session that was just read: for one in no group
+// the session's statement has told all.
+func (s *Service) OfView(ctx context.Context, r *realms.Realm, v *store.SessionView) (*Standing, error) {
+	if v.Grouped {
+		return s.Of(ctx, r, v.User.ID)
 	}
-	return standing(r, row)
+	return Given(r, v.Roles), nil
 }
+
+// Given is the standing of a user in no group to whom these roles were given.
+func Given(r *realms.Realm, ids []iam.RoleID) *Standing { return &Standing{Roles: Expand(r, ids...)} }
 
 func standing(r *realms.Realm, row *store.Standing) (*Standing, error) {
 	st := &Standing{Roles: Expand(r, row.Roles...)}

@@ -21,9 +21,14 @@ type SessionView struct {
 	RealmNotBefore  time.Time
 	ClientEnabled   bool // false when the client is gone
 	ClientNotBefore time.Time
-	Grouped         bool // the user is in a group
-	Once            bool // the single-use key that was asked for is stored: the token is revoked
+	Grouped         bool         // the user is in a group
+	Roles           []iam.RoleID // that were given to the user, not by way of a group
+	Once            bool         // the single-use key that was asked for is stored: the token is revoked
 }
+
+// Inform tells a grant out of the session what the user was given, as far as the
+// session's statement knows it.
+func (v *SessionView) Inform(g *iam.Grant) { g.NoGroups, g.Roles = !v.Grouped, v.Roles }
 
 // A session's columns. The short ones leave out its documents, which lists of
 // many rows seldom look at: to decode them is most of what a row costs.
@@ -117,9 +122,10 @@ func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.S
 		}
 		var clientEnabled sql.Null[bool]
 		var clientNB sql.Null[int64]
+		var given string
 		dest, finish := sessionDest(v.Session)
 		dest = append(dest, &v.RealmEnabled, &realmNB, &part.client, &part.refresh, &part.use, &part.redirect, &part.started, &part.access,
-			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Grouped, &v.Once)
+			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Grouped, &given, &v.Once)
 		user := nullUser{realm: realm}
 		dest = append(dest, user.dest()...)
 		if err := row.Scan(dest...); err != nil {
@@ -127,6 +133,9 @@ func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.S
 		}
 		if err := finish(); err != nil {
 			return nil, err
+		}
+		for id := range strings.FieldsSeq(given) {
+			v.Roles = append(v.Roles, iam.RoleID(id))
 		}
 		v.RealmNotBefore, v.ClientEnabled, v.ClientNotBefore = fromMillis(realmNB), clientEnabled.V, fromMillis(clientNB.V)
 		if part.client.Valid {
@@ -142,6 +151,7 @@ func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.S
 	}, `select `+sessionColumns+`, m.enabled, m.not_before,
 		c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes, c.version, k.enabled, k.not_before,
 		exists (select 1 from user_groups g where g.realm_id = s.realm_id and g.user_id = s.user_id),
+		coalesce((select string_agg(h.role_id, ' ') from user_roles h where h.realm_id = s.realm_id and h.user_id = s.user_id), ''),
 		exists (select 1 from single_use o where o.realm_id = s.realm_id and o.key = $5 and o.expires_at > $6), `+nullUserColumns+`
 		from user_sessions s
 		join realms m on m.id = s.realm_id

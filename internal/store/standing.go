@@ -25,17 +25,6 @@ type Standing struct {
 // Standing reads a user's standing in one statement. A user who is not there
 // has none; that is no error.
 func (r *Reader) Standing(ctx context.Context, realm iam.RealmID, user iam.UserID) (*Standing, error) {
-	return r.standing(ctx, realm, "$2", user)
-}
-
-// StandingOfSession is Standing of the user of a session, for who asks for the
-// session at the same time. Nobody has none.
-func (r *Reader) StandingOfSession(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool) (*Standing, error) {
-	return r.standing(ctx, realm, "(select s.user_id from user_sessions s where s.realm_id = $1 and s.id = $2 and s.offline = $3)", id, offline)
-}
-
-// standing reads the standing of the user that an expression names.
-func (r *Reader) standing(ctx context.Context, realm iam.RealmID, user string, args ...any) (*Standing, error) {
 	s := new(Standing)
 	_, err := all(ctx, r.quick(), func(row row) (struct{}, error) {
 		var g StandingGroup
@@ -48,16 +37,16 @@ func (r *Reader) standing(ctx context.Context, realm iam.RealmID, user string, a
 		}
 		return struct{}{}, err
 	}, `with recursive mine (id) as (
-		select group_id from user_groups where realm_id = $1 and user_id = `+user+`
+		select group_id from user_groups where realm_id = $1 and user_id = $2
 		union
 		select g.parent_id from mine join groups g on g.realm_id = $1 and g.id = mine.id where g.parent_id <> '')
-		select true, role_id, '', '', '', false from user_roles where realm_id = $1 and user_id = `+user+`
+		select true, role_id, '', '', '', false from user_roles where realm_id = $1 and user_id = $2
 		union
 		select true, r.role_id, '', '', '', false from mine join group_roles r on r.realm_id = $1 and r.group_id = mine.id
 		union all
 		select false, g.id, g.parent_id, g.name, g.doc, u.group_id is not null
 		from mine join groups g on g.realm_id = $1 and g.id = mine.id
-		left join user_groups u on u.realm_id = $1 and u.user_id = `+user+` and u.group_id = g.id
-		order by 4, 2`, append([]any{realm}, args...)...)
+		left join user_groups u on u.realm_id = $1 and u.user_id = $2 and u.group_id = g.id
+		order by 4, 2`, realm, user)
 	return s, err
 }

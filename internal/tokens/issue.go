@@ -149,6 +149,14 @@ func seconds(t time.Time) int64 {
 	return t.Unix()
 }
 
+// standing is the user's, read unless it came with the session.
+func (s *Issuer) standing(ctx context.Context, r *realms.Realm, g *iam.Grant) (*roles.Standing, error) {
+	if g.NoGroups {
+		return roles.Given(r, g.Roles), nil
+	}
+	return s.Roles.Of(ctx, r, g.User.ID)
+}
+
 // begin collects what mappers need, but for the user's standing.
 func (s *Issuer) begin(ctx context.Context, r *realms.Realm, g *iam.Grant) *issue {
 	in := input(r, g)
@@ -166,14 +174,10 @@ func input(r *realms.Realm, g *iam.Grant) *claims.Input {
 
 // stand reads the user's roles and groups, and drops scopes that the user may not have.
 func (i *issue) stand() error {
-	standing, err := i.Roles.Of(i.ctx, i.r, i.g.User.ID)
+	standing, err := i.standing(i.ctx, i.r, i.g)
 	if err != nil {
 		return err
 	}
-	return i.standAs(standing)
-}
-
-func (i *issue) standAs(standing *roles.Standing) error {
 	permitted := *i.g
 	permitted.Scopes = roles.Permitted(i.r, standing.Roles, i.g.Scopes)
 	access, err := roles.Names(i.ctx, i.r, roles.InScope(i.r, standing.Roles, permitted.Client, permitted.Scopes))
@@ -418,7 +422,7 @@ func (s *Issuer) Sign(ctx context.Context, r *realms.Realm, t *claims.Set, alg, 
 // Scope is what a grant's scopes read like in an answer: without those that the
 // user may not have.
 func (s *Issuer) Scope(ctx context.Context, r *realms.Realm, g *iam.Grant) (string, error) {
-	standing, err := s.Roles.Of(ctx, r, g.User.ID)
+	standing, err := s.standing(ctx, r, g)
 	if err != nil {
 		return "", err
 	}
@@ -429,7 +433,7 @@ func (s *Issuer) Scope(ctx context.Context, r *realms.Realm, g *iam.Grant) (stri
 // user has the realm's role offline_access, and the grant's scopes let it through.
 // Keycloak: UserSessionManager.isOfflineTokenAllowed.
 func (s *Issuer) OfflineAllowed(ctx context.Context, r *realms.Realm, g *iam.Grant) (bool, error) {
-	standing, err := s.Roles.Of(ctx, r, g.User.ID)
+	standing, err := s.standing(ctx, r, g)
 	role := r.RoleByName("", ScopeOffline)
 	if err != nil || role == nil {
 		return false, err
@@ -445,7 +449,7 @@ func (s *Issuer) OfflineGranted(ctx context.Context, r *realms.Realm, g *iam.Gra
 	if !OfflineRequested(g.Scopes) {
 		return false, nil
 	}
-	standing, err := s.Roles.Of(ctx, r, g.User.ID)
+	standing, err := s.standing(ctx, r, g)
 	if err != nil {
 		return false, err
 	}
@@ -454,32 +458,20 @@ func (s *Issuer) OfflineGranted(ctx context.Context, r *realms.Realm, g *iam.Gra
 
 // Map runs the mappers of a token's client and scopes over claims that are there
 // already: for userinfo and introspection answers. The grant's scopes are those
-// that the token's scope claim comes to. The user's roles and groups, unless they
-// are held already, are read where a mapper or a scope asks for them, and only there.
-func (s *Issuer) Map(ctx context.Context, r *realms.Realm, g *iam.Grant, scope string, kind claims.Kind, held *roles.Standing, t *claims.Set) error {
+// that the token's scope claim comes to. The user's roles and groups are read
+// where a mapper or a scope asks for them, and only there.
+func (s *Issuer) Map(ctx context.Context, r *realms.Realm, g *iam.Grant, scope string, kind claims.Kind, t *claims.Set) error {
 	m := mappersOf(r, g.Client, scope)
 	g.Scopes = m.scopes
 	i := s.begin(ctx, r, g)
 	i.chain = m.chain
 	if m.need(i.in, kind) {
-		if held == nil {
-			var err error
-			if held, err = s.Roles.Of(ctx, r, g.User.ID); err != nil {
-				return err
-			}
-		}
-		if err := i.standAs(held); err != nil {
+		if err := i.stand(); err != nil {
 			return err
 		}
 	}
 	i.chain.Apply(i.in, kind, t)
 	return nil
-}
-
-// Needs reports whether Map may ask for the user's roles and groups, for who can
-// read them along with something else.
-func Needs(r *realms.Realm, c *iam.Client, scope string, kind claims.Kind) bool {
-	return mappersOf(r, c, scope).asks&kind != 0
 }
 
 func (m *mappers) need(in *claims.Input, kind claims.Kind) bool {
@@ -491,7 +483,6 @@ func (m *mappers) need(in *claims.Input, kind claims.Kind) bool {
 type mappers struct {
 	scopes []*iam.ClientScope
 	chain  claims.Chain
-	asks   claims.Kind // in which roles or groups may be asked for
 }
 
 // mappersKey is a client as it was read, which is never changed: one that is
@@ -508,13 +499,7 @@ func mappersOf(r *realms.Realm, c *iam.Client, scope string) *mappers {
 	m, ok := known.get(key)
 	if !ok {
 		m = &mappers{scopes: Requested(r, c, scope)}
-		in := input(r, &iam.Grant{Client: c, Scopes: m.scopes})
-		m.chain = claims.Of(in.Grant)
-		for _, kind := range []claims.Kind{claims.UserInfo, claims.Introspection} {
-			if m.need(in, kind) {
-				m.asks |= kind
-			}
-		}
+		m.chain = claims.Of(&iam.Grant{Client: c, Scopes: m.scopes})
 		known.put(key, m)
 	}
 	return m

@@ -1,9 +1,9 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -23,6 +23,8 @@ var (
 
 // maxParams bounds the parameters of one form or query.
 const maxParams = 1000
+
+const formType = "application/x-www-form-urlencoded"
 
 // Form holds the parameters of a form or query in the order in which each name
 // was given.
@@ -59,7 +61,7 @@ func ParseForm(s string) (Form, error) {
 // miss their parameters. The errors are ErrTooLarge, ErrMalformed, or the
 // connection's.
 func ReadForm(r *http.Request) (Form, error) {
-	if MediaType(r) != "application/x-www-form-urlencoded" {
+	if MediaType(r) != formType {
 		return Form{url.Values{}}, nil
 	}
 	b, err := ReadBody(r)
@@ -94,18 +96,25 @@ func ReadBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil
 	}
-	b, err := io.ReadAll(r.Body)
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	var b bytes.Buffer
+	if r.ContentLength > 0 {
+		b.Grow(int(min(r.ContentLength, 64<<10)) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(r.Body)
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return nil, ErrTooLarge
 	}
-	return b, err
+	return b.Bytes(), err
 }
 
 // MediaType is the request body's type in lower case without parameters; empty
 // if there is none or it makes no sense.
 func MediaType(r *http.Request) string {
-	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	header := r.Header.Get("Content-Type")
+	if header == formType {
+		return header
+	}
+	t, _, err := mime.ParseMediaType(header)
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		return ""
 	}

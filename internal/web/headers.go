@@ -6,7 +6,7 @@ import (
 )
 
 // securityHeaders maps the names of a realm's browserSecurityHeaders to the
-// headers of HTTP, with Keycloak's defaults (BrowserSecurityHeaders), and says
+// headers of HTTP in their canonical form, with Keycloak's defaults (BrowserSecurityHeaders), and says
 // which answers carry them: every one, those with a body, or pages.
 var securityHeaders = []struct{ key, header, preset, on string }{
 	{"contentSecurityPolicy", "Content-Security-Policy", "frame-src 'self'; frame-ancestors 'self'; object-src 'none';", "page"},
@@ -32,8 +32,8 @@ func SecurityHeaders(h http.Header, realm map[string]string, contentType string)
 		if realm != nil {
 			value = realm[s.key]
 		}
-		if value != "" && h.Get(s.header) == "" {
-			h.Set(s.header, value)
+		if value != "" && len(h[s.header]) == 0 {
+			h[s.header] = []string{value}
 		}
 	}
 }
