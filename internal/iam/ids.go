@@ -13,3 +13,6 @@ type (
 	FlowID    string
 	ExecID    string // an execution in an authentication flow
 )
+
+// RoleIDs are ids of roles, separated by spaces: one value, to remember by what they come to.
+type RoleIDs string

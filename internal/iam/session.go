@@ -146,9 +146,9 @@ type Grant struct {
 	RefreshID string // id of the refresh token to make, "" for any
 	Type      string // Keycloak's grant shortcut in token ids: "ac", "rt", "ro", "cc", "te", "na"
 	Confirm   Confirmation
-	Issuer    string   // the realm's issuer URL for this request
-	NoGroups  bool     // the user was seen to be in no group, by the statement that read the session;
-	Roles     []RoleID // then these were given to the user, composites not expanded
+	Issuer    string  // the realm's issuer URL for this request
+	NoGroups  bool    // the user was seen to be in no group, by the statement that read the session;
+	Roles     RoleIDs // then these were given to the user, composites not expanded
 }
 
 // A Transience says whether a grant's session is stored.

@@ -535,3 +535,40 @@ func (r *Realm) Derive(key any, build func() (any, error)) (any, error) {
 	dd.once.Do(func() { dd.v, dd.err = build() })
 	return dd.v, dd.err
 }
+
+// Recall returns what build makes of a key and this snapshot, building it again
+// only when it is not among the last few hundred: what many requests ask for in
+// turn. key is a value of a type of the caller's own. Nothing is kept of an error.
+func Recall[K comparable, V any](r *Realm, key K, build func() (V, error)) (V, error) {
+	kept, _ := r.Derive(recentKey[K]{}, func() (any, error) { return new(recent[K, V]), nil })
+	return kept.(*recent[K, V]).recall(key, build)
+}
+
+type recentKey[K comparable] struct{}
+
+type recent[K comparable, V any] struct {
+	mu   sync.Mutex
+	kept map[K]V
+}
+
+const maxRecent = 512 // the largest, tokens, take some four kilobytes
+
+func (m *recent[K, V]) recall(key K, build func() (V, error)) (V, error) {
+	m.mu.Lock()
+	v, ok := m.kept[key]
+	m.mu.Unlock()
+	if ok {
+		return v, nil
+	}
+	v, err := build()
+	if err != nil {
+		return v, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.kept == nil || len(m.kept) >= maxRecent {
+		m.kept = map[K]V{}
+	}
+	m.kept[key] = v
+	return v, nil
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
@@ -85,8 +86,18 @@ func (s *Service) OfView(ctx context.Context, r *realms.Realm, v *store.SessionV
 	return Given(r, v.Roles), nil
 }
 
-// Given is the standing of a user in no group to whom these roles were given.
-func Given(r *realms.Realm, ids []iam.RoleID) *Standing { return &Standing{Roles: Expand(r, ids...)} }
+// Given is the standing of a user in no group to whom these roles were given. It
+// is shared: look, but do not change it.
+func Given(r *realms.Realm, ids iam.RoleIDs) *Standing {
+	s, _ := realms.Recall(r, ids, func() (*Standing, error) {
+		s := &Standing{Roles: Set{}}
+		for id := range strings.FieldsSeq(string(ids)) {
+			s.Roles.add(r, []iam.RoleID{iam.RoleID(id)})
+		}
+		return s, nil
+	})
+	return s
+}
 
 func standing(r *realms.Realm, row *store.Standing) (*Standing, error) {
 	st := &Standing{Roles: Expand(r, row.Roles...)}

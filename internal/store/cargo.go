@@ -2,10 +2,10 @@ package store
 
 import (
 	"database/sql"
-	"database/sql/driver"
 	"encoding/binary"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -59,10 +59,15 @@ func encodeOne(arg any, oid uint32) ([]byte, error) {
 
 // A cargo is the rows of one read, as they came over, to be scanned by whoever asked.
 type cargo struct {
-	fields []pgconn.FieldDescription
-	rows   [][][]byte
-	at     int // rows that Next has passed
+	fields  []pgconn.FieldDescription
+	data    []byte // all values, one after the other
+	lengths []int32
+	row     []int32 // lengths of the row that Next has come to
+	from    int     // where its values begin, and
+	to      int     // end
 }
+
+const null = -1 // the length of what is not there
 
 // add keeps a row; values is only lent.
 func (c *cargo) add(values [][]byte) {
@@ -70,22 +75,26 @@ func (c *cargo) add(values [][]byte) {
 	for _, v := range values {
 		size += len(v)
 	}
-	kept, buf := make([][]byte, len(values)), make([]byte, 0, size)
-	for i, v := range values {
+	c.lengths, c.data = slices.Grow(c.lengths, len(values)), slices.Grow(c.data, size)
+	for _, v := range values {
+		length := int32(null)
 		if v != nil {
-			from := len(buf)
-			buf = append(buf, v...)
-			kept[i] = buf[from:len(buf):len(buf)]
+			length = int32(len(v))
 		}
+		c.lengths = append(c.lengths, length)
+		c.data = append(c.data, v...)
 	}
-	c.rows = append(c.rows, kept)
 }
 
 func (c *cargo) Next() bool {
-	if c.at == len(c.rows) {
+	if len(c.lengths) == 0 {
 		return false
 	}
-	c.at++
+	c.row, c.lengths = c.lengths[:len(c.fields)], c.lengths[len(c.fields):]
+	c.from = c.to
+	for _, n := range c.row {
+		c.to += max(int(n), 0)
+	}
 	return true
 }
 
@@ -97,7 +106,13 @@ func (c *cargo) Scan(dest ...any) error {
 	if len(dest) != len(c.fields) {
 		return unfit("%d destinations for %d columns", len(dest), len(c.fields))
 	}
-	for i, raw := range c.rows[c.at-1] {
+	at := c.from
+	for i, n := range c.row {
+		var raw []byte
+		if n != null {
+			end := at + int(n)
+			raw, at = c.data[at:end:end], end
+		}
 		if err := assign(dest[i], raw, c.fields[i].DataTypeOID); err != nil {
 			return fmt.Errorf("column %s: %w", c.fields[i].Name, err)
 		}
@@ -105,80 +120,90 @@ func (c *cargo) Scan(dest ...any) error {
 	return nil
 }
 
-// assign decodes a column's value. The first cases are those that a session has dozens of.
+// assign decodes a column's value, from PostgreSQL's binary form; nil is null.
 func assign(dest any, raw []byte, oid uint32) error {
-	isText := oid == pgtype.TextOID || oid == pgtype.VarcharOID
-	switch d := dest.(type) {
-	case *string:
-		if isText && raw != nil {
-			*d = string(raw)
-			return nil
-		}
-	case *sql.Null[string]:
-		if isText {
-			*d = sql.Null[string]{V: string(raw), Valid: raw != nil}
-			return nil
-		}
-	case *[]byte:
-		if isText || oid == pgtype.ByteaOID {
+	fits := false
+	switch oid {
+	case pgtype.TextOID, pgtype.VarcharOID:
+		fits = assignText(dest, raw)
+	case pgtype.ByteaOID:
+		var d *[]byte
+		if d, fits = dest.(*[]byte); fits {
 			*d = raw
-			return nil
+		}
+	case pgtype.BoolOID:
+		fits = len(raw) <= 1 && assignBool(dest, len(raw) == 1 && raw[0] != 0, raw != nil)
+	case pgtype.Int8OID:
+		switch len(raw) {
+		case 0:
+			fits = assignInt(dest, 0, false)
+		case 8:
+			fits = assignInt(dest, int64(binary.BigEndian.Uint64(raw)), true)
+		}
+	case pgtype.Int4OID:
+		switch len(raw) {
+		case 0:
+			fits = assignInt(dest, 0, false)
+		case 4:
+			fits = assignInt(dest, int64(int32(binary.BigEndian.Uint32(raw))), true)
 		}
 	}
-	v, err := decode(raw, oid)
-	if err != nil {
-		return err
+	if !fits {
+		return unfit("%d bytes of type %d into %T", len(raw), oid, dest)
 	}
-	switch d := dest.(type) {
-	case *sql.Null[int64]:
-		d.V, d.Valid = v.(int64)
-		if d.Valid == (v != nil) {
-			return nil
-		}
-	case *sql.Null[bool]:
-		d.V, d.Valid = v.(bool)
-		if d.Valid == (v != nil) {
-			return nil
-		}
-	case sql.Scanner:
-		return d.Scan(v)
-	}
-	to := reflect.ValueOf(dest).Elem()
-	switch v := v.(type) {
-	case string:
-		if to.Kind() == reflect.String {
-			to.SetString(v)
-			return nil
-		}
-	case bool:
-		if to.Kind() == reflect.Bool {
-			to.SetBool(v)
-			return nil
-		}
-	case int64:
-		if to.CanInt() && !to.OverflowInt(v) {
-			to.SetInt(v)
-			return nil
-		}
-	}
-	return unfit("%T of type %d into %T", v, oid, dest)
+	return nil
 }
 
-// decode reads PostgreSQL's binary form; nil is null.
-func decode(raw []byte, oid uint32) (driver.Value, error) {
-	switch {
-	case raw == nil:
-		return nil, nil
-	case oid == pgtype.TextOID, oid == pgtype.VarcharOID:
-		return string(raw), nil
-	case oid == pgtype.ByteaOID:
-		return raw, nil
-	case oid == pgtype.BoolOID && len(raw) == 1:
-		return raw[0] != 0, nil
-	case oid == pgtype.Int8OID && len(raw) == 8:
-		return int64(binary.BigEndian.Uint64(raw)), nil
-	case oid == pgtype.Int4OID && len(raw) == 4:
-		return int64(int32(binary.BigEndian.Uint32(raw))), nil
+func assignText(dest any, raw []byte) bool {
+	switch d := dest.(type) {
+	case *[]byte:
+		*d = raw
+		return true
+	case *sql.Null[string]:
+		*d = sql.Null[string]{V: string(raw), Valid: raw != nil}
+		return true
+	case *string:
+		*d = string(raw)
+		return raw != nil
 	}
-	return nil, unfit("%d bytes of type %d", len(raw), oid)
+	to := reflect.ValueOf(dest).Elem()
+	if to.Kind() != reflect.String || raw == nil {
+		return false
+	}
+	to.SetString(string(raw))
+	return true
+}
+
+func assignBool(dest any, v, valid bool) bool {
+	switch d := dest.(type) {
+	case *sql.Null[bool]:
+		*d = sql.Null[bool]{V: v, Valid: valid}
+		return true
+	case *bool:
+		*d = v
+		return valid
+	}
+	to := reflect.ValueOf(dest).Elem()
+	if to.Kind() != reflect.Bool || !valid {
+		return false
+	}
+	to.SetBool(v)
+	return true
+}
+
+func assignInt(dest any, v int64, valid bool) bool {
+	switch d := dest.(type) {
+	case *sql.Null[int64]:
+		*d = sql.Null[int64]{V: v, Valid: valid}
+		return true
+	case *int64:
+		*d = v
+		return valid
+	}
+	to := reflect.ValueOf(dest).Elem()
+	if !to.CanInt() || to.OverflowInt(v) || !valid {
+		return false
+	}
+	to.SetInt(v)
+	return true
 }

@@ -21,9 +21,9 @@ type SessionView struct {
 	RealmNotBefore  time.Time
 	ClientEnabled   bool // false when the client is gone
 	ClientNotBefore time.Time
-	Grouped         bool         // the user is in a group
-	Roles           []iam.RoleID // that were given to the user, not by way of a group
-	Once            bool         // the single-use key that was asked for is stored: the token is revoked
+	Grouped         bool        // the user is in a group
+	Roles           iam.RoleIDs // that were given to the user, not by way of a group
+	Once            bool        // the single-use key that was asked for is stored: the token is revoked
 }
 
 // Inform tells a grant out of the session what the user was given, as far as the
@@ -33,22 +33,36 @@ func (v *SessionView) Inform(g *iam.Grant) { g.NoGroups, g.Roles = !v.Grouped, v
 // A session's columns. The short ones leave out its documents, which lists of
 // many rows seldom look at: to decode them is most of what a row costs.
 const (
-	sessionColumns = sessionScalars + `, s.notes, s.origin`
-	sessionShort   = sessionScalars + `, '{}', '{}'`
-	sessionScalars = `s.id, s.offline, s.user_id, s.remember, s.username, s.ip, s.auth_method, s.broker_session, s.broker_user, s.started_at, s.last_access`
+	sessionColumns = sessionShort + `, s.notes, s.origin`
+	sessionShort   = `s.id, s.offline, s.user_id, s.remember, s.username, s.ip, s.auth_method, s.broker_session, s.broker_user, s.started_at, s.last_access`
 )
 
-func sessionDest(s *iam.UserSession) (dest []any, finish func() error) {
-	var started, access int64
-	var notes, origin []byte
-	dest = append(make([]any, 0, 48), &s.ID, &s.Offline, &s.User, &s.Remember, &s.Username, &s.IP, &s.AuthMethod, &s.BrokerID, &s.BrokerUser, &started, &access, &notes, &origin)
-	return dest, func() error {
-		s.Started, s.LastAccess = fromMillis(started), fromMillis(access)
-		if err := readOrigin(origin, &s.Origin); err != nil {
-			return err
-		}
-		return readNotes(notes, &s.Notes)
+// A sessionRow is a session as its columns say it. It can take one row after the other.
+type sessionRow struct {
+	iam.UserSession
+	started, access int64
+	notes, origin   []byte
+}
+
+// dest is where sessionShort goes, or with full sessionColumns; others may be appended.
+func (s *sessionRow) dest(full bool) []any {
+	list := append(make([]any, 0, 48), &s.ID, &s.Offline, &s.User, &s.Remember, &s.Username, &s.IP, &s.AuthMethod, &s.BrokerID, &s.BrokerUser, &s.started, &s.access)
+	if full {
+		list = append(list, &s.notes, &s.origin)
 	}
+	return list
+}
+
+// session returns what was scanned, and makes room for the next row.
+func (s *sessionRow) session(realm iam.RealmID) (*iam.UserSession, error) {
+	out := s.UserSession
+	out.Realm, out.Started, out.LastAccess = realm, fromMillis(s.started), fromMillis(s.access)
+	notes, origin := s.notes, s.origin
+	*s = sessionRow{}
+	if err := readOrigin(origin, &out.Origin); err != nil {
+		return nil, err
+	}
+	return &out, readNotes(notes, &out.Notes)
 }
 
 // readOrigin leaves the origin empty for what began before origins were kept.
@@ -59,8 +73,12 @@ func readOrigin(doc []byte, into *iam.Origin) error {
 	return readDoc(doc, into)
 }
 
-// readNotes makes a map also where there are none: who has it may add some.
+// readNotes makes a map also where there are none: who has it may add some. It
+// makes none where they were not read.
 func readNotes(doc []byte, into *map[string]string) error {
+	if doc == nil {
+		return nil
+	}
 	if string(doc) == "{}" {
 		*into = map[string]string{}
 		return nil
@@ -68,38 +86,46 @@ func readNotes(doc []byte, into *map[string]string) error {
 	return readDoc(doc, into)
 }
 
-func scanSession(realm iam.RealmID) func(row) (*iam.UserSession, error) {
+// scanSession scans sessionColumns, or sessionShort where full is false.
+func scanSession(realm iam.RealmID, full bool) func(row) (*iam.UserSession, error) {
+	s := new(sessionRow)
+	dest := s.dest(full)
 	return func(r row) (*iam.UserSession, error) {
-		s := &iam.UserSession{Realm: realm}
-		dest, finish := sessionDest(s)
 		if err := r.Scan(dest...); err != nil {
 			return nil, err
 		}
-		return s, finish()
+		return s.session(realm)
 	}
 }
 
 // A part's columns, and those without documents and without what was issued.
 const (
-	partColumns = partScalars + `, c.notes, c.origin, c.issued`
-	partShort   = partScalars + `, '{}', '{}', ''`
-	partScalars = `c.session_id, c.offline, c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.refreshes, c.version`
+	partColumns = partShort + `, c.notes, c.origin, c.issued`
+	partShort   = `c.session_id, c.offline, c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.refreshes, c.version`
 )
 
-func scanPart(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
+// scanPart scans partColumns, or partShort where full is false.
+func scanPart(realm iam.RealmID, full bool) func(row) (*iam.ClientSession, error) {
+	var p struct {
+		iam.ClientSession
+		started, access int64
+		notes, origin   []byte
+	}
+	dest := []any{&p.Session, &p.Offline, &p.Client, &p.RefreshID, &p.RefreshUse, &p.RedirectTo, &p.started, &p.access, &p.Refreshes, &p.Version}
+	if full {
+		dest = append(dest, &p.notes, &p.origin, &p.Issued)
+	}
 	return func(r row) (*iam.ClientSession, error) {
-		p := &iam.ClientSession{Realm: realm}
-		var started, access int64
-		var notes, origin []byte
-		if err := r.Scan(&p.Session, &p.Offline, &p.Client, &p.RefreshID, &p.RefreshUse, &p.RedirectTo, &started, &access,
-			&p.Refreshes, &p.Version, &notes, &origin, &p.Issued); err != nil {
+		p.ClientSession, p.notes, p.origin = iam.ClientSession{Realm: realm}, nil, nil
+		if err := r.Scan(dest...); err != nil {
 			return nil, err
 		}
-		p.Started, p.LastAccess = fromMillis(started), fromMillis(access)
-		if err := readOrigin(origin, &p.Origin); err != nil {
+		out := p.ClientSession
+		out.Started, out.LastAccess = fromMillis(p.started), fromMillis(p.access)
+		if err := readOrigin(p.origin, &out.Origin); err != nil {
 			return nil, err
 		}
-		return p, readNotes(notes, &p.Notes)
+		return &out, readNotes(p.notes, &out.Notes)
 	}
 }
 
@@ -114,7 +140,8 @@ func (r *Reader) Session(ctx context.Context, realm iam.RealmID, id iam.SessionI
 // needs both.
 func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID, key string, now time.Time) (*SessionView, error) {
 	return one(ctx, r.quick(), func(row row) (*SessionView, error) {
-		v := &SessionView{Session: &iam.UserSession{Realm: realm}}
+		v := new(SessionView)
+		var session sessionRow
 		var realmNB int64
 		var part struct {
 			client, refresh, redirect, notes sql.Null[string]
@@ -122,20 +149,16 @@ func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.S
 		}
 		var clientEnabled sql.Null[bool]
 		var clientNB sql.Null[int64]
-		var given string
-		dest, finish := sessionDest(v.Session)
-		dest = append(dest, &v.RealmEnabled, &realmNB, &part.client, &part.refresh, &part.use, &part.redirect, &part.started, &part.access,
-			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Grouped, &given, &v.Once)
+		dest := append(session.dest(true), &v.RealmEnabled, &realmNB, &part.client, &part.refresh, &part.use, &part.redirect, &part.started, &part.access,
+			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Grouped, &v.Roles, &v.Once)
 		user := nullUser{realm: realm}
 		dest = append(dest, user.dest()...)
 		if err := row.Scan(dest...); err != nil {
 			return nil, err
 		}
-		if err := finish(); err != nil {
+		var err error
+		if v.Session, err = session.session(realm); err != nil {
 			return nil, err
-		}
-		for id := range strings.FieldsSeq(given) {
-			v.Roles = append(v.Roles, iam.RoleID(id))
 		}
 		v.RealmNotBefore, v.ClientEnabled, v.ClientNotBefore = fromMillis(realmNB), clientEnabled.V, fromMillis(clientNB.V)
 		if part.client.Valid {
@@ -145,7 +168,6 @@ func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.S
 				return nil, err
 			}
 		}
-		var err error
 		v.User, err = user.value()
 		return v, err
 	}, `select `+sessionColumns+`, m.enabled, m.not_before,
@@ -241,7 +263,7 @@ func (tx *Tx) SwapClientSession(ctx context.Context, p *iam.ClientSession) (bool
 
 // ClientSessions returns the parts of a user session by client id.
 func (r *Reader) ClientSessions(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool) ([]*iam.ClientSession, error) {
-	return all(ctx, r, scanPart(realm), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.session_id = $2 and c.offline = $3 order by c.client_id`, realm, id, offline)
+	return all(ctx, r, scanPart(realm, true), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.session_id = $2 and c.offline = $3 order by c.client_id`, realm, id, offline)
 }
 
 // ClientSessionsOf returns the parts of several user sessions, sorted by session.
@@ -253,7 +275,7 @@ func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, ids []
 		for _, id := range chunk {
 			args = append(args, id)
 		}
-		part, err := all(ctx, few(r, len(chunk)), scanPart(realm), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.offline = $2
+		part, err := all(ctx, few(r, len(chunk)), scanPart(realm, true), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.offline = $2
 			and c.session_id in (`+binds(3, len(chunk))+`) order by c.session_id, c.client_id`, args...)
 		if err != nil {
 			return nil, err
@@ -272,7 +294,7 @@ func (r *Reader) ClientSessionsOfUser(ctx context.Context, realm iam.RealmID, us
 	if short {
 		columns = partShort
 	}
-	return all(ctx, r.quick(), scanPart(realm), `select `+columns+` from user_sessions s
+	return all(ctx, r.quick(), scanPart(realm, !short), `select `+columns+` from user_sessions s
 		join client_sessions c on c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline
 		where s.realm_id = $1 and s.user_id = $2 and s.offline = $3 order by c.session_id, c.client_id`, realm, user, offline)
 }
@@ -284,13 +306,13 @@ func (r *Reader) SessionsOfUser(ctx context.Context, realm iam.RealmID, user iam
 	if short {
 		columns = sessionShort
 	}
-	return all(ctx, r.quick(), scanSession(realm), `select `+columns+` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
+	return all(ctx, r.quick(), scanSession(realm, !short), `select `+columns+` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
 		order by s.last_access desc, s.id`, realm, user, offline)
 }
 
 // SessionsOfClient returns a page of the user sessions that a client has a part in; max < 0 means all.
 func (r *Reader) SessionsOfClient(ctx context.Context, realm iam.RealmID, client iam.ClientID, offline bool, first, max int) ([]*iam.UserSession, error) {
-	return all(ctx, r, scanSession(realm), `select `+sessionColumns+` from client_sessions c
+	return all(ctx, r, scanSession(realm, true), `select `+sessionColumns+` from client_sessions c
 		join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
 		where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 order by s.started_at, s.id limit $4 offset $5`, realm, client, offline, limit(max), first)
 }
@@ -306,7 +328,7 @@ func (r *Reader) SessionsOfRealm(ctx context.Context, realm iam.RealmID, offline
 		return `select ` + sessionColumns + ` from (select ` + sessionColumns + ` from user_sessions s where s.realm_id = $1 and s.offline = $2 and s.remember = ` + remember + `
 			order by s.started_at, s.id limit $3) as s`
 	}
-	return all(ctx, r, scanSession(realm), half("false")+` union all `+half("true")+` order by started_at, id limit $4 offset $5`,
+	return all(ctx, r, scanSession(realm, true), half("false")+` union all `+half("true")+` order by started_at, id limit $4 offset $5`,
 		realm, offline, limit(last), limit(max), first)
 }
 

@@ -52,7 +52,7 @@ func TestStandingCountsGroupsAbove(t *testing.T) {
 		if want := []iam.RoleID{"own", "role-leaf", "role-mid", "role-top"}; !slices.Equal(s.Roles, want) {
 			t.Errorf("roles %v, want %v", s.Roles, want)
 		}
-		if v, err := db.Session(ctx, "r", "s", false, ""); err != nil || !v.Grouped || !slices.Equal(v.Roles, []iam.RoleID{"own"}) {
+		if v, err := db.Session(ctx, "r", "s", false, ""); err != nil || !v.Grouped || v.Roles != "own" {
 			t.Errorf("with the session %+v, %v", v, err)
 		}
 		err = db.Tx(ctx, func(tx *store.Tx) error {
@@ -71,8 +71,7 @@ func TestStandingCountsGroupsAbove(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		slices.Sort(v.Roles)
-		if v.Grouped || !slices.Equal(v.Roles, []iam.RoleID{"own", "second"}) {
+		if v.Grouped || v.Roles != "own second" && v.Roles != "second own" {
 			t.Errorf("with the session of a user in no group %+v", v)
 		}
 		var direct []iam.GroupID

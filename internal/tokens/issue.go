@@ -494,13 +494,9 @@ type mappersKey struct {
 
 // mappersOf collects them once for a realm's snapshot.
 func mappersOf(r *realms.Realm, c *iam.Client, scope string) *mappers {
-	v, _ := r.Derive(mappersKey{}, func() (any, error) { return new(recent[mappersKey, *mappers]), nil })
-	known, key := v.(*recent[mappersKey, *mappers]), mappersKey{c, scope}
-	m, ok := known.get(key)
-	if !ok {
-		m = &mappers{scopes: Requested(r, c, scope)}
-		m.chain = claims.Of(&iam.Grant{Client: c, Scopes: m.scopes})
-		known.put(key, m)
-	}
+	m, _ := realms.Recall(r, mappersKey{c, scope}, func() (*mappers, error) {
+		scopes := Requested(r, c, scope)
+		return &mappers{scopes, claims.Of(&iam.Grant{Client: c, Scopes: scopes})}, nil
+	})
 	return m
 }

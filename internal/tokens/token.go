@@ -2,12 +2,10 @@ package tokens
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -80,56 +78,32 @@ func (l *textList) UnmarshalJSON(b []byte) error {
 // of that key, and reads it. Nothing else is checked. The error is ErrInvalid.
 // What it returns may be shared in its slices, which nobody writes to.
 func Parse(ctx context.Context, r *realms.Realm, raw string) (*Token, error) {
-	v, _ := r.Derive(readKey{}, func() (any, error) { return new(recent[[sha256.Size]byte, Token]), nil })
-	known := v.(*recent[[sha256.Size]byte, Token])
-	mark := sha256.Sum256([]byte(raw))
-	if t, ok := known.get(mark); ok {
-		return &t, nil
+	known, err := realms.Recall(r, readToken(raw), func() (Token, error) { return read(ctx, r, raw) })
+	if err != nil {
+		return nil, err
 	}
+	return &known, nil
+}
+
+// readToken is a token that was read lately. It stays so as long as the keys that
+// signed it, for what it says does not change; what it is worth is asked anew each time.
+type readToken string
+
+func read(ctx context.Context, r *realms.Realm, raw string) (Token, error) {
 	t, err := jose.Parse(raw)
 	if err != nil || t.Header.KID == "" {
-		return nil, ErrInvalid
+		return Token{}, ErrInvalid
 	}
 	if accepted := keys.Of(ctx, r).Accepted(iam.Sig); !accepted.Has(t.Header.KID) {
-		return nil, ErrUnknownKey
+		return Token{}, ErrUnknownKey
 	} else if _, err := accepted.Verify(t); err != nil {
-		return nil, ErrInvalid
+		return Token{}, ErrInvalid
 	}
-	out := &Token{Payload: t.Payload}
-	if err := t.Claims(out); err != nil {
-		return nil, ErrInvalid
+	out := Token{Payload: t.Payload}
+	if err := t.Claims(&out); err != nil {
+		return Token{}, ErrInvalid
 	}
-	known.put(mark, *out)
 	return out, nil
-}
-
-// readKey is where a realm's snapshot keeps the tokens that were read lately:
-// as long as the keys that signed them, for what they say does not change. What
-// they are worth is asked anew each time.
-type readKey struct{}
-
-// recent keeps a few values for as long as a realm's snapshot lives.
-type recent[K comparable, V any] struct {
-	mu   sync.Mutex
-	kept map[K]V
-}
-
-const maxRecent = 512 // tokens take some three kilobytes
-
-func (m *recent[K, V]) get(key K) (V, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	v, ok := m.kept[key]
-	return v, ok
-}
-
-func (m *recent[K, V]) put(key K, v V) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.kept == nil || len(m.kept) >= maxRecent {
-		m.kept = map[K]V{}
-	}
-	m.kept[key] = v
 }
 
 // clockSkew is by how many seconds a token's nbf may lie ahead.
