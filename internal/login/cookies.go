@@ -79,7 +79,7 @@ func (a *attempt) readRoot() error {
 			a.root = c
 			return nil
 		}
-		v, err := a.h.Sessions.Find(a.ctx, a.realm, c.ID, false, nil)
+		v, err := a.find(c.ID)
 		switch {
 		case err == nil && v.User.Enabled: // Oracle: sessions/disabled-user
 			a.root = root{ID: c.ID, Issued: now.Unix(), Kind: rootLogin, fresh: true}
@@ -94,6 +94,22 @@ func (a *attempt) readRoot() error {
 
 func (a *attempt) newRoot() {
 	a.root = root{ID: iam.SessionID(uuid.NewString()), Issued: a.h.Tabs.Now().Unix(), Kind: rootLogin, fresh: true}
+}
+
+// A seen session is what one request has read of it.
+type seen struct {
+	id   iam.SessionID
+	view *sessions.View
+	err  error
+}
+
+// find reads an online session once for a request whose cookies name it twice.
+func (a *attempt) find(id iam.SessionID) (*sessions.View, error) {
+	if a.seen == nil || a.seen.id != id {
+		v, err := a.h.Sessions.Find(a.ctx, a.realm, id, false, nil)
+		a.seen = &seen{id, v, err}
+	}
+	return a.seen.view, a.seen.err
 }
 
 // sessionEnded tells errors about sessions from faults.
@@ -246,7 +262,7 @@ func (a *attempt) identify(cookie string) (*authn.Identity, error) {
 		a.why = iam.CookieExpired
 		return nil, nil
 	}
-	v, err := a.h.Sessions.Find(a.ctx, a.realm, t.Session, false, nil)
+	v, err := a.find(t.Session)
 	if err != nil {
 		a.why = whyEnded(err)
 		if sessionEnded(err) {
