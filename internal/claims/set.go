@@ -82,34 +82,25 @@ func (s *Set) Audience() []string { list, _ := s.Get("aud").([]string); return l
 
 // order is how Keycloak's JsonWebToken, IDToken and AccessToken list their own
 // claims; all others follow as they were put.
-var order = [...]string{"exp", "nbf", "iat", "auth_time", "jti", "iss", "aud", "sub", "typ", "azp", "nonce", "sid", "at_hash", "c_hash", "s_hash",
-	"acr", "allowed-origins", "realm_access", "resource_access", "authorization", "cnf", "scope"}
-
-// place is where each stands in order.
-var place = func() map[string]int {
-	m := make(map[string]int, len(order))
-	for i, name := range order {
-		m[name] = i
-	}
-	return m
-}()
+var order = map[string]int{
+	"exp": 1, "nbf": 2, "iat": 3, "auth_time": 4, "jti": 5, "iss": 6, "aud": 7, "sub": 8, "typ": 9, "azp": 10, "nonce": 11,
+	"sid": 12, "at_hash": 13, "c_hash": 14, "s_hash": 15, "acr": 16, "allowed-origins": 17, "realm_access": 18,
+	"resource_access": 19, "authorization": 20, "cnf": 21, "scope": 22,
+}
 
 // JSON writes the claims, Keycloak's own first. An aud of one is a text.
 func (s *Set) JSON() ([]byte, error) {
-	var own [len(order)]*claim
+	own, sorted := make([]*claim, len(order)+1), make([]claim, 0, len(s.list))
 	for i := range s.list {
-		if at, ok := place[s.list[i].name]; ok {
-			own[at] = &s.list[i]
-		}
+		own[order[s.list[i].name]] = &s.list[i]
 	}
-	sorted := make([]claim, 0, len(s.list))
-	for _, c := range own {
+	for _, c := range own[1:] {
 		if c != nil {
 			sorted = append(sorted, *c)
 		}
 	}
 	for _, c := range s.list {
-		if _, ok := place[c.name]; !ok {
+		if order[c.name] == 0 {
 			sorted = append(sorted, c)
 		}
 	}

@@ -49,7 +49,7 @@ func (w *Writer) Emit(ctx context.Context, r *realms.Realm, e *iam.Event) {
 		return
 	}
 	e.ID = newID()
-	if err := w.db.Tx(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.InsertEvent(ctx, e) }); err != nil {
+	if err := w.db.Single(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.InsertEvent(ctx, e) }); err != nil {
 		w.log.ErrorContext(ctx, "event not stored", "realm", r.Name, "type", e.Kind, "err", err)
 	}
 }
@@ -135,7 +135,7 @@ func (w *Writer) EmitAdmin(ctx context.Context, r *realms.Realm, e *iam.AdminEve
 	if !r.Events.Admin {
 		return
 	}
-	if err := w.db.Tx(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.InsertAdminEvent(ctx, e) }); err != nil {
+	if err := w.db.Single(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.InsertAdminEvent(ctx, e) }); err != nil {
 		w.log.ErrorContext(ctx, "admin event not stored", "realm", r.Name, "path", e.ResourcePath, "err", err)
 	}
 }

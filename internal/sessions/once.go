@@ -24,7 +24,7 @@ func NewID() iam.SessionID {
 // TakeOnce takes a value that was stored to be taken once: of many who try,
 // one gets it, all others ErrGone.
 func (s *Service) TakeOnce(ctx context.Context, r *realms.Realm, key string) (value []byte, err error) {
-	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+	err = s.db.Single(ctx, func(tx *store.Tx) error {
 		value, err = tx.TakeOnce(ctx, r.ID, key)
 		return err
 	})
@@ -37,7 +37,7 @@ func (s *Service) TakeOnce(ctx context.Context, r *realms.Realm, key string) (va
 // PutOnce stores a value until a time, unless its key is taken, and reports
 // whether it did: a key that is taken is a replay.
 func (s *Service) PutOnce(ctx context.Context, r *realms.Realm, key string, value []byte, expires time.Time) (fresh bool, err error) {
-	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+	err = s.db.Single(ctx, func(tx *store.Tx) error {
 		fresh, err = tx.PutOnce(ctx, r.ID, key, value, expires)
 		return err
 	})

@@ -92,7 +92,7 @@ func TestTakeOnceHasOneWinner(t *testing.T) {
 		ctx := t.Context()
 		addRealm(t, db, "r")
 		put := func(expires time.Time) (free bool) {
-			err := db.Tx(ctx, func(tx *store.Tx) (err error) {
+			err := db.Single(ctx, func(tx *store.Tx) (err error) {
 				free, err = tx.PutOnce(ctx, "r", "code", []byte("value"), expires)
 				return err
 			})
@@ -111,7 +111,7 @@ func TestTakeOnceHasOneWinner(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 16 {
 			wg.Go(func() {
-				err := db.Tx(ctx, func(tx *store.Tx) error {
+				err := db.Single(ctx, func(tx *store.Tx) error {
 					v, err := tx.TakeOnce(ctx, "r", "code")
 					if err == nil && string(v) != "value" {
 						return fmt.Errorf("took %q", v)
@@ -131,7 +131,7 @@ func TestTakeOnceHasOneWinner(t *testing.T) {
 			t.Errorf("%d of 16 took the value, want 1", won.Load())
 		}
 		put(db.Now().Add(-time.Second))
-		err := db.Tx(ctx, func(tx *store.Tx) error { _, err := tx.TakeOnce(ctx, "r", "code"); return err })
+		err := db.Single(ctx, func(tx *store.Tx) error { _, err := tx.TakeOnce(ctx, "r", "code"); return err })
 		if !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("an expired value: %v, want ErrNotFound", err)
 		}
@@ -157,6 +157,29 @@ func TestLeaseHasOneHolder(t *testing.T) {
 }
 
 // One failing transaction of a group must leave the others alone.
+// One statement is a transaction by itself; a second would not be in it.
+func TestSingle(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		put := func(tx *store.Tx, key string) error {
+			_, err := tx.PutOnce(ctx, "r", key, nil, tx.Now.Add(time.Hour))
+			return err
+		}
+		done := 0
+		err := db.Single(ctx, func(tx *store.Tx) error {
+			tx.After(func() { done++ })
+			return put(tx, "one")
+		})
+		if has, _ := db.HasOnce(ctx, "r", "one", db.Now()); err != nil || !has || done != 1 {
+			t.Errorf("%v; stored: %v, %d times done", err, has, done)
+		}
+		err = db.Single(ctx, func(tx *store.Tx) error { return errors.Join(put(tx, "two"), put(tx, "three")) })
+		if has, _ := db.HasOnce(ctx, "r", "three", db.Now()); err == nil || has {
+			t.Errorf("a second statement: %v, stored: %v", err, has)
+		}
+	})
+}
+
 func TestGroupedTransactionsFailAlone(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()

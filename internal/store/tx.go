@@ -103,6 +103,52 @@ const maxTries = 8
 // HTTP and no log in it; use After. f must not call DB.Tx and must not use DB
 // for reads it bases its writes on.
 func (db *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
+	return db.run(ctx, f, db.txPostgres)
+}
+
+// Single is Tx for an f of one statement, which is a transaction by itself: that
+// saves two round trips to PostgreSQL. A second statement fails. f returns the
+// statement's error and no other: there would be nothing to undo it with.
+func (db *DB) Single(ctx context.Context, f func(tx *Tx) error) error {
+	guarded := func(tx *Tx) error {
+		tx.use(&single{q: tx.w})
+		return f(tx)
+	}
+	return db.run(ctx, guarded, func(_ context.Context, tx *Tx, f func(tx *Tx) error) error {
+		tx.use(plain{db.write})
+		return f(tx)
+	})
+}
+
+// A single runs one statement.
+type single struct {
+	q    querier
+	used bool
+}
+
+func (s *single) QueryContext(ctx context.Context, query string, args ...any) (rows, error) {
+	if err := s.use(); err != nil {
+		return nil, err
+	}
+	return s.q.QueryContext(ctx, query, args...)
+}
+
+func (s *single) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := s.use(); err != nil {
+		return nil, err
+	}
+	return s.q.ExecContext(ctx, query, args...)
+}
+
+func (s *single) use() error {
+	if s.used {
+		return errors.New("store: a second statement in DB.Single")
+	}
+	s.used = true
+	return nil
+}
+
+func (db *DB) run(ctx context.Context, f func(tx *Tx) error, postgres func(context.Context, *Tx, func(*Tx) error) error) error {
 	var err error
 	for try := 1; try <= maxTries; try++ {
 		tx := &Tx{Now: db.Now(), gone: db.Gone}
@@ -110,7 +156,7 @@ func (db *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
 		if db.writer != nil {
 			err = db.writer.do(ctx, func(q querier) error { tx.use(q); tx.after = nil; return f(tx) })
 		} else {
-			err = db.txPostgres(ctx, tx, f)
+			err = postgres(ctx, tx, f)
 		}
 		if err == nil {
 			for _, g := range tx.after {
