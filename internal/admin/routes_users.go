@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -296,20 +297,29 @@ func settle(c *Call, u *iam.User, v *rep.User, existing bool) {
 
 // taken says in the admin API's words that an address or a name is somebody's.
 func (h *Handler) taken(c *Call, v *rep.User, username string) error {
+	type find func(context.Context, *iam.Realm, string) (*iam.User, error)
+	free := func(value, msg string, finders ...find) error {
+		for _, by := range finders {
+			other, err := by(c, &c.Realm.Realm, value)
+			if err == nil && other != nil {
+				err = Message(http.StatusConflict, msg)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	ofEmail, ofName := []find{h.Users.ByEmail}, []find{h.Users.ByName}
+	if c.Realm.Login.LoginWithEmail && !c.Realm.Login.DuplicateEmails { // one's name is another's address
+		ofEmail, ofName = append(ofEmail, h.Users.ByName), append(ofName, h.Users.ByEmail)
+	}
 	if email := rep.Val(v.Email); email != "" && !c.Realm.Login.DuplicateEmails {
-		other, err := h.Users.ByEmail(c, &c.Realm.Realm, email)
-		if err != nil {
+		if err := free(email, users.ErrEmailTaken.Msg, ofEmail...); err != nil {
 			return err
 		}
-		if other != nil {
-			return Message(http.StatusConflict, users.ErrEmailTaken.Msg)
-		}
 	}
-	other, err := h.Users.ByName(c, &c.Realm.Realm, username)
-	if err == nil && other != nil {
-		err = Message(http.StatusConflict, users.ErrNameTaken.Msg)
-	}
-	return err
+	return free(username, users.ErrNameTaken.Msg, ofName...)
 }
 
 func (h *Handler) createUser(c *Call) (any, error) {

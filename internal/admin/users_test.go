@@ -387,3 +387,19 @@ func TestHashedCredentialsOfAnUpdate(t *testing.T) {
 		s.want("PUT", "/users/"+id, `{"credentials":[`+bad+`]}`, 400, `{"errorMessage":"Could not update user!"}`)
 	}
 }
+
+// Keycloak 26.7.3, asked: DuplicateEmailValidator, DuplicateUsernameValidator. Where
+// people log in by name or address, no name may be somebody else's address.
+func TestNamesAndAddressesAreKeptApart(t *testing.T) {
+	s := newShop(t)
+	s.want("POST", "/users", `{"username":"a@b.test","email":"other@b.test"}`, 201, "")
+	id := s.want("POST", "/users", `{"username":"dora","email":"dora@b.test"}`, 201, "")
+	s.want("POST", "/users", `{"username":"second","email":"a@b.test"}`, 409, `{"errorMessage":"User exists with same email"}`)
+	s.want("POST", "/users", `{"username":"other@b.test"}`, 409, `{"errorMessage":"User exists with same username"}`)
+	s.want("PUT", "/users/"+id, `{"email":"A@B.test"}`, 409, `{"errorMessage":"User exists with same email"}`)
+	s.want("PUT", "", `{"editUsernameAllowed":true}`, 204, "")
+	s.want("PUT", "/users/"+id, `{"username":"other@b.test"}`, 409, `{"errorMessage":"User exists with same username"}`)
+	s.want("PUT", "/users/"+id, `{"username":"dora@b.test"}`, 204, "") // one's own
+	s.want("PUT", "", `{"loginWithEmailAllowed":false}`, 204, "")
+	s.want("POST", "/users", `{"username":"other@b.test","email":"third@b.test"}`, 201, "")
+}

@@ -256,9 +256,16 @@ func (s *Service) CheckTaken(ctx context.Context, v *View, given Draft) (iam.Err
 		return strings.TrimSpace(d[name][0])
 	}
 	email := first("email")
+	// Where people log in by either, nobody's name may be another's address.
+	either := v.realm.Login.LoginWithEmail && !v.realm.Login.DuplicateEmails
 	if !v.realm.Login.DuplicateEmails {
 		if err := taken("email", "emailExistsMessage", email, s.ByEmail); err != nil {
 			return nil, err
+		}
+		if either && !v.realm.Login.RegistrationEmailAsUsername {
+			if err := taken("email", "emailExistsMessage", email, s.ByName); err != nil {
+				return nil, err
+			}
 		}
 		if v.realm.Login.RegistrationEmailAsUsername {
 			if err := taken("email", "usernameExistsMessage", email, s.ByName); err != nil {
@@ -269,6 +276,11 @@ func (s *Service) CheckTaken(ctx context.Context, v *View, given Draft) (iam.Err
 	if !v.realm.Login.RegistrationEmailAsUsername {
 		if err := taken("username", "usernameExistsMessage", first("username"), s.ByName); err != nil {
 			return nil, err
+		}
+		if either {
+			if err := taken("username", "usernameExistsMessage", first("username"), s.ByEmail); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return errs, nil
