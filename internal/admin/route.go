@@ -60,6 +60,7 @@ const (
 type Handler struct {
 	Realms   *realms.Cache
 	Manager  *realms.Manager
+	Started  time.Time // when the server began; zero is not told
 	Clients  *clients.Service
 	Sessions *sessions.Service
 	Users    *users.Service

@@ -303,6 +303,16 @@ func TestServerInfoTellsTheTruth(t *testing.T) {
 	if len(v.ProtocolMapperTypes["openid-connect"]) == 0 || len(v.PasswordPolicies) == 0 || v.SystemInfo.ServerTime == "" {
 		t.Error("half of it is missing")
 	}
+	if m := v.MemoryInfo; m == nil || m.Total <= 0 || m.Used <= 0 || m.Used+m.Free != m.Total || v.CPUInfo == nil || v.CPUInfo.ProcessorCount < 1 || v.SystemInfo.OSName == "" {
+		t.Errorf("the machine: %+v %+v %+v", v.SystemInfo, v.CPUInfo, m)
+	}
+	if got := duration(25*time.Hour + 61*time.Second); got != "1 day, 1 hour, 1 minute, 1 second" {
+		t.Error(got)
+	}
+	_, body, _ = ask("maker", "GET", "/admin/serverinfo", "")
+	if strings.Contains(body, "memoryInfo") || strings.Contains(body, "serverTime") {
+		t.Errorf("how the server runs is not for everybody: %s", body)
+	}
 	// What Terraform's provider looks up before it sets a theme, a password policy, a required action or a component.
 	for kind, id := range map[string]string{
 		"password-policy": "passwordHistory", "required-action": "CONFIGURE_TOTP", "authenticator": "auth-otp-form", "client-authenticator": "client-jwt",

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -39,7 +38,7 @@ func (h *Handler) serverInfo(c *Call) (any, error) {
 	v.ProfileInfo = &rep.ProfileInfo{Name: "default", DisabledFeatures: []string{}, PreviewFeatures: []string{}, ExperimentalFeatures: []string{}}
 	v.SystemInfo = &rep.SystemInfo{Version: realms.KeycloakVersion}
 	if home.Name == masterRealm && c.CanIn(home, ViewRealm) {
-		v.SystemInfo.ServerTime = h.Manager.Clock().UTC().Format(time.UnixDate)
+		h.machine(v)
 	}
 	return v, nil
 }

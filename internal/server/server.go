@@ -146,7 +146,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms, Spent: oidc.Spent}
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
-		Realms: s.realms, Manager: manager, Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
+		Realms: s.realms, Manager: manager, Started: s.db.Now(), Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
 		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
 	}).Mux()
 
