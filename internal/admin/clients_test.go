@@ -156,6 +156,9 @@ func TestClientsStartAsKeycloaks(t *testing.T) {
 func TestUpdateChangesWhatItNames(t *testing.T) {
 	s := newShop(t)
 	id := s.want("POST", "/clients", `{"clientId":"full","secret":"sesame","redirectUris":["http://app.test/*"],"attributes":{"custom":"thing","other":"x"},"defaultClientScopes":["profile"]}`, 201, "")
+	s.want("PUT", "/clients/"+id, `{"clientId":" "}`, 400, `{"error":"invalid_input","error_description":"Client ID cannot be blank"}`)
+	s.want("PUT", "/clients/"+id, `{"redirectUris":["http://app.test/*","http://app.test/*"],"webOrigins":["+","+"]}`, 204, "")
+	s.want("GET", "/clients/"+id, "", 200, `"redirectUris":["http://app.test/*"],"webOrigins":["+"]`)
 	s.want("PUT", "/clients/"+id, `{"description":"Changed","attributes":{"custom":"","new":"y"},"defaultClientScopes":[]}`, 204, "")
 	s.want("GET", "/clients/"+id, "", 200, `"other":"x"`)
 	s.want("GET", "/clients/"+id, "", 200, `"new":"y"`)

@@ -136,8 +136,10 @@ func queryAttributes(q string) []string {
 	return names
 }
 
-func (h *Handler) createClient(c *Call) (any, error) {
-	const absent = "\x00" // gets an id for its name; an empty name is refused
+// postedClient reads a client, whose name may be absent and not empty.
+// Keycloak: ClientValidationUtil.
+func postedClient(c *Call) (*rep.Client, error) {
+	const absent = "\x00"
 	given, err := BodyInto(c, &rep.Client{ClientID: absent})
 	if err != nil {
 		return nil, err
@@ -146,6 +148,15 @@ func (h *Handler) createClient(c *Call) (any, error) {
 		given.ClientID = ""
 	} else if strings.TrimSpace(given.ClientID) == "" {
 		return nil, refusal(&clients.InputError{Code: "invalid_input", Description: "Client ID cannot be blank"})
+	}
+	return given, nil
+}
+
+// createClient gives one without a name its id for it.
+func (h *Handler) createClient(c *Call) (any, error) {
+	given, err := postedClient(c)
+	if err != nil {
+		return nil, err
 	}
 	made, err := h.Clients.Create(c, c.Realm, given)
 	if err != nil {
@@ -169,7 +180,7 @@ func (h *Handler) updateClient(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	given, err := Body[rep.Client](c)
+	given, err := postedClient(c)
 	if err != nil {
 		return nil, err
 	}

@@ -261,6 +261,9 @@ func (h *Handler) updateGroup(c *Call, _ *users.Groups, g *users.Group) (any, er
 	if strings.TrimSpace(v.Name) == "" {
 		return nil, errNoGroupName()
 	}
+	if v.ID != "" && v.ID != string(g.ID) {
+		return nil, Message(http.StatusBadRequest, "Invalid group id")
+	}
 	shownGroup(v)
 	return nil, h.Users.UpdateGroup(c, &c.Realm.Realm, g.ID, v)
 }

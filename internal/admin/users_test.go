@@ -280,6 +280,7 @@ func TestGroupsAreFoundAndMoved(t *testing.T) {
 		t.Errorf("a client's roles of a group below: %s", got)
 	}
 	s.want("GET", "/group-by-path/", "", 404, "Group path does not exist")
+	s.want("PUT", "/groups/"+b, `{"id":"`+a+`","name":"beta"}`, 400, `{"errorMessage":"Invalid group id"}`)
 	s.want("PUT", "/groups/"+b, `{"name":"alpha"}`, 409, "Sibling group named 'alpha' already exists.")
 	s.want("POST", "/groups/"+b+"/children", `{"id":"`+b+`","name":"beta"}`, 204, "")
 	s.want("POST", "/groups/"+b+"/children", `{"name":"inner"}`, 201, "")

@@ -151,6 +151,7 @@ func (s *Service) create(ctx context.Context, r *realms.Realm, given *rep.Client
 	if protocol == string(iam.OIDC) {
 		oidcDefaults(given, c)
 	}
+	c.RedirectURIs, c.WebOrigins = unique(c.RedirectURIs), unique(c.WebOrigins)
 	if rep.Val(c.PublicClient) {
 		c.Secret = nil
 	}
@@ -205,6 +206,21 @@ func oidcDefaults(given, c *rep.Client) {
 		c.Attributes[attrLogoutSession] = "true"
 		c.Attributes[attrLogoutOffline] = "false"
 	}
+}
+
+// unique is a list without what stands in it before: they are sets.
+// Keycloak: ClientEntity.redirectUris, webOrigins.
+func unique(list []string) []string {
+	var out []string
+	if list != nil {
+		out = []string{}
+	}
+	for _, v := range list {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func checkFlows(r *realms.Realm, overrides map[string]string) error {
@@ -399,10 +415,10 @@ func merge(c, given *rep.Client) {
 		}
 	}
 	if given.RedirectURIs != nil {
-		c.RedirectURIs = given.RedirectURIs
+		c.RedirectURIs = unique(given.RedirectURIs)
 	}
 	if given.WebOrigins != nil {
-		c.WebOrigins = given.WebOrigins
+		c.WebOrigins = unique(given.WebOrigins)
 	} else if len(c.WebOrigins) == 0 {
 		c.WebOrigins = originsOf(c.RedirectURIs)
 	}

@@ -274,8 +274,8 @@ func apply(doc, posted *rep.Realm) {
 			doc.Attributes = map[string]string{}
 		}
 		doc.Attributes[attrReusable] = strconv.FormatBool(*doc.OTPPolicyCodeReusable)
-		doc.OTPSupportedApplications = otpApplications(doc)
 	}
+	doc.OTPSupportedApplications = otpApplications(doc) // whatever is posted
 	showAttributes(doc, p)
 	if smtp != nil {
 		if smtp["password"] == Masked {
