@@ -571,3 +571,17 @@ func TestAddressOfLogoutPostedEmpty(t *testing.T) {
 		t.Errorf("made with %s", got)
 	}
 }
+
+// Keycloak: ExportUtils.exportRealm, whose partial exports have the users that stand for clients.
+func TestPartialExportHasServiceAccounts(t *testing.T) {
+	s := newShop(t)
+	s.want("POST", "/clients", `{"clientId":"worker","serviceAccountsEnabled":true}`, 201, "")
+	s.want("POST", "/partial-export?exportClients=true&exportGroupsAndRoles=true", "", 200, `"username":"service-account-worker"`)
+	s.want("POST", "/partial-export?exportClients=true&exportGroupsAndRoles=true", "", 200, `"realmRoles":["default-roles-shop"]`)
+	if got := s.want("POST", "/partial-export?exportClients=true", "", 200, `"serviceAccountClientId":"worker"`); strings.Contains(got, `"realmRoles"`) {
+		t.Error("roles of a service account, which nobody asked for")
+	}
+	if got := s.want("POST", "/partial-export?exportGroupsAndRoles=true", "", 200, ""); strings.Contains(got, "service-account-worker") {
+		t.Error("a service account without its client")
+	}
+}

@@ -322,8 +322,16 @@ func (h *Handler) partialExport(c *Call) (any, error) {
 		}
 		r.ScopeMappings = slices.DeleteFunc(r.ScopeMappings, func(m rep.ScopeMapping) bool { return m.ClientScope == "" })
 	}
+	if clients {
+		if r.Users, err = h.Manager.ExportServiceAccounts(c, c.Realm); err != nil {
+			return nil, err
+		}
+	}
 	if !groups {
 		r.Roles, r.Groups, r.DefaultGroups = nil, nil, nil
+		for i := range r.Users {
+			r.Users[i].RealmRoles, r.Users[i].ClientRoles, r.Users[i].Groups = nil, nil, nil
+		}
 	}
 	return r, nil
 }

@@ -292,6 +292,47 @@ func (m *Manager) ExportUsers(ctx context.Context, name string, size int, yield 
 	}
 }
 
+// ExportServiceAccounts lists the users that stand for clients, by name and
+// without credentials, as Keycloak's partial exports have them.
+// Keycloak: ExportUtils.exportUser.
+func (m *Manager) ExportServiceAccounts(ctx context.Context, r *Realm) ([]rep.User, error) {
+	x := &exporter{db: m.Cache.db, r: r}
+	var err error
+	if x.names, err = x.db.ClientNames(ctx, r.ID); err != nil {
+		return nil, err
+	}
+	groups, err := x.db.Groups(ctx, r.ID)
+	if err != nil {
+		return nil, err
+	}
+	clients, err := r.Clients(ctx, "", 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	var list []rep.User
+	paths := pathsOf(groups)
+	for _, c := range clients {
+		if !rep.Val(c.Rep.ServiceAccountsEnabled) {
+			continue
+		}
+		u, err := x.db.ServiceAccount(ctx, r.ID, c.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		v, err := x.user(ctx, u, paths)
+		if err != nil {
+			return nil, err
+		}
+		v.Credentials = nil
+		list = append(list, *v)
+	}
+	slices.SortFunc(list, func(a, b rep.User) int { return strings.Compare(a.Username, b.Username) })
+	return list, nil
+}
+
 func (x *exporter) user(ctx context.Context, u *iam.User, paths map[iam.GroupID]string) (*rep.User, error) {
 	v := rep.FromUser(u)
 	extra, err := x.extra(ctx, u)
