@@ -395,6 +395,11 @@ func TestSessionEndpoints(t *testing.T) {
 	s.want("GET", "/clients/"+id+"/user-sessions", "", 200, `"username":"service-account-job","userId":"`+user+`","ipAddress":"10.0.0.1"`)
 	s.want("GET", "/clients/"+id+"/user-sessions", "", 200, `"rememberMe":false,"clients":{"`+id+`":"web"},"transientUser":false`)
 	s.want("GET", "/clients/"+id+"/user-sessions?first=1", "", 200, `[]`)
+	// Keycloak: SessionsResource.clientSessions.
+	s.want("GET", "/ui-ext/sessions/client?clientId="+id, "", 200, `"userId":"`+user+`"`)
+	s.want("GET", "/ui-ext/sessions/client?type=OFFLINE&clientId="+id, "", 200, `[]`)
+	s.want("GET", "/ui-ext/sessions/client?clientId=nothing", "", 404, "")
+	s.want("GET", "/ui-ext/sessions?type=NONSENSE", "", 404, "")
 	s.want("GET", "/clients/"+id+"/user-sessions?first=minus", "", 404, `{"error":"HTTP 404 Not Found"}`)
 	s.want("GET", "/clients/"+job+"/offline-sessions", "", 200, `"id":"two"`)
 	s.want("GET", "/clients/"+job+"/offline-session-count", "", 200, `{"count":1}`)
@@ -504,6 +509,10 @@ func TestWhatIsMissingIsRefusedOrMade(t *testing.T) {
 	s.want("POST", "/clients", `{"clientId":""}`, 400, `{"error":"invalid_input","error_description":"Client ID cannot be blank"}`)
 	id := s.want("POST", "/clients", `{"clientId":null}`, 201, "")
 	s.want("GET", "/clients/"+id, "", 200, `"clientId":"`+id+`"`)
+	s.want("PUT", "/clients/"+id, `{"clientId":""}`, 400, `"Client ID cannot be blank"`)
+	s.want("PUT", "/clients/"+id, `{"description":"d"}`, 204, "")
+	s.want("POST", "/clients", `{"clientId":"new","id":"`+id+`"}`, 409, `{"error":"conflict","error_description":"Duplicate resource error"}`)
+	s.want("POST", "/clients", `{"clientId":"`+id+`"}`, 409, `{"errorMessage":"Client `+id+` already exists"}`)
 	s.want("POST", "/clients", `{"clientId":"x","attributes":{"logoUri":"javascript:x","backchannel.logout.url":"nonsense"}}`, 400,
 		"Logo URL uses an illegal scheme; Backchannel logout URL is not a valid URL")
 	const mappers = "/protocol-mappers/models"

@@ -1,9 +1,12 @@
 package admin
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
+	"latchkey/internal/clients"
+	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
 )
@@ -13,6 +16,7 @@ import (
 func (h *Handler) consoleRoutes() []Route {
 	return []Route{
 		{"GET /admin/realms/{realm}/ui-ext/sessions", ViewRealm, None, "", h.listAllSessions, Silent},
+		{"GET /admin/realms/{realm}/ui-ext/sessions/client", ViewRealm, None, "", h.listClientSessions, Silent},
 		{"GET /admin/{realm}/console/whoami", Checked, None, "", h.whoAmI, Silent},
 	}
 }
@@ -32,9 +36,31 @@ type uiSession struct {
 
 // listAllSessions lists a realm's sessions, the online ones first. Keycloak: SessionsResource.
 func (h *Handler) listAllSessions(c *Call) (any, error) {
+	return h.listSessions(c, "", func(offline bool) ([]sessions.Listed, error) { return h.Sessions.OfRealm(c, c.Realm, offline, 0, -1) })
+}
+
+// listClientSessions lists those that a client, by its id, has a part in.
+func (h *Handler) listClientSessions(c *Call) (any, error) {
+	cl, err := clients.Get(c, c.Realm, c.Query("clientId"))
+	if errors.Is(err, clients.ErrNoClient) {
+		return nil, plain(http.StatusNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h.listSessions(c, cl.ID, func(offline bool) ([]sessions.Listed, error) {
+		return h.Sessions.OfClient(c, c.Realm, cl.ID, offline, 0, -1)
+	})
+}
+
+// listSessions is a page of the sessions that are found of either kind.
+func (h *Handler) listSessions(c *Call, used iam.ClientID, find func(offline bool) ([]sessions.Listed, error)) (any, error) {
 	first, max, err := c.Page(10)
 	if err != nil {
 		return nil, err
+	}
+	if t := c.Query("type"); t != "" && t != "ALL" && t != "REGULAR" && t != "OFFLINE" {
+		return nil, plain(http.StatusNotFound)
 	}
 	out := []uiSession{}
 	for _, kind := range []struct {
@@ -44,12 +70,12 @@ func (h *Handler) listAllSessions(c *Call) (any, error) {
 		if t := c.Query("type"); t != "" && t != "ALL" && t != kind.name {
 			continue
 		}
-		list, err := h.Sessions.OfRealm(c, c.Realm, kind.offline, 0, -1)
+		list, err := find(kind.offline)
 		if err != nil {
 			return nil, err
 		}
 		list = slices.DeleteFunc(list, func(s sessions.Listed) bool { return !containsFold(s.UserName, c.Query("search")) })
-		views, err := viewSessions(c, list, "")
+		views, err := viewSessions(c, list, used)
 		if err != nil {
 			return nil, err
 		}

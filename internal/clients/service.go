@@ -176,7 +176,10 @@ func (s *Service) create(ctx context.Context, r *realms.Realm, given *rep.Client
 		}
 		return nil
 	})
-	if _, ok := store.Exists(err); ok {
+	if exists, ok := store.Exists(err); ok {
+		if given.ID != "" && !exists.On("client_id") {
+			return nil, ErrDuplicate // the id is another client's
+		}
 		return nil, taken
 	}
 	return c, err
