@@ -277,6 +277,7 @@ func TestProtocolMappers(t *testing.T) {
 	s.want("POST", at+"/models", body, 409, `{"errorMessage":"Protocol mapper exists with same name"}`)
 	s.want("POST", at+"/models", `{"name":"bad","protocol":"openid-connect","protocolMapper":"nonsense"}`, 404, `{"error":"ProtocolMapper provider not found"}`)
 	s.want("POST", at+"/add-models", `[{"name":"resolve","protocol":"openid-connect","protocolMapper":"oidc-audience-resolve-mapper"}]`, 204, "")
+	s.want("POST", at+"/add-models", "["+strings.Replace(body, "fixed", "twice", 1)+","+strings.Replace(body, "fixed", "twice", 1)+"]", 409, `"Protocol mapper name must be unique per protocol"`)
 	s.want("GET", at+"/protocol/openid-connect", "", 200, `"config":{"access.token.claim":"true","introspection.token.claim":"true"}`)
 	s.want("GET", at+"/protocol/saml", "", 200, `[]`)
 	s.want("PUT", at+"/models/"+m, strings.Replace(body, "fixed", "resolve", 1), 204, "")

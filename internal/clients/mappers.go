@@ -154,7 +154,7 @@ func (s *Service) changeMappers(ctx context.Context, r *realms.Realm, o Owner, f
 // AddMappers adds mappers to an owner and gives them ids.
 func (s *Service) AddMappers(ctx context.Context, r *realms.Realm, o Owner, added []rep.ProtocolMapper) error {
 	if !completeMappers(added) {
-		return ErrDuplicate
+		return ErrMapperExists
 	}
 	for i := range added {
 		if added[i].Protocol == "" {

@@ -131,13 +131,13 @@ func (v *View) Check(given Draft) iam.Errors {
 			if v.User == nil && (v.Context == Registration || !v.canView(a)) {
 				continue // not there for who makes a user
 			}
-			if !v.derived(name) && v.changes(name, values) {
-				add(name, "error-user-attribute-read-only", nil)
-				if name == "username" && v.Context != AdminAPI { // Keycloak: UsernameMutationValidator
-					add(name, "readOnlyUsernameMessage", nil)
-				}
+			if v.derived(name) || !v.changes(name, values) {
+				continue
 			}
-			continue
+			add(name, "error-user-attribute-read-only", nil)
+			if name == "username" && v.Context != AdminAPI { // Keycloak: UsernameMutationValidator
+				add(name, "readOnlyUsernameMessage", nil)
+			}
 		}
 		for _, c := range a.checks {
 			if key, params := c(values); key != "" {

@@ -40,6 +40,8 @@ func TestDefaultProfileChecks(t *testing.T) {
 			{users.AdminAPI, nil, users.Draft{"username": {"nam"}, "firstName": {"<script>"}}, "firstName: error-person-name-invalid-character [firstName]"},
 			{users.AdminAPI, nil, users.Draft{"username": {"bob"}, "lastName": {long}}, "lastName: error-invalid-length-too-long [lastName <nil> 255]"},
 			{users.AdminAPI, w.anna, users.Draft{"username": {"hanna"}}, "username: error-user-attribute-read-only [username]"},
+			// Keycloak: ImmutableAttributeValidator is one validator among those of the attribute.
+			{users.AdminAPI, w.anna, users.Draft{"username": {"ha"}}, "username: error-invalid-length [username 3 255]; username: error-user-attribute-read-only [username]"},
 			{users.AdminAPI, w.anna, users.Draft{"username": {"ANNA"}}, ""},
 			{users.AdminAPI, w.anna, users.Draft{"LDAP_ID": {"x"}}, ""},
 			{users.AdminAPI, nil, users.Draft{"username": {"bob"}, "LDAP_ID": {"x"}}, ""}, // passed over, as what has no place
