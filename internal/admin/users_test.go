@@ -404,3 +404,20 @@ func TestNamesAndAddressesAreKeptApart(t *testing.T) {
 	s.want("PUT", "", `{"loginWithEmailAllowed":false}`, 204, "")
 	s.want("POST", "/users", `{"username":"other@b.test","email":"third@b.test"}`, 201, "")
 }
+
+// A client's own user may have any attribute. Keycloak: ServiceAccountAttributes.
+func TestAttributesOfServiceAccounts(t *testing.T) {
+	s := newShop(t)
+	client := s.want("POST", "/clients", `{"clientId":"worker","serviceAccountsEnabled":true}`, 201, "")
+	var account rep.User
+	if err := rep.Unmarshal([]byte(s.want("GET", "/clients/"+client+"/service-account-user", "", 200, "")), &account); err != nil {
+		t.Fatal(err)
+	}
+	s.want("PUT", "/users/"+account.ID, `{"attributes":{"tenant":["north"]}}`, 204, "")
+	s.want("GET", "/users/"+account.ID, "", 200, `"attributes":{"tenant":["north"]}`)
+	s.want("GET", "/users/"+account.ID+"/unmanagedAttributes", "", 200, `{"tenant":["north"]}`)
+	other := s.want("POST", "/users", `{"username":"anna","attributes":{"tenant":["north"]}}`, 201, "")
+	if got := s.want("GET", "/users/"+other, "", 200, `"username":"anna"`); strings.Contains(got, "tenant") {
+		t.Errorf("an attribute that the profile does not know: %s", got)
+	}
+}

@@ -227,6 +227,9 @@ func (v *View) required(a *attribute) bool {
 // unmanaged reports whether attributes that the profile does not know may be
 // seen and changed in this context.
 func (v *View) unmanaged() (view, edit bool) {
+	if v.Context == AdminAPI && v.User != nil && v.User.ServiceAccount != "" {
+		return true, true // Keycloak: ServiceAccountAttributes
+	}
 	switch v.Config.UnmanagedAttributePolicy {
 	case unmanagedEnabled:
 		return true, true
