@@ -238,3 +238,24 @@ func TestStateIsGivenBackAsItIs(t *testing.T) {
 		}
 	}
 }
+
+// Keycloak: OIDCWellKnownProvider.getScopesSupported, ClientScopeModel.INCLUDE_IN_OPENID_PROVIDER_METADATA.
+func TestScopesThatDiscoveryNames(t *testing.T) {
+	s := newSite(t, "")
+	for name, in := range map[string]string{"shown": "true", "hidden": "false"} {
+		a := s.admin("POST", "/client-scopes", `{"name":"`+name+`","protocol":"openid-connect","attributes":{"include.in.openid.provider.metadata":"`+in+`"}}`)
+		if a.status != http.StatusCreated {
+			t.Fatal(a.status, a.raw)
+		}
+	}
+	for _, slash := range []string{"", "/"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/realms/shop/.well-known/openid-configuration"+slash, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := s.do(r)
+		if a.status != http.StatusOK || !strings.Contains(a.raw, `"shown"`) || strings.Contains(a.raw, `"hidden"`) {
+			t.Errorf("%d %s", a.status, a.raw)
+		}
+	}
+}

@@ -44,6 +44,8 @@ func TestUnmatchedPaths(t *testing.T) {
 		{"POST", "/realms/shop/.well-known/openid-configuration", "", 404, `{"error":"HTTP 404 Not Found"}`},
 		{"OPTIONS", "/realms/shop/protocol/openid-connect/auth", "", 200, ""},
 		{"OPTIONS", "/realms/shop/nonsense", "", 404, ""},
+		{"GET", "/realms/shop/protocol/nonsense/token", "", 404, `{"error":"Protocol not found"}`},
+		{"GET", "/realms/shop/protocol/openid-connect/nonsense", "", 404, `{"error":"HTTP 404 Not Found"}`},
 		{"GET", "/realms//shop", "", 400, `{"error":"missingNormalization","error_description":"Request path not normalized"}`},
 		{"GET", "/realms/shop/%2e%2e/shop", "", 400, `{"error":"missingNormalization"`},
 		{"POST", "//realms/shop", "", 400, `{"error":"missingNormalization"`},
