@@ -129,7 +129,7 @@ func scanPart(realm iam.RealmID, full bool) func(row) (*iam.ClientSession, error
 	}
 }
 
-// Session reads a session, the part of one client in it ("" for none), its user
+// Session reads a session without its origin, the part of one client in it ("" for none), its user
 // and the switches that must never lag, in one statement. ErrNotFound when
 // there is no such session. Whether it has timed out is for package sessions.
 func (r *Reader) Session(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID) (*SessionView, error) {
@@ -149,7 +149,7 @@ func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.S
 		}
 		var clientEnabled sql.Null[bool]
 		var clientNB sql.Null[int64]
-		dest := append(session.dest(true), &v.RealmEnabled, &realmNB, &part.client, &part.refresh, &part.use, &part.redirect, &part.started, &part.access,
+		dest := append(session.dest(false), &session.notes, &v.RealmEnabled, &realmNB, &part.client, &part.refresh, &part.use, &part.redirect, &part.started, &part.access,
 			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Grouped, &v.Roles, &v.Once)
 		user := nullUser{realm: realm}
 		dest = append(dest, user.dest()...)
@@ -170,7 +170,7 @@ func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.S
 		}
 		v.User, err = user.value()
 		return v, err
-	}, `select `+sessionColumns+`, m.enabled, m.not_before,
+	}, `select `+sessionShort+`, s.notes, m.enabled, m.not_before,
 		c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes, c.version, k.enabled, k.not_before,
 		exists (select 1 from user_groups g where g.realm_id = s.realm_id and g.user_id = s.user_id),
 		coalesce((select string_agg(h.role_id, ' ') from user_roles h where h.realm_id = s.realm_id and h.user_id = s.user_id), ''),
