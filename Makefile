@@ -16,7 +16,7 @@ run: build
 test:
 	test/all
 bench:
-	$(GO) test -run '^$$' -bench 'Sign|Argon2id' ./internal/jose ./internal/passhash
+	env $$(packaging/crypto) $(GO) test -run '^$$' -bench 'Sign|Argon2id' ./internal/jose ./internal/passhash
 	$(GO) test -count=1 -v -timeout 2h ./test/bench -measure
 scale:
 	$(GO) test -count=1 -v -timeout 6h ./test/scale -args -measure -n $(N) -engine $(ENGINE)

@@ -99,7 +99,7 @@ func run(c *call, cfg server.Config) (err error) {
 type versionCmd struct{}
 
 // Run prints the module's version, the revision it was built from, and whose
-// RSA is in it: see packaging/build.
+// RSA is in it: see packaging/crypto.
 func (versionCmd) Run(c *call) error {
 	version, revision, rsa := "(devel)", "", "Go"
 	if info, ok := debug.ReadBuildInfo(); ok {
