@@ -145,18 +145,14 @@ func (b *Bearer) checkScheme(r *http.Request, home *realms.Realm, tok *tokens.To
 			break
 		}
 	}
-	p := tokens.Proof{
+	proof := tokens.Proof{
 		Header: r.Header.Values("DPoP"), Method: r.Method, Bases: []string{urls.Admin, urls.Frontend, urls.Backchannel}, Path: path, Access: raw, Now: b.Now(),
 		Once: func(key string, until time.Time) (bool, error) {
 			return b.Sessions.PutOnce(r.Context(), home, key, []byte("1"), until)
 		},
 	}
-	jkt, err := p.Check()
-	if err == nil {
-		err = tok.Bound(jkt)
-	}
-	var refused tokens.ProofError
-	if errors.As(err, &refused) {
+	refused, err := proof.Holds(tok)
+	if refused != "" {
 		return iam.TokenInvalid, nil
 	}
 	return "", err

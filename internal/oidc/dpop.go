@@ -18,18 +18,16 @@ func proofAlgs() []string { return slices.DeleteFunc(slices.Clone(signing), jose
 // proofs are the values of a request's DPoP header, nil when it has none.
 func proofs(r *http.Request) []string { return r.Header.Values("DPoP") }
 
-// proved returns the thumbprint of the key by which the request's DPoP proof is
-// signed. access is the token that the proof must be made for, "" where tokens
-// are given. A proof that is not good is a tokens.ProofError.
-func (c *call) proved(access string) (jkt string, err error) {
+// proof is the request's DPoP proof, to be checked. access is the token that it
+// must be made for, "" where tokens are given.
+func (c *call) proof(access string) *tokens.Proof {
 	_, path, _ := strings.Cut(c.r.URL.Path, "/realms/")
-	p := tokens.Proof{
+	return &tokens.Proof{
 		Header: proofs(c.r), Method: c.r.Method, Bases: []string{c.urls.Frontend, c.urls.Backchannel}, Path: "/realms/" + path, Access: access, Now: c.Now(),
 		Once: func(key string, until time.Time) (bool, error) {
 			return c.Sessions.PutOnce(c.ctx(), c.realm, key, []byte("1"), until)
 		},
 	}
-	return p.Check()
 }
 
 // bind takes the proof of the key that the tokens of this request are to be
@@ -38,7 +36,7 @@ func (c *call) proved(access string) (jkt string, err error) {
 // Keycloak: DPoPUtil.handleDPoPHeader, MtlsHoKTokenUtil without a certificate.
 func (t *tokenCall) bind() error {
 	if proofs(t.r) != nil || t.client.Flag("dpop.bound.access.tokens") {
-		jkt, err := t.proved("")
+		jkt, err := t.proof("").Check()
 		if err != nil {
 			return t.badProof(err)
 		}
@@ -52,8 +50,7 @@ func (t *tokenCall) bind() error {
 
 // badProof refuses with an event when err is a ProofError.
 func (t *tokenCall) badProof(err error) error {
-	var refused tokens.ProofError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[tokens.ProofError](err); ok {
 		return t.bad("invalid_dpop_proof", "invalid_request", refused.Error())
 	}
 	return err
@@ -74,9 +71,8 @@ func (t *tokenCall) checkThumbprint(wanted string) error {
 // refreshBound checks the key that a public client's refresh token is bound to.
 // Keycloak: TokenManager.verifyRefreshToken.
 func refreshBound(old *tokens.Token, jkt string) error {
-	var refused tokens.ProofError
-	if err := old.Bound(jkt); errors.As(err, &refused) {
-		return refreshError{refused.Error(), iam.TokenInvalid}
+	if err := old.Bound(jkt); err != nil {
+		return refreshError{err.Error(), iam.TokenInvalid}
 	}
 	return nil
 }
@@ -87,15 +83,11 @@ func (b *backCall) logoutBound(tok *tokens.Token) error {
 	if tok.Confirm.JKT == "" || proofs(b.r) == nil {
 		return refreshBound(tok, "")
 	}
-	jkt, err := b.proved("")
-	var refused tokens.ProofError
-	if errors.As(err, &refused) {
-		return refreshError{refused.Error(), iam.TokenInvalid}
+	refused, err := b.proof("").Holds(tok)
+	if refused != "" {
+		return refreshError{refused, iam.TokenInvalid}
 	}
-	if err != nil {
-		return err
-	}
-	return refreshBound(tok, jkt)
+	return err
 }
 
 // checkScheme holds the way in which an access token came against its binding,
@@ -114,15 +106,7 @@ func (c *call) checkScheme(tok *tokens.Token, raw string, dpop bool) (reason str
 	case !by:
 		return "", nil
 	}
-	jkt, err := c.proved(raw)
-	if err == nil {
-		err = tok.Bound(jkt)
-	}
-	var refused tokens.ProofError
-	if errors.As(err, &refused) {
-		return refused.Error(), nil
-	}
-	return "", err
+	return c.proof(raw).Holds(tok)
 }
 
 // proveForLogin notes the key of a pushed request's proof as the one that the
@@ -131,11 +115,11 @@ func (b *backCall) proveForLogin() error {
 	if proofs(b.r) == nil {
 		return nil
 	}
-	jkt, err := b.proved("")
-	var refused tokens.ProofError
-	switch {
-	case errors.As(err, &refused):
+	jkt, err := b.proof("").Check()
+	if refused, ok := errors.AsType[tokens.ProofError](err); ok {
 		return b.told(http.StatusBadRequest, "invalid_request", refused.Error())
+	}
+	switch {
 	case err != nil:
 		return err
 	case b.form.Has("dpop_jkt") && b.form.Get("dpop_jkt") != jkt:

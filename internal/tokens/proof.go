@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/url"
 	"strings"
 	"time"
@@ -103,6 +104,20 @@ func (p *Proof) Check() (jkt string, err error) {
 		}
 	}
 	return jose.Thumbprint(key.Public)
+}
+
+// Holds reports whether the proof is good and by the key that a token is bound to.
+// refused says in the reference's words what is wrong, "" that nothing is; err is
+// what Once broke down over.
+func (p *Proof) Holds(t *Token) (refused string, err error) {
+	jkt, err := p.Check()
+	if err == nil {
+		err = t.Bound(jkt)
+	}
+	if no, ok := errors.AsType[ProofError](err); ok {
+		return no.Error(), nil
+	}
+	return "", err
 }
 
 // signer is the key in a proof's header.
