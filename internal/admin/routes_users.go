@@ -311,7 +311,7 @@ func (h *Handler) taken(c *Call, v *rep.User, username string) error {
 		return nil
 	}
 	ofEmail, ofName := []find{h.Users.ByEmail}, []find{h.Users.ByName}
-	if c.Realm.Login.LoginWithEmail && !c.Realm.Login.DuplicateEmails { // one's name is another's address
+	if c.Realm.Login.ByEither() {
 		ofEmail, ofName = append(ofEmail, h.Users.ByName), append(ofName, h.Users.ByEmail)
 	}
 	if email := rep.Val(v.Email); email != "" && !c.Realm.Login.DuplicateEmails {

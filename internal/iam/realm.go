@@ -49,6 +49,10 @@ type LoginPolicy struct {
 	EditUsername                bool
 }
 
+// ByEither reports whether people log in by name or by an address that is one's
+// alone, so that nobody's name may be another's address.
+func (p LoginPolicy) ByEither() bool { return p.LoginWithEmail && !p.DuplicateEmails }
+
 // Lifespans are a realm's timeouts.
 type Lifespans struct {
 	AccessToken           time.Duration

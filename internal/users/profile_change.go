@@ -256,8 +256,7 @@ func (s *Service) CheckTaken(ctx context.Context, v *View, given Draft) (iam.Err
 		return strings.TrimSpace(d[name][0])
 	}
 	email := first("email")
-	// Where people log in by either, nobody's name may be another's address.
-	either := v.realm.Login.LoginWithEmail && !v.realm.Login.DuplicateEmails
+	either := v.realm.Login.ByEither()
 	if !v.realm.Login.DuplicateEmails {
 		if err := taken("email", "emailExistsMessage", email, s.ByEmail); err != nil {
 			return nil, err
