@@ -67,12 +67,8 @@ func (a *attempt) request() pages.Request {
 	if a.realm == nil {
 		return pages.Request{}
 	}
-	q := pages.Request{Locale: a.chooseLocale()}
 	r := &a.realm.Realm
-	q.Realm = pages.Realm{Name: r.Name, DisplayName: r.DisplayName, DisplayNameHTML: r.DisplayNameHTML, DefaultLocale: r.Locale.Default,
-		LoginWithEmail: r.Login.LoginWithEmail, EmailAsUsername: r.Login.RegistrationEmailAsUsername, DuplicateEmails: r.Login.DuplicateEmails,
-		RegistrationAllowed: r.Login.Registration, ResetPassword: r.Login.ResetPassword, RememberMe: r.Login.RememberMe}
-	q.Texts = r.Locale.Texts
+	q := pages.Request{Realm: pages.RealmOf(r), Locale: a.chooseLocale(), Texts: r.Locale.Texts}
 	if r.Locale.Enabled && len(r.Locale.Supported) > 1 && a.r.Method == http.MethodGet {
 		for _, tag := range r.Locale.Supported {
 			u := *a.r.URL

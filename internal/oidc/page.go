@@ -13,7 +13,7 @@ import (
 
 // page answers with a page of the realm in the browser's language.
 func (c *call) page(status int, p pages.Request, v pages.View) {
-	p.Realm = pageRealm(c)
+	p.Realm = pages.RealmOf(&c.realm.Realm)
 	p.Locale, p.Locales = c.locale()
 	p.Texts = c.realm.Locale.Texts
 	var b bytes.Buffer
@@ -32,15 +32,6 @@ func (c *call) page(status int, p pages.Request, v pages.View) {
 	c.w.WriteHeader(status)
 	if c.r.Method != http.MethodHead {
 		_, _ = c.w.Write(b.Bytes())
-	}
-}
-
-func pageRealm(c *call) pages.Realm {
-	r := c.realm
-	return pages.Realm{
-		Name: r.Name, DisplayName: r.DisplayName, DisplayNameHTML: r.DisplayNameHTML, DefaultLocale: r.Locale.Default,
-		LoginWithEmail: r.Login.LoginWithEmail, EmailAsUsername: r.Login.RegistrationEmailAsUsername, DuplicateEmails: r.Login.DuplicateEmails,
-		RegistrationAllowed: r.Login.Registration, ResetPassword: r.Login.ResetPassword, RememberMe: r.Login.RememberMe,
 	}
 }
 

@@ -1,5 +1,7 @@
 package pages
 
+import "latchkey/internal/iam"
+
 // A Request says where, for whom and in which language a page is shown. Everything in it may be left out: a page then shows less.
 type Request struct {
 	Realm  Realm
@@ -43,6 +45,15 @@ type Realm struct {
 	RegistrationAllowed bool
 	ResetPassword       bool
 	RememberMe          bool
+}
+
+// RealmOf is what pages show of r.
+func RealmOf(r *iam.Realm) Realm {
+	return Realm{
+		Name: r.Name, DisplayName: r.DisplayName, DisplayNameHTML: r.DisplayNameHTML, DefaultLocale: r.Locale.Default,
+		LoginWithEmail: r.Login.LoginWithEmail, EmailAsUsername: r.Login.RegistrationEmailAsUsername, DuplicateEmails: r.Login.DuplicateEmails,
+		RegistrationAllowed: r.Login.Registration, ResetPassword: r.Login.ResetPassword, RememberMe: r.Login.RememberMe,
+	}
 }
 
 // A Client is what pages show of a client. Name may be a text of the bundle in the form ${key}.
