@@ -24,7 +24,7 @@ func userAttribute(in *Input, m *iam.ProtocolMapper, kind Kind, t *Set) {
 // aggregate, that of the user's groups. Keycloak: KeycloakModelUtils.resolveAttribute.
 func attribute(in *Input, name string, aggregate bool) []string {
 	values := own(in.user(), name)
-	if len(values) > 0 && !aggregate || in.Standing == nil || len(in.Standing.Groups) == 0 && !aggregate {
+	if in.Standing == nil || !aggregate && (len(values) > 0 || len(in.Standing.Groups) == 0) {
 		return values
 	}
 	seen := map[string]bool{}
