@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 
 	"latchkey/internal/store/pgtest"
 	"latchkey/test/harness"
+	"latchkey/test/ports"
 )
 
 var (
@@ -168,7 +168,7 @@ func untilAnswered(t *testing.T, s *harness.Server) time.Duration {
 func reference(t *testing.T, db string) (url string, pid int) {
 	t.Helper()
 	script := filepath.Join(harness.Root(t), "test", "oracle", "reference.sh")
-	port := freePort(t)
+	port := strconv.Itoa(ports.Free(t, 2)) // and one for its management
 	_, place, _ := strings.Cut(db, "@")
 	place, _, _ = strings.Cut(place, "?")
 	run(t, script, "start", port, "jdbc:postgresql://"+place+"?user=latchkey&password=none")
@@ -189,26 +189,6 @@ func reference(t *testing.T, db string) (url string, pid int) {
 		t.Fatal(err)
 	}
 	return "http://127.0.0.1:" + port, pid
-}
-
-// freePort finds a port whose successor, for the reference's management, is free too.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 20 {
-		a, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := a.Addr().(*net.TCPAddr).Port
-		b, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1)))
-		a.Close()
-		if err == nil {
-			b.Close()
-			return strconv.Itoa(port)
-		}
-	}
-	t.Fatal("no two free ports in a row")
-	return ""
 }
 
 func asked(t *testing.T) {

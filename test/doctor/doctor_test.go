@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +21,7 @@ import (
 	"latchkey/internal/doctor/remote"
 	"latchkey/internal/iam"
 	"latchkey/test/harness"
+	"latchkey/test/ports"
 	"latchkey/test/visitor"
 )
 
@@ -346,7 +346,7 @@ func TestReference(t *testing.T) {
 	script := filepath.Join(harness.Root(t), "test", "oracle", "reference.sh")
 	base := os.Getenv("REFERENCE_URL") // one that runs already
 	if base == "" {
-		port := freePort(t)
+		port := strconv.Itoa(ports.Free(t, 2)) // and one for its management
 		// It may not be had here, or not be up in time on a busy machine: neither is ours.
 		if out, err := start(t, script, port); err != nil {
 			run(t, script, "stop", port)
@@ -376,24 +376,4 @@ func run(t *testing.T, program string, args ...string) {
 	if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s %q: %v\n%s", program, args, err, out)
 	}
-}
-
-// freePort finds a port whose successor, for the reference's management, is free too.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for range 20 {
-		a, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := a.Addr().(*net.TCPAddr).Port
-		b, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1)))
-		a.Close()
-		if err == nil {
-			b.Close()
-			return strconv.Itoa(port)
-		}
-	}
-	t.Fatal("no two free ports in a row")
-	return ""
 }

@@ -10,6 +10,7 @@ import (
 
 	"latchkey/test/chromium"
 	"latchkey/test/harness"
+	"latchkey/test/ports"
 	"latchkey/test/visitor"
 )
 
@@ -37,7 +38,7 @@ type server struct {
 func (n *internet) newServer(t *testing.T, host, other string, args ...string) *server {
 	t.Helper()
 	cert, key := n.certify(t, host, other)
-	port := freePort(t)
+	port := strconv.Itoa(ports.Free(t, 1))
 	for _, h := range []string{host, other} {
 		n.servers[h] = net.JoinHostPort("127.0.0.1", port)
 	}
@@ -46,16 +47,6 @@ func (n *internet) newServer(t *testing.T, host, other string, args ...string) *
 		Env:  []string{"SSL_CERT_FILE=" + n.dir + "/ca.pem", "HTTPS_PROXY=" + n.proxy(t), "NO_PROXY="},
 	})
 	return &server{host: host, other: other, admin: visitor.NewAdmin(s.URL)}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
 // tab opens a tab of the browser that the tests share.

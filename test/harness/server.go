@@ -18,6 +18,7 @@ import (
 
 	"latchkey/internal/seal"
 	"latchkey/internal/store/pgtest"
+	"latchkey/test/ports"
 )
 
 // Engine is where the server keeps its state.
@@ -79,7 +80,8 @@ func Prepare(t testing.TB, o Options) *Server {
 	if s.Dir == "" {
 		s.Dir = t.TempDir()
 	}
-	port, management := freePort(t), freePort(t)
+	first := ports.Free(t, 2)
+	port, management := strconv.Itoa(first), strconv.Itoa(first+1)
 	s.Addr = net.JoinHostPort("127.0.0.1", port)
 	s.URL = "http://" + s.Addr
 	s.Management = "http://" + net.JoinHostPort("127.0.0.1", management)
@@ -252,14 +254,4 @@ func (l *log) String() string {
 func (l *log) tail() string {
 	text := l.String()
 	return text[max(0, len(text)-4000):]
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"latchkey/test/ports"
 )
 
 // errAbsent says that there is no PostgreSQL to run.
@@ -181,12 +182,10 @@ kill -INT $! && wait $!
 
 func (s *Server) start() error {
 	if s.port == 0 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+		var err error
+		if s.port, err = ports.Find(1); err != nil {
 			return err
 		}
-		s.port = l.Addr().(*net.TCPAddr).Port
-		l.Close()
 	}
 	settings := []string{"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(s.port), "unix_socket_directories=.", "max_connections=200", "shared_buffers=128MB"}
 	if !s.durable {
