@@ -16,7 +16,7 @@ import (
 func remember(t *testing.T, cfg Config, value string) {
 	t.Helper()
 	withDB(t, cfg, func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.PutOnce(ctx, "r", "k", []byte(value), tx.Now.Add(time.Hour))
+		_, err := tx.PutOnce(ctx, "r", store.Once{Key: "k", Value: []byte(value), Expires: tx.Now.Add(time.Hour)})
 		return err
 	})
 }

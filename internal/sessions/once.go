@@ -34,11 +34,29 @@ func (s *Service) TakeOnce(ctx context.Context, r *realms.Realm, key string) (va
 	return value, err
 }
 
+// Redeem is TakeOnce for a value that belongs to an online session, and Find of
+// that session, in one step. value is nil when there was none to take; err is
+// Find's. Where the database fails, nothing was taken.
+func (s *Service) Redeem(ctx context.Context, r *realms.Realm, key string, id iam.SessionID, client *iam.Client) (value []byte, v *View, err error) {
+	now := s.db.Now()
+	err = s.db.Single(ctx, func(tx *store.Tx) error {
+		value, v, err = tx.Redeem(ctx, r.ID, key, id, client.ID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case v == nil:
+		return value, nil, ErrGone
+	}
+	return value, v, s.judge(r, v, client, now)
+}
+
 // PutOnce stores a value until a time, unless its key is taken, and reports
 // whether it did: a key that is taken is a replay.
 func (s *Service) PutOnce(ctx context.Context, r *realms.Realm, key string, value []byte, expires time.Time) (fresh bool, err error) {
 	err = s.db.Single(ctx, func(tx *store.Tx) error {
-		fresh, err = tx.PutOnce(ctx, r.ID, key, value, expires)
+		fresh, err = tx.PutOnce(ctx, r.ID, Once{Key: key, Value: value, Expires: expires})
 		return err
 	})
 	return fresh, err

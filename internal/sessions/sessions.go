@@ -81,24 +81,39 @@ func (s *Service) FindFor(ctx context.Context, r *realms.Realm, id iam.SessionID
 	if err != nil {
 		return nil, err
 	}
+	return v, s.judge(r, v, client, now)
+}
+
+// judge brings a view up to date and says what Find says of it.
+func (s *Service) judge(r *realms.Realm, v *View, client *iam.Client, now time.Time) error {
 	s.toucher.adjust(v)
 	switch {
 	case !v.RealmEnabled:
-		return v, ErrRealmDisabled
+		return ErrRealmDisabled
 	case v.User == nil:
-		return v, ErrUserGone
+		return ErrUserGone
 	case grace(OfUserSession(&r.Realm, v.Session), v.Session, &r.Realm).At(now):
-		return v, ErrExpired
+		return ErrExpired
 	case client == nil:
-		return v, nil
+		return nil
 	case v.Part == nil:
-		return v, ErrNoPart
+		return ErrNoPart
 	case OfClientSession(&r.Realm, client, v.Session, v.Part).At(now):
-		return v, ErrPartExpired
+		return ErrPartExpired
 	case !v.ClientEnabled:
-		return v, ErrClientDisabled
+		return ErrClientDisabled
 	}
-	return v, nil
+	return nil
+}
+
+// Look is Find for who minds the online session alone, and takes the client's
+// part along: live tells whether it can be gone on with.
+func (s *Service) Look(ctx context.Context, r *realms.Realm, id iam.SessionID, client *iam.Client) (v *View, live bool, err error) {
+	v, err = s.Find(ctx, r, id, false, client)
+	if errors.Is(err, ErrNoPart) || errors.Is(err, ErrPartExpired) || errors.Is(err, ErrClientDisabled) {
+		return v, false, nil
+	}
+	return v, err == nil, err
 }
 
 // grace lengthens idle times by what the last access may lag behind, so that
@@ -138,11 +153,7 @@ func IssuedBeforeNotBefore(v *View, issued time.Time) bool {
 }
 
 // An Once is a value to store with a login that can be taken once: its code.
-type Once struct {
-	Key     string
-	Value   []byte
-	Expires time.Time
-}
+type Once = store.Once
 
 // A Login is what a login stores, in one transaction.
 type Login struct {
@@ -162,6 +173,9 @@ type Login struct {
 func (s *Service) Login(ctx context.Context, l *Login) error {
 	if l.Session == nil {
 		return errNothingToLogInto
+	}
+	if !l.New && !l.Notes && l.Tab == "" && l.Part != nil {
+		return s.db.Single(ctx, func(tx *store.Tx) error { return won(tx.Rejoin(ctx, l.Part, l.Once)) })
 	}
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		if l.New {
@@ -187,7 +201,7 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 			}
 		}
 		for _, o := range l.Once {
-			if _, err := tx.PutOnce(ctx, l.Session.Realm, o.Key, o.Value, o.Expires); err != nil {
+			if _, err := tx.PutOnce(ctx, l.Session.Realm, o); err != nil {
 				return err
 			}
 		}
@@ -210,8 +224,15 @@ func Undisturbed(f func() error) (err error) {
 }
 
 func put(ctx context.Context, tx *store.Tx, p *iam.ClientSession) error {
-	won, err := tx.PutClientSession(ctx, p)
-	if err == nil && !won {
+	return won(tx.PutClientSession(ctx, p))
+}
+
+// won is the error of writing a client's part.
+func won(was bool, err error) error {
+	switch {
+	case errors.Is(err, store.ErrOrphan):
+		return ErrGone
+	case err == nil && !was:
 		return ErrChanged
 	}
 	return err

@@ -37,7 +37,7 @@ func (r *Reader) AuthTab(ctx context.Context, realm iam.RealmID, root iam.Sessio
 
 // AuthTabs returns all logins of one browser that are under way.
 func (r *Reader) AuthTabs(ctx context.Context, realm iam.RealmID, root iam.SessionID, now int64) ([]string, error) {
-	return all(ctx, r, scanValue[string], `select t.id from auth_tabs t join auth_sessions a on a.realm_id = t.realm_id and a.id = t.root_id
+	return all(ctx, r.quick(), scanValue[string], `select t.id from auth_tabs t join auth_sessions a on a.realm_id = t.realm_id and a.id = t.root_id
 		where t.realm_id = $1 and t.root_id = $2 and a.expires_at > $3 order by t.id`, realm, root, now)
 }
 

@@ -52,6 +52,9 @@ func encodeOne(arg any, oid uint32) ([]byte, error) {
 	case v.CanInt() && oid == pgtype.Int4OID && int64(int32(v.Int())) == v.Int():
 		return binary.BigEndian.AppendUint32(nil, uint32(v.Int())), nil
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8 && oid == pgtype.ByteaOID:
+		if v.IsNil() {
+			return nil, nil // as database/sql has it
+		}
 		return append([]byte{}, v.Bytes()...), nil
 	}
 	return nil, unfit("%T does not fit type %d", arg, oid)

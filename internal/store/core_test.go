@@ -93,7 +93,7 @@ func TestTakeOnceHasOneWinner(t *testing.T) {
 		addRealm(t, db, "r")
 		put := func(expires time.Time) (free bool) {
 			err := db.Single(ctx, func(tx *store.Tx) (err error) {
-				free, err = tx.PutOnce(ctx, "r", "code", []byte("value"), expires)
+				free, err = tx.PutOnce(ctx, "r", store.Once{Key: "code", Value: []byte("value"), Expires: expires})
 				return err
 			})
 			if err != nil {
@@ -156,13 +156,12 @@ func TestLeaseHasOneHolder(t *testing.T) {
 	})
 }
 
-// One failing transaction of a group must leave the others alone.
 // One statement is a transaction by itself; a second would not be in it.
 func TestSingle(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
 		put := func(tx *store.Tx, key string) error {
-			_, err := tx.PutOnce(ctx, "r", key, nil, tx.Now.Add(time.Hour))
+			_, err := tx.PutOnce(ctx, "r", store.Once{Key: key, Expires: tx.Now.Add(time.Hour)})
 			return err
 		}
 		done := 0
@@ -180,6 +179,7 @@ func TestSingle(t *testing.T) {
 	})
 }
 
+// One failing transaction of a group must leave the others alone.
 func TestGroupedTransactionsFailAlone(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()

@@ -55,13 +55,14 @@ type DB struct {
 	// Gone is told, in the transaction, of the sessions that end with their user:
 	// others end in package sessions, which tells of them itself. Set it, if at
 	// all, before the DB is used.
-	Gone   func(ctx context.Context, tx *Tx, realm iam.RealmID, list []*Ending) error
-	engine Engine
-	read   *sql.DB
-	write  *sql.DB // SQLite: one connection, owned by writer; Postgres: the same as read
-	clock  func() time.Time
-	writer *groupWriter // SQLite only
-	ferry  *ferry       // Postgres only, and not before poolers
+	Gone    func(ctx context.Context, tx *Tx, realm iam.RealmID, list []*Ending) error
+	engine  Engine
+	read    *sql.DB
+	write   *sql.DB // SQLite: one connection, owned by writer; Postgres: the same as read
+	clock   func() time.Time
+	writer  *groupWriter // SQLite only
+	ferry   *ferry       // Postgres only, and not before poolers
+	charter *charter     // as ferry
 }
 
 // Open connects, migrates the schema to this program's and checks that Ring is
@@ -144,7 +145,9 @@ func (db *DB) openPostgres(cfg Config) error {
 		return err
 	}
 	if db.ferry != nil {
-		conns -= boats
+		hired := (conns - boats + 1) / 2
+		conns -= boats + hired
+		db.charter = newCharter(db.ferry.config, hired, db.clock)
 		db.short = db.ferry
 		db.fresh = planned{plain{pool}}
 	}
@@ -244,6 +247,7 @@ func (db *DB) Close() error {
 	}
 	if db.ferry != nil {
 		db.ferry.close()
+		db.charter.close()
 	}
 	var errs []error
 	for _, pool := range []*sql.DB{db.write, db.read} {

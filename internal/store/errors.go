@@ -19,6 +19,8 @@ var (
 	ErrNotFound = errors.New("store: not found")
 	// ErrConflict is returned when a compare-and-swap found another version.
 	ErrConflict = errors.New("store: changed by somebody else")
+	// ErrOrphan is returned when what a new row belongs to is gone.
+	ErrOrphan = errors.New("store: what it belongs to is gone")
 	// ErrUnavailable marks a database that is gone, full or too busy; the same
 	// request may succeed later. Doors answer 503.
 	ErrUnavailable = errors.New("store: database not available")
@@ -49,6 +51,8 @@ func translate(err error) error {
 		switch class := pg.Code[:2]; {
 		case pg.Code == "23505":
 			return &ExistsError{What: pg.ConstraintName}
+		case pg.Code == "23503":
+			return errors.Join(ErrOrphan, err)
 		case class == "08", class == "53", class == "57", class == "58":
 			return errors.Join(ErrUnavailable, err)
 		}
@@ -59,6 +63,8 @@ func translate(err error) error {
 		case code == sqlite3.SQLITE_CONSTRAINT_UNIQUE, code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 			_, what, _ := strings.Cut(lite.Error(), "failed: ")
 			return &ExistsError{What: what}
+		case code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
+			return errors.Join(ErrOrphan, err)
 		case code&0xff == sqlite3.SQLITE_FULL, code&0xff == sqlite3.SQLITE_IOERR, code&0xff == sqlite3.SQLITE_CANTOPEN,
 			code&0xff == sqlite3.SQLITE_BUSY, code&0xff == sqlite3.SQLITE_LOCKED, code&0xff == sqlite3.SQLITE_READONLY, code&0xff == sqlite3.SQLITE_NOMEM:
 			return errors.Join(ErrUnavailable, err)
@@ -79,5 +85,5 @@ func translate(err error) error {
 // SQLite needs no such thing: it has one writer, which waits for its turn.
 func retryable(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (pg.Code == "40001" || pg.Code == "40P01")
+	return ok && (pg.Code == "40001" || pg.Code == "40P01" || stalePlan(pg))
 }

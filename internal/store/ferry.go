@@ -43,6 +43,7 @@ type boat struct {
 	conn   *pgconn.PgConn
 	known  map[string]*pgconn.StatementDescription // prepared on conn, by text
 	watch  *time.Timer                             // cuts conn when it rests, or is away, for too long
+	back   time.Time                               // when it came back to its charter
 }
 
 const (
@@ -222,7 +223,7 @@ func (b *boat) cross(group []*passage) (answered int, err error) {
 	var batch pgconn.Batch
 	for i, p := range group {
 		var values [][]byte
-		stmt, err := b.prepare(p.query)
+		stmt, err := b.prepare(context.Background(), p.query)
 		if err == nil {
 			values, err = encode(p.args, stmt.ParamOIDs)
 		}
@@ -258,11 +259,11 @@ func asStatement(err error) error {
 	return err
 }
 
-func (b *boat) prepare(query string) (*pgconn.StatementDescription, error) {
+func (b *boat) prepare(ctx context.Context, query string) (*pgconn.StatementDescription, error) {
 	if s := b.known[query]; s != nil {
 		return s, nil
 	}
-	s, err := b.conn.Prepare(context.Background(), "read"+strconv.Itoa(len(b.known)), query, nil)
+	s, err := b.conn.Prepare(ctx, "known"+strconv.Itoa(len(b.known)), query, nil)
 	if err == nil {
 		b.known[query] = s
 	}

@@ -84,7 +84,7 @@ func TestReseal(t *testing.T) {
 		if _, err := tx.OpenAuthTab(ctx, iam.AuthSession{ID: "s", Realm: "r", Expires: db.Now().Add(time.Hour)}, &iam.AuthTab{Root: "s", ID: "t", Code: "tab"}); err != nil {
 			return err
 		}
-		_, err := tx.PutOnce(ctx, "r", "code", []byte("once"), db.Now().Add(time.Hour))
+		_, err := tx.PutOnce(ctx, "r", Once{Key: "code", Value: []byte("once"), Expires: db.Now().Add(time.Hour)})
 		return err
 	})
 	if err != nil {

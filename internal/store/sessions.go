@@ -139,7 +139,11 @@ func (r *Reader) Session(ctx context.Context, realm iam.RealmID, id iam.SessionI
 // SessionAndOnce is Session and HasOnce in one statement: a presented token
 // needs both.
 func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID, key string, now time.Time) (*SessionView, error) {
-	return one(ctx, r.quick(), func(row row) (*SessionView, error) {
+	return one(ctx, r.quick(), scanSessionView(realm, id, offline), sessionAndOnce, realm, id, offline, client, key, millis(now))
+}
+
+func scanSessionView(realm iam.RealmID, id iam.SessionID, offline bool) func(row) (*SessionView, error) {
+	return func(row row) (*SessionView, error) {
 		v := new(SessionView)
 		var session sessionRow
 		var realmNB int64
@@ -170,18 +174,20 @@ func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.S
 		}
 		v.User, err = user.value()
 		return v, err
-	}, `select `+sessionShort+`, s.notes, m.enabled, m.not_before,
+	}
+}
+
+const sessionAndOnce = `select ` + sessionShort + `, s.notes, m.enabled, m.not_before,
 		c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes, c.version, k.enabled, k.not_before,
 		exists (select 1 from user_groups g where g.realm_id = s.realm_id and g.user_id = s.user_id),
 		coalesce((select string_agg(h.role_id, ' ') from user_roles h where h.realm_id = s.realm_id and h.user_id = s.user_id), ''),
-		exists (select 1 from single_use o where o.realm_id = s.realm_id and o.key = $5 and o.expires_at > $6), `+nullUserColumns+`
+		exists (select 1 from single_use o where o.realm_id = s.realm_id and o.key = $5 and o.expires_at > $6), ` + nullUserColumns + `
 		from user_sessions s
 		join realms m on m.id = s.realm_id
 		left join client_sessions c on c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline and c.client_id = $4
 		left join clients k on k.realm_id = s.realm_id and k.id = $4
 		left join users u on u.realm_id = s.realm_id and u.id = s.user_id
-		where s.realm_id = $1 and s.id = $2 and s.offline = $3`, realm, id, offline, client, key, millis(now))
-}
+		where s.realm_id = $1 and s.id = $2 and s.offline = $3`
 
 // nullUser scans userColumns where the user may be missing.
 type nullUser struct {
@@ -240,15 +246,33 @@ func (tx *Tx) PutUserSessionNotes(ctx context.Context, s *iam.UserSession) error
 
 // PutClientSession adds a client's part to a user session, or replaces it unless
 // somebody changed it since it was read - p.Version, 0 for one that was not there -
-// and reports whether it did.
+// and reports whether it did. ErrOrphan when the session is gone.
 func (tx *Tx) PutClientSession(ctx context.Context, p *iam.ClientSession) (bool, error) {
-	n, err := tx.exec(ctx, `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, origin, version)
-		values (`+binds(1, 11)+`, 1)
+	s := putClientSession(p)
+	err := tx.together(ctx, s)
+	return s.touched > 0, err
+}
+
+func putClientSession(p *iam.ClientSession) *statement {
+	return &statement{query: `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, origin, version)
+		values (` + binds(1, 11) + `, 1)
 		on conflict (realm_id, session_id, offline, client_id) do update set refresh_id = excluded.refresh_id, refresh_use = excluded.refresh_use,
 		redirect_to = excluded.redirect_to, started_at = excluded.started_at, last_access = excluded.last_access, notes = excluded.notes, origin = excluded.origin,
 		version = client_sessions.version + 1 where client_sessions.version = $12`,
-		p.Realm, p.Session, p.Offline, p.Client, p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.Started), millis(p.LastAccess), notes(p.Notes), text(p.Origin), p.Version)
-	return n > 0, err
+		args: []any{p.Realm, p.Session, p.Offline, p.Client, p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.Started), millis(p.LastAccess), notes(p.Notes), text(p.Origin), p.Version}}
+}
+
+// Rejoin is PutClientSession for a session that is there, and PutOnce, in one
+// round trip: for DB.Single. The values are stored also when the part is not:
+// nobody knows their keys then.
+func (tx *Tx) Rejoin(ctx context.Context, p *iam.ClientSession, values []Once) (bool, error) {
+	s := putClientSession(p)
+	list := []*statement{s}
+	for _, v := range values {
+		list = append(list, tx.putOnce(p.Realm, v))
+	}
+	err := tx.together(ctx, list...)
+	return s.touched > 0, err
 }
 
 // SwapClientSession writes a client's part back if nobody changed it since it

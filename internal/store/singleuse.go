@@ -7,25 +7,67 @@ import (
 	"latchkey/internal/iam"
 )
 
+// A Once is a value that can be taken once, until it expires.
+type Once struct {
+	Key     string
+	Value   []byte
+	Expires time.Time
+}
+
 // PutOnce stores a value that can be taken once until it expires. It reports
 // whether the key was free: an assertion's id that is there already is a replay.
 // The value is sealed at rest.
-func (tx *Tx) PutOnce(ctx context.Context, realm iam.RealmID, key string, value []byte, expires time.Time) (bool, error) {
-	n, err := tx.exec(ctx, `insert into single_use (realm_id, key, shard, expires_at, value) values ($1, $2, $3, $4, $5)
+func (tx *Tx) PutOnce(ctx context.Context, realm iam.RealmID, v Once) (bool, error) {
+	s := tx.putOnce(realm, v)
+	err := tx.together(ctx, s)
+	return s.touched > 0, err
+}
+
+func (tx *Tx) putOnce(realm iam.RealmID, v Once) *statement {
+	return &statement{query: `insert into single_use (realm_id, key, shard, expires_at, value) values ($1, $2, $3, $4, $5)
 		on conflict (realm_id, key) do update set expires_at = excluded.expires_at, value = excluded.value where single_use.expires_at <= $6`,
-		realm, key, shard(key), millis(expires), tx.seal("once "+key, value), millis(tx.Now))
-	return n > 0, err
+		args: []any{realm, v.Key, shard(v.Key), millis(v.Expires), tx.seal("once "+v.Key, v.Value), millis(tx.Now)}}
 }
 
 // TakeOnce removes a value and returns it; ErrNotFound when it was taken
 // already, has expired, or never was there. Of many callers one gets it.
 func (tx *Tx) TakeOnce(ctx context.Context, realm iam.RealmID, key string) ([]byte, error) {
-	v, err := one(ctx, &tx.Reader, scanValue[[]byte], `delete from single_use where realm_id = $1 and key = $2 and expires_at > $3 returning value`,
-		realm, key, millis(tx.Now))
-	if err != nil {
+	var value []byte
+	if err := tx.together(ctx, tx.takeOnce(realm, key, &value)); err != nil {
 		return nil, err
 	}
-	return tx.unseal("once "+key, v)
+	if value == nil {
+		return nil, ErrNotFound
+	}
+	return value, nil
+}
+
+// takeOnce leaves value as it is when there is none to take.
+func (tx *Tx) takeOnce(realm iam.RealmID, key string, value *[]byte) *statement {
+	return &statement{
+		query: `delete from single_use where realm_id = $1 and key = $2 and expires_at > $3 returning value`,
+		args:  []any{realm, key, millis(tx.Now)},
+		read: func(row row) error {
+			sealed, err := scanValue[[]byte](row)
+			if err == nil {
+				sealed, err = tx.unseal("once "+key, sealed)
+				*value = append([]byte{}, sealed...) // not nil
+			}
+			return err
+		},
+	}
+}
+
+// Redeem is TakeOnce, and Session of the online session that the value belongs
+// to, in one round trip: for DB.Single. What is not there is nil.
+func (tx *Tx) Redeem(ctx context.Context, realm iam.RealmID, key string, id iam.SessionID, client iam.ClientID) (value []byte, v *SessionView, err error) {
+	scan := scanSessionView(realm, id, false)
+	err = tx.together(ctx, tx.takeOnce(realm, key, &value), &statement{
+		query: sessionAndOnce,
+		args:  []any{realm, id, false, client, "", int64(0)},
+		read:  func(row row) (err error) { v, err = scan(row); return err },
+	})
+	return value, v, err
 }
 
 // HasOnce reports whether a key is stored and has not expired at now: a revoked token's id, say.

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"latchkey/internal/iam"
 	"latchkey/internal/seal"
 )
@@ -103,24 +105,22 @@ const maxTries = 8
 // HTTP and no log in it; use After. f must not call DB.Tx and must not use DB
 // for reads it bases its writes on.
 func (db *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
-	return db.run(ctx, f, db.txPostgres)
+	return db.run(ctx, f, false)
 }
 
-// Single is Tx for an f of one statement, which is a transaction by itself: that
-// saves two round trips to PostgreSQL. A second statement fails. f returns the
-// statement's error and no other: there would be nothing to undo it with.
+// Single is Tx for an f that asks once: for one statement, or for several
+// together. PostgreSQL does that whole or not at all by itself, which saves two
+// round trips. To ask again fails. f returns the statements' error and no other:
+// there would be nothing to undo them with.
 func (db *DB) Single(ctx context.Context, f func(tx *Tx) error) error {
 	guarded := func(tx *Tx) error {
 		tx.use(&single{q: tx.w})
 		return f(tx)
 	}
-	return db.run(ctx, guarded, func(_ context.Context, tx *Tx, f func(tx *Tx) error) error {
-		tx.use(plain{db.write})
-		return f(tx)
-	})
+	return db.run(ctx, guarded, true)
 }
 
-// A single runs one statement.
+// A single asks once.
 type single struct {
 	q    querier
 	used bool
@@ -140,23 +140,80 @@ func (s *single) ExecContext(ctx context.Context, query string, args ...any) (sq
 	return s.q.ExecContext(ctx, query, args...)
 }
 
+func (s *single) together(ctx context.Context, list []*statement) error {
+	if err := s.use(); err != nil {
+		return err
+	}
+	return together(ctx, s.q, list)
+}
+
 func (s *single) use() error {
 	if s.used {
-		return errors.New("store: a second statement in DB.Single")
+		return errors.New("store: asked a second time in DB.Single")
 	}
 	s.used = true
 	return nil
 }
 
-func (db *DB) run(ctx context.Context, f func(tx *Tx) error, postgres func(context.Context, *Tx, func(*Tx) error) error) error {
+// A statement is one of several that do not need each other's answers.
+type statement struct {
+	query   string
+	args    []any
+	read    func(row) error // reads each row that comes back, nil for a statement that returns none
+	touched int64           // how many rows it touched, once it has run; of one without read
+
+	cargo cargo
+	tag   pgconn.CommandTag
+}
+
+// together runs statements in their order, in one round trip where there are round trips.
+func together(ctx context.Context, q querier, list []*statement) error {
+	if t, ok := q.(interface {
+		together(ctx context.Context, list []*statement) error
+	}); ok {
+		return t.together(ctx, list)
+	}
+	for _, s := range list {
+		if err := s.run(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *statement) run(ctx context.Context, q querier) error {
+	if s.read == nil {
+		res, err := q.ExecContext(ctx, s.query, s.args...)
+		if err == nil {
+			s.touched, err = res.RowsAffected()
+		}
+		return err
+	}
+	rows, err := q.QueryContext(ctx, s.query, s.args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := s.read(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (db *DB) run(ctx context.Context, f func(tx *Tx) error, whole bool) error {
 	var err error
 	for try := 1; try <= maxTries; try++ {
 		tx := &Tx{Now: db.Now(), gone: db.Gone}
 		tx.ring = db.ring
-		if db.writer != nil {
+		switch {
+		case db.writer != nil:
 			err = db.writer.do(ctx, func(q querier) error { tx.use(q); tx.after = nil; return f(tx) })
-		} else {
-			err = postgres(ctx, tx, f)
+		case db.charter != nil:
+			err = db.charter.run(ctx, tx, f, whole)
+		default:
+			err = db.txPostgres(ctx, tx, f)
 		}
 		if err == nil {
 			for _, g := range tx.after {
@@ -173,6 +230,7 @@ func (db *DB) run(ctx context.Context, f func(tx *Tx) error, postgres func(conte
 	return translate(err)
 }
 
+// txPostgres is a transaction by way of database/sql, before poolers that know no prepared statements.
 func (db *DB) txPostgres(ctx context.Context, tx *Tx, f func(tx *Tx) error) error {
 	t, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -395,6 +453,11 @@ func (tx *Tx) must(ctx context.Context, query string, args ...any) error {
 		err = ErrConflict
 	}
 	return err
+}
+
+// together runs statements in their order, those that do not need each other's answers in one round trip.
+func (tx *Tx) together(ctx context.Context, list ...*statement) error {
+	return translate(together(ctx, tx.w, list))
 }
 
 // scanValue scans a single column.

@@ -65,7 +65,8 @@ func useCode(ctx context.Context, tx *store.Tx, r *iam.Realm, c *iam.Credential,
 		return true, nil
 	}
 	period := time.Duration(parsed.Period) * time.Second
-	return tx.PutOnce(ctx, r.ID, fmt.Sprintf("otp:%s:%d", c.ID, match), nil, tx.Now.Add(period*time.Duration(2*r.OTP.LookAheadWindow+2)))
+	used := store.Once{Key: fmt.Sprintf("otp:%s:%d", c.ID, match), Expires: tx.Now.Add(period * time.Duration(2*r.OTP.LookAheadWindow+2))}
+	return tx.PutOnce(ctx, r.ID, used)
 }
 
 // OTPPolicy is the realm's policy in the words of package otp.
