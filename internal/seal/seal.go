@@ -35,9 +35,10 @@ const (
 )
 
 type key struct {
-	id   [idLength]byte
-	raw  [keyLength]byte
-	rest cipher.AEAD // for what is at rest
+	id     [idLength]byte
+	raw    [keyLength]byte
+	rest   cipher.AEAD // for what is at rest
+	tokens cipher.AEAD // for what goes through browsers
 }
 
 // newKey names the key by its own hash, so that a damaged line of the key file is noticed when it is read.
@@ -52,7 +53,9 @@ func newKey(raw []byte) (key, error) {
 		return k, fmt.Errorf("seal: %w", err)
 	}
 	copy(k.id[:], id)
-	k.rest, err = k.derive("at rest")
+	if k.rest, err = k.derive("at rest"); err == nil {
+		k.tokens, err = k.derive("tokens")
+	}
 	return k, err
 }
 
@@ -234,16 +237,11 @@ func (r *Ring) Verify(check []byte) error {
 	return nil
 }
 
-// SealToken encrypts state that goes through a browser, as base64url. Each purpose has a key of its own: a token for one is
+// SealToken encrypts state that goes through a browser, as base64url. A token for one purpose is
 // ErrCorrupt for every other. When it expires is the caller's to put inside.
 func (r *Ring) SealToken(purpose string, plain []byte) string {
 	k := &r.keys[0]
-	aead, err := k.derive("token: " + purpose)
-	if err != nil {
-		// Only lengths that are constant here could be wrong.
-		panic(err)
-	}
-	return base64.RawURLEncoding.EncodeToString(k.seal(aead, plain, nil))
+	return base64.RawURLEncoding.EncodeToString(k.seal(k.tokens, plain, []byte(purpose)))
 }
 
 // OpenToken decrypts what SealToken returned for the same purpose. The error is ErrUnknownKey or ErrCorrupt.
@@ -256,9 +254,5 @@ func (r *Ring) OpenToken(purpose, token string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	aead, err := k.derive("token: " + purpose)
-	if err != nil {
-		return nil, err
-	}
-	return open(aead, sealed, nil)
+	return open(k.tokens, sealed, []byte(purpose))
 }
