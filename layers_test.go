@@ -78,7 +78,7 @@ var layers = map[string]string{
 	"console":      "web",
 	// assembly
 	"server": "*",
-	"cli":    "server iam rep telemetry doctor doctor/remote records",
+	"cli":    "server iam rep telemetry doctor doctor/remote records jose", // jose: whose RSA it is
 }
 
 // owners names the rooms that may import a package and what is below it; "*"

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"latchkey/internal/jose"
 	"latchkey/internal/server"
 )
 
@@ -112,6 +113,9 @@ func (versionCmd) Run(c *call) error {
 				rsa = "BoringSSL"
 			}
 		}
+	}
+	if jose.PrefersAVX2() {
+		rsa += " with AVX2"
 	}
 	_, err := fmt.Fprintf(c.out, "latchkey %s%s, RSA by %s\n", version, revision, rsa)
 	return err
