@@ -38,7 +38,7 @@ const (
 //	Finish(w http.ResponseWriter, r *http.Request, d *authn.Done)
 //
 // which makes the client's part in the session, stores both in one transaction
-// (sessions.Service.Login with Session, New, Notes: true and Tab), calls Stored,
+// (sessions.Service.Login with Session, New, Notes and Tab), calls Stored,
 // and then answers with the redirect to the client. When storing fails it
 // answers with an error page and does not call Stored.
 type Done struct {
@@ -47,6 +47,8 @@ type Done struct {
 	User    *iam.User
 	Session *iam.UserSession // its notes are up to date; not stored yet
 	New     bool             // the session begins with this login
+	Noted   bool             // the notes of a session that is there have changed
+	Joined  *Joined          // what the client has in a session that is there; nil: not known yet
 	Tab     string           // the tab to forget, "" when none is stored
 	Request iam.AuthRequest
 	Origin  iam.Origin // of the session, or of the client's part in it: as far as the login knows
@@ -62,6 +64,13 @@ type Done struct {
 	// event, with further details. Session.ID may have changed by then (two tabs
 	// that finish at once share a session): it is read now.
 	Stored func(details map[string]string)
+}
+
+// A Joined is a client's part in the session that a login joins, as it was when
+// the session was read.
+type Joined struct {
+	Part *iam.ClientSession // nil when there is none
+	Live bool               // it can be gone on with
 }
 
 // An IdentityToken is what the KEYCLOAK_IDENTITY cookie says: a JWT signed with

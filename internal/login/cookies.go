@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -71,7 +72,11 @@ func (a *attempt) readRoot() error {
 			a.root = c
 			return nil
 		}
+		// Most browsers that come again have a session and no open login: both are asked for at once.
+		var ahead sync.WaitGroup
+		ahead.Go(func() { _, _ = a.find(c.ID) })
 		stored, err := a.h.Tabs.Any(a.ctx, a.realm.ID, c.ID, "")
+		ahead.Wait()
 		if err != nil {
 			return err
 		}
@@ -96,20 +101,33 @@ func (a *attempt) newRoot() {
 	a.root = root{ID: iam.SessionID(uuid.NewString()), Issued: a.h.Tabs.Now().Unix(), Kind: rootLogin, fresh: true}
 }
 
-// A seen session is what one request has read of it.
+// A seen session is what one request has read of it, and of the client's part in it.
 type seen struct {
 	id   iam.SessionID
 	view *sessions.View
+	live bool // the client's part
 	err  error
 }
 
 // find reads an online session once for a request whose cookies name it twice.
 func (a *attempt) find(id iam.SessionID) (*sessions.View, error) {
 	if a.seen == nil || a.seen.id != id {
-		v, err := a.h.Sessions.Find(a.ctx, a.realm, id, false, nil)
-		a.seen = &seen{id, v, err}
+		var client *iam.Client
+		if a.client != nil {
+			client = &a.client.Client
+		}
+		v, live, err := a.h.Sessions.Look(a.ctx, a.realm, id, client)
+		a.seen = &seen{id, v, live && client != nil, err}
 	}
 	return a.seen.view, a.seen.err
+}
+
+// joined is what this request has seen of its client in a session, nil when it has seen nothing.
+func (a *attempt) joined(id iam.SessionID) *authn.Joined {
+	if a.seen == nil || a.seen.id != id || a.seen.err != nil {
+		return nil
+	}
+	return &authn.Joined{Part: a.seen.view.Part, Live: a.seen.live}
 }
 
 // sessionEnded tells errors about sessions from faults.
@@ -173,11 +191,15 @@ func (h *Handler) LogoutRoot(w http.ResponseWriter, r *http.Request, realm *real
 	return err
 }
 
-func (a *attempt) readRestart() (t restartToken) {
-	if a.h.Tabs.Open(a.purpose("restart"), web.CookieValue(a.r, web.CookieRestart), &t) != nil {
-		return restartToken{}
+// readRestart is what the browser's KC_RESTART says, empty when that is nothing.
+func (a *attempt) readRestart() restartToken {
+	if a.opened == nil {
+		a.opened = new(restartToken)
+		if a.h.Tabs.Open(a.purpose("restart"), web.CookieValue(a.r, web.CookieRestart), a.opened) != nil {
+			*a.opened = restartToken{}
+		}
 	}
-	return t
+	return *a.opened
 }
 
 // setRestart sets KC_RESTART for the login, adding its tab to those open.

@@ -96,6 +96,7 @@ type attempt struct {
 	form    url.Values // nil when nothing was posted
 
 	root     root
+	opened   *restartToken // what KC_RESTART says, once it was read
 	tab      *iam.AuthTab
 	message  *authn.Message // forwarded from an earlier request
 	kind     iam.EventKind

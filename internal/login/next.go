@@ -2,6 +2,7 @@ package login
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -430,7 +431,7 @@ func (a *attempt) finish() {
 		return
 	}
 	sso := run.Note(steps.NoteSSO) == "true"
-	now := run.Now
+	now, before := run.Now, maps.Clone(s.Notes)
 	if s.Notes == nil {
 		s.Notes = map[string]string{}
 	}
@@ -444,8 +445,11 @@ func (a *attempt) finish() {
 	if sec, err := strconv.ParseInt(s.Notes["AUTH_TIME"], 10, 64); err == nil {
 		authTime = time.Unix(sec, 0)
 	}
-	d := &authn.Done{Realm: a.realm.ID, Client: &a.client.Client, User: run.User, Session: s, New: !joined, Request: a.tab.Request,
+	d := &authn.Done{Realm: a.realm.ID, Client: &a.client.Client, User: run.User, Session: s, New: !joined, Noted: !maps.Equal(s.Notes, before), Request: a.tab.Request,
 		SSO: sso, Level: steps.Level(a.tab.Notes), AuthTime: authTime, ActionStatus: run.Note(actions.NoteStatus), Action: run.Note(actions.NoteRunning)}
+	if joined {
+		d.Joined = a.joined(s.ID)
+	}
 	if a.tab.Version > 0 {
 		d.Tab = a.tab.ID
 	}

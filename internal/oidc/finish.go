@@ -56,7 +56,7 @@ func (c *call) finish(d *authn.Done) error {
 		d.Session.Origin = d.Origin
 		d.Session.Origin.Client = d.Client.ID
 	}
-	l := &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: true, Tab: d.Tab}
+	l := &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: d.Noted, Tab: d.Tab}
 	code := ""
 	if types.code {
 		var once sessions.Once
@@ -103,20 +103,40 @@ func (c *call) finish(d *authn.Done) error {
 // storeLogin stores a login with the client's part in the session, which another
 // tab's login or refresh may be changing.
 func (c *call) storeLogin(d *authn.Done, l *sessions.Login, scopes []*iam.ClientScope) error {
-	alone := d.New
+	was := d.Joined
+	if d.New {
+		was = new(authn.Joined)
+	}
 	return sessions.Undisturbed(func() (err error) {
-		if l.Part, err = c.clientPart(d, scopes, alone); err != nil {
+		if was == nil {
+			if was, err = c.joined(d); err != nil {
+				return err
+			}
+		}
+		if l.Part, err = c.clientPart(d, scopes, was); err != nil {
 			return err
 		}
-		alone = false
+		was = nil
 		return c.Sessions.Login(c.ctx(), l)
 	})
 }
 
-// clientPart is the client's part in the session, which nobody else has one in when
-// alone, with the request as notes under Keycloak's names.
-// Keycloak: TokenManager.attachAuthenticationSession.
-func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, alone bool) (*iam.ClientSession, error) {
+// joined reads what the client has in the session.
+func (c *call) joined(d *authn.Done) (*authn.Joined, error) {
+	v, live, err := c.Sessions.Look(c.ctx(), c.realm, d.Session.ID, d.Client)
+	switch {
+	case v != nil:
+		return &authn.Joined{Part: v.Part, Live: live}, nil
+	case d.New && errors.Is(err, sessions.ErrGone):
+		return new(authn.Joined), nil
+	}
+	return nil, err
+}
+
+// clientPart is the client's part in the session, with the request as notes under
+// Keycloak's names. A client that comes again goes on with the part that it has, as
+// long as that is alive. Keycloak: TokenManager.attachAuthenticationSession.
+func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, was *authn.Joined) (*iam.ClientSession, error) {
 	q := &d.Request
 	notes := map[string]string{
 		"iss": q.Issuer, noteResponseType: q.ResponseType, "response_mode": q.ResponseMode, noteScope: q.Scope, "state": q.State, "nonce": q.Nonce,
@@ -141,32 +161,22 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, alone bool) 
 	}
 	part.Origin.Client, part.Origin.Scope, part.Origin.Issuer = d.Client.ID, q.Scope, q.Issuer
 	part.Origin.Scopes = tokens.Why(d.Client, q.Scope, scopes)
-	if alone {
-		return part, nil
+	if was.Part != nil {
+		part.Version = was.Part.Version
 	}
-	// A client that comes again goes on with its part, as long as that is alive.
-	v, err := c.Sessions.Find(c.ctx(), c.realm, d.Session.ID, false, d.Client)
-	if v == nil && err != nil && !errors.Is(err, sessions.ErrGone) {
-		return nil, err
-	}
-	if v != nil && v.Part != nil {
-		part.Version = v.Part.Version
-	}
-	if offline && errors.Is(err, sessions.ErrNoPart) && v.Session.Started.Unix() == v.Session.LastAccess.Unix() {
-		// A session that was never used and that its clients have left counts as new.
-		// Keycloak: AuthenticationProcessor.attachSession.
-		parts, err := c.Sessions.Parts(c.ctx(), c.realm, []iam.SessionID{d.Session.ID}, false)
+	if offline && !d.New && was.Part == nil {
+		fresh, err := c.neverUsed(d.Session.ID)
 		if err != nil {
 			return nil, err
 		}
-		if len(parts) == 0 {
+		if fresh {
 			notes[noteFirstOffline] = "true"
 		}
 	}
-	if err == nil {
-		part.Started = v.Part.Started
+	if was.Live {
+		part.Started = was.Part.Started
 		part.Origin.Again = part.Started.Before(now)
-		for name, v := range v.Part.Notes {
+		for name, v := range was.Part.Notes {
 			if strings.HasPrefix(name, chainNote) { // a spent refresh token stays spent
 				part.Notes[name] = v
 			}
@@ -174,6 +184,21 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, alone bool) 
 		forgetChains(part.Notes, now)
 	}
 	return part, nil
+}
+
+// neverUsed tells whether a session has not been used since it began and its
+// clients have left it: it counts as new then.
+// Keycloak: AuthenticationProcessor.attachSession.
+func (c *call) neverUsed(id iam.SessionID) (bool, error) {
+	v, err := c.Sessions.Find(c.ctx(), c.realm, id, false, nil)
+	switch {
+	case v == nil && !errors.Is(err, sessions.ErrGone):
+		return false, err
+	case err != nil, v.Session.Started.Unix() != v.Session.LastAccess.Unix():
+		return false, nil
+	}
+	parts, err := c.Sessions.Parts(c.ctx(), c.realm, []iam.SessionID{id}, false)
+	return err == nil && len(parts) == 0, err
 }
 
 // addTokens adds the tokens of an implicit or hybrid answer. Without a code no

@@ -95,7 +95,7 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	view, findErr := t.Sessions.Find(t.ctx(), t.realm, session, false, &client.Client)
+	value, view, findErr := t.Sessions.Redeem(t.ctx(), t.realm, codeKey(id), session, &client.Client)
 	if errors.Is(findErr, sessions.ErrGone) {
 		t.event.Cause.Reason = iam.SessionEnded
 		return nil, nil, t.refuse("invalid_code", notValid)
@@ -103,22 +103,17 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 	if view == nil {
 		return nil, nil, findErr
 	}
-	value, err := t.Sessions.TakeOnce(t.ctx(), t.realm, codeKey(id))
 	var code loginCode
-	if err == nil {
-		err = json.Unmarshal(value, &code)
-		if err == nil && (code.Session != session || code.Client != owner) {
-			err = sessions.ErrGone
+	if value != nil {
+		if err := json.Unmarshal(value, &code); err != nil {
+			return nil, nil, fmt.Errorf("code: %w", err)
 		}
 	}
-	if errors.Is(err, sessions.ErrGone) {
+	if value == nil || code.Session != session || code.Client != owner {
 		if err := t.spentCode(codeKey(id), session, owner); err != nil {
 			return nil, nil, err
 		}
 		return nil, nil, t.refuse("invalid_code", notValid)
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("code: %w", err)
 	}
 	switch {
 	case findErr == nil, errors.Is(findErr, sessions.ErrNoPart):

@@ -6,10 +6,12 @@ package tabs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/store"
@@ -76,7 +78,7 @@ func (k *Keeper) Forget(ctx context.Context, realm iam.RealmID, root iam.Session
 
 // Seal makes a token of v for one purpose.
 func (k *Keeper) Seal(purpose string, v any) (string, error) {
-	doc, err := json.Marshal(v)
+	doc, err := json.Marshal(v, jsontext.AllowInvalidUTF8(true)) // people's parameters
 	if err != nil {
 		return "", fmt.Errorf("seal %s: %w", purpose, err)
 	}
