@@ -145,7 +145,7 @@ func (db *DB) openPostgres(cfg Config) error {
 		return err
 	}
 	if db.ferry != nil {
-		hired := (conns - boats + 1) / 2
+		hired := (conns - boats) / 2 // two are left of four: a migration takes two
 		conns -= boats + hired
 		db.charter = newCharter(db.ferry.config, hired, db.clock)
 		db.short = db.ferry
