@@ -153,8 +153,8 @@ func (v *voyage) send(ctx context.Context, list ...*statement) error {
 		if err != nil {
 			return err
 		}
-		s.cargo.fields = desc.Fields
-		batch.ExecStatement(desc, values, asBinary, asBinary)
+		s.cargo, s.stmt = desc.cargo(), desc
+		batch.ExecStatement(desc.StatementDescription, values, asBinary, asBinary)
 	}
 	answers := v.boat.conn.ExecBatch(ctx, &batch)
 	for _, s := range list {
@@ -166,6 +166,7 @@ func (v *voyage) send(ctx context.Context, list ...*statement) error {
 			s.cargo.add(r.Values())
 		}
 		s.tag, _ = r.Close()
+		s.stmt.brought(&s.cargo)
 	}
 	err := answers.Close()
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && stalePlan(pg) {

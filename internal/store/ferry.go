@@ -41,16 +41,34 @@ type passage struct {
 type boat struct {
 	config *pgconn.Config
 	conn   *pgconn.PgConn
-	known  map[string]*pgconn.StatementDescription // prepared on conn, by text
-	watch  *time.Timer                             // cuts conn when it rests, or is away, for too long
-	back   time.Time                               // when it came back to its charter
+	known  map[string]*readied // on conn, by text
+	watch  *time.Timer         // cuts conn when it rests, or is away, for too long
+	back   time.Time           // when it came back to its charter
+}
+
+// A readied is a statement that a connection knows, and how much it brought back
+// the last time: so much room its next cargo has from the start.
+type readied struct {
+	*pgconn.StatementDescription
+	bytes, values int
+}
+
+// maxRoom bounds it, in bytes.
+const maxRoom = 16 << 10
+
+func (s *readied) cargo() cargo {
+	return cargo{fields: s.Fields, data: make([]byte, 0, s.bytes), lengths: make([]int32, 0, s.values)}
+}
+
+func (s *readied) brought(c *cargo) {
+	s.bytes, s.values = min(len(c.data), maxRoom), min(len(c.lengths), maxRoom/4)
 }
 
 const (
 	maxPassages = 64               // that cross together
 	maxAway     = 10 * time.Second // for a crossing, and for connecting
 	maxMoored   = 5 * time.Minute  // then the connection is given up
-	maxKnown    = 200              // prepared statements of a connection
+	maxKnown    = 400              // prepared statements of a connection
 )
 
 // newFerry returns nil where the URL asks for anything but prepared statements,
@@ -187,7 +205,7 @@ func (b *boat) ready() (fresh bool, err error) {
 			b.conn = nil
 			return true, err
 		}
-		b.known = map[string]*pgconn.StatementDescription{}
+		b.known = map[string]*readied{}
 		line := b.conn.Conn()
 		b.watch, fresh = time.AfterFunc(maxAway, func() { _ = line.Close() }), true
 	}
@@ -221,6 +239,7 @@ var asBinary = []int16{pgx.BinaryFormatCode}
 // answered, and why not the next one.
 func (b *boat) cross(group []*passage) (answered int, err error) {
 	var batch pgconn.Batch
+	sent := make([]*readied, 0, len(group))
 	for i, p := range group {
 		var values [][]byte
 		stmt, err := b.prepare(context.Background(), p.query)
@@ -234,8 +253,8 @@ func (b *boat) cross(group []*passage) (answered int, err error) {
 			group = group[:i] // it is the first of the next crossing, and its failure seen there
 			break
 		}
-		p.cargo = cargo{fields: stmt.Fields}
-		batch.ExecStatement(stmt, values, asBinary, asBinary)
+		p.cargo, sent = stmt.cargo(), append(sent, stmt)
+		batch.ExecStatement(stmt.StatementDescription, values, asBinary, asBinary)
 	}
 	answers := b.conn.ExecBatch(context.Background(), &batch)
 	for answers.NextResult() {
@@ -246,6 +265,7 @@ func (b *boat) cross(group []*passage) (answered int, err error) {
 		if _, err = r.Close(); err != nil {
 			break
 		}
+		sent[answered].brought(&group[answered].cargo)
 		answered++
 	}
 	return answered, errors.Join(err, answers.Close())
@@ -259,13 +279,15 @@ func asStatement(err error) error {
 	return err
 }
 
-func (b *boat) prepare(ctx context.Context, query string) (*pgconn.StatementDescription, error) {
+func (b *boat) prepare(ctx context.Context, query string) (*readied, error) {
 	if s := b.known[query]; s != nil {
 		return s, nil
 	}
-	s, err := b.conn.Prepare(ctx, "known"+strconv.Itoa(len(b.known)), query, nil)
-	if err == nil {
-		b.known[query] = s
+	desc, err := b.conn.Prepare(ctx, "known"+strconv.Itoa(len(b.known)), query, nil)
+	if err != nil {
+		return nil, err
 	}
-	return s, err
+	s := &readied{StatementDescription: desc}
+	b.known[query] = s
+	return s, nil
 }
