@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
@@ -165,13 +167,36 @@ func realmOf(raw string) string {
 		return ""
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	var claims struct {
-		Issuer string `json:"iss"`
-	}
-	if err != nil || json.Unmarshal(payload, &claims) != nil {
+	if err != nil {
 		return ""
 	}
-	return claims.Issuer[strings.LastIndex(claims.Issuer, "/")+1:]
+	issuer := member(payload, "iss")
+	return issuer[strings.LastIndex(issuer, "/")+1:]
+}
+
+// member returns a text of a JSON object, "" when there is none, and reads no further.
+func member(object []byte, name string) string {
+	d := jsontext.NewDecoder(bytes.NewBuffer(object))
+	if start, err := d.ReadToken(); err != nil || start.Kind() != '{' {
+		return ""
+	}
+	for d.PeekKind() == '"' {
+		key, err := d.ReadToken()
+		if err != nil {
+			return ""
+		}
+		if key.String() == name && d.PeekKind() == '"' {
+			value, err := d.ReadToken()
+			if err != nil {
+				return ""
+			}
+			return value.String()
+		}
+		if d.SkipValue() != nil {
+			return ""
+		}
+	}
+	return ""
 }
 
 // user finds whom a token is about, and says why it is worth nothing if it is: its
@@ -261,6 +286,9 @@ type grantedClaims struct {
 	Origins []string          `json:"allowed-origins"`
 }
 
+// grantedBy is a token whose grantedClaims were read lately.
+type grantedBy string
+
 type access struct {
 	Roles []string `json:"roles"`
 }
@@ -269,8 +297,10 @@ type access struct {
 // made for administration, whose tokens name none, and else those that the
 // token names and the user still has. Keycloak: MgmtPermissions.initIdentity.
 func (b *Bearer) rights(ctx context.Context, c *Caller, tok *tokens.Token, held roles.Set) error {
-	var granted grantedClaims
-	if err := json.Unmarshal(tok.Payload, &granted); err != nil {
+	granted, err := realms.Recall(c.Realm, grantedBy(tok.Payload), func() (granted grantedClaims, err error) {
+		return granted, json.Unmarshal(tok.Payload, &granted)
+	})
+	if err != nil {
 		return ErrUnauthenticated
 	}
 	c.Origins = granted.Origins
