@@ -109,7 +109,7 @@ func (h *Handler) joinGroup(join bool) func(*Call, *iam.User) (any, error) {
 }
 
 func (h *Handler) sessionsOfUser(c *Call) (any, error) {
-	var list []sessions.Listed
+	var list []sessions.Outline
 	err := h.Sessions.Together(
 		func() error { _, err := h.user(c); return err },
 		func() (err error) {
@@ -120,7 +120,15 @@ func (h *Handler) sessionsOfUser(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return viewSessions(c, list, "")
+	out := make([]rep.UserSession, 0, len(list))
+	for _, s := range list {
+		v, err := viewSession(c, s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, nil
 }
 
 func (h *Handler) offlineSessionsOfUser(c *Call, u *iam.User) (any, error) {

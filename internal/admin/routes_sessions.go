@@ -39,18 +39,15 @@ func viewSessions(c *Call, list []sessions.Listed, used iam.ClientID) ([]rep.Use
 		if s.UserName == "" {
 			continue
 		}
-		v := rep.UserSession{
-			ID: string(s.ID), Username: s.UserName, UserID: string(s.User), IPAddress: s.IP,
-			Start: s.Started.Unix() * 1000, LastAccess: s.LastAccess.Unix() * 1000, RememberMe: s.Remember, Clients: map[string]string{},
+		outline := sessions.Outline{UserSession: s.UserSession, UserName: s.UserName}
+		for _, p := range s.Parts {
+			outline.Clients = append(outline.Clients, p.Client)
+		}
+		v, err := viewSession(c, outline)
+		if err != nil {
+			return nil, err
 		}
 		for _, p := range s.Parts {
-			name, err := c.Realm.ClientName(c, p.Client)
-			if err != nil {
-				return nil, err
-			}
-			if name != "" {
-				v.Clients[string(p.Client)] = name
-			}
 			if p.Client == used {
 				v.LastAccess = p.LastAccess.Unix() * 1000
 			}
@@ -58,6 +55,23 @@ func viewSessions(c *Call, list []sessions.Listed, used iam.ClientID) ([]rep.Use
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+func viewSession(c *Call, s sessions.Outline) (rep.UserSession, error) {
+	v := rep.UserSession{
+		ID: string(s.ID), Username: s.UserName, UserID: string(s.User), IPAddress: s.IP,
+		Start: s.Started.Unix() * 1000, LastAccess: s.LastAccess.Unix() * 1000, RememberMe: s.Remember, Clients: map[string]string{},
+	}
+	for _, id := range s.Clients {
+		name, err := c.Realm.ClientName(c, id)
+		if err != nil {
+			return v, err
+		}
+		if name != "" {
+			v.Clients[string(id)] = name
+		}
+	}
+	return v, nil
 }
 
 func (h *Handler) clientSessions(offline bool) func(*Call) (any, error) {

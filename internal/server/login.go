@@ -322,10 +322,7 @@ func (w world) ownSessions(ctx context.Context, r *iam.Realm, u *iam.User) ([]st
 	list, err := w.sessions.Overview(ctx, realm, u.ID, false)
 	out := make([]steps.OwnSession, len(list))
 	for i, s := range list {
-		out[i] = steps.OwnSession{ID: s.ID, Used: s.LastAccess}
-		for _, p := range s.Parts {
-			out[i].Clients = append(out[i].Clients, p.Client)
-		}
+		out[i] = steps.OwnSession{ID: s.ID, Used: s.LastAccess, Clients: s.Clients}
 	}
 	return out, err
 }

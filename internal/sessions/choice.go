@@ -96,7 +96,7 @@ func (s *Service) EndChosen(ctx context.Context, r *realms.Realm, user iam.UserI
 // liveOf lists the sessions that a choice means. Those that have timed out are
 // left to the sweep, whose record says what they ended of.
 func (s *Service) liveOf(ctx context.Context, tx *store.Tx, r *realms.Realm, user iam.UserID, c Choice, offline bool) ([]*iam.UserSession, error) {
-	list, err := tx.SessionsOfUser(ctx, r.ID, user, offline, false)
+	list, err := tx.SessionsOfUser(ctx, r.ID, user, offline)
 	return slices.DeleteFunc(list, func(us *iam.UserSession) bool {
 		_, live := s.Life(r, us)
 		return !live || !c.means(us.ID)

@@ -524,31 +524,29 @@ type Listed struct {
 
 // OfUser returns a user's live sessions of one kind, the latest access first.
 func (s *Service) OfUser(ctx context.Context, r *realms.Realm, user iam.UserID, offline bool) ([]Listed, error) {
-	return s.ofUser(ctx, r, user, offline, false)
-}
-
-// Overview is OfUser without the notes and origins of sessions and parts and
-// without what was issued, which take most of its time.
-func (s *Service) Overview(ctx context.Context, r *realms.Realm, user iam.UserID, offline bool) ([]Listed, error) {
-	return s.ofUser(ctx, r, user, offline, true)
-}
-
-func (s *Service) ofUser(ctx context.Context, r *realms.Realm, user iam.UserID, offline, short bool) ([]Listed, error) {
 	var list []*iam.UserSession
 	var parts []*iam.ClientSession
 	var names map[iam.UserID]string
 	err := s.db.Together(
-		func() (err error) { list, err = s.db.SessionsOfUser(ctx, r.ID, user, offline, short); return err },
-		func() (err error) {
-			parts, err = s.db.ClientSessionsOfUser(ctx, r.ID, user, offline, short)
-			return err
-		},
+		func() (err error) { list, err = s.db.SessionsOfUser(ctx, r.ID, user, offline); return err },
+		func() (err error) { parts, err = s.db.ClientSessionsOfUser(ctx, r.ID, user, offline); return err },
 		func() (err error) { names, err = s.db.Usernames(ctx, r.ID, []iam.UserID{user}); return err },
 	)
 	if err != nil {
 		return nil, err
 	}
 	return listed(s.live(r, list), names, parts), nil
+}
+
+// An Outline is a session of Overview.
+type Outline = store.SessionOutline
+
+// Overview is OfUser without the notes and origins of sessions, and without what
+// is known of the parts but whose they are: that is most of what OfUser takes.
+func (s *Service) Overview(ctx context.Context, r *realms.Realm, user iam.UserID, offline bool) ([]Outline, error) {
+	list, err := s.db.OutlinesOfUser(ctx, r.ID, user, offline)
+	now := s.db.Now()
+	return slices.DeleteFunc(list, func(x Outline) bool { return s.over(r, x.UserSession, now) }), err
 }
 
 // OfClient returns a page of the live sessions that a client has a part in.
@@ -594,10 +592,13 @@ func (s *Service) withParts(ctx context.Context, r *realms.Realm, list []*iam.Us
 // live leaves out sessions whose time is over.
 func (s *Service) live(r *realms.Realm, list []*iam.UserSession) []*iam.UserSession {
 	now := s.db.Now()
-	return slices.DeleteFunc(list, func(us *iam.UserSession) bool {
-		s.toucher.adjust(&View{Session: us})
-		return grace(OfUserSession(&r.Realm, us), us, &r.Realm).At(now)
-	})
+	return slices.DeleteFunc(list, func(us *iam.UserSession) bool { return s.over(r, us, now) })
+}
+
+// over brings a session up to date and tells whether its time is over.
+func (s *Service) over(r *realms.Realm, us *iam.UserSession, now time.Time) bool {
+	s.toucher.adjust(&View{Session: us})
+	return grace(OfUserSession(&r.Realm, us), us, &r.Realm).At(now)
 }
 
 // listed brings together what was read apart; parts of other sessions are left out.

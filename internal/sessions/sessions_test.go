@@ -361,17 +361,21 @@ func TestListsHoldTheLivingWithTheirParts(t *testing.T) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		for name, list := range map[string][]sessions.Listed{"full": full, "short": short} {
-			var ids []iam.SessionID
-			for _, l := range list {
-				ids = append(ids, l.ID)
-				if l.UserName != "ann" || len(l.Parts) != 1 || l.Parts[0].Client != "c1" || l.Parts[0].Session != l.ID {
-					w.Errorf("%s: %+v", name, l)
-				}
+		var ids, outlined []iam.SessionID
+		for _, l := range full {
+			ids = append(ids, l.ID)
+			if l.UserName != "ann" || len(l.Parts) != 1 || l.Parts[0].Client != "c1" || l.Parts[0].Session != l.ID {
+				w.Errorf("%+v", l)
 			}
-			if !slices.Equal(ids, []iam.SessionID{"late", "early"}) {
-				w.Errorf("%s: sessions %v", name, ids)
+		}
+		for _, o := range short {
+			outlined = append(outlined, o.ID)
+			if o.UserName != "ann" || !slices.Equal(o.Clients, []iam.ClientID{"c1"}) {
+				w.Errorf("%+v", o)
 			}
+		}
+		if want := []iam.SessionID{"late", "early"}; !slices.Equal(ids, want) || !slices.Equal(outlined, want) {
+			w.Errorf("sessions %v, in short %v", ids, outlined)
 		}
 		if w.Failed() {
 			return

@@ -43,7 +43,7 @@ func (tx *Tx) endSessions(ctx context.Context, realm iam.RealmID, ids []iam.Sess
 		for _, id := range chunk {
 			values = append(values, id)
 		}
-		list, err := all(ctx, &tx.Reader, scanSession(realm, true), statement(binds(3+len(args), len(chunk))), values...)
+		list, err := all(ctx, &tx.Reader, scanSession(realm), statement(binds(3+len(args), len(chunk))), values...)
 		if err != nil {
 			return nil, err
 		}
@@ -156,7 +156,7 @@ func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, ids []iam.Session
 		if err != nil {
 			return nil, err
 		}
-		parts, err := all(ctx, &tx.Reader, scanPart(realm, true), `delete from client_sessions where realm_id = $1 and offline = $2 and client_id = $3
+		parts, err := all(ctx, &tx.Reader, scanPart(realm), `delete from client_sessions where realm_id = $1 and offline = $2 and client_id = $3
 			and session_id in (`+in+`) returning session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access,
 			refreshes, version, notes, origin, issued`, args...)
 		if err != nil {

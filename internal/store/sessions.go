@@ -86,10 +86,10 @@ func readNotes(doc []byte, into *map[string]string) error {
 	return readDoc(doc, into)
 }
 
-// scanSession scans sessionColumns, or sessionShort where full is false.
-func scanSession(realm iam.RealmID, full bool) func(row) (*iam.UserSession, error) {
+// scanSession scans sessionColumns.
+func scanSession(realm iam.RealmID) func(row) (*iam.UserSession, error) {
 	s := new(sessionRow)
-	dest := s.dest(full)
+	dest := s.dest(true)
 	return func(r row) (*iam.UserSession, error) {
 		if err := r.Scan(dest...); err != nil {
 			return nil, err
@@ -98,23 +98,17 @@ func scanSession(realm iam.RealmID, full bool) func(row) (*iam.UserSession, erro
 	}
 }
 
-// A part's columns, and those without documents and without what was issued.
-const (
-	partColumns = partShort + `, c.notes, c.origin, c.issued`
-	partShort   = `c.session_id, c.offline, c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.refreshes, c.version`
-)
+// partColumns are a part's.
+const partColumns = `c.session_id, c.offline, c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.refreshes, c.version,
+	c.notes, c.origin, c.issued`
 
-// scanPart scans partColumns, or partShort where full is false.
-func scanPart(realm iam.RealmID, full bool) func(row) (*iam.ClientSession, error) {
+func scanPart(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
 	var p struct {
 		iam.ClientSession
 		started, access int64
 		notes, origin   []byte
 	}
-	dest := []any{&p.Session, &p.Offline, &p.Client, &p.RefreshID, &p.RefreshUse, &p.RedirectTo, &p.started, &p.access, &p.Refreshes, &p.Version}
-	if full {
-		dest = append(dest, &p.notes, &p.origin, &p.Issued)
-	}
+	dest := []any{&p.Session, &p.Offline, &p.Client, &p.RefreshID, &p.RefreshUse, &p.RedirectTo, &p.started, &p.access, &p.Refreshes, &p.Version, &p.notes, &p.origin, &p.Issued}
 	return func(r row) (*iam.ClientSession, error) {
 		p.ClientSession, p.notes, p.origin = iam.ClientSession{Realm: realm}, nil, nil
 		if err := r.Scan(dest...); err != nil {
@@ -287,7 +281,7 @@ func (tx *Tx) SwapClientSession(ctx context.Context, p *iam.ClientSession) (bool
 
 // ClientSessions returns the parts of a user session by client id.
 func (r *Reader) ClientSessions(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool) ([]*iam.ClientSession, error) {
-	return all(ctx, r, scanPart(realm, true), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.session_id = $2 and c.offline = $3 order by c.client_id`, realm, id, offline)
+	return all(ctx, r, scanPart(realm), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.session_id = $2 and c.offline = $3 order by c.client_id`, realm, id, offline)
 }
 
 // ClientSessionsOf returns the parts of several user sessions, sorted by session.
@@ -299,7 +293,7 @@ func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, ids []
 		for _, id := range chunk {
 			args = append(args, id)
 		}
-		part, err := all(ctx, few(r, len(chunk)), scanPart(realm, true), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.offline = $2
+		part, err := all(ctx, few(r, len(chunk)), scanPart(realm), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.offline = $2
 			and c.session_id in (`+binds(3, len(chunk))+`) order by c.session_id, c.client_id`, args...)
 		if err != nil {
 			return nil, err
@@ -311,32 +305,51 @@ func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, ids []
 
 const chunkSize = 500
 
-// ClientSessionsOfUser returns all parts of a user's sessions, ordered as
-// ClientSessionsOf; short ones come without notes, origin and what was issued.
-func (r *Reader) ClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline, short bool) ([]*iam.ClientSession, error) {
-	columns := partColumns
-	if short {
-		columns = partShort
-	}
-	return all(ctx, r.quick(), scanPart(realm, !short), `select `+columns+` from user_sessions s
+// ClientSessionsOfUser returns all parts of a user's sessions, ordered as ClientSessionsOf.
+func (r *Reader) ClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]*iam.ClientSession, error) {
+	return all(ctx, r.quick(), scanPart(realm), `select `+partColumns+` from user_sessions s
 		join client_sessions c on c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline
 		where s.realm_id = $1 and s.user_id = $2 and s.offline = $3 order by c.session_id, c.client_id`, realm, user, offline)
 }
 
-// SessionsOfUser returns a user's sessions, the latest access first; short ones
-// come without notes and origin.
-func (r *Reader) SessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline, short bool) ([]*iam.UserSession, error) {
-	columns := sessionColumns
-	if short {
-		columns = sessionShort
-	}
-	return all(ctx, r.quick(), scanSession(realm, !short), `select `+columns+` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
+// SessionsOfUser returns a user's sessions, the latest access first.
+func (r *Reader) SessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]*iam.UserSession, error) {
+	return all(ctx, r.quick(), scanSession(realm), `select `+sessionColumns+` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
 		order by s.last_access desc, s.id`, realm, user, offline)
+}
+
+// A SessionOutline is a session without its documents, and who has to do with it.
+type SessionOutline struct {
+	*iam.UserSession
+	UserName string         // as it is now, "" when the user is gone
+	Clients  []iam.ClientID // that have a part in it, sorted
+}
+
+// OutlinesOfUser is SessionsOfUser for lists that show little: one statement finds it all.
+func (r *Reader) OutlinesOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]SessionOutline, error) {
+	s := new(sessionRow)
+	var name, clients string
+	dest := append(s.dest(false), &name, &clients)
+	return all(ctx, r.quick(), func(row row) (SessionOutline, error) {
+		if err := row.Scan(dest...); err != nil {
+			return SessionOutline{}, err
+		}
+		us, err := s.session(realm)
+		out := SessionOutline{UserSession: us, UserName: name}
+		for id := range strings.FieldsSeq(clients) {
+			out.Clients = append(out.Clients, iam.ClientID(id))
+		}
+		slices.Sort(out.Clients)
+		return out, err
+	}, `select `+sessionShort+`, coalesce(u.username, ''), coalesce((select string_agg(c.client_id, ' ') from client_sessions c
+			where c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline), '')
+		from user_sessions s left join users u on u.realm_id = s.realm_id and u.id = s.user_id
+		where s.realm_id = $1 and s.user_id = $2 and s.offline = $3 order by s.last_access desc, s.id`, realm, user, offline)
 }
 
 // SessionsOfClient returns a page of the user sessions that a client has a part in; max < 0 means all.
 func (r *Reader) SessionsOfClient(ctx context.Context, realm iam.RealmID, client iam.ClientID, offline bool, first, max int) ([]*iam.UserSession, error) {
-	return all(ctx, r, scanSession(realm, true), `select `+sessionColumns+` from client_sessions c
+	return all(ctx, r, scanSession(realm), `select `+sessionColumns+` from client_sessions c
 		join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
 		where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 order by s.started_at, s.id limit $4 offset $5`, realm, client, offline, limit(max), first)
 }
@@ -352,7 +365,7 @@ func (r *Reader) SessionsOfRealm(ctx context.Context, realm iam.RealmID, offline
 		return `select ` + sessionColumns + ` from (select ` + sessionColumns + ` from user_sessions s where s.realm_id = $1 and s.offline = $2 and s.remember = ` + remember + `
 			order by s.started_at, s.id limit $3) as s`
 	}
-	return all(ctx, r, scanSession(realm, true), half("false")+` union all `+half("true")+` order by started_at, id limit $4 offset $5`,
+	return all(ctx, r, scanSession(realm), half("false")+` union all `+half("true")+` order by started_at, id limit $4 offset $5`,
 		realm, offline, limit(last), limit(max), first)
 }
 
