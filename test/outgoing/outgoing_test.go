@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 
 	"latchkey/test/harness"
+	"latchkey/test/ports"
 	"latchkey/test/visitor"
 )
 
@@ -37,12 +39,8 @@ type receiver struct {
 
 // newReceiver reserves an address at which nobody listens yet.
 func newReceiver(t *testing.T) *receiver {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return &receiver{addr: l.Addr().String(), answer: func(int) int { return 200 }}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(ports.Free(t, 1)))
+	return &receiver{addr: addr, answer: func(int) int { return 200 }}
 }
 
 func (r *receiver) url() string { return "http://" + r.addr }
