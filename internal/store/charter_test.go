@@ -19,14 +19,15 @@ import (
 )
 
 // openPostgres opens a fresh database, with more in its URL, and a connection beside it.
-func openPostgres(t *testing.T, more string, clock func() time.Time) (*store.DB, *pgx.Conn) {
+func openPostgres(t *testing.T, more string, cfg store.Config) (*store.DB, *pgx.Conn) {
 	t.Helper()
 	url := pgtest.Database(t)
 	ring, err := seal.Generate()
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(t.Context(), store.Config{Engine: store.Postgres, URL: url + more, Ring: ring, Clock: clock})
+	cfg.Engine, cfg.URL, cfg.Ring = store.Postgres, url+more, ring
+	db, err := store.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func rename(db *store.DB, id iam.UserID, name string) error {
 // changed under their statements, and end with the database.
 func TestWritesSurviveLostConnections(t *testing.T) {
 	var late atomic.Int64
-	db, conn := openPostgres(t, "", func() time.Time { return time.Now().Add(time.Duration(late.Load())) })
+	db, conn := openPostgres(t, "", store.Config{Clock: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})
 	ids := crowd(t, db, 2)
 	write := func(when string) {
 		t.Helper()
@@ -117,7 +118,7 @@ func TestManyTransactions(t *testing.T) {
 // A statement that fails, and whose error is swallowed, leaves nothing that
 // could be taken for success.
 func TestSwallowedErrors(t *testing.T) {
-	db, _ := openPostgres(t, "", nil)
+	db, _ := openPostgres(t, "", store.Config{})
 	crowd(t, db, 1)
 	ctx := t.Context()
 	err := db.Tx(ctx, func(tx *store.Tx) error {
@@ -276,7 +277,7 @@ func TestRejoin(t *testing.T) {
 
 // Before a pooler that knows no prepared statements all goes by database/sql.
 func TestBeforePoolers(t *testing.T) {
-	db, _ := openPostgres(t, "&default_query_exec_mode=exec", nil)
+	db, _ := openPostgres(t, "&default_query_exec_mode=exec", store.Config{})
 	ids := crowd(t, db, 3)
 	if err := rename(db, ids[2], "new"); err != nil {
 		t.Fatal(err)
@@ -294,5 +295,25 @@ func TestBeforePoolers(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A database is migrated and used with as few connections as somebody allows.
+func TestFewConnections(t *testing.T) {
+	for conns := 1; conns <= 6; conns++ {
+		db, _ := openPostgres(t, "", store.Config{MaxConns: conns})
+		ids := crowd(t, db, 8)
+		var wg sync.WaitGroup
+		for _, id := range ids {
+			wg.Go(func() {
+				if err := rename(db, id, "new"); err != nil {
+					t.Errorf("%d connections: %v", conns, err)
+				}
+				if u, err := db.User(t.Context(), "r", id); err != nil || u.FirstName != "new" {
+					t.Errorf("%d connections: %+v, %v", conns, u, err)
+				}
+			})
+		}
+		wg.Wait()
 	}
 }
