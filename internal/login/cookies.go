@@ -103,10 +103,11 @@ func (a *attempt) newRoot() {
 
 // A seen session is what one request has read of it, and of the client's part in it.
 type seen struct {
-	id   iam.SessionID
-	view *sessions.View
-	live bool // the client's part
-	err  error
+	id     iam.SessionID
+	client *iam.Client
+	view   *sessions.View
+	live   bool // the client's part
+	err    error
 }
 
 // find reads an online session once for a request whose cookies name it twice.
@@ -117,14 +118,14 @@ func (a *attempt) find(id iam.SessionID) (*sessions.View, error) {
 			client = &a.client.Client
 		}
 		v, live, err := a.h.Sessions.Look(a.ctx, a.realm, id, client)
-		a.seen = &seen{id, v, live && client != nil, err}
+		a.seen = &seen{id, client, v, live, err}
 	}
 	return a.seen.view, a.seen.err
 }
 
 // joined is what this request has seen of its client in a session, nil when it has seen nothing.
 func (a *attempt) joined(id iam.SessionID) *authn.Joined {
-	if a.seen == nil || a.seen.id != id || a.seen.err != nil {
+	if a.seen == nil || a.seen.id != id || a.seen.client != &a.client.Client || a.seen.err != nil {
 		return nil
 	}
 	return &authn.Joined{Part: a.seen.view.Part, Live: a.seen.live}

@@ -71,6 +71,12 @@ func TestCodeIsRedeemedOnce(t *testing.T) {
 	code = s.login("client_id", "app", "redirect_uri", back)
 	s.token("grant_type", "authorization_code", "code", code, "redirect_uri", back, "client_id", "other", "client_secret", "other-secret").
 		want(t, "another client", "invalid_grant: Auth error: Found different client_id in clientSession")
+
+	// A session that is not there is noticed before the code is spent. Keycloak: OAuth2CodeParser.parseCode.
+	code = s.login("client_id", "app", "redirect_uri", back)
+	parts := strings.Split(code, ".")
+	s.token(app("grant_type", "authorization_code", "code", parts[0]+".x."+parts[2], "redirect_uri", back)...).want(t, "no session", "invalid_grant: Code not valid")
+	s.token(app("grant_type", "authorization_code", "code", code, "redirect_uri", back)...).want(t, "the code after it", "OK")
 }
 
 // Of many who redeem one code at once, one gets tokens; and since the others

@@ -42,10 +42,12 @@ func (tx *Tx) TakeOnce(ctx context.Context, realm iam.RealmID, key string) ([]by
 	return value, nil
 }
 
+const takingOnce = `delete from single_use where realm_id = $1 and key = $2 and expires_at > $3`
+
 // takeOnce leaves value as it is when there is none to take.
 func (tx *Tx) takeOnce(realm iam.RealmID, key string, value *[]byte) *statement {
 	return &statement{
-		query: `delete from single_use where realm_id = $1 and key = $2 and expires_at > $3 returning value`,
+		query: takingOnce + ` returning value`,
 		args:  []any{realm, key, millis(tx.Now)},
 		read: func(row row) error {
 			sealed, err := scanValue[[]byte](row)
@@ -58,11 +60,14 @@ func (tx *Tx) takeOnce(realm iam.RealmID, key string, value *[]byte) *statement 
 	}
 }
 
-// Redeem is TakeOnce, and Session of the online session that the value belongs
-// to, in one round trip: for DB.Single. What is not there is nil.
+// Redeem is TakeOnce, and Session of the online session that the value is said to
+// belong to, in one round trip: for DB.Single. What is not there is nil; where the
+// session is not, the value is not taken.
 func (tx *Tx) Redeem(ctx context.Context, realm iam.RealmID, key string, id iam.SessionID, client iam.ClientID) (value []byte, v *SessionView, err error) {
 	scan := scanSessionView(realm, id, false)
-	err = tx.together(ctx, tx.takeOnce(realm, key, &value), &statement{
+	take := tx.takeOnce(realm, key, &value)
+	take.query, take.args = takingOnce+` and exists (select 1 from user_sessions s where s.realm_id = $1 and s.id = $4 and s.offline = false) returning value`, append(take.args, id)
+	err = tx.together(ctx, take, &statement{
 		query: sessionAndOnce,
 		args:  []any{realm, id, false, client, "", int64(0)},
 		read:  func(row row) (err error) { v, err = scan(row); return err },
