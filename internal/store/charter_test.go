@@ -40,6 +40,14 @@ func openPostgres(t *testing.T, more string, cfg store.Config) (*store.DB, *pgx.
 	return db, conn
 }
 
+// cutOthers ends all other connections to a connection's database.
+func cutOthers(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // rename is a transaction of two statements.
 func rename(db *store.DB, id iam.UserID, name string) error {
 	ctx := context.Background()
@@ -70,9 +78,7 @@ func TestWritesSurviveLostConnections(t *testing.T) {
 	}
 	write("at first")
 	for range 3 {
-		if _, err := conn.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`); err != nil {
-			t.Fatal(err)
-		}
+		cutOthers(t, conn)
 		late.Add(int64(2 * time.Second))
 		write("after its connection was ended")
 	}

@@ -8,12 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"latchkey/internal/iam"
-	"latchkey/internal/seal"
 	"latchkey/internal/store"
-	"latchkey/internal/store/pgtest"
 	"latchkey/internal/store/storetest"
 )
 
@@ -103,22 +99,8 @@ func TestSharedReadsNeverLag(t *testing.T) {
 // Connections that are lost at rest, a schema that changes under prepared
 // statements, and the end of the database are no mysteries.
 func TestReadsSurviveLostConnections(t *testing.T) {
-	url := pgtest.Database(t)
-	ring, err := seal.Generate()
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := store.Open(t.Context(), store.Config{Engine: store.Postgres, URL: url, Ring: ring})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db, conn := openPostgres(t, "", store.Config{})
 	ids := crowd(t, db, 2)
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
 	read := func(when string) {
 		t.Helper()
 		if u, err := db.User(t.Context(), "r", ids[1]); err != nil || u.ID != ids[1] {
@@ -127,9 +109,7 @@ func TestReadsSurviveLostConnections(t *testing.T) {
 	}
 	read("at first")
 	for range 3 {
-		if _, err := conn.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`); err != nil {
-			t.Fatal(err)
-		}
+		cutOthers(t, conn)
 		read("after its connection was ended")
 	}
 	if _, err := conn.Exec(t.Context(), `alter table users alter column first_name type varchar(500)`); err != nil {
