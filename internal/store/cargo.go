@@ -62,7 +62,7 @@ func encodeOne(arg any, oid uint32) ([]byte, error) {
 
 // A cargo is the rows of one read, as they came over, to be scanned by whoever asked.
 type cargo struct {
-	fields  []pgconn.FieldDescription
+	stmt    *readied
 	data    []byte // all values, one after the other
 	lengths []int32
 	row     []int32 // lengths of the row that Next has come to
@@ -71,6 +71,18 @@ type cargo struct {
 }
 
 const null = -1 // the length of what is not there
+
+// unload keeps all rows of an answer, and how much room they took.
+func (c *cargo) unload(r *pgconn.ResultReader) (pgconn.CommandTag, error) {
+	for r.NextRow() {
+		c.add(r.Values())
+	}
+	tag, err := r.Close()
+	if err == nil {
+		c.stmt.bytes, c.stmt.values = min(len(c.data), maxRoom), min(len(c.lengths), maxRoom/4)
+	}
+	return tag, err
+}
 
 // add keeps a row; values is only lent.
 func (c *cargo) add(values [][]byte) {
@@ -93,7 +105,7 @@ func (c *cargo) Next() bool {
 	if len(c.lengths) == 0 {
 		return false
 	}
-	c.row, c.lengths = c.lengths[:len(c.fields)], c.lengths[len(c.fields):]
+	c.row, c.lengths = c.lengths[:len(c.stmt.Fields)], c.lengths[len(c.stmt.Fields):]
 	c.from = c.to
 	for _, n := range c.row {
 		c.to += max(int(n), 0)
@@ -106,8 +118,8 @@ func (c *cargo) Close() error { return nil }
 
 // Scan does what sql.Rows.Scan does, for the types that encode knows.
 func (c *cargo) Scan(dest ...any) error {
-	if len(dest) != len(c.fields) {
-		return unfit("%d destinations for %d columns", len(dest), len(c.fields))
+	if len(dest) != len(c.stmt.Fields) {
+		return unfit("%d destinations for %d columns", len(dest), len(c.stmt.Fields))
 	}
 	at := c.from
 	for i, n := range c.row {
@@ -116,8 +128,8 @@ func (c *cargo) Scan(dest ...any) error {
 			end := at + int(n)
 			raw, at = c.data[at:end:end], end
 		}
-		if err := assign(dest[i], raw, c.fields[i].DataTypeOID); err != nil {
-			return fmt.Errorf("column %s: %w", c.fields[i].Name, err)
+		if err := assign(dest[i], raw, c.stmt.Fields[i].DataTypeOID); err != nil {
+			return fmt.Errorf("column %s: %w", c.stmt.Fields[i].Name, err)
 		}
 	}
 	return nil

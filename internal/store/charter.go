@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,10 +19,7 @@ type charter struct {
 	config *pgconn.Config
 	clock  func() time.Time
 	berths chan struct{} // taken by every boat that is out
-
-	mu     sync.Mutex
-	moored []*boat // the one that came back last is lent first
-	closed bool
+	harbour
 }
 
 // maxAtRest is how long a connection may have rested and be trusted: what is
@@ -115,17 +111,6 @@ func (c *charter) moor(b *boat) {
 // idle is the transaction status of a connection without one.
 const idle = 'I'
 
-// close ends the connections at rest, and the others when they are back.
-func (c *charter) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	for _, b := range c.moored {
-		b.sink()
-	}
-	c.moored = nil
-}
-
 // A voyage is a transaction on a boat.
 type voyage struct {
 	boat  *boat
@@ -142,33 +127,21 @@ func (v *voyage) cross(ctx context.Context, list []*statement) error {
 	return v.send(ctx, append([]*statement{{query: `begin`}}, list...)...)
 }
 
-func (v *voyage) send(ctx context.Context, list ...*statement) error {
+func (v *voyage) send(ctx context.Context, list ...*statement) (err error) {
 	var batch pgconn.Batch
 	for _, s := range list {
-		desc, err := v.boat.prepare(ctx, s.query)
-		if err != nil {
+		if s.cargo, err = v.boat.load(ctx, &batch, s.query, s.args); err != nil {
 			return err
 		}
-		values, err := encode(s.args, desc.ParamOIDs)
-		if err != nil {
-			return err
-		}
-		s.cargo, s.stmt = desc.cargo(), desc
-		batch.ExecStatement(desc.StatementDescription, values, asBinary, asBinary)
 	}
 	answers := v.boat.conn.ExecBatch(ctx, &batch)
 	for _, s := range list {
 		if !answers.NextResult() {
 			break // answers knows why
 		}
-		r := answers.ResultReader()
-		for r.NextRow() {
-			s.cargo.add(r.Values())
-		}
-		s.tag, _ = r.Close()
-		s.stmt.brought(&s.cargo)
+		s.tag, _ = s.cargo.unload(answers.ResultReader())
 	}
-	err := answers.Close()
+	err = answers.Close()
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && stalePlan(pg) {
 		v.boat.sink() // statements and all; the transaction runs again on another connection
 	}

@@ -21,11 +21,26 @@ import (
 // begun after it was asked for. One that fails fails alone.
 type ferry struct {
 	config *pgconn.Config
-
-	mu      sync.Mutex
+	harbour
 	waiting []*passage
-	moored  []*boat
-	closed  bool
+}
+
+// A harbour has boats at rest. Its lock guards what its owner has, too.
+type harbour struct {
+	mu     sync.Mutex
+	moored []*boat // the one that came back last goes first
+	closed bool
+}
+
+// close ends the connections at rest; the others are ended when they are back.
+func (h *harbour) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for _, b := range h.moored {
+		b.sink()
+	}
+	h.moored = nil
 }
 
 // A passage is one read that crosses.
@@ -55,14 +70,6 @@ type readied struct {
 
 // maxRoom bounds it, in bytes.
 const maxRoom = 16 << 10
-
-func (s *readied) cargo() cargo {
-	return cargo{fields: s.Fields, data: make([]byte, 0, s.bytes), lengths: make([]int32, 0, s.values)}
-}
-
-func (s *readied) brought(c *cargo) {
-	s.bytes, s.values = min(len(c.data), maxRoom), min(len(c.lengths), maxRoom/4)
-}
 
 const (
 	maxPassages = 64               // that cross together
@@ -141,17 +148,6 @@ func (f *ferry) sail(b *boat) {
 			close(p.done)
 		}
 	}
-}
-
-// close ends the connections at rest, and the others when they are back.
-func (f *ferry) close() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.closed = true
-	for _, b := range f.moored {
-		b.sink()
-	}
-	f.moored = nil
 }
 
 // carry answers every passage of a group. A connection that broke at rest is
@@ -239,13 +235,8 @@ var asBinary = []int16{pgx.BinaryFormatCode}
 // answered, and why not the next one.
 func (b *boat) cross(group []*passage) (answered int, err error) {
 	var batch pgconn.Batch
-	sent := make([]*readied, 0, len(group))
 	for i, p := range group {
-		var values [][]byte
-		stmt, err := b.prepare(context.Background(), p.query)
-		if err == nil {
-			values, err = encode(p.args, stmt.ParamOIDs)
-		}
+		room, err := b.load(context.Background(), &batch, p.query, p.args)
 		if err != nil {
 			if i == 0 {
 				return 0, asStatement(err)
@@ -253,19 +244,13 @@ func (b *boat) cross(group []*passage) (answered int, err error) {
 			group = group[:i] // it is the first of the next crossing, and its failure seen there
 			break
 		}
-		p.cargo, sent = stmt.cargo(), append(sent, stmt)
-		batch.ExecStatement(stmt.StatementDescription, values, asBinary, asBinary)
+		p.cargo = room
 	}
 	answers := b.conn.ExecBatch(context.Background(), &batch)
 	for answers.NextResult() {
-		r := answers.ResultReader()
-		for r.NextRow() {
-			group[answered].cargo.add(r.Values())
-		}
-		if _, err = r.Close(); err != nil {
+		if _, err = group[answered].cargo.unload(answers.ResultReader()); err != nil {
 			break
 		}
-		sent[answered].brought(&group[answered].cargo)
 		answered++
 	}
 	return answered, errors.Join(err, answers.Close())
@@ -277,6 +262,20 @@ func asStatement(err error) error {
 		return &pgconn.PgError{Severity: "ERROR", Code: "22000", Message: unfit.Error()}
 	}
 	return err
+}
+
+// load adds a statement to a batch, and returns what its answer is to be unloaded into.
+func (b *boat) load(ctx context.Context, batch *pgconn.Batch, query string, args []any) (cargo, error) {
+	s, err := b.prepare(ctx, query)
+	if err != nil {
+		return cargo{}, err
+	}
+	values, err := encode(args, s.ParamOIDs)
+	if err != nil {
+		return cargo{}, err
+	}
+	batch.ExecStatement(s.StatementDescription, values, asBinary, asBinary)
+	return cargo{stmt: s, data: make([]byte, 0, s.bytes), lengths: make([]int32, 0, s.values)}, nil
 }
 
 func (b *boat) prepare(ctx context.Context, query string) (*readied, error) {

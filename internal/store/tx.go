@@ -162,7 +162,6 @@ type statement struct {
 	read    func(row) error // reads each row that comes back, nil for a statement that returns none
 	touched int64           // how many rows it touched, once it has run; of one without read
 
-	stmt  *readied
 	cargo cargo
 	tag   pgconn.CommandTag
 }
