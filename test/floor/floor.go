@@ -118,6 +118,15 @@ func lines(file string, f func(scenario, rest string) error) error {
 	return scan.Err()
 }
 
+// Areas are the areas of the oracle that have a floor: those that are built.
+func (b *Books) Areas() []string {
+	areas := map[string]bool{}
+	for name := range b.Floors {
+		areas[Scenario{Name: name}.Area()] = true
+	}
+	return slices.Sorted(maps.Keys(areas))
+}
+
 // Counts is the report with the excused steps counted as matching.
 func (b *Books) Counts(r *Report) map[string]Count {
 	counts := map[string]Count{}
