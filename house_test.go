@@ -211,6 +211,32 @@ func sqlOutside(all []goFile) (broken []string) {
 	return broken
 }
 
+// callers names the rooms, apart by spaces, that may call a function of the standard library which has one place.
+var callers = map[string]struct{ rooms, instead string }{
+	"time.NewTicker": {"jobs", "periodic work is a line in the table of server/jobs.go"},
+	"time.Tick":      {"", "periodic work is a line in the table of server/jobs.go"},
+}
+
+// misplaced finds calls of functions that have one place, outside of it.
+func misplaced(all []goFile) (broken []string) {
+	for _, f := range all {
+		dir, _ := strings.CutPrefix(path.Dir(f.path), "internal/")
+		r, _ := room(dir)
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			name := types.ExprString(call.Fun)
+			if c, ok := callers[name]; ok && !slices.Contains(strings.Fields(c.rooms), r) {
+				broken = append(broken, f.at(n)+": "+name+": "+c.instead)
+			}
+			return true
+		})
+	}
+	return broken
+}
+
 // oracleNames are the oracle's scenarios and the names in its fixtures that are no words of the trade.
 func oracleNames(t *testing.T) *regexp.Regexp {
 	t.Helper()
@@ -249,7 +275,7 @@ func TestOracleIsUnknown(t *testing.T) {
 
 func TestHouse(t *testing.T) {
 	all := product(t, os.DirFS("."))
-	for _, check := range []func([]goFile) []string{undocumented, hiddenState, clockReaders, sqlOutside} {
+	for _, check := range []func([]goFile) []string{undocumented, hiddenState, clockReaders, sqlOutside, misplaced} {
 		for _, b := range check(all) {
 			t.Error(b)
 		}
@@ -277,6 +303,8 @@ func TestHouseNoticesViolations(t *testing.T) {
 		{clockReaders, "internal/store/x.go", "package store\nfunc f() { g(time.Now) }", ""},
 		{sqlOutside, "internal/users/x.go", "package users\nconst q = `select id from users`", "SQL belongs"},
 		{sqlOutside, "internal/users/x.go", "package users\nconst q = `select a language`", ""},
+		{misplaced, "internal/users/x.go", "package users\nfunc f() { <-time.NewTicker(1).C }", "table of server/jobs.go"},
+		{misplaced, "internal/jobs/x.go", "package jobs\nfunc f() { <-time.NewTicker(1).C }", ""},
 		{sqlOutside, "internal/store/x.go", "package store\nconst q = `select id from users`", ""},
 	} {
 		got := strings.Join(c.check(product(t, fstest.MapFS{c.file: {Data: []byte(c.body)}})), "\n")

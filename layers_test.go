@@ -64,7 +64,7 @@ var layers = map[string]string{
 	"authn/actions": "iam authn users sessions policy events otp i18n realms pages",
 	"broker":        "iam realms users authn jose xmlsec web",
 	"authz":         "iam realms store users roles",
-	"jobs":          "store telemetry",
+	"jobs":          "store telemetry",                   // when work is done; what it is stays with its room
 	"doctor":        "iam rep clients keys realms store", // looks at a whole realm, and mends it by the rules of its rooms
 	"doctor/remote": "doctor iam rep",                    // asks other servers; knows nothing of ours
 	// doors

@@ -2,9 +2,7 @@ package deliveries
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -90,7 +88,6 @@ type Queue struct {
 	log     *slog.Logger
 	metrics *telemetry.Metrics // nil counts nothing
 	kinds   map[string]Kind
-	name    string // of this process, as a holder of leases
 	calls   chan struct{}
 	wake    chan struct{}
 
@@ -136,7 +133,7 @@ func (b *Batch) Wait(ctx context.Context, patience time.Duration) {
 // New makes a Queue. Handle tells it the kinds it may be given; Run tries what is due.
 func New(cache *realms.Cache, send Send, log *slog.Logger, metrics *telemetry.Metrics) *Queue {
 	q := &Queue{
-		realms: cache, db: cache.DB(), send: send, log: log, metrics: metrics, kinds: map[string]Kind{}, name: rand.Text(),
+		realms: cache, db: cache.DB(), send: send, log: log, metrics: metrics, kinds: map[string]Kind{},
 		calls: make(chan struct{}, maxCalls), wake: make(chan struct{}, 1), lanes: map[string]*lane{},
 	}
 	q.ctx, q.cancel = context.WithCancel(context.Background())
@@ -230,28 +227,15 @@ func (q *Queue) Retry(ctx context.Context, r *realms.Realm, id string) error {
 	return nil
 }
 
-// Run tries what is due until ctx ends, and sweeps what finished long ago. Calls
-// that are under way then get a moment to finish; what did not is due again.
-func (q *Queue) Run(ctx context.Context) {
-	poll, sweep := time.NewTicker(pollEvery), time.NewTicker(sweepEvery)
-	defer poll.Stop()
-	defer sweep.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			q.close()
-			return
-		case <-poll.C:
-			q.Poll(ctx)
-		case <-q.wake:
-			q.Poll(ctx)
-		case <-sweep.C:
-			q.sweep(ctx)
-		}
-	}
-}
+// PollEvery is how often Poll has to run, so that what another node left is tried.
+const PollEvery = pollEvery
 
-func (q *Queue) close() {
+// Woken has a value when something became due, and Poll should run now.
+func (q *Queue) Woken() <-chan struct{} { return q.wake }
+
+// Close gives calls that are under way a moment to finish. What did not finish is
+// due again, and nothing more is tried.
+func (q *Queue) Close(context.Context) {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
@@ -271,16 +255,15 @@ func (q *Queue) room() int {
 	return max(0, maxWaiting-q.waiting)
 }
 
-// Poll takes what is due and starts to try it. A database that does not answer
-// is asked again at the next poll.
-func (q *Queue) Poll(ctx context.Context) {
+// Poll takes what is due and starts to try it.
+func (q *Queue) Poll(ctx context.Context) error {
 	for ctx.Err() == nil {
 		limit := min(q.room(), maxCalls)
 		if limit == 0 {
-			return
+			return nil
 		}
 		if due, err := q.db.HasDue(ctx, q.db.Now()); err != nil || !due {
-			return
+			return err
 		}
 		var taken []*Delivery
 		err := q.db.Tx(ctx, func(tx *store.Tx) (err error) {
@@ -288,15 +271,16 @@ func (q *Queue) Poll(ctx context.Context) {
 			return err
 		})
 		if err != nil {
-			return
+			return err
 		}
 		busy := slices.DeleteFunc(slices.Clone(taken), func(d *Delivery) bool { return q.start(&job{d, nil}, false) })
 		// A receiver that has enough to do must not keep others from their news.
 		q.putBack(ctx, busyPause, busy...)
 		if len(taken) < limit {
-			return
+			return nil
 		}
 	}
+	return ctx.Err()
 }
 
 // start has a delivery tried that this node has taken. Where its receiver has
@@ -362,30 +346,18 @@ func (j *job) finish() {
 	}
 }
 
-// sweep removes what finished long ago, on whichever node holds the lease.
-func (q *Queue) sweep(ctx context.Context) {
-	var mine bool
-	err := q.db.Tx(ctx, func(tx *store.Tx) (err error) {
-		mine, err = tx.Lease(ctx, "sweep deliveries", q.name, tx.Now.Add(sweepEvery-time.Second))
-		return err
-	})
-	if err != nil || !mine {
-		return
-	}
+// Sweep removes what finished long ago.
+func (q *Queue) Sweep(ctx context.Context) error {
 	for shard := range int64(store.Shards) {
-		for ctx.Err() == nil {
-			var n int64
+		for n := int64(sweepChunk); n == sweepChunk; {
 			err := q.db.Tx(ctx, func(tx *store.Tx) (err error) {
 				n, err = tx.SweepDeliveries(ctx, shard, tx.Now.Add(-KeepFinished), sweepChunk)
 				return err
 			})
 			if err != nil {
-				q.log.WarnContext(ctx, "deliveries not swept", telemetry.KeyError, fmt.Sprint(err))
-				return
-			}
-			if n < sweepChunk {
-				break
+				return err
 			}
 		}
 	}
+	return nil
 }

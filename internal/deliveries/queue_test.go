@@ -348,16 +348,12 @@ func TestStop(t *testing.T) {
 			<-ctx.Done()
 			return 0, ctx.Err()
 		})
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan struct{})
-		go func() { n.queue.Run(ctx); close(ended) }()
 		list := []*deliveries.Delivery{{Realm: "r", Kind: kind, Doc: []byte("http://x.test x")}}
 		if _, err := n.queue.Put(t.Context(), list); err != nil {
 			t.Fatal(err)
 		}
 		<-begun
-		stop()
-		<-ended
+		n.queue.Close(t.Context())
 		if d := n.delivery(list[0].ID); d.State != deliveries.Due || d.Attempts != 0 || d.DueAt.After(db.Now()) {
 			t.Errorf("left behind: %+v", d)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -153,47 +152,19 @@ func recordOf(row store.DoctorFix) (*Record, error) {
 	return rec, nil
 }
 
-// Sweep removes records that are older than those of ended sessions may be, of all realms.
-func (s *Service) Sweep(ctx context.Context) error {
-	names, err := s.Cache.Names(ctx)
-	if err != nil {
-		return err
-	}
-	db := s.Cache.DB()
-	for _, name := range names {
-		r, err := s.Cache.Get(ctx, name)
-		if errors.Is(err, realms.ErrNotFound) {
-			continue // removed meanwhile
-		}
+// SweepRealm removes a realm's fixes that are older than records of ended sessions may be.
+func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) error {
+	const chunk = 500
+	for n := int64(chunk); n == chunk; {
+		err := s.Cache.DB().Tx(ctx, func(tx *store.Tx) (err error) {
+			n, err = tx.SweepDoctorFixes(ctx, r.ID, tx.Now.Add(-r.RecordRetention()), chunk)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		const chunk = 500
-		for n := int64(chunk); n == chunk; {
-			err := db.Tx(ctx, func(tx *store.Tx) (err error) {
-				n, err = tx.SweepDoctorFixes(ctx, r.ID, tx.Now.Add(-r.RecordRetention()), chunk)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
 	}
 	return nil
-}
-
-// Run sweeps once an hour until ctx ends; what fails waits for the next time.
-func (s *Service) Run(ctx context.Context) {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			_ = s.Sweep(ctx)
-		}
-	}
 }
 
 // change makes changes by the rules of the rooms that own the objects, once all

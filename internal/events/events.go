@@ -160,8 +160,9 @@ func (w *Writer) ClearAdmin(ctx context.Context, r *realms.Realm) error {
 	return w.db.Tx(ctx, func(tx *store.Tx) error { return tx.ClearAdminEvents(ctx, r.ID) })
 }
 
-// Sweep removes user events older than each realm's expiration.
-func (w *Writer) Sweep(ctx context.Context, r *realms.Realm) error {
+// SweepRealm removes a realm's user events that are older than its expiration,
+// and none when it has no expiration.
+func (w *Writer) SweepRealm(ctx context.Context, r *realms.Realm) error {
 	if r.Events.Expiration <= 0 {
 		return nil
 	}

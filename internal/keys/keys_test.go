@@ -1,7 +1,6 @@
 package keys_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -180,10 +179,10 @@ func TestFillRefuses(t *testing.T) {
 
 func TestKeysAreMadeAhead(t *testing.T) {
 	maker := keys.NewMaker(clock)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { maker.Run(ctx); close(done) }()
-	time.Sleep(3 * time.Second) // until there are some
+	ctx := t.Context()
+	if err := maker.MakeAhead(ctx); err != nil {
+		t.Fatal(err)
+	}
 	seen := map[string]bool{}
 	for range 3 {
 		config := map[string][]string{}
@@ -200,8 +199,6 @@ func TestKeysAreMadeAhead(t *testing.T) {
 			t.Errorf("a key that is there is replaced (%v)", err)
 		}
 	}
-	cancel()
-	<-done
 }
 
 // TestFallback: a realm that has no key for an algorithm gets one, once.

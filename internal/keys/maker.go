@@ -57,31 +57,25 @@ type Maker struct {
 	ahead chan *rsa.PrivateKey
 }
 
-// NewMaker returns a Maker that keeps no keys ahead until Run is called.
+// NewMaker returns a Maker that keeps no keys ahead until MakeAhead is called.
 func NewMaker(clock func() time.Time) *Maker {
 	return &Maker{clock: clock, ahead: make(chan *rsa.PrivateKey, 4)}
 }
 
-// startAfter leaves the processor to whoever waits for the server to start.
-const startAfter = 2 * time.Second
-
-// Run makes RSA keys ahead of time, until ctx ends: they take long, and a new
-// realm needs two.
-func (m *Maker) Run(ctx context.Context) {
-	select {
-	case <-time.After(startAfter):
-	case <-ctx.Done():
-	}
-	for ctx.Err() == nil {
+// MakeAhead makes RSA keys ahead of time, until enough are kept: they take long,
+// and a new realm needs two.
+func (m *Maker) MakeAhead(ctx context.Context) error {
+	for ctx.Err() == nil && len(m.ahead) < cap(m.ahead) {
 		key, err := jose.GenerateRSA(2048)
 		if err != nil {
-			return // no randomness: New says so to whoever asks
+			return err
 		}
 		select {
 		case m.ahead <- key:
-		case <-ctx.Done():
+		default: // somebody else filled the last place
 		}
 	}
+	return nil
 }
 
 // Fill puts a new key into the configuration of a key component that has none,

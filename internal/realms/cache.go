@@ -126,31 +126,13 @@ func (c *Cache) drop(realm iam.RealmID) {
 	}
 }
 
-const (
-	pollEvery = time.Second
-	pollBack  = 30 * time.Second // how far the clocks of nodes may differ
-)
+const pollBack = 30 * time.Second // how far the clocks of nodes may differ
 
-// Poll drops snapshots that other nodes have changed, once a second until ctx ends.
-func (c *Cache) Poll(ctx context.Context) {
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			c.PollOnce(ctx)
-		}
-	}
-}
-
-// PollOnce looks once for other nodes' changes. A database that does not answer
-// is tried again at the next poll.
-func (c *Cache) PollOnce(ctx context.Context) {
+// PollOnce drops the snapshots that other nodes have changed. It has to run once a second.
+func (c *Cache) PollOnce(ctx context.Context) error {
 	versions, err := c.db.RealmVersionsSince(ctx, c.db.Now().Add(-pollBack))
 	if err != nil {
-		return
+		return err
 	}
 	for _, v := range versions {
 		c.mu.RLock()
@@ -160,4 +142,5 @@ func (c *Cache) PollOnce(ctx context.Context) {
 			c.drop(v.Realm)
 		}
 	}
+	return nil
 }

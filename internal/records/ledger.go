@@ -128,23 +128,11 @@ func (l *Ledger) bound(x *store.Occurrence) {
 	}
 }
 
-// Run writes behind until ctx ends; then it writes what is left.
-func (l *Ledger) Run(ctx context.Context) {
-	tick := time.NewTicker(flushEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			l.Flush(context.WithoutCancel(ctx))
-			return
-		case <-tick.C:
-			l.Flush(ctx)
-		}
-	}
-}
+// FlushEvery is how often Flush has to run.
+const FlushEvery = time.Second
 
 // Flush writes what is due; what cannot be written is due again.
-func (l *Ledger) Flush(ctx context.Context) {
+func (l *Ledger) Flush(ctx context.Context) error {
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
 	l.mu.Lock()
@@ -152,13 +140,14 @@ func (l *Ledger) Flush(ctx context.Context) {
 	l.due = map[store.OccurrenceKey]*store.Occurrence{}
 	l.mu.Unlock()
 	if len(due) == 0 {
-		return
+		return nil
 	}
 	list := make([]*store.Occurrence, 0, len(due))
 	for _, x := range due {
 		list = append(list, x)
 	}
-	if err := l.db.Tx(ctx, func(tx *store.Tx) error { return tx.AddOccurrences(ctx, list) }); err != nil {
+	err := l.db.Tx(ctx, func(tx *store.Tx) error { return tx.AddOccurrences(ctx, list) })
+	if err != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for k, x := range due {
@@ -170,4 +159,5 @@ func (l *Ledger) Flush(ctx context.Context) {
 			}
 		}
 	}
+	return err
 }

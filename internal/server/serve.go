@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"latchkey/internal/jobs"
 	"latchkey/internal/telemetry"
 	"latchkey/internal/web"
 )
@@ -99,9 +100,7 @@ func (s *Server) serve(ctx context.Context, listeners []*listener) error {
 	group, ctx := errgroup.WithContext(ctx)
 	// What runs beside the requests ends after them: they leave it work to do.
 	working, done := context.WithCancel(context.WithoutCancel(ctx))
-	for _, work := range s.workers {
-		group.Go(func() error { work(working); return nil })
-	}
+	group.Go(func() error { jobs.New(s.db, s.log, s.metrics).Run(working, s.jobs); return nil })
 	for _, l := range listeners {
 		s.log.Info("listening", "on", l.name, telemetry.KeyAddr, l.address(""))
 		group.Go(func() error {

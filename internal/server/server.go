@@ -21,6 +21,7 @@ import (
 	"latchkey/internal/doctor"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
+	"latchkey/internal/jobs"
 	"latchkey/internal/keys"
 	"latchkey/internal/login"
 	"latchkey/internal/logout"
@@ -49,7 +50,7 @@ type Server struct {
 	db        *store.DB
 	realms    *realms.Cache
 	pages     *pages.Set
-	workers   []func(context.Context)     // run by Run until the last request is answered
+	jobs      []jobs.Job                  // run by Run until the last request is answered
 	ping      func(context.Context) error // asks the database for a sign of life
 	readiness readiness
 	stopping  atomic.Bool
@@ -107,7 +108,6 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	log.Metrics = s.metrics
 	ledger := records.NewLedger(s.db)
 	log.Refused = ledger.Refused
-	s.workers = append(s.workers, s.realms.Poll, maker.Run, ledger.Run, func(ctx context.Context) { live.Run(ctx, s.realms) })
 
 	standings := roles.New(s.db)
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
@@ -129,7 +129,6 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		}
 		return hooks.Ended(ctx, tx, r, list)
 	}
-	s.workers = append(s.workers, outgoing.Run)
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: door.Engine, Actions: door.Actions,
@@ -140,7 +139,6 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 
 	registered := clients.New(s.realms, issuer)
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
-	s.workers = append(s.workers, examiner.Run)
 	explainer := &records.Explainer{Records: ledger, Sessions: live, Users: people, Issuer: issuer}
 	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now, Refused: ledger.Refused}
 	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms, Spent: oidc.Spent}
@@ -155,6 +153,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Realms:   s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
 		Authenticate: ownAccount(bearer), End: ender.Session, Ended: notifier.Notify,
 	}
+
+	s.jobs = s.table(periodic{keys: maker, sessions: live, ledger: ledger, deliveries: outgoing, events: log, doctor: examiner})
 
 	mux := http.NewServeMux()
 	s.frontRoutes(mux, set)

@@ -27,14 +27,9 @@ type Service struct {
 // An Ending is a session that has ended, with the parts that clients had in it.
 type Ending = store.Ending
 
-// New makes a Service. Its Run writes last accesses behind.
+// New makes a Service. It notes last accesses and writes them at each Flush.
 func New(db *store.DB) *Service {
 	return &Service{db: db, toucher: newToucher(db)}
-}
-
-// Run writes behind and sweeps until ctx ends; then it writes what is left.
-func (s *Service) Run(ctx context.Context, cache *realms.Cache) {
-	s.toucher.run(ctx, func(ctx context.Context) { s.sweep(ctx, cache) })
 }
 
 // The reasons why a session cannot be used. Each is told apart by Find, since

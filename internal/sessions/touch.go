@@ -3,7 +3,7 @@ package sessions
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -27,7 +27,6 @@ type Toucher struct {
 	mu       sync.Mutex
 	due      map[touchKey]use
 	full     chan struct{}
-	name     string // of this process, as a holder of leases
 }
 
 // touchKey names a session, or with a client that client's part in it.
@@ -59,7 +58,7 @@ func (u use) add(later use) use {
 }
 
 func newToucher(db *store.DB) *Toucher {
-	return &Toucher{db: db, due: map[touchKey]use{}, full: make(chan struct{}, 1), name: rand.Text()}
+	return &Toucher{db: db, due: map[touchKey]use{}, full: make(chan struct{}, 1)}
 }
 
 // touchLag is how far a stored last access may lag behind.
@@ -108,27 +107,8 @@ func (t *Toucher) adjustPart(p *iam.ClientSession) {
 	p.LastAccess, p.Refreshes, p.Issued = u.at, u.refreshes, u.issued
 }
 
-func (t *Toucher) run(ctx context.Context, sweep func(context.Context)) {
-	flush, sweeps := time.NewTicker(flushEvery), time.NewTicker(sweepEvery)
-	defer flush.Stop()
-	defer sweeps.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			t.Flush(context.WithoutCancel(ctx))
-			return
-		case <-flush.C:
-			t.Flush(ctx)
-		case <-t.full:
-			t.Flush(ctx)
-		case <-sweeps.C:
-			sweep(ctx)
-		}
-	}
-}
-
 // Flush writes what is due; what cannot be written is due again.
-func (t *Toucher) Flush(ctx context.Context) {
+func (t *Toucher) Flush(ctx context.Context) (err error) {
 	t.flushing.Lock()
 	defer t.flushing.Unlock()
 	t.mu.Lock()
@@ -136,7 +116,7 @@ func (t *Toucher) Flush(ctx context.Context) {
 	t.due = map[touchKey]use{}
 	t.mu.Unlock()
 	if len(due) == 0 {
-		return
+		return nil
 	}
 	touches := make([]store.Touch, 0, len(due))
 	for k, u := range due {
@@ -146,10 +126,12 @@ func (t *Toucher) Flush(ctx context.Context) {
 		return cmp.Or(store.CompareTouches(a, b), a.At.Compare(b.At))
 	})
 	for chunk := range slices.Chunk(touches, 200) {
-		if err := t.db.Tx(ctx, func(tx *store.Tx) error { return tx.TouchSessions(ctx, chunk) }); err != nil {
+		if failed := t.db.Tx(ctx, func(tx *store.Tx) error { return tx.TouchSessions(ctx, chunk) }); failed != nil {
 			t.putBack(chunk)
+			err = failed
 		}
 	}
+	return err
 }
 
 func (t *Toucher) putBack(touches []store.Touch) {
@@ -161,45 +143,29 @@ func (t *Toucher) putBack(touches []store.Touch) {
 	}
 }
 
-const (
-	sweepEvery = 5 * time.Minute
-	sweepChunk = 500
-)
+const sweepChunk = 500
 
-// sweep removes sessions that have timed out. They are invisible already, so
-// this is housekeeping, done by whichever node holds the lease.
-func (s *Service) sweep(ctx context.Context, cache *realms.Cache) {
-	var mine bool
-	err := s.db.Tx(ctx, func(tx *store.Tx) (err error) {
-		mine, err = tx.Lease(ctx, "sweep", s.toucher.name, tx.Now.Add(sweepEvery-time.Second))
-		return err
-	})
-	if err != nil || !mine {
-		return
-	}
-	names, err := cache.Names(ctx)
-	if err != nil {
-		return
-	}
-	for _, name := range names {
-		r, err := cache.Get(ctx, name)
-		if err != nil {
-			continue
-		}
-		s.SweepRealm(ctx, r)
-	}
+// SweepSingleUse removes what can be used once and was not in time: codes, and
+// logins that were begun. They are invisible already.
+func (s *Service) SweepSingleUse(ctx context.Context) error {
 	for shard := range int64(store.Shards) {
-		s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepOnce(ctx, shard, sweepChunk) })
-		s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepAuthSessions(ctx, shard, sweepChunk) })
+		if err := errors.Join(
+			s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepOnce(ctx, shard, sweepChunk) }),
+			s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepAuthSessions(ctx, shard, sweepChunk) }),
+		); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // SweepRealm ends a realm's sessions that have timed out, and forgets the
-// records of those whose time of retention is over.
-func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) {
+// records of those whose time of retention is over. Sessions that have timed out
+// are invisible already.
+func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) error {
 	for _, kind := range []struct{ offline, remember bool }{{false, false}, {false, true}, {true, false}, {true, true}} {
 		due := s.Overdue(r, kind.offline, kind.remember)
-		s.until(ctx, func(tx *store.Tx) (int64, error) {
+		err := s.until(ctx, func(tx *store.Tx) (int64, error) {
 			list, err := tx.SweepSessions(ctx, r.ID, kind.offline, due, sweepChunk, func(x *Ending) {
 				s.complete(r, x)
 				x.End = s.timedOut(r, x.Session, iam.ActorSweep)
@@ -209,9 +175,12 @@ func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) {
 			}
 			return int64(len(list)), s.tell(ctx, tx, r, list)
 		})
+		if err != nil {
+			return err
+		}
 	}
 	before := s.db.Now().Add(-r.RecordRetention())
-	s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepEnded(ctx, r.ID, before, sweepChunk) })
+	return s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepEnded(ctx, r.ID, before, sweepChunk) })
 }
 
 // Overdue says by when sessions of a kind have timed out, going by their last
@@ -226,16 +195,23 @@ func (s *Service) Overdue(r *realms.Realm, offline, remember bool) store.Overdue
 	return o
 }
 
-// until runs a sweep in chunks until one is short; errors wait for the next time.
-func (s *Service) until(ctx context.Context, chunk func(tx *store.Tx) (int64, error)) {
-	for ctx.Err() == nil {
+// until runs a sweep in chunks until one is short.
+func (s *Service) until(ctx context.Context, chunk func(tx *store.Tx) (int64, error)) error {
+	for {
 		var n int64
 		err := s.db.Tx(ctx, func(tx *store.Tx) (err error) { n, err = chunk(tx); return err })
 		if err != nil || n < sweepChunk {
-			return
+			return err
 		}
 	}
 }
 
-// Flush writes all noted uses now, for tests and before a node stops.
-func (s *Service) Flush(ctx context.Context) { s.toucher.Flush(ctx) }
+// FlushEvery is how often Flush has to run, so that last accesses lag behind no
+// longer than what Find allows for.
+const FlushEvery = flushEvery
+
+// Full has a value when much is noted, and Flush should run now.
+func (s *Service) Full() <-chan struct{} { return s.toucher.full }
+
+// Flush writes all noted uses. What cannot be written is tried again at the next call.
+func (s *Service) Flush(ctx context.Context) error { return s.toucher.Flush(ctx) }

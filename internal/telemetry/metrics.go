@@ -18,6 +18,9 @@ type Metrics struct {
 	seconds    *prometheus.HistogramVec
 	events     *prometheus.CounterVec
 	deliveries *prometheus.CounterVec
+	jobs       *prometheus.CounterVec
+	jobLast    *prometheus.GaugeVec
+	jobSeconds *prometheus.GaugeVec
 }
 
 // NewMetrics makes a registry with the Go runtime's and the process's series
@@ -38,9 +41,18 @@ func NewMetrics() *Metrics {
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "latchkey_deliveries_total", Help: "Attempts to tell other servers something, by kind (backchannel-logout, webhook) and outcome (delivered, failed, given up).",
 		}, []string{"kind", "outcome"}),
+		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "latchkey_job_runs_total", Help: "Runs of periodic work on this node, by job and outcome (done, failed).",
+		}, []string{"job", "outcome"}),
+		jobLast: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "latchkey_job_last_done_timestamp_seconds", Help: "When a job last ended without an error on this node, in seconds since 1970.",
+		}, []string{"job"}),
+		jobSeconds: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "latchkey_job_last_seconds", Help: "How long the last run of a job took on this node.",
+		}, []string{"job"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.requests, m.seconds, m.events, m.deliveries)
+		m.requests, m.seconds, m.events, m.deliveries, m.jobs, m.jobLast, m.jobSeconds)
 	return m
 }
 
@@ -69,6 +81,24 @@ func (m *Metrics) Delivery(kind, outcome string) {
 	if m != nil {
 		m.deliveries.WithLabelValues(kind, outcome).Inc()
 	}
+}
+
+// Job runs periodic work and notes how it ended.
+func (m *Metrics) Job(name string, run func() error) error {
+	if m == nil {
+		return run()
+	}
+	began := time.Now()
+	err := run()
+	ended := time.Now()
+	m.jobSeconds.WithLabelValues(name).Set(ended.Sub(began).Seconds())
+	if err != nil {
+		m.jobs.WithLabelValues(name, "failed").Inc()
+		return err
+	}
+	m.jobs.WithLabelValues(name, "done").Inc()
+	m.jobLast.WithLabelValues(name).Set(float64(ended.UnixMilli()) / 1000)
+	return nil
 }
 
 // Gauge registers a value that is read when the metrics are; name gets the
