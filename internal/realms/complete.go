@@ -28,6 +28,17 @@ func New(name string, now time.Time) (*rep.Realm, error) {
 // *iam.Error for what Keycloak refuses. Keycloak: RealmManager.importRealm,
 // DefaultExportImportManager.importRealm.
 func Complete(given *rep.Realm, now time.Time) (*rep.Realm, error) {
+	c, err := complete(given, now)
+	if err != nil {
+		return nil, err
+	}
+	return c.finish()
+}
+
+// complete is Complete up to where files of older versions are migrated: what
+// a file says is judged against this, since a migration may remove or rename
+// what the file still speaks of.
+func complete(given *rep.Realm, now time.Time) (*completion, error) {
 	if err := checkName(given.Realm); err != nil {
 		return nil, err
 	}
@@ -38,11 +49,23 @@ func Complete(given *rep.Realm, now time.Time) (*rep.Realm, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := completion{given: given, now: now, master: given.Realm == Master, exported: given.KeycloakVersion != "", version: olderVersion(given.KeycloakVersion)}
-	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.impliedRoles, c.flows, c.components, c.migrate, c.ids} {
+	c := &completion{given: given, now: now, master: given.Realm == Master, exported: given.KeycloakVersion != "", version: olderVersion(given.KeycloakVersion)}
+	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.impliedRoles, c.flows, c.components} {
 		if err := step(); err != nil {
 			return nil, err
 		}
+	}
+	groupIDs(c.r.Groups, "")
+	return c, nil
+}
+
+// finish migrates a realm file of an older version, and gives ids.
+func (c *completion) finish() (*rep.Realm, error) {
+	if err := c.migrate(); err != nil {
+		return nil, err
+	}
+	if err := c.ids(); err != nil {
+		return nil, err
 	}
 	return c.r, nil
 }

@@ -62,18 +62,22 @@ type prepared struct {
 
 func (m *Manager) prepare(ctx context.Context, given *rep.Realm) (*prepared, error) {
 	now := m.Clock()
-	r, err := Complete(given, now)
+	c, err := complete(given, now)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSettings(r); err != nil {
+	if err := checkSettings(c.r); err != nil {
 		return nil, err
 	}
-	if err := m.checkPasswordPolicy(rep.Val(r.PasswordPolicy)); err != nil {
+	if err := m.checkPasswordPolicy(rep.Val(c.r.PasswordPolicy)); err != nil {
 		return nil, err
 	}
-	if problems := validate(given, r); len(problems) > 0 {
+	if problems := validate(given, c.r); len(problems) > 0 {
 		return nil, &problems[0]
+	}
+	r, err := c.finish()
+	if err != nil {
+		return nil, err
 	}
 	if err := m.newKeys(ctx, r); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/store/storetest"
 )
 
 // older is a realm file as versions up to 8 wrote it, in little.
@@ -25,7 +26,10 @@ const older = `{"realm":"old","enabled":true,"keycloakVersion":"VERSION","accoun
 "browserFlow":"browser","registrationFlow":"browser","directGrantFlow":"browser",
 "authenticationFlows":[{"alias":"browser","providerId":"basic-flow","topLevel":true,"authenticationExecutions":[
   {"authenticator":"auth-cookie","requirement":"ALTERNATIVE","priority":10}]},
- {"alias":"http challenge","providerId":"basic-flow","topLevel":true,"authenticationExecutions":[]},
+ {"alias":"http challenge","providerId":"basic-flow","topLevel":true,"builtIn":true,"authenticationExecutions":[
+  {"authenticator":"no-cookie-redirect","requirement":"REQUIRED","priority":10},
+  {"authenticatorFlow":true,"requirement":"REQUIRED","priority":20,"flowAlias":"Authentication Options"}]},
+ {"alias":"Authentication Options","providerId":"basic-flow","builtIn":true,"authenticationExecutions":[{"authenticator":"basic-auth","requirement":"REQUIRED","priority":10}]},
  {"alias":"mixed","providerId":"basic-flow","topLevel":true,"authenticationExecutions":[
   {"authenticator":"idp-review-profile","requirement":"REQUIRED","priority":10},
   {"authenticator":"idp-create-user-if-unique","requirement":"ALTERNATIVE","priority":20},
@@ -98,6 +102,20 @@ func TestMigrate(t *testing.T) {
 			is("attributes", r.Attributes["mine"]+r.Attributes["bruteForceProtected"]+r.Attributes["_browser_header.xFrameOptions"], "kept")
 			is("OTP apps", strings.Join(r.OTPSupportedApplications, " "), "totpAppFreeOTPName totpAppGoogleName totpAppMicrosoftAuthenticatorName")
 		})
+	}
+}
+
+// TestOlderFilesAreTaken: what a file says is judged before it is migrated, so
+// that it may speak of what the migration removes.
+func TestOlderFilesAreTaken(t *testing.T) {
+	m := newManager(storetest.SQLite(t))
+	for _, version := range []string{"", "8.0.1", "9.0.3", "10.0.2", "12.0.4", "13.0.1", "15.0.2", "16.1.1", "18.0.2", "19.0.3", "20.0.5", "21.1.2", "22.0.5", "24.0.4", "26.0.5", "26.7.3"} {
+		given := parse(t, strings.Replace(older, "VERSION", version, 1))
+		given.Realm = "of " + version
+		given.Components[realms.TypeKeyProvider][0].ProviderID = "none"
+		if _, err := m.Create(t.Context(), given); err != nil {
+			t.Errorf("%s: %v", version, err)
+		}
 	}
 }
 
