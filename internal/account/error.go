@@ -70,6 +70,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, realm *realms.Rea
 	var refused *refusal
 	var ruled *iam.Error
 	var undecodable rep.DecodeError
+	var unread web.BodyError
 	switch {
 	case errors.As(err, &refused):
 		_ = web.WriteJSON(w, refused.status, refused.body)
@@ -84,8 +85,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, realm *realms.Rea
 		web.WriteProblem(w, http.StatusBadRequest, code, description)
 	case errors.Is(err, rep.ErrNoBody):
 		web.WriteProblem(w, http.StatusBadRequest, "invalid_request", "Cannot parse the JSON")
-	case errors.Is(err, web.ErrTooLarge):
-		web.WriteStatus(w, http.StatusRequestEntityTooLarge)
+	case errors.As(err, &unread):
+		web.WriteStatus(w, int(unread))
 	default:
 		if r.Context().Err() == nil || realms.Unavailable(err) {
 			h.Log.ErrorContext(r.Context(), "account", telemetry.KeyPath, r.URL.Path, telemetry.KeyRequest, web.RequestOf(r).ID, telemetry.KeyError, err)

@@ -89,6 +89,9 @@ func answerTo(err error) *Error {
 		}
 		return &Error{Status: status, Body: messageOf(e), Err: err}
 	}
+	if e, ok := errors.AsType[web.BodyError](err); ok {
+		return &Error{Status: int(e), Body: plain(int(e)).Body, Err: err}
+	}
 	if e, ok := errors.AsType[rep.DecodeError](err); ok {
 		code, description := e.Answer()
 		return &Error{Status: http.StatusBadRequest, Body: plainBody{code, description}, Err: err}
@@ -97,8 +100,6 @@ func answerTo(err error) *Error {
 	case errors.Is(err, rep.ErrNoBody):
 		// The reference breaks down here.
 		return &Error{Status: http.StatusBadRequest, Body: plainBody{"invalid_request", "Cannot parse the JSON"}, Err: err}
-	case errors.Is(err, web.ErrTooLarge):
-		return &Error{Status: http.StatusRequestEntityTooLarge, Body: plain(http.StatusRequestEntityTooLarge).Body, Err: err}
 	case realms.Missing(err):
 		return &Error{Status: http.StatusNotFound, Body: plain(http.StatusNotFound).Body, Err: err}
 	}

@@ -207,6 +207,7 @@ func (h *Handler) open(rt Route, w http.ResponseWriter, r *http.Request) (*Call,
 	if rt.Perm != Checked && !c.Can(rt.Perm) {
 		return nil, h.refuse(c)
 	}
+	web.AllowLarge(r)
 	return c, nil
 }
 

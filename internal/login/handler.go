@@ -151,8 +151,8 @@ func (a *attempt) enter(realm *realms.Realm) bool {
 	a.query = q.Values
 	if a.r.Method == http.MethodPost {
 		f, err := web.ReadForm(a.r)
-		if errors.Is(err, web.ErrTooLarge) {
-			a.errorPage(http.StatusRequestEntityTooLarge, "invalidRequestMessage")
+		if unread, ok := errors.AsType[web.BodyError](err); ok {
+			a.errorPage(int(unread), "invalidRequestMessage")
 			return false
 		}
 		if err != nil {

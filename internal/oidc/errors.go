@@ -56,6 +56,7 @@ func (c *call) fail(err error) {
 	var status statusError
 	var refusal *iam.Error
 	var bearer challenge
+	var unread web.BodyError
 	switch {
 	case errors.As(err, &bearer):
 		c.bytes(bearer.status, "text/plain;charset=UTF-8", nil)
@@ -68,9 +69,9 @@ func (c *call) fail(err error) {
 	case errors.As(err, &status):
 		web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "application/json")
 		web.WriteStatus(c.w, int(status))
-	case errors.Is(err, web.ErrTooLarge):
+	case errors.As(err, &unread):
 		web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "application/json")
-		web.WriteStatus(c.w, http.StatusRequestEntityTooLarge)
+		web.WriteStatus(c.w, int(unread))
 	case errors.Is(err, web.ErrMalformed):
 		_ = c.json(http.StatusBadRequest, web.Problem{Error: "invalid_request", Description: "the form cannot be understood"})
 	case errors.As(err, &refusal):

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"latchkey/internal/clients"
@@ -159,14 +160,15 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	web.SecurityHeaders(w.Header(), nil, "application/json")
 	var refused *Error
 	var input *clients.InputError
+	var unread web.BodyError
 	switch {
 	case errors.As(err, &refused):
 	case errors.As(err, &input):
 		refused = &Error{http.StatusBadRequest, input.Code, input.Description}
 	case errors.Is(err, realms.ErrNotFound):
 		refused = &Error{http.StatusNotFound, "Realm does not exist", ""}
-	case errors.Is(err, web.ErrTooLarge):
-		refused = &Error{http.StatusRequestEntityTooLarge, "HTTP 413 Request Entity Too Large", ""}
+	case errors.As(err, &unread):
+		refused = &Error{int(unread), "HTTP " + strconv.Itoa(int(unread)) + " " + http.StatusText(int(unread)), ""}
 	default:
 		if bad, ok := errors.AsType[rep.DecodeError](err); ok {
 			code, description := bad.Answer()

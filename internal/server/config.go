@@ -52,7 +52,6 @@ type HTTPConfig struct {
 	CertFile     string        // PEM chain; read again when it changes
 	KeyFile      string        // PEM key
 	RelativePath string        // "/auth" serves everything below /auth
-	MaxBody      int64         // bytes; larger requests are answered 413
 	Timeout      time.Duration // of one request
 	StopTimeout  time.Duration // that requests get to finish when the server stops
 }
@@ -107,7 +106,7 @@ func Defaults() Config {
 	return Config{
 		HTTP: HTTPConfig{
 			Host: "0.0.0.0", Port: 8080, TLSPort: 8443,
-			MaxBody: 10 << 20, Timeout: time.Minute, StopTimeout: 20 * time.Second,
+			Timeout: time.Minute, StopTimeout: 20 * time.Second,
 		},
 		Management: ManagementConfig{Host: "0.0.0.0", Port: 9000, Health: true, Metrics: true},
 		Hostname:   web.HostnameOptions{Strict: true},

@@ -159,7 +159,7 @@ func (s *Server) front(mux *http.ServeMux) (http.Handler, error) {
 		web.Identify(proxy, s.cfg.HTTP.RelativePath),
 		web.Observe(time.Now, seen),
 		web.Recover(s.log),
-		web.Limit(s.cfg.HTTP.MaxBody),
+		web.DefaultBodies.Limit(),
 		web.Deadline(s.cfg.HTTP.Timeout),
 		normalized,
 		keepSegments,

@@ -15,14 +15,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What reading a body can end in besides a broken connection.
-var (
-	ErrTooLarge  = errors.New("the body is too large")         // answer 413
-	ErrMalformed = errors.New("the form cannot be understood") // answer 400
-)
+// ErrMalformed says that a form or query cannot be understood: answer 400.
+var ErrMalformed = errors.New("the form cannot be understood")
 
-// maxParams bounds the parameters of one form or query.
-const maxParams = 1000
+// Bounds of one form or query: the number of parameters, and the bytes of one
+// of a form. Keycloak: quarkus.http.limits.max-form-attribute-size.
+const (
+	maxParams = 1000
+	maxValue  = 128 << 10
+)
 
 const formType = "application/x-www-form-urlencoded"
 
@@ -58,8 +59,7 @@ func ParseForm(s string) (Form, error) {
 
 // ReadForm reads the request's body as a form; the query does not count. A body
 // of another type is an empty form, as in the reference, whose endpoints then
-// miss their parameters. The errors are ErrTooLarge, ErrMalformed, or the
-// connection's.
+// miss their parameters. The errors are ErrMalformed and BodyErrors.
 func ReadForm(r *http.Request) (Form, error) {
 	if MediaType(r) != formType {
 		return Form{url.Values{}}, nil
@@ -68,7 +68,15 @@ func ReadForm(r *http.Request) (Form, error) {
 	if err != nil {
 		return Form{url.Values{}}, err
 	}
-	return ParseForm(string(b))
+	f, err := ParseForm(string(b))
+	for _, values := range f.Values {
+		for _, v := range values {
+			if len(v) > maxValue {
+				return Form{url.Values{}}, ErrTooLarge
+			}
+		}
+	}
+	return f, err
 }
 
 // Query reads the request's query. The error is ErrMalformed.
@@ -90,8 +98,8 @@ func (f Form) Duplicate(except ...string) string {
 	return slices.Min(found)
 }
 
-// ReadBody reads the whole body; its size is bounded by Limit, whose error
-// becomes ErrTooLarge.
+// ReadBody reads the whole body, within the bounds of Bodies. The errors are
+// BodyErrors.
 func ReadBody(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil
@@ -100,11 +108,10 @@ func ReadBody(r *http.Request) ([]byte, error) {
 	if r.ContentLength > 0 {
 		b.Grow(int(min(r.ContentLength, 64<<10)) + bytes.MinRead)
 	}
-	_, err := b.ReadFrom(r.Body)
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, ErrTooLarge
+	if _, err := b.ReadFrom(r.Body); err != nil {
+		return nil, err
 	}
-	return b.Bytes(), err
+	return b.Bytes(), nil
 }
 
 // MediaType is the request body's type in lower case without parameters; empty

@@ -108,24 +108,6 @@ func Recover(log *slog.Logger) Middleware {
 	}
 }
 
-// Limit refuses bodies of more than n bytes: at once with 413 where the length
-// is announced, else when a reader of this package meets the end (ErrTooLarge).
-func Limit(n int64) Middleware {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.ContentLength > n {
-				w.Header().Set("Connection", "close")
-				WriteStatus(w, http.StatusRequestEntityTooLarge)
-				return
-			}
-			if r.Body != nil && r.Body != http.NoBody {
-				r.Body = http.MaxBytesReader(w, r.Body, n)
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
-}
-
 // Deadline ends the context of each request after d, so that a database that
 // hangs holds no request for ever.
 func Deadline(d time.Duration) Middleware {

@@ -66,7 +66,7 @@ func TestReadForm(t *testing.T) {
 		{"large and chunked", form, "a=" + strings.Repeat("x", 100), true, 413, ""},
 	} {
 		var got string
-		h := web.Limit(64)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := (web.Bodies{Small: 64, Large: 64, First: 64, HeldFirst: 64}).Limit()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			f, err := web.ReadForm(r)
 			if errors.Is(err, web.ErrTooLarge) {
 				web.WriteStatus(w, http.StatusRequestEntityTooLarge)
