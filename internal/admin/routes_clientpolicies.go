@@ -141,8 +141,17 @@ func (h *Handler) putClientPolicies(c *Call) (any, error) {
 			known = append(known, p.Name)
 		}
 		stored := rep.ClientPolicies{Policies: slices.Clone(v.Policies), GlobalPolicies: v.GlobalPolicies, Unknown: v.Unknown}
+		var old rep.ClientPolicies
+		if len(r.ClientPolicies) > 0 {
+			if err := rep.Unmarshal(r.ClientPolicies, &old); err != nil {
+				return err
+			}
+		}
 		for i := range stored.Policies {
-			if err := completePolicy(&stored.Policies[i], known); err != nil {
+			p := &stored.Policies[i]
+			// What a file brought may be sent back as it was.
+			was := slices.ContainsFunc(old.Policies, func(o rep.ClientPolicy) bool { return o.Name == p.Name && rep.Val(o.Enabled) })
+			if err := completePolicy(p, known, was); err != nil {
 				return err
 			}
 		}
@@ -152,8 +161,9 @@ func (h *Handler) putClientPolicies(c *Call) (any, error) {
 	})
 }
 
-// completePolicy checks a policy and gives it what Keycloak shows of every one.
-func completePolicy(p *rep.ClientPolicy, profiles []string) error {
+// completePolicy checks a policy, of which it knows whether it was enabled
+// before, and gives it what Keycloak shows of every one.
+func completePolicy(p *rep.ClientPolicy, profiles []string, was bool) error {
 	for _, c := range p.Conditions {
 		if !slices.Contains(policyConditions, c.Condition) {
 			name := c.Condition
@@ -168,10 +178,10 @@ func completePolicy(p *rep.ClientPolicy, profiles []string) error {
 			return refusePolicy("Policy " + p.Name + " contains invalid profile " + name)
 		}
 	}
-	if rep.Val(p.Enabled) {
+	if rep.Val(p.Enabled) && !was {
 		return refusePolicy("Policy " + p.Name + " cannot be enabled: client policies are not enforced by this server yet")
 	}
-	p.Enabled = new(false)
+	p.Enabled = new(rep.Val(p.Enabled))
 	if p.Conditions == nil {
 		p.Conditions = []rep.ClientPolicyCondition{}
 	}

@@ -101,7 +101,6 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 		},
 		Locked:           func(context.Context, *iam.Realm, *iam.User) (string, error) { return "", nil },
 		HasProvider:      func(*iam.Realm, string) bool { return false },
-		HasOrganizations: func(*iam.Realm) bool { return false },
 		Profile:          func(context.Context, *iam.Realm, url.Values) ([]pages.Attribute, error) { return nil, nil },
 		CheckProfile:     func(context.Context, *iam.Realm, url.Values) ([]authn.FieldError, error) { return nil, nil },
 		CheckNewPassword: func(context.Context, *iam.Realm, url.Values, string) (*authn.FieldError, error) { return nil, nil },

@@ -106,6 +106,10 @@ func (g *gapFinder) flow(alias, whom string, path []string) {
 	for _, e := range g.r.AuthenticationFlows[i].AuthenticationExecutions {
 		switch {
 		case e.Requirement == string(iam.Disabled), g.idle(e.Authenticator):
+		case e.Authenticator == "organization" && !g.can(CanDo, "organizations"):
+			g.add("authenticator organization in flow "+alias, whom+" is not asked for an organization")
+		case e.Authenticator == redirector && g.can(CanAuthenticate, redirector):
+			g.redirects(e.AuthenticatorConfig, alias, whom)
 		case e.FlowAlias != "":
 			g.flow(e.FlowAlias, whom, append(path, alias))
 			if e.Authenticator != "" && !g.can(CanAuthenticate, e.Authenticator) {
@@ -117,11 +121,28 @@ func (g *gapFinder) flow(alias, whom string, path []string) {
 	}
 }
 
+const redirector = "identity-provider-redirector"
+
+// redirects looks at where the step leads that sends everybody to one identity provider.
+func (g *gapFinder) redirects(config, flow, whom string) {
+	i := named(g.r.AuthenticatorConfig, configAlias, config)
+	if config == "" || i < 0 {
+		return
+	}
+	j := named(g.r.IdentityProviders, providerAlias, g.r.AuthenticatorConfig[i].Config["defaultProvider"])
+	if j < 0 {
+		return
+	}
+	if p := &g.r.IdentityProviders[j]; (p.Enabled == nil || *p.Enabled) && !g.can(CanBroker, p.ProviderID) {
+		g.add("authenticator "+redirector+" in flow "+flow, whom+" is sent to identity provider "+p.Alias+", which fails")
+	}
+}
+
 // idle names providers that do nothing as the realm is: their subject is not
 // there.
 func (g *gapFinder) idle(provider string) bool {
 	switch provider {
-	case "identity-provider-redirector":
+	case redirector:
 		return len(g.r.IdentityProviders) == 0
 	case "organization", "idp-add-organization-member", "oidc-organization-membership-mapper":
 		return !rep.Val(g.r.OrganizationsEnabled)
@@ -288,10 +309,9 @@ func (g *gapFinder) features() {
 		}
 	}
 	r := g.r
-	feature(enabledPolicies(r) > 0, "client-policies", "client policies", count(enabledPolicies(r), "policy", "is", "are")+" not enforced")
-	feature(rep.Val(r.OrganizationsEnabled), "organizations", "organizations", count(len(r.Organizations), "organization", "is", "are")+" kept but not used")
-	feature(rep.Val(r.AdminPermissionsEnabled), "admin-permissions", "fine-grained admin permissions", "administrators who depend on them")
-	feature(rep.Val(r.SCIMAPIEnabled), "scim", "SCIM API", "its clients")
+	for _, s := range realmSwitches() {
+		feature(len(s.on(r)) > 0, s.feature, s.name, s.whom(r))
+	}
 	feature(len(r.SMTPServer) > 0 && (rep.Val(r.VerifyEmail) || rep.Val(r.ResetPasswordAllowed)), "email", "e-mail", "address verification and password reset")
 	for _, l := range r.EventsListeners {
 		if !g.can(CanListen, l) {
@@ -309,21 +329,22 @@ func (g *gapFinder) features() {
 	}
 }
 
-// enabledPolicies counts the client policies that are on.
-func enabledPolicies(r *rep.Realm) int {
+// enabledPolicies names the client policies that are on.
+func enabledPolicies(r *rep.Realm) []string {
 	var doc struct {
 		Policies []struct {
-			Enabled *bool `json:"enabled"`
+			Name    string `json:"name"`
+			Enabled *bool  `json:"enabled"`
 		} `json:"policies"`
 	}
 	if len(r.ClientPolicies) == 0 || json.Unmarshal(r.ClientPolicies, &doc) != nil {
-		return 0
+		return nil
 	}
-	n := 0
+	var names []string
 	for _, p := range doc.Policies {
-		if p.Enabled == nil || *p.Enabled {
-			n++
+		if rep.Val(p.Enabled) {
+			names = append(names, p.Name)
 		}
 	}
-	return n
+	return names
 }

@@ -45,6 +45,9 @@ func (m *Manager) Create(ctx context.Context, given *rep.Realm) (*rep.Realm, err
 	if err != nil {
 		return nil, err
 	}
+	if err := m.refuseSwitches(new(rep.Realm), p.realm); err != nil {
+		return nil, err
+	}
 	err = m.Cache.db.Tx(ctx, func(tx *store.Tx) error { return m.put(ctx, tx, p) })
 	if err != nil {
 		return nil, err

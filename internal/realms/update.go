@@ -59,8 +59,12 @@ func (m *Manager) update(ctx context.Context, tx *store.Tx, id iam.RealmID, post
 	if err := m.checkUpdate(ctx, tx, id, posted); err != nil {
 		return err
 	}
+	before := *doc
 	apply(doc, posted)
 	if err := check(doc); err != nil {
+		return err
+	}
+	if err := m.refuseSwitches(&before, doc); err != nil {
 		return err
 	}
 	doc.Realm = row.Name
@@ -215,6 +219,7 @@ func decodes(text string) bool {
 func apply(doc, posted *rep.Realm) {
 	p := settingsOf(posted)
 	p.ID, p.Realm, p.DefaultRole, p.Unknown = "", "", nil, nil
+	p.VerifiableCredentialsEnabled = nil // Keycloak: RealmAdapter.setVerifiableCredentialsEnabled, without its feature
 	p.PrivateKey, p.PublicKey, p.Certificate, p.CodeSecret, p.LocalizationTexts = nil, nil, nil, nil, nil
 	attrs, smtp, headers := p.Attributes, maps.Clone(p.SMTPServer), p.BrowserSecurityHeaders
 	p.Attributes, p.SMTPServer, p.BrowserSecurityHeaders = nil, nil, nil

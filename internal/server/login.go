@@ -367,10 +367,6 @@ func (w world) steps() steps.World {
 			idp := realm.IDP(alias)
 			return idp != nil && idp.Enabled
 		},
-		HasOrganizations: func(r *iam.Realm) bool {
-			realm, err := w.realms.ByID(context.Background(), r.ID)
-			return err != nil || rep.Val(realm.Rep.OrganizationsEnabled)
-		},
 		Profile: func(ctx context.Context, r *iam.Realm, typed url.Values) ([]pages.Attribute, error) {
 			return w.attributes(ctx, r, nil, typed)
 		},
