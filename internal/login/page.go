@@ -75,7 +75,7 @@ func (a *attempt) request() pages.Request {
 			v := u.Query()
 			v.Set("kc_locale", tag)
 			u.RawQuery = v.Encode()
-			q.Locales = append(q.Locales, pages.Locale{Tag: tag, Label: tag, URL: u.RequestURI()})
+			q.Locales = append(q.Locales, pages.Locale{Tag: tag, URL: u.RequestURI()})
 		}
 	}
 	if c := a.client; c != nil {

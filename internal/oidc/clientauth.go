@@ -5,9 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
+	"latchkey/internal/authn"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 )
@@ -63,25 +63,17 @@ func (b *backCall) authenticateClient() error {
 	return nil
 }
 
-// walk tries the flow's executions: the required ones, else the alternatives.
-// What decides is the one that the client is set up for.
+// walk tries what the realm's flow for clients lets them authenticate by, in its
+// order. What decides is the one that the client is set up for.
 func (a *clientProof) walk() error {
 	flow := a.realm.Flow(a.realm.Flows.ClientAuthentication)
 	if flow == nil {
 		return errors.New("the realm has no flow for client authentication")
 	}
-	requirement := iam.Alternative
-	if slices.ContainsFunc(flow.Executions, func(x iam.Execution) bool { return x.Requirement == iam.Required }) {
-		requirement = iam.Required
-	}
-	for i := range flow.Executions {
-		x := &flow.Executions[i]
-		if x.Requirement != requirement {
-			continue
-		}
-		try := authenticators[x.Authenticator]
+	for _, method := range authn.ClientAuthenticators(flow) {
+		try := authenticators[method]
 		if try == nil {
-			if a.client != nil && methodOf(a.client) == x.Authenticator {
+			if a.client != nil && methodOf(a.client) == method {
 				return &refusedClient{"invalid_client_credentials", &Error{http.StatusUnauthorized, "invalid_client", wrongClient}}
 			}
 			continue
@@ -91,11 +83,11 @@ func (a *clientProof) walk() error {
 		if err != nil && !errors.As(err, &refused) {
 			return err
 		}
-		if a.client == nil || methodOf(a.client) != x.Authenticator {
+		if a.client == nil || methodOf(a.client) != method {
 			continue
 		}
 		if err == nil {
-			a.detail("client_auth_method", x.Authenticator)
+			a.detail("client_auth_method", method)
 		}
 		return err
 	}

@@ -259,3 +259,13 @@ func TestScopesThatDiscoveryNames(t *testing.T) {
 		}
 	}
 }
+
+// A flow for clients may hold its authenticators in sub-flows.
+func TestClientsAuthenticateInSubFlows(t *testing.T) {
+	s := newSite(t, `,"clientAuthenticationFlow":"own clients","authenticationFlows":[
+	 {"alias":"own clients","providerId":"client-flow","topLevel":true,"authenticationExecutions":[{"authenticatorFlow":true,"flowAlias":"secrets","requirement":"ALTERNATIVE","priority":10}]},
+	 {"alias":"secrets","providerId":"client-flow","topLevel":false,"authenticationExecutions":[{"authenticator":"client-secret","requirement":"ALTERNATIVE","priority":10}]}]`)
+	for secret, want := range map[string]string{"app-secret": "OK", "wrong": "unauthorized_client: Invalid client or Invalid client credentials"} {
+		s.post("/token", "grant_type", "client_credentials", "client_id", "app", "client_secret", secret).want(t, secret, want)
+	}
+}

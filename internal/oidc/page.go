@@ -49,7 +49,7 @@ func (c *call) locale() (string, []pages.Locale) {
 		at := url.URL{Path: c.r.URL.Path}
 		q.Set("kc_locale", tag)
 		at.RawQuery = q.Encode()
-		offered = append(offered, pages.Locale{Tag: tag, Label: "locale_" + tag, URL: at.String()})
+		offered = append(offered, pages.Locale{Tag: tag, URL: at.String()})
 	}
 	return i18n.Choose(l.Supported, l.Default, wishes...), offered
 }

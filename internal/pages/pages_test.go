@@ -409,3 +409,27 @@ func TestContrast(t *testing.T) {
 		}
 	}
 }
+
+// Keycloak: LocaleBean and its messages locale_de, locale_pt_BR, ...
+func TestLanguagesAreCalledByTheirNames(t *testing.T) {
+	s := newSet(t)
+	r := Request{Locale: "en", Texts: map[string]map[string]string{"en": {"locale_nds": "Plattdüütsch"}}}
+	want := map[string]string{"en": "English", "de": "Deutsch", "pt_BR": "Português", "pt-BR": "Português", "ja": "日本語", "ar": "العربية", "nds": "Plattdüütsch", "?": "?"}
+	for tag := range want {
+		r.Locales = append(r.Locales, Locale{tag, "?kc_locale=" + tag})
+	}
+	page := render(t, s, r, Error{})
+	seen := 0
+	walk(t, page, func(n *html.Node, attr map[string]string) {
+		if n.Data != "option" {
+			return
+		}
+		seen++
+		if got := words(n); got != want[attr["lang"]] {
+			t.Errorf("%s is called %q, want %q", attr["lang"], got, want[attr["lang"]])
+		}
+	})
+	if seen != len(want) {
+		t.Errorf("%d languages are offered, want %d", seen, len(want))
+	}
+}

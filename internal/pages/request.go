@@ -71,8 +71,9 @@ type URLs struct {
 	ResetCredentials string
 }
 
-// A Locale is a language to choose.
-type Locale struct{ Tag, Label, URL string }
+// A Locale is a language to choose, by its tag as Keycloak writes it (pt_BR or pt-BR).
+// Pages name it in that language.
+type Locale struct{ Tag, URL string }
 
 // Kinds of messages, as themes style them.
 const (

@@ -67,7 +67,7 @@ func Samples() []Sample {
 		}), Login{UsernameHidden: true, RegistrationDisabled: true}},
 		{"login-languages", with(func(r *Request) {
 			r.Locale = "en"
-			r.Locales = []Locale{{"de", "Deutsch", "?kc_locale=de"}, {"en", "English", "?kc_locale=en"}}
+			r.Locales = []Locale{{"de", "?kc_locale=de"}, {"en", "?kc_locale=en"}}
 		}), Login{Providers: []Provider{{"university", "University", at + "../broker/university/login"}}}},
 		{"login-username", plain, LoginUsername{}},
 		{"login-password", with(func(r *Request) { r.AttemptedUsername = "grace"; r.TryAnotherWay = true }), LoginPassword{}},

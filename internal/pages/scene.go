@@ -8,6 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
 	"latchkey/internal/i18n"
 )
 
@@ -28,6 +32,23 @@ type scene struct {
 // Text is the text for a key.
 func (s *scene) Text(key string, args ...any) string {
 	return s.texts.Format(key, args...)
+}
+
+// LocaleName is what a language is called in that language: the realm's own text
+// for it, else its name in Unicode's tables, else its tag.
+// Keycloak: LocaleBean, messages locale_xx.
+func (s *scene) LocaleName(tag string) string {
+	if name, ok := s.texts.Pattern("locale_" + tag); ok {
+		return name
+	}
+	parsed, err := language.Parse(tag)
+	if err != nil {
+		return tag
+	}
+	if name := display.Self.Name(parsed); name != "" {
+		return cases.Title(parsed, cases.NoLower).String(name)
+	}
+	return tag
 }
 
 // Markup is the text for a key whose texts may contain markup. Arguments are text, whatever they contain.
