@@ -101,12 +101,8 @@ type FlowDoc struct {
 const clientsPerRealm = 10_000
 
 func load(ctx context.Context, db *store.DB, row store.RealmRow) (*Realm, error) {
-	version, err := db.RealmVersion(ctx, row.ID)
-	if err != nil {
-		return nil, err
-	}
 	r := &Realm{
-		Row: row.Version, Version: version, db: db,
+		Row: row.Version, Version: row.Whole, db: db,
 		scopes: map[iam.ScopeID]*Scope{}, roles: map[iam.RoleID]*Role{}, roleNames: map[roleKey]*Role{},
 		flows: map[iam.FlowID]*iam.Flow{}, scopeRoles: map[string][]iam.RoleID{},
 	}

@@ -234,6 +234,10 @@ func (db *DB) Engine() Engine { return db.engine }
 // Now is the database's clock, to the millisecond.
 func (db *DB) Now() time.Time { return db.clock().Truncate(time.Millisecond) }
 
+// Clock is the clock underneath Now, not cut to milliseconds and with what a
+// process's monotonic clock says.
+func (db *DB) Clock() time.Time { return db.clock() }
+
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error {
 	_, err := one(ctx, &db.Reader, scanValue[int64], `select count(*) from meta where name = $1`, sealCheck)

@@ -16,14 +16,18 @@ type RealmRow struct {
 	NotBefore time.Time
 	Doc       []byte
 	Version   int64
+	// Whole is the version of the realm's whole configuration when the row was
+	// read; see BumpRealm. What is read after the row is at least as new.
+	Whole int64
 }
 
-const realmColumns = `id, name, enabled, not_before, doc, version`
+const realmColumns = `r.id, r.name, r.enabled, r.not_before, r.doc, r.version, coalesce(v.version, 0)
+	from realms r left join realm_versions v on v.realm_id = r.id`
 
 func (r *Reader) scanRealm(row row) (v RealmRow, err error) {
 	var nb int64
 	var doc []byte
-	if err = row.Scan(&v.ID, &v.Name, &v.Enabled, &nb, &doc, &v.Version); err != nil {
+	if err = row.Scan(&v.ID, &v.Name, &v.Enabled, &nb, &doc, &v.Version, &v.Whole); err != nil {
 		return v, err
 	}
 	v.NotBefore = fromMillis(nb)
@@ -33,12 +37,12 @@ func (r *Reader) scanRealm(row row) (v RealmRow, err error) {
 
 // RealmByName returns the realm of that name, or ErrNotFound.
 func (r *Reader) RealmByName(ctx context.Context, name string) (RealmRow, error) {
-	return one(ctx, r, r.scanRealm, `select `+realmColumns+` from realms where name = $1`, name)
+	return one(ctx, r, r.scanRealm, `select `+realmColumns+` where r.name = $1`, name)
 }
 
 // RealmByID returns the realm with that id, or ErrNotFound.
 func (r *Reader) RealmByID(ctx context.Context, id iam.RealmID) (RealmRow, error) {
-	return one(ctx, r, r.scanRealm, `select `+realmColumns+` from realms where id = $1`, id)
+	return one(ctx, r, r.scanRealm, `select `+realmColumns+` where r.id = $1`, id)
 }
 
 // Switches are what can be switched off.
@@ -97,18 +101,26 @@ func scanRealmVersion(row row) (v RealmVersion, err error) {
 	return v, row.Scan(&v.Realm, &v.Version)
 }
 
-// RealmVersionsSince returns the realms changed at or after a time.
-func (r *Reader) RealmVersionsSince(ctx context.Context, since time.Time) ([]RealmVersion, error) {
-	return all(ctx, r, scanRealmVersion, `select realm_id, version from realm_versions where changed_at >= $1 order by realm_id`, millis(since))
-}
+// maxNamed bounds how many realms a statement names. Of more it asks for all:
+// a few bytes for each, read through once.
+const maxNamed = 512
 
-// RealmVersion returns the version of one realm's configuration, 0 before its first change.
-func (r *Reader) RealmVersion(ctx context.Context, id iam.RealmID) (int64, error) {
-	list, err := all(ctx, r, scanValue[int64], `select version from realm_versions where realm_id = $1`, id)
-	if err != nil || len(list) == 0 {
-		return 0, err
+// RealmVersions returns the versions of realms' configurations, without those
+// that were never changed, and possibly of others.
+func (r *Reader) RealmVersions(ctx context.Context, ids []iam.RealmID) ([]RealmVersion, error) {
+	const versions = `select realm_id, version from realm_versions`
+	switch n := len(ids); {
+	case n == 0:
+		return nil, nil
+	case n > maxNamed:
+		return all(ctx, r, scanRealmVersion, versions)
 	}
-	return list[0], nil
+	ids = even(ids)
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	return all(ctx, few(r, len(ids)), scanRealmVersion, versions+` where realm_id in (`+binds(1, len(ids))+`)`, args...)
 }
 
 // An Object is a piece of configuration that is only read with its realm, or

@@ -25,7 +25,8 @@ type pair struct {
 	t      *testing.T
 	front  string // the public address
 	to     atomic.Pointer[url.URL]
-	a, b   string // addresses of the nodes themselves
+	a, b   string          // addresses of the nodes themselves
+	other  *harness.Server // b
 	admin  *visitor.Admin
 	party  visitor.Party
 	client string // the database id of the party's client
@@ -40,6 +41,12 @@ const (
 
 func newPair(t *testing.T) *pair {
 	t.Helper()
+	return newPairBy(t, func(url string) string { return url })
+}
+
+// newPairBy is newPair with a way of b's own to the database.
+func newPairBy(t *testing.T, way func(url string) string) *pair {
+	t.Helper()
 	p := &pair{t: t}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(p.to.Load())
@@ -50,8 +57,8 @@ func newPair(t *testing.T) *pair {
 	p.front = front.URL
 	env := []string{"LATCHKEY_HOSTNAME=" + p.front}
 	one := harness.Start(t, harness.Options{Engine: harness.Postgres, Env: env})
-	other := harness.Start(t, harness.Options{Beside: one, Env: env})
-	p.a, p.b = one.URL, other.URL
+	p.other = harness.Start(t, harness.Options{Beside: one, Env: append(env, "LATCHKEY_DB_URL="+way(one.DB))})
+	p.a, p.b = one.URL, p.other.URL
 	p.use(p.a)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
