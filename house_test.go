@@ -237,6 +237,27 @@ func misplaced(all []goFile) (broken []string) {
 	return broken
 }
 
+// strayClients finds HTTP clients that are not made by web.NewClient, which bounds their time, their answers and where they lead.
+func strayClients(all []goFile) (broken []string) {
+	forbidden := []string{"Client", "Transport", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm"}
+	for _, f := range all {
+		if f.path == "internal/web/client.go" {
+			continue
+		}
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok || !slices.Contains(forbidden, s.Sel.Name) {
+				return true
+			}
+			if x, ok := s.X.(*ast.Ident); ok && x.Name == "http" {
+				broken = append(broken, f.at(n)+": http."+s.Sel.Name+": call other servers by web.NewClient")
+			}
+			return true
+		})
+	}
+	return broken
+}
+
 // oracleNames are the oracle's scenarios and the names in its fixtures that are no words of the trade.
 func oracleNames(t *testing.T) *regexp.Regexp {
 	t.Helper()
@@ -275,7 +296,7 @@ func TestOracleIsUnknown(t *testing.T) {
 
 func TestHouse(t *testing.T) {
 	all := product(t, os.DirFS("."))
-	for _, check := range []func([]goFile) []string{undocumented, hiddenState, clockReaders, sqlOutside, misplaced} {
+	for _, check := range []func([]goFile) []string{undocumented, hiddenState, clockReaders, sqlOutside, misplaced, strayClients} {
 		for _, b := range check(all) {
 			t.Error(b)
 		}
@@ -306,6 +327,10 @@ func TestHouseNoticesViolations(t *testing.T) {
 		{misplaced, "internal/users/x.go", "package users\nfunc f() { <-time.NewTicker(1).C }", "table of server/jobs.go"},
 		{misplaced, "internal/jobs/x.go", "package jobs\nfunc f() { <-time.NewTicker(1).C }", ""},
 		{sqlOutside, "internal/store/x.go", "package store\nconst q = `select id from users`", ""},
+		{strayClients, "internal/oidc/x.go", "package oidc\nfunc f() { g(&http.Client{}) }", "web.NewClient"},
+		{strayClients, "internal/web/x.go", "package web\nfunc f() { http.Get(`x`) }", "web.NewClient"},
+		{strayClients, "internal/web/client.go", "package web\nfunc f() { g(&http.Client{}) }", ""},
+		{strayClients, "internal/oidc/x.go", "package oidc\nfunc f(r *http.Request) { g(http.MethodGet) }", ""},
 	} {
 		got := strings.Join(c.check(product(t, fstest.MapFS{c.file: {Data: []byte(c.body)}})), "\n")
 		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {

@@ -66,7 +66,7 @@ var layers = map[string]string{
 	"authz":         "iam realms store users roles",
 	"jobs":          "store telemetry",                   // when work is done; what it is stays with its room
 	"doctor":        "iam rep clients keys realms store", // looks at a whole realm, and mends it by the rules of its rooms
-	"doctor/remote": "doctor iam rep",                    // asks other servers; knows nothing of ours
+	"doctor/remote": "doctor iam rep web",                // asks other servers; knows nothing of ours
 	// doors
 	"oidc":         doorMay + " pages jose", // the tokens that clients sign
 	"saml":         doorMay + " xmlsec",
@@ -78,7 +78,7 @@ var layers = map[string]string{
 	"console":      "web",
 	// assembly
 	"server": "*",
-	"cli":    "server iam rep telemetry doctor doctor/remote records jose", // jose: whose RSA it is
+	"cli":    "server iam rep web telemetry doctor doctor/remote records jose", // jose: whose RSA it is
 }
 
 // owners names the rooms that may import a package and what is below it; "*"

@@ -12,6 +12,7 @@ import (
 
 	"latchkey/internal/doctor/remote"
 	"latchkey/internal/iam"
+	"latchkey/internal/web"
 )
 
 // An account is whom to log in as at a server: a user, or a client with a
@@ -51,7 +52,7 @@ func remoteServer(address string) (*remote.Server, error) {
 	if !strings.HasPrefix(address, "http://") && !strings.HasPrefix(address, "https://") {
 		return nil, errors.New("--server must begin with http:// or https://")
 	}
-	return &remote.Server{Base: strings.TrimRight(address, "/"), Now: time.Now}, nil
+	return &remote.Server{Base: strings.TrimRight(address, "/"), Now: time.Now, HTTP: web.NewClient(web.AnotherServer)}, nil
 }
 
 // ask reads a secret from the terminal without showing it.

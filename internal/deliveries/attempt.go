@@ -117,7 +117,7 @@ func (q *Queue) call(ctx context.Context, kind Kind, r *realms.Realm, d *Deliver
 		q.log.ErrorContext(ctx, "a delivery could not be made", append(describe(r, d), telemetry.KeyError, err)...)
 		return 0, errNotMade
 	}
-	status, err = q.send(ctx, call.To, call.Header, call.Body)
+	status, err = q.send(ctx, call.Reach, call.To, call.Header, call.Body)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("no answer within %s", callTime)
 	}

@@ -55,6 +55,7 @@ const (
 // A Call is one attempt to tell something: a POST.
 type Call struct {
 	To     string            // absolute URL
+	Reach  iam.Reach         // of who gave the URL
 	Header map[string]string // Content-Type and others
 	Body   string
 }
@@ -78,7 +79,7 @@ const Unreadable = Hopeless("what to tell cannot be read any more")
 
 // A Send posts the body of a call and returns the status of the answer; an error
 // says why there was none, in words that hold neither address nor secret.
-type Send func(ctx context.Context, to string, header map[string]string, body string) (status int, err error)
+type Send func(ctx context.Context, reach iam.Reach, to string, header map[string]string, body string) (status int, err error)
 
 // A Queue tries deliveries until they arrive. It is safe for concurrent use.
 type Queue struct {

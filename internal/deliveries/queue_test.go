@@ -85,7 +85,7 @@ func newNode(t *testing.T, db *store.DB, send deliveries.Send) *node {
 		}
 	}
 	if send == nil {
-		send = web.NewSender()
+		send = web.NewClient(web.Notification).Send
 	}
 	cache := realms.NewCache(db)
 	n := &node{t: t, db: db, log: new(strings.Builder)}
@@ -250,7 +250,7 @@ func TestOneNodeDelivers(t *testing.T) {
 		// Not over the network: a call that a busy machine makes late is made again, and rightly.
 		var mu sync.Mutex
 		seen := map[string]int{}
-		send := func(_ context.Context, _ string, _ map[string]string, body string) (int, error) {
+		send := func(_ context.Context, _ iam.Reach, _ string, _ map[string]string, body string) (int, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			seen[body]++
@@ -261,7 +261,7 @@ func TestOneNodeDelivers(t *testing.T) {
 		for i := range count {
 			texts = append(texts, fmt.Sprint("news ", i))
 		}
-		lost := newNode(t, db, func(ctx context.Context, _ string, _ map[string]string, _ string) (int, error) {
+		lost := newNode(t, db, func(ctx context.Context, _ iam.Reach, _ string, _ map[string]string, _ string) (int, error) {
 			<-ctx.Done() // as if it had been killed: nothing comes of it
 			select {}
 		})
@@ -304,10 +304,10 @@ func TestDeafReceiverHoldsUpNobody(t *testing.T) {
 	db := storetest.SQLite(t)
 	var under, most atomic.Int64
 	deaf := "http://deaf.test"
-	send := web.NewSender()
-	n := newNode(t, db, func(ctx context.Context, to string, header map[string]string, body string) (int, error) {
+	send := web.NewClient(web.Notification).Send
+	n := newNode(t, db, func(ctx context.Context, reach iam.Reach, to string, header map[string]string, body string) (int, error) {
 		if to != deaf {
-			return send(ctx, to, header, body)
+			return send(ctx, reach, to, header, body)
 		}
 		if now := under.Add(1); now > most.Load() {
 			most.Store(now)
@@ -343,7 +343,7 @@ func TestDeafReceiverHoldsUpNobody(t *testing.T) {
 func TestStop(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		begun := make(chan struct{})
-		n := newNode(t, db, func(ctx context.Context, _ string, _ map[string]string, _ string) (int, error) {
+		n := newNode(t, db, func(ctx context.Context, _ iam.Reach, _ string, _ map[string]string, _ string) (int, error) {
 			close(begun)
 			<-ctx.Done()
 			return 0, ctx.Err()

@@ -55,6 +55,7 @@ type Client struct {
 	Attrs            map[string]string // client attributes: lifespans, algorithms, logout URLs, PKCE...
 	FlowOverrides    map[string]FlowID // "browser", "direct_grant"
 	ManagesOwnAccess bool              // authorizationServicesEnabled
+	Registered       bool              // has a registration access token, whose holder may change it
 }
 
 // Attr returns an attribute, "" when absent.

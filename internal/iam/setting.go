@@ -14,6 +14,9 @@ const (
 	SettingRefreshGrace    = "latchkey.refreshGraceSeconds"
 	SettingRecordRetention = "latchkey.recordRetentionDays"
 	SettingAddresses       = "latchkey.addresses"
+	// SettingRegisteredAddresses says which addresses of clients that registered
+	// themselves the server calls.
+	SettingRegisteredAddresses = "latchkey.registeredAddresses"
 )
 
 const (
@@ -39,6 +42,7 @@ var realmSettings = []RealmSetting{
 	{SettingRefreshGrace, "a whole number of seconds from 0 to 3600", whole(0, int(maxRefreshGrace/time.Second))},
 	{SettingRecordRetention, "a whole number of days from 1 to 3650", whole(1, int(maxRetention/(24*time.Hour)))},
 	{SettingAddresses, "full, short or off", oneOf(addressesFull, addressesShort, addressesOff)},
+	{SettingRegisteredAddresses, "any or public", oneOf(addressesAny, addressesPublic)},
 }
 
 func oneOf(words ...string) func(string) bool {
@@ -125,6 +129,12 @@ func (r *Realm) RecordRetention() time.Duration {
 	n, _ := strconv.Atoi(v)
 	return time.Duration(n) * 24 * time.Hour
 }
+
+// The values of SettingRegisteredAddresses.
+const (
+	addressesAny    = "any"
+	addressesPublic = "public"
+)
 
 // The values of SettingAddresses.
 const (

@@ -31,14 +31,14 @@ const (
 type Notifier struct {
 	issuer *tokens.Issuer
 	queue  *deliveries.Queue
-	post   func(ctx context.Context, to, contentType, body string) error
+	post   func(ctx context.Context, reach iam.Reach, to, contentType, body string) error
 	log    *slog.Logger
 	calls  chan struct{}
 }
 
 // New makes a Notifier. Logouts go through queue; post sends a body to an admin
 // URL and returns an error for anything but success.
-func New(issuer *tokens.Issuer, queue *deliveries.Queue, post func(ctx context.Context, to, contentType, body string) error, log *slog.Logger) *Notifier {
+func New(issuer *tokens.Issuer, queue *deliveries.Queue, post func(ctx context.Context, reach iam.Reach, to, contentType, body string) error, log *slog.Logger) *Notifier {
 	n := &Notifier{issuer: issuer, queue: queue, post: post, log: log, calls: make(chan struct{}, maxCalls)}
 	// 400 says that the request was invalid or the logout failed at the client
 	// (section 2.8): the same again is refused again. Everything else may pass.
@@ -187,7 +187,7 @@ func (n *Notifier) call(ctx context.Context, r *realms.Realm, d *deliveries.Deli
 		return nil, err
 	}
 	return &deliveries.Call{
-		To: to, Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, Body: url.Values{"logout_token": {token}}.Encode(),
+		To: to, Reach: r.Reach(&client.Client), Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, Body: url.Values{"logout_token": {token}}.Encode(),
 	}, nil
 }
 
@@ -202,7 +202,7 @@ func (n *Notifier) callAdapter(ctx context.Context, r *realms.Realm, c *iam.Clie
 	if err != nil {
 		return nil, err
 	}
-	return &deliveries.Call{To: to, Header: map[string]string{"Content-Type": "text/plain"}, Body: token}, nil
+	return &deliveries.Call{To: to, Reach: r.Reach(c), Header: map[string]string{"Content-Type": "text/plain"}, Body: token}, nil
 }
 
 // eventLogout and eventOffline are members of a logout token's events.

@@ -88,7 +88,7 @@ func (n *Notifier) push(ctx context.Context, r *realms.Realm, c *iam.Client, at 
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	return n.post(ctx, at+what.path, "text/plain", token)
+	return n.post(ctx, r.Reach(c), at+what.path, "text/plain", token)
 }
 
 // action makes what an admin URL is sent: of one session, in the adapter's word

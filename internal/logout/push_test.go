@@ -48,7 +48,7 @@ func TestPush(t *testing.T) {
 	got := map[string]string{}
 	log := slog.New(slog.DiscardHandler)
 	n := New(&tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker}, Roles: roles.New(db), Now: time.Now}, deliveries.New(cache, nil, log, nil),
-		func(_ context.Context, to, contentType, body string) error {
+		func(_ context.Context, _ iam.Reach, to, contentType, body string) error {
 			mu.Lock()
 			defer mu.Unlock()
 			got[to] = contentType + " " + body

@@ -20,7 +20,7 @@ func (c *call) clientKeys(client *iam.Client, kid, use string) (jose.Set, error)
 	var err error
 	switch {
 	case client.Flag("use.jwks.url"):
-		set, err = c.jwks.fetch(c.ctx(), c.realm, jwksURL(client, c.urls.Frontend), kid)
+		set, err = c.jwks.fetch(c.ctx(), c.realm, jwksURL(client, c.urls.Frontend), c.realm.Reach(client), kid)
 	case client.Flag("use.jwks.string"):
 		set, err = jose.ParseSet([]byte(client.Attr("jwks.string")))
 	case use == "sig":

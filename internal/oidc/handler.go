@@ -63,12 +63,15 @@ type Config struct {
 // A Handler is the door. Make it with New.
 type Handler struct {
 	Config
-	grants map[string]grantType
-	jwks   *keyFetcher
+	grants  map[string]grantType
+	jwks    *keyFetcher
+	objects *web.Client // for request objects
 }
 
 // New makes the door.
-func New(c Config) *Handler { return &Handler{Config: c, grants: grants(), jwks: newKeyFetcher(c.Now)} }
+func New(c Config) *Handler {
+	return &Handler{Config: c, grants: grants(), jwks: newKeyFetcher(c.Now), objects: web.NewClient(web.RequestObject)}
+}
 
 // base is where the protocol's endpoints live.
 const base = "/realms/{realm}/protocol/openid-connect"

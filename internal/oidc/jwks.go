@@ -2,10 +2,7 @@ package oidc
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -15,12 +12,13 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/jose"
 	"latchkey/internal/realms"
+	"latchkey/internal/web"
 )
 
 // A keyFetcher fetches clients' key sets and keeps them. It is safe for
 // concurrent use.
 type keyFetcher struct {
-	client *http.Client
+	client *web.Client
 	now    func() time.Time
 	kept   *lru.Cache[string, fetchedKeys]
 	group  singleflight.Group
@@ -33,30 +31,28 @@ type fetchedKeys struct {
 }
 
 const (
-	keySetsKept    = 1000
-	keySetSize     = 1 << 20 // bytes
-	keySetAge      = 24 * time.Hour
-	keySetPause    = 10 * time.Second // between two requests for one set. Keycloak: minTimeBetweenRequests
-	keySetDeadline = 5 * time.Second
+	keySetsKept = 1000
+	keySetAge   = 24 * time.Hour
+	keySetPause = 10 * time.Second // between two requests for one set. Keycloak: minTimeBetweenRequests
 )
 
 func newKeyFetcher(now func() time.Time) *keyFetcher {
 	kept, _ := lru.New[string, fetchedKeys](keySetsKept)
-	return &keyFetcher{client: &http.Client{Timeout: keySetDeadline}, now: now, kept: kept}
+	return &keyFetcher{client: web.NewClient(web.KeySet), now: now, kept: kept}
 }
 
 // fetch returns the set at an address. It is fetched anew when it is old, or
 // when it lacks the key or the realm has changed since, as it does when its
 // caches are cleared, and it was not asked for just now.
-func (f *keyFetcher) fetch(ctx context.Context, realm *realms.Realm, address, kid string) (jose.Set, error) {
-	name := string(realm.ID) + " " + address
+func (f *keyFetcher) fetch(ctx context.Context, realm *realms.Realm, address string, reach iam.Reach, kid string) (jose.Set, error) {
+	name := fmt.Sprint(realm.ID, " ", reach, " ", address)
 	have, ok := f.kept.Get(name)
 	age := f.now().Sub(have.at)
 	if ok && (age < keySetPause || age < keySetAge && have.version == realm.Version && has(have.set, kid)) {
 		return have.set, nil
 	}
 	v, err, _ := f.group.Do(name, func() (any, error) {
-		set, err := f.get(context.WithoutCancel(ctx), address)
+		set, err := f.get(context.WithoutCancel(ctx), address, reach)
 		if err == nil {
 			f.kept.Add(name, fetchedKeys{set, f.now(), realm.Version})
 		}
@@ -77,26 +73,10 @@ func has(set jose.Set, kid string) bool {
 	return false
 }
 
-func (f *keyFetcher) get(ctx context.Context, address string) (jose.Set, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+func (f *keyFetcher) get(ctx context.Context, address string, reach iam.Reach) (jose.Set, error) {
+	b, err := f.client.Get(ctx, address, reach)
 	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Accept", "application/json")
-	answer, err := f.client.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("keys of a client: %s", answer.Status)
-	}
-	b, err := io.ReadAll(io.LimitReader(answer.Body, keySetSize+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > keySetSize {
-		return nil, errors.New("keys of a client: too many")
+		return nil, fmt.Errorf("keys of a client: %w", err)
 	}
 	return jose.ParseSet(b)
 }

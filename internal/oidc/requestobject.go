@@ -3,10 +3,7 @@ package oidc
 import (
 	"encoding/base64"
 	"errors"
-	"io"
-	"net/http"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -15,11 +12,6 @@ import (
 	"latchkey/internal/jose"
 	"latchkey/internal/keys"
 	"latchkey/internal/tokens"
-)
-
-const (
-	requestObjectDeadline = 5 * time.Second
-	requestObjectSize     = 100 << 10 // bytes
 )
 
 // What the reference says, in events, of objects that it cannot read.
@@ -214,18 +206,6 @@ func jwtHeader(token string) (h joseHeader, ok bool) {
 
 // fetchRequestObject reads an object from an address that the client's settings allow.
 func (a *authCall) fetchRequestObject(uri string) (string, error) {
-	r, err := http.NewRequestWithContext(a.ctx(), http.MethodGet, uri, nil)
-	if err != nil {
-		return "", err
-	}
-	answer, err := (&http.Client{Timeout: requestObjectDeadline}).Do(r)
-	if err != nil {
-		return "", err
-	}
-	defer answer.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(answer.Body, requestObjectSize+1))
-	if err == nil && len(b) > requestObjectSize {
-		err = errors.New("the request object is too large")
-	}
+	b, err := a.objects.Get(a.ctx(), uri, a.realm.Reach(&a.client.Client))
 	return strings.TrimSpace(string(b)), err
 }

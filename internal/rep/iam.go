@@ -158,6 +158,7 @@ func (c *Client) IAM() (*iam.Client, error) {
 		Mappers:          mappers(c.ProtocolMappers),
 		Attrs:            c.Attributes,
 		ManagesOwnAccess: Val(c.AuthorizationServicesEnabled),
+		Registered:       Val(c.RegistrationAccessToken) != "",
 	}
 	switch m.Protocol {
 	case "":

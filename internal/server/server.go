@@ -111,8 +111,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 
 	standings := roles.New(s.db)
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
-	outgoing := deliveries.New(s.realms, web.NewSender(), s.log, s.metrics)
-	notifier := logout.New(issuer, outgoing, web.NewPoster(), s.log)
+	outgoing := deliveries.New(s.realms, web.NewClient(web.Notification).Send, s.log, s.metrics)
+	notifier := logout.New(issuer, outgoing, web.NewClient(web.AdminURL).Post, s.log)
 	ender := &logout.Ender{Sessions: live, Notifier: notifier}
 	w := world{db: s.db, realms: s.realms, users: people, roles: standings, sessions: live, ender: ender}
 	door := &login.Handler{

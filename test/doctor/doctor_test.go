@@ -20,6 +20,7 @@ import (
 	"latchkey/internal/doctor"
 	"latchkey/internal/doctor/remote"
 	"latchkey/internal/iam"
+	"latchkey/internal/web"
 	"latchkey/test/harness"
 	"latchkey/test/ports"
 	"latchkey/test/visitor"
@@ -247,7 +248,7 @@ func (p *patient) removed() {
 }
 
 func (p *patient) remote() *remote.Server {
-	return &remote.Server{Base: p.base, Now: time.Now, Credentials: remote.Credentials{User: "admin", Password: iam.Secret(password)}}
+	return &remote.Server{Base: p.base, HTTP: web.NewClient(web.AnotherServer), Now: time.Now, Credentials: remote.Credentials{User: "admin", Password: iam.Secret(password)}}
 }
 
 // differing tells that a change of somebody else is not undone.

@@ -10,6 +10,7 @@ import (
 
 	"latchkey/internal/doctor"
 	"latchkey/internal/iam"
+	"latchkey/internal/web"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -85,7 +86,7 @@ func (k *keycloak) serve(t *testing.T) *Server {
 	t.Helper()
 	s := httptest.NewServer(k)
 	t.Cleanup(s.Close)
-	return &Server{Base: s.URL, Now: func() time.Time { return noon }, Credentials: Credentials{User: "root", Password: iam.Secret("sesame")}}
+	return &Server{Base: s.URL, HTTP: web.NewClient(web.AnotherServer), Now: func() time.Time { return noon }, Credentials: Credentials{User: "root", Password: iam.Secret("sesame")}}
 }
 
 func TestCollect(t *testing.T) {

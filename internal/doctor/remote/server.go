@@ -15,13 +15,11 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
+	"latchkey/internal/web"
 )
 
 // RequestsMost is how many requests one examination of a realm sends at most.
 const RequestsMost = 400
-
-// answerMost is how many bytes of an answer are read.
-const answerMost = 64 << 20
 
 // Credentials are those of a user, or of a client with a service account.
 type Credentials struct {
@@ -38,6 +36,7 @@ type Server struct {
 	Base        string // its address, with its path, without a slash at the end
 	Credentials Credentials
 	Now         func() time.Time
+	HTTP        *web.Client // of web.AnotherServer
 	// Progress is told how many of about how many requests are done; nil is told nothing.
 	Progress func(done, of int)
 
@@ -95,14 +94,12 @@ func (s *Server) do(ctx context.Context, method, path, contentType, host string,
 		req.Header.Set("Authorization", "Bearer "+bearer)
 	}
 	req.Header.Set("Accept", "application/json")
-	// A redirect would carry the token to wherever it leads.
-	client := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.Do(req)
+	resp, err := s.HTTP.Do(req, iam.ReachAll)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, answerMost))
+	data, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err
 	}
