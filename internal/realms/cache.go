@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"golang.org/x/sync/singleflight"
-	"maps"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/store"
@@ -30,16 +30,21 @@ type Cache struct {
 	db    *store.DB
 	load  singleflight.Group
 	poll  singleflight.Group
-	mu    sync.RWMutex
-	names map[string]*Realm
-	ids   map[iam.RealmID]*Realm
-	drops int64     // counts invalidations, so that a snapshot begun before one is not kept
-	seen  time.Time // what is held was current then, or is newer
+	mu    sync.Mutex
+	held  *lru.TwoQueueCache[iam.RealmID, *Realm] // a walk over all realms does not displace those in use
+	names *lru.TwoQueueCache[string, iam.RealmID] // where to look in held, which decides: a realm may have been renamed
+	drops int64                                   // counts invalidations, so that a snapshot begun before one is not kept
+	seen  time.Time                               // what is held was current then, or is newer
 }
+
+// maxRealms bounds how many realms a node holds: a new one takes some 150 kilobytes.
+const maxRealms = 1000
 
 // NewCache makes an empty cache over a database.
 func NewCache(db *store.DB) *Cache {
-	return &Cache{db: db, names: map[string]*Realm{}, ids: map[iam.RealmID]*Realm{}, seen: db.Clock()}
+	held, _ := lru.New2Q[iam.RealmID, *Realm](maxRealms) // fails for sizes below one
+	names, _ := lru.New2Q[string, iam.RealmID](maxRealms)
+	return &Cache{db: db, held: held, names: names, seen: db.Clock()}
 }
 
 // DB is the database underneath, for the other rooms of rules.
@@ -50,11 +55,10 @@ func (c *Cache) Get(ctx context.Context, name string) (*Realm, error) {
 	if err := c.confirm(ctx); err != nil {
 		return nil, err
 	}
-	c.mu.RLock()
-	r := c.names[name]
-	c.mu.RUnlock()
-	if r != nil {
-		return r, nil
+	if id, ok := c.names.Get(name); ok {
+		if r, ok := c.held.Get(id); ok && r.Name == name {
+			return r, nil
+		}
 	}
 	return c.build(ctx, "n:"+name, func(ctx context.Context) (store.RealmRow, error) { return c.db.RealmByName(ctx, name) })
 }
@@ -64,10 +68,7 @@ func (c *Cache) ByID(ctx context.Context, id iam.RealmID) (*Realm, error) {
 	if err := c.confirm(ctx); err != nil {
 		return nil, err
 	}
-	c.mu.RLock()
-	r := c.ids[id]
-	c.mu.RUnlock()
-	if r != nil {
+	if r, ok := c.held.Get(id); ok {
 		return r, nil
 	}
 	return c.build(ctx, "i:"+string(id), func(ctx context.Context) (store.RealmRow, error) { return c.db.RealmByID(ctx, id) })
@@ -91,7 +92,8 @@ func (c *Cache) build(ctx context.Context, key string, find func(context.Context
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if drops == c.drops {
-			c.names[r.Name], c.ids[r.ID] = r, r
+			c.held.Add(r.ID, r)
+			c.names.Add(r.Name, r.ID)
 		}
 		return r, nil
 	})
@@ -158,10 +160,7 @@ func (c *Cache) drop(realm iam.RealmID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drops++
-	if r := c.ids[realm]; r != nil {
-		delete(c.ids, realm)
-		delete(c.names, r.Name)
-	}
+	c.held.Remove(realm)
 }
 
 const (
@@ -189,10 +188,7 @@ func (c *Cache) PollOnce(ctx context.Context) error {
 // look drops what is outdated. What it drops was current before; what it leaves
 // is current as of the moment before it asked.
 func (c *Cache) look(ctx context.Context) error {
-	begun := c.db.Clock()
-	c.mu.RLock()
-	held := slices.Collect(maps.Values(c.ids))
-	c.mu.RUnlock()
+	begun, held := c.db.Clock(), c.held.Values()
 	var versions []store.RealmVersion
 	if len(held) > 0 {
 		ids := make([]iam.RealmID, len(held))

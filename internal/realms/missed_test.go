@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -180,6 +181,92 @@ func TestLoadsDuringChangesElsewhere(t *testing.T) {
 			}
 			if row, err := db.RealmByID(ctx, "r"); err != nil || row.Whole == r.Version && row.Version != r.Row {
 				t.Fatalf("the snapshot says version %d, as the database, but has row %d instead of %d (%v)", r.Version, r.Row, row.Version, err)
+			}
+		}
+	})
+}
+
+// A realm is found by the name that it has, in whatever order renaming, asking
+// and looking for changes follow each other.
+func TestRenamedRealms(t *testing.T) {
+	rename := func(ctx context.Context, c *realms.Cache, names map[iam.RealmID]string) error {
+		return c.DB().Tx(ctx, func(tx *store.Tx) error {
+			// By way of names that nobody has: two may change places.
+			for _, to := range []func(iam.RealmID) string{func(id iam.RealmID) string { return "free " + string(id) }, func(id iam.RealmID) string { return names[id] }} {
+				for id := range names {
+					row, err := tx.RealmByID(ctx, id)
+					if err != nil {
+						return err
+					}
+					row.Name = to(id)
+					if err := tx.UpdateRealm(ctx, row); err != nil {
+						return err
+					}
+				}
+			}
+			for id := range names {
+				if err := c.Changed(ctx, tx, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		insertRealm(t, db)
+		if err := db.Tx(ctx, func(tx *store.Tx) error {
+			return tx.InsertRealm(ctx, store.RealmRow{ID: "q", Name: "bank", Enabled: true, Doc: []byte(`{}`)})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		here, there := realms.NewCache(db), realms.NewCache(db)
+		all := []string{"shop", "store", "bank"}
+		truth := map[iam.RealmID]string{"r": "shop", "q": "bank"}
+		dice := rand.New(rand.NewPCG(1, 2))
+		for step := range 200 {
+			ask := func(c *realms.Cache, who string) {
+				t.Helper()
+				name := all[dice.IntN(len(all))]
+				r, err := c.Get(ctx, name)
+				switch {
+				case errors.Is(err, realms.ErrNotFound):
+					if name == truth["r"] || name == truth["q"] {
+						t.Fatalf("step %d: %s does not find %s", step, who, name)
+					}
+				case err != nil:
+					t.Fatal(err)
+				case r.Name != name:
+					t.Fatalf("step %d: asked for %s, %s answers %s", step, name, who, r.Name)
+				case c == here && truth[r.ID] != name:
+					t.Fatalf("step %d: %s finds %s under the name %s", step, who, r.ID, name)
+				}
+			}
+			switch dice.IntN(6) {
+			case 0:
+				next := map[iam.RealmID]string{"r": all[step%3], "q": all[(step+1)%3]}
+				if err := rename(ctx, here, next); err != nil {
+					t.Fatal(err)
+				}
+				truth = next
+			case 1, 2:
+				ask(here, "the node that renames")
+			case 3, 4:
+				ask(there, "the other node")
+				if id := []iam.RealmID{"r", "q"}[dice.IntN(2)]; dice.IntN(2) == 0 {
+					if _, err := there.ByID(ctx, id); err != nil {
+						t.Fatal(err)
+					}
+				}
+			case 5:
+				if err := there.PollOnce(ctx); err != nil {
+					t.Fatal(err)
+				}
+				for _, name := range all {
+					if r, err := there.Get(ctx, name); err == nil && truth[r.ID] != name {
+						t.Fatalf("step %d: after it looked for changes the other node finds %s under the name %s", step, r.ID, name)
+					}
+				}
 			}
 		}
 	})
