@@ -49,6 +49,7 @@ type Done struct {
 	New     bool             // the session begins with this login
 	Noted   bool             // the notes of a session that is there have changed
 	Joined  *Joined          // what the client has in a session that is there; nil: not known yet
+	Root    iam.SessionID    // of the tab to forget
 	Tab     string           // the tab to forget, "" when none is stored
 	Request iam.AuthRequest
 	Origin  iam.Origin // of the session, or of the client's part in it: as far as the login knows

@@ -33,6 +33,7 @@ type root struct {
 	Issued int64         `json:"t"` // seconds since 1970
 	Kind   string        `json:"k"`
 	Seen   string        `json:"v,omitempty"` // of a logout: the KEYCLOAK_SESSION cookie that it came with
+	Unused bool          `json:"u,omitempty"` // ID was made for this cookie: no session had it then
 	fresh  bool          // made by this request: the cookie is due
 }
 
@@ -54,6 +55,10 @@ type restartToken struct {
 	Tabs    []string        `json:"t,omitempty"`
 }
 
+// maxUnused is for how long a root's id may become a session's: less than the
+// records of ended sessions are kept, which tell that an id has been used.
+const maxUnused = 12 * time.Hour
+
 // maxTabs bounds how many open logins KC_RESTART lists.
 const maxTabs = 16
 
@@ -61,7 +66,8 @@ func (a *attempt) purpose(what string) string { return "login " + what + " " + s
 
 // readRoot takes the root that the browser's cookie names, if a login is open
 // under it. Otherwise the root is new: under the id of the browser's session
-// when the cookie names one, as in Keycloak.
+// when it has one, as in Keycloak. A login under such an id joins that session, or
+// begins one under another id.
 func (a *attempt) readRoot() error {
 	now := a.h.Tabs.Now()
 	var c root
@@ -72,9 +78,13 @@ func (a *attempt) readRoot() error {
 			a.root = c
 			return nil
 		}
+		id := c.ID
+		if t, err := a.token(web.CookieValue(a.r, web.CookieIdentity)); err == nil && t.Session != "" {
+			id = t.Session
+		}
 		// Most browsers that come again have a session and no open login: both are asked for at once.
 		var ahead sync.WaitGroup
-		ahead.Go(func() { _, _ = a.find(c.ID) })
+		ahead.Go(func() { _, _ = a.find(id) })
 		stored, err := a.h.Tabs.Any(a.ctx, a.realm.ID, c.ID, "")
 		ahead.Wait()
 		if err != nil {
@@ -84,10 +94,10 @@ func (a *attempt) readRoot() error {
 			a.root = c
 			return nil
 		}
-		v, err := a.find(c.ID)
+		v, err := a.find(id)
 		switch {
 		case err == nil && v.User.Enabled: // Oracle: sessions/disabled-user
-			a.root = root{ID: c.ID, Issued: now.Unix(), Kind: rootLogin, fresh: true}
+			a.root = root{ID: id, Issued: now.Unix(), Kind: rootLogin, fresh: true}
 			return nil
 		case err != nil && !sessionEnded(err):
 			return err
@@ -98,7 +108,14 @@ func (a *attempt) readRoot() error {
 }
 
 func (a *attempt) newRoot() {
-	a.root = root{ID: iam.SessionID(uuid.NewString()), Issued: a.h.Tabs.Now().Unix(), Kind: rootLogin, fresh: true}
+	a.root = root{ID: iam.SessionID(uuid.NewString()), Issued: a.h.Tabs.Now().Unix(), Kind: rootLogin, Unused: true, fresh: true}
+}
+
+// unused tells whether a session may begin under the root's id: no browser can
+// have known it as a session's before. The id may have been used since; then
+// sessions.Login says so.
+func (a *attempt) unused() bool {
+	return a.root.Unused && a.h.Tabs.Now().Before(time.Unix(a.root.Issued, 0).Add(maxUnused))
 }
 
 // A seen session is what one request has read of it, and of the client's part in it.
@@ -264,15 +281,35 @@ func (h *Handler) Identity(ctx context.Context, realm *realms.Realm, issuer, coo
 	return a.identify(cookie)
 }
 
+// token reads an identity cookie, once for a request. Whether what it says is
+// still so is for identify.
+func (a *attempt) token(cookie string) (*authn.IdentityToken, error) {
+	if a.read == nil || a.read.cookie != cookie {
+		t := new(authn.IdentityToken)
+		err := keys.ReadInternal(a.ctx, a.realm, cookie, t)
+		if err == nil && t.Type != authn.IdentityTokenType {
+			err = keys.ErrForged
+		}
+		a.read = &readToken{cookie, t, err}
+	}
+	return a.read.token, a.read.err
+}
+
+// A readToken is an identity cookie that one request has read.
+type readToken struct {
+	cookie string
+	token  *authn.IdentityToken
+	err    error
+}
+
 // identify is Identity that leaves in the attempt why a cookie proves nothing.
 func (a *attempt) identify(cookie string) (*authn.Identity, error) {
-	t := new(authn.IdentityToken)
-	err := keys.ReadInternal(a.ctx, a.realm, cookie, t)
+	t, err := a.token(cookie)
 	switch {
 	case errors.Is(err, keys.ErrUnknownKey):
 		a.why = iam.CookieRetiredKey
 		return nil, nil
-	case err != nil, t.Type != authn.IdentityTokenType:
+	case err != nil:
 		a.why = iam.NoCookie // none that this realm made
 		return nil, nil
 	}

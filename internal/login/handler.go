@@ -102,6 +102,7 @@ type attempt struct {
 	kind     iam.EventKind
 	details  map[string]string // of the event, before a run exists
 	identity *authn.Identity
+	read     *readToken           // the identity cookie
 	seen     *seen                // the session that was read last
 	why      iam.Reason           // there is no identity
 	claimed  *authn.IdentityToken // what a cookie says that is good for no identity any more

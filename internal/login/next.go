@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/steps"
@@ -451,7 +449,7 @@ func (a *attempt) finish() {
 		d.Joined = a.joined(s.ID)
 	}
 	if a.tab.Version > 0 {
-		d.Tab = a.tab.ID
+		d.Root, d.Tab = a.tab.Root, a.tab.ID
 	}
 	d.Origin = a.origin(sso)
 	if !sso && a.realm.Brute.Enabled {
@@ -464,28 +462,36 @@ func (a *attempt) finish() {
 	a.h.Finish(a.w, a.r, d)
 }
 
-// session is the one that the login joins, or a new one.
+// session is the one that the login joins, or a new one. A login joins the
+// browser's session, or one that a login of the same user in another tab has just
+// begun, and no other: the id of a new one is either the root's, where no session
+// had it when the browser got it, or is made now.
 func (a *attempt) session() (s *iam.UserSession, joined bool, err error) {
 	run := a.run
-	if run.Session == nil {
-		if id := run.Note(noteJoined); id != "" && a.identity != nil && string(a.identity.Session.ID) == id {
-			run.Session = a.identity.Session
+	if run.Session == nil && a.identity != nil {
+		own := a.identity.Session
+		if id := run.Note(noteJoined); string(own.ID) == id || own.ID == a.tab.Root {
+			run.Session = own
 		}
+	}
+	if run.Session != nil && run.Session.User != run.User.ID {
+		return run.Session, false, errOtherUser
 	}
 	if run.Session != nil {
 		return cloneSession(run.Session), true, nil
 	}
-	id := a.tab.Root
-	v, err := a.h.Sessions.Find(a.ctx, a.realm, id, false, nil)
-	switch {
-	case err == nil && v.Session.User != run.User.ID:
-		return v.Session, false, errOtherUser
-	case err == nil:
-		return cloneSession(v.Session), true, nil
-	case !sessionEnded(err):
-		return nil, false, err
-	case v != nil: // it has timed out but is still there: its id cannot be used again
-		id = iam.SessionID(uuid.NewString())
+	id := sessions.NewID()
+	if a.unused() {
+		id = a.tab.Root
+		v, err := a.h.Sessions.Find(a.ctx, a.realm, id, false, nil)
+		switch {
+		case err == nil && v.Session.User == run.User.ID:
+			return cloneSession(v.Session), true, nil
+		case err != nil && !sessionEnded(err):
+			return nil, false, err
+		case v != nil: // another user's, or it has timed out and is still there
+			id = sessions.NewID()
+		}
 	}
 	s = &iam.UserSession{ID: id, Realm: a.realm.ID, User: run.User.ID, Remember: run.Note(steps.NoteRemember) == "true", Username: a.loginName(),
 		IP: run.IP, AuthMethod: "openid-connect", Started: run.Now, LastAccess: run.Now}
@@ -509,11 +515,6 @@ func (a *attempt) stored(d *authn.Done, details map[string]string) {
 		end := iam.End{Reason: iam.ReplacedByLogin, By: iam.ActorUser, Actor: s.User, Client: d.Client.ID}
 		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.ID, false, end); err != nil && !sessionEnded(err) {
 			a.h.Log.ErrorContext(a.ctx, "old session not ended", "realm", a.realm.Name, "err", err)
-		}
-	}
-	if d.Tab != "" && a.tab.Root != s.ID {
-		if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, a.tab.Root, d.Tab); err != nil {
-			a.h.Log.ErrorContext(a.ctx, "login not forgotten", "realm", a.realm.Name, "err", err)
 		}
 	}
 	if err := a.setIdentity(s); err != nil {

@@ -56,25 +56,40 @@ func (c *call) finish(d *authn.Done) error {
 		d.Session.Origin = d.Origin
 		d.Session.Origin.Client = d.Client.ID
 	}
-	l := &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: d.Noted, Tab: d.Tab}
-	code := ""
+	l, code, err := c.store(d, types, scopes)
+	if errors.Is(err, sessions.ErrUsed) { // another login was faster to begin a session under the browser's root
+		d.Session.ID = sessions.NewID()
+		l, code, err = c.store(d, types, scopes)
+	}
+	if errors.Is(err, sessions.ErrGone) {
+		return badPage("sessionNotActiveMessage")
+	} else if err != nil {
+		return err
+	}
+	return c.answer(d, l, types, scopes, code)
+}
+
+// store stores a login with the code that it ends in, if any is asked for.
+func (c *call) store(d *authn.Done, types responseType, scopes []*iam.ClientScope) (l *sessions.Login, code string, err error) {
+	q := &d.Request
+	l = &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: d.Noted, Root: d.Root, Tab: d.Tab}
 	if types.code {
 		var once sessions.Once
-		var err error
 		code, once, err = newCode(&loginCode{
 			Session: d.Session.ID, Client: d.Client.ID, Scope: q.Scope, RedirectURI: q.Extra[noteRedirectParam], Nonce: q.Nonce,
 			Challenge: q.Challenge, ChallengeAlg: q.ChallengeAlg, JKT: q.JKT,
 		}, c.Now().Add(c.realm.Lifespans.AccessCode))
 		if err != nil {
-			return err
+			return nil, "", err
 		}
 		l.Once = append(l.Once, once)
 	}
-	if err := c.storeLogin(d, l, scopes); errors.Is(err, sessions.ErrGone) {
-		return badPage("sessionNotActiveMessage")
-	} else if err != nil {
-		return err
-	}
+	return l, code, c.storeLogin(d, l, scopes)
+}
+
+// answer takes the browser back to the client.
+func (c *call) answer(d *authn.Done, l *sessions.Login, types responseType, scopes []*iam.ClientScope, code string) error {
+	q := &d.Request
 	var p params
 	p.state(q)
 	if !d.Client.Flag("exclude.session.state.from.auth.response") {

@@ -180,6 +180,10 @@ func (t *tokenCall) withRefresh(g *iam.Grant, scope string, first bool) error {
 	part.Origin = iam.Origin{How: iam.HowOffline, Client: g.Client.ID, Scope: scope, Scopes: tokens.Why(g.Client, scope, g.Scopes), Issuer: t.issuer()}
 	endOnline := first && t.realm.OfflineSSO().EndsOnline(tokens.HasScope(scope, tokens.ScopeOffline))
 	_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, Part: &part, EndOnline: endOnline, Stored: true})
+	if errors.Is(err, sessions.ErrGone) {
+		t.event.Cause.Reason = iam.SessionEnded
+		return t.bad("user_session_not_found", "invalid_grant", "Session not active")
+	}
 	return err
 }
 

@@ -26,7 +26,7 @@ var sweeps = map[string]struct {
 }{
 	"SweepSessions": {
 		func(ctx context.Context, tx *store.Tx, r iam.RealmID) error {
-			_, err := tx.InsertUserSessionIfAbsent(ctx, &iam.UserSession{ID: "old", Realm: r, User: "u", Started: tx.Now, LastAccess: tx.Now})
+			_, err := tx.BeginSession(ctx, &iam.UserSession{ID: "old", Realm: r, User: "u", Started: tx.Now, LastAccess: tx.Now})
 			return err
 		},
 		func(ctx context.Context, tx *store.Tx, r iam.RealmID, before time.Time) (int64, error) {
@@ -36,7 +36,7 @@ var sweeps = map[string]struct {
 	},
 	"SweepEnded": {
 		func(ctx context.Context, tx *store.Tx, r iam.RealmID) error {
-			_, err := tx.InsertUserSessionIfAbsent(ctx, &iam.UserSession{ID: "ended", Realm: r, User: "u", Started: tx.Now, LastAccess: tx.Now})
+			_, err := tx.BeginSession(ctx, &iam.UserSession{ID: "ended", Realm: r, User: "u", Started: tx.Now, LastAccess: tx.Now})
 			if err != nil {
 				return err
 			}

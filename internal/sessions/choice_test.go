@@ -3,6 +3,7 @@ package sessions_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,7 +27,7 @@ func (w *world) begin(id iam.SessionID, user iam.UserID, offline bool, clients .
 }
 
 // brief is what was affected: the number of parts by session, negative where
-// the session stays.
+// the session stays. What is behind the id's name does not count.
 func brief(list []sessions.Affected) map[iam.SessionID]int {
 	m := map[iam.SessionID]int{}
 	for _, x := range list {
@@ -34,7 +35,8 @@ func brief(list []sessions.Affected) map[iam.SessionID]int {
 		if !x.Whole {
 			n = -n
 		}
-		id := x.ID
+		name, _, _ := strings.Cut(string(x.ID), " of ")
+		id := iam.SessionID(name)
 		if x.Offline {
 			id += " offline"
 		}
@@ -61,11 +63,15 @@ func TestWhatIsChosenIsWhatEnds(t *testing.T) {
 			{"one whole session", sessions.Choice{Online: true, Sessions: []iam.SessionID{"a"}}, map[iam.SessionID]int{"a": 2}},
 			{"all", sessions.Choice{Online: true, Offline: true}, map[iam.SessionID]int{"a": 2, "b": 1, "a offline": 2, "b offline": 1}},
 		} {
-			w.begin("a", "u1", false, "c1", "c2")
-			w.begin("b", "u1", false, "c1")
-			w.begin("a", "u1", true, "c1", "c2")
-			w.begin("b", "u1", true, "c1")
-			w.begin("other", "u2", false, "c1")
+			own := func(id iam.SessionID) iam.SessionID { return id + " of " + iam.SessionID(c.name) } // no id serves twice
+			w.begin(own("a"), "u1", false, "c1", "c2")
+			w.begin(own("b"), "u1", false, "c1")
+			w.begin(own("a"), "u1", true, "c1", "c2")
+			w.begin(own("b"), "u1", true, "c1")
+			w.begin(own("other"), "u2", false, "c1")
+			for i, id := range c.choice.Sessions {
+				c.choice.Sessions[i] = own(id)
+			}
 			chosen, err := w.svc.Chosen(ctx, w.realm, "u1", c.choice)
 			if err != nil {
 				w.Fatal(err)
@@ -103,9 +109,11 @@ func same(w *world, what string, got, want map[iam.SessionID]int) {
 // within happens for what ended alone.
 func TestOfManyWhoEndWhatIsChosenOneDoes(t *testing.T) {
 	each(t, func(w *world) {
-		for _, choice := range []sessions.Choice{{Online: true, Offline: true}, {Online: true, Offline: true, Clients: []iam.ClientID{"c1", "c2"}}} {
-			w.begin("s", "u1", false, "c1", "c2")
-			w.begin("s", "u1", true, "c1", "c2")
+		for id, choice := range map[iam.SessionID]sessions.Choice{
+			"whole": {Online: true, Offline: true}, "parts": {Online: true, Offline: true, Clients: []iam.ClientID{"c1", "c2"}},
+		} {
+			w.begin(id, "u1", false, "c1", "c2")
+			w.begin(id, "u1", true, "c1", "c2")
 			var parts, within atomic.Int64
 			var wg sync.WaitGroup
 			for range 8 {
@@ -131,7 +139,7 @@ func TestOfManyWhoEndWhatIsChosenOneDoes(t *testing.T) {
 			if parts.Load() != 4 || within.Load() != 4 {
 				w.Errorf("clients %v: %d parts ended, %d were told within, want 4", choice.Clients, parts.Load(), within.Load())
 			}
-			_, err := w.svc.End(w.Context(), w.realm, "s", false, iam.End{Reason: iam.LogoutByAdmin})
+			_, err := w.svc.End(w.Context(), w.realm, id, false, iam.End{Reason: iam.LogoutByAdmin})
 			if err != nil && !errors.Is(err, sessions.ErrGone) {
 				w.Fatal(err)
 			}

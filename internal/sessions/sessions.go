@@ -43,6 +43,7 @@ var (
 	ErrUserDisabled     = errors.New("session: its user is disabled")
 	ErrClientDisabled   = errors.New("session: the client is disabled or gone")
 	ErrRealmDisabled    = errors.New("session: the realm is disabled")
+	ErrUsed             = errors.New("session: the id of a new one has been used by another")
 	ErrChanged          = errors.New("session: the client's part was changed since it was read")
 	ErrBeforeNotBefore  = errors.New("session: the token was issued before a not-before of realm, client or user")
 	errNothingToLogInto = errors.New("session: Login needs a user session")
@@ -158,12 +159,14 @@ type Login struct {
 	Notes   bool // Session's notes changed and are written
 	Part    *iam.ClientSession
 	Once    []Once
-	Tab     string // the authentication tab to remove, "" for none
+	Root    iam.SessionID // of Tab
+	Tab     string        // the authentication tab to remove, "" for none
 }
 
 // Login stores a login whole or not at all. A session id that is taken already
 // - two tabs finishing at once - joins that session instead, if it is the same
-// user's; else ErrGone. A part that somebody changed since it was read is not
+// user's. An id that another login has, or had, is ErrUsed: the caller takes a new
+// one. A part that somebody changed since it was read is not
 // written over, since a refresh token that was spent must stay spent: ErrChanged.
 func (s *Service) Login(ctx context.Context, l *Login) error {
 	if l.Session == nil {
@@ -201,7 +204,7 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 			}
 		}
 		if l.Tab != "" {
-			return tx.DeleteAuthTab(ctx, l.Session.Realm, l.Session.ID, l.Tab)
+			return tx.DeleteAuthTab(ctx, l.Session.Realm, l.Root, l.Tab)
 		}
 		return nil
 	})
@@ -234,18 +237,15 @@ func won(was bool, err error) error {
 }
 
 func (s *Service) insertOrJoin(ctx context.Context, tx *store.Tx, us *iam.UserSession) (isNew bool, err error) {
-	inserted, err := tx.InsertUserSessionIfAbsent(ctx, us)
+	inserted, err := tx.BeginSession(ctx, us)
 	if err != nil || inserted {
 		return inserted, err
 	}
 	v, err := tx.Session(ctx, us.Realm, us.ID, us.Offline, "")
-	if err != nil {
-		return false, err
+	if errors.Is(err, store.ErrNotFound) || err == nil && v.Session.User != us.User {
+		return false, ErrUsed
 	}
-	if v.Session.User != us.User {
-		return false, ErrGone
-	}
-	return false, nil
+	return false, err
 }
 
 func (s *Service) began(ctx context.Context, tx *store.Tx, r *realms.Realm, us *iam.UserSession, part *iam.ClientSession) error {
@@ -265,7 +265,8 @@ type OfflineGrant struct {
 }
 
 // GoOffline makes the offline session that an offline token stands for, or adds
-// the client's part to the one that is there. With EndOnline the online session
+// the client's part to the one that is there; ErrGone when that is another user's.
+// With EndOnline the online session
 // ends in the same transaction: Keycloak does that when the first code of a
 // login is redeemed with offline_access.
 // Keycloak: UserSessionManager.createOrUpdateOfflineSession, AuthenticationProcessor.FIRST_OFFLINE_ACCESS.
@@ -279,7 +280,7 @@ func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant
 		}
 		p.RefreshID, p.RefreshUse, p.Refreshes, p.Issued, p.Version = "", 0, 0, "", 0
 		us.Started, us.LastAccess, p.Started, p.LastAccess = tx.Now, tx.Now, tx.Now, tx.Now
-		inserted, err := tx.InsertUserSessionIfAbsent(ctx, us)
+		inserted, err := tx.BeginSession(ctx, us)
 		if err != nil {
 			return err
 		}
@@ -311,9 +312,12 @@ func scopeWhy(scopes iam.Scopes) string {
 
 // joinOffline adds a client's part to an offline session that is there. A part
 // that is there stays as it began: its older tokens are still good, and those
-// that were spent are still spent.
+// that were spent are still spent. One of another user is not there for this one.
 func joinOffline(ctx context.Context, tx *store.Tx, us *iam.UserSession, p *iam.ClientSession) (*iam.UserSession, *iam.ClientSession, error) {
 	v, err := tx.Session(ctx, us.Realm, us.ID, true, p.Client)
+	if errors.Is(err, store.ErrNotFound) || err == nil && v.Session.User != us.User {
+		return nil, nil, ErrGone
+	}
 	if err != nil {
 		return nil, nil, err
 	}

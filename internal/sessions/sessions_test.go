@@ -118,8 +118,8 @@ func TestTwoTabsFinishingAtOnceShareTheSession(t *testing.T) {
 			w.Errorf("the same user: %v", err)
 		}
 		again.User = "u2"
-		if err := w.svc.Login(w.Context(), &sessions.Login{Session: again, New: true}); !errors.Is(err, sessions.ErrGone) {
-			w.Errorf("another user: %v, want ErrGone", err)
+		if err := w.svc.Login(w.Context(), &sessions.Login{Session: again, New: true}); !errors.Is(err, sessions.ErrUsed) {
+			w.Errorf("another user: %v, want ErrUsed", err)
 		}
 	})
 }

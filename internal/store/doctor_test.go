@@ -41,15 +41,15 @@ func TestDoctorNumbers(t *testing.T) {
 				offline         bool
 				started, access time.Time
 			}{
+				{"used", "u", false, ago(4 * day), ago(3 * day)},
 				{"fresh", "u", true, ago(2 * day), ago(2 * day)},
 				{"used", "u", true, ago(3 * day), ago(time.Hour)},
 				{"old", "u", true, ago(70 * day), ago(5 * day)},
 				{"dead", "cut", true, ago(day), ago(2 * time.Hour)},
 				{"over", "u", true, ago(90 * day), ago(80 * day)},
 				{"online", "u", false, ago(time.Hour), ago(time.Minute)},
-				{"used", "u", false, ago(4 * day), ago(3 * day)},
 			} {
-				_, err := tx.InsertUserSessionIfAbsent(ctx, &iam.UserSession{ID: s.id, Realm: "r", User: s.user, Offline: s.offline, Started: s.started, LastAccess: s.access})
+				_, err := tx.BeginSession(ctx, &iam.UserSession{ID: s.id, Realm: "r", User: s.user, Offline: s.offline, Started: s.started, LastAccess: s.access})
 				_, err2 := tx.PutClientSession(ctx, &iam.ClientSession{Session: s.id, Realm: "r", Client: "web", Offline: s.offline, Started: s.started, LastAccess: s.access})
 				errs = append(errs, err, err2)
 			}

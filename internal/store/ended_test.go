@@ -14,7 +14,7 @@ import (
 func addSession(t *testing.T, db *store.DB, s *iam.UserSession, client iam.ClientID) {
 	t.Helper()
 	err := db.Tx(t.Context(), func(tx *store.Tx) error {
-		if _, err := tx.InsertUserSessionIfAbsent(t.Context(), s); err != nil {
+		if _, err := tx.BeginSession(t.Context(), s); err != nil {
 			return err
 		}
 		_, err := tx.PutClientSession(t.Context(), &iam.ClientSession{Session: s.ID, Realm: s.Realm, Offline: s.Offline, Client: client, Started: s.Started, LastAccess: s.LastAccess})

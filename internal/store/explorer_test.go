@@ -23,7 +23,7 @@ func TestPagesOfOneMillisecond(t *testing.T) {
 			for i := range 5 {
 				for _, offline := range []bool{false, true} {
 					us := &iam.UserSession{ID: iam.SessionID(fmt.Sprint("s", i)), Realm: "r", Offline: offline, User: "u", Started: at, LastAccess: at}
-					if _, err := tx.InsertUserSessionIfAbsent(ctx, us); err != nil {
+					if _, err := tx.BeginSession(ctx, us); err != nil {
 						return err
 					}
 				}

@@ -246,10 +246,16 @@ func notes(m map[string]string) string {
 	return string(b)
 }
 
-// InsertUserSessionIfAbsent adds a user session unless its id is taken, and reports whether it did.
-func (tx *Tx) InsertUserSessionIfAbsent(ctx context.Context, s *iam.UserSession) (bool, error) {
+// BeginSession adds a user session unless its id is taken, and reports whether it
+// did. An id belongs to one login of one user: an online session begins under an id
+// that no session has or had, as far as records are kept; an offline one shares its
+// id with sessions of its own user only.
+func (tx *Tx) BeginSession(ctx context.Context, s *iam.UserSession) (bool, error) {
 	n, err := tx.exec(ctx, `insert into user_sessions (realm_id, id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user,
-		started_at, last_access, notes, origin, version) values (`+binds(1, 14)+`, 1) on conflict (realm_id, id, offline) do nothing`,
+		started_at, last_access, notes, origin, version) select `+binds(1, 14)+`, 1
+		where not exists (select 1 from user_sessions o where o.realm_id = $1 and o.id = $2 and (not $3 or o.user_id <> $4))
+		and not exists (select 1 from ended_sessions e where e.realm_id = $1 and e.session_id = $2 and (not $3 or e.user_id <> $4))
+		on conflict (realm_id, id, offline) do nothing`,
 		s.Realm, s.ID, s.Offline, s.User, s.Remember, s.Username, s.IP, s.AuthMethod, s.BrokerID, s.BrokerUser, millis(s.Started), millis(s.LastAccess),
 		notes(s.Notes), text(s.Origin))
 	return n > 0, err

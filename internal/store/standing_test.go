@@ -31,7 +31,7 @@ func TestStandingCountsGroupsAbove(t *testing.T) {
 			if _, err := tx.AddUserRole(ctx, "r", "u", "own"); err != nil {
 				return err
 			}
-			if _, err := tx.InsertUserSessionIfAbsent(ctx, &iam.UserSession{ID: "s", Realm: "r", User: "u"}); err != nil {
+			if _, err := tx.BeginSession(ctx, &iam.UserSession{ID: "s", Realm: "r", User: "u"}); err != nil {
 				return err
 			}
 			for _, g := range []iam.GroupID{"leaf", "top"} {

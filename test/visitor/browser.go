@@ -75,6 +75,15 @@ func (b *Browser) Cookies(at string) []*http.Cookie {
 	return b.client.Jar.Cookies(u)
 }
 
+// Plant sets cookies for an address, as who can write to the browser's cookies does.
+func (b *Browser) Plant(at string, cookies ...*http.Cookie) error {
+	u, err := url.Parse(at)
+	if err == nil {
+		b.client.Jar.SetCookies(u, cookies)
+	}
+	return err
+}
+
 // Open goes to an address.
 func (b *Browser) Open(ctx context.Context, at string) (*Page, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
