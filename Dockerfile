@@ -9,7 +9,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN LDFLAGS='-s -w' packaging/build /out/latchkey && mkdir -p /out/data
+RUN RSA=boringssl LDFLAGS='-s -w' packaging/build /out/latchkey && mkdir -p /out/data
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

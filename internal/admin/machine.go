@@ -21,6 +21,12 @@ func (h *Handler) machine(v *rep.ServerInfo) {
 	}
 	v.SystemInfo.OSName = strings.ToUpper(runtime.GOOS[:1]) + runtime.GOOS[1:]
 	v.SystemInfo.OSArchitecture = runtime.GOARCH
+	crypto := rep.CryptoInfo{}
+	if v.CryptoInfo != nil {
+		crypto = *v.CryptoInfo
+	}
+	crypto.CryptoProvider = "RSA by " + h.RSA
+	v.CryptoInfo = &crypto
 	v.CPUInfo = &rep.CpuInfo{ProcessorCount: int64(runtime.NumCPU())}
 	v.MemoryInfo = memory()
 }

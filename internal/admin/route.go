@@ -61,6 +61,7 @@ type Handler struct {
 	Realms   *realms.Cache
 	Manager  *realms.Manager
 	Started  time.Time // when the server began; zero is not told
+	RSA      string    // whose RSA is built in: jose.RSA
 	Clients  *clients.Service
 	Sessions *sessions.Service
 	Users    *users.Service

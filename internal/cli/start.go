@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 
 	"latchkey/internal/jose"
 	"latchkey/internal/server"
@@ -102,21 +101,15 @@ type versionCmd struct{}
 // Run prints the module's version, the revision it was built from, and whose
 // RSA is in it: see packaging/crypto.
 func (versionCmd) Run(c *call) error {
-	version, revision, rsa := "(devel)", "", "Go"
+	version, revision := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = info.Main.Version
 		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
+			if s.Key == "vcs.revision" {
 				revision = " " + s.Value
-			case s.Key == "GOEXPERIMENT" && strings.Contains(s.Value, "boringcrypto"):
-				rsa = "BoringSSL"
 			}
 		}
 	}
-	if jose.PrefersAVX2() {
-		rsa += " with AVX2"
-	}
-	_, err := fmt.Fprintf(c.out, "latchkey %s%s, RSA by %s\n", version, revision, rsa)
+	_, err := fmt.Fprintf(c.out, "latchkey %s%s, RSA by %s\n", version, revision, jose.RSA())
 	return err
 }

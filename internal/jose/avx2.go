@@ -2,5 +2,5 @@
 
 package jose
 
-// PrefersAVX2 tells whether BoringSSL was told to leave ADX alone.
-func PrefersAVX2() bool { return false }
+// prefersAVX2 tells whether BoringSSL was told to leave ADX alone.
+func prefersAVX2() bool { return false }

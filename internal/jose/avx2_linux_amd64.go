@@ -32,5 +32,5 @@ static bool latchkey_has_left_adx(void) { return latchkey_avx2; }
 */
 import "C"
 
-// PrefersAVX2 tells whether BoringSSL was told to leave ADX alone.
-func PrefersAVX2() bool { return bool(C.latchkey_has_left_adx()) }
+// prefersAVX2 tells whether BoringSSL was told to leave ADX alone.
+func prefersAVX2() bool { return bool(C.latchkey_has_left_adx()) }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"latchkey/internal/jobs"
+	"latchkey/internal/jose"
 	"latchkey/internal/telemetry"
 	"latchkey/internal/web"
 )
@@ -101,6 +102,7 @@ func (s *Server) serve(ctx context.Context, listeners []*listener) error {
 	// What runs beside the requests ends after them: they leave it work to do.
 	working, done := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error { jobs.New(s.db, s.log, s.metrics).Run(working, s.jobs); return nil })
+	s.log.Info("starting", "rsa", jose.RSA())
 	for _, l := range listeners {
 		s.log.Info("listening", "on", l.name, telemetry.KeyAddr, l.address(""))
 		group.Go(func() error {

@@ -22,6 +22,7 @@ import (
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/jobs"
+	"latchkey/internal/jose"
 	"latchkey/internal/keys"
 	"latchkey/internal/login"
 	"latchkey/internal/logout"
@@ -144,7 +145,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms, Spent: oidc.Spent}
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
-		Realms: s.realms, Manager: manager, Started: s.db.Now(), Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
+		Realms: s.realms, Manager: manager, Started: s.db.Now(), RSA: jose.RSA(), Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
 		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
 	}).Mux()
 

