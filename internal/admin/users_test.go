@@ -176,7 +176,7 @@ func TestAttackDetection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.h.Users.Failed(t.Context(), &shop.Realm, u.ID, "10.0.0.9", false); err != nil {
+	if _, err := s.h.Users.Failed(t.Context(), &shop.Realm, u.ID, "10.0.0.9", false, nil); err != nil {
 		t.Fatal(err)
 	}
 	const at = "/attack-detection/brute-force/users/"

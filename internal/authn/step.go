@@ -88,6 +88,8 @@ type Run struct {
 	Event    iam.Event   // the event of this request, filled in as things become known
 	Events   []iam.Event // what happened on the way, to be written whatever comes
 	Failures []string    // the authenticators at which somebody failed, for brute force protection
+	Guess    *iam.Guess  // what brute force protection allowed to be compared, until it is settled
+	Clean    bool        // it knows of no failures that a login would have it forget
 	Warnings []string    // for the log: what is odd about the flow
 
 	e    *Engine

@@ -74,6 +74,15 @@ type Consent struct {
 	Updated time.Time
 }
 
+// A Guess is a place among the attempts at a user's credentials that brute
+// force protection allows to be compared at a time.
+type Guess struct {
+	Realm  RealmID
+	User   UserID
+	Minute int64     // since 1970, in which it was taken
+	Until  time.Time // it may be compared until then
+}
+
 // LoginFailures is what brute force protection knows of one user.
 type LoginFailures struct {
 	User              UserID
@@ -83,4 +92,5 @@ type LoginFailures struct {
 	LastIP            string
 	NotBefore         time.Time // locked until
 	SecondaryFailures int
+	Pause             time.Duration // between the last two failures, negative when there was only one
 }

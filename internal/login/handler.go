@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
+	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
@@ -25,6 +26,7 @@ type Handler struct {
 	Realms   *realms.Cache
 	Keys     *keys.Service
 	Sessions *sessions.Service
+	Users    *users.Service // whom brute force protection keeps out
 	Events   *events.Writer
 	Tabs     *tabs.Keeper
 	Engine   *authn.Engine
@@ -38,11 +40,6 @@ type Handler struct {
 	User func(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error)
 	// FindUser finds who was meant by what was typed, nil when nobody is.
 	FindUser func(ctx context.Context, r *iam.Realm, login string) (*iam.User, error)
-	// Failed and Succeeded tell brute force protection how a login went; second
-	// says that a second factor failed, or was part of it. Failed returns the
-	// events of a lockout.
-	Failed    func(ctx context.Context, r *iam.Realm, u *iam.User, ip string, second bool) ([]iam.Event, error)
-	Succeeded func(ctx context.Context, r *iam.Realm, u *iam.User, second bool) error
 	// Consent returns what a user has granted a client, nil when nothing was.
 	Consent func(ctx context.Context, r *iam.Realm, u iam.UserID, c iam.ClientID) (*iam.Consent, error)
 	// Grant stores a consent over the one that may be there.

@@ -85,11 +85,11 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 	find := func(_ context.Context, _ *iam.Realm, name string) (*iam.User, error) { return x.user(name), nil }
 	w := steps.World{
 		FindUser: find,
-		Password: func(_ context.Context, _ *iam.Realm, u *iam.User, pw string) (bool, error) {
-			return pw == u.Username+"-pw", nil
+		Password: func(_ context.Context, _ *iam.Realm, u *iam.User, _ *iam.Guess, pw string) (bool, error) {
+			return u != nil && pw == u.Username+"-pw", nil
 		},
-		Dummy: func(context.Context, *iam.Realm) {},
-		OTP: func(_ context.Context, _ *iam.Realm, _ *iam.User, _, code string) (bool, error) {
+		Guess: func(context.Context, *iam.Realm, *iam.User) (*iam.Guess, string, error) { return nil, "", nil },
+		OTP: func(_ context.Context, _ *iam.Realm, _ *iam.User, _ *iam.Guess, _, code string) (bool, error) {
 			return code == "123456", nil
 		},
 		Credentials: func(_ context.Context, _ *iam.Realm, u *iam.User) ([]iam.Credential, error) {

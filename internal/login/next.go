@@ -452,8 +452,8 @@ func (a *attempt) finish() {
 		d.Root, d.Tab = a.tab.Root, a.tab.ID
 	}
 	d.Origin = a.origin(sso)
-	if !sso && a.realm.Brute.Enabled {
-		if err := a.h.Succeeded(a.ctx, &a.realm.Realm, run.User, steps.SecondFactor(a.tab.Notes)); err != nil {
+	if !sso && !run.Clean {
+		if err := a.h.Users.Succeeded(a.ctx, &a.realm.Realm, run.User.ID, steps.SecondFactor(a.tab.Notes)); err != nil {
 			a.broken(err)
 			return
 		}

@@ -104,11 +104,7 @@ func (a *attempt) walk(submit iam.ExecID) {
 	} else {
 		out, err = a.h.Engine.Start(a.ctx, a.run, flow)
 	}
-	if err != nil {
-		a.broken(err)
-		return
-	}
-	if err := a.account(); err != nil {
+	if err := errors.Join(err, a.account()); err != nil {
 		a.broken(err)
 		return
 	}
@@ -123,22 +119,8 @@ func (a *attempt) account() error {
 	for i := range a.run.Events {
 		a.h.Events.Emit(a.ctx, a.realm, &a.run.Events[i])
 	}
-	failures := a.run.Failures
-	a.run.Events, a.run.Failures, a.run.Warnings = nil, nil, nil
-	if len(failures) == 0 || !a.realm.Brute.Enabled {
-		return nil
-	}
-	u := a.run.User
-	if name := a.run.Note(steps.NoteAttempted); u == nil && name != "" {
-		var err error
-		if u, err = a.h.FindUser(a.ctx, &a.realm.Realm, name); err != nil {
-			return err
-		}
-	}
-	if u == nil {
-		return nil
-	}
-	lockouts, err := a.h.Failed(a.ctx, &a.realm.Realm, u, a.addr(), a.h.Engine.Second(failures[0]))
+	a.run.Events, a.run.Warnings = nil, nil
+	lockouts, err := steps.Settle(a.ctx, a.h.Users, a.h.Engine, a.run)
 	for i := range lockouts {
 		a.h.Events.Emit(a.ctx, a.realm, &lockouts[i])
 	}

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 
@@ -99,14 +100,15 @@ func (t *tokenCall) login(scope string) (*authn.Run, error) {
 		Tab: &iam.AuthTab{Root: sessions.NewID(), Request: iam.AuthRequest{Client: t.client.ID, Scope: scope, Issuer: t.issuer()}, Created: t.Now()},
 	}
 	out, err := t.Engine.Start(t.ctx(), run, flow)
-	if err != nil {
-		return nil, err
-	}
 	for i := range run.Events {
 		t.Events.Emit(t.ctx(), t.realm, &run.Events[i])
 	}
 	t.event.Details = run.Event.Details
-	if err := t.countFailures(run); err != nil {
+	lockouts, unsettled := steps.Settle(t.ctx(), t.Users, t.Engine, run)
+	for i := range lockouts {
+		t.Events.Emit(t.ctx(), t.realm, &lockouts[i])
+	}
+	if err := errors.Join(err, unsettled); err != nil {
 		return nil, err
 	}
 	switch out := out.(type) {
@@ -134,28 +136,6 @@ func (t *tokenCall) login(scope string) (*authn.Run, error) {
 	return run, t.ready(run)
 }
 
-// countFailures tells brute force protection of failed attempts.
-func (t *tokenCall) countFailures(run *authn.Run) error {
-	if len(run.Failures) == 0 || !t.realm.Brute.Enabled {
-		return nil
-	}
-	u := run.User
-	if name := run.Note(steps.NoteAttempted); u == nil && name != "" {
-		var err error
-		if u, err = t.FindUser(t.ctx(), &t.realm.Realm, name); err != nil {
-			return err
-		}
-	}
-	if u == nil {
-		return nil
-	}
-	lockouts, err := t.Failed(t.ctx(), &t.realm.Realm, u, t.event.IP, t.Engine.Second(run.Failures[0]))
-	for i := range lockouts {
-		t.Events.Emit(t.ctx(), t.realm, &lockouts[i])
-	}
-	return err
-}
-
 // ready refuses a user who has something to do first, since nobody can show it
 // here. Otherwise the login is over, and failures before it are forgotten.
 func (t *tokenCall) ready(run *authn.Run) error {
@@ -166,8 +146,8 @@ func (t *tokenCall) ready(run *authn.Run) error {
 		t.event.Cause.User = run.User.ID // the event names nobody
 		return t.bad("resolve_required_actions", "invalid_grant", "Account is not fully set up")
 	}
-	if !t.realm.Brute.Enabled {
+	if run.Clean {
 		return nil
 	}
-	return t.Succeeded(t.ctx(), &t.realm.Realm, run.User, steps.SecondFactor(run.Tab.Notes))
+	return t.Users.Succeeded(t.ctx(), &t.realm.Realm, run.User.ID, steps.SecondFactor(run.Tab.Notes))
 }

@@ -20,6 +20,7 @@ import (
 	"latchkey/internal/records"
 	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
+	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
@@ -28,6 +29,7 @@ type Config struct {
 	Realms   *realms.Cache
 	Keys     *keys.Service
 	Sessions *sessions.Service
+	Users    *users.Service // whom brute force protection keeps out
 	Events   *events.Writer
 	Issuer   *tokens.Issuer
 	Engine   *authn.Engine // for direct grants
@@ -41,11 +43,6 @@ type Config struct {
 	User           func(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error)
 	FindUser       func(ctx context.Context, r *iam.Realm, login string) (*iam.User, error)
 	ServiceAccount func(ctx context.Context, r *iam.Realm, c iam.ClientID) (*iam.User, error)
-	// Failed and Succeeded tell brute force protection how a login went; second
-	// says that a second factor failed, or was part of it. Failed returns the
-	// events that its lockouts are.
-	Failed    func(ctx context.Context, r *iam.Realm, u *iam.User, ip string, second bool) ([]iam.Event, error)
-	Succeeded func(ctx context.Context, r *iam.Realm, u *iam.User, second bool) error
 	// Consent returns what a user has granted a client, nil when nothing was.
 	Consent func(ctx context.Context, r *iam.Realm, u iam.UserID, c iam.ClientID) (*iam.Consent, error)
 	// Start is the login door's: it answers an authorization request that was

@@ -36,16 +36,6 @@ type world struct {
 	ender    *logout.Ender
 }
 
-// failed counts a failed login.
-func (w world) failed(ctx context.Context, r *iam.Realm, u *iam.User, ip string, second bool) ([]iam.Event, error) {
-	return w.users.Failed(ctx, r, u.ID, ip, second)
-}
-
-// succeeded forgets failures after a login.
-func (w world) succeeded(ctx context.Context, r *iam.Realm, u *iam.User, second bool) error {
-	return w.users.Succeeded(ctx, r, u.ID, second)
-}
-
 // errNoSender is the reference's complaint about a realm without a mail server.
 // Keycloak: DefaultEmailSenderProvider.
 var errNoSender = errors.New("Invalid sender address 'null'. If the address contains UTF-8 characters in the local part please ensure the SMTP server supports the SMTPUTF8 extension and enable 'Allow UTF-8' in the email realm configuration.") //nolint:staticcheck // the reference's words, which events show
@@ -350,10 +340,10 @@ func noSender(context.Context, *authn.Run) error { return errNoSender }
 func (w world) steps() steps.World {
 	return steps.World{
 		FindUser: w.users.Find,
+		Guess:    w.users.Guess,
 		Password: w.users.CheckPassword,
-		Dummy:    w.users.Dummy,
-		OTP: func(ctx context.Context, r *iam.Realm, u *iam.User, credential, code string) (bool, error) {
-			return w.users.CheckOTP(ctx, r, u.ID, credential, code)
+		OTP: func(ctx context.Context, r *iam.Realm, u *iam.User, g *iam.Guess, credential, code string) (bool, error) {
+			return w.users.CheckOTP(ctx, r, u.ID, g, credential, code)
 		},
 		Credentials: w.credentials,
 		Locked:      w.users.Locked,

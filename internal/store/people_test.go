@@ -93,7 +93,7 @@ func TestFailuresAreOneStatementEach(t *testing.T) {
 		addRealm(t, db, "r")
 		count := func(forget time.Duration, secondary int) (f *iam.LoginFailures) {
 			err := db.Tx(ctx, func(tx *store.Tx) (err error) {
-				f, err = tx.CountFailure(ctx, "r", "u", "10.0.0.1", forget, secondary)
+				f, err = tx.CountFailure(ctx, "r", "u", "10.0.0.1", forget, secondary, nil)
 				return err
 			})
 			if err != nil {
@@ -125,7 +125,7 @@ func TestFailuresAreOneStatementEach(t *testing.T) {
 			t.Errorf("after a long pause: %+v", f)
 		}
 		for _, secondary := range []bool{false, true} {
-			if err := db.Tx(ctx, func(tx *store.Tx) error { return tx.ClearFailures(ctx, "r", "u", secondary) }); err != nil {
+			if err := db.Tx(ctx, func(tx *store.Tx) error { return tx.ForgiveFailures(ctx, "r", "u", secondary) }); err != nil {
 				t.Fatal(err)
 			}
 			f, err := db.LoginFailures(ctx, "r", "u")

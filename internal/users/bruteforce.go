@@ -43,19 +43,82 @@ func (s *Service) Locked(ctx context.Context, r *iam.Realm, u *iam.User) (string
 	return "user_temporarily_disabled", nil
 }
 
-// Failed counts a failed login and locks the user out when the realm's limits
-// are reached. It returns the events to emit: lockouts. second says that it was
-// a second factor that failed.
+// Guess takes a place for an attempt at a user's credentials before anything is
+// compared, in one statement: of many attempts at once no more are compared than
+// could be wrong one after the other. Without a place it returns the error word,
+// as Locked does. A place must be given back, by Failed or EndGuess.
+// Keycloak: DefaultBlockingBruteForceProtector, which has one place for a user.
+func (s *Service) Guess(ctx context.Context, r *iam.Realm, u *iam.User) (g *iam.Guess, word string, err error) {
+	b := r.Brute
+	if !b.Enabled {
+		return nil, "", nil
+	}
+	if !u.Enabled && u.Attr(disabledReason) == permanentLockout {
+		return nil, "user_disabled", nil
+	}
+	limit := store.GuessLimit{Failures: b.FailureFactor, Secondary: b.MaxSecondaryFailures, Forget: forgotten(b), Quick: b.QuickLoginCheck}
+	failures := 0
+	err = s.db.Tx(ctx, func(tx *store.Tx) (err error) {
+		g, failures, err = tx.TakeGuess(ctx, r.ID, u.ID, limit)
+		return err
+	})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, "user_temporarily_disabled", nil
+	case err != nil || failures == 0 || !b.Permanent && b.MaxSecondaryFailures == 0:
+		return g, "", err
+	}
+	now, err := s.Get(ctx, r, u.ID) // one of the failures may have disabled the user since u was read
+	if err == nil && now.Enabled == u.Enabled {
+		return g, "", nil
+	}
+	if _, end := s.EndGuess(ctx, g); err == nil {
+		err = end
+	}
+	return nil, "user_disabled", err
+}
+
+// EndGuess gives a place back that no failure came of. It reports whether there
+// is nothing that Succeeded would have to forget.
+func (s *Service) EndGuess(ctx context.Context, g *iam.Guess) (clean bool, err error) {
+	err = s.db.Tx(ctx, func(tx *store.Tx) (err error) {
+		clean, err = tx.EndGuess(ctx, g)
+		return err
+	})
+	return clean, err
+}
+
+// comparing bounds a comparison by the time that its guess has. Under brute
+// force protection nothing is compared without a guess.
+func (s *Service) comparing(ctx context.Context, r *iam.Realm, user iam.UserID, g *iam.Guess) (context.Context, context.CancelFunc, error) {
+	if !r.Brute.Enabled {
+		return ctx, func() {}, nil
+	}
+	if g == nil || g.User != user || g.Realm != r.ID {
+		return nil, nil, errors.New("users: credentials are to be compared without a guess")
+	}
+	ctx, cancel := context.WithDeadline(ctx, g.Until)
+	return ctx, cancel, nil
+}
+
+func onlyPermanent(b iam.BruteForcePolicy) bool { return b.Permanent && b.MaxTemporaryLockouts == 0 }
+
+// forgotten is the pause after which failures count no more, 0 for none.
+func forgotten(b iam.BruteForcePolicy) time.Duration {
+	if onlyPermanent(b) {
+		return 0
+	}
+	return b.MaxDelta
+}
+
+// Failed counts a failed login, gives the place of its guess back, if it had
+// one, and locks the user out when the realm's limits are reached. It returns
+// the events to emit: lockouts. second says that it was a second factor that failed.
 // Keycloak: DefaultBruteForceProtector.failure.
-func (s *Service) Failed(ctx context.Context, r *iam.Realm, user iam.UserID, ip string, second bool) (events []iam.Event, err error) {
+func (s *Service) Failed(ctx context.Context, r *iam.Realm, user iam.UserID, ip string, second bool, g *iam.Guess) (events []iam.Event, err error) {
 	b := r.Brute
 	if !b.Enabled {
 		return nil, nil
-	}
-	onlyPermanent := b.Permanent && b.MaxTemporaryLockouts == 0
-	forget := b.MaxDelta
-	if onlyPermanent {
-		forget = 0
 	}
 	secondary := 0
 	if second {
@@ -63,22 +126,18 @@ func (s *Service) Failed(ctx context.Context, r *iam.Realm, user iam.UserID, ip 
 	}
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		events = nil
-		before, err := tx.LoginFailures(ctx, r.ID, user)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		f, err := tx.CountFailure(ctx, r.ID, user, ip, forget, secondary)
+		f, err := tx.CountFailure(ctx, r.ID, user, ip, forgotten(b), secondary, g)
 		if err != nil {
 			return err
 		}
-		quick := before != nil && !before.LastFailure.IsZero() && tx.Now.Sub(before.LastFailure) < b.QuickLoginCheck
-		wait, counted := waitFor(b, f.Failures, onlyPermanent), 1
+		quick := f.Pause >= 0 && f.Pause < b.QuickLoginCheck
+		wait, counted := waitFor(b, f.Failures), 1
 		if wait <= 0 && quick {
 			wait, counted = b.MinimumQuickWait, 0
 		}
 		lockouts := f.TemporaryLockouts + counted
 		if wait > 0 {
-			if !onlyPermanent {
+			if !onlyPermanent(b) {
 				wait = min(wait, b.MaxWait)
 			}
 			until := f.NotBefore
@@ -98,7 +157,7 @@ func (s *Service) Failed(ctx context.Context, r *iam.Realm, user iam.UserID, ip 
 		} else {
 			lockouts = f.TemporaryLockouts
 		}
-		tooMany := b.Permanent && (lockouts > b.MaxTemporaryLockouts || onlyPermanent && f.Failures >= b.FailureFactor)
+		tooMany := b.Permanent && (lockouts > b.MaxTemporaryLockouts || onlyPermanent(b) && f.Failures >= b.FailureFactor)
 		if second && b.MaxSecondaryFailures > 0 && f.SecondaryFailures > b.MaxSecondaryFailures {
 			tooMany = true
 		}
@@ -120,8 +179,8 @@ func (s *Service) Failed(ctx context.Context, r *iam.Realm, user iam.UserID, ip 
 }
 
 // waitFor is how long a user is locked out after so many failures, 0 for not yet.
-func waitFor(b iam.BruteForcePolicy, failures int, onlyPermanent bool) time.Duration {
-	if onlyPermanent || b.FailureFactor <= 0 {
+func waitFor(b iam.BruteForcePolicy, failures int) time.Duration {
+	if onlyPermanent(b) || b.FailureFactor <= 0 {
 		return 0
 	}
 	times := failures / b.FailureFactor
@@ -148,13 +207,13 @@ func (s *Service) Succeeded(ctx context.Context, r *iam.Realm, user iam.UserID, 
 	if err != nil || f == nil || !second && f.Failures == 0 && f.NotBefore.IsZero() {
 		return err
 	}
-	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.ClearFailures(ctx, r.ID, user, second) })
+	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.ForgiveFailures(ctx, r.ID, user, second) })
 }
 
 // ClearFailures forgets a user's failures at an administrator's wish. A user
 // disabled for good stays so, as in Keycloak.
 func (s *Service) ClearFailures(ctx context.Context, r *iam.Realm, user iam.UserID) error {
-	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.ClearFailures(ctx, r.ID, user, true) })
+	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.ClearFailures(ctx, r.ID, user) })
 }
 
 // ClearAllFailures forgets the failures of all users of a realm.

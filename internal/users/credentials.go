@@ -28,8 +28,14 @@ func (s *Service) Kinds(ctx context.Context, r *iam.Realm, ids ...iam.UserID) (m
 // CheckOTP reports whether a one-time code fits the user's credential with an
 // id, the first one for "". A code works once: the step of a time-based one is
 // used up (unless the realm allows its codes to be reused), the counter of the
-// other kind moves past it by a compare-and-swap.
-func (s *Service) CheckOTP(ctx context.Context, r *iam.Realm, user iam.UserID, credential, code string) (ok bool, err error) {
+// other kind moves past it by a compare-and-swap. g is the guess that brute
+// force protection allowed.
+func (s *Service) CheckOTP(ctx context.Context, r *iam.Realm, user iam.UserID, g *iam.Guess, credential, code string) (ok bool, err error) {
+	ctx, done, err := s.comparing(ctx, r, user, g)
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		ok = false
 		list, err := tx.Credentials(ctx, r.ID, user)

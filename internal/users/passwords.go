@@ -58,12 +58,17 @@ func (s *Service) Dummy(ctx context.Context, r *iam.Realm) {
 
 // CheckPassword reports whether a password is the user's; nil for a user that
 // is not there, which takes as long. A password that was hashed under another
-// policy is hashed anew.
-func (s *Service) CheckPassword(ctx context.Context, r *iam.Realm, u *iam.User, password string) (bool, error) {
+// policy is hashed anew. g is the guess that brute force protection allowed.
+func (s *Service) CheckPassword(ctx context.Context, r *iam.Realm, u *iam.User, g *iam.Guess, password string) (bool, error) {
 	if u == nil {
 		s.Dummy(ctx, r)
 		return false, nil
 	}
+	ctx, done, err := s.comparing(ctx, r, u.ID, g)
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	list, err := s.db.Credentials(ctx, r.ID, u.ID)
 	if err != nil {
 		return false, err

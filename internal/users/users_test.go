@@ -63,7 +63,7 @@ func (w *world) check(password string) bool {
 	w.Helper()
 	u, err := w.s.Get(w.Context(), &w.realm.Realm, w.anna.ID)
 	w.must(err)
-	ok, err := w.s.CheckPassword(w.Context(), &w.realm.Realm, u, password)
+	ok, err := w.s.CheckPassword(w.Context(), &w.realm.Realm, u, nil, password)
 	w.must(err)
 	return ok
 }
@@ -122,7 +122,7 @@ func TestPasswords(t *testing.T) {
 		// Keycloak: PasswordCredentialProvider.isValid re-hashes on a policy's change.
 		stricter := *r
 		stricter.Password = iam.ParsePasswordPolicy("hashAlgorithm(pbkdf2-sha256) and hashIterations(2)")
-		if ok, err := w.s.CheckPassword(ctx, &stricter, w.anna, "two"); !ok || err != nil {
+		if ok, err := w.s.CheckPassword(ctx, &stricter, w.anna, nil, "two"); !ok || err != nil {
 			w.Error(ok, err)
 		}
 		renewed, err := w.s.Credentials(ctx, r, w.anna.ID)
@@ -130,7 +130,7 @@ func TestPasswords(t *testing.T) {
 		if !strings.Contains(string(renewed[0].Data), `"hashIterations":2`) || !w.check("two") {
 			w.Errorf("not hashed anew: %s", renewed[0].Data)
 		}
-		if ok, err := w.s.CheckPassword(ctx, r, nil, "two"); ok || err != nil {
+		if ok, err := w.s.CheckPassword(ctx, r, nil, nil, "two"); ok || err != nil {
 			w.Error("nobody has a password:", ok, err)
 		}
 	})
@@ -189,14 +189,14 @@ func TestCodesWorkOnce(t *testing.T) {
 				if !ok {
 					w.Fatal("the right code does not do")
 				}
-				if ok, _ := w.s.CheckOTP(ctx, r, w.anna.ID, "", code(first)); ok {
+				if ok, _ := w.s.CheckOTP(ctx, r, w.anna.ID, nil, "", code(first)); ok {
 					w.Error("the code of the set-up works again")
 				}
 				var won atomic.Int32
 				var wg sync.WaitGroup
 				for range 12 {
 					wg.Go(func() {
-						ok, err := w.s.CheckOTP(ctx, r, w.anna.ID, "", code(second))
+						ok, err := w.s.CheckOTP(ctx, r, w.anna.ID, nil, "", code(second))
 						if err != nil {
 							w.Error(err)
 						}
@@ -238,7 +238,7 @@ func TestBruteForce(t *testing.T) {
 				var last []iam.Event
 				for range c.fails {
 					var err error
-					last, err = w.s.Failed(ctx, r, w.anna.ID, "10.0.0.1", false)
+					last, err = w.s.Failed(ctx, r, w.anna.ID, "10.0.0.1", false, nil)
 					w.must(err)
 				}
 				u, err := w.s.Get(ctx, r, w.anna.ID)
@@ -267,7 +267,7 @@ func TestFailuresAreCountedOnceEach(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
-				if _, err := w.s.Failed(ctx, r, w.anna.ID, fmt.Sprint("10.0.0.", i), i%2 == 0); err != nil {
+				if _, err := w.s.Failed(ctx, r, w.anna.ID, fmt.Sprint("10.0.0.", i), i%2 == 0, nil); err != nil {
 					w.Error(err)
 				}
 			})

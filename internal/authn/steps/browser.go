@@ -267,7 +267,7 @@ func (w World) who(ctx context.Context, r *authn.Run, f form) (*iam.User, authn.
 		return nil, nil, err
 	}
 	if u == nil || u.ServiceAccount != "" {
-		w.Dummy(ctx, r.Realm)
+		w.dummy(ctx, r)
 		return nil, authn.Refusal{Code: authn.InvalidUser, Event: "user_not_found", Page: errorPage(f.view(r), "username", f.wrong)}, nil
 	}
 	return u, nil, nil
@@ -283,10 +283,10 @@ func (w World) checkPassword(ctx context.Context, r *authn.Run, f form, u *iam.U
 		r.Emit("invalid_user_credentials")
 		return authn.Challenge{Page: wrong}, nil // an empty field is no guess
 	}
-	if res, err := w.locked(ctx, r, f, u); res != nil || err != nil {
+	if res, err := w.locked(ctx, r, f, u, w.guess); res != nil || err != nil {
 		return res, err
 	}
-	ok, err := w.Password(ctx, r.Realm, u, password)
+	ok, err := w.Password(ctx, r.Realm, u, r.Guess, password)
 	if err != nil || ok {
 		return nil, err
 	}
@@ -294,9 +294,30 @@ func (w World) checkPassword(ctx context.Context, r *authn.Run, f form, u *iam.U
 	return authn.Refusal{Code: authn.InvalidCredentials, Event: "invalid_user_credentials", Page: wrong}, nil
 }
 
-// locked shows the page again while brute force protection locks a user out.
-func (w World) locked(ctx context.Context, r *authn.Run, f form, u *iam.User) (authn.Result, error) {
-	word, err := w.Locked(ctx, r.Realm, u)
+// guess takes the place for a guess that brute force protection gives a walk,
+// or returns the error word.
+func (w World) guess(ctx context.Context, r *authn.Run, u *iam.User) (string, error) {
+	if r.Guess != nil && r.Guess.User == u.ID {
+		return "", nil
+	}
+	g, word, err := w.Guess(ctx, r.Realm, u)
+	r.Guess = g
+	return word, err
+}
+
+// look asks for the error word alone, where nothing is compared.
+func (w World) look(ctx context.Context, r *authn.Run, u *iam.User) (string, error) {
+	return w.Locked(ctx, r.Realm, u)
+}
+
+// dummy spends as long as checking a password.
+func (w World) dummy(ctx context.Context, r *authn.Run) {
+	_, _ = w.Password(ctx, r.Realm, nil, nil, "")
+}
+
+// locked shows the page again while brute force protection locks a user out, which ask finds out.
+func (w World) locked(ctx context.Context, r *authn.Run, f form, u *iam.User, ask func(context.Context, *authn.Run, *iam.User) (string, error)) (authn.Result, error) {
+	word, err := ask(ctx, r, u)
 	if word == "" || err != nil {
 		return nil, err
 	}
@@ -310,8 +331,8 @@ func (w World) locked(ctx context.Context, r *authn.Run, f form, u *iam.User) (a
 }
 
 // enabled shows the page again when a user may not log in.
-func (w World) enabled(ctx context.Context, r *authn.Run, f form, u *iam.User) (authn.Result, error) {
-	if res, err := w.locked(ctx, r, f, u); res != nil || err != nil {
+func (w World) enabled(ctx context.Context, r *authn.Run, f form, u *iam.User, ask func(context.Context, *authn.Run, *iam.User) (string, error)) (authn.Result, error) {
+	if res, err := w.locked(ctx, r, f, u, ask); res != nil || err != nil {
 		return res, err
 	}
 	if u.Enabled {
@@ -324,7 +345,7 @@ func (w World) enabled(ctx context.Context, r *authn.Run, f form, u *iam.User) (
 
 // accept makes u the one who logs in; nil when that may be.
 func (w World) accept(ctx context.Context, r *authn.Run, f form, u *iam.User) (authn.Result, error) {
-	if res, err := w.enabled(ctx, r, f, u); res != nil || err != nil {
+	if res, err := w.enabled(ctx, r, f, u, w.look); res != nil || err != nil {
 		return res, err
 	}
 	if r.Note(noteUserSet) == "" {
@@ -369,7 +390,11 @@ func (w World) otp(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	}
 	r.Detail("selected_credential_id", selected)
 	f := form{view: func(*authn.Run) pages.View { return view }, lock: "Totp", lockField: "totp"}
-	if res, err := w.enabled(ctx, r, f, r.User); res != nil || err != nil {
+	ask := w.look
+	if r.Form.Has("otp") {
+		ask = w.guess
+	}
+	if res, err := w.enabled(ctx, r, f, r.User, ask); res != nil || err != nil {
 		r.SetNote(noteSessionSpent, "true")
 		return res, err
 	}
@@ -377,7 +402,7 @@ func (w World) otp(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if !r.Form.Has("otp") {
 		return authn.Challenge{Page: authn.Page{View: view}}, nil
 	}
-	ok, err := w.OTP(ctx, r.Realm, r.User, selected, r.Form.Get("otp"))
+	ok, err := w.OTP(ctx, r.Realm, r.User, r.Guess, selected, r.Form.Get("otp"))
 	if err != nil {
 		return nil, err
 	}

@@ -37,29 +37,26 @@ func (w World) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 		return nil, err
 	}
 	if u == nil {
-		w.Dummy(ctx, r.Realm)
+		w.dummy(ctx, r)
 		return authn.Failure{Code: authn.InvalidUser, Event: "user_not_found", Page: denial(wrongCredentials)}, nil
 	}
 	if u.ServiceAccount != "" {
-		w.Dummy(ctx, r.Realm)
+		w.dummy(ctx, r)
 		r.Detail("reason", "User is a service account")
 		return authn.Failure{Code: authn.InvalidUser, Event: "invalid_user", Page: denial(wrongCredentials)}, nil
 	}
-	word, err := w.Locked(ctx, r.Realm, u)
+	word, err := w.guess(ctx, r, u)
 	if err != nil {
 		return nil, err
 	}
 	if word != "" {
-		w.Dummy(ctx, r.Realm)
-		r.Event.User = u.ID
-		r.Emit(word)
-		return authn.Challenge{Page: denial(wrongCredentials)}, nil
+		return w.grantLocked(ctx, r, u, word), nil
 	}
 	if !u.Enabled {
 		r.Event.User = u.ID
 		r.Emit("user_disabled")
 		// Only who knows the password is told of the account.
-		ok, err := w.Password(ctx, r.Realm, u, r.Form.Get("password"))
+		ok, err := w.Password(ctx, r.Realm, u, r.Guess, r.Form.Get("password"))
 		if err != nil {
 			return nil, err
 		}
@@ -74,9 +71,20 @@ func (w World) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 	return authn.Success{}, nil
 }
 
+// grantLocked refuses a user whom brute force protection keeps out.
+func (w World) grantLocked(ctx context.Context, r *authn.Run, u *iam.User, word string) authn.Result {
+	w.dummy(ctx, r)
+	r.Event.User = u.ID
+	r.Emit(word)
+	return authn.Challenge{Page: denial(wrongCredentials)}
+}
+
 // grantPassword: Keycloak's ValidatePassword.
 func (w World) grantPassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	ok, err := w.Password(ctx, r.Realm, r.User, r.Form.Get("password"))
+	if word, err := w.guess(ctx, r, r.User); word != "" || err != nil { // a flow may find the user by other steps
+		return w.grantLocked(ctx, r, r.User, word), err
+	}
+	ok, err := w.Password(ctx, r.Realm, r.User, r.Guess, r.Form.Get("password"))
 	if err != nil {
 		return nil, err
 	}
@@ -95,11 +103,14 @@ func (w World) grantOTP(ctx context.Context, r *authn.Run) (authn.Result, error)
 	}
 	ok := false
 	if code != "" {
+		if word, err := w.guess(ctx, r, r.User); word != "" || err != nil {
+			return w.grantLocked(ctx, r, r.User, word), err
+		}
 		_, first, err := w.otpView(ctx, r)
 		if err != nil {
 			return nil, err
 		}
-		if ok, err = w.OTP(ctx, r.Realm, r.User, first, code); err != nil {
+		if ok, err = w.OTP(ctx, r.Realm, r.User, r.Guess, first, code); err != nil {
 			return nil, err
 		}
 	}

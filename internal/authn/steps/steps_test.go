@@ -33,11 +33,11 @@ func (p *people) world() steps.World {
 			}
 			return nil, nil
 		},
-		Password: func(_ context.Context, _ *iam.Realm, u *iam.User, pw string) (bool, error) {
-			return !p.nopass[u.ID] && pw == u.Username+"-pw", nil
+		Password: func(_ context.Context, _ *iam.Realm, u *iam.User, _ *iam.Guess, pw string) (bool, error) {
+			return u != nil && !p.nopass[u.ID] && pw == u.Username+"-pw", nil
 		},
-		Dummy: func(context.Context, *iam.Realm) {},
-		OTP: func(_ context.Context, _ *iam.Realm, _ *iam.User, id, code string) (bool, error) {
+		Guess: func(context.Context, *iam.Realm, *iam.User) (*iam.Guess, string, error) { return nil, p.locked, nil },
+		OTP: func(_ context.Context, _ *iam.Realm, _ *iam.User, _ *iam.Guess, id, code string) (bool, error) {
 			return id == "device" && code == "123456", nil
 		},
 		Credentials: func(_ context.Context, _ *iam.Realm, u *iam.User) (out []iam.Credential, err error) {

@@ -16,12 +16,14 @@ type World struct {
 	// FindUser finds a user by name, or by e-mail address where the realm
 	// allows to log in with it; nil when there is none.
 	FindUser func(ctx context.Context, r *iam.Realm, login string) (*iam.User, error)
-	// Password checks a user's password, re-hashing it where the policy has changed.
-	Password func(ctx context.Context, r *iam.Realm, u *iam.User, password string) (bool, error)
-	// Dummy spends as long as a password check, so that answers do not tell which users exist.
-	Dummy func(ctx context.Context, r *iam.Realm)
+	// Guess takes a place for an attempt at a user's credentials; without one it
+	// returns the error word of brute force protection, as Locked does.
+	Guess func(ctx context.Context, r *iam.Realm, u *iam.User) (*iam.Guess, string, error)
+	// Password checks a user's password, re-hashing it where the policy has
+	// changed. For nil it takes as long, so that answers do not tell which users exist.
+	Password func(ctx context.Context, r *iam.Realm, u *iam.User, g *iam.Guess, password string) (bool, error)
 	// OTP checks a one-time code against the credential with an id; it works once.
-	OTP func(ctx context.Context, r *iam.Realm, u *iam.User, credential, code string) (bool, error)
+	OTP func(ctx context.Context, r *iam.Realm, u *iam.User, g *iam.Guess, credential, code string) (bool, error)
 	// Credentials lists a user's credentials in the user's order of preference.
 	Credentials func(ctx context.Context, r *iam.Realm, u *iam.User) ([]iam.Credential, error)
 	// Locked returns the error word of brute force protection when it locks a
