@@ -50,6 +50,13 @@ func complete(given *rep.Realm, now time.Time) (*completion, error) {
 		return nil, err
 	}
 	c := &completion{given: given, now: now, master: given.Realm == Master, exported: given.KeycloakVersion != "", version: olderVersion(given.KeycloakVersion)}
+	if err := c.legacyNames(); err != nil {
+		return nil, err
+	}
+	if c.said, err = withoutUsers(c.given); err != nil {
+		return nil, err
+	}
+	c.optionalSteps()
 	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.impliedRoles, c.flows, c.components} {
 		if err := step(); err != nil {
 			return nil, err
@@ -70,6 +77,19 @@ func (c *completion) finish() (*rep.Realm, error) {
 	return c.r, nil
 }
 
+// withoutUsers is a copy of a realm that has its users in common with it: these
+// may be many.
+func withoutUsers(r *rep.Realm) (*rep.Realm, error) {
+	said := *r
+	said.Users, said.FederatedUsers = nil, nil
+	out, err := rep.Clone(&said)
+	if err != nil {
+		return nil, err
+	}
+	out.Users, out.FederatedUsers = r.Users, r.FederatedUsers
+	return out, nil
+}
+
 // A completion is a realm being completed: r is what comes out.
 type completion struct {
 	given  *rep.Realm
@@ -81,6 +101,11 @@ type completion struct {
 	exported bool
 	// version is set for realm files of versions that are to be migrated from.
 	version *version
+
+	said      *rep.Realm // what was given, under today's names, for validate
+	moved     []moved    // what stands elsewhere in the file
+	templates []rep.ClientScope
+	notes     []Gap // what is not taken over, by Keycloak neither
 
 	masterComponents map[string][]rep.ComponentExport // what only the master realm has
 	defaultRole      string                           // its name
@@ -235,8 +260,12 @@ func (c *completion) roles() error {
 		}
 	}
 	comp := def.Composites
+	if i := named(r.Roles.Realm, roleName, roleOffline); i >= 0 && !c.hasScope(scopeOffline) {
+		// Keycloak: RealmManager.setupOfflineTokens, which makes the role anew.
+		r.Roles.Realm = slices.Delete(r.Roles.Realm, i, i+1)
+	}
 	for _, name := range []string{roleOffline, roleUMA} {
-		if named(r.Roles.Realm, roleName, name) < 0 {
+		if named(r.Roles.Realm, roleName, name) < 0 && !(name == roleUMA && c.implied(name)) {
 			r.Roles.Realm = append(r.Roles.Realm, t.Roles.Realm[named(t.Roles.Realm, roleName, name)])
 			addName(&comp.Realm, name)
 		}
@@ -273,6 +302,21 @@ func (c *completion) roles() error {
 	r.Roles.Realm = append(r.Roles.Realm, def)
 	c.defaultRole = def.Name
 	return nil
+}
+
+// implied says whether something makes a realm role by having it. Keycloak does
+// so before it looks for the roles that every realm has.
+func (c *completion) implied(name string) bool {
+	has := func(names []string) bool {
+		return slices.ContainsFunc(names, func(have string) bool { return strings.TrimSpace(have) == name })
+	}
+	var groups func(list []rep.Group) bool
+	groups = func(list []rep.Group) bool {
+		return slices.ContainsFunc(list, func(g rep.Group) bool { return has(g.RealmRoles) || groups(g.SubGroups) })
+	}
+	return groups(c.given.Groups) ||
+		slices.ContainsFunc(c.given.Users, func(u rep.User) bool { return has(u.RealmRoles) }) ||
+		slices.ContainsFunc(c.given.ScopeMappings, func(m rep.ScopeMapping) bool { return has(m.Roles) })
 }
 
 // completeAdminRoles adds the roles that a realm-management client lacks, as
@@ -325,6 +369,10 @@ func (c *completion) scopes() error {
 	r := c.r
 	if c.given.ClientScopes == nil {
 		r.ClientScopes, r.DefaultDefaultClientScopes, r.DefaultOptionalClientScopes = t.ClientScopes, t.DefaultDefaultClientScopes, t.DefaultOptionalClientScopes
+		for i := range c.templates {
+			userInfoClaims(c.templates[i].ProtocolMappers)
+			r.ClientScopes = append(r.ClientScopes, c.templates[i])
+		}
 		r.ScopeMappings = c.given.ScopeMappings
 		addMapping(&r.ScopeMappings, t.ScopeMappings[0])
 		return nil
@@ -332,7 +380,10 @@ func (c *completion) scopes() error {
 	existing := func(names []string) []string {
 		return slices.DeleteFunc(names, func(name string) bool { return !c.hasScope(name) })
 	}
-	r.ClientScopes = c.given.ClientScopes
+	r.ClientScopes = append(c.given.ClientScopes, c.templates...)
+	for i := range r.ClientScopes {
+		userInfoClaims(r.ClientScopes[i].ProtocolMappers)
+	}
 	r.DefaultDefaultClientScopes = existing(orEmpty(c.given.DefaultDefaultClientScopes))
 	r.DefaultOptionalClientScopes = existing(orEmpty(c.given.DefaultOptionalClientScopes))
 	r.ScopeMappings = c.given.ScopeMappings
@@ -400,29 +451,35 @@ func (c *completion) masterRoles() error {
 	return nil
 }
 
-// impliedRoles makes the roles that users and scope mappings have but the realm
-// does not, as Keycloak does. Keycloak: RepresentationToModel.createRoleMappings,
-// DefaultExportImportManager.createClientScopeMappings.
+// impliedRoles makes the roles that users, groups and scope mappings have but
+// the realm does not, as Keycloak does. Keycloak: RepresentationToModel.importGroup,
+// createRoleMappings, DefaultExportImportManager.createClientScopeMappings.
 func (c *completion) impliedRoles() error {
 	roles := c.r.Roles
 	realm := func(names []string) {
-		for _, name := range names {
-			if named(roles.Realm, roleName, name) < 0 {
-				roles.Realm = append(roles.Realm, rep.Role{Name: name})
+		for i, name := range names {
+			names[i] = strings.TrimSpace(name)
+			if named(roles.Realm, roleName, names[i]) < 0 {
+				roles.Realm = append(roles.Realm, rep.Role{Name: names[i]})
 			}
 		}
 	}
 	client := func(id string, names []string) {
-		for _, name := range names {
-			if named(c.r.Clients, clientID, id) >= 0 && named(roles.Client[id], roleName, name) < 0 {
-				roles.Client[id] = append(roles.Client[id], rep.Role{Name: name})
+		for i, name := range names {
+			names[i] = strings.TrimSpace(name)
+			if named(c.r.Clients, clientID, id) >= 0 && named(roles.Client[id], roleName, names[i]) < 0 {
+				roles.Client[id] = append(roles.Client[id], rep.Role{Name: names[i]})
 			}
 		}
 	}
-	for i := range c.r.Users {
-		realm(c.r.Users[i].RealmRoles)
-		for id, names := range c.r.Users[i].ClientRoles {
-			client(id, names)
+	var groups func(list []rep.Group)
+	groups = func(list []rep.Group) {
+		for i := range list {
+			realm(list[i].RealmRoles)
+			for id, names := range list[i].ClientRoles {
+				client(id, names)
+			}
+			groups(list[i].SubGroups)
 		}
 	}
 	for _, m := range c.given.ScopeMappings {
@@ -431,6 +488,13 @@ func (c *completion) impliedRoles() error {
 	for id, list := range c.given.ClientScopeMappings {
 		for _, m := range list {
 			client(id, m.Roles)
+		}
+	}
+	groups(c.given.Groups)
+	for i := range c.r.Users {
+		realm(c.r.Users[i].RealmRoles)
+		for id, names := range c.r.Users[i].ClientRoles {
+			client(id, names)
 		}
 	}
 	return nil

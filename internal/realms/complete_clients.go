@@ -26,9 +26,7 @@ func (c *completion) clients() error {
 		if err := c.completeClient(cl); err != nil {
 			return err
 		}
-		if _, ok := cl.Attributes["post.logout.redirect.uris"]; !ok && !c.exported {
-			cl.Attributes["post.logout.redirect.uris"] = "+"
-		}
+		setAttribute(cl.Attributes, "post.logout.redirect.uris", "+")
 		if r.Roles.Client[cl.ClientID] == nil {
 			r.Roles.Client[cl.ClientID] = []rep.Role{}
 		}
@@ -94,39 +92,80 @@ func DefaultScopes(r *rep.Realm, protocol string) (defaults, optional []string) 
 
 func (c *completion) completeClient(cl *rep.Client) error {
 	if cl.ClientID == "" {
-		if cl.ID == "" {
-			return iam.Errorf(iam.Invalid, "a client has neither clientId nor id")
-		}
+		setID(&cl.ID)
 		cl.ClientID = cl.ID
 	}
 	if rep.Val(cl.Secret) == Masked {
 		cl.Secret = nil // not a secret, but the mark of one that was held back
 	}
-	noProtocol := c.exported && cl.Protocol == "" // as the master realm's clients for realms
 	noSecret := c.exported && cl.Secret == nil && rep.Val(cl.BearerOnly)
 	defaults, optional := DefaultScopes(c.r, CompleteClient(cl, c.now))
-	if noProtocol {
-		cl.Protocol = ""
-	}
 	if noSecret {
 		cl.Secret = nil
 		delete(cl.Attributes, "client.secret.creation.time")
 	}
 	if cl.DefaultClientScopes == nil && cl.OptionalClientScopes == nil {
 		cl.DefaultClientScopes, cl.OptionalClientScopes, cl.InheritsScopes = defaults, optional, true
+		if t := scopeWord(cl.ClientTemplate); t != "" && !slices.Contains(defaults, t) {
+			cl.DefaultClientScopes, cl.InheritsScopes = append(cl.DefaultClientScopes, t), false
+		}
 	}
-	existing := func(names []string) []string {
-		return slices.DeleteFunc(orEmpty(names), func(name string) bool { return named(c.r.ClientScopes, scopeName, name) < 0 })
-	}
-	cl.DefaultClientScopes, cl.OptionalClientScopes = existing(cl.DefaultClientScopes), existing(cl.OptionalClientScopes)
-	if rep.Val(cl.ServiceAccountsEnabled) && named(c.r.ClientScopes, scopeName, scopeService) >= 0 {
+	cl.ClientTemplate, cl.UseTemplateConfig, cl.UseTemplateScope, cl.UseTemplateMappers = "", nil, nil, nil
+	cl.DefaultClientScopes, cl.OptionalClientScopes = c.scopesFor(cl, cl.DefaultClientScopes), c.scopesFor(cl, cl.OptionalClientScopes)
+	if rep.Val(cl.ServiceAccountsEnabled) && !c.hasServiceAccount(cl.ClientID) && named(c.r.ClientScopes, scopeName, scopeService) >= 0 {
+		// Along with its user only. Keycloak: ClientManager.enableServiceAccount
 		addName(&cl.DefaultClientScopes, scopeService)
 	}
+	userInfoClaims(cl.ProtocolMappers)
 	if _, ok := cl.Attributes["realm_client"]; !ok {
 		builtin := cl.ClientID == ClientAdmin || cl.ClientID == ClientBroker || c.master && strings.HasSuffix(cl.ClientID, "-realm")
 		cl.Attributes["realm_client"] = strconv.FormatBool(builtin)
 	}
 	return nil
+}
+
+// scopesFor are those of a client's scopes that are there and of its protocol.
+func (c *completion) scopesFor(cl *rep.Client, names []string) []string {
+	list := []string{}
+	for _, name := range names {
+		i := named(c.r.ClientScopes, scopeName, name)
+		if i < 0 {
+			c.note("client scope "+name, "client "+cl.ClientID+" names it, and it is not there")
+			continue
+		}
+		if c.r.ClientScopes[i].Protocol == cl.Protocol || c.r.ClientScopes[i].Protocol == "" {
+			addName(&list, name)
+		}
+	}
+	return list
+}
+
+// hasServiceAccount says whether the realm brings the user of a client's service account.
+func (c *completion) hasServiceAccount(client string) bool {
+	return slices.ContainsFunc(c.given.Users, func(u rep.User) bool { return u.ServiceAccountClientID == client })
+}
+
+// userInfoClaims completes mappers as Keycloak does since 2.3, and drops what
+// asked for consent until Keycloak 4. Keycloak: MigrationUtils.updateProtocolMappers.
+func userInfoClaims(list []rep.ProtocolMapper) {
+	for i := range list {
+		m := &list[i]
+		m.ConsentRequired, m.ConsentText = false, nil
+		for name, value := range m.Config {
+			if value == "" {
+				delete(m.Config, name)
+			}
+		}
+		if id, ok := m.Config["id.token.claim"]; ok {
+			setAttribute(m.Config, "userinfo.token.claim", id)
+		}
+	}
+}
+
+func setAttribute(attributes map[string]string, name, value string) {
+	if _, ok := attributes[name]; !ok {
+		attributes[name] = value
+	}
 }
 
 // CompleteClient gives a new client what Keycloak gives it, but for its
@@ -144,7 +183,7 @@ func CompleteClient(cl *rep.Client, now time.Time) (protocol string) {
 			}
 		}
 	}
-	cl.RedirectURIs, cl.WebOrigins = orEmpty(cl.RedirectURIs), orEmpty(cl.WebOrigins)
+	cl.RedirectURIs, cl.WebOrigins = distinct(cl.RedirectURIs), distinct(cl.WebOrigins)
 	if cl.Protocol == "" {
 		cl.Protocol = string(iam.OIDC)
 	}
@@ -164,6 +203,11 @@ func CompleteClient(cl *rep.Client, now time.Time) (protocol string) {
 	if cl.Attributes == nil {
 		cl.Attributes = map[string]string{}
 	}
+	for name, value := range cl.Attributes {
+		if strings.TrimSpace(value) == "" {
+			delete(cl.Attributes, name) // null is read as an empty text; Keycloak: ClientAdapter.setAttribute keeps neither
+		}
+	}
 	if cl.AuthenticationFlowBindingOverrides == nil {
 		cl.AuthenticationFlowBindingOverrides = map[string]string{}
 	}
@@ -180,6 +224,15 @@ func CompleteClient(cl *rep.Client, now time.Time) (protocol string) {
 		cl.ID = NewID()
 	}
 	return cl.Protocol
+}
+
+// distinct is a list without what is there twice.
+func distinct(list []string) []string {
+	out := []string{}
+	for _, v := range list {
+		addName(&out, v)
+	}
+	return out
 }
 
 func setDefault[T any](p **T, v T) {

@@ -1,6 +1,7 @@
 package realms
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -53,7 +54,15 @@ func (c *completion) flows() error {
 		return iam.Errorf(iam.Invalid, "firstBrokerLoginFlow: there is no flow %q in authenticationFlows", *r.FirstBrokerLoginFlow)
 	}
 
+	c.identityProviderStep()
 	r.RequiredActions = c.given.RequiredActions
+	for i := range r.RequiredActions {
+		a := &r.RequiredActions[i]
+		a.Alias, a.ProviderID = actionName(a.Alias), actionName(a.ProviderID)
+		if a.ProviderID == "CONFIGURE_TOTP" && a.Name == "Configure Totp" {
+			a.Name = "Configure OTP" // Keycloak: MigrationUtils.updateOTPRequiredAction
+		}
+	}
 	if r.RequiredActions == nil {
 		r.RequiredActions = t.RequiredActions
 	} else if named(r.RequiredActions, actionAlias, "delete_account") < 0 {
@@ -61,6 +70,36 @@ func (c *completion) flows() error {
 	}
 	return nil
 }
+
+// identityProviderStep lets the flow "browser" send people to the identity
+// provider that is there for everybody. Keycloak:
+// DefaultAuthenticationFlows.addIdentityProviderAuthenticator.
+func (c *completion) identityProviderStep() {
+	r := c.r
+	i := named(r.AuthenticationFlows, flowAlias, "browser")
+	if i < 0 {
+		return
+	}
+	steps := &r.AuthenticationFlows[i].AuthenticationExecutions
+	if slices.ContainsFunc(*steps, func(e rep.ExecutionExport) bool { return e.Authenticator == stepProviders }) {
+		return
+	}
+	step := rep.ExecutionExport{Authenticator: stepProviders, Requirement: string(iam.Alternative), Priority: new(25)}
+	for _, p := range r.IdentityProviders {
+		if (p.Enabled == nil || *p.Enabled) && rep.Val(p.AuthenticateByDefault) {
+			step.AuthenticatorConfig = p.ProviderID
+			if named(r.AuthenticatorConfig, configAlias, p.ProviderID) < 0 {
+				r.AuthenticatorConfig = append(r.AuthenticatorConfig, rep.AuthenticatorConfig{Alias: p.ProviderID, Config: map[string]string{"defaultProvider": p.ProviderID}})
+			}
+			break
+		}
+	}
+	*steps = append(*steps, step)
+	slices.SortStableFunc(*steps, func(a, b rep.ExecutionExport) int { return cmp.Compare(rep.Val(a.Priority), rep.Val(b.Priority)) })
+}
+
+// stepProviders is the step that sends people to an identity provider.
+const stepProviders = "identity-provider-redirector"
 
 // dropOrganizations leaves out the sub-flows for organizations, which the
 // master realm cannot have. Keycloak: DefaultAuthenticationFlows.addOrganizationBrowserFlowStep.

@@ -61,6 +61,7 @@ type prepared struct {
 	realm     *rep.Realm
 	users     []preparedUser
 	federated []rep.User
+	notes     []Gap // what Keycloak does not take over from such a file either
 }
 
 func (m *Manager) prepare(ctx context.Context, given *rep.Realm) (*prepared, error) {
@@ -75,7 +76,8 @@ func (m *Manager) prepare(ctx context.Context, given *rep.Realm) (*prepared, err
 	if err := m.checkPasswordPolicy(rep.Val(c.r.PasswordPolicy)); err != nil {
 		return nil, err
 	}
-	if problems := validate(given, c.r); len(problems) > 0 {
+	if problems := validate(c.said, c.r); len(problems) > 0 {
+		problems[0].Path = c.placeInFile(problems[0].Path)
 		return nil, &problems[0]
 	}
 	r, err := c.finish()
@@ -85,7 +87,7 @@ func (m *Manager) prepare(ctx context.Context, given *rep.Realm) (*prepared, err
 	if err := m.newKeys(ctx, r); err != nil {
 		return nil, err
 	}
-	p := &prepared{given: given, realm: r}
+	p := &prepared{given: given, realm: r, notes: c.notes}
 	if p.users, err = m.prepareUsers(ctx, r, now); err != nil {
 		return nil, err
 	}

@@ -43,12 +43,6 @@ func (v *version) before(major, minor, micro int) bool {
 // today. What older versions than 8.0.1 lacked is not brought. Keycloak:
 // MigrateTo8_0_2 to MigrateTo26_7_0, DefaultExportImportManager.createClients.
 func (c *completion) migrate() error {
-	for i := range c.r.RequiredActions {
-		// Keycloak: MigrationUtils.updateOTPRequiredAction, for files of any version
-		if a := &c.r.RequiredActions[i]; a.ProviderID == "terms_and_conditions" {
-			a.Alias, a.ProviderID = "TERMS_AND_CONDITIONS", "TERMS_AND_CONDITIONS"
-		}
-	}
 	if c.version == nil {
 		return nil
 	}
@@ -69,12 +63,10 @@ func (c *completion) migrate() error {
 		{version{25, 0, 0}, func() error { return c.scopeForAll("basic", iam.OIDC) }},
 		{version{26, 0, 0}, c.lightweightAdmins},
 		{version{26, 1, 0}, func() error { return c.scope(scopeService) }},
-		{version{26, 2, 0}, func() error { delete(c.r.BrowserSecurityHeaders, "xXSSProtection"); return nil }},
 		{version{26, 3, 0}, func() error { return c.requiredAction("idp_link") }},
 		{version{26, 6, 1}, c.organizationStep},
 		{version{26, 7, 0}, c.passwordAfterEmail},
 		{version{26, 7, 0}, func() error { return c.scopeForAll("AuthnContextClassRef", iam.SAML) }},
-		{version{26, 7, 0}, c.postLogout},
 	} {
 		if !c.version.before(step.to[0], step.to[1], step.to[2]) {
 			continue
@@ -434,18 +426,6 @@ func (c *completion) passwordAfterEmail() error {
 		for free++; slices.Contains(taken, free); free++ {
 		}
 		*p = free
-	}
-	return nil
-}
-
-// postLogout lets clients use their redirect URIs after a logout, too.
-// Keycloak: DefaultExportImportManager.createClients.
-func (c *completion) postLogout() error {
-	for i := range c.r.Clients {
-		cl := &c.r.Clients[i]
-		if _, ok := cl.Attributes["post.logout.redirect.uris"]; !ok && c.hasClient(cl.ClientID) {
-			cl.Attributes["post.logout.redirect.uris"] = "+"
-		}
 	}
 	return nil
 }

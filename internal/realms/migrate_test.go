@@ -40,20 +40,20 @@ const older = `{"realm":"old","enabled":true,"keycloakVersion":"VERSION","accoun
 func TestMigrate(t *testing.T) {
 	for _, c := range []struct {
 		version, scopes, app, saml, actions, keys, mixed, flows string
-		console, unmanaged, full, xss                           bool
+		console, unmanaged, full                                bool
 	}{
 		{"8.0.1", "AuthnContextClassRef acr basic offline_access service_account web-origins", "acr basic web-origins", "AuthnContextClassRef",
 			"CONFIGURE_TOTP:54 TERMS_AND_CONDITIONS:20 UPDATE_PASSWORD:57 VERIFY_EMAIL:50 delete_account:60 delete_credential:110 idp_link:120 update_user_locale:1000",
-			"HS256 HS512", "idp-review-profile mixed - Alternatives - 0", "", true, true, true, false},
+			"HS256 HS512", "idp-review-profile mixed - Alternatives - 0", "", true, true, true},
 		{"19.0.0", "AuthnContextClassRef basic offline_access service_account web-origins", "basic web-origins", "AuthnContextClassRef",
 			"CONFIGURE_TOTP:54 TERMS_AND_CONDITIONS:20 UPDATE_PASSWORD:57 VERIFY_EMAIL:50 delete_account:60 delete_credential:110 idp_link:120",
-			"HS256 HS512", "idp-auto-link idp-create-user-if-unique idp-review-profile", "", false, true, true, false},
+			"HS256 HS512", "idp-auto-link idp-create-user-if-unique idp-review-profile", "", false, true, true},
 		{"25.0.0", "AuthnContextClassRef offline_access service_account web-origins", "web-origins", "AuthnContextClassRef",
 			"CONFIGURE_TOTP:54 TERMS_AND_CONDITIONS:20 UPDATE_PASSWORD:57 VERIFY_EMAIL:50 delete_account:60 idp_link:120",
-			"HS256", "idp-auto-link idp-create-user-if-unique idp-review-profile", "http challenge", false, false, true, false},
+			"HS256", "idp-auto-link idp-create-user-if-unique idp-review-profile", "http challenge", false, false, true},
 		{"26.7.3", "offline_access web-origins", "web-origins", "",
 			"CONFIGURE_TOTP:10 TERMS_AND_CONDITIONS:20 UPDATE_PASSWORD:30 VERIFY_EMAIL:50 delete_account:60",
-			"HS256", "idp-auto-link idp-create-user-if-unique idp-review-profile", "http challenge", false, false, false, true},
+			"HS256", "idp-auto-link idp-create-user-if-unique idp-review-profile", "http challenge", false, false, false},
 	} {
 		t.Run(c.version, func(t *testing.T) {
 			r, err := realms.Complete(parse(t, strings.Replace(older, "VERSION", c.version, 1)), time.Unix(1, 0))
@@ -94,9 +94,7 @@ func TestMigrate(t *testing.T) {
 			if got := *clients[realms.ClientAdminCLI].FullScopeAllowed; got != c.full {
 				t.Errorf("admin-cli's full scope: %v", got)
 			}
-			if _, ok := r.BrowserSecurityHeaders["xXSSProtection"]; ok != c.xss {
-				t.Errorf("xXSSProtection: %v", ok)
-			}
+			is("X-XSS-Protection", r.BrowserSecurityHeaders["xXSSProtection"], "1; mode=block")
 			is("X-Frame-Options", r.BrowserSecurityHeaders["xFrameOptions"], "DENY")
 			is("Referrer-Policy", r.BrowserSecurityHeaders["referrerPolicy"], "no-referrer")
 			is("attributes", r.Attributes["mine"]+r.Attributes["bruteForceProtected"]+r.Attributes["_browser_header.xFrameOptions"], "kept")

@@ -123,7 +123,9 @@ func (v *validation) clients() {
 	seen := v.once()
 	for i := range v.given.Clients {
 		c, at := &v.given.Clients[i], fmt.Sprintf("/clients/%d", i)
-		seen.name(at+"/clientId", "client", or(c.ClientID, c.ID))
+		if name := or(c.ClientID, c.ID); name != "" {
+			seen.name(at+"/clientId", "client", name)
+		}
 		seen.id(at+"/id", c.ID)
 		v.protocolMappers(at, c.ProtocolMappers)
 		if _, err := c.IAM(); err != nil {
@@ -272,9 +274,9 @@ func (v *validation) flows() {
 		for j, e := range f.AuthenticationExecutions {
 			at := fmt.Sprintf("%s/authenticationExecutions/%d", at, j)
 			switch iam.Requirement(e.Requirement) {
-			case iam.Required, iam.Alternative, iam.Conditional, iam.Disabled:
+			case iam.Required, iam.Alternative, iam.Conditional, iam.Disabled, "OPTIONAL":
 			default:
-				v.report(at+"/requirement", "%q is none of REQUIRED, ALTERNATIVE, CONDITIONAL, DISABLED", e.Requirement)
+				v.report(at+"/requirement", "%q is none of REQUIRED, OPTIONAL, ALTERNATIVE, CONDITIONAL, DISABLED", e.Requirement)
 			}
 			switch {
 			case e.FlowAlias != "" && !v.hasFlow(e.FlowAlias):
