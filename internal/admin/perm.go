@@ -1,8 +1,13 @@
 package admin
 
 import (
+	"maps"
+	"slices"
+
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
+	"latchkey/internal/roles"
+	"latchkey/internal/users"
 )
 
 // A Perm is a right that a route asks for; grants says which roles give it.
@@ -24,7 +29,6 @@ const (
 	QueryUsers     Perm = "query-users"
 	ManageUsers    Perm = "manage-users"
 	ViewProfile    Perm = "view user profile"
-	Impersonate    Perm = "impersonation"
 	ViewGroups     Perm = "view groups"
 	QueryGroups    Perm = "query-groups"
 	ViewClients    Perm = "view-clients"
@@ -44,9 +48,19 @@ const (
 	ManageAuthz    Perm = "manage-authorization"
 )
 
+// Rights over one thing that the path names: those over its kind, and as many
+// rights as it has itself, or gives to whoever has it. demand asks for them.
+const (
+	ManageUser   Perm = "manage the user"
+	Impersonate  Perm = "impersonation"
+	ManageGroup  Perm = "manage the group"
+	ManageClient Perm = "manage the client"
+	ClientSecret Perm = "read the client's secret"
+)
+
 // grants lists the roles of realm-management (or of <realm>-realm in the master
-// realm) of which one gives the right. Composites of the default realm are
-// expanded before, so each line is what Keycloak's evaluators ask for.
+// realm) of which one gives a right that is not called like a role; the others
+// are roles.RightNames.
 // Keycloak: UserPermissions, GroupPermissions, ClientPermissions,
 // RealmPermissions, RolePermissions in services.resources.admin.fgap.
 var grants = map[Perm][]string{
@@ -55,33 +69,26 @@ var grants = map[Perm][]string{
 		"manage-organizations", "create-client", "view-realm", "view-users", "view-clients", "view-events", "view-identity-providers",
 		"view-authorization", "view-organizations", "query-users", "query-groups", "query-clients", "query-realms", "query-organizations",
 		"realm-admin"},
-	ViewRealm:              {"manage-realm", "view-realm"},
-	ManageRealm:            {"manage-realm"},
-	ListRealmRoles:         {"manage-realm", "view-realm", "manage-identity-providers"},
-	ViewUsers:              {"manage-users", "view-users"},
-	QueryUsers:             {"manage-users", "view-users", "query-users"},
-	ManageUsers:            {"manage-users"},
-	ViewProfile:            {"manage-realm", "view-realm", "manage-users", "view-users", "query-users"},
-	Impersonate:            {"impersonation"},
-	ViewGroups:             {"manage-users", "view-users"},
-	QueryGroups:            {"manage-users", "view-users", "query-groups"},
-	ViewClients:            {"manage-clients", "view-clients"},
-	QueryClients:           {"manage-clients", "view-clients", "query-clients"},
-	ManageClients:          {"manage-clients"},
-	CreateClients:          {"manage-clients", "create-client"},
-	ViewFlows:              {"manage-realm", "view-realm", "query-clients"},
-	ViewClientAuth:         {"manage-realm", "view-realm", "manage-clients", "view-clients", "query-clients"},
-	ViewActions:            {"manage-realm", "view-realm", "query-users"},
-	ViewScopes:             {"manage-clients", "view-clients"},
-	ManageScopes:           {"manage-clients"},
-	ViewEvents:             {"manage-events", "view-events"},
-	ManageEvents:           {"manage-events"},
-	ViewIDPs:               {"manage-identity-providers", "view-identity-providers"},
-	ManageIDPs:             {"manage-identity-providers"},
-	"view-organizations":   {"manage-organizations", "view-organizations"},
-	"manage-organizations": {"manage-organizations"},
-	ViewAuthz:              {"manage-authorization", "view-authorization"},
-	ManageAuthz:            {"manage-authorization"},
+	ListRealmRoles: {"manage-realm", "view-realm", "manage-identity-providers"},
+	ViewProfile:    {"manage-realm", "view-realm", "manage-users", "view-users", "query-users"},
+	ViewGroups:     {"manage-users", "view-users"},
+	ViewFlows:      {"manage-realm", "view-realm", "query-clients"},
+	ViewClientAuth: {"manage-realm", "view-realm", "manage-clients", "view-clients", "query-clients"},
+	ViewActions:    {"manage-realm", "view-realm", "query-users"},
+	ViewScopes:     {"manage-clients", "view-clients"},
+	ManageScopes:   {"manage-clients"},
+	ManageUser:     {"manage-users"},
+	ManageGroup:    {"manage-users"},
+	ManageClient:   {"manage-clients"},
+	ClientSecret:   {"manage-clients"},
+}
+
+// givenBy are the roles of which one gives a right.
+func givenBy(p Perm) []string {
+	if names, ok := grants[p]; ok {
+		return names
+	}
+	return roles.RightNames[string(p)]
 }
 
 // A Caller is the administrator behind a request, as their token says and
@@ -95,18 +102,6 @@ type Caller struct {
 	Audience []string                // of the token
 	Roles    map[iam.RoleID]struct{} // effective, and in the scope of Client
 	Origins  []string                // allowed by the token
-}
-
-// holds reports whether the caller has one of a client's roles.
-func (c *Caller) holds(client iam.ClientID, names []string) bool {
-	for _, name := range names {
-		if role := c.Realm.RoleByName(client, name); role != nil {
-			if _, ok := c.Roles[role.ID]; ok {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // HoldsRealmRole reports whether the caller has a realm role of their own realm.
@@ -131,18 +126,116 @@ func (c *Call) Can(p Perm) bool {
 // CanIn reports whether the caller has a right in some realm. Administrators of
 // the master realm have it by the roles of that realm's client there, others
 // only in their own realm. Keycloak: MgmtPermissions.hasOneAdminRole.
-func (c *Call) CanIn(r *realms.Realm, p Perm) bool { return c.holdsIn(r, grants[p]) }
+func (c *Call) CanIn(r *realms.Realm, p Perm) bool { return c.Caller.rights().Has(c, r, givenBy(p)...) }
 
-// holdsIn reports whether the caller has one of the roles that administer a realm.
-func (c *Call) holdsIn(r *realms.Realm, roles []string) bool {
-	home := c.Caller.Realm
-	name := "realm-management"
-	switch {
-	case home.Name == masterRealm:
-		name = r.Name + "-realm"
-	case home.ID != r.ID:
-		return false
+// rights are what the caller may do, and so what they may hand out.
+func (c *Caller) rights() roles.Rights { return roles.RightsOf(c.Realm, c.Roles) }
+
+// mayGive refuses callers who lack a right that the roles give. Without it, who
+// manages users could make themselves an administrator.
+func (c *Call) mayGive(ids ...iam.RoleID) error {
+	if !c.Caller.rights().MayGive(c, c.Realm, ids...) {
+		return errForbidden
 	}
-	client, err := home.ClientByName(c, name)
-	return err == nil && c.Caller.holds(client.ID, roles)
+	return nil
+}
+
+// demand asks for what a right over one thing asks beyond that over its kind.
+func (h *Handler) demand(c *Call, p Perm) error {
+	switch p {
+	case ManageUser, Impersonate:
+		u, err := h.user(c)
+		if err != nil {
+			return err
+		}
+		return h.overUser(c, u.ID, p == Impersonate)
+	case ManageGroup:
+		tree, err := h.Users.Groups(c, &c.Realm.Realm)
+		if err != nil {
+			return err
+		}
+		g, err := tree.Get(iam.GroupID(c.Path("group")))
+		if err != nil {
+			return err
+		}
+		return c.overGroup(g)
+	case ManageClient, ClientSecret:
+		cl, err := clientOf(c)
+		if err != nil {
+			return err
+		}
+		return h.overClient(c, cl, p == ManageClient)
+	}
+	return nil
+}
+
+// overUser refuses callers with fewer rights than the user: with a new password
+// or address, or in the user's place, they would have those. In the user's
+// place the rights to ask count, too.
+// Keycloak: UserPermissions.hasHigherPrivilegesThanAdmin (26.7.5), of impersonation alone.
+func (h *Handler) overUser(c *Call, user iam.UserID, asThem bool) error {
+	rights := c.Caller.rights()
+	if rights.All(c, c.Realm) {
+		return nil
+	}
+	standing, err := h.Roles.Of(c, c.Realm, user)
+	if err != nil {
+		return err
+	}
+	covers := rights.MayGive
+	if asThem {
+		covers = rights.Covers
+	}
+	if !covers(c, c.Realm, slices.Collect(maps.Keys(standing.Roles))...) {
+		return errForbidden
+	}
+	return nil
+}
+
+// overGroup refuses callers who lack a right that members of the group, or of
+// one below it, have by it.
+func (c *Call) overGroup(g *users.Group) error {
+	ids := g.Given()
+	for _, below := range g.Below {
+		if err := c.overGroup(below); err != nil {
+			return err
+		}
+	}
+	return c.mayGive(ids...)
+}
+
+// mayFill refuses to let anybody join the groups for which ok holds to callers
+// who lack a right that members have by them.
+func (h *Handler) mayFill(c *Call, ok func(*users.Group) bool) error {
+	if c.Caller.rights().All(c, c.Realm) {
+		return nil
+	}
+	tree, err := h.Users.Groups(c, &c.Realm.Realm)
+	if err != nil {
+		return err
+	}
+	for _, g := range tree.Find(ok) {
+		if err := c.mayGive(g.Given()...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// overClient refuses what would change a client that carries the rights to
+// administer a realm, and callers with fewer rights than the client's service
+// account: who knows the client's secret can be it.
+// Keycloak: ClientPermissions.isInternal.
+func (h *Handler) overClient(c *Call, cl *realms.Client, change bool) error {
+	if change && realms.Administrative(c.Realm.Name, cl.ClientID) {
+		return errForbidden
+	}
+	if !cl.ServiceAccounts {
+		return nil
+	}
+	account, err := h.Clients.Account(c, c.Realm, cl.ID)
+	if err != nil || account == nil {
+		return err
+	}
+	return h.overUser(c, account.ID, false)
 }

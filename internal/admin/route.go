@@ -208,6 +208,9 @@ func (h *Handler) open(rt Route, w http.ResponseWriter, r *http.Request) (*Call,
 	if rt.Perm != Checked && !c.Can(rt.Perm) {
 		return nil, h.refuse(c)
 	}
+	if err := h.demand(c, rt.Perm); err != nil {
+		return nil, err
+	}
 	web.AllowLarge(r)
 	return c, nil
 }

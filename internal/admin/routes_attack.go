@@ -72,6 +72,9 @@ func stamp(t time.Time, as func(time.Time) int64) int64 {
 
 func (h *Handler) clearUserFailures(c *Call) (any, error) {
 	id := iam.UserID(c.Path("userid"))
+	if err := h.overUser(c, id, false); err != nil {
+		return nil, err
+	}
 	f, err := h.Users.Failures(c, &c.Realm.Realm, id)
 	if err != nil {
 		return nil, err

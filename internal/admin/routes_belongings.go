@@ -20,21 +20,21 @@ func (h *Handler) userBelongingRoutes() []Route {
 	return append([]Route{
 		{"GET " + userPath + "/groups", ViewUsers, None, "", h.withUser(h.groupsOfUser), ByMethod},
 		{"GET " + userPath + "/groups/count", ViewUsers, None, "", h.withUser(h.countGroupsOfUser), ByMethod},
-		{"PUT " + userPath + "/groups/{group}", ManageUsers, Create, "GROUP_MEMBERSHIP", h.withUser(h.joinGroup(true)), NoCache},
-		{"DELETE " + userPath + "/groups/{group}", ManageUsers, Delete, "GROUP_MEMBERSHIP", h.withUser(h.joinGroup(false)), NoCache},
+		{"PUT " + userPath + "/groups/{group}", ManageUser, Create, "GROUP_MEMBERSHIP", h.withUser(h.joinGroup(true)), NoCache},
+		{"DELETE " + userPath + "/groups/{group}", ManageUser, Delete, "GROUP_MEMBERSHIP", h.withUser(h.joinGroup(false)), NoCache},
 
 		{"GET " + userPath + "/sessions", ViewUsers, None, "", h.sessionsOfUser, ByMethod},
 		{"GET " + userPath + "/offline-sessions/{client}", ViewUsers, None, "", h.withUser(h.offlineSessionsOfUser), ByMethod},
-		{"POST " + userPath + "/logout", ManageUsers, Action, "USER", h.withUser(h.logoutUser), ByMethod},
+		{"POST " + userPath + "/logout", ManageUser, Action, "USER", h.withUser(h.logoutUser), ByMethod},
 		{"POST " + userPath + "/impersonation", Impersonate, None, "", h.withUser(h.impersonate), NoCache},
 
 		{"GET " + userPath + "/consents", ViewUsers, None, "", h.withUser(h.consentsOfUser), ByMethod},
-		{"DELETE " + userPath + "/consents/{client}", ManageUsers, Action, "USER", h.withUser(h.revokeConsent), NoCache},
+		{"DELETE " + userPath + "/consents/{client}", ManageUser, Action, "USER", h.withUser(h.revokeConsent), NoCache},
 
 		{"GET " + userPath + "/federated-identity", ViewUsers, None, "", h.withUser(h.linksOfUser), ByMethod},
-		{"POST " + userPath + "/federated-identity/{provider}", ManageUsers, Create, "USER", h.withUser(h.linkUser), NoCache},
-		{"DELETE " + userPath + "/federated-identity/{provider}", ManageUsers, Delete, "USER", h.withUser(h.unlinkUser), NoCache},
-	}, roleMappingRoutes(userPath, ViewUsers, h.userSubject)...)
+		{"POST " + userPath + "/federated-identity/{provider}", ManageUser, Create, "USER", h.withUser(h.linkUser), NoCache},
+		{"DELETE " + userPath + "/federated-identity/{provider}", ManageUser, Delete, "USER", h.withUser(h.unlinkUser), NoCache},
+	}, roleMappingRoutes(userPath, ViewUsers, ManageUser, h.userSubject)...)
 }
 
 func (h *Handler) groupsOfUser(c *Call, u *iam.User) (any, error) {
@@ -86,6 +86,9 @@ func (h *Handler) joinGroup(join bool) func(*Call, *iam.User) (any, error) {
 		g, err := tree.Get(iam.GroupID(c.Path("group")))
 		if err != nil {
 			return nil, Plain(http.StatusNotFound, "Group not found")
+		}
+		if err := c.mayGive(g.Given()...); err != nil {
+			return nil, err
 		}
 		op, change := Create, h.Users.Join
 		if !join {
@@ -171,8 +174,9 @@ func (h *Handler) impersonate(c *Call, u *iam.User) (any, error) {
 	if u.ServiceAccount != "" {
 		return nil, Message(http.StatusBadRequest, "Service accounts cannot be impersonated")
 	}
-	sameRealm := c.Caller.Realm.ID == c.Realm.ID
-	if sameRealm && c.Caller.Session != "" {
+	// Of the same realm it is who had a session, which the new one takes the place of.
+	sameRealm := c.Caller.Realm.ID == c.Realm.ID && c.Caller.Session != ""
+	if sameRealm {
 		end := c.ending("impersonation")
 		end.Reason = iam.ReplacedByLogin
 		if _, err := h.Sessions.End(c, c.Realm, c.Caller.Session, false, end); err != nil && !errors.Is(err, sessions.ErrGone) {

@@ -15,9 +15,9 @@ func (h *Handler) certificateRoutes() []Route {
 	const at = "/admin/realms/{realm}/clients/{client}/certificates/{attr}"
 	return []Route{
 		{"GET " + at, ViewClients, None, "", h.getCertificate, ByMethod},
-		{"POST " + at + "/generate", ManageClients, Action, "CLIENT", h.generateCertificate, NoCache},
-		{"POST " + at + "/upload", ManageClients, Action, "CLIENT", h.uploadCertificate, ByMethod},
-		{"POST " + at + "/upload-certificate", ManageClients, Action, "CLIENT", h.uploadCertificate, ByMethod},
+		{"POST " + at + "/generate", ManageClient, Action, "CLIENT", h.generateCertificate, NoCache},
+		{"POST " + at + "/upload", ManageClient, Action, "CLIENT", h.uploadCertificate, ByMethod},
+		{"POST " + at + "/upload-certificate", ManageClient, Action, "CLIENT", h.uploadCertificate, ByMethod},
 	}
 }
 
@@ -27,14 +27,15 @@ func (h *Handler) getCertificate(c *Call) (any, error) {
 		return nil, err
 	}
 	v := clients.Certificate(cl, c.Path("attr"))
-	if !c.Can(ManageClients) {
+	sees, err := h.seesSecrets(c, cl)
+	if !sees {
 		v.PrivateKey = ""
 	}
-	return v, nil
+	return v, err
 }
 
 func (h *Handler) generateCertificate(c *Call) (any, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func (h *Handler) generateCertificate(c *Call) (any, error) {
 const maxKeyFile = 1 << 20
 
 func (h *Handler) uploadCertificate(c *Call) (any, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}

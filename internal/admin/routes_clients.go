@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/logout"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/roles"
 )
 
 func (h *Handler) clientRoutes() []Route {
@@ -20,32 +21,32 @@ func (h *Handler) clientRoutes() []Route {
 		{"GET " + at, QueryClients, None, "", h.listClients, ByMethod},
 		{"POST " + at, ManageClients, Create, "CLIENT", h.createClient, ByMethod},
 		{"GET " + one, ViewClients, None, "", h.getClient, ByMethod},
-		{"PUT " + one, ManageClients, Update, "CLIENT", h.updateClient, ByMethod},
-		{"DELETE " + one, ManageClients, Delete, "CLIENT", h.deleteClient, NoCache},
+		{"PUT " + one, ManageClient, Update, "CLIENT", h.updateClient, ByMethod},
+		{"DELETE " + one, ManageClient, Delete, "CLIENT", h.deleteClient, NoCache},
 
-		{"GET " + one + "/client-secret", ManageClients, None, "", h.getSecret, ByMethod},
-		{"POST " + one + "/client-secret", ManageClients, Action, "CLIENT", h.newSecret, ByMethod},
-		{"GET " + one + "/client-secret/rotated", ManageClients, None, "", h.getRotatedSecret, ByMethod},
-		{"DELETE " + one + "/client-secret/rotated", ManageClients, Delete, "CLIENT", h.dropRotatedSecret, ByMethod},
+		{"GET " + one + "/client-secret", ClientSecret, None, "", h.getSecret, ByMethod},
+		{"POST " + one + "/client-secret", ManageClient, Action, "CLIENT", h.newSecret, ByMethod},
+		{"GET " + one + "/client-secret/rotated", ClientSecret, None, "", h.getRotatedSecret, ByMethod},
+		{"DELETE " + one + "/client-secret/rotated", ManageClient, Delete, "CLIENT", h.dropRotatedSecret, ByMethod},
 
 		{"GET " + one + "/service-account-user", ViewClients, None, "", h.serviceAccount, ByMethod},
 		{"GET " + one + "/installation/providers/{provider}", ViewClients, None, "", h.installation, ByMethod},
 
 		{"GET " + one + "/default-client-scopes", ViewClients, None, "", h.clientScopes(false), ByMethod},
-		{"PUT " + one + "/default-client-scopes/{scope}", ManageClients, Create, "CLIENT_SCOPE_CLIENT_MAPPING", h.assignScope(false), NoCache},
-		{"DELETE " + one + "/default-client-scopes/{scope}", ManageClients, Delete, "CLIENT_SCOPE_CLIENT_MAPPING", h.unassignScope, NoCache},
+		{"PUT " + one + "/default-client-scopes/{scope}", ManageClient, Create, "CLIENT_SCOPE_CLIENT_MAPPING", h.assignScope(false), NoCache},
+		{"DELETE " + one + "/default-client-scopes/{scope}", ManageClient, Delete, "CLIENT_SCOPE_CLIENT_MAPPING", h.unassignScope, NoCache},
 		{"GET " + one + "/optional-client-scopes", ViewClients, None, "", h.clientScopes(true), ByMethod},
-		{"PUT " + one + "/optional-client-scopes/{scope}", ManageClients, Create, "CLIENT_SCOPE_CLIENT_MAPPING", h.assignScope(true), NoCache},
-		{"DELETE " + one + "/optional-client-scopes/{scope}", ManageClients, Delete, "CLIENT_SCOPE_CLIENT_MAPPING", h.unassignScope, NoCache},
+		{"PUT " + one + "/optional-client-scopes/{scope}", ManageClient, Create, "CLIENT_SCOPE_CLIENT_MAPPING", h.assignScope(true), NoCache},
+		{"DELETE " + one + "/optional-client-scopes/{scope}", ManageClient, Delete, "CLIENT_SCOPE_CLIENT_MAPPING", h.unassignScope, NoCache},
 
-		{"POST " + one + "/nodes", ManageClients, None, "", h.addNode, ByMethod},
-		{"DELETE " + one + "/nodes/{node}", ManageClients, Delete, "CLUSTER_NODE", h.removeNode, NoCache},
-		{"GET " + one + "/test-nodes-available", ManageClients, None, "", h.noNodes, ByMethod},
-		{"POST " + one + "/push-revocation", ManageClients, Action, "CLIENT", h.pushClientRevocation, ByMethod},
+		{"POST " + one + "/nodes", ManageClient, None, "", h.addNode, ByMethod},
+		{"DELETE " + one + "/nodes/{node}", ManageClient, Delete, "CLUSTER_NODE", h.removeNode, NoCache},
+		{"GET " + one + "/test-nodes-available", ManageClient, None, "", h.noNodes, ByMethod},
+		{"POST " + one + "/push-revocation", ManageClient, Action, "CLIENT", h.pushClientRevocation, ByMethod},
 
 		{"GET " + one + "/management/permissions", ViewClients, None, "", clientPermissions, ByMethod},
 		{"PUT " + one + "/management/permissions", ManageClients, None, "", clientPermissions, ByMethod},
-	}, mapperRoutes(one, ViewClients, ManageClients, h.clientOwner, h), scopeMappingRoutes(one, ViewClients, ManageClients, h.clientOwner, h))
+	}, mapperRoutes(one, ViewClients, ManageClient, clientOwner, h), scopeMappingRoutes(one, ViewClients, ManageClient, clientOwner, h))
 }
 
 // refusal answers what the rules of clients refuse in words of their own.
@@ -62,32 +63,33 @@ func refusal(err error) error {
 // clientOf is the client that the path names.
 func clientOf(c *Call) (*realms.Client, error) { return clients.Get(c, c.Realm, c.Path("client")) }
 
-// configurable reports whether a client may be changed: those that carry the
-// rights to administer a realm may not. Keycloak: ClientPermissions.canConfigure.
-func configurable(r *realms.Realm, cl *realms.Client) bool {
-	rights := cl.ClientID == realms.ClientAdmin || r.Name == realms.Master && strings.HasSuffix(cl.ClientID, "-realm")
-	return !(rights && cl.Flag("realm_client"))
-}
-
-// changeableClient is the client that the path names, if it may be changed.
-func changeableClient(c *Call) (*realms.Client, error) {
-	cl, err := clientOf(c)
-	if err == nil && !configurable(c.Realm, cl) {
-		return nil, errForbidden
+// seesSecrets reports whether the caller may look at a client's secrets: as it
+// may at those of the route ClientSecret.
+func (h *Handler) seesSecrets(c *Call, cl *realms.Client) (bool, error) {
+	if !c.Can(ClientSecret) {
+		return false, nil
 	}
-	return cl, err
+	err := h.overClient(c, cl, false)
+	if errors.Is(err, errForbidden) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // viewClient is a client as the caller may see it. Keycloak:
 // ClientResource.getClient, StripSecretsUtils.
-func viewClient(c *Call, cl *realms.Client) *rep.Client {
+func (h *Handler) viewClient(c *Call, cl *realms.Client) (*rep.Client, error) {
 	v := clients.View(c.Realm, cl)
-	manage := c.Can(ManageClients) && configurable(c.Realm, cl)
-	v.Access = map[string]bool{"view": true, "configure": manage, "manage": manage}
-	if !c.Can(ManageClients) {
-		return withoutSecrets(v).(*rep.Client)
+	sees, err := h.seesSecrets(c, cl)
+	if err != nil {
+		return nil, err
 	}
-	return v
+	manage := sees && !realms.Administrative(c.Realm.Name, cl.ClientID)
+	v.Access = map[string]bool{"view": true, "configure": manage, "manage": manage}
+	if !sees {
+		v = withoutSecrets(v).(*rep.Client)
+	}
+	return v, nil
 }
 
 func (h *Handler) listClients(c *Call) (any, error) {
@@ -117,9 +119,14 @@ func (h *Handler) listClients(c *Call) (any, error) {
 	}
 	list := make([]*rep.Client, 0, len(found))
 	for _, cl := range found {
-		if c.Can(ViewClients) {
-			list = append(list, viewClient(c, cl))
+		if !c.Can(ViewClients) {
+			break
 		}
+		v, err := h.viewClient(c, cl)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
 	}
 	return list, nil
 }
@@ -152,10 +159,27 @@ func postedClient(c *Call) (*rep.Client, error) {
 	return given, nil
 }
 
+// mayPost refuses a new name for a client that is one of those which carry the
+// rights to administer a realm, and mappers that put roles into tokens whose
+// rights the caller lacks.
+func (c *Call) mayPost(name string, mappers []rep.ProtocolMapper) error {
+	if realms.Administrative(c.Realm.Name, name) {
+		return errForbidden
+	}
+	ids, err := roles.OfMappers(c, c.Realm, mappers)
+	if err != nil {
+		return err
+	}
+	return c.mayGive(ids...)
+}
+
 // createClient gives one without a name its id for it.
 func (h *Handler) createClient(c *Call) (any, error) {
 	given, err := postedClient(c)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.mayPost(given.ClientID, given.ProtocolMappers); err != nil {
 		return nil, err
 	}
 	made, err := h.Clients.Create(c, c.Realm, given)
@@ -172,16 +196,23 @@ func (h *Handler) getClient(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return viewClient(c, cl), nil
+	return h.viewClient(c, cl)
 }
 
 func (h *Handler) updateClient(c *Call) (any, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}
 	given, err := postedClient(c)
 	if err != nil {
+		return nil, err
+	}
+	name := given.ClientID
+	if name == cl.ClientID {
+		name = ""
+	}
+	if err := c.mayPost(name, given.ProtocolMappers); err != nil {
 		return nil, err
 	}
 	if rep.Val(given.BearerOnly) || rep.Val(given.PublicClient) {
@@ -191,19 +222,12 @@ func (h *Handler) updateClient(c *Call) (any, error) {
 	return nil, refusal(err)
 }
 
-// builtIn are the clients that cannot be removed by their names.
-// Keycloak: Constants.defaultClients, JpaRealmProvider.removeClient.
-var builtIn = map[string]bool{
-	realms.ClientAccount: true, realms.ClientAccountConsole: true, realms.ClientAdminCLI: true,
-	realms.ClientBroker: true, realms.ClientAdmin: true, realms.ClientAdminConsole: true,
-}
-
 func (h *Handler) deleteClient(c *Call) (any, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}
-	if builtIn[cl.ClientID] {
+	if realms.BuiltIn(cl.ClientID) {
 		return nil, &Error{Status: http.StatusBadRequest, Body: plainBody{"invalid_request", "Could not delete client"}}
 	}
 	c.Represent(&rep.Client{ID: string(cl.ID), ClientID: cl.ClientID})
@@ -220,7 +244,7 @@ func secretOf(secret string) *rep.Credential {
 }
 
 func (h *Handler) getSecret(c *Call) (any, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +252,7 @@ func (h *Handler) getSecret(c *Call) (any, error) {
 }
 
 func (h *Handler) newSecret(c *Call) (any, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +266,7 @@ func (h *Handler) newSecret(c *Call) (any, error) {
 }
 
 func (h *Handler) getRotatedSecret(c *Call) (any, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +278,7 @@ func (h *Handler) getRotatedSecret(c *Call) (any, error) {
 }
 
 func (h *Handler) dropRotatedSecret(c *Call) (any, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -296,6 +320,15 @@ func (h *Handler) installation(c *Call) (any, error) {
 	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
+	}
+	sees, err := h.seesSecrets(c, cl)
+	if err != nil {
+		return nil, err
+	}
+	if !sees {
+		hidden := *cl
+		hidden.Rep = withoutSecrets(cl.Rep).(*rep.Client)
+		cl = &hidden
 	}
 	file, err := clients.Installation(c.Realm, cl, c.Path("provider"), c.URLs.Frontend+"/")
 	if err != nil {
@@ -344,7 +377,7 @@ func (h *Handler) unassignScope(c *Call) (any, error) {
 }
 
 func clientAndScope(c *Call) (*realms.Client, *realms.Scope, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -353,7 +386,7 @@ func clientAndScope(c *Call) (*realms.Client, *realms.Scope, error) {
 }
 
 func (h *Handler) addNode(c *Call) (any, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -377,7 +410,7 @@ func (h *Handler) addNode(c *Call) (any, error) {
 }
 
 func (h *Handler) removeNode(c *Call) (any, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -386,7 +419,7 @@ func (h *Handler) removeNode(c *Call) (any, error) {
 
 // noNodes tells that no node was asked: Latchkey does not call adapters.
 func (h *Handler) noNodes(c *Call) (any, error) {
-	if _, err := changeableClient(c); err != nil {
+	if _, err := clientOf(c); err != nil {
 		return nil, err
 	}
 	result := new(rep.GlobalRequestResult)
@@ -395,7 +428,7 @@ func (h *Handler) noNodes(c *Call) (any, error) {
 }
 
 func (h *Handler) pushClientRevocation(c *Call) (any, error) {
-	client, err := changeableClient(c)
+	client, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -415,11 +448,7 @@ func clientPermissions(c *Call) (any, error) {
 	return featureOff(c)
 }
 
-func (h *Handler) clientOwner(c *Call, change bool) (clients.Owner, error) {
-	get := clientOf
-	if change {
-		get = changeableClient
-	}
-	cl, err := get(c)
+func clientOwner(c *Call) (clients.Owner, error) {
+	cl, err := clientOf(c)
 	return clients.Owner{Client: cl}, err
 }

@@ -113,8 +113,8 @@ func (h *Handler) whoAmI(c *Call) (any, error) {
 			return nil, err
 		}
 		var held []string
-		for _, role := range append([]string{"impersonation"}, grants[AnyAdmin]...) {
-			if c.holdsIn(r, []string{role}) {
+		for _, role := range append([]string{"impersonation"}, givenBy(AnyAdmin)...) {
+			if c.Caller.rights().Has(c, r, role) {
 				held = append(held, role)
 			}
 		}

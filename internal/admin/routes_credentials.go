@@ -19,16 +19,16 @@ func (h *Handler) userCredentialRoutes() []Route {
 	const one = userPath + "/credentials/{credential}"
 	return []Route{
 		{"GET " + userPath + "/credentials", ViewUsers, None, "", h.listCredentials, ByMethod},
-		{"PUT " + userPath + "/reset-password", ManageUsers, Action, "USER", h.resetPassword, ByMethod},
-		{"PUT " + userPath + "/disable-credential-types", ManageUsers, None, "", h.disableCredentials, ByMethod},
+		{"PUT " + userPath + "/reset-password", ManageUser, Action, "USER", h.resetPassword, ByMethod},
+		{"PUT " + userPath + "/disable-credential-types", ManageUser, None, "", h.disableCredentials, ByMethod},
 		{"GET " + userPath + "/configured-user-storage-credential-types", ViewUsers, None, "", h.storageCredentials, ByMethod},
-		{"DELETE " + one, ManageUsers, Action, "USER", h.deleteCredential, NoCache},
-		{"PUT " + one + "/userLabel", ManageUsers, None, "", h.labelCredential, ByMethod},
-		{"POST " + one + "/moveToFirst", ManageUsers, None, "", h.moveCredential, ByMethod},
-		{"POST " + one + "/moveAfter/{after}", ManageUsers, None, "", h.moveCredential, ByMethod},
-		{"PUT " + userPath + "/execute-actions-email", ManageUsers, Action, "USER", h.executeActions, ByMethod},
-		{"PUT " + userPath + "/reset-password-email", ManageUsers, Action, "USER", h.executeReset, ByMethod},
-		{"PUT " + userPath + "/send-verify-email", ManageUsers, Action, "USER", h.sendVerification, ByMethod},
+		{"DELETE " + one, ManageUser, Action, "USER", h.deleteCredential, NoCache},
+		{"PUT " + one + "/userLabel", ManageUser, None, "", h.labelCredential, ByMethod},
+		{"POST " + one + "/moveToFirst", ManageUser, None, "", h.moveCredential, ByMethod},
+		{"POST " + one + "/moveAfter/{after}", ManageUser, None, "", h.moveCredential, ByMethod},
+		{"PUT " + userPath + "/execute-actions-email", ManageUser, Action, "USER", h.executeActions, ByMethod},
+		{"PUT " + userPath + "/reset-password-email", ManageUser, Action, "USER", h.executeReset, ByMethod},
+		{"PUT " + userPath + "/send-verify-email", ManageUser, Action, "USER", h.sendVerification, ByMethod},
 	}
 }
 

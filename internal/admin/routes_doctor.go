@@ -141,8 +141,8 @@ func (h *Handler) mayChange(c *Call, list []doctor.Change) error {
 		if err != nil {
 			return err
 		}
-		if !configurable(c.Realm, cl) {
-			return errForbidden
+		if err := h.overClient(c, cl, true); err != nil {
+			return err
 		}
 	}
 	return nil

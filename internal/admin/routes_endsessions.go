@@ -58,8 +58,13 @@ func (h *Handler) endSessions(c *Call, u *iam.User) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !q.Preview && !c.Can(ManageUsers) {
-		return nil, errForbidden
+	if !q.Preview {
+		if !c.Can(ManageUser) {
+			return nil, errForbidden
+		}
+		if err := h.demand(c, ManageUser); err != nil {
+			return nil, err
+		}
 	}
 	choice, err := q.choice(c)
 	if err != nil {

@@ -21,16 +21,16 @@ func (h *Handler) groupRoutes() []Route {
 		{"GET " + at + "/count", QueryGroups, None, "", h.countGroups, ByMethod},
 		{"POST " + at, ManageUsers, Create, "GROUP", h.createGroup, ByMethod},
 		{"GET " + one, ViewGroups, None, "", h.withGroup(h.getGroup), ByMethod},
-		{"PUT " + one, ManageUsers, Update, "GROUP", h.withGroup(h.updateGroup), ByMethod},
-		{"DELETE " + one, ManageUsers, Delete, "GROUP", h.withGroup(h.deleteGroup), ByMethod},
+		{"PUT " + one, ManageGroup, Update, "GROUP", h.withGroup(h.updateGroup), ByMethod},
+		{"DELETE " + one, ManageGroup, Delete, "GROUP", h.withGroup(h.deleteGroup), ByMethod},
 		{"GET " + one + "/children", ViewGroups, None, "", h.withGroup(h.listChildren), ByMethod},
-		{"POST " + one + "/children", ManageUsers, Create, "GROUP", h.withGroup(h.addChild), NoCache},
+		{"POST " + one + "/children", ManageGroup, Create, "GROUP", h.withGroup(h.addChild), NoCache},
 		{"GET " + one + "/members", ViewUsers, None, "", h.withGroup(h.listMembers), ByMethod},
 		{"GET /admin/realms/{realm}/group-by-path", ViewGroups, None, "", h.groupByPath, ByMethod},
 		{"GET " + one + "/management/permissions", ViewGroups, None, "", h.withGroup(groupPermissions), ByMethod},
-		{"PUT " + one + "/management/permissions", ManageUsers, None, "", h.withGroup(groupPermissions), ByMethod},
+		{"PUT " + one + "/management/permissions", ManageGroup, None, "", h.withGroup(groupPermissions), ByMethod},
 		{"GET /admin/realms/{realm}/group-by-path/{path...}", ViewGroups, None, "", h.groupByPath, ByMethod},
-	}, roleMappingRoutes(one, ViewGroups, h.groupSubject)...)
+	}, roleMappingRoutes(one, ViewGroups, ManageGroup, h.groupSubject)...)
 }
 
 func groupPermissions(c *Call, _ *users.Groups, _ *users.Group) (any, error) { return featureOff(c) }
@@ -238,8 +238,12 @@ func (h *Handler) moveGroup(c *Call, v *rep.Group, parent iam.GroupID) (bool, er
 	if err != nil {
 		return false, err
 	}
-	if _, err := tree.Get(iam.GroupID(v.ID)); err != nil {
+	g, err := tree.Get(iam.GroupID(v.ID))
+	if err != nil {
 		return false, Plain(http.StatusNotFound, "Could not find child by id")
+	}
+	if err := c.overGroup(g); err != nil {
+		return false, err
 	}
 	if err := h.Users.MoveGroup(c, &c.Realm.Realm, iam.GroupID(v.ID), parent, v.Name); err != nil {
 		return false, err

@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/users"
 )
 
 // realmRoutes are realms and what belongs to a realm as a whole.
@@ -202,6 +203,13 @@ func (h *Handler) updateRealm(c *Call) (any, error) {
 	if posted.Realm == "" && json.Unmarshal(data, &name) == nil && name.Realm != nil {
 		return nil, iam.Errorf(iam.Invalid, "Realm name cannot be empty")
 	}
+	if len(posted.DefaultGroups) > 0 {
+		if err := h.mayFill(c, func(g *users.Group) bool {
+			return slices.ContainsFunc(posted.DefaultGroups, func(path string) bool { return strings.Trim(path, "/") == g.Path()[1:] })
+		}); err != nil {
+			return nil, err
+		}
+	}
 	shown := *posted
 	shown.SMTPServer = nil
 	c.Represent(&shown)
@@ -280,6 +288,10 @@ func (h *Handler) seenDefaultGroups(c *Call, r *realms.Realm) ([]rep.Group, erro
 
 func (h *Handler) setDefaultGroup(is bool) func(*Call) (any, error) {
 	return func(c *Call) (any, error) {
+		id := iam.GroupID(c.Path("group"))
+		if err := h.mayFill(c, func(g *users.Group) bool { return g.ID == id }); err != nil {
+			return nil, err
+		}
 		return nil, h.Manager.SetDefaultGroup(c, c.Realm, iam.GroupID(c.Path("group")), is)
 	}
 }
@@ -351,6 +363,9 @@ func (h *Handler) partialImport(c *Call) (any, error) {
 		if policy != "" && !slices.Contains([]string{"SKIP", "OVERWRITE", "FAIL"}, policy) {
 			return nil, &Error{Status: http.StatusBadRequest, Body: plainBody{"unknown_error", "Cannot parse the JSON"}}
 		}
+	}
+	if err := h.mayImport(c, p); err != nil {
+		return nil, err
 	}
 	done, err := h.Manager.PartialImport(c, c.Realm, p)
 	if errors.Is(err, realms.ErrPrecondition) {

@@ -18,7 +18,7 @@ func (h *Handler) registrationRoutes() []Route {
 		{"GET " + at, ViewClients, None, "", h.listInitialAccess, Silent},
 		{"POST " + at, ManageClients, Create, "CLIENT_INITIAL_ACCESS_MODEL", h.addInitialAccess, ByMethod},
 		{"DELETE " + at + "/{token}", ManageClients, Delete, "CLIENT_INITIAL_ACCESS_MODEL", h.removeInitialAccess, ByMethod},
-		{"POST /admin/realms/{realm}/clients/{client}/registration-access-token", ManageClients, Action, "CLIENT", h.newRegistrationToken, ByMethod},
+		{"POST /admin/realms/{realm}/clients/{client}/registration-access-token", ManageClient, Action, "CLIENT", h.newRegistrationToken, ByMethod},
 		{"GET /admin/realms/{realm}/client-registration-policy/providers", ViewRealm, None, "", h.registrationPolicyProviders, ByMethod},
 		{"POST /admin/realms/{realm}/client-description-converter", ManageClients, None, "", h.convertDescription, ByMethod},
 	}
@@ -49,7 +49,7 @@ func (h *Handler) removeInitialAccess(c *Call) (any, error) {
 func (c *Call) issuer() string { return c.URLs.Frontend + "/realms/" + c.Realm.Name }
 
 func (h *Handler) newRegistrationToken(c *Call) (any, error) {
-	cl, err := changeableClient(c)
+	cl, err := clientOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,10 @@ func (h *Handler) newRegistrationToken(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := viewClient(c, cl)
+	v, err := h.viewClient(c, cl)
+	if err != nil {
+		return nil, err
+	}
 	v.Access, v.RegistrationAccessToken = nil, &token
 	c.Represent(v)
 	shown := withoutSecrets(v).(*rep.Client) // the reference masks the secret here as in the event

@@ -20,7 +20,7 @@ type subject struct {
 
 // roleMappingRoutes are the roles of a user or of a group.
 // Keycloak: RoleMapperResource, ClientRoleMappingsResource.
-func roleMappingRoutes(at string, view Perm, of func(*Call) (*subject, error)) []Route {
+func roleMappingRoutes(at string, view, manage Perm, of func(*Call) (*subject, error)) []Route {
 	at += "/role-mappings"
 	type serve func(*Call, *subject, iam.ClientID) (any, error)
 	with := func(f serve) func(*Call) (any, error) {
@@ -54,8 +54,8 @@ func roleMappingRoutes(at string, view Perm, of func(*Call) (*subject, error)) [
 		in := at + kind.path
 		list = append(list,
 			Route{"GET " + in, view, None, "", with(seen(directMappings)), ByMethod},
-			Route{"POST " + in, ManageUsers, Create, kind.event, with(addMappings), ByMethod},
-			Route{"DELETE " + in, ManageUsers, Delete, kind.event, with(removeMappings), ByMethod},
+			Route{"POST " + in, manage, Create, kind.event, with(addMappings), ByMethod},
+			Route{"DELETE " + in, manage, Delete, kind.event, with(removeMappings), ByMethod},
 			Route{"GET " + in + "/available", view, None, "", with(availableMappings), ByMethod},
 			Route{"GET " + in + "/composite", view, None, "", with(seen(effectiveMappings)), ByMethod},
 		)
@@ -117,7 +117,7 @@ func availableMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
 	if !c.Can(ManageUsers) { // nothing that could be given. Keycloak: RolePermissions.canMapRole
 		return []rep.Role{}, nil
 	}
-	return rolesIn(c, of, true, func(r *realms.Role) bool { return !slices.Contains(s.direct, r.ID) && c.mayMap(r) }), nil
+	return rolesIn(c, of, true, func(r *realms.Role) bool { return !slices.Contains(s.direct, r.ID) && c.mayGive(r.ID) == nil }), nil
 }
 
 func addMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
@@ -154,10 +154,8 @@ func removeMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
 			return nil, err
 		}
 	}
-	for _, id := range ids {
-		if role := c.Realm.Role(id); role != nil && !c.mayMap(role) {
-			return nil, errForbidden
-		}
+	if err := c.mayGive(ids...); err != nil {
+		return nil, err
 	}
 	return nil, s.change(ids, false)
 }
@@ -171,12 +169,7 @@ func postedRoles(c *Call, of iam.ClientID) ([]iam.RoleID, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range ids {
-		if !c.mayMap(c.Realm.Role(id)) {
-			return nil, errForbidden
-		}
-	}
-	return ids, nil
+	return ids, c.mayGive(ids...)
 }
 
 // namedRoles finds roles by name and id, which must fit each other.
@@ -190,43 +183,4 @@ func namedRoles(c *Call, list []rep.Role, of iam.ClientID) ([]iam.RoleID, error)
 		ids = append(ids, role.ID)
 	}
 	return ids, nil
-}
-
-// mayMap reports whether the caller may give a role to somebody, or make it
-// part of another: roles that administer a realm only who has those rights.
-// Without it, who manages users could make themselves an administrator.
-// Keycloak: RolePermissions.checkAdminRoles.
-func (c *Call) mayMap(role *realms.Role) bool {
-	for id := range roles.Expand(c.Realm, role.ID) {
-		part := c.Realm.Role(id)
-		if part == nil || !c.administers(part) {
-			continue
-		}
-		if _, has := c.Caller.Roles[part.ID]; has && c.Caller.Realm.ID == c.Realm.ID {
-			continue
-		}
-		if c.Realm.Name == masterRealm {
-			return false // rights over every realm
-		}
-		// realm-admin is the sum of the others.
-		if part.Name != "realm-admin" && !c.Can(Perm(part.Name)) {
-			return false
-		}
-	}
-	return true
-}
-
-// administers reports whether a role gives rights over a realm.
-func (c *Call) administers(role *realms.Role) bool {
-	if role.Client == "" {
-		return c.Realm.Name == masterRealm && (role.Name == "admin" || role.Name == string(CreateRealm))
-	}
-	name, err := c.Realm.ClientName(c, role.Client)
-	if err != nil {
-		return true
-	}
-	if strings.HasPrefix(role.Name, "query-") {
-		return false
-	}
-	return name == realms.ClientAdmin || c.Realm.Name == masterRealm && strings.HasSuffix(name, "-realm")
 }

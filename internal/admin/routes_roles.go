@@ -9,6 +9,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/roles"
 	"latchkey/internal/users"
 )
 
@@ -17,7 +18,7 @@ import (
 func (h *Handler) roleRoutes() []Route {
 	return slices.Concat(
 		h.rolesAt("/admin/realms/{realm}/roles", "REALM_ROLE", ListRealmRoles, ViewRealm, ManageRealm),
-		h.rolesAt("/admin/realms/{realm}/clients/{client}/roles", "CLIENT_ROLE", ViewClients, ViewClients, ManageClients),
+		h.rolesAt("/admin/realms/{realm}/clients/{client}/roles", "CLIENT_ROLE", ViewClients, ViewClients, ManageClient),
 		h.roleAt("/admin/realms/{realm}/roles-by-id/{roleid}", "REALM_ROLE", Checked, Checked, h.roleByID),
 		[]Route{
 			{"GET /admin/realms/{realm}/roles-by-id/{roleid}/management/permissions", ViewRealm, None, "", featureOff, ByMethod},
@@ -33,7 +34,7 @@ func (h *Handler) rolesAt(at, kind string, list, view, manage Perm) []Route {
 		{"GET " + one + "/users", view, None, "", h.roleUsers, ByMethod},
 		{"GET " + one + "/groups", view, None, "", h.roleGroups, ByMethod},
 		{"GET " + one + "/management/permissions", view, None, "", rolePermissions, ByMethod},
-		{"PUT " + one + "/management/permissions", manage, None, "", rolePermissions, ByMethod},
+		{"PUT " + one + "/management/permissions", view, None, "", rolePermissions, ByMethod},
 	}, h.roleAt(one, kind, view, manage, roleByName))
 }
 
@@ -80,7 +81,7 @@ func container(c *Call) (iam.ClientID, error) {
 	return cl.ID, nil
 }
 
-func roleByName(c *Call, _ bool) (*realms.Role, error) {
+func roleByName(c *Call, change bool) (*realms.Role, error) {
 	of, err := container(c)
 	if err != nil {
 		return nil, err
@@ -89,7 +90,20 @@ func roleByName(c *Call, _ bool) (*realms.Role, error) {
 	if role == nil {
 		return nil, Plain(http.StatusNotFound, "Could not find role")
 	}
+	if change {
+		return role, c.overRole(role)
+	}
 	return role, nil
+}
+
+// overRole refuses to change roles that rights are found by, and others to
+// callers who lack rights that they give.
+// Keycloak: RolePermissions.canManage, for the former.
+func (c *Call) overRole(role *realms.Role) error {
+	if roles.Administrative(c, c.Realm, role) {
+		return errForbidden
+	}
+	return c.mayGive(role.ID)
 }
 
 // roleByID finds a role and asks for the right that its container demands.
@@ -111,6 +125,9 @@ func (h *Handler) roleByID(c *Call, change bool) (*realms.Role, error) {
 	}
 	if role == nil {
 		return nil, Plain(http.StatusNotFound, "Could not find role with id")
+	}
+	if change {
+		return role, c.overRole(role)
 	}
 	return role, nil
 }
@@ -147,6 +164,15 @@ func (h *Handler) createRole(c *Call) (any, error) {
 		return nil, Plain(http.StatusBadRequest, "role has no name")
 	}
 	v.ID = "" // whoever makes a role does not choose it
+	if v.Composites != nil && v.Composite {
+		parts, err := roles.Named(c, c.Realm, v.Composites.Realm, v.Composites.Client)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.mayGive(parts...); err != nil {
+			return nil, err
+		}
+	}
 	err = h.Manager.CreateRole(c, c.Realm, of, v)
 	if missing, ok := errors.AsType[*iam.Error](err); ok && missing.Kind == iam.NotFound {
 		return nil, Message(http.StatusNotFound, missing.Msg) // Keycloak: RoleContainerResource.createRole
@@ -251,8 +277,11 @@ func (h *Handler) compose(add bool) func(*Call, *realms.Role) (any, error) {
 			if part == nil {
 				return nil, Plain(http.StatusNotFound, "Could not find composite role")
 			}
-			if !c.mayMap(part) || part.Client != "" && !c.Can(ManageClients) {
+			if part.Client != "" && !c.Can(ManageClients) {
 				return nil, errForbidden
+			}
+			if err := c.mayGive(part.ID); err != nil {
+				return nil, err
 			}
 			ids = append(ids, part.ID)
 		}

@@ -32,7 +32,7 @@ func namedScope(c *Call) (*realms.Scope, error) {
 	return clients.GetScope(c.Realm, c.Path("scope"), clients.ErrNoScope)
 }
 
-func scopeOwner(c *Call, _ bool) (clients.Owner, error) {
+func scopeOwner(c *Call) (clients.Owner, error) {
 	s, err := namedScope(c)
 	return clients.Owner{Scope: s}, err
 }
@@ -53,6 +53,9 @@ func (h *Handler) listScopes(c *Call) (any, error) {
 func (h *Handler) createScope(c *Call) (any, error) {
 	given, err := Body[rep.ClientScope](c)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.mayPost("", given.ProtocolMappers); err != nil {
 		return nil, err
 	}
 	made, err := h.Clients.CreateScope(c, c.Realm, given)
@@ -91,16 +94,16 @@ func (h *Handler) deleteScope(c *Call) (any, error) {
 	return nil, h.Clients.DeleteScope(c, c.Realm, s.ID)
 }
 
-// An ownerOf finds what the path names for reading or, with change, for changing.
-type ownerOf func(c *Call, change bool) (clients.Owner, error)
+// An ownerOf finds what the path names.
+type ownerOf func(c *Call) (clients.Owner, error)
 
 // mapperRoutes are the protocol mappers of a client or client scope.
 // Keycloak: ProtocolMappersResource.
 func mapperRoutes(at string, view, manage Perm, owner ownerOf, h *Handler) []Route {
 	at += "/protocol-mappers"
-	with := func(change bool, f func(*Call, clients.Owner) (any, error)) func(*Call) (any, error) {
+	with := func(f func(*Call, clients.Owner) (any, error)) func(*Call) (any, error) {
 		return func(c *Call) (any, error) {
-			o, err := owner(c, change)
+			o, err := owner(c)
 			if err != nil {
 				return nil, err
 			}
@@ -109,13 +112,13 @@ func mapperRoutes(at string, view, manage Perm, owner ownerOf, h *Handler) []Rou
 		}
 	}
 	return []Route{
-		{"GET " + at + "/models", view, None, "", with(false, h.listMappers), ByMethod},
-		{"POST " + at + "/models", manage, Create, "PROTOCOL_MAPPER", with(true, h.addMapper), NoCache},
-		{"POST " + at + "/add-models", manage, Create, "PROTOCOL_MAPPER", with(true, h.addMappers), NoCache},
-		{"GET " + at + "/protocol/{protocol}", view, None, "", with(false, h.listMappers), ByMethod},
-		{"GET " + at + "/models/{mapper}", view, None, "", with(false, h.getMapper), ByMethod},
-		{"PUT " + at + "/models/{mapper}", manage, Update, "PROTOCOL_MAPPER", with(true, h.updateMapper), NoCache},
-		{"DELETE " + at + "/models/{mapper}", manage, Delete, "PROTOCOL_MAPPER", with(true, h.deleteMapper), NoCache},
+		{"GET " + at + "/models", view, None, "", with(h.listMappers), ByMethod},
+		{"POST " + at + "/models", manage, Create, "PROTOCOL_MAPPER", with(h.addMapper), NoCache},
+		{"POST " + at + "/add-models", manage, Create, "PROTOCOL_MAPPER", with(h.addMappers), NoCache},
+		{"GET " + at + "/protocol/{protocol}", view, None, "", with(h.listMappers), ByMethod},
+		{"GET " + at + "/models/{mapper}", view, None, "", with(h.getMapper), ByMethod},
+		{"PUT " + at + "/models/{mapper}", manage, Update, "PROTOCOL_MAPPER", with(h.updateMapper), NoCache},
+		{"DELETE " + at + "/models/{mapper}", manage, Delete, "PROTOCOL_MAPPER", with(h.deleteMapper), NoCache},
 	}
 }
 
@@ -155,6 +158,9 @@ func (h *Handler) addMapper(c *Call, o clients.Owner) (any, error) {
 	if err := h.knownMapper(given); err != nil {
 		return nil, err
 	}
+	if err := c.mayPost("", []rep.ProtocolMapper{*given}); err != nil {
+		return nil, err
+	}
 	if given.Name == "" { // which Keycloak's database refuses
 		return nil, refusal(clients.ErrDuplicate)
 	}
@@ -177,6 +183,9 @@ func (h *Handler) addMappers(c *Call, o clients.Owner) (any, error) {
 			return nil, err
 		}
 		configured(&(*given)[i])
+	}
+	if err := c.mayPost("", *given); err != nil {
+		return nil, err
 	}
 	err = h.Clients.AddMappers(c, c.Realm, o, slices.Clone(*given))
 	if errors.Is(err, clients.ErrMapperExists) {
@@ -207,6 +216,9 @@ func (h *Handler) updateMapper(c *Call, o clients.Owner) (any, error) {
 	if err := h.knownMapper(given); err != nil {
 		return nil, err
 	}
+	if err := c.mayPost("", []rep.ProtocolMapper{*given}); err != nil {
+		return nil, err
+	}
 	configured(given)
 	return nil, h.Clients.UpdateMapper(c, c.Realm, o, id, *given)
 }
@@ -220,9 +232,9 @@ func (h *Handler) deleteMapper(c *Call, o clients.Owner) (any, error) {
 func scopeMappingRoutes(at string, view, manage Perm, owner ownerOf, h *Handler) []Route {
 	at += "/scope-mappings"
 	type serve func(*Call, clients.Owner, iam.ClientID) (any, error)
-	with := func(change bool, f serve) func(*Call) (any, error) {
+	with := func(f serve) func(*Call) (any, error) {
 		return func(c *Call) (any, error) {
-			o, err := owner(c, change)
+			o, err := owner(c)
 			if err != nil {
 				return nil, err
 			}
@@ -237,15 +249,15 @@ func scopeMappingRoutes(at string, view, manage Perm, owner ownerOf, h *Handler)
 			return f(c, o, of)
 		}
 	}
-	routes := []Route{{"GET " + at, view, None, "", with(false, allScopeRoles), ByMethod}}
+	routes := []Route{{"GET " + at, view, None, "", with(allScopeRoles), ByMethod}}
 	for _, kind := range []struct{ path, event string }{{"/realm", "REALM_SCOPE_MAPPING"}, {"/clients/{container}", "CLIENT_SCOPE_MAPPING"}} {
 		in := at + kind.path
 		routes = append(routes,
-			Route{"GET " + in, view, None, "", with(false, directScopeRoles), ByMethod},
-			Route{"POST " + in, manage, Create, kind.event, with(true, h.addScopeRoles), ByMethod},
-			Route{"DELETE " + in, manage, Delete, kind.event, with(true, h.removeScopeRoles), ByMethod},
-			Route{"GET " + in + "/available", view, None, "", with(false, availableScopeRoles), ByMethod},
-			Route{"GET " + in + "/composite", view, None, "", with(false, effectiveScopeRoles), ByMethod},
+			Route{"GET " + in, view, None, "", with(directScopeRoles), ByMethod},
+			Route{"POST " + in, manage, Create, kind.event, with(h.addScopeRoles), ByMethod},
+			Route{"DELETE " + in, manage, Delete, kind.event, with(h.removeScopeRoles), ByMethod},
+			Route{"GET " + in + "/available", view, None, "", with(availableScopeRoles), ByMethod},
+			Route{"GET " + in + "/composite", view, None, "", with(effectiveScopeRoles), ByMethod},
 		)
 	}
 	return routes
@@ -351,6 +363,9 @@ func (h *Handler) addScopeRoles(c *Call, o clients.Owner, of iam.ClientID) (any,
 	}
 	if len(ids) > 0 && !c.mayScope(of) {
 		return nil, errForbidden
+	}
+	if err := c.mayGive(ids...); err != nil {
+		return nil, err
 	}
 	return nil, h.Clients.AddScopeRoles(c, c.Realm, o, ids)
 }

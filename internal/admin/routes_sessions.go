@@ -142,7 +142,12 @@ func (h *Handler) sessionStats(c *Call) (any, error) {
 
 func (h *Handler) deleteSession(c *Call) (any, error) {
 	id, offline := iam.SessionID(c.Path("session")), c.Bool("isOffline", false)
-	_, err := h.Sessions.Find(c, c.Realm, id, offline, nil)
+	view, err := h.Sessions.Find(c, c.Realm, id, offline, nil)
+	if view != nil {
+		if err := h.overUser(c, view.Session.User, false); err != nil {
+			return nil, err
+		}
+	}
 	over := errors.Is(err, sessions.ErrExpired)
 	if !over {
 		_, err = h.EndSession(c, c.Realm, c.issuer(), id, offline, c.ending("DELETE sessions/{id}"))

@@ -26,8 +26,8 @@ func (h *Handler) userRoutes() []Route {
 		{"GET " + usersPath + "/count", QueryUsers, None, "", h.countUsers, ByMethod},
 		{"POST " + usersPath, ManageUsers, Create, "USER", h.createUser, ByMethod},
 		{"GET " + userPath, ViewUsers, None, "", h.getUser, ByMethod},
-		{"PUT " + userPath, ManageUsers, Update, "USER", h.updateUser, ByMethod},
-		{"DELETE " + userPath, ManageUsers, Delete, "USER", h.deleteUser, NoCache},
+		{"PUT " + userPath, ManageUser, Update, "USER", h.updateUser, ByMethod},
+		{"DELETE " + userPath, ManageUser, Delete, "USER", h.deleteUser, NoCache},
 		{"GET " + userPath + "/unmanagedAttributes", ViewUsers, None, "", h.unmanagedAttributes, ByMethod},
 	}
 }
@@ -357,6 +357,9 @@ func (h *Handler) createUser(c *Call) (any, error) {
 			g := tree.ByPath(path)
 			if g == nil {
 				return nil, Message(http.StatusBadRequest, "Unable to find group specified by path: "+path)
+			}
+			if err := c.mayGive(g.Given()...); err != nil {
+				return nil, err
 			}
 			made.Groups = append(made.Groups, g.ID)
 		}

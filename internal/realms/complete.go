@@ -331,11 +331,11 @@ func completeAdminRoles(roles map[string][]rep.Role, defaults []rep.Role) {
 		}
 	}
 	roles[ClientAdmin] = have
-	if i := named(have, roleName, roleRealmAdmin); len(added) > 0 && len(added) < len(defaults) {
+	if i := named(have, roleName, RoleRealmAdmin); len(added) > 0 && len(added) < len(defaults) {
 		admin := &have[i]
 		admin.Composites = new(rep.Val(admin.Composites))
 		for _, name := range added {
-			if name != roleRealmAdmin {
+			if name != RoleRealmAdmin {
 				addClientName(admin.Composites, ClientAdmin, name)
 			}
 		}
@@ -422,16 +422,16 @@ func (c *completion) masterRoles() error {
 		return nil
 	}
 	r := c.r
-	admin := named(r.Roles.Realm, roleName, roleAdmin)
+	admin := named(r.Roles.Realm, roleName, RoleAdmin)
 	if admin < 0 {
-		r.Roles.Realm = append(r.Roles.Realm, rep.Role{Name: roleAdmin, Description: new("${role_admin}")})
+		r.Roles.Realm = append(r.Roles.Realm, rep.Role{Name: RoleAdmin, Description: new("${role_admin}")})
 		admin = len(r.Roles.Realm) - 1
 	}
 	role := &r.Roles.Realm[admin]
 	role.Composites = new(rep.Val(role.Composites))
-	if named(r.Roles.Realm, roleName, roleCreateRealm) < 0 {
-		addName(&role.Composites.Realm, roleCreateRealm)
-		r.Roles.Realm = append(r.Roles.Realm, rep.Role{Name: roleCreateRealm, Description: new("${role_create-realm}")})
+	if named(r.Roles.Realm, roleName, RoleCreateRealm) < 0 {
+		addName(&role.Composites.Realm, RoleCreateRealm)
+		r.Roles.Realm = append(r.Roles.Realm, rep.Role{Name: RoleCreateRealm, Description: new("${role_create-realm}")})
 		role = &r.Roles.Realm[admin]
 	}
 	name := MasterClient(Master)
@@ -527,7 +527,7 @@ func AddToMaster(master *rep.Realm, realm string) error {
 	cl.DefaultClientScopes, cl.OptionalClientScopes = []string{}, []string{}
 	master.Clients = append(master.Clients, cl)
 	master.Roles.Client[cl.ClientID] = roles
-	admin := &master.Roles.Realm[named(master.Roles.Realm, roleName, roleAdmin)]
+	admin := &master.Roles.Realm[named(master.Roles.Realm, roleName, RoleAdmin)]
 	for _, role := range roles {
 		addClientName(admin.Composites, cl.ClientID, role.Name)
 	}

@@ -118,7 +118,7 @@ func (c *completion) completeClient(cl *rep.Client) error {
 	}
 	userInfoClaims(cl.ProtocolMappers)
 	if _, ok := cl.Attributes["realm_client"]; !ok {
-		builtin := cl.ClientID == ClientAdmin || cl.ClientID == ClientBroker || c.master && strings.HasSuffix(cl.ClientID, "-realm")
+		builtin := cl.ClientID == ClientAdmin || cl.ClientID == ClientBroker || c.master && Administrative(Master, cl.ClientID)
 		cl.Attributes["realm_client"] = strconv.FormatBool(builtin)
 	}
 	return nil

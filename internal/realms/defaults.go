@@ -24,6 +24,17 @@ const (
 	ClientAdminConsole   = "security-admin-console"
 )
 
+// BuiltIn reports whether a client is one that every realm has, by its name: it
+// is neither removed nor overwritten.
+// Keycloak: Constants.defaultClients, JpaRealmProvider.removeClient.
+func BuiltIn(clientID string) bool {
+	switch clientID {
+	case ClientAccount, ClientAccountConsole, ClientAdminCLI, ClientBroker, ClientAdmin, ClientAdminConsole:
+		return true
+	}
+	return false
+}
+
 // Types of components that every realm has. Keycloak: the providers' interfaces.
 const (
 	TypeKeyProvider        = "org.keycloak.keys.KeyProvider"
@@ -70,13 +81,18 @@ func AdminRoles() ([]rep.Role, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(t.Roles.Client[ClientAdmin], func(r rep.Role) bool { return r.Name == roleRealmAdmin }), nil
+	return slices.DeleteFunc(t.Roles.Client[ClientAdmin], func(r rep.Role) bool { return r.Name == RoleRealmAdmin }), nil
 }
 
+// Names of roles that give rights over realms: the sum of those over one, all
+// rights over all realms, and the right to make one. Keycloak: AdminRoles.
 const (
-	roleRealmAdmin    = "realm-admin"
-	roleAdmin         = "admin"
-	roleCreateRealm   = "create-realm"
+	RoleRealmAdmin  = "realm-admin"
+	RoleAdmin       = "admin"
+	RoleCreateRealm = "create-realm"
+)
+
+const (
 	roleOffline       = "offline_access"
 	roleUMA           = "uma_authorization"
 	roleDeleteAccount = "delete-account"
@@ -87,7 +103,19 @@ const (
 // MasterClient is the id of the client in the master realm that stands for a
 // realm and carries the roles to administer it. Keycloak:
 // KeycloakModelUtils.getMasterRealmAdminManagementClientId.
-func MasterClient(realm string) string { return realm + "-realm" }
+func MasterClient(realm string) string { return realm + masterSuffix }
+
+const masterSuffix = "-realm"
+
+// Administrative reports whether a client of a realm is one that carries the
+// roles to administer it, or another realm, by its name.
+// Keycloak: ClientPermissions.isInternal.
+func Administrative(realm, clientID string) bool {
+	if realm == Master {
+		return strings.HasSuffix(clientID, masterSuffix)
+	}
+	return clientID == ClientAdmin
+}
 
 // masterClient returns that client and its roles, with ids.
 func masterClient(realm string) (rep.Client, []rep.Role, error) {

@@ -188,7 +188,7 @@ func (m *Manager) addToMaster(ctx context.Context, tx *store.Tx, realm string) e
 		return err
 	}
 	for _, admin := range all {
-		if admin.Client != "" || admin.Name != roleAdmin {
+		if admin.Client != "" || admin.Name != RoleAdmin {
 			continue
 		}
 		for _, role := range roles {

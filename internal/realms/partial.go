@@ -21,6 +21,13 @@ type PartialResult struct {
 	ID           string `json:"id"`
 }
 
+// Importable reports whether a partial import takes a client of that name; it
+// passes over those that every realm has, and those that carry rights to
+// administer one. Keycloak: ClientsPartialImport.isInternalClient.
+func Importable(clientID string) bool {
+	return !BuiltIn(clientID) && !strings.HasSuffix(clientID, masterSuffix)
+}
+
 // PartialImport adds clients, roles, groups, identity providers and users to a
 // realm, all or none. What is there already decides by p's policy: SKIP,
 // OVERWRITE, or else the import fails with an *iam.Error of kind Conflict.
@@ -100,6 +107,9 @@ func (x *partial) take(exists bool, kind, name, id, refusal string, remove func(
 func (x *partial) clients(_ context.Context, p *rep.PartialImport) error {
 	c := &completion{r: x.whole, given: x.given, now: x.m.Clock(), master: x.r.Name == Master}
 	for _, cl := range p.Clients {
+		if !Importable(cl.ClientID) {
+			continue
+		}
 		i := named(x.whole.Clients, clientID, cl.ClientID)
 		id := ""
 		if i >= 0 {
@@ -141,11 +151,19 @@ func (x *partial) roles(_ context.Context, p *rep.PartialImport) error {
 	if p.Roles == nil {
 		return nil
 	}
-	take := func(have, added []rep.Role, role rep.Role, kind, name, refusal string) ([]rep.Role, []rep.Role, error) {
+	// Rights are found by these roles' names, and held by their ids.
+	fixed := func(client, name string) bool {
+		return client != "" && Administrative(x.r.Name, client) || client == "" && x.r.Name == Master && (name == RoleAdmin || name == RoleCreateRealm)
+	}
+	take := func(have, added []rep.Role, role rep.Role, client, kind, name, refusal string) ([]rep.Role, []rep.Role, error) {
 		i := named(have, roleName, role.Name)
 		id := ""
 		if i >= 0 {
 			id = have[i].ID
+		}
+		if i >= 0 && x.policy == "OVERWRITE" && fixed(client, role.Name) {
+			x.done = append(x.done, PartialResult{"SKIPPED", kind, name, id})
+			return have, added, nil
 		}
 		if i >= 0 && x.policy == "OVERWRITE" && id == x.whole.DefaultRole.ID {
 			return have, added, iam.Errorf(iam.Invalid, "the default role cannot be overwritten")
@@ -162,12 +180,16 @@ func (x *partial) roles(_ context.Context, p *rep.PartialImport) error {
 			// Keycloak: RolesPartialImport.doImport tells of what it overwrites as added, too.
 			x.done = append(x.done, PartialResult{Action: "ADDED", ResourceType: kind, ResourceName: name})
 		}
+		// The id of another role would stand for that one wherever this is named.
+		if x.r.Role(iam.RoleID(role.ID)) != nil {
+			return have, added, errExists("Duplicate resource error")
+		}
 		setID(&role.ID)
 		return append(have, role), append(added, role), nil
 	}
 	var err error
 	for _, role := range p.Roles.Realm {
-		x.whole.Roles.Realm, x.newRoles.Realm, err = take(x.whole.Roles.Realm, x.newRoles.Realm, role, "REALM_ROLE", role.Name,
+		x.whole.Roles.Realm, x.newRoles.Realm, err = take(x.whole.Roles.Realm, x.newRoles.Realm, role, "", "REALM_ROLE", role.Name,
 			"Realm role '"+role.Name+"' already exists.")
 		if err != nil {
 			return err
@@ -178,7 +200,7 @@ func (x *partial) roles(_ context.Context, p *rep.PartialImport) error {
 			return &iam.Error{Kind: iam.Invalid, Err: ErrPrecondition, Msg: "Can not import client roles for nonexistent client named " + client}
 		}
 		for _, role := range p.Roles.Client[client] {
-			x.whole.Roles.Client[client], x.newRoles.Client[client], err = take(x.whole.Roles.Client[client], x.newRoles.Client[client], role, "CLIENT_ROLE",
+			x.whole.Roles.Client[client], x.newRoles.Client[client], err = take(x.whole.Roles.Client[client], x.newRoles.Client[client], role, client, "CLIENT_ROLE",
 				client+"-->"+role.Name, "Client role '"+role.Name+"' for client '"+client+"' already exists.")
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package roles_test
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -47,6 +48,8 @@ func realm(t *testing.T) (*realms.Realm, *store.DB) {
 	}
 	return r, db
 }
+
+func noKey(context.Context, string, string, map[string][]string) error { return nil }
 
 func list(s roles.Set) string {
 	var out []string

@@ -32,6 +32,16 @@ func (g *Group) Path() string {
 	return g.Up.Path() + "/" + g.Name
 }
 
+// Given are the roles that members have by the group and by those above it,
+// without what they are composed of.
+func (g *Group) Given() []iam.RoleID {
+	ids := slices.Clone(g.Roles)
+	for up := g.Up; up != nil; up = up.Up {
+		ids = append(ids, up.Roles...)
+	}
+	return ids
+}
+
 // Groups are all groups of a realm as they are now.
 type Groups struct {
 	Top []*Group // by name
