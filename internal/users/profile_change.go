@@ -107,9 +107,7 @@ func (v *View) Check(given Draft) iam.Errors {
 	d := v.complete(given)
 	var errs iam.Errors
 	add := func(name, key string, params []any) {
-		if !slices.ContainsFunc(errs, func(e *iam.Error) bool { return e.Field == name && e.Msg == key }) {
-			errs = append(errs, &iam.Error{Kind: iam.Invalid, Field: name, Msg: key, Params: append([]any{name}, params...)})
-		}
+		errs = append(errs, &iam.Error{Kind: iam.Invalid, Field: name, Msg: key, Params: append([]any{name}, params...)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(d)) {
 		values := d[name]
@@ -140,8 +138,8 @@ func (v *View) Check(given Draft) iam.Errors {
 			}
 		}
 		for _, c := range a.checks {
-			if key, params := c(values); key != "" {
-				add(name, key, params)
+			for _, refused := range c(values) {
+				add(name, refused.key, refused.params)
 			}
 		}
 	}

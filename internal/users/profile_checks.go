@@ -20,9 +20,15 @@ import (
 	"latchkey/internal/rep"
 )
 
-// A check is a configured validator: it returns a message key and its
-// parameters (without the attribute's name) for values that it refuses.
-type check func(values []string) (key string, params []any)
+// A check is a configured validator: it returns what it refuses of the values,
+// each reason once.
+type check func(values []string) []refusal
+
+// A refusal is a message key and its parameters (without the attribute's name).
+type refusal struct {
+	key    string
+	params []any
+}
 
 // settings are a validator's configuration.
 type settings map[string]jsontext.Value
@@ -126,11 +132,11 @@ func newCheck(id string, cfg map[string]jsontext.Value) (check, error) {
 }
 
 // single is what attributes without multivalued must be.
-func single(values []string) (string, []any) {
+func single(values []string) []refusal {
 	if count(values) > 1 {
-		return "error-invalid-multivalued-size", []any{0, 1}
+		return []refusal{{"error-invalid-multivalued-size", []any{0, 1}}}
 	}
-	return "", nil
+	return nil
 }
 
 func count(values []string) (n int) {
@@ -163,17 +169,20 @@ func shownValidations(a *rep.UPAttribute) map[string]map[string]jsontext.Value {
 }
 
 // perValue makes a check of one that looks at each value that is not empty.
+// Reasons that name their value are as many as there are values.
 func perValue(one func(value string) (string, []any)) check {
-	return func(values []string) (string, []any) {
+	return func(values []string) []refusal {
+		var all []refusal
 		for _, v := range values {
 			if strings.TrimSpace(v) == "" {
 				continue
 			}
-			if key, params := one(v); key != "" {
-				return key, params
+			key, params := one(v)
+			if key != "" && !slices.ContainsFunc(all, func(r refusal) bool { return r.key == key && slices.Equal(r.params, params) }) {
+				all = append(all, refusal{key, params})
 			}
 		}
-		return "", nil
+		return all
 	}
 }
 
@@ -337,6 +346,15 @@ func uriCheck(s settings) (check, error) {
 func uriMistake(v string) string {
 	part, begin := "path", strings.IndexAny(v, ":/?#")
 	at := func(what string, i int) string { return fmt.Sprintf("%s at index %d: %s", what, i, v) }
+	if begin > 0 && v[begin] == ':' {
+		// RFC 3986, section 3.1.
+		if i := strings.IndexFunc(v[:begin], func(c rune) bool { return !alphanumeric(c) && !strings.ContainsRune("+-.", c) }); i >= 0 && v[0] > '9' {
+			return at("Illegal character in scheme name", utf8.RuneCountInString(v[:i]))
+		}
+		if !alphanumeric(rune(v[0])) || v[0] <= '9' {
+			return at("Illegal character in scheme name", 0)
+		}
+	}
 	switch {
 	case begin == 0 && v[0] == ':':
 		return at("Expected scheme name", 0)
@@ -390,20 +408,20 @@ func sizeCheck(s settings) (check, error) {
 	if params[0] == nil {
 		params[0] = 0
 	}
-	return func(values []string) (string, []any) {
+	return func(values []string) []refusal {
 		if n := float64(count(values)); n < lo || n > hi {
-			return "error-invalid-multivalued-size", params
+			return []refusal{{"error-invalid-multivalued-size", params}}
 		}
-		return "", nil
+		return nil
 	}, nil
 }
 
 func blankCheck(settings) (check, error) {
-	return func(values []string) (string, []any) {
+	return func(values []string) []refusal {
 		if count(values) == 0 {
-			return "error-invalid-blank", nil
+			return []refusal{{"error-invalid-blank", nil}}
 		}
-		return "", nil
+		return nil
 	}, nil
 }
 
