@@ -144,7 +144,7 @@ func (h *Handler) describePerClient(*Call) (any, error) {
 // authenticator does not have, or has as secrets, are masked.
 // Keycloak: StripSecretsUtils.
 func shownConfig(r *realms.Realm, c *rep.AuthenticatorConfig) *rep.AuthenticatorConfig {
-	var properties []rep.ConfigProperty
+	properties := anyProperties()
 	for _, f := range r.FlowDocs {
 		for _, e := range f.Executions {
 			if e.AuthenticatorConfig == c.ID && c.ID != "" {
@@ -153,6 +153,26 @@ func shownConfig(r *realms.Realm, c *rep.AuthenticatorConfig) *rep.Authenticator
 		}
 	}
 	return maskedFor(properties, c)
+}
+
+// anyProperties are those of all authenticators, by which a configuration is
+// shown that none has yet; what is secret for one of them is.
+func anyProperties() []rep.ConfigProperty {
+	p := authProvidersOf()
+	var all []rep.ConfigProperty
+	for _, provider := range slices.Concat(p.Authenticators, p.FormActions, p.ClientAuthenticators) {
+		all = append(all, provider.Properties...)
+	}
+	slices.SortStableFunc(all, func(a, b rep.ConfigProperty) int {
+		switch {
+		case a.Secret == b.Secret:
+			return 0
+		case a.Secret:
+			return -1
+		}
+		return 1
+	})
+	return all
 }
 
 func maskedFor(properties []rep.ConfigProperty, c *rep.AuthenticatorConfig) *rep.AuthenticatorConfig {

@@ -2,6 +2,8 @@ package admin
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/base64"
 	"io"
 	"log/slog"
 	"mime/multipart"
@@ -9,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/internal/clients"
 	"latchkey/internal/doctor"
@@ -469,7 +472,18 @@ func TestCertificates(t *testing.T) {
 	id := s.want("POST", "/clients", `{"clientId":"signer"}`, 201, "")
 	at := "/clients/" + id + "/certificates/jwt.credential"
 	s.want("GET", at, "", 200, `{}`)
-	s.want("POST", at+"/generate", "", 200, `"privateKey":"`)
+	var made rep.Certificate
+	if err := rep.Unmarshal([]byte(s.want("POST", at+"/generate", "", 200, `"privateKey":"`)), &made); err != nil {
+		t.Fatal(err)
+	}
+	der, err := base64.StdEncoding.DecodeString(made.Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Keycloak: KeycloakModelUtils.generateKeyPairCertificate; a realm's keys are certified for ten years.
+	if cert, err := x509.ParseCertificate(der); err != nil || cert.NotAfter.Sub(cert.NotBefore) > 3*366*24*time.Hour {
+		t.Errorf("a client's certificate is valid until %v (%v)", cert.NotAfter, err)
+	}
 	if code, got := s.call("view-clients", "GET", at, ""); code != 200 || strings.Contains(got, "privateKey") || !strings.Contains(got, "certificate") {
 		t.Errorf("a viewer sees %d %s", code, got)
 	}

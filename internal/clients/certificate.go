@@ -30,6 +30,10 @@ var errNoKey = &InputError{Code: "certificate-not-found", Description: "Certific
 // certificateBits is the length of the RSA keys that are generated for clients.
 const certificateBits = 4096
 
+// certificateYears is for how long they are valid; a realm's last longer.
+// Keycloak: KeycloakModelUtils.generateKeyPairCertificate.
+const certificateYears = 3
+
 // Certificate returns the key or certificate that a client's attributes hold
 // below a prefix. Keycloak: CertificateInfoHelper.getCertificateFromClient.
 func Certificate(c *realms.Client, prefix string) *rep.Certificate {
@@ -52,7 +56,7 @@ func (s *Service) GenerateCertificate(ctx context.Context, r *realms.Realm, c *r
 	if err != nil {
 		return nil, err
 	}
-	der, err := jose.SelfSign(key, c.ClientID, s.cache.DB().Now())
+	der, err := jose.SelfSign(key, c.ClientID, s.cache.DB().Now(), certificateYears)
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func ByClientID(ctx context.Context, r *realms.Realm, clientID string) (*realms.
 // View is a client as administrators see it. Keycloak: ModelToRepresentation.
 func View(r *realms.Realm, c *realms.Client) *rep.Client {
 	v := *c.Rep
-	v.ID, v.ClientID, v.Protocol = string(c.ID), c.ClientID, string(c.Protocol)
+	v.ID, v.ClientID = string(c.ID), c.ClientID
 	if c.Access == iam.Public {
 		v.Secret = nil
 	}

@@ -145,15 +145,15 @@ func GenerateEd25519() (ed25519.PrivateKey, error) {
 	return k, err
 }
 
-// SelfSign returns the DER of the certificate that Keycloak makes for a generated key: subject and issuer CN=name, ten years from now, valid
-// from a little earlier for clocks that are behind, the serial number being the time in milliseconds (CertificateUtils.generateV1SelfSignedCertificate).
+// SelfSign returns the DER of the certificate that Keycloak makes for a generated key: subject and issuer CN=name, valid for some years
+// from now, and from a little earlier for clocks that are behind, the serial number being the time in milliseconds (CertificateUtils.generateV1SelfSignedCertificate).
 // The standard library writes version 3, where Keycloak writes version 1; nothing that reads x5c cares.
-func SelfSign(key crypto.Signer, name string, now time.Time) ([]byte, error) {
+func SelfSign(key crypto.Signer, name string, now time.Time, years int) ([]byte, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixMilli()),
 		Subject:      pkix.Name{CommonName: name},
 		NotBefore:    now.Add(-100 * time.Second),
-		NotAfter:     now.AddDate(10, 0, 0),
+		NotAfter:     now.AddDate(years, 0, 0),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

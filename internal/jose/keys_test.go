@@ -159,7 +159,7 @@ func TestPEM(t *testing.T) {
 		if k.Private == nil {
 			continue
 		}
-		der, err := SelfSign(k.Private, "my realm", now)
+		der, err := SelfSign(k.Private, "my realm", now, 10)
 		if err != nil {
 			t.Fatal(err)
 		}

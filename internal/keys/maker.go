@@ -18,6 +18,10 @@ import (
 	"latchkey/internal/realms"
 )
 
+// certificateYears is for how long the certificates of a realm's keys are valid.
+// Keycloak: AbstractGeneratedRsaKeyProviderFactory, CertificateUtils.
+const certificateYears = 10
+
 // A provider makes and reads the keys of one kind of component.
 type provider struct {
 	use  iam.KeyUse
@@ -145,7 +149,7 @@ func (m *Maker) fillRSA(ctx context.Context, realm string, p provider, config ma
 		config["keyUse"] = []string{string(p.use)}
 	}
 	if first(config, "certificate") == "" {
-		der, err := jose.SelfSign(key, realm, m.clock())
+		der, err := jose.SelfSign(key, realm, m.clock(), certificateYears)
 		if err != nil {
 			return err
 		}

@@ -106,7 +106,7 @@ type UnregisteredAction struct {
 	Name       string `json:"name,omitzero"`
 	ProviderID string `json:"providerId,omitzero"`
 
-	Unknown jsontext.Value `json:",embed" rep:"RequiredActionProviderSimpleRepresentation"`
+	Unknown jsontext.Value `json:",embed" rep:"RequiredActionProviderSimpleRepresentation,ignore"`
 }
 
 // RequiredActionConfig is Keycloak's RequiredActionConfigRepresentation.
