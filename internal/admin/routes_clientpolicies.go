@@ -97,9 +97,7 @@ func (h *Handler) putClientProfiles(c *Call) (any, error) {
 			}
 		}
 	}
-	if v.Profiles == nil {
-		v.Profiles = []rep.ClientProfile{}
-	}
+	v.Fill()
 	doc, err := rep.Marshal(v)
 	if err != nil {
 		return nil, err
@@ -115,9 +113,7 @@ func (h *Handler) putClientPolicies(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v.Policies == nil {
-		v.Policies = []rep.ClientPolicy{}
-	}
+	v.Fill()
 	seen := map[string]bool{}
 	for i := range v.Policies {
 		p := &v.Policies[i]
@@ -151,19 +147,19 @@ func (h *Handler) putClientPolicies(c *Call) (any, error) {
 			p := &stored.Policies[i]
 			// What a file brought may be sent back as it was.
 			was := slices.ContainsFunc(old.Policies, func(o rep.ClientPolicy) bool { return o.Name == p.Name && rep.Val(o.Enabled) })
-			if err := completePolicy(p, known, was); err != nil {
+			if err := checkClientPolicy(p, known, was); err != nil {
 				return err
 			}
 		}
+		stored.Fill()
 		doc, err := rep.Marshal(&stored)
 		r.ClientPolicies = doc
 		return err
 	})
 }
 
-// completePolicy checks a policy, of which it knows whether it was enabled
-// before, and gives it what Keycloak shows of every one.
-func completePolicy(p *rep.ClientPolicy, profiles []string, was bool) error {
+// checkClientPolicy looks at a policy, of which it knows whether it was enabled before.
+func checkClientPolicy(p *rep.ClientPolicy, profiles []string, was bool) error {
 	for _, c := range p.Conditions {
 		if !slices.Contains(policyConditions, c.Condition) {
 			name := c.Condition
@@ -180,13 +176,6 @@ func completePolicy(p *rep.ClientPolicy, profiles []string, was bool) error {
 	}
 	if rep.Val(p.Enabled) && !was {
 		return refusePolicy("Policy " + p.Name + " cannot be enabled: client policies are not enforced by this server yet")
-	}
-	p.Enabled = new(rep.Val(p.Enabled))
-	if p.Conditions == nil {
-		p.Conditions = []rep.ClientPolicyCondition{}
-	}
-	if p.Profiles == nil {
-		p.Profiles = []string{}
 	}
 	return nil
 }

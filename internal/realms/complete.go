@@ -57,7 +57,7 @@ func complete(given *rep.Realm, now time.Time) (*completion, error) {
 		return nil, err
 	}
 	c.optionalSteps()
-	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.impliedRoles, c.flows, c.components} {
+	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.impliedRoles, c.flows, c.components, func() error { return fillPolicies(c.r) }} {
 		if err := step(); err != nil {
 			return nil, err
 		}

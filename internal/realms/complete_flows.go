@@ -10,6 +10,16 @@ import (
 	"latchkey/internal/rep"
 )
 
+// rank is a default flow's place in the order in which Keycloak makes them;
+// sub-flows come after, nobody lists them. Keycloak: DefaultAuthenticationFlows.
+func rank(alias string) int {
+	made := []string{"browser", "direct grant", "registration", "reset credentials", "clients", "first broker login", "docker auth"}
+	if i := slices.Index(made, alias); i >= 0 {
+		return i
+	}
+	return len(made)
+}
+
 // flows: a realm that brings flows has those, and beside them the default ones
 // that it does not bring. Keycloak: DefaultExportImportManager.importAuthenticationFlows.
 func (c *completion) flows() error {
@@ -20,6 +30,7 @@ func (c *completion) flows() error {
 	if c.master {
 		dropOrganizations(t)
 	}
+	slices.SortStableFunc(t.AuthenticationFlows, func(a, b rep.Flow) int { return rank(a.Alias) - rank(b.Alias) })
 	r := c.r
 	r.AuthenticationFlows, r.AuthenticatorConfig = c.given.AuthenticationFlows, c.given.AuthenticatorConfig
 	if len(r.AuthenticationFlows) == 0 {

@@ -214,7 +214,8 @@ func (x *exporter) flows(context.Context) error {
 		x.out.AuthenticatorConfig = append(x.out.AuthenticatorConfig, *c)
 	}
 	x.out.AuthenticationFlows = []rep.Flow{}
-	for _, f := range x.r.FlowDocs {
+	byAlias := slices.SortedFunc(slices.Values(x.r.FlowDocs), func(a, b *FlowDoc) int { return strings.Compare(a.Alias, b.Alias) })
+	for _, f := range byAlias {
 		doc := *f.Flow
 		doc.AuthenticationExecutions = []rep.ExecutionExport{}
 		for _, e := range f.Executions {

@@ -118,7 +118,10 @@ func (s *flowSet) addFlow(ctx context.Context, f *rep.Flow) error {
 	if err != nil {
 		return err
 	}
-	o := store.Object{Kind: store.KindFlow, ID: f.ID, Name: f.Alias, UniqueName: f.Alias, Doc: text}
+	o := store.Object{Kind: store.KindFlow, ID: f.ID, Name: f.Alias, UniqueName: f.Alias, Position: 1, Doc: text}
+	for _, other := range s.flows {
+		o.Position = max(o.Position, other.Position+1)
+	}
 	if err := s.tx.InsertObject(ctx, s.realm, o); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type Realm struct {
 	RequiredActions []*RequiredAction // by priority
 	IDPs            []*IdentityProvider
 	IDPMappers      []*rep.IdentityProviderMapper
-	FlowDocs        []*FlowDoc // all flows, sub-flows included, by alias
+	FlowDocs        []*FlowDoc // all flows, sub-flows included, in the order in which they were made
 	AuthConfigs     []*rep.AuthenticatorConfig
 
 	scopes     map[iam.ScopeID]*Scope

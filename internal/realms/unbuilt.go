@@ -3,6 +3,8 @@ package realms
 import (
 	"slices"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
 )
@@ -51,6 +53,31 @@ func realmSwitches() []realmSwitch {
 			return count(len(enabledPolicies(r)), "policy", "is", "are") + " not enforced"
 		}},
 	}
+}
+
+// fillPolicies gives a realm's client policies and profiles the lists that Keycloak always writes.
+func fillPolicies(r *rep.Realm) error {
+	for _, d := range []struct {
+		member string
+		doc    *jsontext.Value
+		v      interface{ Fill() }
+	}{
+		{"clientPolicies", &r.ClientPolicies, new(rep.ClientPolicies)}, {"clientProfiles", &r.ClientProfiles, new(rep.ClientProfiles)},
+	} {
+		if len(*d.doc) == 0 || string(*d.doc) == "null" {
+			continue
+		}
+		if err := rep.Unmarshal(*d.doc, d.v); err != nil {
+			return iam.Errorf(iam.Invalid, "%s: %v", d.member, err)
+		}
+		d.v.Fill()
+		text, err := rep.Marshal(d.v)
+		if err != nil {
+			return err
+		}
+		*d.doc = text
+	}
+	return nil
 }
 
 // refuseSwitches refuses what a request turns on that is not there. What was on

@@ -61,6 +61,9 @@ func (m *Manager) update(ctx context.Context, tx *store.Tx, id iam.RealmID, post
 	}
 	before := *doc
 	apply(doc, posted)
+	if err := fillPolicies(doc); err != nil {
+		return err
+	}
 	if err := check(doc); err != nil {
 		return err
 	}

@@ -243,7 +243,7 @@ func (w *writer) writeFlows(ctx context.Context) error {
 		f := w.r.AuthenticationFlows[i]
 		flows[f.Alias] = f.ID
 		f.AuthenticationExecutions = nil
-		if err := w.object(ctx, store.Object{Kind: store.KindFlow, ID: f.ID, Name: f.Alias, UniqueName: f.Alias}, &f); err != nil {
+		if err := w.object(ctx, store.Object{Kind: store.KindFlow, ID: f.ID, Name: f.Alias, UniqueName: f.Alias, Position: int64(i) + 1}, &f); err != nil {
 			return err
 		}
 	}

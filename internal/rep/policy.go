@@ -47,6 +47,30 @@ type ClientPolicy struct {
 	Unknown jsontext.Value `json:",embed" rep:"ClientPolicyRepresentation"`
 }
 
+// Fill gives policies what Keycloak shows of every one.
+func (v *ClientPolicies) Fill() {
+	if v.Policies == nil {
+		v.Policies = []ClientPolicy{}
+	}
+	for i := range v.Policies {
+		p := &v.Policies[i]
+		p.Enabled = new(Val(p.Enabled))
+		if p.Conditions == nil {
+			p.Conditions = []ClientPolicyCondition{}
+		}
+		if p.Profiles == nil {
+			p.Profiles = []string{}
+		}
+	}
+}
+
+// Fill is that of policies.
+func (v *ClientProfiles) Fill() {
+	if v.Profiles == nil {
+		v.Profiles = []ClientProfile{}
+	}
+}
+
 // ClientPolicyCondition is Keycloak's ClientPolicyConditionRepresentation.
 type ClientPolicyCondition struct {
 	Condition     string         `json:"condition,omitzero"`

@@ -83,6 +83,9 @@ func ProfileOf(r *realms.Realm) (*Profile, error) {
 		if err := rep.Unmarshal(text, cfg); err != nil {
 			return nil, err
 		}
+		if cfg.Groups == nil {
+			cfg.Groups = []rep.UPGroup{} // which Keycloak always shows
+		}
 		return compileProfile(&r.Realm, cfg)
 	})
 	if err != nil {
