@@ -120,7 +120,7 @@ func (r *Run) Config(name string) string { return r.at.Config[name] }
 // Note returns a note of the tab, "" when absent.
 func (r *Run) Note(name string) string { return r.Tab.Notes[name] }
 
-// SetNote keeps a note in the tab; "" removes it.
+// SetNote keeps a note in the tab, iam.MaxNote bytes of it; "" removes it.
 func (r *Run) SetNote(name, value string) {
 	if value == "" {
 		delete(r.Tab.Notes, name)
@@ -129,7 +129,7 @@ func (r *Run) SetNote(name, value string) {
 	if r.Tab.Notes == nil {
 		r.Tab.Notes = map[string]string{}
 	}
-	r.Tab.Notes[name] = value
+	r.Tab.Notes[name] = iam.Cut(value, iam.MaxNote)
 }
 
 // SetUserNote keeps a note that the user session will have.
@@ -137,7 +137,7 @@ func (r *Run) SetUserNote(name, value string) {
 	if r.Tab.UserNotes == nil {
 		r.Tab.UserNotes = map[string]string{}
 	}
-	r.Tab.UserNotes[name] = value
+	r.Tab.UserNotes[name] = iam.Cut(value, iam.MaxNote)
 }
 
 // noteCompleted is the session's note of which steps with an authentication

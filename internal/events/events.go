@@ -40,6 +40,7 @@ func New(db *store.DB, log *slog.Logger) *Writer { return &Writer{db: db, log: l
 func (w *Writer) Emit(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	e.Realm = r.ID
 	e.Time = w.db.Now()
+	bound(e)
 	w.Metrics.Event(string(e.Kind), e.Error)
 	w.refused(ctx, r, e)
 	if listens(r) {

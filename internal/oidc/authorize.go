@@ -169,7 +169,6 @@ func (a *authCall) checkClient() error {
 // Bounds of parameters; longer ones are left unread, as in the reference.
 // Keycloak: OIDCProviderConfig.
 const (
-	maxParam     = 4000
 	maxLoginHint = 255
 	maxExtra     = 5
 	maxExtraSize = 2000
@@ -184,11 +183,13 @@ const noteRedirectParam = "redirect_uri"
 
 // parse reads the parameters. Keycloak: AuthzEndpointRequestParser.
 func (a *authCall) parse() error {
+	size := 0 // of what is kept
 	get := func(name string) string {
 		v := printable(a.form.Get(name))
-		if limit := maxParam; len(v) > limit || name == "login_hint" && len(v) > maxLoginHint {
+		if limit := iam.MaxParam; len(v) > limit || name == "login_hint" && len(v) > maxLoginHint {
 			return ""
 		}
+		size += len(v)
 		return v
 	}
 	a.req = iam.AuthRequest{
@@ -205,12 +206,17 @@ func (a *authCall) parse() error {
 	}
 	for _, name := range slices.Sorted(keysOf(a.form.Values)) {
 		v := printable(a.form.Get(name))
-		if !slices.Contains(knownParams, name) && strings.TrimSpace(v) != "" && len(v) <= maxExtraSize && len(a.req.Extra) < maxExtra {
+		if !slices.Contains(knownParams, name) && len(name) <= iam.MaxKey && strings.TrimSpace(v) != "" && len(v) <= maxExtraSize && len(a.req.Extra) < maxExtra {
 			a.req.Extra[extraNote+name] = v
+			size += len(name) + len(v)
 		}
 	}
 	if v := get("redirect_uri"); v != "" {
 		a.req.Extra[noteRedirectParam] = v
+	}
+	if size > iam.MaxRequest {
+		a.detail("reason", "the request is too long")
+		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
 	}
 	return nil
 }
@@ -251,7 +257,7 @@ func (a *authCall) checkRedirectURI() error {
 	rule := iam.RedirectsOf(&a.client.Client, a.urls.Frontend)
 	ok := false
 	switch {
-	case a.form.Has("redirect_uri"):
+	case a.form.Has("redirect_uri") && len(a.form.Get("redirect_uri")) <= iam.MaxParam:
 		a.req.RedirectURI, ok = rule.Match(printable(a.form.Get("redirect_uri")))
 	case !tokens.HasScope(a.req.Scope, tokens.ScopeOpenID):
 		a.req.RedirectURI, ok = rule.Only()

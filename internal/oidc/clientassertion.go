@@ -1,12 +1,15 @@
 package oidc
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
 
+	"latchkey/internal/iam"
 	"latchkey/internal/jose"
 )
 
@@ -215,7 +218,12 @@ func (a *clientProof) timely(x *assertion) error {
 		return badAssertion("Token jti claim is required")
 	}
 	// Remembered as long as the assertion could be shown again, by whatever clock.
-	fresh, err := a.Sessions.PutOnce(a.ctx(), a.realm, "assertion "+string(a.client.ID)+" "+x.ID, []byte("1"), time.Unix(now+life+2*assertionSkew, 0))
+	id := x.ID
+	if len(id) > iam.MaxKey {
+		sum := sha256.Sum256([]byte(id))
+		id = hex.EncodeToString(sum[:])
+	}
+	fresh, err := a.Sessions.PutOnce(a.ctx(), a.realm, "assertion "+string(a.client.ID)+" "+id, []byte("1"), time.Unix(now+life+2*assertionSkew, 0))
 	if err != nil {
 		return err
 	}

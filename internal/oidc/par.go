@@ -53,6 +53,9 @@ func (h *Handler) push(c *call) error {
 		life = n
 	}
 	b.form.Set("client_id", b.client.ClientID)
+	if !b.keepRead() {
+		return b.told(http.StatusBadRequest, "invalid_request", "the request is too long")
+	}
 	doc, err := json.Marshal(b.form.Values)
 	if err != nil {
 		return err
@@ -70,6 +73,29 @@ func (h *Handler) push(c *call) error {
 	}
 	c.bytes(http.StatusCreated, "application/json", body)
 	return nil
+}
+
+// keepRead leaves of a pushed request what will be read of it, and reports
+// whether that may be kept: a request object, which is bounded as one that is
+// fetched, and parameters of iam.MaxParam bytes, which are iam.MaxRequest together.
+func (b *backCall) keepRead() bool {
+	size := 0
+	for name, values := range b.form.Values {
+		if name == "request" {
+			if len(values[0]) > iam.MaxObject {
+				return false
+			}
+			continue
+		}
+		if len(name) > iam.MaxKey || len(values[0]) > iam.MaxParam {
+			delete(b.form.Values, name)
+			continue
+		}
+		for _, v := range values {
+			size += len(name) + len(v)
+		}
+	}
+	return size <= iam.MaxRequest
 }
 
 // pushedKey names a pushed request of a client: another one's does not find it.

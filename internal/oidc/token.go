@@ -117,7 +117,7 @@ const maxTokenParam = 20_000
 func (t *tokenCall) dropLong() {
 	t.sent = maps.Clone(t.form.Values)
 	for name, values := range t.form.Values {
-		limit, size := maxParam, 0
+		limit, size := iam.MaxParam, 0
 		if slices.Contains(tokenParams, name) {
 			limit = maxTokenParam
 		}

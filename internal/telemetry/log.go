@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+
+	"latchkey/internal/iam"
 )
 
 // Keys of log attributes, shared so that one search finds a realm's or a
@@ -33,6 +35,7 @@ const (
 	KeyHook     = "hook"
 	KeyDelivery = "delivery"
 	KeyAttempt  = "attempt"
+	KeyStack    = "stack"
 )
 
 // hushed are keys whose values are never printed, whatever their type: the
@@ -88,6 +91,31 @@ func ParseLevel(s string) (slog.Level, error) {
 func hush(_ []string, a slog.Attr) slog.Attr {
 	if slices.Contains(hushed, strings.ToLower(a.Key)) {
 		return slog.String(a.Key, "***")
+	}
+	return cut(a)
+}
+
+// cut shortens what strangers could make long. slog hands values to it that
+// are text, or will be.
+func cut(a slog.Attr) slog.Attr {
+	most := iam.MaxLogged
+	if a.Key == KeyStack {
+		most = iam.MaxStack
+	}
+	var text string
+	switch v := a.Value.Any().(type) {
+	case string:
+		text = v
+	case error:
+		text = v.Error()
+	default:
+		if a.Value.Kind() != slog.KindAny {
+			return a
+		}
+		text = fmt.Sprint(v)
+	}
+	if len(text) > most {
+		return slog.String(a.Key, fmt.Sprintf("%s... (%d bytes)", iam.Cut(text, most), len(text)))
 	}
 	return a
 }

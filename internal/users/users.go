@@ -43,6 +43,9 @@ func none(u *iam.User, err error) (*iam.User, error) {
 // returns nil when there is none.
 // Keycloak: KeycloakModelUtils.findUserByNameOrEmail.
 func (s *Service) Find(ctx context.Context, r *iam.Realm, login string) (*iam.User, error) {
+	if len(login) > iam.MaxName {
+		return nil, nil
+	}
 	if r.Login.LoginWithEmail && strings.Contains(login, "@") {
 		list, err := s.db.UsersByEmail(ctx, r.ID, login)
 		if err != nil {

@@ -36,7 +36,7 @@ var purposes = [...]struct {
 	most   int64 // bytes of the answer's body
 }{
 	KeySet:        {5 * time.Second, 1 << 20},
-	RequestObject: {5 * time.Second, 100 << 10},
+	RequestObject: {5 * time.Second, iam.MaxObject},
 	Notification:  {10 * time.Second, 64 << 10},
 	AdminURL:      {10 * time.Second, 64 << 10},
 	AnotherServer: {time.Minute, 64 << 20},

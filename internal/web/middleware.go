@@ -97,7 +97,7 @@ func Recover(log *slog.Logger) Middleware {
 				}
 				log.LogAttrs(r.Context(), slog.LevelError, "panic",
 					slog.String(telemetry.KeyRequest, RequestOf(r).ID), slog.String(telemetry.KeyMethod, r.Method),
-					slog.String(telemetry.KeyPath, r.URL.Path), slog.Any(telemetry.KeyError, p), slog.String("stack", string(debug.Stack())))
+					slog.String(telemetry.KeyPath, r.URL.Path), slog.Any(telemetry.KeyError, p), slog.String(telemetry.KeyStack, string(debug.Stack())))
 				if sw.status != 0 {
 					panic(http.ErrAbortHandler) // half an answer is out: only a cut connection tells the client
 				}

@@ -1,0 +1,42 @@
+package iam
+
+import "unicode/utf8"
+
+// What strangers send is kept no longer than this, in bytes: one table for
+// every room that stores it or logs it. Bodies as such are bounded by web.Bodies.
+const (
+	// MaxName is the length of names: of users, clients, credentials. The
+	// reference's columns have 255 characters, of four bytes at most.
+	MaxName = 4 * 255
+	// MaxParam is the length of one parameter of a protocol's request; a longer
+	// one is not read. Keycloak: OIDCProviderConfig.DEFAULT_ADDITIONAL_REQ_PARAMS_MAX_SIZE and its kind.
+	MaxParam = 4000
+	// MaxRequest is the length of all parameters of an authorization request
+	// that are kept until its answer: with the login, or pushed.
+	MaxRequest = 24_000
+	// MaxObject is the length of a request object, pushed or fetched.
+	MaxObject = 100 << 10
+	// MaxNote is the length of a note of a login.
+	MaxNote = MaxParam
+	// MaxDetail is the length of one detail of an event, MaxDetails of all of
+	// them together.
+	MaxDetail  = MaxParam
+	MaxDetails = 16 << 10
+	// MaxLogged is the length of one value in the log, MaxStack of a stack.
+	MaxLogged = 1000
+	MaxStack  = 16 << 10
+	// MaxKey is the length of a key that is remembered so that it is used once;
+	// of a longer one its hash is remembered.
+	MaxKey = 255
+)
+
+// Cut returns the beginning of a text, n bytes at most, in whole characters.
+func Cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}
