@@ -149,11 +149,8 @@ func (c *completion) settings() error {
 		r.Attributes = c.given.Attributes
 	}
 	maps.Copy(r.Attributes, c.given.Attributes)
-	if c.exported {
-		dropMirrored(r.Attributes)
-	} else {
-		showAttributes(r, c.given)
-	}
+	dropMirrored(r.Attributes)
+	showAttributes(r, c.given)
 	if c.given.BrowserSecurityHeaders != nil {
 		// Keycloak sets them one by one over those of a new realm.
 		t, err := template("settings.json", c.given.Realm)

@@ -201,7 +201,7 @@ func (c *completion) federationProviders() error {
 			continue
 		}
 		config := singles(p.Config)
-		for key, n := range map[string]int{"priority": p.Priority, "fullSyncPeriod": p.FullSyncPeriod, "changedSyncPeriod": p.ChangedSyncPeriod, "lastSync": p.LastSync} {
+		for key, n := range map[string]int{"priority": p.Priority, "fullSyncPeriod": p.FullSyncPeriod, "changedSyncPeriod": p.ChangedSyncPeriod} {
 			config[key] = []string{strconv.Itoa(n)}
 		}
 		x := &rep.ComponentExport{ID: p.ID, Name: name, ProviderID: *p.ProviderName, Config: config}

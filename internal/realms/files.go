@@ -56,7 +56,10 @@ func ReadFiles(path string, env func(string) (string, bool)) ([]*RealmFile, erro
 		if err != nil {
 			return nil, err
 		}
-		text = expand(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), env)
+		text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+		if env != nil {
+			text = []byte(expandJSON(string(text), env))
+		}
 		p := part{file: file, text: text}
 		if m := usersFile.FindStringSubmatch(filepath.Base(file)); m != nil && info.IsDir() {
 			p.member = map[string]string{"users": "users", "federated-users": "federatedUsers"}[m[1]]
@@ -223,60 +226,4 @@ func position(text []byte, pointer string) (line, column int) {
 	}
 	before := text[:min(int(at), len(text))]
 	return 1 + bytes.Count(before, []byte("\n")), len(before) - bytes.LastIndexByte(before, '\n')
-}
-
-// expand replaces ${NAME} and ${NAME:default} in a JSON text by values from
-// the environment. Within a JSON string a value is written as JSON wants it,
-// so that it can neither end the string nor add members. A name that is not
-// known and has no default stays: realm files are full of ${role_...}.
-// Keycloak: StringPropertyReplacer.
-func expand(text []byte, env func(string) (string, bool)) []byte {
-	if env == nil || !bytes.Contains(text, []byte("${")) {
-		return text
-	}
-	var out bytes.Buffer
-	inString := false
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
-			inString = !inString
-		case c == '\\' && inString && i+1 < len(text):
-			out.WriteByte(c)
-			i++
-		case c == '$' && bytes.HasPrefix(text[i:], []byte("${")):
-			end := bytes.IndexByte(text[i:], '}')
-			if end < 0 {
-				break
-			}
-			value, ok := lookup(string(text[i+2:i+end]), env)
-			if !ok {
-				break
-			}
-			if inString {
-				quoted, err := rep.Marshal(value)
-				if err != nil {
-					break
-				}
-				value = string(quoted[1 : len(quoted)-1])
-			}
-			out.WriteString(value)
-			i += end
-			continue
-		}
-		out.WriteByte(text[i])
-	}
-	return out.Bytes()
-}
-
-func lookup(placeholder string, env func(string) (string, bool)) (string, bool) {
-	names, def, hasDefault := strings.Cut(placeholder, ":")
-	if strings.ContainsAny(placeholder, "\"\n") {
-		return "", false
-	}
-	for _, name := range strings.Split(names, ",") {
-		if value, ok := env(strings.TrimPrefix(name, "env.")); ok {
-			return value, true
-		}
-	}
-	return def, hasDefault
 }

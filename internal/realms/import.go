@@ -38,6 +38,7 @@ type Imported struct {
 	Users   int
 	Skipped bool // it exists already
 	Gaps    []Gap
+	Notes   []Gap // what is not taken over from the file, by Keycloak neither
 }
 
 // Import stores realms that were read by ReadFiles, all of them or none. The
@@ -140,7 +141,7 @@ func (m *Manager) prepareAll(ctx context.Context, files []*RealmFile) ([]*prepar
 			return nil, nil, fmt.Errorf("%s: %w", f.parts[0].file, err)
 		}
 		ready = append(ready, p)
-		done = append(done, Imported{Realm: p.realm.Realm, Users: len(p.users), Gaps: m.gaps(p)})
+		done = append(done, Imported{Realm: p.realm.Realm, Users: len(p.users), Gaps: append(m.gaps(p), f.unreplaced()...), Notes: p.notes})
 	}
 	return ready, done, nil
 }

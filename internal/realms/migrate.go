@@ -10,63 +10,104 @@ import (
 	"latchkey/internal/rep"
 )
 
-// A version of Keycloak: major, minor, micro.
-type version [3]int
+// A version of Keycloak. A qualifier, as in 4.8.3.Final, makes it older than
+// all of the same major and minor number. Keycloak: ModelVersion.lessThan.
+type version struct {
+	numbers   [3]int
+	qualified bool
+}
+
+// products are the versions of Keycloak in Red Hat's product of that version.
+// Keycloak: DefaultMigrationManager.convertRHSSOVersionToKeycloakVersion.
+var products = map[string][3]int{"7.0": {1, 9, 8}, "7.1": {2, 5, 5}, "7.2": {3, 4, 3}, "7.3": {4, 8, 3}, "7.4": {9, 0, 3}}
 
 // olderVersion reads what a realm file says it is from. It is nil for files
-// of the version that Latchkey follows and of newer ones, for those that say
-// nothing, and for texts that are no version: nothing is migrated then.
+// of the version that Latchkey follows and of newer ones, and for those that
+// say nothing: nothing is migrated then.
 func olderVersion(text string) *version {
+	if text == "" {
+		return nil
+	}
 	var v version
-	for i, part := range strings.SplitN(text, ".", 4) {
-		if i == len(v) {
-			break // a qualifier, as in 4.8.3.Final
+	parts := strings.Split(text, ".")
+	if len(parts) == 4 && parts[3] == "GA" {
+		if numbers, ok := products[parts[0]+"."+parts[1]]; ok {
+			return &version{numbers: numbers}
 		}
-		part, _, _ = strings.Cut(part, "-")
+	}
+	for i, part := range parts {
+		if i == len(v.numbers) {
+			v.qualified = true
+			break
+		}
 		n, err := strconv.Atoi(part)
 		if err != nil {
-			return nil
+			break
 		}
-		v[i] = n
+		v.numbers[i] = n
 	}
-	if text == "" || !v.before(26, 7, 0) {
+	if !v.before(26, 7, 0) {
 		return nil
 	}
 	return &v
 }
 
 func (v *version) before(major, minor, micro int) bool {
-	return slices.Compare(v[:], []int{major, minor, micro}) < 0
+	to := [3]int{major, minor, micro}
+	if v.qualified {
+		return slices.Compare(v.numbers[:2], to[:2]) <= 0
+	}
+	return slices.Compare(v.numbers[:], to[:]) < 0
 }
 
 // migrate brings a realm file of an older version to what Keycloak makes of it
-// today. What older versions than 8.0.1 lacked is not brought. Keycloak:
-// MigrateTo8_0_2 to MigrateTo26_7_0, DefaultExportImportManager.createClients.
+// today. TestEveryMigration lists all of Keycloak's, with what becomes of each.
+// Keycloak: DefaultMigrationManager, MigrateTo1_2_0 to MigrateTo26_7_0.
 func (c *completion) migrate() error {
 	if c.version == nil {
 		return nil
 	}
 	for _, step := range []struct {
-		to      version
+		to      [3]int
 		migrate func() error
 	}{
-		{version{8, 0, 2}, c.alternativesToSubflows},
-		{version{9, 0, 0}, c.accountConsole},
-		{version{18, 0, 0}, func() error { return c.scopeForAll("acr", iam.OIDC) }},
-		{version{20, 0, 0}, func() error { return c.accountRole("view-groups", ClientAccountConsole) }},
-		{version{22, 0, 0}, c.themes},
-		{version{22, 0, 0}, func() error { c.removeFlow("http challenge"); return nil }},
-		{version{23, 0, 0}, c.registrationProfile},
-		{version{24, 0, 0}, c.unmanagedAttributes},
-		{version{24, 0, 0}, c.strongerSecret},
-		{version{24, 0, 3}, func() error { return c.requiredAction("delete_credential") }},
-		{version{25, 0, 0}, func() error { return c.scopeForAll("basic", iam.OIDC) }},
-		{version{26, 0, 0}, c.lightweightAdmins},
-		{version{26, 1, 0}, func() error { return c.scope(scopeService) }},
-		{version{26, 3, 0}, func() error { return c.requiredAction("idp_link") }},
-		{version{26, 6, 1}, c.organizationStep},
-		{version{26, 7, 0}, c.passwordAfterEmail},
-		{version{26, 7, 0}, func() error { return c.scopeForAll("AuthnContextClassRef", iam.SAML) }},
+		{[3]int{1, 2, 0}, c.clientNames},
+		{[3]int{1, 5, 0}, c.usualFlows},
+		{[3]int{1, 6, 0}, c.offlineIdle},
+		{[3]int{1, 7, 0}, c.implicitLifespan},
+		{[3]int{1, 9, 2}, c.header("xContentTypeOptions", "nosniff")},
+		{[3]int{2, 5, 0}, c.strongerSecret},
+		{[3]int{3, 0, 0}, c.accountLinks},
+		{[3]int{3, 1, 0}, c.header("xRobotsTag", "none")},
+		{[3]int{3, 1, 0}, c.header("xXSSProtection", "1; mode=block")},
+		{[3]int{3, 2, 0}, c.queryRoles},
+		{[3]int{3, 4, 0}, c.aesKey},
+		{[3]int{3, 4, 0}, c.header("strictTransportSecurity", "max-age=31536000; includeSubDomains")},
+		{[3]int{3, 4, 1}, c.contentPolicy},
+		{[3]int{3, 4, 2}, c.narrowAdmins},
+		{[3]int{4, 0, 0}, c.offlineScope},
+		{[3]int{4, 2, 0}, c.actionOrder},
+		{[3]int{4, 6, 0}, c.rolesScopes},
+		{[3]int{6, 0, 0}, c.microprofile},
+		{[3]int{8, 0, 0}, c.consoleAddresses},
+		{[3]int{8, 0, 2}, c.alternativesToSubflows},
+		{[3]int{9, 0, 0}, c.accountConsole},
+		{[3]int{18, 0, 0}, func() error { return c.scopeForAll("acr", iam.OIDC) }},
+		{[3]int{20, 0, 0}, func() error { return c.accountRole("view-groups", ClientAccountConsole) }},
+		{[3]int{22, 0, 0}, c.themes},
+		{[3]int{22, 0, 0}, func() error { c.removeFlow("http challenge"); return nil }},
+		{[3]int{23, 0, 0}, c.registrationProfile},
+		{[3]int{24, 0, 0}, c.unmanagedAttributes},
+		{[3]int{24, 0, 0}, c.truststore},
+		{[3]int{24, 0, 0}, c.strongerSecret},
+		{[3]int{24, 0, 3}, func() error { return c.requiredAction("delete_credential") }},
+		{[3]int{25, 0, 0}, func() error { return c.scopeForAll("basic", iam.OIDC) }},
+		{[3]int{26, 0, 0}, c.lightweightAdmins},
+		{[3]int{26, 1, 0}, func() error { return c.scope(scopeService) }},
+		{[3]int{26, 3, 0}, func() error { return c.requiredAction("idp_link") }},
+		{[3]int{26, 6, 1}, c.organizationStep},
+		{[3]int{26, 7, 0}, c.passwordAfterEmail},
+		{[3]int{26, 7, 0}, func() error { return c.scopeForAll("AuthnContextClassRef", iam.SAML) }},
 	} {
 		if !c.version.before(step.to[0], step.to[1], step.to[2]) {
 			continue
@@ -133,6 +174,7 @@ func (c *completion) accountConsole() error {
 		cl := t.Clients[named(t.Clients, clientID, ClientAccountConsole)]
 		cl.DefaultClientScopes, cl.OptionalClientScopes = DefaultScopes(c.r, string(iam.OIDC))
 		cl.InheritsScopes = true
+		delete(cl.Attributes, "post.logout.redirect.uris")
 		c.r.Clients = append(c.r.Clients, cl)
 		c.r.Roles.Client[cl.ClientID] = []rep.Role{}
 		have := c.r.ClientScopeMappings[ClientAccount]
@@ -343,16 +385,20 @@ func first(list []string) string {
 // strongerSecret adds the key that refresh tokens are signed with.
 // Keycloak: MigrateTo24_0_0, DefaultKeyProviders.createSecretProvider.
 func (c *completion) strongerSecret() error {
+	return c.key(func(k rep.ComponentExport) bool {
+		return k.ProviderID == "hmac-generated" && first(k.Config["algorithm"]) == "HS512"
+	})
+}
+
+// key adds a key that every new realm has, unless there is one like it.
+func (c *completion) key(alike func(rep.ComponentExport) bool) error {
 	t, err := template("components.json", c.given.Realm)
 	if err != nil {
 		return err
 	}
-	hs512 := func(k rep.ComponentExport) bool {
-		return k.ProviderID == "hmac-generated" && first(k.Config["algorithm"]) == "HS512"
-	}
-	if have := c.r.Components[TypeKeyProvider]; !slices.ContainsFunc(have, hs512) {
+	if have := c.r.Components[TypeKeyProvider]; !slices.ContainsFunc(have, alike) {
 		usual := t.Components[TypeKeyProvider]
-		c.r.Components[TypeKeyProvider] = append(have, usual[slices.IndexFunc(usual, hs512)])
+		c.r.Components[TypeKeyProvider] = append(have, usual[slices.IndexFunc(usual, alike)])
 	}
 	return nil
 }
@@ -442,7 +488,7 @@ func dropMirrored(attributes map[string]string) {
 }
 
 var mirrored = []string{
-	"displayName", "displayNameHtml", "defaultSignatureAlgorithm",
+	"displayName", "displayNameHtml", "defaultSignatureAlgorithm", "organizationsEnabled",
 	"bruteForceProtected", "permanentLockout", "maxTemporaryLockouts", "bruteForceStrategy", "maxFailureWaitSeconds", "waitIncrementSeconds",
 	"quickLoginCheckMilliSeconds", "minimumQuickLoginWaitSeconds", "maxDeltaTimeSeconds", "failureFactor",
 	"actionTokenGeneratedByAdminLifespan", "actionTokenGeneratedByUserLifespan", "offlineSessionMaxLifespanEnabled", "offlineSessionMaxLifespan",

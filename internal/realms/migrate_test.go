@@ -1,6 +1,9 @@
 package realms_test
 
 import (
+	"encoding/json"
+	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,4 +128,116 @@ func sorted[T any](list []T, f func(T) string) string {
 	}
 	slices.Sort(out)
 	return strings.Join(out, " ")
+}
+
+// migrations are all of Keycloak's up to 26.7, with what becomes of each when a
+// realm file is read: brought (with the step's name), nothing (Keycloak's does
+// nothing to files, or what every import does anyway), or in doc/DIVERGENCES.md.
+var migrations = map[string]string{
+	"1.2.0": "brought: clientNames; the client broker by every import", "1.3.0": "divergence: LDAP providers", "1.4.0": "divergence: LDAP mappers; addresses in small letters by every import",
+	"1.5.0": "brought: usualFlows", "1.6.0": "brought: offlineIdle; roles and the locale mapper by every import", "1.7.0": "brought: implicitLifespan; clients and flows by every import",
+	"1.8.0": "divergence: LDAP mappers", "1.9.0": "nothing: the master realm's name", "1.9.2": "brought: header", "2.0.0": "nothing: by every import",
+	"2.1.0": "nothing: the action's name by every import; policies of authorization are not built", "2.2.0": "nothing: by every import", "2.3.0": "nothing: by every import",
+	"2.5.0": "brought: strongerSecret", "3.0.0": "brought: accountLinks", "3.1.0": "brought: header", "3.2.0": "brought: queryRoles", "3.4.0": "brought: aesKey, header",
+	"3.4.1": "brought: contentPolicy", "3.4.2": "brought: narrowAdmins", "4.0.0": "brought: offlineScope; names of scopes by every import", "4.2.0": "brought: actionOrder",
+	"4.6.0": "brought: rolesScopes", "6.0.0": "brought: microprofile", "8.0.0": "brought: consoleAddresses; optional steps by every import",
+	"8.0.2": "brought: alternativesToSubflows", "9.0.0": "brought: accountConsole", "9.0.4": "nothing", "12.0.0": "nothing", "14.0.0": "nothing",
+	"18.0.0": "brought: scopeForAll", "20.0.0": "brought: accountRole", "21.0.0": "brought: themes", "22.0.0": "brought: themes, removeFlow", "23.0.0": "brought: registrationProfile, unmanagedAttributes",
+	"24.0.0": "brought: unmanagedAttributes, truststore, strongerSecret", "24.0.3": "brought: requiredAction", "25.0.0": "brought: scopeForAll", "26.0.0": "brought: lightweightAdmins",
+	"26.1.0": "brought: scope", "26.2.0": "nothing: the reference fails to remove the header", "26.3.0": "brought: requiredAction", "26.4.0": "nothing: sessions",
+	"26.4.3": "nothing: fine-grained permissions are not built", "26.5.0": "nothing", "26.6.0": "brought: organizationStep, with 26.6.1", "26.6.1": "brought: organizationStep",
+	"26.6.2": "nothing: fine-grained permissions are not built", "26.7.0": "brought: passwordAfterEmail, scopeForAll; roles by every import",
+}
+
+// TestEveryMigration: the steps of migrate are those of the table, and no other.
+func TestEveryMigration(t *testing.T) {
+	source, err := os.ReadFile("migrate.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	built := map[string][]string{}
+	for _, m := range regexp.MustCompile(`\{\[3\]int\{(\d+), (\d+), (\d+)\}, .*?c\.(\w+)`).FindAllStringSubmatch(string(source), -1) {
+		version := m[1] + "." + m[2] + "." + m[3]
+		built[version] = append(built[version], m[4])
+	}
+	for version, steps := range built {
+		what, ok := strings.CutPrefix(migrations[version], "brought: ")
+		for _, step := range steps {
+			if !ok || !strings.Contains(what, step) {
+				t.Errorf("%s: %s is built, and the table says %q", version, step, migrations[version])
+			}
+		}
+	}
+	divergences, err := os.ReadFile("../../doc/DIVERGENCES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, what := range migrations {
+		switch {
+		case strings.HasPrefix(what, "brought: ") && built[version] == nil && version != "21.0.0" && version != "26.6.0":
+			t.Errorf("%s: %s, but no step is built", version, what)
+		case strings.HasPrefix(what, "divergence: ") && !strings.Contains(string(divergences), "MigrateTo"+strings.ReplaceAll(version, ".", "_")):
+			t.Errorf("%s is not in doc/DIVERGENCES.md", version)
+		}
+	}
+}
+
+// TestVersions reads what files say they are from as Keycloak does.
+// Keycloak: ModelVersion, DefaultMigrationManager.convertRHSSOVersionToKeycloakVersion
+func TestVersions(t *testing.T) {
+	scopes := func(version string) string {
+		r, err := realms.Complete(parse(t, `{"realm":"x","keycloakVersion":"`+version+`","clientScopes":[]}`), time.Unix(1, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sorted(r.ClientScopes, func(s rep.ClientScope) string { return s.Name })
+	}
+	const (
+		all     = "AuthnContextClassRef acr basic microprofile-jwt offline_access roles service_account web-origins"
+		from6   = "AuthnContextClassRef acr basic offline_access service_account"
+		from18  = "AuthnContextClassRef basic offline_access service_account"
+		from25  = "AuthnContextClassRef offline_access service_account"
+		current = "offline_access"
+	)
+	for version, want := range map[string]string{
+		"": current, "26.7.0": current, "27.0.0": current, "999.0.0-SNAPSHOT": current,
+		"7.0.0.GA": all, "7.3.8.GA": "AuthnContextClassRef acr basic microprofile-jwt offline_access service_account", "7.4.1.GA": from6, "6": from6,
+		"6.0.1": from6, "4.5.0.Final": all, "17.0.1": from6, "18.0.0": from18, "18.0.0.redhat-00001": from6, "25.0.0": from25, "25.0.2.redhat-00001": from18,
+		"26.0.0-SNAPSHOT": from25,
+	} {
+		if got := scopes(version); got != want {
+			t.Errorf("%s: got %s, want %s", version, got, want)
+		}
+	}
+}
+
+// oldest is a realm file of Keycloak 2 in little.
+const oldest = `{"realm":"old","enabled":true,"keycloakVersion":"2.2.1.Final","passwordPolicy":"hashIterations(20000) and length(3)",
+"browserSecurityHeaders":{"xFrameOptions":"SAMEORIGIN","contentSecurityPolicy":"frame-src 'self'"},
+"roles":{"client":{"account":[{"name":"manage-account"}],"realm-management":[{"name":"view-users"},{"name":"realm-admin"}]}},
+"requiredActions":[{"alias":"UPDATE_PROFILE","name":"Update Profile","providerId":"UPDATE_PROFILE"},{"alias":"CONFIGURE_TOTP","name":"Configure Totp","providerId":"CONFIGURE_TOTP"}],
+"clients":[{"clientId":"account","baseUrl":"/auth/realms/old/account","redirectUris":["/auth/realms/old/account/*"]},{"clientId":"realm-management","bearerOnly":true},
+{"clientId":"security-admin-console","baseUrl":"/auth/admin/old/console/index.html","redirectUris":["/auth/admin/old/console/*"],"publicClient":true,"fullScopeAllowed":true}],
+"clientScopeMappings":{"realm-management":[{"client":"security-admin-console","roles":["realm-admin"]}]}}`
+
+// TestMigrateOldest holds what the reference makes of it.
+func TestMigrateOldest(t *testing.T) {
+	r, err := realms.Complete(parse(t, oldest), time.Unix(1, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(map[string]any{"clients": r.Clients, "roles": r.Roles, "actions": r.RequiredActions, "headers": r.BrowserSecurityHeaders,
+		"policy": *r.PasswordPolicy, "mappings": r.ClientScopeMappings["realm-management"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"policy":"length(3)","mappings":[],"headers":{"contentSecurityPolicy":"frame-src 'self'; frame-ancestors 'self'; object-src 'none';","xXSSProtection":"1; mode=block","xRobotsTag":"none"},
+		"clients":[{"clientId":"account","rootUrl":"${authBaseUrl}","baseUrl":"/realms/old/account/","redirectUris":["/realms/old/account/*"]},
+		{"clientId":"security-admin-console","name":null,"rootUrl":"${authAdminUrl}","baseUrl":"/admin/old/console/","redirectUris":["/admin/old/console/*"],"webOrigins":["+"],"fullScopeAllowed":true}],
+		"actions":[{"alias":"UPDATE_PROFILE","priority":30},{"alias":"CONFIGURE_TOTP","name":"Configure OTP","priority":10},{"alias":"delete_account","priority":20}],
+		"roles":{"client":{"account":[{"name":"manage-account","composites":{"client":{"account":["manage-account-links"]}}}],
+		"realm-management":[{"name":"view-users","composites":{"client":{"realm-management":["query-users","query-groups"]}}}]}}}`
+	if missing := missing("", document(t, []byte(want)), document(t, text)); missing != "" {
+		t.Errorf("%s, in %s", missing, text)
+	}
 }

@@ -2,6 +2,7 @@ package realms_test
 
 import (
 	"os"
+	"strconv"
 	"testing"
 
 	"latchkey/internal/realms"
@@ -67,6 +68,13 @@ func afterImport(doc any) any {
 			if id, ok := config["id.token.claim"]; ok && config["userinfo.token.claim"] == nil {
 				config["userinfo.token.claim"] = id
 			}
+		}
+	}
+	attributes := realm["attributes"].(map[string]any)
+	for _, name := range []string{"clientSessionIdleTimeout", "clientSessionMaxLifespan", "clientOfflineSessionIdleTimeout", "clientOfflineSessionMaxLifespan",
+		"oauth2DeviceCodeLifespan", "oauth2DevicePollingInterval"} {
+		if n, ok := realm[name].(float64); ok && attributes[name] == nil {
+			attributes[name] = strconv.FormatFloat(n, 'f', -1, 64)
 		}
 	}
 	for _, scope := range realm["clientScopes"].([]any) {

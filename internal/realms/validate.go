@@ -121,6 +121,7 @@ func (v *validation) protocolMappers(at string, list []rep.ProtocolMapper) {
 
 func (v *validation) clients() {
 	seen := v.once()
+	levels := browserLevels(v.whole)
 	for i := range v.given.Clients {
 		c, at := &v.given.Clients[i], fmt.Sprintf("/clients/%d", i)
 		if name := or(c.ClientID, c.ID); name != "" {
@@ -130,11 +131,9 @@ func (v *validation) clients() {
 		v.protocolMappers(at, c.ProtocolMappers)
 		if _, err := c.IAM(); err != nil {
 			v.report(at, "%v", err)
-		}
-		for j, uri := range c.RedirectURIs {
-			// Keycloak: DefaultClientValidationProvider.
-			if scheme, _, ok := strings.Cut(strings.ToLower(uri), ":"); ok && (scheme == "javascript" || scheme == "data") {
-				v.report(fmt.Sprintf("%s/redirectUris/%d", at, j), "A redirect URI uses an illegal scheme")
+		} else if j := named(v.whole.Clients, clientID, or(c.ClientID, c.ID)); j >= 0 {
+			for _, p := range ClientProblems(v.whole, levels, &v.whole.Clients[j]) {
+				v.report(at+"/"+p.Member, "%s", p.Msg)
 			}
 		}
 		for purpose, flow := range c.AuthenticationFlowBindingOverrides {

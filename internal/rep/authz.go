@@ -65,7 +65,7 @@ type AuthzScope struct {
 	Resources   []AuthzResource `json:"resources,omitzero"`
 	DisplayName *string         `json:"displayName,omitzero"`
 
-	Unknown jsontext.Value `json:",embed" rep:"ScopeRepresentation"`
+	Unknown jsontext.Value `json:",embed" rep:"ScopeRepresentation,text=name"`
 }
 
 // AuthzSchema is Keycloak's AuthorizationSchema.

@@ -28,6 +28,7 @@ type structInfo struct {
 	ignore  bool   // unknown members are dropped
 	fields  map[string]fieldInfo
 	unknown int // index of the field Unknown
+	text    int // index of the field that a text in place of an object is for, or -1
 }
 
 type fieldInfo struct {
@@ -100,6 +101,10 @@ func (d *decoder) value(v reflect.Value, hint string) error {
 		v.Set(to)
 		return nil
 	case v.Kind() == reflect.Struct:
+		if info := d.info(v.Type()); kind == '"' && info.text >= 0 {
+			_, err := d.scalar(v.Field(info.text), "")
+			return err
+		}
 		return d.object(v)
 	case v.Kind() == reflect.Slice:
 		return d.list(v)
@@ -434,16 +439,22 @@ func (d *decoder) info(t reflect.Type) *structInfo {
 	if info := d.types[t]; info != nil {
 		return info
 	}
-	info := &structInfo{fields: make(map[string]fieldInfo, t.NumField())}
+	info := &structInfo{fields: make(map[string]fieldInfo, t.NumField()), text: -1}
+	var text string
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" {
 			info.unknown = i
-			info.class, _, info.ignore = strings.Cut(f.Tag.Get("rep"), ",")
+			class, how, _ := strings.Cut(f.Tag.Get("rep"), ",")
+			info.class, info.ignore = class, how == "ignore"
+			text, _ = strings.CutPrefix(how, "text=")
 			continue
 		}
 		info.fields[name] = fieldInfo{index: i, hint: f.Tag.Get("rep")}
+	}
+	if f, ok := info.fields[text]; ok {
+		info.text = f.index
 	}
 	d.types[t] = info
 	return info

@@ -24,7 +24,7 @@ type OrganizationDomain struct {
 	Name     string `json:"name,omitzero"`
 	Verified bool   `json:"verified"`
 
-	Unknown jsontext.Value `json:",embed" rep:"OrganizationDomainRepresentation"`
+	Unknown jsontext.Value `json:",embed" rep:"OrganizationDomainRepresentation,text=name"`
 }
 
 // Member is Keycloak's MemberRepresentation.

@@ -24,7 +24,7 @@ type UPAttribute struct {
 	Multivalued  bool                                 `json:"multivalued"`
 	DefaultValue *string                              `json:"defaultValue,omitzero"`
 
-	Unknown jsontext.Value `json:",embed" rep:"UPAttribute"`
+	Unknown jsontext.Value `json:",embed" rep:"UPAttribute,text=name"`
 }
 
 // UPGroup is Keycloak's UPGroup.
@@ -34,7 +34,7 @@ type UPGroup struct {
 	DisplayDescription *string                   `json:"displayDescription,omitzero"`
 	Annotations        map[string]jsontext.Value `json:"annotations,omitzero"`
 
-	Unknown jsontext.Value `json:",embed" rep:"UPGroup"`
+	Unknown jsontext.Value `json:",embed" rep:"UPGroup,text=name"`
 }
 
 // UPAttributeRequired is Keycloak's UPAttributeRequired.

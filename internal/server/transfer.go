@@ -139,6 +139,9 @@ func importFiles(ctx context.Context, m *realms.Manager, o ImportOptions) error 
 		for _, g := range d.Gaps {
 			_, _ = fmt.Fprintln(o.Out, g)
 		}
+		for _, n := range d.Notes {
+			_, _ = fmt.Fprintln(o.Out, "note:", n)
+		}
 		switch {
 		case o.Check && len(d.Gaps) == 0:
 			_, _ = fmt.Fprintf(o.Out, "%s: everything would work, for %d users\n", d.Realm, d.Users)
