@@ -26,6 +26,7 @@ import (
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
+	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
@@ -71,7 +72,7 @@ func newHouse(t *testing.T) *house {
 	people := users.New(x.db, passhash.New(64<<20), policy.New(""))
 	anna, err := people.ByName(ctx, &x.realm.Realm, "anna")
 	x.must(err)
-	x.caller = &account.Caller{User: anna, Session: "one", Audience: []string{"account"}, Roles: []string{"manage-account"}, Origins: []string{"https://till.test"}}
+	x.caller = &account.Caller{User: anna, Token: new(tokens.Token), Session: "one", Audience: []string{"account"}, Roles: []string{"manage-account"}, Origins: []string{"https://till.test"}}
 	for _, s := range []struct {
 		id, client, agent string
 		offline           bool

@@ -5,6 +5,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"latchkey/internal/authn"
+	"latchkey/internal/authn/steps"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
@@ -112,7 +114,8 @@ func (h *Handler) own(c *call) (*iam.Credential, error) {
 	return nil, plain(http.StatusNotFound, "Credential not found")
 }
 
-// deleteCredential removes a second factor; a password stays.
+// deleteCredential removes a second factor, for who has reached the level that it
+// stands for; a password stays.
 // Keycloak: CredentialDeleteHelper.removeCredential.
 func (h *Handler) deleteCredential(c *call) (any, error) {
 	k, err := h.own(c)
@@ -125,6 +128,15 @@ func (h *Handler) deleteCredential(c *call) (any, error) {
 	}
 	if !removable {
 		return nil, plain(http.StatusBadRequest, "Credential type cannot be removed")
+	}
+	level := -1
+	if acr := c.caller.Token.ACR(); acr != "" {
+		if n, ok := steps.LevelOf(&c.realm.Realm, c.caller.Client, acr); ok {
+			level = n
+		}
+	}
+	if !authn.MayRemove(c.realm.Flow(c.realm.Flows.Browser), k.Kind, level) {
+		return nil, plain(http.StatusForbidden, "Insufficient level of authentication for removing credential of type '"+string(k.Kind)+"'.")
 	}
 	if err := h.Users.RemoveCredential(c, &c.realm.Realm, c.caller.User.ID, k.ID); err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
@@ -44,6 +45,8 @@ type Handler struct {
 // A Caller is the person behind a request, as their access token says.
 type Caller struct {
 	User     *iam.User
+	Token    *tokens.Token
+	Client   *iam.Client   // which the token was issued to
 	Session  iam.SessionID // "" for a token without a session
 	Offline  bool          // the session is an offline one
 	Audience []string

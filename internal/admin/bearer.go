@@ -84,7 +84,7 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Caller{Realm: home, Client: &client.Client, User: user, Session: iam.SessionID(tok.Session), Offline: tok.Context().Offline, Audience: tok.Audience}
+	c := &Caller{Realm: home, Client: &client.Client, User: user, Token: tok, Session: iam.SessionID(tok.Session), Offline: tok.Context().Offline, Audience: tok.Audience}
 	return c, b.rights(r.Context(), c, tok, standing.Roles)
 }
 

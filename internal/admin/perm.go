@@ -7,6 +7,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/roles"
+	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 )
 
@@ -97,6 +98,7 @@ type Caller struct {
 	Realm    *realms.Realm // where they are at home
 	Client   *iam.Client   // which the token was issued to
 	User     *iam.User
+	Token    *tokens.Token
 	Session  iam.SessionID
 	Offline  bool                    // Session is an offline one
 	Audience []string                // of the token

@@ -88,6 +88,7 @@ type Run struct {
 	Event    iam.Event   // the event of this request, filled in as things become known
 	Events   []iam.Event // what happened on the way, to be written whatever comes
 	Failures []string    // the authenticators at which somebody failed, for brute force protection
+	Browser  *iam.Flow   // the realm's flow of browser logins, by which credentials stand for levels
 	Guess    *iam.Guess  // what brute force protection allowed to be compared, until it is settled
 	Clean    bool        // it knows of no failures that a login would have it forget
 	Warnings []string    // for the log: what is odd about the flow

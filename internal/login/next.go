@@ -444,7 +444,7 @@ func (a *attempt) finish() {
 		authTime = time.Unix(sec, 0)
 	}
 	d := &authn.Done{Realm: a.realm.ID, Client: &a.client.Client, User: run.User, Session: s, New: !joined, Noted: !maps.Equal(s.Notes, before), Request: a.tab.Request,
-		SSO: sso, Level: steps.Level(a.tab.Notes), AuthTime: authTime, ActionStatus: run.Note(actions.NoteStatus), Action: run.Note(actions.NoteRunning)}
+		SSO: sso, Level: authn.Level(a.tab), AuthTime: authTime, ActionStatus: run.Note(actions.NoteStatus), Action: run.Note(actions.NoteRunning)}
 	if joined {
 		d.Joined = a.joined(s.ID)
 	}

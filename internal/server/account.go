@@ -25,7 +25,7 @@ func ownAccount(b *admin.Bearer) func(*http.Request, *realms.Realm) (*account.Ca
 		if err != nil {
 			return nil, err
 		}
-		out := &account.Caller{User: c.User, Session: c.Session, Offline: c.Offline, Audience: c.Audience, Origins: c.Origins}
+		out := &account.Caller{User: c.User, Token: c.Token, Client: c.Client, Session: c.Session, Offline: c.Offline, Audience: c.Audience, Origins: c.Origins}
 		for _, role := range realm.RolesOf(client.ID) {
 			if _, ok := c.Roles[role.ID]; ok {
 				out.Roles = append(out.Roles, role.Name)

@@ -62,6 +62,18 @@ type Token struct {
 	Payload []byte `json:"-"` // JSON
 }
 
+// ACR is the authentication context that a token names, "" for none.
+func (t *Token) ACR() string {
+	var claims struct {
+		ACR any `json:"acr"` // a mapper may have made it anything
+	}
+	if json.Unmarshal(t.Payload, &claims) != nil {
+		return ""
+	}
+	acr, _ := claims.ACR.(string)
+	return acr
+}
+
 // textList is a text or a list of texts (RFC 7519 4.1.3).
 type textList []string
 

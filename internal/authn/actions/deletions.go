@@ -73,6 +73,9 @@ func (w World) deleteCredential(ctx context.Context, r *authn.Run) (authn.Result
 	if c.Kind != iam.OTP {
 		return refuse("Credential type cannot be removed")
 	}
+	if !authn.MayRemove(r.Browser, c.Kind, authn.Level(r.Tab)) {
+		return refuse("Insufficient level of authentication for removing credential of type '" + string(c.Kind) + "'.")
+	}
 	if err := w.RemoveCredential(ctx, r.Realm, r.User, c.ID); err != nil {
 		return nil, err
 	}

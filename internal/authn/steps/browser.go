@@ -40,7 +40,7 @@ func (w World) has(kind iam.CredentialKind) func(context.Context, *authn.Run) (b
 }
 
 // cookie is single sign-on. Keycloak: CookieAuthenticator.
-func (w World) cookie(_ context.Context, r *authn.Run) (authn.Result, error) {
+func (w World) cookie(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if r.Identity == nil {
 		return authn.Attempted{}, nil
 	}
@@ -52,7 +52,7 @@ func (w World) cookie(_ context.Context, r *authn.Run) (authn.Result, error) {
 	}
 	if why := reauthenticate(r, session); why != "" {
 		r.SetNote(NoteAsked, string(why))
-		setLevel(r, -1)
+		r.SetLevel(-1)
 		r.SetNote(NoteForced, "true")
 		r.SetNote(NoteInfo, "reauthenticate")
 		return authn.Attempted{}, nil
@@ -61,8 +61,12 @@ func (w World) cookie(_ context.Context, r *authn.Run) (authn.Result, error) {
 		return authn.Attempted{}, nil
 	}
 	reached := highestLevel(r)
-	setLevel(r, reached)
-	if w.requestedLevel(r) > reached {
+	r.SetLevel(reached)
+	requested, err := w.requestedLevel(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if requested > reached {
 		r.SetNote(NoteAsked, string(iam.AskedACR))
 		if r.Tab.Request.Action != "" {
 			r.SetNote(NoteInfo, "authenticateStrong")

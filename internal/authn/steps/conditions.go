@@ -21,7 +21,7 @@ func (w World) conditions() []authn.Spec {
 		{ID: "conditional-credential", Holds: credentialUsed},
 		{ID: "conditional-user-role", Holds: w.userRole},
 		{ID: "conditional-user-attribute", NeedsUser: true, Holds: w.userAttribute},
-		{ID: "conditional-level-of-authentication", Holds: w.levelDue, Finished: w.levelReached},
+		{ID: authn.LevelCondition, Holds: w.levelDue, Finished: w.levelReached},
 	}
 }
 
@@ -83,27 +83,11 @@ func attributeValues(u *iam.User, name string) []string {
 	return u.Attrs[name]
 }
 
-// Levels of authentication: which this login has reached (-1: none yet) and
-// when this session last reached each. Keycloak: AcrStore.
+// When this session last reached each level of authentication. Keycloak: AcrStore.
 const (
-	NoteLevel  = "level-of-authentication"
 	noteLevels = "loa-map" // JSON, level -> seconds since 1970; also the user session's note
 	defaultAge = 36000     // loa-max-age unless configured
 )
-
-// Level returns the level that a login has reached, -1 when its flow has no levels.
-func Level(notes map[string]string) int {
-	if n, err := strconv.Atoi(notes[NoteLevel]); err == nil {
-		return n
-	}
-	return -1
-}
-
-func setLevel(r *authn.Run, level int) {
-	if level >= 0 || r.Note(NoteLevel) != "" {
-		r.SetNote(NoteLevel, strconv.Itoa(level))
-	}
-}
 
 func levels(r *authn.Run) map[int]int64 {
 	m := map[int]int64{}
@@ -132,7 +116,7 @@ func highestLevel(r *authn.Run) int {
 		for _, x := range f.Executions {
 			if x.Sub != nil {
 				collect(x.Sub)
-			} else if x.Authenticator == "conditional-level-of-authentication" && x.Requirement != iam.Disabled {
+			} else if x.Authenticator == authn.LevelCondition && x.Requirement != iam.Disabled {
 				level, age := conditionLevel(x.Config)
 				ages[level] = age
 			}
@@ -154,9 +138,9 @@ func highestLevel(r *authn.Run) int {
 }
 
 // requestedLevel is what the client asks for by acr_values or the claims
-// parameter, through the acr-to-level map of client or realm.
-// Keycloak: AcrUtils, AuthorizationEndpoint.
-func (w World) requestedLevel(r *authn.Run) int {
+// parameter, through the acr-to-level map of client or realm, and what its
+// action asks for. Keycloak: AcrStore.getRequestedLevelOfAuthentication, AcrUtils, AuthorizationEndpoint.
+func (w World) requestedLevel(ctx context.Context, r *authn.Run) (int, error) {
 	highest := -1
 	acrs, _ := RequestedACR(r.Realm, r.Client, &r.Tab.Request)
 	for _, acr := range acrs {
@@ -164,7 +148,11 @@ func (w World) requestedLevel(r *authn.Run) int {
 			highest = level
 		}
 	}
-	return highest
+	if r.User == nil || r.Tab.Request.Action == "" {
+		return highest, nil
+	}
+	own, err := w.Credentials(ctx, r.Realm, r.User)
+	return max(highest, r.ActionLevel(own)), err
 }
 
 // RequestedACR lists the authentication contexts that a request asks for, and
@@ -248,19 +236,20 @@ func clientAttr(c *iam.Client, name string) string {
 }
 
 // levelDue: Keycloak's ConditionalLoaAuthenticator.matchCondition.
-func (w World) levelDue(_ context.Context, r *authn.Run) (bool, error) {
+func (w World) levelDue(ctx context.Context, r *authn.Run) (bool, error) {
 	level, maxAge := conditionLevel(r.Execution().Config)
-	current := Level(r.Tab.Notes)
+	current := authn.Level(r.Tab)
 	if current < 0 {
 		return true, nil
 	}
-	if w.requestedLevel(r) < level {
-		return false, nil
+	requested, err := w.requestedLevel(ctx, r)
+	if err != nil || requested < level {
+		return false, err
 	}
 	at, ok := levels(r)[level]
 	if r.Note(NoteForced) == "" && ok && time.Unix(at+maxAge, 0).After(r.Now) {
 		if current < level {
-			setLevel(r, level)
+			r.SetLevel(level)
 		}
 		return false, nil
 	}
@@ -268,16 +257,20 @@ func (w World) levelDue(_ context.Context, r *authn.Run) (bool, error) {
 }
 
 // levelReached: Keycloak's ConditionalLoaAuthenticator.onParentFlowSuccess and onTopFlowSuccess.
-func (w World) levelReached(_ context.Context, r *authn.Run, top bool) error {
+func (w World) levelReached(ctx context.Context, r *authn.Run, top bool) error {
 	if top {
-		if _, essential := RequestedACR(r.Realm, r.Client, &r.Tab.Request); essential && w.requestedLevel(r) > Level(r.Tab.Notes) {
-			return &authn.FlowError{Code: authn.GenericError, Provider: "conditional-level-of-authentication",
+		requested, err := w.requestedLevel(ctx, r)
+		if err != nil {
+			return err
+		}
+		if _, essential := RequestedACR(r.Realm, r.Client, &r.Tab.Request); essential && requested > authn.Level(r.Tab) {
+			return &authn.FlowError{Code: authn.GenericError, Provider: authn.LevelCondition,
 				Detail: "Authentication requirements not fulfilled", Message: "Authentication requirements not fulfilled"}
 		}
 		return nil
 	}
 	level, maxAge := conditionLevel(r.Execution().Config)
-	r.SetNote(NoteLevel, strconv.Itoa(level))
+	r.SetLevel(level)
 	if maxAge == 0 { // good for this login alone
 		return nil
 	}

@@ -392,7 +392,7 @@ func TestLevelsOfAuthentication(t *testing.T) {
 	}
 	r.Form = form("username", "otto", "password", "otto-pw")
 	out, err = e.Submit(ctx, r, f, "auth-username-password-form")
-	if got := outcome(t, r, out, err); got != "passed otto" || steps.Level(r.Tab.Notes) != 1 {
+	if got := outcome(t, r, out, err); got != "passed otto" || authn.Level(r.Tab) != 1 {
 		t.Fatal(got, r.Tab.Notes)
 	}
 	session := &iam.UserSession{Notes: map[string]string{"loa-map": r.Tab.UserNotes["loa-map"]}}
@@ -407,7 +407,7 @@ func TestLevelsOfAuthentication(t *testing.T) {
 	}
 	step.Form = form("otp", "123456")
 	out, err = e.Submit(ctx, step, f, "auth-otp-form")
-	if got := outcome(t, step, out, err); got != "passed otto" || steps.Level(step.Tab.Notes) != 2 {
+	if got := outcome(t, step, out, err); got != "passed otto" || authn.Level(step.Tab) != 2 {
 		t.Fatal(got, step.Tab.Notes)
 	}
 
