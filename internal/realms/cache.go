@@ -164,7 +164,7 @@ func (c *Cache) drop(realm iam.RealmID) {
 }
 
 const (
-	pollWithin = 2 * time.Second // for the database to answer a poll
+	pollWithin = 5 * time.Second // for the database to answer a poll
 	maxAge     = 3 * time.Second // of the last poll that was answered, then nothing is used without another
 	maxTries   = 3
 )

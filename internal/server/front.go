@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/web"
 )
 
@@ -120,7 +121,11 @@ func cutRealm(at string) (name, rest string, ok bool) {
 
 // internalError answers what is the server's fault, and logs it.
 func (s *Server) internalError(w http.ResponseWriter, r *http.Request, err error) {
-	s.log.ErrorContext(r.Context(), "request failed", "path", r.Pattern, "err", err)
+	s.log.ErrorContext(r.Context(), "request failed", "path", r.Pattern, telemetry.KeyError, err)
+	if realms.Unavailable(err) {
+		web.WriteStatus(w, http.StatusServiceUnavailable)
+		return
+	}
 	web.WriteInternal(w, r)
 }
 

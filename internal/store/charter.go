@@ -18,6 +18,7 @@ import (
 type charter struct {
 	config *pgconn.Config
 	clock  func() time.Time
+	pulse  *pulse
 	berths chan struct{} // taken by every boat that is out
 	harbour
 }
@@ -26,8 +27,8 @@ type charter struct {
 // sent over one that is lost may have been done or not.
 const maxAtRest = time.Second
 
-func newCharter(config *pgconn.Config, boats int, clock func() time.Time) *charter {
-	return &charter{config: config, clock: clock, berths: make(chan struct{}, boats)}
+func newCharter(config *pgconn.Config, boats int, clock func() time.Time, p *pulse) *charter {
+	return &charter{config: config, clock: clock, pulse: p, berths: make(chan struct{}, boats)}
 }
 
 // run is one transaction. whole says that f sends everything at once, in one
@@ -38,7 +39,7 @@ func (c *charter) run(ctx context.Context, tx *Tx, f func(*Tx) error, whole bool
 		return err
 	}
 	defer c.moor(b) // gives the connection up when f panicked
-	v := &voyage{boat: b, whole: whole}
+	v := &voyage{boat: b, pulse: c.pulse, whole: whole}
 	tx.use(v)
 	if err := f(tx); err != nil {
 		if v.begun && b.conn != nil && !b.conn.IsClosed() {
@@ -54,10 +55,16 @@ func (c *charter) run(ctx context.Context, tx *Tx, f func(*Tx) error, whole bool
 
 // hire waits for a boat that is free, and has it connected.
 func (c *charter) hire(ctx context.Context) (*boat, error) {
+	silent := c.pulse.current()
+	if silent.Err() != nil {
+		return nil, errSilent
+	}
 	select {
 	case c.berths <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-silent.Done():
+		return nil, errSilent
 	}
 	c.mu.Lock()
 	b := &boat{config: c.config}
@@ -70,10 +77,11 @@ func (c *charter) hire(ctx context.Context) (*boat, error) {
 		<-c.berths
 		return nil, errFerryClosed
 	}
-	err := b.provision(ctx, c.clock())
-	if err != nil {
+	bounded, done := c.pulse.bound(ctx)
+	defer done()
+	if err := b.provision(bounded, c.clock()); err != nil {
 		c.moor(b)
-		return nil, err
+		return nil, because(bounded, err)
 	}
 	return b, nil
 }
@@ -96,6 +104,7 @@ func (c *charter) moor(b *boat) {
 	if b.conn != nil && (b.conn.IsClosed() || b.conn.IsBusy() || b.conn.TxStatus() != idle) {
 		b.sink()
 	}
+	b.leave()
 	c.mu.Lock()
 	if c.closed {
 		b.sink()
@@ -114,6 +123,7 @@ const idle = 'I'
 // A voyage is a transaction on a boat.
 type voyage struct {
 	boat  *boat
+	pulse *pulse
 	whole bool
 	begun bool // there is a transaction to end
 }
@@ -128,10 +138,12 @@ func (v *voyage) cross(ctx context.Context, list []*statement) error {
 }
 
 func (v *voyage) send(ctx context.Context, list ...*statement) (err error) {
+	ctx, done := v.pulse.bound(ctx)
+	defer done()
 	var batch pgconn.Batch
 	for _, s := range list {
 		if s.cargo, err = v.boat.load(ctx, &batch, s.query, s.args); err != nil {
-			return err
+			return because(ctx, err)
 		}
 	}
 	answers := v.boat.conn.ExecBatch(ctx, &batch)
@@ -142,10 +154,10 @@ func (v *voyage) send(ctx context.Context, list ...*statement) (err error) {
 		s.tag, _ = s.cargo.unload(answers.ResultReader())
 	}
 	err = answers.Close()
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && stalePlan(pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (stalePlan(pg) || cannot(pg)) {
 		v.boat.sink() // statements and all; the transaction runs again on another connection
 	}
-	return err
+	return because(ctx, err)
 }
 
 // commit fails where PostgreSQL rolls back instead, since a statement had failed.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 	_ "modernc.org/sqlite" // the "sqlite" driver
@@ -63,6 +64,7 @@ type DB struct {
 	writer  *groupWriter // SQLite only
 	ferry   *ferry       // Postgres only, and not before poolers
 	charter *charter     // as ferry
+	pulse   *pulse       // Postgres only
 }
 
 // Open connects, migrates the schema to this program's and checks that Ring is
@@ -80,7 +82,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	case SQLite:
 		err = db.openSQLite(ctx, cfg)
 	case Postgres:
-		err = db.openPostgres(cfg)
+		err = db.openPostgres(ctx, cfg)
 	default:
 		err = fmt.Errorf("store: unknown engine %q", cfg.Engine)
 	}
@@ -130,31 +132,41 @@ func (db *DB) openSQLite(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-func (db *DB) openPostgres(cfg Config) error {
-	pool, err := sql.Open("pgx", cfg.URL)
+func (db *DB) openPostgres(ctx context.Context, cfg Config) error {
+	config, err := pgx.ParseConfig(cfg.URL)
 	if err != nil {
 		return err
 	}
+	connectWithin(config)
+	pool := stdlib.OpenDB(*config,
+		stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
+			born(conn.PgConn())
+			return nil
+		}),
+		stdlib.OptionResetSession(func(_ context.Context, conn *pgx.Conn) error {
+			if demoted(conn.PgConn()) {
+				return driver.ErrBadConn
+			}
+			return nil
+		}))
+	db.pulse = newPulse(ctx)
 	conns := cfg.MaxConns
 	if conns <= 0 {
 		conns = 20
 	}
 	// A boat for two processors: fewer take more along at once.
 	boats := min((runtime.GOMAXPROCS(0)+1)/2, conns/4)
-	if db.ferry, err = newFerry(cfg.URL, boats); err != nil {
-		return err
-	}
-	if db.ferry != nil {
+	if db.ferry = newFerry(config, boats, db.pulse); db.ferry != nil {
 		hired := (conns - boats) / 2 // two are left of four: a migration takes two
 		conns -= boats + hired
-		db.charter = newCharter(db.ferry.config, hired, db.clock)
+		db.charter = newCharter(db.ferry.config, hired, db.clock, db.pulse)
 		db.short = db.ferry
-		db.fresh = planned{plain{pool}}
+		db.fresh = planned{plain{pool, db.pulse}}
 	}
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	db.read, db.write, db.q = pool, pool, plain{pool}
+	db.read, db.write, db.q = pool, pool, plain{pool, db.pulse}
 	return nil
 }
 
@@ -240,7 +252,7 @@ func (db *DB) Clock() time.Time { return db.clock() }
 
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error {
-	_, err := one(ctx, &db.Reader, scanValue[int64], `select count(*) from meta where name = $1`, sealCheck)
+	_, err := one(ctx, db.quick(), scanValue[int64], aliveQuery, sealCheck)
 	return err
 }
 
@@ -339,14 +351,38 @@ type plain struct {
 		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	}
+	pulse *pulse
 }
 
 func (p plain) QueryContext(ctx context.Context, query string, args ...any) (rows, error) {
-	return p.sql.QueryContext(ctx, query, args...)
+	ctx, done := p.pulse.bound(ctx)
+	list, err := p.sql.QueryContext(ctx, query, args...)
+	if err != nil {
+		defer done()
+		return nil, because(ctx, err)
+	}
+	return &boundRows{list, ctx, done}, nil
 }
 
 func (p plain) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return p.sql.ExecContext(ctx, query, args...)
+	ctx, done := p.pulse.bound(ctx)
+	defer done()
+	res, err := p.sql.ExecContext(ctx, query, args...)
+	return res, because(ctx, err)
+}
+
+// boundRows are read while the database is not silent.
+type boundRows struct {
+	*sql.Rows
+	ctx  context.Context
+	done context.CancelFunc
+}
+
+func (r *boundRows) Err() error { return because(r.ctx, r.Rows.Err()) }
+
+func (r *boundRows) Close() error {
+	defer r.done()
+	return because(r.ctx, r.Rows.Close())
 }
 
 // planned has PostgreSQL plan every statement for the values that come with it.

@@ -39,10 +39,14 @@ func (e *ExistsError) On(column string) bool { return strings.Contains(e.What, c
 // Exists returns the ExistsError in err's chain, if any.
 func Exists(err error) (*ExistsError, bool) { return errors.AsType[*ExistsError](err) }
 
-// translate turns a driver's error into one of this package's.
+// translate turns a driver's error into one of this package's. What took longer
+// than its caller had time is no fault of the statement either.
 func translate(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, ErrUnavailable) {
 		return err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.Join(ErrUnavailable, err)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
@@ -53,7 +57,7 @@ func translate(err error) error {
 			return &ExistsError{What: pg.ConstraintName}
 		case pg.Code == "23503":
 			return errors.Join(ErrOrphan, err)
-		case class == "08", class == "53", class == "57", class == "58":
+		case class == "08", class == "53", class == "57", class == "58", pg.Code == readOnly:
 			return errors.Join(ErrUnavailable, err)
 		}
 		return err
@@ -71,8 +75,8 @@ func translate(err error) error {
 		}
 		return err
 	}
-	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
-		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone) ||
+		errors.Is(err, pgconn.ErrConnClosed) || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return errors.Join(ErrUnavailable, err)
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {

@@ -21,6 +21,7 @@ import (
 // begun after it was asked for. One that fails fails alone.
 type ferry struct {
 	config *pgconn.Config
+	pulse  *pulse
 	harbour
 	waiting []*passage
 }
@@ -72,32 +73,39 @@ type readied struct {
 const maxRoom = 16 << 10
 
 const (
-	maxPassages = 64               // that cross together
-	maxAway     = 10 * time.Second // for a crossing, and for connecting
-	maxMoored   = 5 * time.Minute  // then the connection is given up
-	maxKnown    = 400              // prepared statements of a connection
+	maxPassages = 64              // that cross together
+	maxAway     = 5 * time.Second // for a crossing
+	maxMoored   = 5 * time.Minute // then the connection is given up
+	maxKnown    = 400             // prepared statements of a connection
 )
 
 // newFerry returns nil where the URL asks for anything but prepared statements,
 // as it must before some poolers.
-func newFerry(url string, boats int) (*ferry, error) {
-	config, err := pgx.ParseConfig(url)
-	if err != nil {
-		return nil, err
-	}
+func newFerry(config *pgx.ConnConfig, boats int, p *pulse) *ferry {
 	if config.DefaultQueryExecMode != pgx.QueryExecModeCacheStatement || boats == 0 {
-		return nil, nil
+		return nil
 	}
-	f := &ferry{config: &config.Config}
+	f := &ferry{config: &config.Config, pulse: p}
 	for range boats {
 		f.moored = append(f.moored, &boat{config: f.config})
 	}
-	return f, nil
+	return f
 }
 
-// QueryContext waits for its turn, the answer, or the end of ctx. What others
-// wait for goes on without it.
+// unbounded asks whether or not the database was silent.
+type unbounded struct{ *ferry }
+
+func (f unbounded) QueryContext(ctx context.Context, query string, args ...any) (rows, error) {
+	return f.ask(ctx, nil, query, args)
+}
+
+// QueryContext waits for its turn, the answer, or the end of ctx or of a silent
+// database's time. What others wait for goes on without it.
 func (f *ferry) QueryContext(ctx context.Context, query string, args ...any) (rows, error) {
+	return f.ask(ctx, f.pulse.current().Done(), query, args)
+}
+
+func (f *ferry) ask(ctx context.Context, silent <-chan struct{}, query string, args []any) (rows, error) {
 	p := &passage{query: query, args: args, done: make(chan struct{})}
 	f.mu.Lock()
 	if f.closed {
@@ -115,6 +123,8 @@ func (f *ferry) QueryContext(ctx context.Context, query string, args ...any) (ro
 	case <-p.done:
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-silent:
+		return nil, errSilent
 	}
 	if p.err != nil {
 		return nil, p.err
@@ -134,6 +144,7 @@ func (f *ferry) sail(b *boat) {
 			if f.closed {
 				b.sink()
 			} else {
+				b.leave()
 				b.rest(maxMoored)
 				f.moored = append(f.moored, b)
 			}
@@ -164,7 +175,7 @@ func (b *boat) carry(group []*passage) {
 		var pg *pgconn.PgError
 		switch {
 		case err == nil:
-		case b.conn.IsClosed(), !errors.As(err, &pg):
+		case b.conn.IsClosed(), !errors.As(err, &pg), cannot(pg):
 			b.sink()
 			if fresh || !again {
 				fail(group, err)
@@ -195,9 +206,7 @@ func stalePlan(err *pgconn.PgError) bool { return err.Code == "0A000" || err.Cod
 func (b *boat) ready() (fresh bool, err error) {
 	if b.conn == nil || len(b.known) > maxKnown {
 		b.sink()
-		ctx, cancel := context.WithTimeout(context.Background(), maxAway)
-		defer cancel()
-		if b.conn, err = pgconn.ConnectConfig(ctx, b.config); err != nil {
+		if b.conn, err = connect(context.Background(), b.config); err != nil {
 			b.conn = nil
 			return true, err
 		}
@@ -213,6 +222,13 @@ func (b *boat) ready() (fresh bool, err error) {
 func (b *boat) rest(d time.Duration) {
 	if b.conn != nil {
 		b.watch.Reset(d)
+	}
+}
+
+// leave gives up a connection to a server that takes no writes any more: another one does.
+func (b *boat) leave() {
+	if b.conn != nil && demoted(b.conn) {
+		b.sink()
 	}
 }
 

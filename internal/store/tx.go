@@ -221,7 +221,9 @@ func (db *DB) run(ctx context.Context, f func(tx *Tx) error, whole bool) error {
 			}
 			return nil
 		}
-		if !retryable(err) && !errors.Is(err, ErrConflict) || ctx.Err() != nil {
+		// A server that has become read-only has done nothing; the next connection leads to another, if there is one.
+		again := retryable(err) || errors.Is(err, ErrConflict) || try == 1 && refusesWrites(err)
+		if !again || ctx.Err() != nil {
 			break
 		}
 		logRetry(ctx, try, err)
@@ -232,16 +234,18 @@ func (db *DB) run(ctx context.Context, f func(tx *Tx) error, whole bool) error {
 
 // txPostgres is a transaction by way of database/sql, before poolers that know no prepared statements.
 func (db *DB) txPostgres(ctx context.Context, tx *Tx, f func(tx *Tx) error) error {
+	ctx, done := db.pulse.bound(ctx)
+	defer done()
 	t, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
-		return errors.Join(ErrUnavailable, err)
+		return because(ctx, errors.Join(ErrUnavailable, err))
 	}
 	defer func() { _ = t.Rollback() }()
-	tx.use(plain{t})
+	tx.use(plain{t, db.pulse})
 	if err := f(tx); err != nil {
-		return err
+		return because(ctx, err)
 	}
-	return t.Commit()
+	return because(ctx, t.Commit())
 }
 
 // groupWriter owns SQLite's one writing connection. Transactions that wait

@@ -78,6 +78,42 @@ func (s *Server) URL(database string) string {
 	return fmt.Sprintf("postgres://latchkey@127.0.0.1:%d/%s?sslmode=disable", s.port, database)
 }
 
+// Standby starts a server that follows this one and takes no writes until it is promoted.
+func (s *Server) Standby(t testing.TB) *Server {
+	t.Helper()
+	f := &Server{bin: s.bin, cred: s.cred}
+	var err error
+	if f.dir, err = os.MkdirTemp("", "latchkey-pg-"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		f.Stop()
+		os.RemoveAll(f.dir)
+	})
+	if f.cred != nil {
+		if err := os.Chown(f.dir, int(f.cred.Uid), int(f.cred.Gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := f.command(filepath.Join(s.bin, "pg_basebackup"), "-D", "data", "-R", "-c", "fast", "--no-sync", "-X", "stream",
+		"-d", fmt.Sprintf("host=127.0.0.1 port=%d user=latchkey", s.port)).CombinedOutput()
+	if err == nil {
+		err = f.start()
+	}
+	if err != nil {
+		t.Fatalf("starting a standby: %v\n%s", err, out)
+	}
+	return f
+}
+
+// Exec runs one statement as the server's administrator.
+func (s *Server) Exec(t testing.TB, statement string) {
+	t.Helper()
+	if err := s.exec(statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Create makes a database on a server of one's own and returns its URL.
 func (s *Server) Create(t testing.TB, database string) string {
 	t.Helper()
