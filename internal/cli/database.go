@@ -26,6 +26,9 @@ func (o *options) applyDB(db *server.DBConfig) error {
 		return fmt.Errorf("db=%s is not supported (sqlite, postgres)", o.DB)
 	}
 	give(&db.Path, o.DBPath)
+	if o.DBWait != 0 {
+		db.Wait = o.DBWait
+	}
 	if o.DBPool > 0 {
 		db.MaxPool = o.DBPool
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"time"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/server"
@@ -37,17 +38,18 @@ type options struct {
 	ProxyHeaders        string `group:"Addresses" help:"Headers to believe of the proxy in front: forwarded or xforwarded. Default: none." kc:"KC_PROXY_HEADERS" placeholder:"KIND"`
 	ProxyTrusted        string `name:"proxy-trusted-addresses" group:"Addresses" help:"Addresses and CIDR ranges of the proxies to believe." kc:"KC_PROXY_TRUSTED_ADDRESSES" placeholder:"LIST"`
 
-	DB           string `name:"db" group:"Database" help:"sqlite or postgres. Default: sqlite, or what --db-url says." kc:"KC_DB" placeholder:"ENGINE"`
-	DBPath       string `name:"db-path" group:"Database" help:"SQLite file. Default: latchkey.db in --data-dir." placeholder:"FILE"`
-	DBURL        secret `name:"db-url" group:"Database" help:"PostgreSQL's address, postgres:// or jdbc:postgresql://." kc:"KC_DB_URL" placeholder:"URL"`
-	DBHost       string `name:"db-url-host" group:"Database" help:"PostgreSQL's host, instead of --db-url." kc:"KC_DB_URL_HOST" placeholder:"HOST"`
-	DBPort       string `name:"db-url-port" group:"Database" help:"PostgreSQL's port." kc:"KC_DB_URL_PORT" placeholder:"PORT"`
-	DBName       string `name:"db-url-database" group:"Database" help:"PostgreSQL's database. Default: latchkey." kc:"KC_DB_URL_DATABASE" placeholder:"NAME"`
-	DBProperties string `name:"db-url-properties" group:"Database" help:"More of the URL, e.g. ?sslmode=verify-full." kc:"KC_DB_URL_PROPERTIES" placeholder:"QUERY"`
-	DBUser       string `name:"db-username" group:"Database" help:"PostgreSQL user." kc:"KC_DB_USERNAME" placeholder:"NAME"`
-	DBPassword   secret `name:"db-password" group:"Database" help:"Password of the PostgreSQL user." kc:"KC_DB_PASSWORD" placeholder:"PASSWORD"`
-	DBPool       int    `name:"db-pool-max-size" group:"Database" help:"Connections to PostgreSQL at most." kc:"KC_DB_POOL_MAX_SIZE" placeholder:"N"`
-	SealKeyFile  string `group:"Database" help:"File of the keys that seal secrets at rest; needed with PostgreSQL, the same on each node." placeholder:"FILE"`
+	DB           string        `name:"db" group:"Database" help:"sqlite or postgres. Default: sqlite, or what --db-url says." kc:"KC_DB" placeholder:"ENGINE"`
+	DBPath       string        `name:"db-path" group:"Database" help:"SQLite file. Default: latchkey.db in --data-dir." placeholder:"FILE"`
+	DBURL        secret        `name:"db-url" group:"Database" help:"PostgreSQL's address, postgres:// or jdbc:postgresql://." kc:"KC_DB_URL" placeholder:"URL"`
+	DBHost       string        `name:"db-url-host" group:"Database" help:"PostgreSQL's host, instead of --db-url." kc:"KC_DB_URL_HOST" placeholder:"HOST"`
+	DBPort       string        `name:"db-url-port" group:"Database" help:"PostgreSQL's port." kc:"KC_DB_URL_PORT" placeholder:"PORT"`
+	DBName       string        `name:"db-url-database" group:"Database" help:"PostgreSQL's database. Default: latchkey." kc:"KC_DB_URL_DATABASE" placeholder:"NAME"`
+	DBProperties string        `name:"db-url-properties" group:"Database" help:"More of the URL, e.g. ?sslmode=verify-full." kc:"KC_DB_URL_PROPERTIES" placeholder:"QUERY"`
+	DBUser       string        `name:"db-username" group:"Database" help:"PostgreSQL user." kc:"KC_DB_USERNAME" placeholder:"NAME"`
+	DBPassword   secret        `name:"db-password" group:"Database" help:"Password of the PostgreSQL user." kc:"KC_DB_PASSWORD" placeholder:"PASSWORD"`
+	DBPool       int           `name:"db-pool-max-size" group:"Database" help:"Connections to PostgreSQL at most." kc:"KC_DB_POOL_MAX_SIZE" placeholder:"N"`
+	DBWait       time.Duration `name:"db-wait" group:"Database" help:"How long a server that starts waits for PostgreSQL to answer, e.g. 30s. Default: 5m." placeholder:"TIME"`
+	SealKeyFile  string        `group:"Database" help:"File of the keys that seal secrets at rest; needed with PostgreSQL, the same on each node." placeholder:"FILE"`
 
 	BootstrapUser         string `name:"bootstrap-admin-username" group:"First administrator" help:"Name of the first administrator, if there is none." kc:"KC_BOOTSTRAP_ADMIN_USERNAME,KEYCLOAK_ADMIN" placeholder:"NAME"`
 	BootstrapPassword     secret `name:"bootstrap-admin-password" group:"First administrator" help:"Its password." kc:"KC_BOOTSTRAP_ADMIN_PASSWORD,KEYCLOAK_ADMIN_PASSWORD" placeholder:"PASSWORD"`

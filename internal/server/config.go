@@ -88,6 +88,8 @@ type DBConfig struct {
 	Path    string // of the SQLite file; empty: DataDir/latchkey.db
 	URL     string // of PostgreSQL, postgres://...; holds the password: never log it
 	MaxPool int    // connections at most; 0: the store's default
+	// Wait is for how long a server that starts waits for a database that does not answer.
+	Wait time.Duration
 }
 
 // Bootstrap is the first administrator, made when there is none.
@@ -110,7 +112,7 @@ func Defaults() Config {
 		},
 		Management: ManagementConfig{Host: "0.0.0.0", Port: 9000, Health: true, Metrics: true},
 		Hostname:   web.HostnameOptions{Strict: true},
-		DB:         DBConfig{Engine: SQLite},
+		DB:         DBConfig{Engine: SQLite, Wait: 5 * time.Minute},
 		DataDir:    "data",
 		Log:        telemetry.LogOptions{JSON: true},
 	}

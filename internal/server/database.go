@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"latchkey/internal/seal"
 	"latchkey/internal/store"
+	"latchkey/internal/telemetry"
 )
 
 // sealKeyFile is where the keys that seal secrets are.
@@ -48,6 +51,32 @@ func openStore(ctx context.Context, cfg Config) (*store.DB, error) {
 		return nil, errors.Join(err, fmt.Errorf("there was no seal key file at %s", keyFile), os.Remove(keyFile))
 	}
 	return db, err
+}
+
+// storePause is between two attempts to open a database that does not answer.
+const storePause = time.Second
+
+// awaitStore is openStore for a server, which may be started before its
+// database is. What another attempt would not mend is returned at once.
+func awaitStore(ctx context.Context, cfg Config, log *slog.Logger) (*store.DB, error) {
+	begun := time.Now()
+	for told := false; ; told = true {
+		db, err := openStore(ctx, cfg)
+		switch {
+		case err == nil && told:
+			log.InfoContext(ctx, "the database answers", "after", time.Since(begun).Round(time.Second).String())
+			return db, nil
+		case err == nil || !errors.Is(err, store.ErrUnavailable) || cfg.DB.Engine == SQLite || time.Since(begun) >= cfg.DB.Wait:
+			return db, err
+		case !told:
+			log.WarnContext(ctx, "waiting for the database", "for", cfg.DB.Wait.String(), telemetry.KeyError, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), err)
+		case <-time.After(storePause):
+		}
+	}
 }
 
 func openWith(ctx context.Context, cfg Config, ring *seal.Ring) (*store.DB, error) {

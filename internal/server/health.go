@@ -10,8 +10,10 @@ import (
 	"latchkey/internal/web"
 )
 
-// pingTimeout is how long a database may take before it counts as gone.
-const pingTimeout = 2 * time.Second
+const (
+	probeTimeout = 2 * time.Second // then a database counts as gone
+	probePause   = time.Second     // between two questions to it, however many ask for them
+)
 
 // health is Keycloak's (MicroProfile Health's) document.
 type health struct {
@@ -55,19 +57,27 @@ func writeHealth(w http.ResponseWriter, checks []healthCheck) {
 	_ = web.WriteJSON(w, status, doc)
 }
 
-// readiness remembers since when the database fails, for the document and so
-// that the log says it once.
+// readiness asks the database to write something: one that is read-only or full
+// answers reads. It remembers since when the database fails, for the document
+// and so that the log says it once.
 type readiness struct {
+	probe func(context.Context) error
 	mu    sync.Mutex
+	asked time.Time
+	err   error     // of that time
 	since time.Time // zero while all is well
 }
 
 func (h *readiness) checks(ctx context.Context, s *Server) []healthCheck {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	err := s.ping(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if now := time.Now(); now.Sub(h.asked) >= probePause {
+		// Others wait for this answer, too.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTimeout)
+		defer cancel()
+		h.err, h.asked = h.probe(ctx), now
+	}
+	err := h.err
 	check := healthCheck{Name: databaseCheck, Status: "UP"}
 	switch {
 	case err == nil && !h.since.IsZero():
@@ -75,7 +85,7 @@ func (h *readiness) checks(ctx context.Context, s *Server) []healthCheck {
 		h.since = time.Time{}
 	case err != nil && h.since.IsZero():
 		h.since = time.Now()
-		s.log.Error("the database does not answer", telemetry.KeyError, err)
+		s.log.Error("the database does not answer, or takes no writes", telemetry.KeyError, err)
 	}
 	if err != nil {
 		check.Status = "DOWN"

@@ -199,7 +199,7 @@ func TestManagement(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	s.ping = func(context.Context) error {
+	s.readiness.probe = func(context.Context) error {
 		if gone.Load() {
 			return errors.New("connection refused")
 		}
@@ -207,6 +207,7 @@ func TestManagement(t *testing.T) {
 	}
 	s.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/nonsense", nil))
 	ask := func(path string) string {
+		s.readiness.asked = time.Time{} // asks at each request
 		w := httptest.NewRecorder()
 		s.management().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		return fmt.Sprint(w.Code, " ", w.Body)

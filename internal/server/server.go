@@ -51,8 +51,7 @@ type Server struct {
 	db        *store.DB
 	realms    *realms.Cache
 	pages     *pages.Set
-	jobs      []jobs.Job                  // run by Run until the last request is answered
-	ping      func(context.Context) error // asks the database for a sign of life
+	jobs      []jobs.Job // run by Run until the last request is answered
 	readiness readiness
 	stopping  atomic.Bool
 	closers   []func() error // run by Close, the last first
@@ -80,10 +79,10 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 
-	if s.db, err = openStore(ctx, cfg); err != nil {
+	if s.db, err = awaitStore(ctx, cfg, s.log); err != nil {
 		return nil, err
 	}
-	s.ping, s.closers = s.db.Ping, append(s.closers, s.db.Close)
+	s.readiness.probe, s.closers = s.db.Probe, append(s.closers, s.db.Close)
 
 	set, err := pages.New(pages.Options{ResourcesPath: cfg.HTTP.RelativePath + resourcesPath})
 	if err != nil {
