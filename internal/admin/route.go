@@ -104,6 +104,7 @@ func (h *Handler) Routes() []Route {
 		h.realmRoutes(),
 		h.componentRoutes(),
 		h.clientPolicyRoutes(),
+		h.unbuiltRoutes(),
 		h.flowRoutes(), h.actionRoutes(),
 		h.serverInfoRoutes(),
 		h.clientRoutes(),

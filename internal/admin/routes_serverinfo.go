@@ -14,8 +14,8 @@ import (
 )
 
 // serverinfo.json is what GET /admin/serverinfo of Keycloak 26.7.3 says about
-// providers, without those that Latchkey lacks. A feature of which only a part
-// is there is not enabled. The themes are Keycloak's names for the one that is
+// providers, without those that Latchkey lacks, and of all features. One of which
+// only a part is there is not enabled. The themes are Keycloak's names for the one that is
 // there: tools refuse to set a theme that the server does not list.
 //
 //go:embed serverinfo.json
@@ -35,12 +35,62 @@ func (h *Handler) serverInfo(c *Call) (any, error) {
 	}
 	v := new(rep.ServerInfo)
 	*v = *serverInfoOf()
-	v.ProfileInfo = &rep.ProfileInfo{Name: "default", DisabledFeatures: []string{}, PreviewFeatures: []string{}, ExperimentalFeatures: []string{}}
+	h.onlyBuilt(v)
+	v.ProfileInfo = profileOf(v.Features)
 	v.SystemInfo = &rep.SystemInfo{Version: realms.KeycloakVersion}
 	if home.Name == masterRealm && c.CanIn(home, ViewRealm) {
 		h.machine(v)
 	}
 	return v, nil
+}
+
+// profileOf sorts features as Keycloak's profile does.
+func profileOf(features []rep.Feature) *rep.ProfileInfo {
+	p := &rep.ProfileInfo{Name: "default", DisabledFeatures: []string{}, PreviewFeatures: []string{}, ExperimentalFeatures: []string{}}
+	for _, f := range features {
+		if !f.Enabled {
+			p.DisabledFeatures = append(p.DisabledFeatures, f.Name)
+		}
+		switch f.Type {
+		case "PREVIEW":
+			p.PreviewFeatures = append(p.PreviewFeatures, f.Name)
+		case "EXPERIMENTAL":
+			p.ExperimentalFeatures = append(p.ExperimentalFeatures, f.Name)
+		}
+	}
+	return p
+}
+
+// partsOfFlows are the kinds of providers that flows and required actions may
+// name although they are not built, so that their lists hold them.
+var partsOfFlows = map[string]struct {
+	component string
+	can       realms.Capability
+}{
+	"authenticator":        {"org.keycloak.authentication.Authenticator", realms.CanAuthenticate},
+	"form-action":          {"org.keycloak.authentication.FormAction", realms.CanAuthenticate},
+	"client-authenticator": {"org.keycloak.authentication.ClientAuthenticator", realms.CanAuthClient},
+	"required-action":      {"", realms.CanRequire},
+}
+
+// onlyBuilt leaves out of a copy of the server's information what flows may
+// name and the server cannot do.
+func (h *Handler) onlyBuilt(v *rep.ServerInfo) {
+	can := h.Manager.Can
+	if can == nil {
+		return
+	}
+	v.Providers, v.ComponentTypes = maps.Clone(v.Providers), maps.Clone(v.ComponentTypes)
+	for name, part := range partsOfFlows {
+		info := v.Providers[name]
+		info.Providers = maps.Clone(info.Providers)
+		maps.DeleteFunc(info.Providers, func(id string, _ rep.Provider) bool { return !can(part.can, id) })
+		v.Providers[name] = info
+		if part.component != "" {
+			v.ComponentTypes[part.component] = slices.DeleteFunc(slices.Clone(v.ComponentTypes[part.component]),
+				func(t rep.ComponentType) bool { return !can(part.can, t.ID) })
+		}
+	}
 }
 
 // serverInfoOf reads the embedded text once, and adds what the lists of
@@ -83,7 +133,14 @@ var serverInfoOf = sync.OnceValue(func() *rep.ServerInfo {
 		"client-installation":        spi(v.ClientInstallations[string(iam.OIDC)], func(i rep.ClientInstallation) string { return i.ID }),
 	}
 	for name, ids := range otherProviders {
-		v.Providers[name] = spi(ids, func(id string) string { return id })
+		info := spi(ids, func(id string) string { return id })
+		maps.Copy(info.Providers, v.Providers[name].Providers)
+		v.Providers[name] = info
+	}
+	for name, orders := range providerOrders {
+		for id, order := range orders {
+			v.Providers[name].Providers[id] = rep.Provider{Order: order}
+		}
 	}
 	for _, algs := range [][]string{v.CryptoInfo.ClientSignatureSymmetricAlgorithms, v.CryptoInfo.ClientSignatureAsymmetricAlgorithms} {
 		for _, name := range []string{"signature", "clientSignature"} {
@@ -103,15 +160,40 @@ const typeMapper = "org.keycloak.protocol.ProtocolMapper"
 // otherProviders are those that no other list has, by Keycloak's names for
 // their kinds: what tools and the console look up there.
 var otherProviders = map[string][]string{
-	"login-protocol":               {"openid-connect"},
-	"client-registration":          {"default", "openid-connect"},
-	"client-description-converter": {"keycloak", "openid-connect"},
-	"well-known":                   {"openid-configuration", "oauth-authorization-server", "uma2-configuration"},
-	"eventsListener":               {"jboss-logging"},
-	"password-hashing":             {"argon2", "pbkdf2", "pbkdf2-sha256", "pbkdf2-sha512"},
-	"cekmanagement":                {"RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"},
-	"contentencryption":            {"A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM"},
-	"oauth2-grant-type":            {"authorization_code", "client_credentials", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"},
+	"login-protocol":                {"openid-connect"},
+	"client-registration":           {"default", "openid-connect"},
+	"client-description-converter":  {"keycloak", "openid-connect"},
+	"well-known":                    {"openid-configuration", "oauth-authorization-server", "uma2-configuration"},
+	"eventsListener":                {"jboss-logging"},
+	"password-hashing":              {"argon2", "pbkdf2", "pbkdf2-sha256", "pbkdf2-sha512"},
+	"cekmanagement":                 {"RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"},
+	"contentencryption":             {"A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM"},
+	"oauth2-grant-type":             {"authorization_code", "client_credentials", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"},
+	"oauth2-token-exchange":         {"standard"},
+	"oauth2-token-introspection":    {"access_token", "refresh_token"},
+	"openid-connect-ext":            {"par"},
+	"account-resource":              {"default"},
+	"bruteForceProtector":           {"default-brute-force-detector"},
+	"credential":                    {"keycloak-password", "keycloak-otp"},
+	"otp-application":               {"freeotp", "google", "microsoft-authenticator"},
+	"hash":                          {"SHA-256", "SHA-384", "SHA-512"},
+	"export":                        {"dir", "singleFile"},
+	"import":                        {"dir", "singleFile"},
+	"admin-realm-restapi-extension": {"clear-realm-cache", "clear-user-cache", "clear-keys-cache", "clear-crl-cache"},
+	// Validators that no profile names: rules that hold for every one.
+	"validator": {
+		"not-blank", "not-empty", "up-attribute-required-by-metadata-value", "up-blank-attribute-value", "up-duplicate-email", "up-duplicate-username",
+		"up-email-exists-as-username", "up-immutable-attribute", "up-readonly-attribute-unchanged", "up-registration-email-as-username-email-value",
+		"up-registration-email-as-username-username-value", "up-registration-username-exists", "up-username-has-value", "up-username-mutation",
+	},
+}
+
+// providerOrders are those that are not 0: the highest is the one that is taken.
+var providerOrders = map[string]map[string]int{
+	"login-protocol":        {"openid-connect": 100},
+	"oauth2-token-exchange": {"standard": 10},
+	"password-hashing":      {"argon2": 300, "pbkdf2": -100, "pbkdf2-sha256": 100, "pbkdf2-sha512": 200},
+	"userProfile":           {"declarative-user-profile": 1},
 }
 
 // spi is what Keycloak says of a kind of provider.
