@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"latchkey/internal/clients"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
@@ -262,20 +263,7 @@ func withoutSecrets(v any) any {
 		u.Credentials = nil
 		return &u
 	case *rep.Client:
-		c := *v
-		if c.Secret != nil {
-			c.Secret = new(masked)
-		}
-		if c.RegistrationAccessToken != nil {
-			c.RegistrationAccessToken = new(masked)
-		}
-		c.Attributes = maps.Clone(c.Attributes)
-		for name := range c.Attributes {
-			if strings.HasSuffix(name, ".private.key") || name == "client.secret.rotated" {
-				c.Attributes[name] = masked
-			}
-		}
-		return &c
+		return clients.WithoutSecrets(v)
 	case *rep.Credential:
 		c := *v
 		if c.Value != nil {
@@ -295,7 +283,7 @@ func withoutSecrets(v any) any {
 }
 
 // masked stands for a secret that is there.
-const masked = "**********"
+const masked = realms.Masked
 
 // secretKeys are the configuration entries of components and identity
 // providers that hold secrets (ProviderConfigProperty.isSecret).

@@ -1,9 +1,6 @@
 package admin
 
 import (
-	"maps"
-	"slices"
-
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/roles"
@@ -176,22 +173,11 @@ func (h *Handler) demand(c *Call, p Perm) error {
 // place the rights to ask count, too.
 // Keycloak: UserPermissions.hasHigherPrivilegesThanAdmin (26.7.5), of impersonation alone.
 func (h *Handler) overUser(c *Call, user iam.UserID, asThem bool) error {
-	rights := c.Caller.rights()
-	if rights.All(c, c.Realm) {
-		return nil
+	ok, err := c.Caller.rights().Over(c, h.Roles, c.Realm, user, asThem)
+	if err == nil && !ok {
+		err = errForbidden
 	}
-	standing, err := h.Roles.Of(c, c.Realm, user)
-	if err != nil {
-		return err
-	}
-	covers := rights.MayGive
-	if asThem {
-		covers = rights.Covers
-	}
-	if !covers(c, c.Realm, slices.Collect(maps.Keys(standing.Roles))...) {
-		return errForbidden
-	}
-	return nil
+	return err
 }
 
 // overGroup refuses callers who lack a right that members of the group, or of
@@ -232,12 +218,9 @@ func (h *Handler) overClient(c *Call, cl *realms.Client, change bool) error {
 	if change && realms.Administrative(c.Realm.Name, cl.ClientID) {
 		return errForbidden
 	}
-	if !cl.ServiceAccounts {
-		return nil
+	ok, err := c.Caller.rights().OverClient(c, h.Roles, c.Realm, cl)
+	if err == nil && !ok {
+		err = errForbidden
 	}
-	account, err := h.Clients.Account(c, c.Realm, cl.ID)
-	if err != nil || account == nil {
-		return err
-	}
-	return h.overUser(c, account.ID, false)
+	return err
 }

@@ -326,9 +326,7 @@ func (h *Handler) installation(c *Call) (any, error) {
 		return nil, err
 	}
 	if !sees {
-		hidden := *cl
-		hidden.Rep = withoutSecrets(cl.Rep).(*rep.Client)
-		cl = &hidden
+		cl = clients.Hidden(cl)
 	}
 	file, err := clients.Installation(c.Realm, cl, c.Path("provider"), c.URLs.Frontend+"/")
 	if err != nil {

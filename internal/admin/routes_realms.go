@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/internal/clients"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
@@ -107,10 +108,7 @@ func (h *Handler) representRealm(c *Call, r *realms.Realm) (*rep.Realm, error) {
 	if rep.Val(v.EventsExpiration) == 0 {
 		v.EventsExpiration = nil
 	}
-	if _, ok := v.SMTPServer["password"]; ok {
-		v.SMTPServer = maps.Clone(v.SMTPServer)
-		v.SMTPServer["password"] = masked
-	}
+	v.SMTPServer = realms.MaskedMail(v.SMTPServer)
 	groups, err := h.seenDefaultGroups(c, r)
 	if err != nil {
 		return nil, err
@@ -302,22 +300,20 @@ func (h *Handler) partialExport(c *Call) (any, error) {
 	if !c.Can(ManageRealm) {
 		return nil, errForbidden
 	}
-	clients, groups := c.Bool("exportClients", false), c.Bool("exportGroupsAndRoles", false)
-	if clients && !c.Can(ManageClients) || groups && !c.Can(ManageUsers) {
+	withClients, groups := c.Bool("exportClients", false), c.Bool("exportGroupsAndRoles", false)
+	if withClients && !c.Can(ManageClients) || groups && !c.Can(ManageUsers) {
 		return nil, errForbidden
 	}
 	r, err := h.Manager.Export(c, c.Realm.Name)
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := r.SMTPServer["password"]; ok {
-		r.SMTPServer = maps.Clone(r.SMTPServer)
-		r.SMTPServer["password"] = masked
-	}
+	r.SMTPServer = realms.MaskedMail(r.SMTPServer)
 	for i := range r.Clients {
-		if r.Clients[i].Secret != nil {
-			r.Clients[i].Secret = new(masked)
-		}
+		r.Clients[i] = *clients.WithoutSecrets(&r.Clients[i])
+	}
+	for i := range r.AuthenticatorConfig {
+		r.AuthenticatorConfig[i] = *shownConfig(c.Realm, &r.AuthenticatorConfig[i])
 	}
 	for i := range r.IdentityProviders {
 		r.IdentityProviders[i].Config = maskConfig(r.IdentityProviders[i].Config, masked)
@@ -327,14 +323,14 @@ func (h *Handler) partialExport(c *Call) (any, error) {
 			list[i].Config = representComponent(&rep.Component{ProviderType: kind, ProviderID: list[i].ProviderID, Config: list[i].Config}).Config
 		}
 	}
-	if !clients {
+	if !withClients {
 		r.Clients, r.ClientScopeMappings = nil, nil
 		if r.Roles != nil {
 			r.Roles = &rep.Roles{Realm: r.Roles.Realm}
 		}
 		r.ScopeMappings = slices.DeleteFunc(r.ScopeMappings, func(m rep.ScopeMapping) bool { return m.ClientScope == "" })
 	}
-	if clients {
+	if withClients {
 		if r.Users, err = h.Manager.ExportServiceAccounts(c, c.Realm); err != nil {
 			return nil, err
 		}

@@ -96,6 +96,32 @@ func View(r *realms.Realm, c *realms.Client) *rep.Client {
 	return &v
 }
 
+// WithoutSecrets is a representation of a client for those who must not know its
+// secrets. Keycloak: StripSecretsUtils.stripClient, and the keys besides.
+func WithoutSecrets(v *rep.Client) *rep.Client {
+	c := *v
+	if c.Secret != nil {
+		c.Secret = new(realms.Masked)
+	}
+	if c.RegistrationAccessToken != nil {
+		c.RegistrationAccessToken = new(realms.Masked)
+	}
+	c.Attributes = maps.Clone(c.Attributes)
+	for name := range c.Attributes {
+		if strings.HasSuffix(name, ".private.key") || name == attrRotatedSecret {
+			c.Attributes[name] = realms.Masked
+		}
+	}
+	return &c
+}
+
+// Hidden is a client for those who must not know its secrets.
+func Hidden(c *realms.Client) *realms.Client {
+	h := *c
+	h.Rep = WithoutSecrets(c.Rep)
+	return &h
+}
+
 func scopeNames(r *realms.Realm, c *realms.Client, ids []iam.ScopeID) []string {
 	names := make([]string, 0, len(ids))
 	for _, s := range ScopesOf(r, c, ids) {

@@ -30,15 +30,6 @@ func (s *Service) ServiceAccount(ctx context.Context, r *realms.Realm, c *realms
 	return u, err
 }
 
-// Account returns the user that a client acts as, nil when none was made.
-func (s *Service) Account(ctx context.Context, r *realms.Realm, id iam.ClientID) (*iam.User, error) {
-	u, err := s.cache.DB().ServiceAccount(ctx, r.ID, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	return u, err
-}
-
 func updateServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, c *rep.Client, enabled *bool, renamed bool) error {
 	id := iam.ClientID(c.ID)
 	switch {

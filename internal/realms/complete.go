@@ -167,8 +167,10 @@ func (c *completion) settings() error {
 		r.PasswordPolicy = nil
 	}
 	usualAlgorithms(r)
-	if r.SMTPServer["password"] == Masked {
-		delete(r.SMTPServer, "password")
+	for _, name := range mailSecrets {
+		if r.SMTPServer[name] == Masked {
+			delete(r.SMTPServer, name)
+		}
 	}
 	r.OTPSupportedApplications = otpApplications(r)
 	switch iam.SSLRequirement(strings.ToLower(r.SSLRequired)) {

@@ -21,6 +21,21 @@ import (
 // Keycloak: ComponentRepresentation.SECRET_VALUE.
 const Masked = "**********"
 
+// mailSecrets are the settings of a realm's mail server that nobody is shown.
+// Keycloak: RealmAdminResource.testSMTPConnection.
+var mailSecrets = []string{"password", "authTokenClientSecret"}
+
+// MaskedMail are a realm's settings of its mail server without the secrets.
+func MaskedMail(smtp map[string]string) map[string]string {
+	smtp = maps.Clone(smtp)
+	for _, name := range mailSecrets {
+		if _, ok := smtp[name]; ok {
+			smtp[name] = Masked
+		}
+	}
+	return smtp
+}
+
 // Update changes a realm's own settings: what posted has replaces what is
 // there, collections of other objects are ignored. A name renames the realm.
 // Keycloak: RealmAdminResource.updateRealm, DefaultExportImportManager.updateRealm.
@@ -286,11 +301,14 @@ func apply(doc, posted *rep.Realm) {
 	doc.OTPSupportedApplications = otpApplications(doc) // whatever is posted
 	showAttributes(doc, p)
 	if smtp != nil {
-		if smtp["password"] == Masked {
-			if old, ok := doc.SMTPServer["password"]; ok {
-				smtp["password"] = old
+		for _, name := range mailSecrets {
+			if smtp[name] != Masked {
+				continue
+			}
+			if old, ok := doc.SMTPServer[name]; ok {
+				smtp[name] = old
 			} else {
-				delete(smtp, "password")
+				delete(smtp, name)
 			}
 		}
 		if smtp["auth"] != "true" {

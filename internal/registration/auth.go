@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/roles"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
@@ -129,46 +130,87 @@ func (c *call) readToken() error {
 	return nil
 }
 
-// holds reports whether the user behind a bearer token has, and the token
-// names, one of the rights to manage clients.
-func (c *call) holds(names ...string) (bool, error) {
+// rights are those that the user behind a bearer token has, and the token names;
+// none without one, or with one that is worth nothing.
+func (c *call) rights() (roles.Rights, error) {
+	none := roles.RightsOf(c.realm, nil)
+	if c.bearer == nil || c.bearer.Type != tokens.TypeBearer {
+		return none, nil
+	}
 	tok := c.bearer.Token
 	client, err := clients.ByClientID(c.ctx, c.realm, tok.Client)
 	if err != nil || client == nil {
-		return false, err
+		return none, err
 	}
 	user, err := c.bearerUser(client)
 	if err != nil || user == nil || !user.Enabled {
-		return false, err
+		return none, err
 	}
 	standing, err := c.Roles.Of(c.ctx, c.realm, user.ID)
 	if err != nil {
-		return false, err
+		return none, err
+	}
+	if client.Lightweight() {
+		return roles.RightsOf(c.realm, standing.Roles), nil
+	}
+	type access struct {
+		Roles []string `json:"roles"`
 	}
 	var granted struct {
-		Clients map[string]struct {
-			Roles []string `json:"roles"`
-		} `json:"resource_access"`
+		Realm   access            `json:"realm_access"`
+		Clients map[string]access `json:"resource_access"`
 	}
 	if err := json.Unmarshal(tok.Payload, &granted); err != nil {
-		return false, nil
+		return none, nil
 	}
-	container := realms.ClientAdmin
-	if c.realm.Name == realms.Master {
-		container = realms.MasterClient(realms.Master)
+	ofClients := map[string][]string{}
+	for name, of := range granted.Clients {
+		ofClients[name] = of.Roles
 	}
-	rights, err := clients.ByClientID(c.ctx, c.realm, container)
-	if err != nil || rights == nil {
-		return false, err
+	named, err := roles.Named(c.ctx, c.realm, granted.Realm.Roles, ofClients)
+	if err != nil {
+		return none, err
 	}
-	light := client.Lightweight()
-	for _, name := range names {
-		role := c.realm.RoleByName(rights.ID, name)
-		if role != nil && standing.Roles.Has(role.ID) && (light || slices.Contains(granted.Clients[container].Roles, name)) {
-			return true, nil
+	held := roles.Set{}
+	for _, id := range named {
+		if standing.Roles.Has(id) {
+			held[id] = struct{}{}
 		}
 	}
-	return false, nil
+	return roles.RightsOf(c.realm, held), nil
+}
+
+// holds reports whether the bearer has one of the rights to manage clients.
+func (c *call) holds(names ...string) (bool, error) {
+	rights, err := c.rights()
+	return err == nil && rights.Has(c.ctx, c.realm, names...), err
+}
+
+// mayGive refuses mappers that put administrators' roles into tokens to who
+// lacks those rights, and the names of clients that carry them.
+func (c *call) mayGive(given *rep.Client) error {
+	rights, err := c.rights()
+	if err != nil {
+		return err
+	}
+	ids, err := roles.OfMappers(c.ctx, c.realm, given.ProtocolMappers)
+	if err != nil {
+		return err
+	}
+	if realms.Administrative(c.realm.Name, given.ClientID) || !rights.MayGive(c.ctx, c.realm, ids...) {
+		return c.forbidden("Forbidden")
+	}
+	return nil
+}
+
+// seesSecrets reports whether the bearer may know the client's secrets, as in the
+// admin API. Keycloak: ClientRegistrationAuth.isViewOnly (26.7.5).
+func (c *call) seesSecrets() (bool, error) {
+	rights, err := c.rights()
+	if err != nil || !rights.Has(c.ctx, c.realm, "manage-clients") {
+		return false, err
+	}
+	return rights.OverClient(c.ctx, c.Roles, c.realm, c.client)
 }
 
 // bearerUser is whom a bearer token is about, nil when it is worth nothing any
@@ -271,6 +313,16 @@ func (c *call) rightProtocol() error {
 	return nil
 }
 
+// mayChange refuses what the admin API refuses who manages clients: a client that
+// carries rights to administer a realm, and one with more rights than their own.
+func (c *call) mayChange() error {
+	ok, err := c.seesSecrets()
+	if err == nil && (!ok || realms.Administrative(c.realm.Name, c.client.ClientID)) {
+		err = c.forbidden("Forbidden")
+	}
+	return err
+}
+
 // mayUpdate decides about changing and removing, and says as who.
 func (c *call) mayUpdate() (kind string, err error) {
 	if err := c.readToken(); err != nil {
@@ -283,6 +335,9 @@ func (c *call) mayUpdate() (kind string, err error) {
 		}
 		if err == nil && c.client == nil {
 			err = c.refuse("client_not_found", "", errNotFound)
+		}
+		if err == nil {
+			err = c.mayChange()
 		}
 		return authenticated, err
 	}

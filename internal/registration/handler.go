@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
@@ -259,6 +260,9 @@ func (c *call) create(p provider) error {
 	if err != nil {
 		return err
 	}
+	if err := c.mayGive(given); err != nil {
+		return err
+	}
 	if err := c.applyPolicies(kind, given); err != nil {
 		return err
 	}
@@ -324,6 +328,15 @@ func (c *call) get(p provider) error {
 		return err
 	}
 	c.event.Client = c.client.ClientID
+	if c.bearer != nil && c.bearer.Type == tokens.TypeBearer {
+		sees, err := c.seesSecrets()
+		if err != nil {
+			return err
+		}
+		if !sees {
+			c.client = clients.Hidden(c.client)
+		}
+	}
 	token := ""
 	if c.bearer != nil && c.bearer.Type == clients.TypeRegistrationAccess {
 		// The same token, signed anew with today's key.
@@ -348,8 +361,15 @@ func (c *call) update(p provider) error {
 	if err != nil {
 		return err
 	}
+	if err := c.mayGive(given); err != nil {
+		return err
+	}
 	if err := c.applyPolicies(kind, given); err != nil {
 		return err
+	}
+	if c.bearer.Type == clients.TypeRegistrationAccess && given.Protocol != "" && given.Protocol != string(c.client.Protocol) {
+		// Keycloak 26.7.5: AbstractClientRegistrationProvider.update.
+		return &Error{http.StatusBadRequest, "invalid_client_metadata", "Protocol cannot be changed via registration access token"}
 	}
 	if given.ClientID != c.client.ClientID {
 		return &Error{http.StatusBadRequest, "invalid_client_metadata", "Client Identifier modified"}

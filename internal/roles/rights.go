@@ -2,11 +2,15 @@ package roles
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/store"
 )
 
 // RightNames lists, for each right that is called like an administrators' role,
@@ -122,6 +126,39 @@ func (a Rights) All(ctx context.Context, r *realms.Realm) bool {
 		ids = append(ids, role.ID)
 	}
 	return a.Covers(ctx, r, ids...)
+}
+
+// Over reports whether they may change a user: whether they have all rights that
+// the user has. In the user's place (asThem) the rights to ask count, too.
+func (a Rights) Over(ctx context.Context, s *Service, r *realms.Realm, user iam.UserID, asThem bool) (bool, error) {
+	if a.All(ctx, r) {
+		return true, nil
+	}
+	standing, err := s.Of(ctx, r, user)
+	if err != nil {
+		return false, err
+	}
+	ids := slices.Collect(maps.Keys(standing.Roles))
+	if asThem {
+		return a.Covers(ctx, r, ids...), nil
+	}
+	return a.MayGive(ctx, r, ids...), nil
+}
+
+// OverClient reports whether they may know a client's secrets: whoever knows them
+// can be its service account.
+func (a Rights) OverClient(ctx context.Context, s *Service, r *realms.Realm, c *realms.Client) (bool, error) {
+	if !c.ServiceAccounts {
+		return true, nil
+	}
+	account, err := s.db.ServiceAccount(ctx, r.ID, c.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return a.Over(ctx, s, r, account.ID, false)
 }
 
 // Administrative reports whether a role gives rights over a realm by itself.

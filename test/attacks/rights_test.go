@@ -279,21 +279,59 @@ type town struct {
 	realm string
 	root  *visitor.Admin
 	ids   *strings.Replacer
+
+	more         []string // ids that were learnt later
+	bossSession  string
+	componentIDs []string
+}
+
+// attacker is the name of the user with the i-th rights of newTown.
+func attacker(i int) string {
+	if i == 0 {
+		return "self"
+	}
+	return fmt.Sprintf("other%d", i)
+}
+
+// learn finds ids of things with secrets.
+func (w *town) learn() {
+	w.t.Helper()
+	w.bossSession = w.session("boss")
+	var list []struct{ ID string }
+	w.must(w.root.Get(w.t.Context(), "/"+w.realm+"/components", &list))
+	for _, c := range list {
+		w.componentIDs = append(w.componentIDs, c.ID)
+	}
+	w.componentIDs = append(w.componentIDs, "{config}")
+	for key, at := range map[string][3]string{
+		"{c:secret-keeper}": {"/clients?clientId=secret-keeper", "clientId", "secret-keeper"}, "{c:by-import}": {"/clients?clientId=by-import", "clientId", "by-import"},
+		"{u:secretive}": {"/users?username=secretive", "username", "secretive"}, "{u:hashed}": {"/users?username=hashed", "username", "hashed"},
+		"{u:with-hash}": {"/users?username=with-hash", "username", "with-hash"},
+	} {
+		id, err := w.root.ID(w.t.Context(), "/"+w.realm+at[0], at[1], at[2])
+		w.must(err)
+		w.more = append(w.more, key, id)
+	}
 }
 
 // newTown makes the realm: boss has all rights by a role, chief by a group,
-// robot by its service account, and self those of the list.
-func newTown(t *testing.T, s *harness.Server, name, rights string) *town {
+// robot by its service account, and attackers those of the list.
+func newTown(t *testing.T, s *harness.Server, name string, rights ...string) *town {
 	t.Helper()
 	ctx := t.Context()
 	w := &town{t: t, base: s.URL, realm: name, root: visitor.NewAdmin(s.URL)}
 	user := func(name, more string) string {
 		return fmt.Sprintf(`{"username":%q,"enabled":true,"email":"%s@example.org","firstName":"A","lastName":"B","credentials":[{"type":"password","value":"own of %s"}]%s}`, name, name, name, more)
 	}
-	quoted, _ := json.Marshal(strings.Fields(rights))
+	var attackers []string
+	for i, list := range rights {
+		quoted, _ := json.Marshal(strings.Fields(list))
+		attackers = append(attackers, user(attacker(i), `,"clientRoles":{"realm-management":`+string(quoted)+`}`))
+	}
 	doc := `{"realm":"` + name + `","enabled":true,"defaultSignatureAlgorithm":"ES256","passwordPolicy":"hashAlgorithm(pbkdf2-sha256) and hashIterations(1)",
 		"components":{"org.keycloak.keys.KeyProvider":[{"name":"es","providerId":"ecdsa-generated","config":{"ecdsaEllipticCurveKey":["P-256"]}},
-			{"name":"hs","providerId":"hmac-generated","config":{"algorithm":["HS512"]}}, {"name":"aes","providerId":"aes-generated","config":{}}]},
+			{"name":"hs","providerId":"hmac-generated","config":{"algorithm":["HS512"]}}, {"name":"aes","providerId":"aes-generated","config":{}}],
+			"org.keycloak.storage.UserStorageProvider":[{"name":"ldap","providerId":"ldap","config":{"enabled":["false"],"bindCredential":["planted-bind-credential"]}}]},
 		"roles":{"realm":[{"name":"plain"},{"name":"superadmin","composite":true,"composites":{"client":{"realm-management":["realm-admin"]}}}],
 			"client":{"app":[{"name":"inner"}]}},
 		"groups":[{"name":"admins","clientRoles":{"realm-management":["realm-admin"]},"realmRoles":["superadmin"],"subGroups":[{"name":"below"}]},{"name":"plain"}],
@@ -301,14 +339,14 @@ func newTown(t *testing.T, s *harness.Server, name, rights string) *town {
 			{"clientId":"app","enabled":true,"secret":"app-secret","protocolMappers":[` + audience + `]},
 			{"clientId":"robot","enabled":true,"secret":"robot-secret","serviceAccountsEnabled":true,"protocolMappers":[` + audience + `]}],
 		"users":[` + user("boss", `,"clientRoles":{"realm-management":["realm-admin"]}`) + `,` + user("chief", `,"groups":["/admins"]`) + `,` +
-		user("self", `,"clientRoles":{"realm-management":`+string(quoted)+`}`) + `,` + user("victim", "") + `,
+		strings.Join(attackers, ",") + `,` + user("victim", "") + `,
 			{"username":"service-account-robot","enabled":true,"serviceAccountClientId":"robot","clientRoles":{"realm-management":["realm-admin"]}}]}`
 	_, err := w.root.Post(ctx, "", json.RawMessage(doc))
 	w.must(err)
 	var scope string
 	scope, err = w.root.Post(ctx, "/"+name+"/client-scopes", json.RawMessage(`{"name":"extra","protocol":"openid-connect","protocolMappers":[`+audience+`]}`))
 	w.must(err)
-	pairs := []string{"{s:extra}", scope, "{realm}", name, "{self}", strings.Fields(rights)[0]}
+	pairs := []string{"{s:extra}", scope, "{realm}", name, "{self}", strings.Fields(rights[0])[0]}
 	id := func(key, at, member, value string) string {
 		id, err := w.root.ID(ctx, "/"+name+at, member, value)
 		w.must(err)
@@ -319,7 +357,7 @@ func newTown(t *testing.T, s *harness.Server, name, rights string) *town {
 		id("{c:"+c+"}", "/clients?clientId="+c, "clientId", c)
 	}
 	management := pairs[len(pairs)-7]
-	for _, u := range []string{"boss", "chief", "self", "service-account-robot"} {
+	for _, u := range []string{"boss", "chief", "self", "victim", "service-account-robot"} {
 		id("{u:"+u+"}", "/users?exact=true&username="+u, "username", u)
 	}
 	var list []struct{ ID, Name string }
