@@ -122,7 +122,7 @@ func (h *Handler) example(of func(*Call, *tokens.Issuer, *realms.Realm, *iam.Gra
 		requested := tokens.Requested(c.Realm, &cl.Client, scope)
 		session := iam.SessionID(uuid.NewString())
 		g := &iam.Grant{
-			Client: &cl.Client, User: u, Scopes: requested, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID), Type: "na",
+			Client: &cl.Client, User: u, Scopes: requested, Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID), Type: "na",
 			Offline: tokens.OfflineRequested(requested), Issuer: c.issuer(),
 			Session: &iam.UserSession{ID: session, Realm: c.Realm.ID, User: u.ID, Username: u.Username, Started: now, LastAccess: now},
 			Part: &iam.ClientSession{Session: session, Realm: c.Realm.ID, Client: cl.ID, Started: now, LastAccess: now,

@@ -65,7 +65,7 @@ func putRoles(m *iam.ProtocolMapper, t *Set, list []string, client, prefix strin
 		return
 	}
 	last := path[len(path)-1]
-	had, _ := t.Get(last).([]any)
+	had := List(t.Get(last))
 	more, several := v.([]any)
 	if !several {
 		t.Put(last, v)

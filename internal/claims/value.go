@@ -199,6 +199,20 @@ func texts(v any) []string {
 	return []string{text(v)}
 }
 
+// List is a value as a list, nil for one that is none.
+func List(v any) []any {
+	switch v := v.(type) {
+	case []any, []string:
+		return elements(v)
+	case jsontext.Value: // a mapper's JSON
+		list := []any{}
+		if json.Unmarshal(v, &list) == nil {
+			return list
+		}
+	}
+	return nil
+}
+
 // elements is a value as a list of values that can be compared.
 func elements(v any) []any {
 	switch v := v.(type) {

@@ -136,6 +136,7 @@ type Grant struct {
 	Transient Transience     // whether the session is stored
 	Scopes    []*ClientScope // granted, openid itself excluded
 	OpenID    bool           // openid was asked for: an ID token is due
+	Asked     string         // the scope parameter
 	Offline   bool           // offline_access was asked for, or the session is an offline one
 	Audience  []string       // requested by token exchange, as client_ids; nil: as mappers say
 	Nonce     string

@@ -220,7 +220,7 @@ func (c *call) neverUsed(id iam.SessionID) (bool, error) {
 // offline session is made, and so no token of one; Keycloak's then is good for nothing.
 func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scopes []*iam.ClientScope, types responseType, code string) (*tokens.Response, error) {
 	g := &iam.Grant{
-		Client: d.Client, User: d.User, Session: d.Session, Part: part, Scopes: scopes, OpenID: tokens.HasScope(d.Request.Scope, tokens.ScopeOpenID), Nonce: d.Request.Nonce,
+		Client: d.Client, User: d.User, Session: d.Session, Part: part, Scopes: scopes, Asked: d.Request.Scope, OpenID: tokens.HasScope(d.Request.Scope, tokens.ScopeOpenID), Nonce: d.Request.Nonce,
 		Offline: types.code && tokens.OfflineRequested(scopes), Type: "na", Issuer: d.Request.Issuer,
 	}
 	w := tokens.Want{NoAccess: !types.token, ID: types.idToken, NoID: !types.idToken}

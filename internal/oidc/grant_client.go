@@ -45,7 +45,7 @@ func (t *tokenCall) clientCredentials() (*decision, error) {
 	}
 	g := &iam.Grant{
 		Client: &t.client.Client, User: user, Session: us, Part: t.newPart(us, scope, iam.HowService), Type: "cc",
-		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
+		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 	}
 	if !t.client.Flag("client_credentials.use_refresh_token") {
 		g.Transient = iam.Transient

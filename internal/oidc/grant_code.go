@@ -56,7 +56,7 @@ func (t *tokenCall) code() (*decision, error) {
 	}
 	g := &iam.Grant{
 		Client: &t.client.Client, User: view.User, Session: view.Session, Part: view.Part, Type: "ac", Nonce: code.Nonce,
-		Scopes: tokens.Requested(t.realm, &t.client.Client, code.Scope), OpenID: tokens.HasScope(code.Scope, tokens.ScopeOpenID),
+		Scopes: tokens.Requested(t.realm, &t.client.Client, code.Scope), Asked: code.Scope, OpenID: tokens.HasScope(code.Scope, tokens.ScopeOpenID),
 	}
 	view.Inform(g)
 	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)

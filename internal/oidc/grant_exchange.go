@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -155,7 +156,7 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 	us := *p.session
 	g := &iam.Grant{
 		Client: &t.client.Client, User: p.user, Session: &us, Type: "te", Audience: t.form.Values["audience"],
-		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
+		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 	}
 	g.Offline = us.Offline
 	if p.view != nil {
@@ -208,7 +209,9 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 			return t.Sessions.Join(t.ctx(), g.Part)
 		})
 	}
-	own()
+	if err := t.rememberScope(own, g, scope); err != nil {
+		return nil, err
+	}
 	if g.Part == nil {
 		g.Transient = iam.TransientClient
 		if p.view == nil {
@@ -220,6 +223,23 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 		g.Part.Started, g.Part.LastAccess = now, now
 	}
 	return g, nil
+}
+
+// rememberScope finds what the client has in the session itself. The scope of a
+// request becomes that of its login: later requests without scope, and their openid,
+// go by it. Keycloak: TokenManager.attachAuthenticationSession.
+func (t *tokenCall) rememberScope(own func(), g *iam.Grant, scope string) error {
+	return sessions.Undisturbed(func() error {
+		if own(); g.Part == nil || scope == "" || g.Part.Notes[noteScope] == scope {
+			return nil
+		}
+		g.Part.Notes = maps.Clone(g.Part.Notes)
+		if g.Part.Notes == nil {
+			g.Part.Notes = map[string]string{}
+		}
+		g.Part.Notes[noteScope] = scope
+		return t.Sessions.Join(t.ctx(), g.Part)
+	})
 }
 
 // exchanged checks that the token is for whom it was asked for, and says what it is.

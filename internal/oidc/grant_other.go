@@ -1,9 +1,11 @@
 package oidc
 
 import (
+	"errors"
 	"net/http"
 
 	"latchkey/internal/jose"
+	"latchkey/internal/realms"
 	"latchkey/internal/tokens"
 )
 
@@ -35,10 +37,58 @@ func (t *tokenCall) jwtBearer() (*decision, error) {
 // uma: PermissionGrantType for a resource server without authorization services.
 func (t *tokenCall) uma() (*decision, error) {
 	t.detail("auth_method", "oauth_credentials")
-	if raw, ok := bearerOf(t.r); ok {
-		if _, err := tokens.Parse(t.ctx(), t.realm, raw); err != nil {
-			return nil, t.refuse("invalid_token", &Error{http.StatusBadRequest, "invalid_grant", "Invalid bearer token"})
-		}
+	return nil, t.bad("invalid_request", "invalid_request", "Client does not support permissions")
+}
+
+// umaByToken is uma for who shows an access token in place of a client's secret.
+// Whose token it is, and so which scripts may read the answer, is known when it is
+// signed by the realm, and not before. CVE-2026-37977.
+func (t *tokenCall) umaByToken(raw string) (*decision, error) {
+	t.detail("auth_method", "oauth_credentials")
+	invalid := func() error {
+		return t.refuse("invalid_token", &Error{http.StatusBadRequest, "invalid_grant", "Invalid bearer token"})
+	}
+	signed, err := tokens.Parse(t.ctx(), t.realm, raw)
+	if errors.Is(err, tokens.ErrInvalid) || errors.Is(err, tokens.ErrUnknownKey) {
+		t.event.Cause.Reason = unparsed(err)
+		return nil, invalid()
+	}
+	if err != nil {
+		return nil, err
+	}
+	client, err := t.realm.ClientByName(t.ctx(), signed.Client)
+	if realms.Missing(err) {
+		return nil, invalid()
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.client = client
+	if err := t.openToClient(); err != nil {
+		return nil, err
+	}
+	tok, reason := t.verifyAccess(raw)
+	if reason != "" {
+		return nil, invalid()
+	}
+	p, word, err := t.live(tok, client)
+	if err != nil {
+		return nil, err
+	}
+	revoked, err := t.revoked(p)
+	switch {
+	case err != nil:
+		return nil, err
+	case revoked, word != "", !p.user.Enabled, p.clientDisabled(), p.stale(t.realm):
+		t.event.Cause.Reason = p.cause(t.realm, word, revoked)
+		return nil, invalid()
+	case !t.form.Has("audience"):
+		return nil, t.bad("invalid_request", "invalid_request", "You must provide the issuedFor")
+	}
+	if _, err := t.realm.ClientByName(t.ctx(), t.form.Get("audience")); realms.Missing(err) {
+		return nil, t.bad("invalid_request", "invalid_request", "Unknown resource server id: ["+t.form.Get("audience")+"]")
+	} else if err != nil {
+		return nil, err
 	}
 	return nil, t.bad("invalid_request", "invalid_request", "Client does not support permissions")
 }

@@ -44,7 +44,7 @@ func (t *tokenCall) password() (*decision, error) {
 	t.event.User, t.event.Session = us.User, us.ID
 	g := &iam.Grant{
 		Client: &t.client.Client, User: run.User, Session: us, Part: part, Type: "ro",
-		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
+		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 	}
 	return &decision{grant: g}, t.begin(g)
 }

@@ -86,7 +86,7 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 	}
 	g := &iam.Grant{
 		Client: &t.client.Client, User: view.User, Session: view.Session, Part: view.Part, Type: "rt", Nonce: old.Nonce,
-		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
+		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 		Offline: view.Session.Offline, Audience: old.Requested,
 	}
 	view.Inform(g)
@@ -99,7 +99,7 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 		return g, want, nil
 	}
 	kept := *g
-	kept.Scopes, kept.OpenID = tokens.Requested(t.realm, &t.client.Client, old.Scope), tokens.HasScope(old.Scope, tokens.ScopeOpenID)
+	kept.Scopes, kept.Asked, kept.OpenID = tokens.Requested(t.realm, &t.client.Client, old.Scope), old.Scope, tokens.HasScope(old.Scope, tokens.ScopeOpenID)
 	return g, want, func(res *tokens.Response) (err error) {
 		res.Scope, err = t.Issuer.Scope(t.ctx(), t.realm, &kept)
 		return err

@@ -20,6 +20,7 @@ func (h *Handler) introspect(c *call) error {
 	if err != nil {
 		return err
 	}
+	b.deaf = true
 	if err := b.authenticateClient(); err != nil {
 		var refused *Error
 		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && refused.Code == "unauthorized_client" {

@@ -46,10 +46,7 @@ func (a *authCall) readRequestObject() error {
 	if byValue && byURI {
 		return refused("Illegal to use both 'request' and 'request_uri' parameters together")
 	}
-	if d, ok := objectsDemanded[a.client.Attr("request.object.required")]; ok && !(byValue && d.request) && !(byURI && d.uri) && !a.pushed {
-		if a.pushing { // where there is nothing to refer to
-			return refused(objectsDemanded["request only"].problem)
-		}
+	if d, ok := objectsDemanded[a.client.Attr("request.object.required")]; ok && !(byValue && d.request) && !(byURI && d.uri) && !a.pushed && !(a.pushing && d.uri && !d.request) {
 		return refused(d.problem)
 	}
 	text := a.form.Get("request")

@@ -20,6 +20,8 @@ type grantType struct {
 	decide func(*tokenCall) (*decision, error)
 	lists  []string // parameters that may be given more than once
 	alone  bool     // decide reads no session, which would tell what was switched off
+	// byToken decides in place of decide when a bearer token stands for the client.
+	byToken func(*tokenCall, string) (*decision, error)
 }
 
 // A decision is what a token request comes to.
@@ -48,7 +50,7 @@ func grants() map[string]grantType {
 		"urn:openid:params:grant-type:ciba":               {event: "AUTHREQID_TO_TOKEN", decide: (*tokenCall).ciba},
 		"urn:ietf:params:oauth:grant-type:device_code":    {event: "OAUTH2_DEVICE_CODE_TO_TOKEN", decide: (*tokenCall).device},
 		"urn:ietf:params:oauth:grant-type:jwt-bearer":     {event: "LOGIN", decide: (*tokenCall).jwtBearer},
-		"urn:ietf:params:oauth:grant-type:uma-ticket":     {event: "PERMISSION_TOKEN", decide: (*tokenCall).uma},
+		"urn:ietf:params:oauth:grant-type:uma-ticket":     {event: "PERMISSION_TOKEN", decide: (*tokenCall).uma, byToken: (*tokenCall).umaByToken},
 	}
 }
 
@@ -70,6 +72,10 @@ func (h *Handler) token(c *call) error {
 	}
 	t.event.Kind = kind.event
 	t.detail("grant_type", name)
+	if raw, ok := bearerOf(c.r); ok && kind.byToken != nil {
+		_, err := kind.byToken(t, raw)
+		return err
+	}
 	if err := t.admitClient(); err != nil {
 		return err
 	}

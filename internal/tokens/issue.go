@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"latchkey/internal/claims"
@@ -91,6 +93,7 @@ type issue struct {
 	*Issuer
 	ctx   context.Context
 	r     *realms.Realm
+	whole *iam.Grant // with scopes that the user may not have
 	g     *iam.Grant
 	in    *claims.Input
 	chain claims.Chain
@@ -108,8 +111,11 @@ func (s *Issuer) Issue(ctx context.Context, r *realms.Realm, g *iam.Grant, w Wan
 		return nil, err
 	}
 	i.exp = i.accessExpiry()
-	i.res = &Response{IssuedAt: i.now.Unix(), ExpiresAt: i.exp.Unix(), Scope: scopeText(i.g.Scopes, g.OpenID, false)}
-	access := i.access()
+	i.res = &Response{IssuedAt: i.now.Unix(), ExpiresAt: i.exp.Unix(), Scope: scopeText(g, i.g.Scopes, false)}
+	access, err := i.access()
+	if err != nil {
+		return nil, err
+	}
 	i.res.Audience = access.Audience()
 	if !w.NoAccess {
 		if i.res.Access, err = i.sign(access, g.Client.Attr("access.token.signed.response.alg"), i.accessType()); err != nil {
@@ -161,7 +167,7 @@ func (s *Issuer) standing(ctx context.Context, r *realms.Realm, g *iam.Grant) (*
 func (s *Issuer) begin(ctx context.Context, r *realms.Realm, g *iam.Grant) *issue {
 	in := input(r, g)
 	in.AMR = func() []string { return amr(r, g.Session, s.Now()) }
-	return &issue{Issuer: s, ctx: ctx, r: r, g: g, in: in, now: s.Now()}
+	return &issue{Issuer: s, ctx: ctx, r: r, whole: g, g: g, in: in, now: s.Now()}
 }
 
 func input(r *realms.Realm, g *iam.Grant) *claims.Input {
@@ -178,17 +184,46 @@ func (i *issue) stand() error {
 	if err != nil {
 		return err
 	}
-	permitted := *i.g
-	permitted.Scopes = roles.Permitted(i.r, standing.Roles, i.g.Scopes)
-	access, err := roles.Names(i.ctx, i.r, roles.InScope(i.r, standing.Roles, permitted.Client, permitted.Scopes))
+	narrowed := *i.g
+	if narrowed.Scopes, err = permitted(i.ctx, i.r, standing, i.g); err != nil {
+		return err
+	}
+	access, err := roles.Names(i.ctx, i.r, roles.InScope(i.r, standing.Roles, narrowed.Client, narrowed.Scopes))
 	if err != nil {
 		return err
 	}
-	if i.chain == nil || len(permitted.Scopes) < len(i.g.Scopes) {
-		i.chain = claims.Of(&permitted)
+	if i.chain == nil || len(narrowed.Scopes) < len(i.g.Scopes) {
+		i.chain = claims.Of(&narrowed)
 	}
-	i.g, i.in.Grant, i.in.Standing, i.in.Access = &permitted, &permitted, standing, access
+	i.g, i.in.Grant, i.in.Standing, i.in.Access = &narrowed, &narrowed, standing, access
 	return nil
+}
+
+// permitted are the scopes of a grant that the user may have. Where an audience was
+// asked for, a scope counts by its roles of the realm and of that audience alone.
+// Keycloak: DefaultClientSessionContext.isClientScopePermittedForUser.
+func permitted(ctx context.Context, r *realms.Realm, standing *roles.Standing, g *iam.Grant) ([]*iam.ClientScope, error) {
+	if g.Audience == nil {
+		return roles.Permitted(r, standing.Roles, g.Scopes), nil
+	}
+	held := roles.Set{}
+	for id := range standing.Roles {
+		role := r.Role(id)
+		if role == nil {
+			continue
+		}
+		if role.Client != "" {
+			name, err := r.ClientName(ctx, role.Client)
+			if err != nil {
+				return nil, err
+			}
+			if !slices.Contains(g.Audience, name) {
+				continue
+			}
+		}
+		held[id] = struct{}{}
+	}
+	return roles.Permitted(r, held, g.Scopes), nil
 }
 
 // levels reads acr.loa.map, the client's or else the realm's.
@@ -237,7 +272,7 @@ func (i *issue) tokenID() string {
 }
 
 // access makes the claims of the access token.
-func (i *issue) access() *claims.Set {
+func (i *issue) access() (*claims.Set, error) {
 	t := claims.NewSet()
 	i.res.AccessID = i.tokenID()
 	t.Put("exp", i.exp.Unix())
@@ -260,11 +295,89 @@ func (i *issue) access() *claims.Set {
 	}
 	t.Put("scope", i.res.Scope)
 	i.chain.Apply(i.in, claims.AccessToken, t)
+	i.withholdRights(t)
 	Bind(t, i.g.Confirm)
 	if i.g.Audience != nil {
 		restrict(t, i.g.Audience)
 	}
-	return t
+	return t, i.withholdAudience(t)
+}
+
+// withholdAudience takes clients that are switched off out of the audience, whoever
+// put them there: nobody is to take a token in their name. Keycloak 26.7.5 does so.
+func (i *issue) withholdAudience(t *claims.Set) error {
+	all := t.Audience()
+	kept := make([]string, 0, len(all))
+	for _, name := range all {
+		on, err := realms.Recall(i.r, audienceOf(name), func() (bool, error) {
+			c, err := i.r.ClientByName(i.ctx, name)
+			if realms.Missing(err) {
+				return true, nil // a name that is none of the realm's
+			}
+			return err == nil && c.Enabled, err
+		})
+		if err != nil {
+			return err
+		}
+		if on {
+			kept = append(kept, name)
+		}
+	}
+	switch {
+	case len(kept) == len(all):
+	case len(kept) == 0:
+		t.Remove("aud")
+	default:
+		t.Put("aud", kept)
+	}
+	return nil
+}
+
+// audienceOf is a name in an audience, as a key of what is known of it.
+type audienceOf string
+
+// withholdRights takes roles that administer the realm out of what mappers of any
+// claim have written, unless the user has them: a client that registered itself
+// brings its mappers along. CVE-2026-16102.
+func (i *issue) withholdRights(t *claims.Set) {
+	switch all := t.Get("resource_access").(type) {
+	case *claims.Set:
+		all.All(func(client string, v any) bool {
+			if !administers(i.r, client) {
+				return true
+			}
+			access, _ := v.(*claims.Set)
+			var list []any
+			if access != nil {
+				list = claims.List(access.Get("roles"))
+			}
+			if list == nil {
+				all.Remove(client)
+				return true
+			}
+			access.Put("roles", slices.DeleteFunc(slices.Clone(list), func(role any) bool {
+				name, ok := role.(string)
+				return !ok || !slices.Contains(i.in.Access.Clients[client], name)
+			}))
+			return true
+		})
+	case jsontext.Value: // a mapper wrote all of it
+		var members map[string]jsontext.Value
+		if json.Unmarshal(all, &members) != nil {
+			return
+		}
+		for client := range members {
+			if administers(i.r, client) {
+				delete(members, client)
+			}
+		}
+		t.Put("resource_access", members)
+	}
+}
+
+// administers tells whether a client's roles are rights over a realm.
+func administers(r *realms.Realm, client string) bool {
+	return client == realms.ClientAdmin || r.Name == realms.Master && strings.HasSuffix(client, "-realm")
 }
 
 // Bind binds a token to a key (RFC 7800).
@@ -286,7 +399,9 @@ func Bind(t *claims.Set, c iam.Confirmation) {
 // Keycloak: TokenManager.restrictRequestedAudience.
 func restrict(t *claims.Set, audience []string) {
 	if aud := t.Audience(); aud != nil {
-		t.Put("aud", slices.DeleteFunc(slices.Clone(aud), func(a string) bool { return !slices.Contains(audience, a) }))
+		kept := slices.DeleteFunc(slices.Clone(audience), func(a string) bool { return !slices.Contains(aud, a) })
+		ordered(kept, len(audience)-len(kept), func(name string) string { return name })
+		t.Put("aud", slices.Compact(kept))
 	}
 	access, _ := t.Get("resource_access").(*claims.Set)
 	if access == nil {
@@ -335,7 +450,7 @@ func (i *issue) refresh(access *claims.Set) error {
 	if i.g.Confirm != (iam.Confirmation{}) && (i.g.Client.Access == iam.Public || i.g.Confirm.X5T != "") {
 		Bind(t, i.g.Confirm)
 	}
-	t.Put("scope", cmp.Or(i.g.KeepScope, scopeText(i.g.Scopes, i.g.OpenID, true)))
+	t.Put("scope", cmp.Or(i.g.KeepScope, scopeText(i.whole, i.g.Scopes, true)))
 	if aud := access.Audience(); len(aud) == 1 {
 		t.Put("aud_x", aud[0])
 	} else if len(aud) > 1 {
@@ -426,7 +541,8 @@ func (s *Issuer) Scope(ctx context.Context, r *realms.Realm, g *iam.Grant) (stri
 	if err != nil {
 		return "", err
 	}
-	return scopeText(roles.Permitted(r, standing.Roles, g.Scopes), g.OpenID, false), nil
+	permitted, err := permitted(ctx, r, standing, g)
+	return scopeText(g, permitted, false), err
 }
 
 // OfflineAllowed reports whether a grant may come with an offline token: the
@@ -438,8 +554,8 @@ func (s *Issuer) OfflineAllowed(ctx context.Context, r *realms.Realm, g *iam.Gra
 	if err != nil || role == nil {
 		return false, err
 	}
-	permitted := roles.Permitted(r, standing.Roles, g.Scopes)
-	return roles.InScope(r, standing.Roles, g.Client, permitted).Has(role.ID), nil
+	may := roles.Permitted(r, standing.Roles, g.Scopes)
+	return roles.InScope(r, standing.Roles, g.Client, may).Has(role.ID), nil
 }
 
 // OfflineGranted reports whether offline_access is among the scopes of a grant,

@@ -80,15 +80,15 @@ func ValidScope(r *realms.Realm, c *iam.Client, param string) bool {
 	return true
 }
 
-// scopeText lists scopes as tokens show them: with all, also those that are
-// not for tokens' scope claims, which the refresh token remembers.
-// Keycloak: DefaultClientSessionContext.getScopeString.
-func scopeText(scopes []*iam.ClientScope, openid, all bool) string {
+// scopeText lists the permitted ones of a grant's scopes as tokens show them: with
+// all, also those that are not for tokens' scope claims, which the refresh token
+// remembers. Keycloak: DefaultClientSessionContext.getScopeString.
+func scopeText(g *iam.Grant, permitted []*iam.ClientScope, all bool) string {
 	var b strings.Builder
-	if openid {
+	if g.OpenID {
 		b.WriteString(ScopeOpenID)
 	}
-	for _, s := range scopes {
+	for _, s := range inOrder(g.Scopes, permitted, g.Client, g.Asked) {
 		if s.InTokenScope || all {
 			if b.Len() > 0 {
 				b.WriteByte(' ')
