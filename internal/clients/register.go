@@ -190,6 +190,72 @@ func (s *Service) RegistrationToken(ctx context.Context, r *realms.Realm, issuer
 	return s.sign(ctx, r, t, 0, id, issuer, TypeRegistrationAccess)
 }
 
+// ErrSpentRegistration says that a registration access token is not, or no
+// longer, the one that manages its client.
+var ErrSpentRegistration = errors.New("clients: not the client's registration access token")
+
+// registered refuses the id of a registration access token that is not, as
+// stored, the one of the client, which is enabled.
+func registered(c *rep.Client, presented string) error {
+	if !rep.Val(c.Enabled) || presented == "" || rep.Val(c.RegistrationAccessToken) != presented {
+		return ErrSpentRegistration
+	}
+	return nil
+}
+
+// CheckRegistration looks whether the id of a registration access token is that
+// of the client's now: a snapshot may be of before its last use at another node.
+func (s *Service) CheckRegistration(ctx context.Context, r *realms.Realm, id iam.ClientID, presented string) error {
+	row, err := s.cache.DB().Client(ctx, r.ID, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrSpentRegistration
+	}
+	if err != nil {
+		return err
+	}
+	c := new(rep.Client)
+	if err := rep.Unmarshal(row.Doc, c); err != nil {
+		return err
+	}
+	return registered(c, presented)
+}
+
+// UpdateRegistered is Update by who presents the client's registration access
+// token, which it uses up: it returns the id of the one that takes its place.
+func (s *Service) UpdateRegistered(ctx context.Context, r *realms.Realm, id iam.ClientID, given *rep.Client, presented string) (next string, err error) {
+	if err := checkFlows(r, given.AuthenticationFlowBindingOverrides); err != nil {
+		return "", err
+	}
+	_, err = s.change(ctx, r, id, func(tx *store.Tx, c *rep.Client) error {
+		if err := registered(c, presented); err != nil {
+			return err
+		}
+		next = realms.NewID()
+		c.RegistrationAccessToken = &next
+		return update(ctx, tx, r, c, given)
+	})
+	if errors.Is(err, ErrNoClient) {
+		return "", ErrSpentRegistration
+	}
+	return next, err
+}
+
+// DeleteRegistered is Delete by who presents the client's registration access token.
+func (s *Service) DeleteRegistered(ctx context.Context, r *realms.Realm, c *realms.Client, presented string) error {
+	err := s.cache.Change(ctx, r.ID, func(tx *store.Tx) error {
+		// The row is written first, so that of an update and a removal with one token the second finds it used.
+		_, err := changeIn(ctx, tx, r, c.ID, func(_ *store.Tx, now *rep.Client) error { return registered(now, presented) })
+		if err != nil {
+			return err
+		}
+		return remove(ctx, tx, r, c.ID)
+	})
+	if errors.Is(err, ErrNoClient) {
+		return ErrSpentRegistration
+	}
+	return err
+}
+
 // NewRegistrationID makes a client's registration access token invalid and
 // returns the id of the one that takes its place.
 func (s *Service) NewRegistrationID(ctx context.Context, r *realms.Realm, id iam.ClientID) (string, error) {

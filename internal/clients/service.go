@@ -501,16 +501,18 @@ func origin(uri string) string {
 // Delete removes a client with its service account.
 // Keycloak: ClientManager.removeClient.
 func (s *Service) Delete(ctx context.Context, r *realms.Realm, c *realms.Client) error {
-	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error {
-		err := tx.DeleteClient(ctx, r.ID, c.ID)
-		if errors.Is(err, store.ErrNotFound) {
-			return ErrNoClient
-		}
-		if err != nil {
-			return err
-		}
-		return removeServiceAccount(ctx, tx, r, c.ID)
-	})
+	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error { return remove(ctx, tx, r, c.ID) })
+}
+
+func remove(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.ClientID) error {
+	err := tx.DeleteClient(ctx, r.ID, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrNoClient
+	}
+	if err != nil {
+		return err
+	}
+	return removeServiceAccount(ctx, tx, r, id)
 }
 
 // RegenerateSecret gives a client a new secret and returns it.

@@ -267,9 +267,15 @@ func (c *call) mayCreate() (kind string, err error) {
 
 // own reports whether the token is the registration access token of the client,
 // which is enabled.
-func (c *call) own() bool {
-	return c.bearer != nil && c.bearer.Type == clients.TypeRegistrationAccess && c.client != nil && c.client.Enabled &&
-		rep.Val(c.client.Rep.RegistrationAccessToken) == c.bearer.ID
+func (c *call) own() (bool, error) {
+	if c.bearer == nil || c.bearer.Type != clients.TypeRegistrationAccess || c.client == nil {
+		return false, nil
+	}
+	err := c.Clients.CheckRegistration(c.ctx, c.realm, c.client.ID, c.bearer.ID)
+	if errors.Is(err, clients.ErrSpentRegistration) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 var errNotFound = &Error{http.StatusNotFound, "invalid_request", "Client not found"}
@@ -278,6 +284,10 @@ var errNotFound = &Error{http.StatusNotFound, "invalid_request", "Client not fou
 // is for everybody.
 func (c *call) mayView(install bool) (kind string, err error) {
 	if err := c.readToken(); err != nil {
+		return "", err
+	}
+	own, err := c.own()
+	if err != nil {
 		return "", err
 	}
 	switch {
@@ -290,7 +300,7 @@ func (c *call) mayView(install bool) (kind string, err error) {
 			err = c.refuse("client_not_found", "", errNotFound)
 		}
 		return authenticated, err
-	case c.own():
+	case own:
 		return c.bearer.kind(), c.rightProtocol()
 	case c.bearer != nil && c.bearer.Type == clients.TypeInitialAccess:
 		return "", c.unauthorized("Not initial access token allowed")
@@ -341,10 +351,18 @@ func (c *call) mayUpdate() (kind string, err error) {
 		}
 		return authenticated, err
 	}
-	if c.own() {
+	own, err := c.own()
+	if err != nil {
+		return "", err
+	}
+	if own {
 		return c.bearer.kind(), nil
 	}
-	return "", c.unauthorized("Not authorized to update client. Maybe missing token or bad token type.")
+	return "", c.mayNotUpdate()
+}
+
+func (c *call) mayNotUpdate() error {
+	return c.unauthorized("Not authorized to update client. Maybe missing token or bad token type.")
 }
 
 // applyPolicies runs the realm's policies over a client that is registered or

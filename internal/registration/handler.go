@@ -374,18 +374,20 @@ func (c *call) update(p provider) error {
 	if given.ClientID != c.client.ClientID {
 		return &Error{http.StatusBadRequest, "invalid_client_metadata", "Client Identifier modified"}
 	}
-	if _, err := c.Clients.Update(c.ctx, c.realm, c.client.ID, given); err != nil {
-		return metadata(err)
-	}
 	token := ""
 	if c.bearer.Type == clients.TypeRegistrationAccess {
-		id, err := c.Clients.NewRegistrationID(c.ctx, c.realm, c.client.ID)
+		id, err := c.Clients.UpdateRegistered(c.ctx, c.realm, c.client.ID, given, c.bearer.ID)
+		if errors.Is(err, clients.ErrSpentRegistration) {
+			return c.mayNotUpdate()
+		}
 		if err != nil {
-			return err
+			return metadata(err)
 		}
 		if token, err = c.Clients.RegistrationToken(c.ctx, c.realm, c.issuer(), id, c.bearer.auth, c.origins(kind)); err != nil {
 			return err
 		}
+	} else if _, err := c.Clients.Update(c.ctx, c.realm, c.client.ID, given); err != nil {
+		return metadata(err)
 	}
 	if err := c.reload(c.client.ClientID); err != nil {
 		return err
@@ -403,7 +405,15 @@ func (c *call) remove(provider) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Clients.Delete(c.ctx, c.realm, c.client); err != nil {
+	if c.bearer.Type == clients.TypeRegistrationAccess {
+		err = c.Clients.DeleteRegistered(c.ctx, c.realm, c.client, c.bearer.ID)
+	} else {
+		err = c.Clients.Delete(c.ctx, c.realm, c.client)
+	}
+	if errors.Is(err, clients.ErrSpentRegistration) {
+		return c.mayNotUpdate()
+	}
+	if err != nil {
 		return err
 	}
 	c.emit()

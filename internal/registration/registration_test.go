@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +46,11 @@ func build(t *testing.T, db *store.DB) *house {
 	if _, err := manager.Create(t.Context(), &rep.Realm{Realm: "shop", Enabled: new(true)}); err != nil {
 		t.Fatal(err)
 	}
+	return node(t, db, cache, maker)
+}
+
+func node(t *testing.T, db *store.DB, cache *realms.Cache, maker *keys.Maker) *house {
+	t.Helper()
 	hostname, err := web.NewHostname(web.HostnameOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +62,13 @@ func build(t *testing.T, db *store.DB) *house {
 		Lookup: func(context.Context, string) ([]string, error) { return []string{"192.0.2.1"}, nil },
 	}).Routes(h.mux)
 	return h
+}
+
+// beside is another node on the same database.
+func (h *house) beside(db *store.DB) *house {
+	h.Helper()
+	cache := realms.NewCache(db)
+	return node(h.T, db, cache, keys.NewMaker(db.Now))
 }
 
 func (h *house) realm() *realms.Realm {
@@ -212,6 +225,60 @@ func TestTheLastRegistrationIsUsedOnce(t *testing.T) {
 		wg.Wait()
 		if made != 1 {
 			t.Errorf("%d clients were registered with a token for one", made)
+		}
+	})
+}
+
+// Of many who use one registration access token at two nodes, one changes or
+// removes the client, and the token that it gets is the one that is valid then.
+func TestARegistrationTokenIsUsedOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := build(t, db)
+		other := h.beside(db)
+		ia := h.initial(10)
+		for round := range 6 {
+			one := h.want(ia, "POST", "openid-connect", `{"redirect_uris":["http://app.test/cb"]}`, 201, "")
+			at := "openid-connect/" + one.ClientID
+			for _, node := range []*house{h, other} {
+				node.want(one.RegistrationAccessToken, "GET", at, "", 200, "")
+			}
+			var mu sync.Mutex
+			var wg sync.WaitGroup
+			var won []string // what was answered
+			for i := range 8 {
+				node, method := []*house{h, other}[i%2], "PUT"
+				if round >= 3 && i%4 == 3 {
+					method = "DELETE"
+				}
+				wg.Go(func() {
+					code, got := node.call(one.RegistrationAccessToken, method, at, `{"client_id":"`+one.ClientID+`","client_name":"`+strconv.Itoa(i)+`"}`)
+					mu.Lock()
+					defer mu.Unlock()
+					if code == 200 || code == 204 {
+						won = append(won, got)
+					} else if code != 401 {
+						t.Errorf("%s: %d %s", method, code, got)
+					}
+				})
+			}
+			wg.Wait()
+			if len(won) != 1 {
+				t.Fatalf("%d of 8 used one token", len(won))
+			}
+			for _, node := range []*house{h, other} {
+				node.want(one.RegistrationAccessToken, "GET", at, "", 401, "")
+				if won[0] == "" {
+					continue
+				}
+				if err := node.cache.PollOnce(t.Context()); err != nil { // what it shows may lag, and what the token is worth may not
+					t.Fatal(err)
+				}
+				var changed rep.OIDCClient
+				if err := json.Unmarshal([]byte(won[0]), &changed); err != nil {
+					t.Fatal(err)
+				}
+				node.want(changed.RegistrationAccessToken, "GET", at, "", 200, `"client_name":"`+rep.Val(changed.ClientName)+`"`)
+			}
 		}
 	})
 }
