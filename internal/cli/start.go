@@ -15,12 +15,13 @@ type startCmd struct {
 
 // importing are the options of commands that may import realm files first.
 type importing struct {
-	ImportRealm bool   `help:"Import the realm files in --import-dir before serving; realms that exist are skipped."`
-	ImportDir   string `help:"Directory of realm files. Default: import in --data-dir." placeholder:"DIR"`
+	ImportRealm      bool   `help:"Import the realm files in --import-dir before serving; realms that exist are skipped."`
+	ImportDir        string `help:"Directory of realm files. Default: import in --data-dir." placeholder:"DIR"`
+	ImportAcceptGaps bool   `help:"Import realms although something in them will not work yet; the log says what."`
 }
 
 func (i importing) apply(c *server.Config) {
-	c.ImportRealm = i.ImportRealm
+	c.ImportRealm, c.ImportAcceptGaps = i.ImportRealm, i.ImportAcceptGaps
 	give(&c.ImportDir, i.ImportDir)
 }
 

@@ -40,10 +40,10 @@ func Complete(given *rep.Realm, now time.Time) (*rep.Realm, error) {
 // what the file still speaks of.
 func complete(given *rep.Realm, now time.Time) (*completion, error) {
 	if err := checkName(given.Realm); err != nil {
-		return nil, err
+		return nil, at("/realm", err)
 	}
 	if err := CheckReserved(given.ID); err != nil {
-		return nil, err
+		return nil, at("/id", err)
 	}
 	given, err := rep.Clone(given)
 	if err != nil {
@@ -177,7 +177,7 @@ func (c *completion) settings() error {
 	case iam.SSLNone, iam.SSLExternal, iam.SSLAll:
 		r.SSLRequired = strings.ToLower(r.SSLRequired)
 	default:
-		return iam.Errorf(iam.Invalid, "sslRequired: %q is none of none, external, all", r.SSLRequired)
+		return at("/sslRequired", iam.Errorf(iam.Invalid, "sslRequired: %q is none of none, external, all", r.SSLRequired))
 	}
 	if c.given.Groups != nil {
 		r.DefaultGroups = c.given.DefaultGroups

@@ -100,6 +100,13 @@ func (c *completion) completeClient(cl *rep.Client) error {
 	}
 	noSecret := c.exported && cl.Secret == nil && rep.Val(cl.BearerOnly)
 	defaults, optional := DefaultScopes(c.r, CompleteClient(cl, c.now))
+	if rep.Val(cl.AuthorizationServicesEnabled) {
+		// Keycloak: RepresentationToModel.importAuthorizationSettings, createResourceServer
+		cl.ServiceAccountsEnabled, cl.BearerOnly, cl.PublicClient = new(true), new(false), new(false)
+		if list := c.r.Roles.Client[cl.ClientID]; named(list, roleName, roleProtection) < 0 {
+			c.r.Roles.Client[cl.ClientID] = append(list, rep.Role{Name: roleProtection})
+		}
+	}
 	if noSecret {
 		cl.Secret = nil
 		delete(cl.Attributes, "client.secret.creation.time")

@@ -55,14 +55,14 @@ func (c *completion) flows() error {
 			*b.out = b.usual
 		}
 		if named(r.AuthenticationFlows, flowAlias, *b.out) < 0 {
-			return iam.Errorf(iam.Invalid, "%s: there is no flow %q in authenticationFlows", b.name, *b.out)
+			return at("/"+b.name, iam.Errorf(iam.Invalid, "%s: there is no flow %q in authenticationFlows", b.name, *b.out))
 		}
 	}
 	if r.FirstBrokerLoginFlow == nil {
 		r.FirstBrokerLoginFlow = t.FirstBrokerLoginFlow
 	}
 	if named(r.AuthenticationFlows, flowAlias, *r.FirstBrokerLoginFlow) < 0 {
-		return iam.Errorf(iam.Invalid, "firstBrokerLoginFlow: there is no flow %q in authenticationFlows", *r.FirstBrokerLoginFlow)
+		return at("/firstBrokerLoginFlow", iam.Errorf(iam.Invalid, "firstBrokerLoginFlow: there is no flow %q in authenticationFlows", *r.FirstBrokerLoginFlow))
 	}
 
 	c.identityProviderStep()

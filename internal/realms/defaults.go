@@ -95,6 +95,7 @@ const (
 const (
 	roleOffline       = "offline_access"
 	roleUMA           = "uma_authorization"
+	roleProtection    = "uma_protection"
 	roleDeleteAccount = "delete-account"
 	scopeOffline      = "offline_access"
 	scopeService      = "service_account"

@@ -1,6 +1,7 @@
 package realms
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,7 +19,7 @@ import (
 // Keycloak: DefaultExportImportManager.convertDeprecatedApplications,
 // convertDeprecatedSocialProviders, convertDeprecatedClientTemplates.
 func (c *completion) legacyNames() error {
-	for _, step := range []func() error{c.socialProviders, c.applications, c.legacyRoles, c.clientTemplates, c.federationProviders} {
+	for _, step := range []func() error{c.socialProviders, c.applications, c.legacyRoles, c.clientTemplates, c.federationProviders, c.clientPolicies} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -226,6 +227,24 @@ func (c *completion) federationProviders() error {
 			r.Components = map[string][]rep.ComponentExport{}
 		}
 		r.Components[TypeUserStorage] = append(r.Components[TypeUserStorage], *x)
+	}
+	return nil
+}
+
+// clientPolicies drops those of the format that Keycloak 13 had while it tried
+// them out, which can be nothing today.
+func (c *completion) clientPolicies() error {
+	r := c.given
+	for _, doc := range []struct {
+		what string
+		text *jsontext.Value
+		into any
+	}{{"client policies", &r.ClientPolicies, new(rep.ClientPolicies)}, {"client profiles", &r.ClientProfiles, new(rep.ClientProfiles)}} {
+		unknown, ok := errors.AsType[*rep.UnknownFieldError](rep.Decode(*doc.text, doc.into))
+		if len(*doc.text) > 0 && ok && c.version != nil {
+			c.note(doc.what, "left out: "+unknown.Field+" is not known")
+			*doc.text = nil
+		}
 	}
 	return nil
 }

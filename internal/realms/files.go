@@ -118,6 +118,9 @@ func (p part) realms() ([]*RealmFile, error) {
 		if err := p.read(r); err != nil {
 			return nil, err
 		}
+		if r.Realm == "" {
+			return nil, p.locate(&Problem{Path: "/realm", Msg: `Realm name cannot be empty; a realm file has a member "realm"`})
+		}
 		return []*RealmFile{{Realm: r, parts: []part{p}}}, nil
 	}
 	var list []*rep.Realm

@@ -51,7 +51,7 @@ func (m *Manager) gaps(p *prepared) []Gap {
 	if g.can == nil {
 		g.can = func(Capability, string) bool { return true }
 	}
-	for _, look := range []func(){g.flows, g.users, g.providers, g.storage, g.clients, g.features} {
+	for _, look := range []func(){g.flows, g.users, g.providers, g.storage, g.clients, g.components, g.features} {
 		look()
 	}
 	slices.SortStableFunc(g.found, func(a, b Gap) int { return cmp.Or(strings.Compare(a.What, b.What), strings.Compare(a.Whom, b.Whom)) })
@@ -318,13 +318,39 @@ func (g *gapFinder) features() {
 			g.add("event listener "+l, "")
 		}
 	}
-	for _, old := range []struct {
-		name string
-		n    int
-	}{{"applications", len(r.Applications)}, {"oauthClients", len(r.OAuthClients)}, {"clientTemplates", len(r.ClientTemplates)},
-		{"userFederationProviders", len(r.UserFederationProviders)}} {
-		if old.n > 0 {
-			g.add(old.name+", which are not read", count(old.n, "entry", "is", "are")+" left out")
+	for _, name := range memberNames(r.Unknown) {
+		g.add("member "+name, "not known to this version: kept but not used")
+	}
+}
+
+// memberNames are the names of a JSON object's members.
+func memberNames(object []byte) []string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return nil
+	}
+	return sorted(members)
+}
+
+// Types of components that are used here, or are gaps of another kind.
+var usedComponents = []string{TypeKeyProvider, TypeRegistrationPolicy, TypeUserProfile, TypeUserStorage, TypeWebhook}
+
+// typeWorkflow is the type of components that are workflows. Keycloak: WorkflowProvider.
+const typeWorkflow = "org.keycloak.models.workflow.WorkflowProvider"
+
+func (g *gapFinder) components() {
+	for _, kind := range sorted(g.r.Components) {
+		for _, c := range g.r.Components[kind] {
+			name := cmp.Or(c.Name, first(c.Config["name"]), c.ID)
+			switch {
+			case slices.Contains(usedComponents, kind):
+			case kind == typeWorkflow:
+				if !g.can(CanDo, "workflows") {
+					g.add("workflow "+name, "its steps are not run for anybody")
+				}
+			default:
+				g.add("component "+name+" ("+kind+")", "kept but not used")
+			}
 		}
 	}
 }

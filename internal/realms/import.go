@@ -29,7 +29,7 @@ type ImportOptions struct {
 type GapsError struct{ Gaps []Gap }
 
 func (e *GapsError) Error() string {
-	return fmt.Sprintf("%d things would not work; see what, and import with accept-gaps if that is all right", len(e.Gaps))
+	return fmt.Sprintf("%d things would not work; see what, and if that is all right, import with --accept-gaps, or start with --import-accept-gaps", len(e.Gaps))
 }
 
 // Imported says what became of one realm.
@@ -46,7 +46,17 @@ type Imported struct {
 // *GapsError when something would not work and that is not accepted, and an
 // *iam.Error of kind Conflict when one exists and OnConflict is Fail.
 func (m *Manager) Import(ctx context.Context, files []*RealmFile, o ImportOptions) ([]Imported, error) {
-	ready, done, err := m.prepareAll(ctx, files)
+	have := map[string]bool{}
+	if o.OnConflict == Skip {
+		names, err := m.Cache.Names(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			have[name] = true
+		}
+	}
+	ready, done, err := m.prepareAll(ctx, files, have)
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +69,9 @@ func (m *Manager) Import(ctx context.Context, files []*RealmFile, o ImportOption
 	}
 	err = m.Cache.db.Tx(ctx, func(tx *store.Tx) error {
 		for i, p := range ready {
+			if p == nil {
+				continue
+			}
 			done[i].Skipped = false
 			row, err := tx.RealmByName(ctx, p.realm.Realm)
 			switch {
@@ -122,20 +135,31 @@ func (m *Manager) announce(ctx context.Context, ready []*prepared, done []Import
 // Check reads realms as Import does and stores nothing: its answer says what
 // would not work yet, and whom it affects.
 func (m *Manager) Check(ctx context.Context, files []*RealmFile) ([]Imported, error) {
-	_, done, err := m.prepareAll(ctx, files)
+	_, done, err := m.prepareAll(ctx, files, nil)
 	return done, err
 }
 
-func (m *Manager) prepareAll(ctx context.Context, files []*RealmFile) ([]*prepared, []Imported, error) {
+// prepareAll prepares realms; those that are there already and shall stay are
+// nil: what would not work of their files is not asked any more.
+func (m *Manager) prepareAll(ctx context.Context, files []*RealmFile, have map[string]bool) ([]*prepared, []Imported, error) {
 	var ready []*prepared
 	var done []Imported
 	for _, f := range files {
+		if have[f.Realm.Realm] {
+			ready = append(ready, nil)
+			done = append(done, Imported{Realm: f.Realm.Realm, Users: len(f.Realm.Users), Skipped: true})
+			continue
+		}
 		p, err := m.prepare(ctx, f.Realm)
 		if problem, ok := errors.AsType[*Problem](err); ok {
 			return nil, nil, f.locate(problem)
 		}
 		if refused, ok := errors.AsType[*iam.Error](err); ok {
-			return nil, nil, f.locate(&Problem{Msg: refused.Msg})
+			problem := &Problem{Msg: refused.Msg}
+			if placed, ok := errors.AsType[*placedError](err); ok {
+				problem.Path = placed.path
+			}
+			return nil, nil, f.locate(problem)
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", f.parts[0].file, err)

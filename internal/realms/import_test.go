@@ -51,7 +51,13 @@ func TestReadFilesPlacesMistakes(t *testing.T) {
 		{"two of one name", map[string]string{"a.json": good, "b.json": good}, `b.json: line 1 column 2: /realm: realm "shop" is there twice`},
 		{"in a list", map[string]string{"a.json": "[" + good + ",\n{\"realm\":\"x\",\"clients\":[{\"clientId\":\"a\"},\n {\"clientId\":\"a\"}]}]"},
 			`a.json: line 5 column 3: /1/clients/1/clientId: client "a" is there twice`},
-		{"no name", map[string]string{"a.json": "{}"}, "a.json: line 1 column 1: : Realm name cannot be empty"},
+		{"no name", map[string]string{"a.json": "{}"}, "a.json: line 1 column 1: /realm: Realm name cannot be empty; a realm file has a member \"realm\""},
+		{"a role of no client", map[string]string{"a.json": "{\"realm\":\"x\",\"roles\":{\"client\":{\n\"nix\":[]}}}"}, `a.json: line 2 column 1: /roles/client/nix: there is no client "nix"`},
+		{"a character in a name", map[string]string{"a.json": "{\n\"realm\":\"a/b\"}"}, "a.json: line 2 column 1: /realm: Character '/' not allowed."},
+		{"a setting", map[string]string{"a.json": "{\"realm\":\"x\",\n\"sslRequired\":\"y\"}"}, `a.json: line 2 column 1: /sslRequired: sslRequired: "y" is none of none, external, all`},
+		{"a flow that is bound", map[string]string{"a.json": "{\"realm\":\"x\",\n\"browserFlow\":\"y\"}"}, `a.json: line 2 column 1: /browserFlow: browserFlow: there is no flow "y" in authenticationFlows`},
+		{"one id twice", map[string]string{"a.json": "{\"realm\":\"x\",\"clients\":[{\"id\":\"i\",\"clientId\":\"a\"},\n{\"id\":\"i\",\"clientId\":\"b\"}]}"}, `a.json: line 2 column 2: /clients/1/id: id "i" is there twice`},
+		{"an old name", map[string]string{"a.json": "{\"realm\":\"x\",\"applications\":[{\"name\":\"a\"},\n{\"name\":\"a\"}]}"}, `a.json: line 2 column 1: /applications/1/clientId: client "a" is there twice`},
 		{"nothing", map[string]string{"a.json": " "}, "a.json: line 1 column 2: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -150,7 +156,7 @@ func TestOnConflict(t *testing.T) {
 func TestGaps(t *testing.T) {
 	ctx := t.Context()
 	m := newManager(storetest.SQLite(t))
-	lacking := []string{"google", "saml", "ldap", "conditional-level-of-authentication", "webauthn", "authorization", "client-policies", "oidc-script", "argon3", "user-federation", "CONFIGURE_X", "java-keystore"}
+	lacking := []string{"workflows", "google", "saml", "ldap", "conditional-level-of-authentication", "webauthn", "authorization", "client-policies", "oidc-script", "argon3", "user-federation", "CONFIGURE_X", "java-keystore"}
 	m.Can = func(_ realms.Capability, id string) bool { return !slices.Contains(lacking, id) }
 	user := func(name, more string) string { return `{"username":"` + name + `"` + more + `}` }
 	password := func(algorithm string) string {
@@ -159,11 +165,12 @@ func TestGaps(t *testing.T) {
 	text := `{"realm":"shop","registrationAllowed":false,
 		"identityProviders":[{"alias":"goo","providerId":"google"},{"alias":"off","providerId":"google","enabled":false}],
 		"components":{"org.keycloak.storage.UserStorageProvider":[{"id":"ldap-1","name":"staff","providerId":"ldap"}],
-			"org.keycloak.keys.KeyProvider":[{"name":"jks","providerId":"java-keystore"}]},
+			"org.keycloak.keys.KeyProvider":[{"name":"jks","providerId":"java-keystore"}],
+			"org.keycloak.models.workflow.WorkflowProvider":[{"name":"leavers","providerId":"default"}],"own.Kind":[{"name":"k","providerId":"p"}]},
 		"clients":[{"clientId":"hush","secret":"**********"},{"clientId":"sp","protocol":"saml"},{"clientId":"dead","protocol":"saml","enabled":false},
 			{"clientId":"rs","authorizationServicesEnabled":true,"serviceAccountsEnabled":true},
 			{"clientId":"sc","protocolMappers":[{"name":"x","protocol":"openid-connect","protocolMapper":"oidc-script"}]}],
-		"clientPolicies":{"policies":[{"name":"p","enabled":true}]},
+		"clientPolicies":{"policies":[{"name":"p","enabled":true}]},"future":1,
 		"users":[` + strings.Join([]string{
 		user("a", `,"federatedIdentities":[{"identityProvider":"goo","userId":"1"}]`),
 		user("b", `,"federatedIdentities":[{"identityProvider":"goo","userId":"2"}],"credentials":[`+password("argon2")+`]`),
@@ -186,18 +193,21 @@ func TestGaps(t *testing.T) {
 	want := []string{
 		"shop: authorization services: client rs",
 		"shop: client policies: 1 policy is not enforced",
+		"shop: component k (own.Kind): kept but not used",
 		"shop: credential webauthn: 1 user has no password and no other way to log in",
 		"shop: credential webauthn: 1 user has one",
 		"shop: federated users: 1 user is kept but cannot log in",
 		"shop: identity provider goo (google): 1 user has only this link",
 		"shop: identity provider goo (google): 2 users are linked to it",
 		"shop: key provider jks (java-keystore): what its keys have signed is refused",
+		"shop: member future: not known to this version: kept but not used",
 		"shop: password hash argon3: 1 user has a password that cannot be checked",
 		"shop: protocol mapper oidc-script: client sc",
 		"shop: protocol saml: client sp",
 		"shop: required action CONFIGURE_X: 1 user has to do it before they can log in",
 		"shop: secrets that the file holds back: new ones are made for the clients hush",
 		"shop: user storage staff (ldap): 1 user comes from it, and nobody new will",
+		"shop: workflow leavers: its steps are not run for anybody",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -210,6 +220,10 @@ func TestGaps(t *testing.T) {
 	}
 	if _, err := m.Import(ctx, files, realms.ImportOptions{OnConflict: realms.Fail, AcceptGaps: true}); err != nil {
 		t.Error(err)
+	}
+	again, err := m.Import(ctx, files, realms.ImportOptions{OnConflict: realms.Skip})
+	if err != nil || !again[0].Skipped {
+		t.Errorf("gaps of a realm that is there and stays are asked again: %v, %v", again, err)
 	}
 	plain, err := realms.ReadFiles(write(t, map[string]string{"r.json": `{"realm":"plain"}`}), noEnv)
 	if err != nil {

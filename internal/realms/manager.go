@@ -74,7 +74,7 @@ func (m *Manager) prepare(ctx context.Context, given *rep.Realm) (*prepared, err
 		return nil, err
 	}
 	if err := m.checkPasswordPolicy(rep.Val(c.r.PasswordPolicy)); err != nil {
-		return nil, err
+		return nil, at("/passwordPolicy", err)
 	}
 	if problems := validate(c.said, c.r); len(problems) > 0 {
 		problems[0].Path = c.placeInFile(problems[0].Path)

@@ -157,24 +157,24 @@ func (m *Manager) checkUpdate(ctx context.Context, tx *store.Tx, id iam.RealmID,
 // Keycloak: ReservedCharValidator, SMTPUtil.
 func checkSettings(r *rep.Realm) error {
 	if err := iam.CheckRealmSettings(r.Attributes); err != nil {
-		return err
+		return at("/attributes", err)
 	}
 	for _, locale := range r.SupportedLocales {
 		if err := CheckReserved(locale); err != nil {
-			return err
+			return at("/supportedLocales", err)
 		}
 	}
 	for name, value := range r.BrowserSecurityHeaders {
 		if strings.ContainsAny(name+value, "\r\n") {
-			return iam.Errorf(iam.Invalid, "Newline not allowed.")
+			return at("/browserSecurityHeaders", iam.Errorf(iam.Invalid, "Newline not allowed."))
 		}
 	}
 	if from, ok := r.SMTPServer["from"]; len(r.SMTPServer) > 0 && (!ok || !strings.Contains(from, "@")) {
 		if !ok {
 			from = "null"
 		}
-		return &iam.Error{Kind: iam.Invalid, Err: ErrBadRequest, Msg: "Invalid sender address '" + from + "'. If the address contains UTF-8 characters in the local part please " +
-			"ensure the SMTP server supports the SMTPUTF8 extension and enable 'Allow UTF-8' in the email realm configuration."}
+		return at("/smtpServer/from", &iam.Error{Kind: iam.Invalid, Err: ErrBadRequest, Msg: "Invalid sender address '" + from + "'. If the address contains UTF-8 characters in the local part please " +
+			"ensure the SMTP server supports the SMTPUTF8 extension and enable 'Allow UTF-8' in the email realm configuration."})
 	}
 	return nil
 }

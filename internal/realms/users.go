@@ -28,9 +28,10 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 	if err != nil {
 		return nil, iam.Errorf(iam.Invalid, "%v", err)
 	}
-	clients := map[string]iam.ClientID{}
+	clients, servers := map[string]iam.ClientID{}, map[string]bool{}
 	for i := range r.Clients {
 		clients[r.Clients[i].ClientID] = iam.ClientID(r.Clients[i].ID)
+		servers[r.Clients[i].ClientID] = rep.Val(r.Clients[i].AuthorizationServicesEnabled)
 	}
 	have := map[string]bool{}
 	users := make([]preparedUser, 0, len(r.Users))
@@ -47,6 +48,9 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 		if ur.ServiceAccountClientID != "" {
 			u.ServiceAccount = clients[ur.ServiceAccountClientID]
 			have[ur.ServiceAccountClientID] = true
+			if servers[ur.ServiceAccountClientID] {
+				addClientRole(ur, ur.ServiceAccountClientID, roleProtection)
+			}
 		}
 		p := preparedUser{user: u, rep: ur}
 		for j := range ur.Credentials {
@@ -80,9 +84,27 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 			ID: iam.UserID(NewID()), Realm: realm.ID, Enabled: true, CreatedAt: now,
 			Username: "service-account-" + strings.ToLower(c.ClientID), ServiceAccount: iam.ClientID(c.ID),
 		}
-		users = append(users, preparedUser{user: u, rep: &rep.User{RealmRoles: []string{r.DefaultRole.Name}}})
+		for _, a := range r.RequiredActions {
+			if a.Enabled && a.DefaultAction {
+				u.Required = append(u.Required, a.Alias)
+			}
+		}
+		made := &rep.User{RealmRoles: []string{r.DefaultRole.Name}, Groups: r.DefaultGroups}
+		if servers[c.ClientID] {
+			addClientRole(made, c.ClientID, roleProtection)
+		}
+		users = append(users, preparedUser{user: u, rep: made})
 	}
 	return users, nil
+}
+
+func addClientRole(u *rep.User, client, name string) {
+	if u.ClientRoles == nil {
+		u.ClientRoles = map[string][]string{}
+	}
+	list := u.ClientRoles[client]
+	addName(&list, name)
+	u.ClientRoles[client] = list
 }
 
 // credential compiles the credential at a place in a realm's representation. A

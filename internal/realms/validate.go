@@ -81,7 +81,7 @@ func (o once) name(path, what, name string) {
 // id is like name, but may be absent.
 func (o once) id(path, id string) {
 	if id != "" {
-		o.name(path, "id", "id "+id)
+		o.name(path, "id", id)
 	}
 }
 

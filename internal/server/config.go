@@ -29,6 +29,8 @@ type Config struct {
 	SealKeyFile string // keys that seal secrets at rest; empty: beside the SQLite file; PostgreSQL insists on one
 	ImportRealm bool   // import the realm files in ImportDir before listening
 	ImportDir   string // empty: DataDir/import
+	// ImportAcceptGaps imports realms although something in them will not work yet.
+	ImportAcceptGaps bool
 
 	Log       telemetry.LogOptions
 	LogTo     io.Writer // nil: standard error

@@ -94,7 +94,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	people := newUsers(s.db, cfg)
 	manager := newManager(s.db, s.realms, maker, people)
 	if cfg.ImportRealm {
-		o := ImportOptions{Path: cfg.ImportFrom(), OnConflict: OnConflictSkip, Env: os.LookupEnv, Out: os.Stderr}
+		o := ImportOptions{Path: cfg.ImportFrom(), OnConflict: OnConflictSkip, AcceptGaps: cfg.ImportAcceptGaps, Env: os.LookupEnv, Out: os.Stderr}
 		if err := importFiles(ctx, manager, o); err != nil {
 			return nil, err
 		}

@@ -130,6 +130,9 @@ func importFiles(ctx context.Context, m *realms.Manager, o ImportOptions) error 
 		}
 		return err
 	}
+	if problem, ok := errors.AsType[*realms.Problem](err); ok {
+		return problem
+	}
 	if refused, ok := errors.AsType[*iam.Error](err); ok && refused.Kind == iam.Conflict {
 		return fmt.Errorf("%w; nothing was imported (on-conflict: skip leaves what exists, replace puts the file in its place)", err)
 	}
