@@ -159,7 +159,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	mux := http.NewServeMux()
 	s.frontRoutes(mux, set)
 	if s.cfg.SetupLink != nil && !cfg.Bootstrap.Set() {
-		s.setup, err = newSetup(ctx, setup{db: s.db, realms: s.realms, pages: set, hash: newPassword(people), fail: s.internalError})
+		s.setup, err = newSetup(ctx, &setup{db: s.db, realms: s.realms, pages: set, hash: newPassword(people), fail: s.internalError})
 		if err != nil {
 			return nil, err
 		}

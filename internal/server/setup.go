@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
+	"latchkey/internal/roles"
 	"latchkey/internal/store"
 	"latchkey/internal/web"
 )
@@ -31,6 +33,7 @@ type setup struct {
 	pages  *pages.Set
 	hash   func(ctx context.Context, r *iam.Realm, u *iam.User, password string) (*iam.Credential, error)
 	token  string
+	done   atomic.Bool // an administrator was seen: the link is never good again
 	fail   func(w http.ResponseWriter, r *http.Request, err error)
 }
 
@@ -39,16 +42,17 @@ type setup struct {
 const firstAdministrator iam.UserID = "6c617463-686b-4579-8000-000000000001"
 
 // newSetup returns nil when somebody has the administrator's role already.
-func newSetup(ctx context.Context, s setup) (*setup, error) {
+func newSetup(ctx context.Context, s *setup) (*setup, error) {
 	_, _, held, err := s.administrators(ctx)
 	if err != nil || held {
 		return nil, err
 	}
 	s.token = rand.Text()
-	return &s, nil
+	return s, nil
 }
 
-// administrators returns the master realm, its role admin, and whether any user has it.
+// administrators returns the master realm, its role admin, and whether any user
+// has it, by whatever way: directly, by a role that contains it, or by a group.
 func (s *setup) administrators(ctx context.Context) (master *realms.Realm, admin *realms.Role, held bool, err error) {
 	if master, err = s.realms.Get(ctx, realms.Master); err != nil {
 		return nil, nil, false, err
@@ -56,7 +60,17 @@ func (s *setup) administrators(ctx context.Context) (master *realms.Realm, admin
 	if admin = master.RoleByName("", "admin"); admin == nil {
 		return nil, nil, false, errors.New("the master realm has no role admin")
 	}
-	held, err = s.db.RoleIsHeld(ctx, master.ID, admin.ID)
+	for role := range master.AllRoles {
+		if held || err != nil {
+			break
+		}
+		if roles.Expand(master, role.ID).Has(admin.ID) {
+			held, err = s.db.RoleIsHeld(ctx, master.ID, role.ID)
+		}
+	}
+	if held {
+		s.done.Store(true)
+	}
 	return master, admin, held, err
 }
 
@@ -96,10 +110,11 @@ func (s *setup) allowed(w http.ResponseWriter, r *http.Request) bool {
 		s.fail(w, r, err)
 		return false
 	}
-	if held {
+	if held || s.done.Load() {
 		s.gone(w, r)
+		return false
 	}
-	return !held
+	return true
 }
 
 func (s *setup) gone(w http.ResponseWriter, r *http.Request) {
@@ -143,6 +158,7 @@ func (s *setup) make(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	s.done.Store(true)
 	s.page(w, r, http.StatusOK, pages.Request{Message: &pages.Message{Type: pages.Success, Key: "setupDoneMessage", Args: []any{name}}}, pages.Info{SkipLink: true})
 }
 

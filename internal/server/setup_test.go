@@ -220,3 +220,71 @@ func TestUserEventsAreCountedEvenWhereNoneAreKept(t *testing.T) {
 		t.Errorf("no %s", want)
 	}
 }
+
+// A link that made an administrator, or whose server saw one, is never good
+// again, by whatever way somebody else is an administrator, or nobody is any more.
+func TestSetupLinkStaysDead(t *testing.T) {
+	for _, way := range []string{"role", "composite", "group", "group below", "nobody"} {
+		t.Run(way, func(t *testing.T) {
+			cfg := DevDefaults()
+			cfg.Bootstrap = Bootstrap{}
+			var link string
+			cfg.SetupLink = func(a string) { link = a }
+			var s *Server
+			address, _, _ := start(t, cfg, func(made *Server) { s = made })
+			post(t, link, url.Values{"username": {"root"}, "password-new": {"pw"}, "password-confirm": {"pw"}})
+			_, doc := postForm(t, address+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"root"}, "password": {"pw"}})
+			token, _ := doc["access_token"].(string)
+			at := address + "/admin/realms/master"
+			do := func(method, path, body string) {
+				t.Helper()
+				if status, answer := asAdmin(t, method, at+path, token, body); status >= 300 {
+					t.Fatalf("%s %s: %d %s", method, path, status, answer)
+				}
+			}
+			find := func(path, name string) string {
+				t.Helper()
+				var list []struct{ ID, Name, Username string }
+				_, answer := asAdmin(t, http.MethodGet, at+path, token, "")
+				if err := json.Unmarshal([]byte(answer), &list); err != nil {
+					t.Fatalf("%s: %s", path, answer)
+				}
+				for _, one := range list {
+					if one.Name == name || one.Username == name {
+						return one.ID
+					}
+				}
+				t.Fatalf("no %s in %s", name, answer)
+				return ""
+			}
+			role := `[{"name":"admin","id":"` + find("/roles", "admin") + `"}]`
+			do("POST", "/users", `{"username":"other","enabled":true}`)
+			other := find("/users", "other")
+			switch way {
+			case "role":
+				do("POST", "/users/"+other+"/role-mappings/realm", role)
+			case "composite":
+				do("POST", "/roles", `{"name":"wide"}`)
+				do("POST", "/roles/wide/composites", role)
+				do("POST", "/users/"+other+"/role-mappings/realm", `[{"name":"wide","id":"`+find("/roles", "wide")+`"}]`)
+			case "group", "group below":
+				do("POST", "/groups", `{"name":"admins"}`)
+				group := find("/groups", "admins")
+				do("POST", "/groups/"+group+"/role-mappings/realm", role)
+				if way == "group below" {
+					do("POST", "/groups/"+group+"/children", `{"name":"below"}`)
+					group = find("/groups/"+group+"/children", "below")
+				}
+				do("PUT", "/users/"+other+"/groups/"+group, "")
+			}
+			do("DELETE", "/users/"+find("/users", "root"), "")
+			if status, _ := get(t, http.DefaultClient, link); status != http.StatusNotFound {
+				t.Errorf("the old link: %d, want 404", status)
+			}
+			again, err := newSetup(t.Context(), &setup{db: s.db, realms: s.realms})
+			if err != nil || (again != nil) != (way == "nobody") {
+				t.Errorf("a server that starts now has a link: %v, %v", again != nil, err)
+			}
+		})
+	}
+}

@@ -156,9 +156,17 @@ func (tx *Tx) DeleteConsent(ctx context.Context, realm iam.RealmID, user iam.Use
 	return n > 0, err
 }
 
-// RoleIsHeld reports whether any user has a role directly.
+// RoleIsHeld reports whether any user has a role, directly or by a group.
 func (r *Reader) RoleIsHeld(ctx context.Context, realm iam.RealmID, role iam.RoleID) (bool, error) {
-	list, err := all(ctx, r, scanValue[iam.UserID], `select user_id from user_roles where realm_id = $1 and role_id = $2 order by user_id limit 1`, realm, role)
+	list, err := all(ctx, r, scanValue[iam.UserID], `with recursive giving (id) as (
+			select group_id from group_roles where realm_id = $1 and role_id = $2
+			union
+			select g.id from groups g join giving on g.parent_id = giving.id where g.realm_id = $1
+		)
+		select user_id from user_roles where realm_id = $1 and role_id = $2
+		union
+		select user_id from user_groups where realm_id = $1 and group_id in (select id from giving)
+		order by user_id limit 1`, realm, role)
 	return len(list) > 0, err
 }
 

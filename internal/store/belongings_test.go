@@ -168,3 +168,35 @@ func TestBelongings(t *testing.T) {
 		}
 	})
 }
+
+func TestRoleIsHeldByAGroupOrByOneAboveIt(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := t.Context()
+		addRealm(t, db, "r")
+		held := func(want bool, why string) {
+			t.Helper()
+			if got, err := db.RoleIsHeld(ctx, "r", "role"); err != nil || got != want {
+				t.Errorf("%s: %v, %v", why, got, err)
+			}
+		}
+		do := func(f func(tx *store.Tx) error) {
+			t.Helper()
+			if err := db.Tx(ctx, f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		do(func(tx *store.Tx) error {
+			return errors.Join(tx.InsertUser(ctx, &iam.User{ID: "u", Realm: "r", Username: "u"}, false),
+				tx.InsertGroup(ctx, "r", store.GroupRow{ID: "a", Name: "a", Doc: []byte("{}")}),
+				tx.InsertGroup(ctx, "r", store.GroupRow{ID: "b", Parent: "a", Name: "b", Doc: []byte("{}")}),
+				tx.AddGroupRole(ctx, "r", "a", "role"))
+		})
+		held(false, "a group without members")
+		do(func(tx *store.Tx) error { _, err := tx.JoinGroup(ctx, "r", "u", "b"); return err })
+		held(true, "a member below the group")
+		do(func(tx *store.Tx) error { _, err := tx.LeaveGroup(ctx, "r", "u", "b"); return err })
+		held(false, "nobody left")
+		do(func(tx *store.Tx) error { _, err := tx.AddUserRole(ctx, "r", "u", "role"); return err })
+		held(true, "a user")
+	})
+}
