@@ -122,14 +122,12 @@ func (h *Handler) endSessions(c *call) (any, error) {
 // not the caller's is left alone without a word.
 func (h *Handler) endSession(c *call) (any, error) {
 	for _, offline := range []bool{false, true} {
-		v, err := h.Sessions.Find(c, c.realm, iam.SessionID(c.r.PathValue("session")), offline, nil)
+		v, err := h.Sessions.Find(c, c.realm, iam.SessionRef{ID: iam.SessionID(c.r.PathValue("session")), Offline: offline, User: c.caller.User.ID}, nil)
 		switch {
 		case errors.Is(err, sessions.ErrGone):
 			continue
 		case v == nil:
 			return nil, err
-		case v.Session.User != c.caller.User.ID:
-			return nil, nil
 		}
 		if err := h.end(c, v.Session); err != nil {
 			return nil, err

@@ -223,7 +223,7 @@ func (b *Bearer) user(ctx context.Context, home *realms.Realm, client *realms.Cl
 		}
 		return u, nil, off(home, client, u, tok), nil
 	}
-	view, err = b.Sessions.FindFor(ctx, home, iam.SessionID(tok.Session), how.Offline, &client.Client, tok.RevokedKey())
+	view, err = b.Sessions.FindFor(ctx, home, tok.Ref(how.Offline), &client.Client, tok.RevokedKey())
 	if view != nil {
 		u = view.User
 	}

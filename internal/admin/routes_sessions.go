@@ -142,7 +142,7 @@ func (h *Handler) sessionStats(c *Call) (any, error) {
 
 func (h *Handler) deleteSession(c *Call) (any, error) {
 	id, offline := iam.SessionID(c.Path("session")), c.Bool("isOffline", false)
-	view, err := h.Sessions.Find(c, c.Realm, id, offline, nil)
+	view, err := h.Sessions.Find(c, c.Realm, iam.SessionRef{ID: id, Offline: offline}, nil)
 	if view != nil {
 		if err := h.overUser(c, view.Session.User, false); err != nil {
 			return nil, err

@@ -90,6 +90,18 @@ type UserSession struct {
 	Origin     Origin
 }
 
+// A SessionRef names a session that somebody asks for: by a token, a code or a
+// cookie. User is whom that is about; a session of somebody else is not there for
+// it. "" is for those who have the id alone.
+type SessionRef struct {
+	ID      SessionID
+	Offline bool
+	User    UserID
+}
+
+// Ref names the session.
+func (s *UserSession) Ref() SessionRef { return SessionRef{s.ID, s.Offline, s.User} }
+
 // A ClientSession is one client's part in a UserSession. Refresh rotation
 // lives here: RefreshID is the only refresh token that may still be used.
 type ClientSession struct {

@@ -78,13 +78,13 @@ func (a *attempt) readRoot() error {
 			a.root = c
 			return nil
 		}
-		id := c.ID
+		ref := iam.SessionRef{ID: c.ID}
 		if t, err := a.token(web.CookieValue(a.r, web.CookieIdentity)); err == nil && t.Session != "" {
-			id = t.Session
+			ref.ID, ref.User = t.Session, t.Subject
 		}
 		// Most browsers that come again have a session and no open login: both are asked for at once.
 		var ahead sync.WaitGroup
-		ahead.Go(func() { _, _ = a.find(id) })
+		ahead.Go(func() { _, _ = a.find(ref) })
 		stored, err := a.h.Tabs.Any(a.ctx, a.realm.ID, c.ID, "")
 		ahead.Wait()
 		if err != nil {
@@ -94,10 +94,10 @@ func (a *attempt) readRoot() error {
 			a.root = c
 			return nil
 		}
-		v, err := a.find(id)
+		v, err := a.find(ref)
 		switch {
 		case err == nil && v.User.Enabled: // Oracle: sessions/disabled-user
-			a.root = root{ID: id, Issued: now.Unix(), Kind: rootLogin, fresh: true}
+			a.root = root{ID: ref.ID, Issued: now.Unix(), Kind: rootLogin, fresh: true}
 			return nil
 		case err != nil && !sessionEnded(err):
 			return err
@@ -120,7 +120,7 @@ func (a *attempt) unused() bool {
 
 // A seen session is what one request has read of it, and of the client's part in it.
 type seen struct {
-	id     iam.SessionID
+	ref    iam.SessionRef
 	client *iam.Client
 	view   *sessions.View
 	live   bool // the client's part
@@ -128,21 +128,21 @@ type seen struct {
 }
 
 // find reads an online session once for a request whose cookies name it twice.
-func (a *attempt) find(id iam.SessionID) (*sessions.View, error) {
-	if a.seen == nil || a.seen.id != id {
+func (a *attempt) find(ref iam.SessionRef) (*sessions.View, error) {
+	if a.seen == nil || a.seen.ref != ref {
 		var client *iam.Client
 		if a.client != nil {
 			client = &a.client.Client
 		}
-		v, live, err := a.h.Sessions.Look(a.ctx, a.realm, id, client)
-		a.seen = &seen{id, client, v, live, err}
+		v, live, err := a.h.Sessions.Look(a.ctx, a.realm, ref, client)
+		a.seen = &seen{ref, client, v, live, err}
 	}
 	return a.seen.view, a.seen.err
 }
 
 // joined is what this request has seen of its client in a session, nil when it has seen nothing.
 func (a *attempt) joined(id iam.SessionID) *authn.Joined {
-	if a.seen == nil || a.seen.id != id || a.seen.client != &a.client.Client || a.seen.err != nil {
+	if a.seen == nil || a.seen.ref.ID != id || a.seen.client != &a.client.Client || a.seen.err != nil {
 		return nil
 	}
 	return &authn.Joined{Part: a.seen.view.Part, Live: a.seen.live}
@@ -322,7 +322,7 @@ func (a *attempt) identify(cookie string) (*authn.Identity, error) {
 		a.why = iam.CookieExpired
 		return nil, nil
 	}
-	v, err := a.find(t.Session)
+	v, err := a.find(iam.SessionRef{ID: t.Session, User: t.Subject})
 	if err != nil {
 		a.why = whyEnded(err)
 		if sessionEnded(err) {

@@ -180,10 +180,10 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 		},
 		Finish: func(w http.ResponseWriter, r *http.Request, d *authn.Done) {
 			part := &iam.ClientSession{Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: d.Session.Started, LastAccess: d.Session.LastAccess}
-			if v, err := svc.Find(r.Context(), x.realm, d.Session.ID, false, d.Client); err == nil {
+			if v, err := svc.Find(r.Context(), x.realm, d.Session.Ref(), d.Client); err == nil {
 				part.Version = v.Part.Version
 			}
-			err := svc.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Tab: d.Tab, Part: part})
+			err := svc.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Root: d.Root, Tab: d.Tab, Part: part})
 			if err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return

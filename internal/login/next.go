@@ -483,7 +483,7 @@ func (a *attempt) session() (s *iam.UserSession, joined bool, err error) {
 	id := sessions.NewID()
 	if a.unused() {
 		id = a.tab.Root
-		v, err := a.h.Sessions.Find(a.ctx, a.realm, id, false, nil)
+		v, err := a.h.Sessions.Find(a.ctx, a.realm, iam.SessionRef{ID: id}, nil)
 		switch {
 		case err == nil && v.Session.User == run.User.ID:
 			return cloneSession(v.Session), true, nil

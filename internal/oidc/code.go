@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"crypto/rand"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 // A loginCode is what an authorization code stands for. Keycloak: OAuth2Code.
 type loginCode struct {
 	Session      iam.SessionID `json:"sid"`
+	User         iam.UserID    `json:"sub,omitempty"` // whose session it is; "" in codes of an earlier version
 	Client       iam.ClientID  `json:"client"`
 	Scope        string        `json:"scope"`
 	RedirectURI  string        `json:"redirect_uri,omitempty"` // the parameter, "" when there was none
@@ -33,11 +33,26 @@ const (
 
 // newCode makes a code: its text for the client, and what to store with the
 // login. It names session and client, as Keycloak's codes do, so that a code
-// that is used twice can be told whose it was.
-func newCode(c *loginCode, expires time.Time) (text string, once sessions.Once, err error) {
-	id := rand.Text()
-	value, err := json.Marshal(c)
-	return id + "." + string(c.Session) + "." + string(c.Client), sessions.Once{Key: codeKey(id), Value: value, Expires: expires}, err
+// that is used twice can be told whose it was: its id is sealed for both, so that
+// nobody can invent one.
+func (c *call) newCode(l *loginCode, expires time.Time) (text string, once sessions.Once, err error) {
+	id, err := c.Tabs.Seal(c.codePurpose(l.Session, l.Client), nil)
+	if err != nil {
+		return "", sessions.Once{}, err
+	}
+	value, err := json.Marshal(l)
+	return id + "." + string(l.Session) + "." + string(l.Client), sessions.Once{Key: codeKey(id), Value: value, Expires: expires}, err
+}
+
+func (c *call) codePurpose(session iam.SessionID, client iam.ClientID) string {
+	return "oidc code " + string(c.realm.ID) + " " + string(session) + " " + string(client)
+}
+
+// wasGiven tells whether this server made a code's id for a session and client.
+// Codes of an earlier version cannot be told.
+func (c *call) wasGiven(id string, session iam.SessionID, client iam.ClientID) bool {
+	var nothing any
+	return c.Tabs.Open(c.codePurpose(session, client), id, &nothing) == nil
 }
 
 func codeKey(id string) string { return "code " + id }

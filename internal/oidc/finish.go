@@ -75,8 +75,8 @@ func (c *call) store(d *authn.Done, types responseType, scopes []*iam.ClientScop
 	l = &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: d.Noted, Root: d.Root, Tab: d.Tab}
 	if types.code {
 		var once sessions.Once
-		code, once, err = newCode(&loginCode{
-			Session: d.Session.ID, Client: d.Client.ID, Scope: q.Scope, RedirectURI: q.Extra[noteRedirectParam], Nonce: q.Nonce,
+		code, once, err = c.newCode(&loginCode{
+			Session: d.Session.ID, User: d.User.ID, Client: d.Client.ID, Scope: q.Scope, RedirectURI: q.Extra[noteRedirectParam], Nonce: q.Nonce,
 			Challenge: q.Challenge, ChallengeAlg: q.ChallengeAlg, JKT: q.JKT,
 		}, c.Now().Add(c.realm.Lifespans.AccessCode))
 		if err != nil {
@@ -138,7 +138,7 @@ func (c *call) storeLogin(d *authn.Done, l *sessions.Login, scopes []*iam.Client
 
 // joined reads what the client has in the session.
 func (c *call) joined(d *authn.Done) (*authn.Joined, error) {
-	v, live, err := c.Sessions.Look(c.ctx(), c.realm, d.Session.ID, d.Client)
+	v, live, err := c.Sessions.Look(c.ctx(), c.realm, d.Session.Ref(), d.Client)
 	switch {
 	case v != nil:
 		return &authn.Joined{Part: v.Part, Live: live}, nil
@@ -180,7 +180,7 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, was *authn.J
 		part.Version = was.Part.Version
 	}
 	if offline && !d.New && was.Part == nil {
-		fresh, err := c.neverUsed(d.Session.ID)
+		fresh, err := c.neverUsed(d.Session.Ref())
 		if err != nil {
 			return nil, err
 		}
@@ -204,15 +204,15 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, was *authn.J
 // neverUsed tells whether a session has not been used since it began and its
 // clients have left it: it counts as new then.
 // Keycloak: AuthenticationProcessor.attachSession.
-func (c *call) neverUsed(id iam.SessionID) (bool, error) {
-	v, err := c.Sessions.Find(c.ctx(), c.realm, id, false, nil)
+func (c *call) neverUsed(ref iam.SessionRef) (bool, error) {
+	v, err := c.Sessions.Find(c.ctx(), c.realm, ref, nil)
 	switch {
 	case v == nil && !errors.Is(err, sessions.ErrGone):
 		return false, err
 	case err != nil, v.Session.Started.Unix() != v.Session.LastAccess.Unix():
 		return false, nil
 	}
-	parts, err := c.Sessions.Parts(c.ctx(), c.realm, []iam.SessionID{id}, false)
+	parts, err := c.Sessions.Parts(c.ctx(), c.realm, []iam.SessionID{ref.ID}, false)
 	return err == nil && len(parts) == 0, err
 }
 

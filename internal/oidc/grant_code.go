@@ -77,8 +77,8 @@ func (t *tokenCall) code() (*decision, error) {
 }
 
 // redeem takes a code, once, and finds the session it was made in. A code that
-// was used before, or is not one, ends the client's part in the session that it
-// names: somebody has it who should not (RFC 6749 4.1.2).
+// was used before ends the client's part in the session that it names: somebody has
+// it who should not (RFC 6749 4.1.2). One that this server never made ends nothing.
 // Keycloak: OAuth2CodeParser.parseCode.
 func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 	notValid := &Error{400, "invalid_grant", "Code not valid"}
@@ -110,9 +110,15 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 		}
 	}
 	if value == nil || code.Session != session || code.Client != owner {
-		if err := t.spentCode(codeKey(id), session, owner); err != nil {
-			return nil, nil, err
+		if t.wasGiven(id, session, owner) {
+			if err := t.spentCode(codeKey(id), view.Session.Ref(), owner); err != nil {
+				return nil, nil, err
+			}
 		}
+		return nil, nil, t.refuse("invalid_code", notValid)
+	}
+	if code.User != "" && code.User != view.Session.User {
+		t.event.Cause.Reason = iam.SessionEnded
 		return nil, nil, t.refuse("invalid_code", notValid)
 	}
 	switch {
@@ -128,9 +134,9 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 	return nil, nil, t.switchedOff(findErr)
 }
 
-// spentCode ends the client's part in the session that a code names, which is
-// not there, or no longer, and says which of both in the event.
-func (t *tokenCall) spentCode(key string, session iam.SessionID, owner iam.ClientID) error {
+// spentCode ends the client's part in the session of a code that was used, or
+// came too late, and says which of both in the event.
+func (t *tokenCall) spentCode(key string, session iam.SessionRef, owner iam.ClientID) error {
 	t.event.Cause.Reason = iam.CodeReplayed
 	late, err := t.Sessions.OnceExpired(t.ctx(), t.realm, key)
 	if err != nil {
@@ -139,7 +145,7 @@ func (t *tokenCall) spentCode(key string, session iam.SessionID, owner iam.Clien
 	if late {
 		t.event.Cause.Reason = iam.CodeLate
 	}
-	return t.Sessions.Detach(t.ctx(), t.realm, session, false, owner, iam.End{Reason: t.event.Cause.Reason, By: iam.ActorServer, Client: t.client.ID})
+	return t.Sessions.Detach(t.ctx(), t.realm, session, owner, iam.End{Reason: t.event.Cause.Reason, By: iam.ActorServer, Client: t.client.ID})
 }
 
 // switchedOff answers for a client or realm that was switched off while this

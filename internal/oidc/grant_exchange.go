@@ -175,7 +175,7 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 		if p.view == nil || us.Offline {
 			return
 		}
-		v, err := t.Sessions.Find(t.ctx(), t.realm, us.ID, false, &t.client.Client)
+		v, err := t.Sessions.Find(t.ctx(), t.realm, us.Ref(), &t.client.Client)
 		if err == nil {
 			g.Session, g.Part = v.Session, v.Part
 			// A request without scope asks for the scope "openid" as the client's login did.

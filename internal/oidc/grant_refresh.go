@@ -155,7 +155,7 @@ func (b *backCall) refreshToken(raw string, times bool) (*tokens.Token, error) {
 // for the client. Keycloak: TokenManager.validateToken.
 func (t *tokenCall) refreshSession(old *tokens.Token) (*sessions.View, error) {
 	offline := old.Type == tokens.TypeOffline
-	view, err := t.Sessions.Find(t.ctx(), t.realm, iam.SessionID(old.Session), offline, &t.client.Client)
+	view, err := t.Sessions.Find(t.ctx(), t.realm, old.Ref(offline), &t.client.Client)
 	switch {
 	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrGone):
 		if err := t.endExpired(view); err != nil {
@@ -177,7 +177,7 @@ func (t *tokenCall) refreshSession(old *tokens.Token) (*sessions.View, error) {
 		return nil, refreshError{"Session doesn't have required client", iam.PartEnded}
 	case errors.Is(err, sessions.ErrPartExpired):
 		end := t.Sessions.PartTimedOut(t.realm, &t.client.Client, view.Session, view.Part)
-		if err := t.Sessions.Detach(t.ctx(), t.realm, view.Session.ID, offline, t.client.ID, end); err != nil {
+		if err := t.Sessions.Detach(t.ctx(), t.realm, view.Session.Ref(), t.client.ID, end); err != nil {
 			return nil, err
 		}
 		return nil, refreshError{"Client session not active", iam.PartEnded}
@@ -364,7 +364,7 @@ func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
 		now := t.Now()
 		c.keep(old.Expires, tokens.RefreshExpiry(t.realm, g, now))
 		if err := c.use(old.ID, t.realm.Refresh.MaxReuse); err != nil {
-			if err := t.Sessions.Detach(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client.ID, c.reused(old.ID, g.Client.ID)); err != nil {
+			if err := t.Sessions.Detach(t.ctx(), t.realm, g.Session.Ref(), g.Client.ID, c.reused(old.ID, g.Client.ID)); err != nil {
 				return err
 			}
 			return err
@@ -388,7 +388,7 @@ func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
 // reread finds the part of a grant that others have changed in between; without
 // an error of its own it says that they did.
 func (t *tokenCall) reread(g *iam.Grant) error {
-	view, err := t.Sessions.Find(t.ctx(), t.realm, g.Session.ID, g.Session.Offline, g.Client)
+	view, err := t.Sessions.Find(t.ctx(), t.realm, g.Session.Ref(), g.Client)
 	if errors.Is(err, sessions.ErrGone) || errors.Is(err, sessions.ErrNoPart) {
 		return refreshError{"Session doesn't have required client", iam.PartEnded}
 	}

@@ -27,6 +27,7 @@ type logoutState struct {
 	Redirect string        `json:"r,omitempty"`
 	State    string        `json:"t,omitempty"`
 	Hint     iam.SessionID `json:"h,omitempty"` // the ID token's session
+	HintUser iam.UserID    `json:"u,omitempty"` // its subject
 	HintAt   int64         `json:"a,omitempty"` // when it was issued, seconds
 	Expires  int64         `json:"e"`
 }
@@ -133,7 +134,7 @@ func (l *logoutCall) takeHint(id string) (matched bool, err error) {
 		l.detail("reason", "Token type is incorrect. Expected '[ID]' but was '"+tok.Type+"'")
 		return false, l.refuse("invalid_token", invalid)
 	}
-	l.state.Hint, l.state.HintAt = iam.SessionID(tok.Session), tok.IssuedAt
+	l.state.Hint, l.state.HintUser, l.state.HintAt = iam.SessionID(tok.Session), iam.UserID(tok.Subject), tok.IssuedAt
 	if id == "" {
 		err = l.find(tok.Client)
 		return l.client != nil, err
@@ -235,7 +236,7 @@ func (l *logoutCall) end() error {
 	}
 	var hinted *iam.UserSession
 	if l.state.Hint != "" {
-		v, err := l.Sessions.Find(l.ctx(), l.realm, l.state.Hint, false, nil)
+		v, err := l.Sessions.Find(l.ctx(), l.realm, iam.SessionRef{ID: l.state.Hint, User: l.state.HintUser}, nil)
 		switch {
 		case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrExpired):
 			e := l.event
@@ -375,7 +376,7 @@ func (c *call) logoutToken(form web.Form) error {
 		return err
 	}
 	offline := tok.Type == tokens.TypeOffline
-	v, err := b.Sessions.Find(b.ctx(), b.realm, iam.SessionID(tok.Session), offline, nil)
+	v, err := b.Sessions.Find(b.ctx(), b.realm, tok.Ref(offline), nil)
 	over := errors.Is(err, sessions.ErrGone) || errors.Is(err, sessions.ErrExpired)
 	if v == nil && !over {
 		return err

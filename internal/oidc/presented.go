@@ -133,7 +133,7 @@ func (c *call) passing(p *presented) (word string, err error) {
 
 // stored finds a stored session of one kind.
 func (c *call) stored(p *presented, how tokens.Context, offline bool) (word string, err error) {
-	view, err := c.Sessions.FindFor(c.ctx(), c.realm, iam.SessionID(p.Session), offline, &p.client.Client, p.RevokedKey())
+	view, err := c.Sessions.FindFor(c.ctx(), c.realm, p.Ref(offline), &p.client.Client, p.RevokedKey())
 	switch {
 	case err == nil, how.Guest && errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrClientDisabled):
 	case errors.Is(err, sessions.ErrPartExpired):

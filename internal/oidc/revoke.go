@@ -70,7 +70,7 @@ func (b *backCall) endParts(tok *tokens.Token) error {
 		if offline && tok.Type != tokens.TypeOffline {
 			continue
 		}
-		if _, err := b.Sessions.EndLastPart(b.ctx(), b.realm, iam.SessionID(tok.Session), offline, b.client.ID, b.revocation(tok, "revocation endpoint")); err != nil {
+		if _, err := b.Sessions.EndLastPart(b.ctx(), b.realm, tok.Ref(offline), b.client.ID, b.revocation(tok, "revocation endpoint")); err != nil {
 			return err
 		}
 	}
@@ -88,7 +88,7 @@ func (b *backCall) revokeExchanged(tok *tokens.Token) error {
 	if tok.Session == "" {
 		return nil
 	}
-	gone, err := b.Sessions.DetachNoted(b.ctx(), b.realm, iam.SessionID(tok.Session), noteExchanged+tok.Client,
+	gone, err := b.Sessions.DetachNoted(b.ctx(), b.realm, tok.Ref(false), noteExchanged+tok.Client,
 		b.revocation(tok, "the token that this client's was exchanged for"))
 	if err != nil || len(gone) == 0 {
 		return err

@@ -230,7 +230,7 @@ func (c *call) bearerUser(client *realms.Client) (*iam.User, error) {
 		}
 		return user, nil
 	}
-	view, err := c.Sessions.Find(c.ctx, c.realm, iam.SessionID(tok.Session), tok.Context().Offline, &client.Client)
+	view, err := c.Sessions.Find(c.ctx, c.realm, tok.Ref(tok.Context().Offline), &client.Client)
 	if err != nil && view == nil && realms.Unavailable(err) {
 		return nil, err
 	}

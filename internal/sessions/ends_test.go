@@ -63,7 +63,7 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 			w.Fatal(err)
 		}
 		w.login("reused", "u1", now)
-		if err := w.svc.Detach(ctx, w.realm, "reused", false, "c1", iam.End{Reason: iam.TokenReuse, By: iam.ActorServer}); err != nil {
+		if err := w.svc.Detach(ctx, w.realm, iam.SessionRef{ID: "reused"}, "c1", iam.End{Reason: iam.TokenReuse, By: iam.ActorServer}); err != nil {
 			w.Fatal(err)
 		}
 		w.login("gone", "u2", now)
@@ -180,7 +180,7 @@ func TestRecordsKeepOfAddressesWhatTheRealmSays(t *testing.T) {
 			if _, err := w.svc.End(ctx, r, ended, false, iam.End{Reason: iam.LogoutByUser}); err != nil {
 				w.Fatal(err)
 			}
-			if _, err := w.svc.EndLastPart(ctx, r, emptied, false, "c1", iam.End{Reason: iam.Revoked}); err != nil {
+			if _, err := w.svc.EndLastPart(ctx, r, iam.SessionRef{ID: emptied}, "c1", iam.End{Reason: iam.Revoked}); err != nil {
 				w.Fatal(err)
 			}
 			w.svc.SweepRealm(ctx, r)

@@ -82,17 +82,17 @@ func (s *Service) Join(ctx context.Context, p *iam.ClientSession) error {
 // Detach takes a client out of a session and leaves the session, even when it
 // was the last: what the reference does about a code or refresh token that was
 // used twice. Keycloak: AuthenticatedClientSessionModel.detachFromUserSession.
-func (s *Service) Detach(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID, e iam.End) error {
+func (s *Service) Detach(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client iam.ClientID, e iam.End) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.EndParts(ctx, r.ID, []iam.SessionID{id}, offline, client, s.toucher.adjustPart, e)
+		_, err := tx.EndPart(ctx, r.ID, ref, client, s.toucher.adjustPart, e)
 		return err
 	})
 }
 
 // DetachNoted takes those clients out of an online session whose part has a
 // note, and returns them.
-func (s *Service) DetachNoted(ctx context.Context, r *realms.Realm, id iam.SessionID, note string, e iam.End) (gone []iam.ClientID, err error) {
-	parts, err := s.db.ClientSessions(ctx, r.ID, id, false)
+func (s *Service) DetachNoted(ctx context.Context, r *realms.Realm, ref iam.SessionRef, note string, e iam.End) (gone []iam.ClientID, err error) {
+	parts, err := s.db.ClientSessions(ctx, r.ID, ref.ID, ref.Offline)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (s *Service) DetachNoted(ctx context.Context, r *realms.Realm, id iam.Sessi
 		if p.Notes[note] == "" {
 			continue
 		}
-		if err := s.Detach(ctx, r, id, false, p.Client, e); err != nil {
+		if err := s.Detach(ctx, r, ref, p.Client, e); err != nil {
 			return nil, err
 		}
 		gone = append(gone, p.Client)

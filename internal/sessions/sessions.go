@@ -55,22 +55,22 @@ type View = store.SessionView
 // Find returns a live session with the client's part in it. client nil asks
 // for the user session alone. The view comes with the error, too, unless the
 // session is gone: what timed out can still be told about.
-func (s *Service) Find(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client *iam.Client) (*View, error) {
-	return s.FindFor(ctx, r, id, offline, client, "")
+func (s *Service) Find(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client *iam.Client) (*View, error) {
+	return s.FindFor(ctx, r, ref, client, "")
 }
 
 // FindFor is Find for a presented token, whose key is looked up in the same
 // statement: the view's Once tells whether the token is revoked.
-func (s *Service) FindFor(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client *iam.Client, key string) (*View, error) {
+func (s *Service) FindFor(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client *iam.Client, key string) (*View, error) {
 	var clientID iam.ClientID
 	if client != nil {
 		clientID = client.ID
 	}
-	if id == "" {
+	if ref.ID == "" {
 		return nil, ErrGone
 	}
 	now := s.db.Now()
-	v, err := s.db.SessionAndOnce(ctx, r.ID, id, offline, clientID, key, now)
+	v, err := s.db.SessionAndOnce(ctx, r.ID, ref, clientID, key, now)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrGone
 	}
@@ -104,8 +104,8 @@ func (s *Service) judge(r *realms.Realm, v *View, client *iam.Client, now time.T
 
 // Look is Find for who minds the online session alone, and takes the client's
 // part along: live tells whether it can be gone on with.
-func (s *Service) Look(ctx context.Context, r *realms.Realm, id iam.SessionID, client *iam.Client) (v *View, live bool, err error) {
-	v, err = s.Find(ctx, r, id, false, client)
+func (s *Service) Look(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client *iam.Client) (v *View, live bool, err error) {
+	v, err = s.Find(ctx, r, ref, client)
 	if errors.Is(err, ErrNoPart) || errors.Is(err, ErrPartExpired) || errors.Is(err, ErrClientDisabled) {
 		return v, false, nil
 	}
@@ -427,14 +427,13 @@ func (w Within) run(ctx context.Context, tx *store.Tx, list []*Ending, err error
 // EndLastPart ends one client's part in a session, and the session with its last
 // part, online ones too: for a revoked refresh token.
 // Keycloak: TokenRevocationEndpoint.revokeClientSession.
-func (s *Service) EndLastPart(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID, e iam.End) (was bool, err error) {
+func (s *Service) EndLastPart(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client iam.ClientID, e iam.End) (was bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		parts, err := tx.EndParts(ctx, r.ID, []iam.SessionID{id}, offline, client, s.toucher.adjustPart, e)
-		if err != nil {
+		parts, err := tx.EndPart(ctx, r.ID, ref, client, s.toucher.adjustPart, e)
+		if was = len(parts) > 0; err != nil || !was {
 			return err
 		}
-		was = len(parts) > 0
-		_, err = s.endEmpty(ctx, tx, r, []iam.SessionID{id}, offline, e)
+		_, err = s.endEmpty(ctx, tx, r, []iam.SessionID{ref.ID}, ref.Offline, e)
 		return err
 	})
 	return was, err

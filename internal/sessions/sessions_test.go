@@ -67,7 +67,7 @@ func (w *world) login(id iam.SessionID, user iam.UserID, started time.Time) (*ia
 }
 
 func (w *world) find(id iam.SessionID, offline bool) error {
-	_, err := w.svc.Find(w.Context(), w.realm, id, offline, w.client)
+	_, err := w.svc.Find(w.Context(), w.realm, iam.SessionRef{ID: id, Offline: offline}, w.client)
 	return err
 }
 
@@ -85,7 +85,7 @@ func TestFindTellsWhyNot(t *testing.T) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		if _, err := w.svc.Find(ctx, w.realm, "live", false, &other.Client); !errors.Is(err, sessions.ErrNoPart) {
+		if _, err := w.svc.Find(ctx, w.realm, iam.SessionRef{ID: "live"}, &other.Client); !errors.Is(err, sessions.ErrNoPart) {
 			w.Errorf("a client without part: %v", err)
 		}
 		// Behind the snapshot's back: what must never lag is read from the rows.
@@ -137,7 +137,7 @@ func TestGoOfflineReplacesTheOnlineSessionOfAFirstCode(t *testing.T) {
 		if err := w.find("s", true); err != nil {
 			w.Errorf("offline: %v", err)
 		}
-		if was, err := w.svc.EndLastPart(w.Context(), w.realm, "s", true, "c1", iam.End{Reason: iam.Revoked}); err != nil || !was {
+		if was, err := w.svc.EndLastPart(w.Context(), w.realm, iam.SessionRef{ID: "s", Offline: true}, "c1", iam.End{Reason: iam.Revoked}); err != nil || !was {
 			w.Errorf("ending the part: %v %v", was, err)
 		}
 		if err := w.find("s", true); !errors.Is(err, sessions.ErrGone) {
@@ -179,7 +179,7 @@ func TestOnlyOneOfManySwapsWins(t *testing.T) {
 		w.login("s", "u1", w.db.Now())
 		var won atomic.Int64
 		var wg sync.WaitGroup
-		v, err := w.svc.Find(w.Context(), w.realm, "s", false, w.client)
+		v, err := w.svc.Find(w.Context(), w.realm, iam.SessionRef{ID: "s"}, w.client)
 		if err != nil {
 			w.Fatal(err)
 		}

@@ -135,29 +135,43 @@ func text(v any) string {
 // EndParts ends one client's part in some sessions of one kind and keeps a
 // record of each. The sessions stay, even those that are left without a part.
 func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, client iam.ClientID, adjust func(*iam.ClientSession), e iam.End) ([]*iam.ClientSession, error) {
+	return tx.endParts(ctx, realm, ids, offline, "", client, adjust, e)
+}
+
+// EndPart is EndParts for one session.
+func (tx *Tx) EndPart(ctx context.Context, realm iam.RealmID, ref iam.SessionRef, client iam.ClientID, adjust func(*iam.ClientSession), e iam.End) ([]*iam.ClientSession, error) {
+	return tx.endParts(ctx, realm, []iam.SessionID{ref.ID}, ref.Offline, ref.User, client, adjust, e)
+}
+
+func (tx *Tx) endParts(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, user iam.UserID, client iam.ClientID, adjust func(*iam.ClientSession),
+	e iam.End) ([]*iam.ClientSession, error) {
 	var out []*iam.ClientSession
 	users := map[iam.SessionID]iam.UserID{}
 	for chunk := range slices.Chunk(ids, chunkSize) {
 		args := []any{realm, offline, client}
+		whose := []any{realm, offline, client, user}
 		for _, id := range chunk {
-			args = append(args, id)
+			args, whose = append(args, id), append(whose, id)
 		}
-		in := binds(4, len(chunk))
 		// The session's row is locked first, as by those who end it whole.
-		_, err := all(ctx, &tx.Reader, func(row row) (struct{}, error) {
+		locked, err := all(ctx, &tx.Reader, func(row row) (struct{}, error) {
 			var id iam.SessionID
 			var user iam.UserID
 			err := row.Scan(&id, &user)
 			users[id] = user
 			return struct{}{}, err
-		}, `update user_sessions set version = version + 1 where realm_id = $1 and offline = $2 and id in (`+in+`)
+		}, `update user_sessions set version = version + 1 where realm_id = $1 and offline = $2 and id in (`+binds(5, len(chunk))+`)
+			and ($4 = '' or user_id = $4 or not exists (select 1 from users x where x.realm_id = user_sessions.realm_id and x.id = $4))
 			and exists (select 1 from client_sessions c where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline
-			and c.client_id = $3) returning id, user_id`, args...)
+			and c.client_id = $3) returning id, user_id`, whose...)
 		if err != nil {
 			return nil, err
 		}
+		if len(locked) == 0 {
+			continue
+		}
 		parts, err := all(ctx, &tx.Reader, scanPart(realm), `delete from client_sessions where realm_id = $1 and offline = $2 and client_id = $3
-			and session_id in (`+in+`) returning session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access,
+			and session_id in (`+binds(4, len(chunk))+`) returning session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access,
 			refreshes, version, notes, origin, issued`, args...)
 		if err != nil {
 			return nil, err

@@ -153,13 +153,14 @@ func scanPart(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
 // and the switches that must never lag, in one statement. ErrNotFound when
 // there is no such session. Whether it has timed out is for package sessions.
 func (r *Reader) Session(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID) (*SessionView, error) {
-	return r.SessionAndOnce(ctx, realm, id, offline, client, "", time.Time{})
+	return r.SessionAndOnce(ctx, realm, iam.SessionRef{ID: id, Offline: offline}, client, "", time.Time{})
 }
 
 // SessionAndOnce is Session and HasOnce in one statement: a presented token
-// needs both.
-func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID, key string, now time.Time) (*SessionView, error) {
-	return one(ctx, r.quick(), scanSessionView(realm, id, offline), sessionAndOnce, realm, id, offline, client, key, millis(now))
+// needs both. A reference that names a user of the realm finds that user's session
+// alone. One that does not - a pairwise subject, say - goes by the id.
+func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, ref iam.SessionRef, client iam.ClientID, key string, now time.Time) (*SessionView, error) {
+	return one(ctx, r.quick(), scanSessionView(realm, ref.ID, ref.Offline), sessionAndOnce, realm, ref.ID, ref.Offline, client, key, millis(now), ref.User)
 }
 
 func scanSessionView(realm iam.RealmID, id iam.SessionID, offline bool) func(row) (*SessionView, error) {
@@ -207,7 +208,8 @@ const sessionAndOnce = `select ` + sessionShort + `, s.notes, m.enabled, m.not_b
 		left join client_sessions c on c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline and c.client_id = $4
 		left join clients k on k.realm_id = s.realm_id and k.id = $4
 		left join users u on u.realm_id = s.realm_id and u.id = s.user_id
-		where s.realm_id = $1 and s.id = $2 and s.offline = $3`
+		where s.realm_id = $1 and s.id = $2 and s.offline = $3
+		and ($7 = '' or s.user_id = $7 or not exists (select 1 from users x where x.realm_id = s.realm_id and x.id = $7))`
 
 // nullUser scans userColumns where the user may be missing.
 type nullUser struct {

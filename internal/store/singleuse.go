@@ -69,7 +69,7 @@ func (tx *Tx) Redeem(ctx context.Context, realm iam.RealmID, key string, id iam.
 	take.query, take.args = takingOnce+` and exists (select 1 from user_sessions s where s.realm_id = $1 and s.id = $4 and s.offline = false) returning value`, append(take.args, id)
 	err = tx.together(ctx, take, &statement{
 		query: sessionAndOnce,
-		args:  []any{realm, id, false, client, "", int64(0)},
+		args:  []any{realm, id, false, client, "", int64(0), ""},
 		read:  func(row row) (err error) { v, err = scan(row); return err },
 	})
 	return value, v, err

@@ -118,6 +118,11 @@ func read(ctx context.Context, r *realms.Realm, raw string) (Token, error) {
 	return out, nil
 }
 
+// Ref names the session of one kind that the token was given for.
+func (t *Token) Ref(offline bool) iam.SessionRef {
+	return iam.SessionRef{ID: iam.SessionID(t.Session), Offline: offline, User: iam.UserID(t.Subject)}
+}
+
 // clockSkew is by how many seconds a token's nbf may lie ahead.
 const clockSkew = 10
 

@@ -140,6 +140,14 @@ func (p *Page) Asks(name string) bool {
 // ErrNoForm is a page that has nothing to submit.
 var ErrNoForm = errors.New("the page has no form")
 
+// Action is where the page's form goes.
+func (p *Page) Action() (*url.URL, error) {
+	if p.form == nil {
+		return nil, ErrNoForm
+	}
+	return p.URL.Parse(p.form.action)
+}
+
 // Submit fills in the page's form, keeping what stands in it already, and sends it.
 func (p *Page) Submit(ctx context.Context, fields map[string]string) (*Page, error) {
 	if p.form == nil {
