@@ -272,7 +272,11 @@ func (c *call) body() ([]byte, error) {
 	if t := c.r.Header.Get("Content-Type"); t != "" && web.MediaType(c.r) != "application/json" {
 		return nil, plain(http.StatusUnsupportedMediaType, "The content-type header value did not match the value in @Consumes")
 	}
-	return web.ReadBody(c.r)
+	data, err := web.ReadBody(c.r)
+	if err != nil {
+		return nil, err
+	}
+	return data, rep.CheckText(data)
 }
 
 // decode reads the request's JSON into a T, as Keycloak's Jackson does.

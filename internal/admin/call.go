@@ -57,7 +57,11 @@ func (c *Call) json() ([]byte, error) {
 	if t := c.R.Header.Get("Content-Type"); t != "" && web.MediaType(c.R) != "application/json" {
 		return nil, errMediaType()
 	}
-	return web.ReadBody(c.R)
+	data, err := web.ReadBody(c.R)
+	if err != nil {
+		return nil, err
+	}
+	return data, rep.CheckText(data)
 }
 
 // Text reads a body of type text/plain.
@@ -66,6 +70,9 @@ func (c *Call) Text() (string, error) {
 		return "", errMediaType()
 	}
 	b, err := web.ReadBody(c.R)
+	if err == nil && !iam.Storable(string(b)) {
+		err = plain(http.StatusBadRequest)
+	}
 	return string(b), err
 }
 

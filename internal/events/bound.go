@@ -3,19 +3,21 @@ package events
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"latchkey/internal/iam"
 )
 
-// bound shortens what of an event strangers could make long. Details are kept
+// bound shortens what of an event strangers could make long, and takes out what
+// no database keeps: claims of tokens pass no other gate. Details are kept
 // in the order of their names, until there are too many of them.
 func bound(e *iam.Event) {
-	e.Client = iam.Cut(e.Client, iam.MaxName)
-	e.Session = iam.SessionID(iam.Cut(string(e.Session), iam.MaxName))
+	e.Client = storable(iam.Cut(e.Client, iam.MaxName))
+	e.Session = iam.SessionID(storable(iam.Cut(string(e.Session), iam.MaxName)))
 	size := 0
 	for name, v := range e.Details {
 		size += len(name) + len(v)
-		if len(v) > iam.MaxDetail {
+		if len(v) > iam.MaxDetail || !iam.Storable(name) || !iam.Storable(v) {
 			size = iam.MaxDetails + 1
 		}
 	}
@@ -29,7 +31,15 @@ func bound(e *iam.Event) {
 		if size += len(name) + len(v); size > iam.MaxDetails {
 			break
 		}
-		details[name] = v
+		details[storable(name)] = storable(v)
 	}
 	e.Details = details
+}
+
+// storable takes NUL and broken UTF-8 out of a text.
+func storable(text string) string {
+	if iam.Storable(text) {
+		return text
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "")
 }

@@ -1,6 +1,9 @@
 package iam
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // What strangers send is kept no longer than this, in bytes: one table for
 // every room that stores it or logs it. Bodies as such are bounded by web.Bodies.
@@ -20,7 +23,7 @@ const (
 	MaxNote = MaxParam
 	// MaxDetail is the length of one detail of an event, MaxDetails of all of
 	// them together.
-	MaxDetail  = MaxParam
+	MaxDetail  = 8 << 10
 	MaxDetails = 16 << 10
 	// MaxLogged is the length of one value in the log, MaxStack of a stack.
 	MaxLogged = 1000
@@ -40,3 +43,7 @@ func Cut(text string, n int) string {
 	}
 	return text[:n]
 }
+
+// Storable tells whether every database and every protocol takes a text: it is
+// UTF-8 without NUL.
+func Storable(text string) bool { return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text) }

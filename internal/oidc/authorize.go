@@ -206,7 +206,7 @@ func (a *authCall) parse() error {
 	}
 	for _, name := range slices.Sorted(keysOf(a.form.Values)) {
 		v := printable(a.form.Get(name))
-		if !slices.Contains(knownParams, name) && len(name) <= iam.MaxKey && strings.TrimSpace(v) != "" && len(v) <= maxExtraSize && len(a.req.Extra) < maxExtra {
+		if !slices.Contains(knownParams, name) && len(name) <= iam.MaxKey && iam.Storable(name) && strings.TrimSpace(v) != "" && len(v) <= maxExtraSize && len(a.req.Extra) < maxExtra {
 			a.req.Extra[extraNote+name] = v
 			size += len(name) + len(v)
 		}

@@ -219,7 +219,7 @@ func (a *clientProof) timely(x *assertion) error {
 	}
 	// Remembered as long as the assertion could be shown again, by whatever clock.
 	id := x.ID
-	if len(id) > iam.MaxKey {
+	if len(id) > iam.MaxKey || !iam.Storable(id) {
 		sum := sha256.Sum256([]byte(id))
 		id = hex.EncodeToString(sum[:])
 	}

@@ -60,6 +60,9 @@ func (c *Cache) Get(ctx context.Context, name string) (*Realm, error) {
 			return r, nil
 		}
 	}
+	if !iam.Storable(name) {
+		return nil, ErrNotFound // out of a token that nobody has verified
+	}
 	return c.build(ctx, "n:"+name, func(ctx context.Context) (store.RealmRow, error) { return c.db.RealmByName(ctx, name) })
 }
 

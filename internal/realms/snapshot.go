@@ -421,6 +421,9 @@ func (r *Realm) ClientByName(ctx context.Context, clientID string) (*Client, err
 	if c, ok := r.byName.Get(clientID); ok {
 		return c, nil
 	}
+	if len(clientID) > iam.MaxName || !iam.Storable(clientID) {
+		return nil, store.ErrNotFound // out of a token or a header
+	}
 	row, err := r.db.ClientByName(ctx, r.ID, clientID)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,9 @@ func decode[T any](c *call) (*T, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := rep.CheckText(data); err != nil {
+		return nil, err
+	}
 	v := new(T)
 	return v, rep.Decode(data, v)
 }

@@ -161,6 +161,7 @@ func (s *Server) front(mux *http.ServeMux) (http.Handler, error) {
 		web.Identify(proxy, s.cfg.HTTP.RelativePath),
 		web.Observe(time.Now, seen),
 		web.Recover(s.log),
+		web.Gate,
 		web.DefaultBodies.Limit(),
 		web.Deadline(s.cfg.HTTP.Timeout),
 		normalized,

@@ -43,7 +43,7 @@ func none(u *iam.User, err error) (*iam.User, error) {
 // returns nil when there is none.
 // Keycloak: KeycloakModelUtils.findUserByNameOrEmail.
 func (s *Service) Find(ctx context.Context, r *iam.Realm, login string) (*iam.User, error) {
-	if len(login) > iam.MaxName {
+	if len(login) > iam.MaxName || !iam.Storable(login) {
 		return nil, nil
 	}
 	if r.Login.LoginWithEmail && strings.Contains(login, "@") {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"latchkey/internal/iam"
 )
 
 // ErrMalformed says that a form or query cannot be understood: answer 400.
@@ -33,7 +35,8 @@ type Form struct{ url.Values }
 
 // ParseForm reads application/x-www-form-urlencoded text. Unlike url.ParseQuery
 // it takes a raw ';' as a letter, as the reference does; a broken escape is
-// ErrMalformed.
+// ErrMalformed, and so is text that cannot be stored. Of queries Gate has made
+// each ';' a '&'.
 func ParseForm(s string) (Form, error) {
 	f := Form{url.Values{}}
 	n := 0
@@ -51,6 +54,9 @@ func ParseForm(s string) (Form, error) {
 		}
 		if v, err = url.QueryUnescape(v); err != nil {
 			return f, fmt.Errorf("%w: %w", ErrMalformed, err)
+		}
+		if !iam.Storable(k) || !iam.Storable(v) {
+			return f, fmt.Errorf("%w: a parameter holds NUL or is no UTF-8", ErrMalformed)
 		}
 		f.Values[k] = append(f.Values[k], v)
 	}

@@ -119,7 +119,7 @@ func TestLongValuesOfStrangers(t *testing.T) {
 		for _, x := range events {
 			all := len(x.ClientID) + len(x.Error)
 			for name, v := range x.Details {
-				if all += len(name) + len(v); len(v) > 4000 {
+				if all += len(name) + len(v); len(v) > 8<<10 {
 					t.Errorf("%s %s: a detail %s of %d bytes", x.Type, x.Error, name, len(v))
 				}
 			}
