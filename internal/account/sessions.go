@@ -160,4 +160,4 @@ func (h *Handler) tell(c *call, parts []*iam.ClientSession) {
 }
 
 // issuer is the realm's address as the request sees it.
-func (c *call) issuer() string { return c.urls.Frontend + "/realms/" + c.realm.Name }
+func (c *call) issuer() string { return c.urls.Frontend + c.realm.Path() }

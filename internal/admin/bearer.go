@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -117,7 +118,7 @@ func (b *Bearer) verify(r *http.Request, home *realms.Realm, raw string) (tok *t
 	case tok.Type != tokens.TypeBearer && tok.Type != tokens.TypeDPoP:
 		return tok, iam.TokenInvalid, nil
 	}
-	issuer := b.Hostname.URLs(web.RequestOf(r), home.Attrs["frontendUrl"]).Frontend + "/realms/" + home.Name
+	issuer := b.Hostname.URLs(web.RequestOf(r), home.Attrs["frontendUrl"]).Frontend + home.Path()
 	switch tok.Check(issuer, b.Now(), home.NotBefore) {
 	case nil:
 		return tok, "", nil
@@ -140,7 +141,7 @@ func (b *Bearer) checkScheme(r *http.Request, home *realms.Realm, tok *tokens.To
 		return "", nil
 	}
 	urls := b.Hostname.URLs(web.RequestOf(r), home.Attrs["frontendUrl"])
-	path := r.URL.Path
+	path := r.URL.EscapedPath()
 	for _, root := range []string{"/admin/", "/realms/"} {
 		if i := strings.Index(path, root); i >= 0 {
 			path = path[i:]
@@ -171,7 +172,11 @@ func realmOf(raw string) string {
 		return ""
 	}
 	issuer := member(payload, "iss")
-	return issuer[strings.LastIndex(issuer, "/")+1:]
+	name, err := url.PathUnescape(issuer[strings.LastIndex(issuer, "/")+1:])
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // member returns a text of a JSON object, "" when there is none, and reads no further.

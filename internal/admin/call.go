@@ -235,7 +235,7 @@ func (c *Call) finish(out any) error {
 	status := http.StatusOK
 	if c.at != "" || c.realm {
 		status = http.StatusCreated
-		at := c.URLs.Admin + "/admin/realms/" + url.PathEscape(c.Path("realm"))
+		at := c.URLs.Admin + "/admin/realms/" + iam.PathName(c.Path("realm"))
 		if !c.realm {
 			at += "/" + c.at
 		}

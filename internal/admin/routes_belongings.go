@@ -191,7 +191,7 @@ func (h *Handler) impersonate(c *Call, u *iam.User) (any, error) {
 	}
 	h.Events.Emit(c, c.Realm, &iam.Event{Kind: "IMPERSONATE", User: u.ID, Session: session, IP: web.RequestOf(c.R).Addr,
 		Details: map[string]string{"impersonator_realm": c.Caller.Realm.Name, "impersonator": c.Caller.User.Username}})
-	return map[string]any{"sameRealm": sameRealm, "redirect": c.URLs.Frontend + "/realms/" + c.Realm.Name + "/account"}, nil
+	return map[string]any{"sameRealm": sameRealm, "redirect": c.URLs.Frontend + c.Realm.Path() + "/account"}, nil
 }
 
 // A consentView is a consent, or offline access without one, as the admin API

@@ -46,7 +46,7 @@ func (h *Handler) removeInitialAccess(c *Call) (any, error) {
 }
 
 // issuer is the realm's issuer URL as this request sees it.
-func (c *Call) issuer() string { return c.URLs.Frontend + "/realms/" + c.Realm.Name }
+func (c *Call) issuer() string { return c.URLs.Frontend + c.Realm.Path() }
 
 func (h *Handler) newRegistrationToken(c *Call) (any, error) {
 	cl, err := clientOf(c)

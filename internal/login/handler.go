@@ -138,7 +138,7 @@ func (h *Handler) with(kind iam.EventKind, f func(*attempt)) http.HandlerFunc {
 func (a *attempt) enter(realm *realms.Realm) bool {
 	a.realm = realm
 	urls := a.h.Hostname.URLs(web.RequestOf(a.r), realm.Attrs["frontendUrl"])
-	a.base = urls.Frontend + "/realms/" + url.PathEscape(realm.Name)
+	a.base = urls.Frontend + realm.Path()
 	a.cookies = web.NewCookies(urls.Frontend, realm.Name)
 	a.w.Header().Set("Cache-Control", web.CacheNoPage)
 	q, err := web.Query(a.r)

@@ -161,7 +161,7 @@ func (a *clientProof) asserted(method string, signature func(*assertion) error) 
 // addressed: JWTClientValidator.getExpectedAudiences.
 func (a *clientProof) addressed(x *assertion) error {
 	mine := map[string]bool{}
-	for _, base := range []string{a.issuer(), a.urls.Backchannel + "/realms/" + a.realm.Name} {
+	for _, base := range []string{a.issuer(), a.urls.Backchannel + a.realm.Path()} {
 		for _, path := range []string{"", "/token", "/token/introspect", "/ext/par/request", "/ext/ciba/auth"} {
 			if path == "" {
 				mine[base] = true

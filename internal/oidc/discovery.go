@@ -116,7 +116,7 @@ func (h *Handler) rootWellKnown(c *call) error {
 // configuration describes the realm to clients. Endpoints that clients' servers
 // call have back-channel addresses. Keycloak: OIDCWellKnownProvider.
 func configuration(c *call) *metadata {
-	back := c.urls.Backchannel + "/realms/" + c.realm.Name + "/protocol/openid-connect"
+	back := c.urls.Backchannel + c.realm.Path() + "/protocol/openid-connect"
 	no := false
 	return &metadata{
 		Issuer: c.issuer(), Authorization: c.endpoint("/auth"), Token: back + "/token", Introspection: back + "/token/introspect",
@@ -124,7 +124,7 @@ func configuration(c *call) *metadata {
 		JWKS: back + "/certs", CheckSession: c.endpoint("/login-status-iframe.html"), GrantTypes: grantTypes, ACRs: c.acrs(),
 		ResponseTypes: responseTypes, SubjectTypes: []string{"public", "pairwise"}, Prompts: []string{"none", "login", "consent"},
 		IDTokenAlgs: signing, UserinfoAlgs: append(slices.Clone(signing), "none"), ResponseModes: responseModes,
-		Registration: c.urls.Backchannel + "/realms/" + c.realm.Name + "/clients-registrations/openid-connect",
+		Registration: c.urls.Backchannel + c.realm.Path() + "/clients-registrations/openid-connect",
 		TokenAuth:    clientAuth, TokenAuthAlgs: signing, IntrospectionAuth: clientAuth, IntrospectionAuthAlgs: signing,
 		IDTokenKeyAlgs: keyEncryption, IDTokenEncs: contentEncryption, UserinfoKeyAlgs: keyEncryption, UserinfoEncs: contentEncryption,
 		AuthorizationKeyAlgs: keyEncryption, AuthorizationEncs: contentEncryption,

@@ -21,7 +21,7 @@ func proofs(r *http.Request) []string { return r.Header.Values("DPoP") }
 // proof is the request's DPoP proof, to be checked. access is the token that it
 // must be made for, "" where tokens are given.
 func (c *call) proof(access string) *tokens.Proof {
-	_, path, _ := strings.Cut(c.r.URL.Path, "/realms/")
+	_, path, _ := strings.Cut(c.r.URL.EscapedPath(), "/realms/")
 	return &tokens.Proof{
 		Header: proofs(c.r), Method: c.r.Method, Bases: []string{c.urls.Frontend, c.urls.Backchannel}, Path: "/realms/" + path, Access: access, Now: c.Now(),
 		Once: func(key string, until time.Time) (bool, error) {

@@ -152,7 +152,7 @@ type call struct {
 func (c *call) ctx() context.Context { return c.r.Context() }
 
 // issuer is the realm's issuer URL as this request sees it.
-func (c *call) issuer() string { return c.urls.Frontend + "/realms/" + c.realm.Name }
+func (c *call) issuer() string { return c.urls.Frontend + c.realm.Path() }
 
 // endpoint is an address of the protocol below the realm.
 func (c *call) endpoint(path string) string {

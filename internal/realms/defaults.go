@@ -66,7 +66,7 @@ func template(file, realm string) (*rep.Realm, error) {
 	}
 	name := string(quoted[1 : len(quoted)-1])
 	lower := strings.ToLower(name)
-	doc := strings.NewReplacer("default-roles-{realm}", "default-roles-"+lower, "{realm}", name).Replace(string(text))
+	doc := strings.NewReplacer("default-roles-{realm}", "default-roles-"+lower, "{realm}", iam.PathName(realm)).Replace(string(text))
 	if err := rep.Unmarshal([]byte(doc), r); err != nil {
 		return nil, fmt.Errorf("defaults/%s: %w", file, err)
 	}

@@ -461,7 +461,7 @@ func (m *Manager) rename(ctx context.Context, tx *store.Tx, row *store.RealmRow,
 		if err := rep.Unmarshal(c.Doc, doc); err != nil {
 			return err
 		}
-		moved := strings.NewReplacer(fmt.Sprintf(part, old), fmt.Sprintf(part, name))
+		moved := strings.NewReplacer(fmt.Sprintf(part, iam.PathName(old)), fmt.Sprintf(part, iam.PathName(name)))
 		if doc.BaseURL != nil {
 			doc.BaseURL = new(moved.Replace(*doc.BaseURL))
 		}

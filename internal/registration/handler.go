@@ -193,7 +193,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-func (c *call) issuer() string { return c.urls.Frontend + "/realms/" + c.realm.Name }
+func (c *call) issuer() string { return c.urls.Frontend + c.realm.Path() }
 
 // address is where a client is managed.
 func (c *call) address(clientID string) string {

@@ -66,7 +66,7 @@ func (d *Doctor) view(r *realms.Realm, unusedAfter time.Duration) doctor.View {
 		Asked:  doctor.Untold[string]("the database was asked, not the server"),
 		Issuer: doctor.Untold[string]("these options give the server no full address (option hostname), and the realm has no frontendUrl")}
 	if at := d.hostname.Fixed(front); at != "" {
-		v.Issuer = doctor.Told(at + "/realms/" + r.Name)
+		v.Issuer = doctor.Told(at + r.Path())
 	}
 	return v
 }

@@ -173,7 +173,7 @@ func (s *Issuer) begin(ctx context.Context, r *realms.Realm, g *iam.Grant) *issu
 func input(r *realms.Realm, g *iam.Grant) *claims.Input {
 	return &claims.Input{
 		Grant: g, Access: &roles.Access{Clients: map[string][]string{}},
-		Origins: func() []string { return g.Client.Origins(strings.TrimSuffix(g.Issuer, "/realms/"+r.Name)) },
+		Origins: func() []string { return g.Client.Origins(strings.TrimSuffix(g.Issuer, r.Path())) },
 		Levels:  levels(r, g.Client),
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"latchkey/internal/iam"
 )
 
 // CookieKind is one of Keycloak's cookies (CookieType, CookieScope).
@@ -41,7 +43,7 @@ func NewCookies(frontend, realm string) Cookies {
 	if err != nil {
 		u = &url.URL{}
 	}
-	return Cookies{path: strings.TrimRight(u.EscapedPath(), "/") + "/realms/" + url.PathEscape(realm) + "/", secure: secureContext(u)}
+	return Cookies{path: strings.TrimRight(u.EscapedPath(), "/") + "/realms/" + iam.PathName(realm) + "/", secure: secureContext(u)}
 }
 
 // Set sets a cookie with the kind's own age; one set before in the same answer
