@@ -65,9 +65,13 @@ func (in *Input) acr() string {
 			level = 0
 		}
 	}
+	minimum := ""
+	if c := in.Grant.Client; c != nil {
+		minimum = c.Attr("minimum.acr.value")
+	}
 	for _, wanted := range [][]string{
 		in.claimedACR(true),
-		append(strings.Fields(in.partNote("acr_values")), in.claimedACR(false)...),
+		iam.AtLeast(in.Levels, minimum, append(strings.Fields(in.partNote("acr_values")), in.claimedACR(false)...)),
 		in.levelNames(),
 	} {
 		if name := in.nameOf(level, wanted); name != "" {
@@ -85,13 +89,9 @@ func (in *Input) nameOf(level int, wanted []string) string {
 	}
 	best, name := -1, ""
 	for _, w := range wanted {
-		l, ok := in.Levels[w]
+		l, ok := iam.LevelOf(in.Levels, w)
 		if !ok {
-			n, err := strconv.Atoi(w)
-			if err != nil {
-				continue
-			}
-			l = n
+			continue
 		}
 		if l > best && level >= l {
 			best, name = l, w

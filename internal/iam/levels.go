@@ -2,6 +2,7 @@ package iam
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -30,4 +31,32 @@ func ParseLevels(text string) (map[string]int, error) {
 		}
 	}
 	return levels, nil
+}
+
+// LevelOf is the level that a name stands for by a map of levels; numbers stand
+// for themselves.
+func LevelOf(levels map[string]int, acr string) (int, bool) {
+	if n, ok := levels[acr]; ok {
+		return n, true
+	}
+	n, err := strconv.Atoi(acr)
+	return n, err == nil
+}
+
+// AtLeast drops contexts below a client's minimum, which stands in when none is
+// left; what stands for no level is below every minimum. A minimum that itself
+// stands for none changes nothing. Keycloak: AcrUtils.enforceMinimumAcr.
+func AtLeast(levels map[string]int, minimum string, acrs []string) []string {
+	least, ok := LevelOf(levels, minimum)
+	if !ok {
+		return acrs
+	}
+	kept := slices.DeleteFunc(slices.Clone(acrs), func(acr string) bool {
+		level, ok := LevelOf(levels, acr)
+		return !ok || level < least
+	})
+	if len(kept) == 0 {
+		kept = []string{minimum}
+	}
+	return kept
 }

@@ -178,6 +178,9 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, was *authn.J
 	part.Origin.Scopes = tokens.Why(d.Client, q.Scope, scopes)
 	if was.Part != nil {
 		part.Version = was.Part.Version
+		if asked := was.Part.Notes["acr_values"]; notes["acr_values"] == "" && asked != "" && was.Live {
+			notes["acr_values"] = asked // a request that asks for no context goes on with the one before
+		}
 	}
 	if offline && !d.New && was.Part == nil {
 		fresh, err := c.neverUsed(d.Session.Ref())

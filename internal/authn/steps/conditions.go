@@ -137,22 +137,27 @@ func highestLevel(r *authn.Run) int {
 	return highest
 }
 
-// requestedLevel is what the client asks for by acr_values or the claims
-// parameter, through the acr-to-level map of client or realm, and what its
-// action asks for. Keycloak: AcrStore.getRequestedLevelOfAuthentication, AcrUtils, AuthorizationEndpoint.
+// requestedLevel is the lowest level that satisfies what the client asks for by
+// acr_values or the claims parameter, where what stands for no level counts as
+// 0, and at least the level that its action asks for.
+// Keycloak: AcrStore.getRequestedLevelOfAuthentication, AuthorizationEndpoint.
 func (w World) requestedLevel(ctx context.Context, r *authn.Run) (int, error) {
-	highest := -1
+	asked := -1
 	acrs, _ := RequestedACR(r.Realm, r.Client, &r.Tab.Request)
-	for _, acr := range acrs {
-		if level, ok := LevelOf(r.Realm, r.Client, acr); ok && level > highest {
-			highest = level
+	for i, acr := range acrs {
+		level, ok := LevelOf(r.Realm, r.Client, acr)
+		if !ok {
+			level = 0
+		}
+		if i == 0 || level < asked {
+			asked = level
 		}
 	}
 	if r.User == nil || r.Tab.Request.Action == "" {
-		return highest, nil
+		return asked, nil
 	}
 	own, err := w.Credentials(ctx, r.Realm, r.User)
-	return max(highest, r.ActionLevel(own)), err
+	return max(asked, r.ActionLevel(own)), err
 }
 
 // RequestedACR lists the authentication contexts that a request asks for, and
@@ -191,41 +196,25 @@ func AskedACR(c *iam.Client, q *iam.AuthRequest) (acrs []string, essential bool)
 	return nil, false
 }
 
-// AtLeastMinimum drops contexts below the client's attribute minimum.acr.value,
-// which stands in when none is left. Keycloak: AcrUtils.enforceMinimumAcr.
+// AtLeastMinimum is AtLeast by the client's attribute minimum.acr.value.
 func AtLeastMinimum(realm *iam.Realm, c *iam.Client, acrs []string) []string {
-	minimum := clientAttr(c, "minimum.acr.value")
-	if minimum == "" {
-		return acrs
-	}
-	least, ok := LevelOf(realm, c, minimum)
-	if !ok {
-		return acrs
-	}
-	kept := slices.DeleteFunc(slices.Clone(acrs), func(acr string) bool {
-		level, ok := LevelOf(realm, c, acr)
-		return ok && level < least
-	})
-	if len(kept) == 0 {
-		kept = []string{minimum}
-	}
-	return kept
+	return iam.AtLeast(levelMap(realm, c), clientAttr(c, "minimum.acr.value"), acrs)
 }
 
-// LevelOf maps an authentication context to a level; numbers stand for themselves.
+// LevelOf maps an authentication context to a level by the map of the client or
+// the realm; numbers stand for themselves.
 func LevelOf(realm *iam.Realm, c *iam.Client, acr string) (int, bool) {
+	return iam.LevelOf(levelMap(realm, c), acr)
+}
+
+// levelMap is the client's map of levels, or else the realm's. Keycloak: AcrUtils.getAcrLoaMap.
+func levelMap(realm *iam.Realm, c *iam.Client) map[string]int {
 	for _, doc := range []string{clientAttr(c, "acr.loa.map"), realm.Attrs["acr.loa.map"]} {
-		m, err := iam.ParseLevels(doc)
-		if doc == "" || err != nil || len(m) == 0 {
-			continue
+		if m, err := iam.ParseLevels(doc); doc != "" && err == nil && len(m) > 0 {
+			return m
 		}
-		if n, ok := m[acr]; ok {
-			return n, true
-		}
-		break
 	}
-	n, err := strconv.Atoi(acr)
-	return n, err == nil
+	return nil
 }
 
 func clientAttr(c *iam.Client, name string) string {

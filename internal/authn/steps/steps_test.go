@@ -431,7 +431,7 @@ func TestMinimumACR(t *testing.T) {
 		{"gold", "", "silver gold", "gold"},
 		{"gold", "silver", "", "gold"},
 		{"silver", "gold", "", "gold"},
-		{"gold", "", "elsewhere", "elsewhere"}, // stands for no level
+		{"gold", "", "elsewhere", "gold"}, // stands for no level
 		{"elsewhere", "", "silver", "silver"},
 	} {
 		client := &iam.Client{Attrs: map[string]string{"minimum.acr.value": c.minimum, "default.acr.values": c.preset}}
