@@ -26,6 +26,7 @@ type Cause struct {
 	User    UserID    // whom the refused token was about, where the event names nobody
 	Session SessionID // that the refused token named
 	Token   string    // id of the refused token
+	Device  string    // that it was refused to: operating system and browser
 }
 
 // An AdminEvent is a change made through the admin API.

@@ -3,6 +3,7 @@ package login
 import (
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/iam"
+	"latchkey/internal/sessions"
 )
 
 // noteAsked remembers, when a login begins, why the browser is not signed on,
@@ -41,10 +42,21 @@ func (a *attempt) origin(sso bool) iam.Origin {
 	return o
 }
 
-// notSignedOn tells of a prompt=none that finds no session that is enough:
+// device is the operating system and the browser that a request comes from.
+func (a *attempt) device() string { return sessions.ParseAgent(a.r.UserAgent()).Name() }
+
+// askedAgain tells of a login page that a browser is shown although it is
+// signed on: who does not fill it in leaves no other trace. There is no event of it.
+func (a *attempt) askedAgain() {
+	if a.starting && a.identity != nil && a.tab.Notes[steps.NoteAsked] != "" {
+		a.notSignedOn()
+	}
+}
+
+// notSignedOn tells of a request that finds no session that is enough:
 // there is no event of it, as in the reference.
 func (a *attempt) notSignedOn() {
-	e := &iam.Event{Kind: "LOGIN_ERROR", Client: a.client.ClientID, IP: a.addr(), Error: "login_required", Cause: iam.Cause{Reason: iam.Reason(a.tab.Notes[steps.NoteAsked])}}
+	e := &iam.Event{Kind: "LOGIN_ERROR", Client: a.client.ClientID, IP: a.addr(), Error: "login_required", Cause: iam.Cause{Reason: iam.Reason(a.tab.Notes[steps.NoteAsked]), Device: a.device()}}
 	switch {
 	case a.identity != nil:
 		e.User, e.Session = a.identity.User.ID, a.identity.Session.ID

@@ -135,6 +135,7 @@ func (a *attempt) outcome(out authn.Outcome, submitted bool) {
 			a.refuse("login_required", "")
 			return
 		}
+		a.askedAgain()
 		if submitted && !a.save() {
 			return
 		}

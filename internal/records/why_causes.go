@@ -78,7 +78,17 @@ func (f *facts) locked() (*cause, error) {
 	if err == nil && failures != nil {
 		c.detail = ", until " + clock(failures.NotBefore) + ", after " + number(failures.Failures) + " failed logins"
 	}
-	f.attach(c)
+	for _, o := range f.locks {
+		if !slices.ContainsFunc(f.joins, func(p *seenPart) bool { return p.Client == o.Client && p.Started.After(o.Last) }) {
+			c.refusals = append(c.refusals, o)
+		}
+	}
+	if len(c.refusals) > 0 {
+		c.at = c.refusals[0].Last
+	}
+	if on, _ := f.signedOn(); on && len(c.refusals) == 0 { // who is signed on, and was let in where somebody guessed, is not locked out there
+		return nil, nil
+	}
 	return c, err
 }
 
@@ -168,16 +178,17 @@ func (f *facts) signedOn() (on bool, cuts []*cause) {
 func (f *facts) noSession() ([]*cause, error) {
 	list := f.off()
 	on, cuts := f.signedOn()
-	if f.there(on) && len(cuts) == 0 {
-		since, err := f.refusedSince(time.Time{}, "CODE_TO_TOKEN")
-		return append(list, since...), err
-	}
 	lock, err := f.locked()
 	if err != nil {
 		return nil, err
 	}
-	if lock != nil && (!on || len(lock.refusals) > 0) { // who is signed on is not locked out there
+	if lock != nil { // a session that lives in one browser lets no other in
 		list = append(list, lock)
+	}
+	if f.there(on) && len(cuts) == 0 {
+		list = append(list, f.stillToDo()...)
+		since, err := f.refusedSince(time.Time{}, "CODE_TO_TOKEN")
+		return append(list, since...), err
 	}
 	list = append(list, cuts...)
 	ends := f.ends(on)
@@ -211,6 +222,20 @@ func (f *facts) there(on bool) bool {
 	}
 	return slices.ContainsFunc(f.parts, func(p *seenPart) bool { return is(p, true, true) }) &&
 		!slices.ContainsFunc(f.parts, func(p *seenPart) bool { return is(p, false, false) })
+}
+
+// stillToDo are refusals for required actions that the user has still to do:
+// a session that began before them goes on, and a new one does not begin.
+func (f *facts) stillToDo() (list []*cause) {
+	if f.past || f.user == nil || len(f.user.Required) == 0 {
+		return nil
+	}
+	for _, o := range f.refusals {
+		if o.reason == iam.ActionRequired && !f.answered(o) {
+			list = append(list, f.todo(&cause{reason: o.reason, rank: holds, at: o.Last, client: o.Client, refusals: []*seenRefusal{o}}))
+		}
+	}
+	return list
 }
 
 // todo tells which required actions there are.

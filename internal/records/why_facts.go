@@ -32,6 +32,8 @@ type facts struct {
 	sessions []*seenSession // of the user, the latest beginning first
 	parts    []*seenPart    // of the client asked about, or of all, likewise
 	refusals []*seenRefusal // of the user, the latest first
+	locks    []*seenRefusal // of the user at any client, for a lock, likewise
+	joins    []*seenPart    // live parts of all clients
 	others   []*seenRefusal // of the client, of nobody in particular, likewise
 	names    clientNames
 	clients  map[iam.ClientID]*realms.Client // that were looked up, nil when gone
@@ -203,6 +205,9 @@ func (f *facts) addSession(s *seenSession) *seenSession {
 }
 
 func (f *facts) addPart(p *seenPart) {
+	if !p.Started.After(f.now) && p.live() {
+		f.joins = append(f.joins, p)
+	}
 	if p.Started.After(f.now) || f.clientID != "" && p.Client != f.clientID {
 		return
 	}
@@ -274,6 +279,9 @@ func (f *facts) readRefusals() error {
 		return err
 	}
 	for _, o := range own {
+		if o.reason == iam.BruteForceLock {
+			f.locks = append(f.locks, o)
+		}
 		if f.clientID == "" && !f.unknown || o.Client == f.clientID || o.Client == "" {
 			f.refusals = append(f.refusals, o)
 		}
@@ -341,5 +349,17 @@ func (s *seenSession) browser() string {
 	if json.Unmarshal([]byte(s.device), &d) != nil {
 		return ""
 	}
-	return d.OS + " " + d.Browser
+	return d.Name()
+}
+
+// sameBrowser tells whether a refusal may have befallen the browser of a
+// session: it named the session, or the one before it, or looks like it.
+func (s *seenSession) sameBrowser(o *seenRefusal) bool {
+	switch {
+	case o.Doc.Session != "" && s != nil:
+		return s.ID == o.Doc.Session || s.Origin.Named == o.Doc.Session
+	case s == nil || o.Doc.Device == "":
+		return true
+	}
+	return s.browser() == o.Doc.Device
 }

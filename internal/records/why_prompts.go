@@ -15,23 +15,29 @@ func (f *facts) askedAgain() ([]*cause, error) {
 		return nil, nil
 	}
 	list = append(list, cuts...)
+	lock, err := f.locked()
+	if err != nil {
+		return nil, err
+	}
+	if lock != nil {
+		list = append(list, lock)
+	}
 	if !on {
 		list = append(f.off(), list...)
-		lock, err := f.locked()
-		if err != nil {
-			return nil, err
-		}
-		if lock != nil {
-			list = append(list, lock)
-		}
 		if s := f.newest(func(s *seenSession) bool { return !s.Offline }); s != nil {
 			list = append(list, f.ending(s))
 		}
 	} else if s := f.endedInAnotherBrowser(); s != nil {
 		list = append(list, f.ending(s))
 	}
-	for _, o := range f.refusals {
-		if o.Doc.Error != "login_required" || f.overtaken(o) {
+	for _, o := range slices.Concat(f.refusals, f.others) {
+		if o.Doc.Error != "login_required" || f.answered(o) {
+			continue
+		}
+		if own, err := f.own(o); err != nil || !own { // nobody knows who came without a cookie from an address that others have, too
+			if err != nil {
+				return nil, err
+			}
 			continue
 		}
 		c := &cause{reason: o.reason, at: o.Last, rank: ended, client: o.Client, prompt: true, refusals: []*seenRefusal{o}}
@@ -44,6 +50,19 @@ func (f *facts) askedAgain() ([]*cause, error) {
 		list = append(list, c)
 	}
 	return list, nil
+}
+
+// answered tells whether the browser that had to log in has done so since, as
+// far as browsers are told apart: what another one does is no answer.
+func (f *facts) answered(o *seenRefusal) bool {
+	return slices.ContainsFunc(f.parts, func(p *seenPart) bool {
+		if o.Client != "" && p.Client != o.Client || !p.session.sameBrowser(o) {
+			return false
+		}
+		return p.Started.After(o.Last) || slices.ContainsFunc(iam.Issuances(p.Issued), func(i iam.Issuance) bool {
+			return i.Grant == "ac" && i.At > o.Last.UnixMilli()
+		})
+	})
 }
 
 // endedInAnotherBrowser is the session in which the client that is asked about

@@ -115,6 +115,12 @@ func (f *facts) evidence(c *cause) ([]Evidence, error) {
 		if s.Origin.Client != "" {
 			e.Text += " for client " + f.name(s.Origin.Client)
 		}
+		if s.IP != "" && f.user != nil {
+			e.Text += ", from " + f.r.KeptAddress(s.IP)
+		}
+		if device := s.browser(); device != "" {
+			e.Text += " (" + device + ")"
+		}
 		if !s.live() {
 			e.Text += ", ended " + clock(s.ended)
 		}
@@ -133,6 +139,12 @@ func (f *facts) evidence(c *cause) ([]Evidence, error) {
 		}
 		if o.Client != "" {
 			e.Text += ", client " + f.name(o.Client)
+		}
+		if o.IP != "" {
+			e.Text += ", from " + o.IP
+		}
+		if o.Doc.Device != "" {
+			e.Text += " (" + o.Doc.Device + ")"
 		}
 		list = append(list, e)
 	}

@@ -52,6 +52,9 @@ func DeviceOf(s *iam.UserSession) Device {
 	return d
 }
 
+// Name tells operating systems and browsers apart.
+func (d Device) Name() string { return d.OS + " " + d.Browser }
+
 const (
 	agentOther   = "Other"
 	agentUnknown = "Unknown"

@@ -51,6 +51,7 @@ type OccurrenceDoc struct {
 	Text    string        `json:"text,omitempty"`    // its reason, in the reference's words
 	Session iam.SessionID `json:"session,omitempty"` // that the token or cookie named
 	Token   string        `json:"token,omitempty"`   // id
+	Device  string        `json:"device,omitempty"`  // that was used last: operating system and browser
 	Scopes  iam.Scopes    `json:"scopes,omitempty"`  // of a token without a session
 	Expires int64         `json:"expires,omitempty"` // seconds since 1970
 }
