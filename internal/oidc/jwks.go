@@ -26,6 +26,7 @@ type keyFetcher struct {
 
 type fetchedKeys struct {
 	set     jose.Set
+	err     error // instead of the set: what cannot be fetched is not asked for at each request
 	at      time.Time
 	version int64 // of the realm, when they were fetched
 }
@@ -48,14 +49,12 @@ func (f *keyFetcher) fetch(ctx context.Context, realm *realms.Realm, address str
 	name := fmt.Sprint(realm.ID, " ", reach, " ", address)
 	have, ok := f.kept.Get(name)
 	age := f.now().Sub(have.at)
-	if ok && (age < keySetPause || age < keySetAge && have.version == realm.Version && has(have.set, kid)) {
-		return have.set, nil
+	if ok && (age < keySetPause || age < keySetAge && have.err == nil && have.version == realm.Version && has(have.set, kid)) {
+		return have.set, have.err
 	}
 	v, err, _ := f.group.Do(name, func() (any, error) {
 		set, err := f.get(context.WithoutCancel(ctx), address, reach)
-		if err == nil {
-			f.kept.Add(name, fetchedKeys{set, f.now(), realm.Version})
-		}
+		f.kept.Add(name, fetchedKeys{set, err, f.now(), realm.Version})
 		return set, err
 	})
 	if err != nil {
