@@ -271,7 +271,9 @@ func (w World) who(ctx context.Context, r *authn.Run, f form) (*iam.User, authn.
 		return nil, nil, err
 	}
 	if u == nil || u.ServiceAccount != "" {
-		w.dummy(ctx, r)
+		if r.Form.Get("password") != "" { // an empty one is compared with nobody's
+			w.dummy(ctx, r)
+		}
 		return nil, authn.Refusal{Code: authn.InvalidUser, Event: "user_not_found", Page: errorPage(f.view(r), "username", f.wrong)}, nil
 	}
 	return u, nil, nil
@@ -288,6 +290,7 @@ func (w World) checkPassword(ctx context.Context, r *authn.Run, f form, u *iam.U
 		return authn.Challenge{Page: wrong}, nil // an empty field is no guess
 	}
 	if res, err := w.locked(ctx, r, f, u, w.guess); res != nil || err != nil {
+		w.dummy(ctx, r)
 		return res, err
 	}
 	ok, err := w.Password(ctx, r.Realm, u, r.Guess, password)

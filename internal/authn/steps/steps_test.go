@@ -21,6 +21,7 @@ type people struct {
 	locked string
 	otp    map[iam.UserID]bool
 	nopass map[iam.UserID]bool
+	hashed int // passwords, for those who are not there too
 }
 
 func (p *people) world() steps.World {
@@ -34,6 +35,7 @@ func (p *people) world() steps.World {
 			return nil, nil
 		},
 		Password: func(_ context.Context, _ *iam.Realm, u *iam.User, _ *iam.Guess, pw string) (bool, error) {
+			p.hashed++
 			return u != nil && !p.nopass[u.ID] && pw == u.Username+"-pw", nil
 		},
 		Guess: func(context.Context, *iam.Realm, *iam.User) (*iam.Guess, string, error) { return nil, p.locked, nil },
@@ -93,6 +95,47 @@ func newPeople() *people {
 			{ID: "service", Username: "service-account-x", Enabled: true, ServiceAccount: "x"},
 		},
 		otp: map[iam.UserID]bool{"otto": true}, nopass: map[iam.UserID]bool{"nopass": true},
+	}
+}
+
+// The time of an answer tells nobody who exists, has a password, is locked out or
+// disabled: each costs as many hashes as a wrong password.
+func TestAnswersTakeAsLong(t *testing.T) {
+	for _, door := range []struct{ step, password, name string }{
+		{"auth-username-password-form", "wrong", "the form"},
+		{"auth-username-password-form", "", "the form, without a password"},
+		{"direct-grant-validate-username", "wrong", "the grant"},
+	} {
+		hashes := func(username, locked string) int {
+			p := newPeople()
+			p.locked = locked
+			r, e := newRun(), p.engine()
+			f := flow(exec(iam.Required, door.step))
+			if door.step != "auth-username-password-form" {
+				f.Executions = append(f.Executions, exec(iam.Required, "direct-grant-validate-password"))
+			} else if _, err := e.Start(t.Context(), r, f); err != nil {
+				t.Fatal(err)
+			}
+			r.Form = form("username", username, "password", door.password)
+			var err error
+			if door.step == "auth-username-password-form" {
+				_, err = e.Submit(t.Context(), r, f, iam.ExecID(door.step))
+			} else {
+				_, err = e.Start(t.Context(), r, f)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p.hashed
+		}
+		want := hashes("ann", "")
+		for _, c := range []struct{ username, locked string }{
+			{"nobody", ""}, {"service-account-x", ""}, {"nopass", ""}, {"off", ""}, {"ann", "user_temporarily_disabled"}, {"ann", "user_disabled"},
+		} {
+			if got := hashes(c.username, c.locked); got != want {
+				t.Errorf("%s: %s %s costs %d hashes, a wrong password %d", door.name, c.username, c.locked, got, want)
+			}
+		}
 	}
 }
 
