@@ -188,6 +188,91 @@ func clockReaders(all []goFile) (broken []string) {
 	return broken
 }
 
+// rootContexts are where a context may begin, and why none of a request does.
+var rootContexts = map[string]string{
+	"internal/store/tx.go":         "a commit is shared by transactions, and one that ends must not break the others",
+	"internal/store/ferry.go":      "a round trip is shared by reads",
+	"internal/store/pgtest/":       "runs databases for tests",
+	"internal/store/storetest/":    "opens databases for tests",
+	"internal/deliveries/queue.go": "calls go on after the request that caused them; Close ends them",
+	"cmd/latchkey/main.go":         "the process",
+}
+
+// contextLosers find work that does not end with the request that asks for it.
+func contextLosers(all []goFile) (broken []string) {
+	for _, f := range all {
+		allowed := false
+		for place := range rootContexts {
+			allowed = allowed || strings.HasPrefix(f.path, place)
+		}
+		if allowed {
+			continue
+		}
+		eachCall(f, func(call *ast.CallExpr, pkg, name string) {
+			if pkg == "context" && (name == "Background" || name == "TODO") {
+				broken = append(broken, f.at(call)+": context."+name+": take the context of who asks")
+			}
+		})
+	}
+	return broken
+}
+
+// globalLoggers finds lines of the log that no assembly decides about.
+func globalLoggers(all []goFile) (broken []string) {
+	for _, f := range all {
+		standard := slices.ContainsFunc(f.Imports, func(i *ast.ImportSpec) bool { return i.Path.Value == `"log"` })
+		eachCall(f, func(call *ast.CallExpr, pkg, name string) {
+			logs := logMethod(name) || slices.Contains([]string{"Default", "SetDefault", "With", "Log", "LogAttrs"}, name)
+			if pkg == "slog" && logs || pkg == "log" && standard {
+				broken = append(broken, f.at(call)+": a global logger: take a *slog.Logger")
+			}
+		})
+	}
+	return broken
+}
+
+func logMethod(name string) bool {
+	return slices.Contains([]string{"Debug", "Info", "Warn", "Error"}, strings.TrimSuffix(name, "Context"))
+}
+
+// errorKeys finds errors that are logged under another key than telemetry.KeyError.
+func errorKeys(all []goFile) (broken []string) {
+	for _, f := range all {
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			if s, ok := call.Fun.(*ast.SelectorExpr); !ok || !logMethod(s.Sel.Name) {
+				return true
+			}
+			for i := 1; i+1 < len(call.Args); i++ {
+				key, ok := call.Args[i].(*ast.BasicLit)
+				value := types.ExprString(call.Args[i+1])
+				if ok && key.Kind == token.STRING && (value == "err" || strings.HasSuffix(value, ".err") || strings.HasSuffix(value, ".Err")) {
+					broken = append(broken, f.at(call)+": an error is logged as "+key.Value+": the key is telemetry.KeyError")
+				}
+			}
+			return true
+		})
+	}
+	return broken
+}
+
+// eachCall visits the calls of functions of packages.
+func eachCall(f goFile, visit func(call *ast.CallExpr, pkg, name string)) {
+	ast.Inspect(f.File, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok {
+			if s, ok := call.Fun.(*ast.SelectorExpr); ok {
+				if x, ok := s.X.(*ast.Ident); ok {
+					visit(call, x.Name, s.Sel.Name)
+				}
+			}
+		}
+		return true
+	})
+}
+
 // sqlOutside finds SQL below internal/ but not in store: text that begins as a statement does.
 func sqlOutside(all []goFile) (broken []string) {
 	for _, f := range all {
@@ -296,7 +381,7 @@ func TestOracleIsUnknown(t *testing.T) {
 
 func TestHouse(t *testing.T) {
 	all := product(t, os.DirFS("."))
-	for _, check := range []func([]goFile) []string{undocumented, hiddenState, clockReaders, sqlOutside, misplaced, strayClients} {
+	for _, check := range []func([]goFile) []string{undocumented, hiddenState, clockReaders, sqlOutside, misplaced, strayClients, contextLosers, globalLoggers, errorKeys} {
 		for _, b := range check(all) {
 			t.Error(b)
 		}
@@ -322,6 +407,18 @@ func TestHouseNoticesViolations(t *testing.T) {
 		{clockReaders, "internal/store/x.go", "package store\nfunc f() { g(time.Now()) }", "time.Now"},
 		{clockReaders, "internal/web/x.go", "package web\nfunc f() { g(time.Now()) }", ""},
 		{clockReaders, "internal/store/x.go", "package store\nfunc f() { g(time.Now) }", ""},
+		{contextLosers, "internal/oidc/x.go", "package oidc\nfunc f() { g(context.Background()) }", "take the context"},
+		{contextLosers, "internal/server/x.go", "package server\nfunc f() { g(context.TODO()) }", "take the context"},
+		{contextLosers, "internal/server/x.go", "package server\nfunc f(ctx context.Context) { g(context.WithoutCancel(ctx)) }", ""},
+		{contextLosers, "cmd/latchkey/main.go", "package main\nfunc f() { g(context.Background()) }", ""},
+		{globalLoggers, "internal/keys/x.go", "package keys\nfunc f() { slog.ErrorContext(ctx, `x`) }", "a global logger"},
+		{globalLoggers, "internal/keys/x.go", "package keys\nfunc f() { slog.Default().Info(`x`) }", "a global logger"},
+		{globalLoggers, "internal/keys/x.go", "package keys\nimport \"log\"\nfunc f() { log.Printf(`x`) }", "a global logger"},
+		{globalLoggers, "internal/keys/x.go", "package keys\nfunc f(log *slog.Logger) { log.Error(`x`, slog.String(`a`, `b`)) }", ""},
+		{errorKeys, "internal/login/x.go", "package login\nfunc f() { h.Log.ErrorContext(ctx, `x`, `realm`, r, `err`, err) }", "telemetry.KeyError"},
+		{errorKeys, "internal/login/x.go", "package login\nfunc f() { h.log.Warn(`x`, `error`, out.Err) }", "telemetry.KeyError"},
+		{errorKeys, "internal/login/x.go", "package login\nfunc f() { h.log.Warn(`x`, telemetry.KeyError, err) }", ""},
+		{errorKeys, "internal/login/x.go", "package login\nfunc f() { h.Error(`x`, err) }", ""},
 		{sqlOutside, "internal/users/x.go", "package users\nconst q = `select id from users`", "SQL belongs"},
 		{sqlOutside, "internal/users/x.go", "package users\nconst q = `select a language`", ""},
 		{misplaced, "internal/users/x.go", "package users\nfunc f() { <-time.NewTicker(1).C }", "table of server/jobs.go"},

@@ -47,7 +47,7 @@ var layers = map[string]string{
 	// rules
 	"realms":        "iam rep store",
 	"clients":       "iam rep jose realms store claims tokens",
-	"keys":          "iam jose realms rep store",
+	"keys":          "iam jose realms rep store telemetry",
 	"roles":         "iam rep realms store",
 	"policy":        "iam realms store passhash",
 	"events":        "iam realms store mail telemetry", // the realm says what is kept

@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
@@ -247,7 +248,7 @@ func (h *Handler) answer(c *call, rt route) {
 	}
 	web.SecurityHeaders(head, c.realm.SecurityHeaders, "application/json")
 	if err := web.WriteJSON(c.w, http.StatusOK, out); err != nil {
-		h.Log.ErrorContext(c, "account: answer not written", "path", c.r.URL.Path, "err", err)
+		h.Log.ErrorContext(c, "account: answer not written", "path", c.r.URL.Path, telemetry.KeyError, err)
 	}
 }
 

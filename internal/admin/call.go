@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/web"
 )
 
@@ -195,7 +196,7 @@ func (c *Call) adminEvent(op Op, kind, path string, representation any, details 
 	if representation != nil && c.Realm != nil && c.Realm.Events.AdminDetails {
 		text, err := rep.Marshal(withoutSecrets(representation))
 		if err != nil {
-			c.h.Log.ErrorContext(c, "admin event without representation", "path", path, "err", err)
+			c.h.Log.ErrorContext(c, "admin event without representation", "path", path, telemetry.KeyError, err)
 		}
 		e.Representation = string(text)
 	}

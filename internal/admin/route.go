@@ -19,6 +19,7 @@ import (
 	"latchkey/internal/records"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
@@ -262,7 +263,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	web.SecurityHeaders(w.Header(), nil, "application/json")
 	if e == nil {
 		if realms.Unavailable(err) {
-			h.Log.ErrorContext(r.Context(), "admin: database not available", "route", r.Pattern, "req", web.RequestOf(r).ID, "err", err)
+			h.Log.ErrorContext(r.Context(), "admin: database not available", "route", r.Pattern, "req", web.RequestOf(r).ID, telemetry.KeyError, err)
 			web.WriteStatus(w, http.StatusServiceUnavailable)
 			return
 		}
@@ -270,11 +271,11 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 			web.WriteStatus(w, http.StatusServiceUnavailable)
 			return
 		}
-		h.Log.ErrorContext(r.Context(), "admin", "route", r.Pattern, "req", web.RequestOf(r).ID, "err", err)
+		h.Log.ErrorContext(r.Context(), "admin", "route", r.Pattern, "req", web.RequestOf(r).ID, telemetry.KeyError, err)
 		web.WriteInternal(w, r)
 		return
 	}
 	if err := web.WriteJSON(w, e.Status, e.Body); err != nil {
-		h.Log.ErrorContext(r.Context(), "admin: error not written", "route", r.Pattern, "err", err)
+		h.Log.ErrorContext(r.Context(), "admin: error not written", "route", r.Pattern, telemetry.KeyError, err)
 	}
 }

@@ -229,7 +229,7 @@ func (h *Handler) deleteRealm(c *Call) (any, error) {
 	return nil, nil
 }
 
-func (h *Handler) getKeys(c *Call) (any, error) { return keys.Of(c, c.Realm).Metadata() }
+func (h *Handler) getKeys(c *Call) (any, error) { return keys.Of(c.Realm).Metadata() }
 
 func (h *Handler) defaultScopes(optional bool) func(*Call) (any, error) {
 	return func(c *Call) (any, error) {

@@ -65,7 +65,7 @@ func (s *Service) Collect(ctx context.Context, r *realms.Realm, v View) (*Eviden
 	if e.UnusedAfter <= 0 {
 		e.UnusedAfter = UnusedAfter
 	}
-	meta, err := keys.Of(ctx, r).Metadata()
+	meta, err := keys.Of(r).Metadata()
 	if err != nil {
 		return nil, err
 	}

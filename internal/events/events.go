@@ -51,7 +51,7 @@ func (w *Writer) Emit(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	}
 	e.ID = newID()
 	if err := w.db.Single(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.InsertEvent(ctx, e) }); err != nil {
-		w.log.ErrorContext(ctx, "event not stored", "realm", r.Name, "type", e.Kind, "err", err)
+		w.log.ErrorContext(ctx, "event not stored", "realm", r.Name, "type", e.Kind, telemetry.KeyError, err)
 	}
 }
 
@@ -137,7 +137,7 @@ func (w *Writer) EmitAdmin(ctx context.Context, r *realms.Realm, e *iam.AdminEve
 		return
 	}
 	if err := w.db.Single(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.InsertAdminEvent(ctx, e) }); err != nil {
-		w.log.ErrorContext(ctx, "admin event not stored", "realm", r.Name, "path", e.ResourcePath, "err", err)
+		w.log.ErrorContext(ctx, "admin event not stored", "realm", r.Name, "path", e.ResourcePath, telemetry.KeyError, err)
 	}
 }
 

@@ -37,7 +37,7 @@ func ReadInternal(ctx context.Context, r *realms.Realm, token string, claims any
 	if err != nil || t.Header.Alg != internalAlg {
 		return ErrForged
 	}
-	if accepted := Of(ctx, r).Accepted(iam.Sig); !accepted.Has(t.Header.KID) {
+	if accepted := Of(r).Accepted(iam.Sig); !accepted.Has(t.Header.KID) {
 		return ErrUnknownKey
 	} else if _, err := accepted.Verify(t); err != nil {
 		return ErrForged

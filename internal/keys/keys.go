@@ -8,16 +8,35 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/jose"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/telemetry"
 )
 
 // A Set is a realm's keys at one moment, the preferred first. It is immutable.
 type Set struct {
-	keys []*Key
+	keys     []*Key
+	unusable []unusable
+	told     sync.Once // of what is unusable
+}
+
+// An unusable component of keys yields none.
+type unusable struct {
+	component, provider string
+	err                 error
+}
+
+// tell logs what is unusable, once for each snapshot of a realm.
+func (s *Set) tell(ctx context.Context, r *realms.Realm, log *slog.Logger) {
+	s.told.Do(func() {
+		for _, u := range s.unusable {
+			log.ErrorContext(ctx, "a key component yields no key", telemetry.KeyRealm, r.Name, "component", u.component, telemetry.KeyProvider, u.provider, telemetry.KeyError, u.err)
+		}
+	})
 }
 
 // A Key is one of them; its embedded jose.Key does the work.
@@ -34,9 +53,9 @@ type Key struct {
 type derived struct{}
 
 // Of returns the keys of a realm, parsed once per snapshot. A component that
-// yields no key (another provider, a broken key) is logged and left out: what
-// it signed is refused, never accepted unseen.
-func Of(ctx context.Context, r *realms.Realm) *Set {
+// yields no key (another provider, a broken key) is left out, and logged when
+// somebody signs: what it signed is refused, never accepted unseen.
+func Of(r *realms.Realm) *Set {
 	v, _ := r.Derive(derived{}, func() (any, error) {
 		s := new(Set)
 		for _, c := range r.Components {
@@ -45,7 +64,7 @@ func Of(ctx context.Context, r *realms.Realm) *Set {
 			}
 			k, err := parse(&c.Component)
 			if err != nil {
-				slog.ErrorContext(ctx, "a key component yields no key", "realm", r.Name, "component", c.ID, "provider", c.Provider, "error", err)
+				s.unusable = append(s.unusable, unusable{c.ID, c.Provider, err})
 				continue
 			}
 			s.keys = append(s.keys, k)

@@ -3,6 +3,7 @@ package keys_test
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -65,7 +66,7 @@ func TestAsTheReference(t *testing.T) {
 	if err := json.Unmarshal(text, &ref); err != nil {
 		t.Fatal(err)
 	}
-	set := keys.Of(t.Context(), snapshot(t, ref.Components))
+	set := keys.Of(snapshot(t, ref.Components))
 	meta, err := set.Metadata()
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +117,7 @@ func TestChoiceOfKey(t *testing.T) {
 		{ID: "store", ProviderID: "java-keystore", Config: conf{"priority": {"999"}}},
 		{ID: "broken", ProviderID: "rsa-generated", Config: conf{"priority": {"999"}, "privateKey": {"nonsense"}}},
 	})
-	set := keys.Of(t.Context(), r)
+	set := keys.Of(r)
 	if k := set.Active(iam.Sig, "HS512"); k == nil || k.Provider != "high" || len(k.Secret) != 128 {
 		t.Errorf("HS512 is signed by %+v", k)
 	}
@@ -146,7 +147,7 @@ func TestChoiceOfKey(t *testing.T) {
 			t.Errorf("what %s signed: %v", k.Provider, err)
 		}
 	}
-	if again := keys.Of(t.Context(), r); again != set {
+	if again := keys.Of(r); again != set {
 		t.Error("keys are parsed twice for one snapshot")
 	}
 }
@@ -216,7 +217,7 @@ func TestFallback(t *testing.T) {
 		kids := make(chan string, 8)
 		for i := range cap(kids) {
 			cache := []*realms.Cache{one, two}[i%2]
-			s := &keys.Service{Cache: cache, Maker: keys.NewMaker(clock)}
+			s := &keys.Service{Cache: cache, Maker: keys.NewMaker(clock), Log: slog.New(slog.DiscardHandler)}
 			r, err := cache.Get(ctx, "r")
 			if err != nil {
 				t.Fatal(err)
@@ -245,7 +246,7 @@ func TestFallback(t *testing.T) {
 		if len(r.Components) != 1 || r.Components[0].Name != "fallback-ES256" || r.Components[0].Get("priority") != "-100" {
 			t.Errorf("components: %+v", r.Components)
 		}
-		if _, err := (&keys.Service{Cache: two, Maker: keys.NewMaker(clock)}).Signer(ctx, r, "none"); !errors.Is(err, realms.ErrUnsupportedKey) {
+		if _, err := (&keys.Service{Cache: two, Maker: keys.NewMaker(clock), Log: slog.New(slog.DiscardHandler)}).Signer(ctx, r, "none"); !errors.Is(err, realms.ErrUnsupportedKey) {
 			t.Errorf("algorithm none: %v", err)
 		}
 	})

@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
@@ -15,6 +16,7 @@ import (
 type Service struct {
 	Cache *realms.Cache
 	Maker *Maker
+	Log   *slog.Logger // of components that yield no key
 }
 
 // Signer returns the active key for a signature algorithm. A realm without one
@@ -22,7 +24,9 @@ type Service struct {
 // Keycloak: DefaultKeyManager.getActiveKey. An algorithm that no provider makes
 // keys for is ErrUnsupportedKey of package realms.
 func (s *Service) Signer(ctx context.Context, r *realms.Realm, alg string) (*Key, error) {
-	if k := Of(ctx, r).Active(iam.Sig, alg); k != nil {
+	set := Of(r)
+	set.tell(ctx, r, s.Log)
+	if k := set.Active(iam.Sig, alg); k != nil {
 		return k, nil
 	}
 	config := map[string][]string{"priority": {"-100"}}
@@ -72,7 +76,7 @@ func (s *Service) Signer(ctx context.Context, r *realms.Realm, alg string) (*Key
 	if err != nil {
 		return nil, err
 	}
-	if k := Of(ctx, fresh).Active(iam.Sig, alg); k != nil {
+	if k := Of(fresh).Active(iam.Sig, alg); k != nil {
 		return k, nil
 	}
 	return nil, fmt.Errorf("keys: component %s is there, but yields no active key", name)

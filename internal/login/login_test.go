@@ -100,7 +100,7 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 			return creds, nil
 		},
 		Locked:           func(context.Context, *iam.Realm, *iam.User) (string, error) { return "", nil },
-		HasProvider:      func(*iam.Realm, string) bool { return false },
+		HasProvider:      func(context.Context, *iam.Realm, string) bool { return false },
 		Profile:          func(context.Context, *iam.Realm, url.Values) ([]pages.Attribute, error) { return nil, nil },
 		CheckProfile:     func(context.Context, *iam.Realm, url.Values) ([]authn.FieldError, error) { return nil, nil },
 		CheckNewPassword: func(context.Context, *iam.Realm, url.Values, string) (*authn.FieldError, error) { return nil, nil },
@@ -154,7 +154,7 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	svc := sessions.New(db)
 	x.h = &login.Handler{
-		Realms: cache, Keys: &keys.Service{Cache: cache, Maker: maker}, Sessions: svc, Events: events.New(db, log), Tabs: tabs.New(db),
+		Realms: cache, Keys: &keys.Service{Cache: cache, Maker: maker, Log: slog.New(slog.DiscardHandler)}, Sessions: svc, Events: events.New(db, log), Tabs: tabs.New(db),
 		Engine: authn.New(steps.All(w), func(ctx context.Context, r *authn.Run) (kinds []iam.CredentialKind, err error) {
 			creds, err := w.Credentials(ctx, r.Realm, r.User)
 			for _, c := range creds {

@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/web"
 )
 
@@ -514,14 +515,14 @@ func (a *attempt) stored(d *authn.Done, details map[string]string) {
 	if a.identity != nil && a.identity.Session.ID != s.ID { // the browser has a new session now
 		end := iam.End{Reason: iam.ReplacedByLogin, By: iam.ActorUser, Actor: s.User, Client: d.Client.ID}
 		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.ID, false, end); err != nil && !sessionEnded(err) {
-			a.h.Log.ErrorContext(a.ctx, "old session not ended", "realm", a.realm.Name, "err", err)
+			a.h.Log.ErrorContext(a.ctx, "old session not ended", "realm", a.realm.Name, telemetry.KeyError, err)
 		}
 	}
 	if err := a.setIdentity(s); err != nil {
-		a.h.Log.ErrorContext(a.ctx, "identity cookie not set", "realm", a.realm.Name, "err", err)
+		a.h.Log.ErrorContext(a.ctx, "identity cookie not set", "realm", a.realm.Name, telemetry.KeyError, err)
 	}
 	if err := a.closeTab(); err != nil {
-		a.h.Log.ErrorContext(a.ctx, "cookie not set", "realm", a.realm.Name, "err", err)
+		a.h.Log.ErrorContext(a.ctx, "cookie not set", "realm", a.realm.Name, telemetry.KeyError, err)
 	}
 	run := a.run
 	run.Event.Kind, run.Event.User, run.Event.Session = "LOGIN", s.User, s.ID
@@ -532,7 +533,7 @@ func (a *attempt) stored(d *authn.Done, details map[string]string) {
 	}
 	run.Emit("")
 	if err := a.account(); err != nil {
-		a.h.Log.ErrorContext(a.ctx, "login not accounted", "realm", a.realm.Name, "err", err)
+		a.h.Log.ErrorContext(a.ctx, "login not accounted", "realm", a.realm.Name, telemetry.KeyError, err)
 	}
 }
 

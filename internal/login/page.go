@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/i18n"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/web"
 )
 
@@ -157,7 +158,7 @@ func (a *attempt) errorPage(status int, key string, params ...any) {
 
 // broken answers a fault of the server, and logs it.
 func (a *attempt) broken(err error) {
-	a.h.Log.ErrorContext(a.ctx, "login failed", "path", a.r.URL.Path, "err", err)
+	a.h.Log.ErrorContext(a.ctx, "login failed", "path", a.r.URL.Path, telemetry.KeyError, err)
 	if realms.Unavailable(err) {
 		a.w.Header().Set("Retry-After", "1")
 		web.WriteStatus(a.w, http.StatusServiceUnavailable)
@@ -179,7 +180,7 @@ func (a *attempt) withMessage(key string) pages.Request {
 func (a *attempt) write(status int, q pages.Request, view pages.View) {
 	var b bytes.Buffer
 	if err := a.h.Pages.Render(&b, q, view); err != nil {
-		a.h.Log.ErrorContext(a.ctx, "page not drawn", "path", a.r.URL.Path, "err", err)
+		a.h.Log.ErrorContext(a.ctx, "page not drawn", "path", a.r.URL.Path, telemetry.KeyError, err)
 		web.WriteInternal(a.w, a.r)
 		return
 	}

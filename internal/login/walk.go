@@ -10,6 +10,7 @@ import (
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/web"
 )
 
@@ -250,7 +251,7 @@ func (a *attempt) forget() {
 	}
 	if a.tab.Version > 0 {
 		if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, a.tab.Root, a.tab.ID); err != nil {
-			a.h.Log.ErrorContext(a.ctx, "login not forgotten", "realm", a.realm.Name, "err", err)
+			a.h.Log.ErrorContext(a.ctx, "login not forgotten", "realm", a.realm.Name, telemetry.KeyError, err)
 		}
 		a.tab.Version = 0
 	}

@@ -9,6 +9,7 @@ import (
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/iam"
 	"latchkey/internal/sessions"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
 	"latchkey/internal/web"
 )
@@ -127,7 +128,7 @@ func (t *tokenCall) login(scope string) (*authn.Run, error) {
 		}
 		t.event.Cause.Reason = out.Err.Cause()
 		if out.Err.Code == authn.NotBuilt {
-			t.Log.WarnContext(t.ctx(), "a flow needs what is not there", "realm", t.realm.Name, "flow", flow.Alias, "error", out.Err)
+			t.Log.WarnContext(t.ctx(), "a flow needs what is not there", "realm", t.realm.Name, "flow", flow.Alias, telemetry.KeyError, out.Err)
 		}
 		return nil, t.refuse(out.Err.Event(), &Error{http.StatusUnauthorized, "invalid_grant", "Invalid user credentials"})
 	default:

@@ -19,6 +19,7 @@ import (
 	"latchkey/internal/realms"
 	"latchkey/internal/records"
 	"latchkey/internal/sessions"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
@@ -213,7 +214,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, rt route) {
 func (c *call) json(status int, v any) error {
 	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "application/json")
 	if err := web.WriteJSON(c.w, status, v); err != nil {
-		c.Log.Error("an answer could not be written", "error", err)
+		c.Log.Error("an answer could not be written", telemetry.KeyError, err)
 	}
 	return nil
 }

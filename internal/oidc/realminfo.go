@@ -37,7 +37,7 @@ func (h *Handler) realmInfo(c *call) error {
 // publicKey is the realm's RS256 key as the bare base64 that adapters of old
 // paste into their configuration, "" when there is none.
 func (c *call) publicKey() (string, error) {
-	k := keys.Of(c.ctx(), c.realm).Active(iam.Sig, "RS256")
+	k := keys.Of(c.realm).Active(iam.Sig, "RS256")
 	if k == nil {
 		return "", nil
 	}
@@ -46,7 +46,7 @@ func (c *call) publicKey() (string, error) {
 
 // certs publishes the realm's keys. Keycloak: OIDCLoginProtocolService.certs.
 func (h *Handler) certs(c *call) error {
-	set, err := keys.Of(c.ctx(), c.realm).JWKS()
+	set, err := keys.Of(c.realm).JWKS()
 	if err != nil {
 		return err
 	}

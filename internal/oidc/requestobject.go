@@ -112,7 +112,7 @@ func (a *authCall) openRequestObject(text string) (map[string]jsontext.Value, er
 	if enc := a.client.Attr("request.object.encryption.enc"); enc != "" && enc != "any" && enc != header.Enc {
 		return nil, errors.New("Request object content encrypted with different algorithm than client requested algorithm") //nolint:staticcheck // the same
 	}
-	for _, k := range keys.Of(a.ctx(), a.realm).Accepted(iam.Enc) {
+	for _, k := range keys.Of(a.realm).Accepted(iam.Enc) {
 		if k.Private == nil || header.KID != "" && header.KID != k.KID {
 			continue
 		}

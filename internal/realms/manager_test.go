@@ -92,7 +92,7 @@ func TestCreate(t *testing.T) {
 		if second == nil || second.Executions[1].ConfigAlias != "browser-conditional-credential" || second.Executions[1].Config["credentials"] == "" {
 			t.Errorf("second factors: %+v", second)
 		}
-		if got := keys.Of(ctx, r).Active(iam.Sig, "RS256"); got == nil {
+		if got := keys.Of(r).Active(iam.Sig, "RS256"); got == nil {
 			t.Error("no key for RS256")
 		}
 		ann, err := db.UserByName(ctx, r.ID, "ann")

@@ -126,7 +126,7 @@ func (x *Explorer) open(ctx context.Context, r *realms.Realm, raw string) (*toke
 	if err != nil {
 		return nil, nil, errForeign
 	}
-	for _, k := range keys.Of(ctx, r).All() {
+	for _, k := range keys.Of(r).All() {
 		if k.For != iam.Sig || parsed.Header.KID != "" && parsed.Header.KID != k.KID {
 			continue
 		}

@@ -162,7 +162,7 @@ func (f *facts) promptSettings(c *cause) []Evidence {
 // keySettings tell which key signs cookies and refresh tokens now, and which
 // keys of that kind are no longer accepted.
 func (f *facts) keySettings() (list []Evidence) {
-	for _, k := range keys.Of(f.ctx, f.r).All() {
+	for _, k := range keys.Of(f.r).All() {
 		if k.Type != "OCT" || k.For != iam.Sig {
 			continue
 		}

@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
@@ -179,7 +180,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if refused == nil {
-		h.Log.ErrorContext(r.Context(), "registration", "route", r.Pattern, "req", web.RequestOf(r).ID, "err", err)
+		h.Log.ErrorContext(r.Context(), "registration", "route", r.Pattern, "req", web.RequestOf(r).ID, telemetry.KeyError, err)
 		if realms.Unavailable(err) {
 			web.WriteStatus(w, http.StatusServiceUnavailable)
 			return
@@ -189,7 +190,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	body := rep.OAuthError{Error: refused.Code, ErrorDescription: refused.Description}
 	if err := web.WriteJSON(w, refused.Status, body); err != nil {
-		h.Log.ErrorContext(r.Context(), "registration: error not written", "err", err)
+		h.Log.ErrorContext(r.Context(), "registration: error not written", telemetry.KeyError, err)
 	}
 }
 

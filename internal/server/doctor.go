@@ -47,7 +47,7 @@ func OpenDoctor(ctx context.Context, cfg Config) (*Doctor, error) {
 		return nil, err
 	}
 	cache, maker := realms.NewCache(db), keys.NewMaker(db.Now)
-	issuer := &tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker}, Roles: roles.New(db), Now: db.Now}
+	issuer := &tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: log}, Roles: roles.New(db), Now: db.Now}
 	manager := &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill}
 	return &Doctor{db: db, events: events.New(db, log), hostname: hostname,
 		service: &doctor.Service{Cache: cache, Manager: manager, Clients: clients.New(cache, issuer)}}, nil

@@ -24,7 +24,7 @@ func (s *Server) frontRoutes(mux *http.ServeMux, set *pages.Set) {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		var b bytes.Buffer
 		if err := set.Render(&b, pages.Request{}, pages.Welcome{}); err != nil {
-			s.log.Error("the welcome page failed", "error", err)
+			s.log.Error("the welcome page failed", telemetry.KeyError, err)
 			web.WriteInternal(w, r)
 			return
 		}
@@ -98,7 +98,7 @@ func (s *Server) errorPage(w http.ResponseWriter, status int) bool {
 	var b bytes.Buffer
 	q := pages.Request{Message: &pages.Message{Type: pages.Problem, Key: key}}
 	if err := s.pages.Render(&b, q, pages.Error{SkipLink: true}); err != nil {
-		s.log.Error("the error page failed", "error", err)
+		s.log.Error("the error page failed", telemetry.KeyError, err)
 		return false
 	}
 	web.SecurityHeaders(w.Header(), nil, "text/html")

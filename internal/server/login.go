@@ -349,8 +349,8 @@ func (w world) steps() steps.World {
 		Locked:      w.users.Locked,
 		HasRole:     w.hasRole,
 		GroupAttrs:  w.groupAttrs,
-		HasProvider: func(r *iam.Realm, alias string) bool {
-			realm, err := w.realms.ByID(context.Background(), r.ID)
+		HasProvider: func(ctx context.Context, r *iam.Realm, alias string) bool {
+			realm, err := w.realms.ByID(ctx, r.ID)
 			if err != nil {
 				return true // not known: the step then fails instead of passing the provider by
 			}

@@ -102,7 +102,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err := bootstrap(ctx, cfg, s.realms, manager); err != nil {
 		return nil, err
 	}
-	signers := &keys.Service{Cache: s.realms, Maker: maker}
+	signers := &keys.Service{Cache: s.realms, Maker: maker, Log: s.log}
 	live := sessions.New(s.db)
 	log := events.New(s.db, s.log)
 	log.Metrics = s.metrics

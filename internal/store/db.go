@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"math/rand/v2"
 	"net/url"
 	"runtime"
@@ -429,11 +428,6 @@ func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (
 		return nil, err
 	}
 	return s.ExecContext(ctx, args...)
-}
-
-// logRetry notes retries of serialization failures; many of them mean contention.
-func logRetry(ctx context.Context, try int, err error) {
-	slog.DebugContext(ctx, "transaction runs again", "try", try, "err", err)
 }
 
 // binds returns "$from, $from+1, ..." for count values.

@@ -226,7 +226,6 @@ func (db *DB) run(ctx context.Context, f func(tx *Tx) error, whole bool) error {
 		if !again || ctx.Err() != nil {
 			break
 		}
-		logRetry(ctx, try, err)
 		time.Sleep(time.Duration(rand.IntN(1<<try)) * time.Millisecond)
 	}
 	return translate(err)

@@ -106,7 +106,7 @@ func read(ctx context.Context, r *realms.Realm, raw string) (Token, error) {
 	if err != nil || t.Header.KID == "" {
 		return Token{}, ErrInvalid
 	}
-	if accepted := keys.Of(ctx, r).Accepted(iam.Sig); !accepted.Has(t.Header.KID) {
+	if accepted := keys.Of(r).Accepted(iam.Sig); !accepted.Has(t.Header.KID) {
 		return Token{}, ErrUnknownKey
 	} else if _, err := accepted.Verify(t); err != nil {
 		return Token{}, ErrInvalid

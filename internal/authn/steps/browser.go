@@ -118,12 +118,12 @@ func actionAge(r *iam.Realm, a iam.RequiredAction) int64 {
 // redirector sends the browser to an identity provider. Brokering is not
 // built, so a provider that is really there fails by name.
 // Keycloak: IdentityProviderAuthenticator.
-func (w World) redirector(_ context.Context, r *authn.Run) (authn.Result, error) {
+func (w World) redirector(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	alias := r.Tab.Request.IDPHint
 	if alias == "" && r.Tab.Request.Extra["kc_idp_hint"] == "" {
 		alias = r.Config("defaultProvider")
 	}
-	if alias == "" || !w.HasProvider(r.Realm, alias) {
+	if alias == "" || !w.HasProvider(ctx, r.Realm, alias) {
 		return authn.Attempted{}, nil
 	}
 	return authn.Abort{Err: &authn.FlowError{Code: authn.NotBuilt, Provider: "identity provider " + alias}}, nil

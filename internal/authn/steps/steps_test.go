@@ -55,7 +55,7 @@ func (p *people) world() steps.World {
 		HasRole: func(_ context.Context, _ *iam.Realm, u *iam.User, role string) (bool, error) {
 			return u.Attr("role") == role, nil
 		},
-		HasProvider: func(_ *iam.Realm, alias string) bool { return alias == "google" },
+		HasProvider: func(_ context.Context, _ *iam.Realm, alias string) bool { return alias == "google" },
 		CheckProfile: func(_ context.Context, _ *iam.Realm, typed url.Values) ([]authn.FieldError, error) {
 			if typed.Get("username") == "ann" {
 				return []authn.FieldError{{Field: "username", Key: "usernameExistsMessage"}}, nil

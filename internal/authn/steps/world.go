@@ -34,7 +34,7 @@ type World struct {
 	// GroupAttrs returns the values that a user's groups and their parents give an attribute.
 	GroupAttrs func(ctx context.Context, r *iam.Realm, u *iam.User, name string) ([]string, error)
 	// HasProvider tells whether the realm has an enabled identity provider with an alias.
-	HasProvider func(r *iam.Realm, alias string) bool
+	HasProvider func(ctx context.Context, r *iam.Realm, alias string) bool
 	// Profile lists the attributes that the registration page asks for, with values as typed.
 	Profile func(ctx context.Context, r *iam.Realm, typed url.Values) ([]pages.Attribute, error)
 	// CheckProfile says what is wrong with a registration's attributes.
