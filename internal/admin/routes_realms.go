@@ -311,6 +311,7 @@ func (h *Handler) partialExport(c *Call) (any, error) {
 	r.SMTPServer = realms.MaskedMail(r.SMTPServer)
 	for i := range r.Clients {
 		r.Clients[i] = *clients.WithoutSecrets(&r.Clients[i])
+		r.Clients[i].RegistrationAccessToken = nil // which Keycloak does not export
 	}
 	for i := range r.AuthenticatorConfig {
 		r.AuthenticatorConfig[i] = *shownConfig(c.Realm, &r.AuthenticatorConfig[i])
