@@ -50,6 +50,7 @@ func complete(given *rep.Realm, now time.Time) (*completion, error) {
 		return nil, err
 	}
 	c := &completion{given: given, now: now, master: given.Realm == Master, exported: given.KeycloakVersion != "", version: olderVersion(given.KeycloakVersion)}
+	c.whole = strings.HasPrefix(given.KeycloakVersion, "26.7.") && given.ClientScopes != nil && given.AuthenticationFlows != nil && given.RequiredActions != nil
 	if err := c.legacyNames(); err != nil {
 		return nil, err
 	}
@@ -99,6 +100,9 @@ type completion struct {
 	// exported is set for realm files, which are complete: what a client lacks
 	// there, it lacked.
 	exported bool
+	// whole is set for exports of the version that Latchkey follows, its own
+	// among them: they list all there is, and come out as they went in.
+	whole bool
 	// version is set for realm files of versions that are to be migrated from.
 	version *version
 
@@ -150,7 +154,9 @@ func (c *completion) settings() error {
 	}
 	maps.Copy(r.Attributes, c.given.Attributes)
 	dropMirrored(r.Attributes)
-	showAttributes(r, c.given)
+	if !c.whole {
+		showAttributes(r, c.given)
+	}
 	if c.given.BrowserSecurityHeaders != nil {
 		// Keycloak sets them one by one over those of a new realm.
 		t, err := template("settings.json", c.given.Realm)
@@ -369,7 +375,7 @@ func (c *completion) scopes() error {
 	if c.given.ClientScopes == nil {
 		r.ClientScopes, r.DefaultDefaultClientScopes, r.DefaultOptionalClientScopes = t.ClientScopes, t.DefaultDefaultClientScopes, t.DefaultOptionalClientScopes
 		for i := range c.templates {
-			userInfoClaims(c.templates[i].ProtocolMappers)
+			c.completeMappers(c.templates[i].ProtocolMappers)
 			r.ClientScopes = append(r.ClientScopes, c.templates[i])
 		}
 		r.ScopeMappings = c.given.ScopeMappings
@@ -381,7 +387,7 @@ func (c *completion) scopes() error {
 	}
 	r.ClientScopes = append(c.given.ClientScopes, c.templates...)
 	for i := range r.ClientScopes {
-		userInfoClaims(r.ClientScopes[i].ProtocolMappers)
+		c.completeMappers(r.ClientScopes[i].ProtocolMappers)
 	}
 	r.DefaultDefaultClientScopes = existing(orEmpty(c.given.DefaultDefaultClientScopes))
 	r.DefaultOptionalClientScopes = existing(orEmpty(c.given.DefaultOptionalClientScopes))

@@ -1,6 +1,7 @@
 package realms
 
 import (
+	"cmp"
 	"crypto/sha1"
 	"encoding/base64"
 	"net/url"
@@ -26,7 +27,9 @@ func (c *completion) clients() error {
 		if err := c.completeClient(cl); err != nil {
 			return err
 		}
-		setAttribute(cl.Attributes, "post.logout.redirect.uris", "+")
+		if !c.whole {
+			setAttribute(cl.Attributes, "post.logout.redirect.uris", "+")
+		}
 		if r.Roles.Client[cl.ClientID] == nil {
 			r.Roles.Client[cl.ClientID] = []rep.Role{}
 		}
@@ -98,8 +101,12 @@ func (c *completion) completeClient(cl *rep.Client) error {
 	if rep.Val(cl.Secret) == Masked {
 		cl.Secret = nil // not a secret, but the mark of one that was held back
 	}
+	noProtocol := c.whole && cl.Protocol == "" // as the master realm's clients for realms
 	noSecret := c.exported && cl.Secret == nil && rep.Val(cl.BearerOnly)
 	defaults, optional := DefaultScopes(c.r, CompleteClient(cl, c.now))
+	if noProtocol {
+		cl.Protocol = ""
+	}
 	if rep.Val(cl.AuthorizationServicesEnabled) {
 		// Keycloak: RepresentationToModel.importAuthorizationSettings, createResourceServer
 		cl.ServiceAccountsEnabled, cl.BearerOnly, cl.PublicClient = new(true), new(false), new(false)
@@ -123,7 +130,7 @@ func (c *completion) completeClient(cl *rep.Client) error {
 		// Along with its user only. Keycloak: ClientManager.enableServiceAccount
 		addName(&cl.DefaultClientScopes, scopeService)
 	}
-	userInfoClaims(cl.ProtocolMappers)
+	c.completeMappers(cl.ProtocolMappers)
 	if _, ok := cl.Attributes["realm_client"]; !ok {
 		builtin := cl.ClientID == ClientAdmin || cl.ClientID == ClientBroker || c.master && Administrative(Master, cl.ClientID)
 		cl.Attributes["realm_client"] = strconv.FormatBool(builtin)
@@ -140,7 +147,7 @@ func (c *completion) scopesFor(cl *rep.Client, names []string) []string {
 			c.note("client scope "+name, "client "+cl.ClientID+" names it, and it is not there")
 			continue
 		}
-		if c.r.ClientScopes[i].Protocol == cl.Protocol || c.r.ClientScopes[i].Protocol == "" {
+		if c.r.ClientScopes[i].Protocol == cmp.Or(cl.Protocol, string(iam.OIDC)) || c.r.ClientScopes[i].Protocol == "" {
 			addName(&list, name)
 		}
 	}
@@ -152,9 +159,9 @@ func (c *completion) hasServiceAccount(client string) bool {
 	return slices.ContainsFunc(c.given.Users, func(u rep.User) bool { return u.ServiceAccountClientID == client })
 }
 
-// userInfoClaims completes mappers as Keycloak does since 2.3, and drops what
+// completeMappers completes mappers as Keycloak does since 2.3, and drops what
 // asked for consent until Keycloak 4. Keycloak: MigrationUtils.updateProtocolMappers.
-func userInfoClaims(list []rep.ProtocolMapper) {
+func (c *completion) completeMappers(list []rep.ProtocolMapper) {
 	for i := range list {
 		m := &list[i]
 		m.ConsentRequired, m.ConsentText = false, nil
@@ -163,7 +170,7 @@ func userInfoClaims(list []rep.ProtocolMapper) {
 				delete(m.Config, name)
 			}
 		}
-		if id, ok := m.Config["id.token.claim"]; ok {
+		if id, ok := m.Config["id.token.claim"]; ok && !c.whole {
 			setAttribute(m.Config, "userinfo.token.claim", id)
 		}
 	}
