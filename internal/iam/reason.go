@@ -22,6 +22,7 @@ const (
 	UserRemoved        Reason = "user-removed"
 	ClientRemoved      Reason = "client-removed"
 	SessionLimit       Reason = "session-limit"
+	NotRemembered      Reason = "not-remembered"
 )
 
 // Reasons of refusals, and of login pages that were shown although somebody
@@ -96,6 +97,7 @@ var reasons = []ReasonInfo{
 	{UserRemoved, true, false, "because the user was removed"},
 	{ClientRemoved, true, false, "because the client was removed"},
 	{SessionLimit, true, true, "because the user had as many sessions as the login flow allows"},
+	{NotRemembered, true, false, "because it began with \"remember me\", which the realm has switched off"},
 
 	{NoCookie, false, true, "because the browser sent no session cookie"},
 	{CookieOtherHost, false, true, "because the session cookie was made under another host name of the server"},

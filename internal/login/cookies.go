@@ -265,12 +265,36 @@ func (a *attempt) readIdentity() error {
 	if a.identity = id; id == nil {
 		a.cookies.Expire(a.w, a.r, web.CookieIdentity)
 		a.cookies.Expire(a.w, a.r, web.CookieSession)
+		if err := a.endForgotten(); err != nil {
+			return err
+		}
 		if a.starting && (a.why == iam.NotBeforeRealm || a.why == iam.NotBeforeUser) {
 			a.newRoot() // the session stays to those who have tokens of it; the login makes another
 		}
 		return nil
 	}
 	a.h.Sessions.Touch(a.realm, id.Session.ID, false, "")
+	return nil
+}
+
+// endForgotten ends the session of a cookie that was to be remembered by a realm
+// that remembers none any more. The reference logs it out, which expires the
+// cookies a second time. Oracle: sessions/remember-me-off.
+func (a *attempt) endForgotten() error {
+	if a.seen == nil || !errors.Is(a.seen.err, sessions.ErrForgotten) {
+		return nil
+	}
+	us := a.seen.view.Session
+	_, err := a.h.Sessions.End(a.ctx, a.realm, us.ID, false, a.h.Sessions.TimedOut(a.realm, us))
+	if err != nil && !sessionEnded(err) {
+		return err
+	}
+	h := a.w.Header()
+	for _, line := range slices.Clone(h["Set-Cookie"]) {
+		if strings.HasPrefix(line, web.CookieIdentity.Name+"=;") || strings.HasPrefix(line, web.CookieSession.Name+"=;") {
+			h["Set-Cookie"] = append(h["Set-Cookie"], line)
+		}
+	}
 	return nil
 }
 

@@ -161,7 +161,10 @@ func (t *tokenCall) refreshSession(old *tokens.Token) (*sessions.View, error) {
 		if err := t.endExpired(view); err != nil {
 			return nil, err
 		}
-		if offline {
+		switch {
+		case offline && errors.Is(err, sessions.ErrForgotten):
+			return nil, refreshError{"Offline session not active", iam.SessionEnded}
+		case offline:
 			return nil, refreshError{"Offline user session not found", iam.SessionEnded}
 		}
 		return nil, refreshError{"Session not active", iam.SessionEnded}

@@ -136,7 +136,7 @@ func (c *call) stored(p *presented, how tokens.Context, offline bool) (word stri
 	view, err := c.Sessions.FindFor(c.ctx(), c.realm, p.Ref(offline), &p.client.Client, p.RevokedKey())
 	switch {
 	case err == nil, how.Guest && errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrClientDisabled):
-	case errors.Is(err, sessions.ErrPartExpired):
+	case errors.Is(err, sessions.ErrPartExpired), errors.Is(err, sessions.ErrForgotten):
 		return "session_expired", nil
 	case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrRealmDisabled):
 		return "user_session_not_found", nil

@@ -317,7 +317,7 @@ func (x *Explorer) sessions(r *realms.Realm, q Query, offline bool) []store.Reco
 			out = append(out, store.RecordSource{Table: table, Offline: offline})
 			continue
 		}
-		if q.State == StateLive || q.Reason != "" && q.Reason != iam.Idle && q.Reason != iam.MaxAge {
+		if q.State == StateLive || q.Reason != "" && q.Reason != iam.Idle && q.Reason != iam.MaxAge && q.Reason != iam.NotRemembered {
 			continue
 		}
 		out = append(out, x.overdue(r, store.RecordSource{Table: table, Offline: offline})...)

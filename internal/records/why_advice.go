@@ -23,6 +23,7 @@ var advice = map[iam.Reason]Advised{
 	iam.ConsentWithdrawn:   {"One client's tokens stop working, and it asks for consent again.", "Log in again at the client and consent."},
 	iam.TokenReuse:         {"Refreshing fails after several tabs, threads or retries have used one refresh token.", "Log in again. Let the client keep the newest refresh token and use it once, or give lost answers a grace: the realm attribute latchkey.refreshGraceSeconds, or refreshTokenMaxReuse."},
 	iam.CodeReplayed:       {"The client reports an error right after the login, or its tokens stop working at once.", "Log in again. Let the client redeem a code once: look for a reload of its callback page, a retry, or a second handler."},
+	iam.NotRemembered:      {"Those who had ticked \"remember me\" are asked to log in, all at once.", "Log in again. Or switch \"remember me\" on again (realm settings, Login): sessions that nobody has come back to since, and that are not cleaned up yet, go on."},
 	iam.CredentialsChanged: {"Other browsers and devices show the login page after a change of password.", "Log in with the new credentials. Whoever changes them chooses whether others are signed out."},
 	iam.UserRemoved:        {"The login is refused; nothing works any more.", "Create the user again (it gets a new id), then log in."},
 	iam.ClientRemoved:      {"The client's logins and tokens are refused.", "Create the client again, then log in."},

@@ -11,6 +11,9 @@ func (s *Service) TimedOut(r *realms.Realm, us *iam.UserSession) iam.End {
 }
 
 func (s *Service) timedOut(r *realms.Realm, us *iam.UserSession, by iam.ActorKind) iam.End {
+	if forgotten(&r.Realm, us) {
+		return iam.End{Reason: iam.NotRemembered, By: by, Rule: "rememberMe"}
+	}
 	e := OfUserSession(&r.Realm, us)
 	if !e.Max.IsZero() && e.Max.Before(e.Idle) {
 		return iam.End{Reason: iam.MaxAge, By: by, Rule: maxRule(&r.Realm, us)}

@@ -27,6 +27,9 @@ func (e Expiry) First() time.Time {
 // OfUserSession says when a user session ends by the realm's settings.
 // Keycloak: SessionExpirationUtils.calculateUserSession{Idle,MaxLifespan}Timestamp.
 func OfUserSession(r *iam.Realm, s *iam.UserSession) Expiry {
+	if forgotten(r, s) {
+		return Expiry{Idle: s.LastAccess, Max: s.LastAccess}
+	}
 	idle, max := userLifespans(r, s)
 	e := Expiry{Idle: s.LastAccess.Add(idle)}
 	if max > 0 {
@@ -34,6 +37,11 @@ func OfUserSession(r *iam.Realm, s *iam.UserSession) Expiry {
 	}
 	return e
 }
+
+// forgotten tells whether a session, online or offline, began with "remember me" in
+// a realm that has switched that off since: it has ended then, whatever its times.
+// Keycloak: AuthenticationManager.isSessionValid. Oracle: sessions/remember-me-off.
+func forgotten(r *iam.Realm, s *iam.UserSession) bool { return s.Remember && !r.Login.RememberMe }
 
 // userLifespans returns the idle time and the life of a session, 0 for no end.
 // Keycloak: RealmExpiration.

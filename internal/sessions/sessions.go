@@ -3,6 +3,7 @@ package sessions
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -35,17 +36,19 @@ func New(db *store.DB) *Service {
 // The reasons why a session cannot be used. Each is told apart by Find, since
 // protocols answer differently and people want to know.
 var (
-	ErrGone             = errors.New("session: there is no such session")
-	ErrExpired          = errors.New("session: it has timed out")
-	ErrNoPart           = errors.New("session: the client has no part in it")
-	ErrPartExpired      = errors.New("session: the client's part has timed out")
-	ErrUserGone         = errors.New("session: its user is gone")
-	ErrUserDisabled     = errors.New("session: its user is disabled")
-	ErrClientDisabled   = errors.New("session: the client is disabled or gone")
-	ErrRealmDisabled    = errors.New("session: the realm is disabled")
-	ErrUsed             = errors.New("session: the id of a new one has been used by another")
-	ErrChanged          = errors.New("session: the client's part was changed since it was read")
-	ErrBeforeNotBefore  = errors.New("session: the token was issued before a not-before of realm, client or user")
+	ErrGone            = errors.New("session: there is no such session")
+	ErrExpired         = errors.New("session: it has timed out")
+	ErrNoPart          = errors.New("session: the client has no part in it")
+	ErrPartExpired     = errors.New("session: the client's part has timed out")
+	ErrUserGone        = errors.New("session: its user is gone")
+	ErrUserDisabled    = errors.New("session: its user is disabled")
+	ErrClientDisabled  = errors.New("session: the client is disabled or gone")
+	ErrRealmDisabled   = errors.New("session: the realm is disabled")
+	ErrUsed            = errors.New("session: the id of a new one has been used by another")
+	ErrChanged         = errors.New("session: the client's part was changed since it was read")
+	ErrBeforeNotBefore = errors.New("session: the token was issued before a not-before of realm, client or user")
+	// ErrForgotten is an ErrExpired: of a remembered session, in a realm that remembers none.
+	ErrForgotten        = fmt.Errorf("%w: remember me is switched off", ErrExpired)
 	errNothingToLogInto = errors.New("session: Login needs a user session")
 )
 
@@ -88,6 +91,8 @@ func (s *Service) judge(r *realms.Realm, v *View, client *iam.Client, now time.T
 		return ErrRealmDisabled
 	case v.User == nil:
 		return ErrUserGone
+	case forgotten(&r.Realm, v.Session):
+		return ErrForgotten
 	case grace(OfUserSession(&r.Realm, v.Session), v.Session, &r.Realm).At(now):
 		return ErrExpired
 	case client == nil:

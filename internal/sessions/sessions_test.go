@@ -305,11 +305,19 @@ func TestSweepLeavesTheLiving(t *testing.T) {
 // Keycloak: SessionExpirationUtils.
 func TestExpiry(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	realm := &iam.Realm{Lifespans: iam.Lifespans{SSOIdle: 30 * time.Minute, SSOMax: 10 * time.Hour, SSOIdleRememberMe: 24 * time.Hour, SSOMaxRememberMe: 48 * time.Hour,
+	realm := &iam.Realm{Login: iam.LoginPolicy{RememberMe: true}, Lifespans: iam.Lifespans{SSOIdle: 30 * time.Minute, SSOMax: 10 * time.Hour, SSOIdleRememberMe: 24 * time.Hour, SSOMaxRememberMe: 48 * time.Hour,
 		OfflineIdle: 720 * time.Hour, OfflineMax: 1440 * time.Hour}}
 	limited := *realm
 	limited.Lifespans.OfflineMaxEnabled = true
 	limited.Lifespans.ClientIdle = 5 * time.Minute
+	forgetful := *realm
+	forgetful.Login.RememberMe = false
+	for _, offline := range []bool{false, true} {
+		us := &iam.UserSession{Offline: offline, Remember: true, Started: start.Add(-time.Minute), LastAccess: start}
+		if e := sessions.OfUserSession(&forgetful, us); !e.At(start) {
+			t.Errorf("remembered by a realm that remembers none any more, offline %v: it lives until %v", offline, e)
+		}
+	}
 	short := *realm
 	short.Lifespans.SSOIdleRememberMe, short.Lifespans.SSOMaxRememberMe = time.Minute, time.Hour
 	short.Lifespans.ClientOfflineIdle, short.Lifespans.ClientOfflineMax = time.Hour, time.Hour

@@ -188,6 +188,9 @@ func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) error {
 func (s *Service) Overdue(r *realms.Realm, offline, remember bool) store.Overdue {
 	idle, max := userLifespans(&r.Realm, &iam.UserSession{Offline: offline, Remember: remember})
 	now := s.db.Now()
+	if forgotten(&r.Realm, &iam.UserSession{Remember: remember}) {
+		return store.Overdue{Remember: true, Used: now.Add(maxLag)} // all of them
+	}
 	o := store.Overdue{Remember: remember, Used: now.Add(-idle - touchLag(idle))}
 	if max > 0 {
 		o.Begun = now.Add(-max)

@@ -70,6 +70,15 @@ var ends = []situation{
 			w.asked(w.b, "shop", nil)
 		},
 		mended: loginAgain("shop")},
+	{name: "remember me was switched off", reason: iam.NotRemembered, ask: refresh("shop"), realm: settings{"rememberMe": true},
+		happens: func(w *world) {
+			p := w.asked(w.b, "shop", nil)
+			shop := w.redeem(w.submit(p, map[string]string{"username": "kim", "password": password, "rememberMe": "on"}), "shop")
+			w.set(settings{"rememberMe": false})
+			w.refreshFails("shop", shop)
+			w.asked(w.b, "shop", nil)
+		},
+		mended: loginAgain("shop")},
 	{name: "one session too many ends the oldest", reason: iam.SessionLimit, ask: refresh("shop"), two: true, realm: limited("Terminate oldest session"),
 		happens: func(w *world) {
 			shop := w.login(w.b, "shop", nil)
