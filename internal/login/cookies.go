@@ -52,6 +52,7 @@ type restartToken struct {
 	Client  string          `json:"c"` // OAuth's client_id
 	Request iam.AuthRequest `json:"q"`
 	Path    string          `json:"p,omitempty"`
+	Issued  int64           `json:"i,omitempty"` // seconds since 1970; 0 in those of an earlier version
 	Tabs    []string        `json:"t,omitempty"`
 }
 
@@ -73,6 +74,7 @@ func (a *attempt) readRoot() error {
 	var c root
 	named := a.h.Tabs.Open(a.purpose("root"), web.CookieValue(a.r, web.CookieAuthSession), &c) == nil && c.ID != ""
 	if named {
+		a.named = c.ID
 		open := c.Kind == rootPlain || c.Kind == rootLogin && a.readRestart().Root == c.ID
 		if open && now.Before(time.Unix(c.Issued, 0).Add(a.rootLifespan())) {
 			a.root = c
@@ -223,7 +225,7 @@ func (a *attempt) readRestart() restartToken {
 // setRestart sets KC_RESTART for the login, adding its tab to those open.
 func (a *attempt) setRestart(open bool) error {
 	old := a.readRestart()
-	t := restartToken{Root: a.root.ID, Client: a.client.ClientID, Request: a.tab.Request}
+	t := restartToken{Root: a.root.ID, Client: a.client.ClientID, Request: a.tab.Request, Issued: a.h.Tabs.Now().Unix()}
 	if old.Root == a.root.ID {
 		t.Tabs = old.Tabs
 	}

@@ -93,6 +93,8 @@ type attempt struct {
 	form    url.Values // nil when nothing was posted
 
 	root     root
+	named    iam.SessionID // the root that the browser's cookie names
+	foreign  bool          // the page may have been made for another browser
 	opened   *restartToken // what KC_RESTART says, once it was read
 	tab      *iam.AuthTab
 	message  *authn.Message // forwarded from an earlier request

@@ -3,6 +3,8 @@ package login
 import (
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"latchkey/internal/authn"
@@ -10,6 +12,7 @@ import (
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/realms"
 	"latchkey/internal/web"
 )
 
@@ -17,9 +20,10 @@ import (
 const pathRequired = "required-action"
 
 // A clientData is what the client_data parameter carries, sealed for the
-// realm: the request, with which the login can go on in any browser, as an
-// authorization URL could. In Keycloak it is four of the request's parameters.
+// realm: the request, with which the login goes on in the browser that it was made
+// for. In Keycloak it is four of the request's parameters.
 type clientData struct {
+	Root    iam.SessionID   `json:"r,omitempty"` // of the browser that it was made for; "" in those of an earlier version
 	Tab     string          `json:"t"`
 	Request iam.AuthRequest `json:"q"`
 	Type    string          `json:"y,omitempty"` // auth_type
@@ -35,7 +39,7 @@ func (a *attempt) readClientData() (d clientData, ok bool) {
 }
 
 func (a *attempt) clientData(message string) (string, error) {
-	return a.h.Tabs.Seal(a.purpose("client_data"), clientData{Tab: a.tab.ID, Request: a.tab.Request, Type: a.tab.Notes[noteType], Issued: a.tab.Created.Unix(), Message: message,
+	return a.h.Tabs.Seal(a.purpose("client_data"), clientData{Root: a.tab.Root, Tab: a.tab.ID, Request: a.tab.Request, Type: a.tab.Notes[noteType], Issued: a.tab.Created.Unix(), Message: message,
 		Asked: iam.Reason(a.tab.Notes[steps.NoteAsked]), Named: iam.SessionID(a.tab.Notes[steps.NoteNamed])})
 }
 
@@ -71,6 +75,9 @@ func (a *attempt) load(path, code string) (action, ok bool) {
 		a.details["code_id"] = string(a.tab.Root)
 		a.emitError("client_disabled")
 		a.errorPage(http.StatusBadRequest, "loginRequesterNotEnabledMessage")
+		return false, false
+	}
+	if !a.stillAllowed(a.client, &a.tab.Request) {
 		return false, false
 	}
 	execution := iam.ExecID(a.query.Get("execution"))
@@ -130,9 +137,10 @@ func (a *attempt) loadTab() error {
 		a.tab = t
 	case err != nil && !errors.Is(err, tabs.ErrGone):
 		return err
-	case !sealed || data.Tab != id || data.Request.Client != a.client.ID || !a.inTime(data.Issued):
+	case !sealed || data.Tab != id || data.Request.Client != a.client.ID || data.Root != "" && data.Root != a.root.ID || !a.inTime(data.Issued):
 		return tabs.ErrGone
 	default:
+		a.foreign = data.Root == ""
 		a.tab = &iam.AuthTab{Root: a.root.ID, ID: id, Request: data.Request, Flow: authn.PathAuthenticate, Created: time.Unix(data.Issued, 0)}
 		if data.Type != "" {
 			a.tab.Notes = map[string]string{noteType: data.Type}
@@ -199,7 +207,7 @@ func (a *attempt) startOver() {
 	}
 	t := a.readRestart()
 	client, err := a.realm.ClientByName(a.ctx, t.Client)
-	if t.Client == "" || err != nil || a.query.Get("client_id") != "" && a.query.Get("client_id") != t.Client {
+	if t.Client == "" || err != nil || a.query.Get("client_id") != "" && a.query.Get("client_id") != t.Client || t.Issued != 0 && a.tooOld(t.Issued) {
 		a.emitError("invalid_code")
 		a.errorPage(http.StatusBadRequest, "invalidCodeMessage")
 		return
@@ -208,8 +216,15 @@ func (a *attempt) startOver() {
 	a.details["restart_after_timeout"] = "true"
 	a.emitError("expired_code")
 	a.tab = a.newTab(t.Request, authn.PathAuthenticate)
-	if d, ok := a.readClientData(); ok && d.Request.Client == client.ID { // what the page says is newer than the cookie
+	if d, ok := a.readClientData(); ok && d.Request.Client == client.ID && d.Root == t.Root && !a.tooOld(d.Issued) { // what the page says is newer than the cookie
 		a.tab.Request = d.Request
+	}
+	if !client.Enabled {
+		a.errorPage(http.StatusBadRequest, "loginRequesterNotEnabledMessage")
+		return
+	}
+	if !a.stillAllowed(client, &a.tab.Request) {
+		return
 	}
 	if err := a.setRoot(); err != nil {
 		a.broken(err)
@@ -226,7 +241,11 @@ func (a *attempt) startOver() {
 
 // alreadyLoggedIn: the login has been finished, in another tab perhaps.
 func (a *attempt) alreadyLoggedIn() {
-	if d, ok := a.readClientData(); ok && a.client != nil && d.Request.Client == a.client.ID && d.Request.RedirectURI != "" {
+	d, ok := a.readClientData()
+	if ok && a.client != nil && d.Request.Client == a.client.ID && d.Request.RedirectURI != "" && d.Root == a.named && !a.tooOld(d.Issued) {
+		if !a.stillAllowed(a.client, &d.Request) {
+			return
+		}
 		a.details["redirected_to_client"] = "true"
 		a.details["response_type"], a.details["response_mode"] = responseOf(&d.Request)
 		a.emitError("already_logged_in")
@@ -237,6 +256,45 @@ func (a *attempt) alreadyLoggedIn() {
 	a.details["redirected_to_client"] = "false"
 	a.emitError("already_logged_in")
 	a.show(http.StatusOK, pages.Info{SkipLink: a.client == nil}, &authn.Message{Tone: pages.Success, Key: "alreadyLoggedIn"}, nil, nil)
+}
+
+// maxLeftOpen is for how long a page that lay open, or KC_RESTART, still leads on to
+// a new login or back to its client.
+const maxLeftOpen = 24 * time.Hour
+
+func (a *attempt) tooOld(issued int64) bool {
+	return a.h.Tabs.Now().After(time.Unix(issued, 0).Add(maxLeftOpen))
+}
+
+// stillAllowed judges a request again, by the client's rules of now: a page or
+// cookie that was made under earlier ones leads nowhere else. When it says false,
+// that has been answered.
+func (a *attempt) stillAllowed(c *realms.Client, q *iam.AuthRequest) bool {
+	word, message := "", ""
+	types := strings.Fields(q.ResponseType)
+	code := slices.Contains(types, "code")
+	demanded := c.Attr("pkce.code.challenge.method")
+	switch own := a.base + "/account/"; {
+	case q.RedirectURI != "" && q.RedirectURI != own && !a.redirectsTo(c, q.RedirectURI):
+		word, message = "invalid_redirect_uri", "invalidRedirectUriMessage"
+	case code && !c.StandardFlow, (slices.Contains(types, "token") || slices.Contains(types, "id_token")) && !c.ImplicitFlow:
+		word, message = "not_allowed", "invalidRequestMessage"
+	case code && q.RedirectURI != own && demanded != "" && (q.Challenge == "" || q.ChallengeAlg != demanded),
+		q.Direct && (c.Flag("require.pushed.authorization.requests") || a.realm.Attrs["requirePushedAuthorizationRequests"] == "true"):
+		word, message = "invalid_request", "invalidRequestMessage"
+	default:
+		return true
+	}
+	a.details["redirect_uri"] = q.RedirectURI
+	a.emitError(word)
+	a.errorPage(http.StatusBadRequest, message)
+	return false
+}
+
+func (a *attempt) redirectsTo(c *realms.Client, uri string) bool {
+	front := a.h.Hostname.URLs(web.RequestOf(a.r), a.realm.Attrs["frontendUrl"]).Frontend
+	_, ok := iam.RedirectsOf(&c.Client, front).Match(uri)
+	return ok
 }
 
 // toPage redirects to where a login goes on, without a code.

@@ -286,7 +286,10 @@ func (a *attempt) restart() {
 		}
 		return
 	}
-	if a.query.Get("skip_logout") != "true" && a.identity != nil {
+	if !a.stillAllowed(a.client, &a.tab.Request) {
+		return
+	}
+	if a.query.Get("skip_logout") != "true" && a.identity != nil && !a.foreign {
 		end := iam.End{Reason: iam.LogoutByUser, By: iam.ActorUser, Actor: a.identity.User.ID, Client: a.client.ID, Rule: "restart login"}
 		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.ID, false, end); err != nil && !sessionEnded(err) {
 			a.broken(err)

@@ -107,6 +107,7 @@ func (h *Handler) authorizeAs(c *call, path string) error {
 	if a.path != "" { // which the reference tells of logins alone
 		kind = ""
 	}
+	a.req.Direct = !a.pushed
 	h.Start(c.w, c.r, &authn.Begin{
 		Realm: c.realm.ID, Client: &a.client.Client, Request: a.req, Path: a.path, Type: kind, Redirect: a.pushed,
 		Passive: a.path == "" && slices.Contains(strings.Fields(a.req.Prompt), "none"),
