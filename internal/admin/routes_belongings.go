@@ -184,7 +184,7 @@ func (h *Handler) impersonate(c *Call, u *iam.User) (any, error) {
 		}
 	}
 	session, err := h.SignIn(c.W, c.R, c.Realm, u, map[string]string{
-		"IMPERSONATOR_ID": string(c.Caller.User.ID), "IMPERSONATOR_USERNAME": c.Caller.User.Username,
+		iam.NoteImpersonator: string(c.Caller.User.ID), iam.NoteImpersonatorName: c.Caller.User.Username,
 	})
 	if err != nil {
 		return nil, err

@@ -176,3 +176,10 @@ const (
 	Transient
 	TransientClient
 )
+
+// Notes of a session in which an administrator acts as the user: the
+// administrator's id and name. Keycloak: ImpersonationSessionNote.
+const (
+	NoteImpersonator     = "IMPERSONATOR_ID"
+	NoteImpersonatorName = "IMPERSONATOR_USERNAME"
+)

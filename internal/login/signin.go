@@ -19,7 +19,7 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request, realm *realms.R
 	a := &attempt{h: h, w: w, r: r, ctx: r.Context(), realm: realm, base: front + realm.Path(), cookies: web.NewCookies(front, realm.Name)}
 	now := h.Tabs.Now()
 	s := &iam.UserSession{ID: iam.SessionID(uuid.NewString()), Realm: realm.ID, User: u.ID, Username: u.Username, IP: web.RequestOf(r).Addr,
-		AuthMethod: "impersonate", Started: now, LastAccess: now, Notes: notes, Origin: iam.Origin{How: iam.HowImpersonate, By: iam.UserID(notes["IMPERSONATOR_ID"])}}
+		AuthMethod: "impersonate", Started: now, LastAccess: now, Notes: notes, Origin: iam.Origin{How: iam.HowImpersonate, By: iam.UserID(notes[iam.NoteImpersonator])}}
 	if err := h.Sessions.Login(r.Context(), &sessions.Login{Realm: realm, Session: s, New: true}); err != nil {
 		return "", err
 	}

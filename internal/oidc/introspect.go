@@ -258,10 +258,6 @@ func (b *backCall) describe(out *claims.Set, p *introspected) {
 	if out.Get("username") == nil {
 		out.Put("username", p.user.Username)
 	}
-	if by := p.session.Notes["IMPERSONATOR_USERNAME"]; by != "" {
-		act := new(claims.Set)
-		act.Put("sub", by)
-		out.Put("act", act)
-	}
+	tokens.Actor(out, p.session)
 	out.Put("token_type", p.Type)
 }

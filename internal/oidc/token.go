@@ -172,6 +172,7 @@ func (t *tokenCall) answer(d *decision) error {
 			return err
 		}
 	}
+	t.byImpersonator(d.grant.Session)
 	t.detail("token_id", res.AccessID)
 	if res.RefreshID != "" {
 		if t.event.Details["refresh_token_id"] != "" {
@@ -193,6 +194,14 @@ func (t *tokenCall) answer(d *decision) error {
 	t.emit()
 	t.bytes(http.StatusOK, "application/json", body)
 	return nil
+}
+
+// byImpersonator names in the call's event the administrator who acts as the user.
+// Keycloak 26.8 does so.
+func (b *backCall) byImpersonator(s *iam.UserSession) {
+	if s != nil && s.Notes[iam.NoteImpersonatorName] != "" {
+		b.detail("impersonator", s.Notes[iam.NoteImpersonatorName])
+	}
 }
 
 // note keeps the ids of what was issued: with the client's part in the

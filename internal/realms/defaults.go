@@ -22,6 +22,8 @@ const (
 	ClientBroker         = "broker"
 	ClientAdmin          = "realm-management"
 	ClientAdminConsole   = "security-admin-console"
+
+	clientAdminPermissions = "admin-permissions" // of realms with fine-grained administration
 )
 
 // BuiltIn reports whether a client is one that every realm has, by its name: it

@@ -497,6 +497,11 @@ func (r *Realm) compileClient(row store.ClientRow, bindings []store.ScopeBinding
 	c := &Client{Client: *compiled, Rep: doc, Row: row.Version}
 	c.ID, c.Realm, c.ClientID, c.Enabled, c.NotBefore = row.ID, r.ID, row.ClientID, row.Enabled, row.NotBefore
 	c.ScopeRoles = r.scopeRoles[string(row.ID)]
+	if c.ClientID == clientAdminPermissions && rep.Val(r.Rep.AdminPermissionsEnabled) {
+		// It holds the policies of fine-grained administration: nobody logs in by it.
+		// Keycloak: AdminPermissionsSchema.init makes it without flows, whatever a realm file says.
+		c.StandardFlow, c.ImplicitFlow, c.DirectGrants, c.ServiceAccounts, c.Secret = false, false, false, false, nil
+	}
 	doc.DefaultClientScopes, doc.OptionalClientScopes = []string{}, []string{}
 	for _, b := range bindings {
 		s := r.scopes[b.Scope]

@@ -296,11 +296,24 @@ func (i *issue) access() (*claims.Set, error) {
 	t.Put("scope", i.res.Scope)
 	i.chain.Apply(i.in, claims.AccessToken, t)
 	i.withholdRights(t)
+	Actor(t, i.g.Session)
 	Bind(t, i.g.Confirm)
 	if i.g.Audience != nil {
 		restrict(t, i.g.Audience)
 	}
 	return t, i.withholdAudience(t)
+}
+
+// Actor names the administrator who acts as the user in a session (RFC 8693 4.1),
+// whatever mappers say. Keycloak: TokenManager.setActClaimFromImpersonator (26.8).
+func Actor(t *claims.Set, s *iam.UserSession) {
+	if s == nil || s.Notes[iam.NoteImpersonator] == "" {
+		return
+	}
+	act := new(claims.Set)
+	act.Put("sub", s.Notes[iam.NoteImpersonator])
+	act.Put("preferred_username", s.Notes[iam.NoteImpersonatorName])
+	t.Put("act", act)
 }
 
 // withholdAudience takes clients that are switched off out of the audience, whoever
@@ -503,6 +516,7 @@ func (i *issue) id(w Want) (string, error) {
 		t.Put("sid", string(i.g.Session.ID))
 	}
 	i.chain.Apply(i.in, claims.IDToken, t)
+	Actor(t, i.g.Session)
 	alg := cmp.Or(i.g.Client.Attr("id.token.signed.response.alg"), i.r.SignatureAlg)
 	for _, h := range [...]struct{ claim, of string }{{"at_hash", i.res.Access}, {"c_hash", w.Code}, {"s_hash", w.State}} {
 		if h.of != "" {

@@ -537,3 +537,83 @@ func (w *town) session(user string) string {
 	w.must(json.NewDecoder(bytes.NewReader(data)).Decode(&claims))
 	return claims.Session
 }
+
+// Who acts as somebody else is named in tokens, by introspection and in events,
+// whatever mappers put there.
+func TestImpersonatorIsNamed(t *testing.T) {
+	harness.Each(t, func(t *testing.T, e harness.Engine) {
+		s := harness.Start(t, harness.Options{Engine: e})
+		w := newTown(t, s, "stage", "impersonation")
+		ctx := t.Context()
+		w.must(w.root.Put(ctx, "/stage", json.RawMessage(`{"eventsEnabled":true,"enabledEventTypes":["CODE_TO_TOKEN","REFRESH_TOKEN"]}`)))
+		_, err := w.root.Post(ctx, "/stage/clients", json.RawMessage(`{"clientId":"desk","secret":"desk-secret","redirectUris":["http://app.example/*"],"protocolMappers":[
+			{"name":"aud","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.client.audience":"desk","access.token.claim":"true"}},
+			{"name":"act","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-claim-mapper","config":{"claim.name":"act.sub","claim.value":"nobody","access.token.claim":"true","id.token.claim":"true"}}]}`))
+		w.must(err)
+		var claims struct{ Sub string }
+		token := w.token("self", "own of self")
+		w.must(json.Unmarshal(payload(token), &claims))
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.base+"/admin/realms/stage"+w.ids.Replace("/users/{u:victim}/impersonation"), nil)
+		w.must(err)
+		r.Header.Set("Authorization", "Bearer "+token)
+		res, err := http.DefaultClient.Do(r)
+		w.must(err)
+		res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			t.Fatalf("impersonation: %d", res.StatusCode)
+		}
+		browser := visitor.NewBrowser()
+		w.must(browser.Plant(w.base+"/realms/stage/", res.Cookies()...))
+		desk := visitor.Party{Base: w.base, Realm: "stage", ClientID: "desk", Secret: "desk-secret", Redirect: "http://app.example/cb"}
+		code, err := desk.Code(ctx, browser, "nobody", "nothing")
+		w.must(err)
+		first, err := desk.Redeem(ctx, code)
+		w.must(err)
+		again, err := desk.Renew(ctx, first.Refresh)
+		w.must(err)
+		if !again.OK() {
+			t.Fatalf("refresh: %+v", again)
+		}
+		inspected, err := desk.Post(ctx, "token/introspect", url.Values{"token": {again.Access}})
+		w.must(err)
+		told, err := json.Marshal(inspected.Members)
+		w.must(err)
+		for what, text := range map[string][]byte{
+			"access token": payload(first.Access), "ID token": payload(first.ID), "refreshed access token": payload(again.Access), "introspection": told,
+		} {
+			var c struct {
+				Name string `json:"preferred_username"`
+				Act  struct {
+					Sub  string
+					Name string `json:"preferred_username"`
+				}
+			}
+			w.must(json.Unmarshal(text, &c))
+			if c.Name != "victim" || c.Act.Sub != claims.Sub || c.Act.Name != "self" {
+				t.Errorf("%s: %s", what, text)
+			}
+		}
+		var events []struct {
+			Type    string
+			Details map[string]string
+		}
+		w.must(w.root.Get(ctx, "/stage/events", &events))
+		for _, e := range events {
+			if e.Details["impersonator"] != "self" {
+				t.Errorf("%s: %v", e.Type, e.Details)
+			}
+		}
+		if len(events) != 2 {
+			t.Errorf("%d events", len(events))
+		}
+	})
+}
+
+func payload(token string) []byte {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return []byte("{}")
+	}
+	data, _ := base64.RawURLEncoding.DecodeString(parts[1])
+	return data
+}
