@@ -13,6 +13,7 @@ import (
 	"latchkey/internal/realms"
 	"latchkey/internal/roles"
 	"latchkey/internal/store"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
 	"latchkey/internal/web"
 )
@@ -38,7 +39,7 @@ func OpenDoctor(ctx context.Context, cfg Config) (*Doctor, error) {
 	if err != nil {
 		return nil, err
 	}
-	log, err := newLog(cfg)
+	log, err := newLog(cfg, telemetry.NewMetrics())
 	if err != nil {
 		return nil, err
 	}

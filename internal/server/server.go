@@ -72,7 +72,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	if s.log, err = newLog(cfg); err != nil {
+	if s.log, err = newLog(cfg, s.metrics); err != nil {
 		return nil, err
 	}
 	if s.hostname, err = web.NewHostname(cfg.Hostname); err != nil {
@@ -202,9 +202,14 @@ func sessionLog(cfg Config, log *slog.Logger) *slog.Logger {
 	return nil
 }
 
-func newLog(cfg Config) (*slog.Logger, error) {
+func newLog(cfg Config, metrics *telemetry.Metrics) (*slog.Logger, error) {
 	if cfg.LogTo == nil {
 		cfg.LogTo = os.Stderr
 	}
-	return telemetry.NewLogger(cfg.LogTo, cfg.Log)
+	lines := telemetry.NewWriter(cfg.LogTo)
+	err := metrics.Gauge("log_lines_lost", "Lines that the log's reader did not take.", func() float64 { return float64(lines.Lost()) })
+	if err != nil {
+		return nil, err
+	}
+	return telemetry.NewLogger(lines, cfg.Log)
 }

@@ -57,9 +57,9 @@ func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
 	}
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: hush}
 	if o.JSON {
-		return slog.New(slog.NewJSONHandler(w, opts)), nil
+		return slog.New(limited(slog.NewJSONHandler(w, opts))), nil
 	}
-	return slog.New(slog.NewTextHandler(w, opts)), nil
+	return slog.New(limited(slog.NewTextHandler(w, opts))), nil
 }
 
 // ParseLevel reads a level in slog's or Keycloak's words. Keycloak's per
