@@ -1,6 +1,7 @@
 package iam
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -19,6 +20,10 @@ const (
 	Unauthenticated                 // 401
 	TooMany                         // 429
 )
+
+// ErrBusy says that the server has too much to do: the same request may succeed
+// later. Doors answer 503.
+var ErrBusy = errors.New("too much to do")
 
 // An Error is a refusal that the caller is told about. Msg is for people or is
 // a message key, exactly as Keycloak words it; Err, for the log, is never shown.

@@ -14,9 +14,12 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/sync/semaphore"
+
+	"latchkey/internal/iam"
 )
 
 // Default is the algorithm of a realm whose password policy names none (Keycloak: DefaultPasswordHash).
@@ -181,12 +184,21 @@ func New(memory int64) *Hasher {
 	return &Hasher{memory: semaphore.NewWeighted(limit), limit: limit, floor: max(limit/int64(runtime.GOMAXPROCS(0)), 1)}
 }
 
+// longestWait is how long a hash waits for others: whoever would wait longer is
+// told to come again (iam.ErrBusy).
+const longestWait = 5 * time.Second
+
 func (h *Hasher) derive(ctx context.Context, d derivation, password, salt []byte, length int) ([]byte, error) {
 	if int64(d.memory) > h.limit {
 		return nil, fmt.Errorf("%w: argon2 with %d KiB of memory, where %d are allowed", ErrUnsupported, d.memory, h.limit)
 	}
 	weight := max(int64(d.memory), h.floor)
-	if err := h.memory.Acquire(ctx, weight); err != nil {
+	waiting, cancel := context.WithTimeout(ctx, longestWait)
+	defer cancel()
+	if err := h.memory.Acquire(waiting, weight); err != nil { // in the order in which they came
+		if ctx.Err() == nil {
+			err = iam.ErrBusy
+		}
 		return nil, fmt.Errorf("passhash: waiting for memory: %w", err)
 	}
 	defer h.memory.Release(weight)

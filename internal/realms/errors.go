@@ -3,6 +3,7 @@ package realms
 import (
 	"errors"
 
+	"latchkey/internal/iam"
 	"latchkey/internal/store"
 )
 
@@ -11,8 +12,10 @@ import (
 func Missing(err error) bool { return errors.Is(err, store.ErrNotFound) || errors.Is(err, ErrNotFound) }
 
 // Unavailable reports whether err says that the database is gone, full or too
-// busy: doors answer 503, and the same request may succeed later.
-func Unavailable(err error) bool { return errors.Is(err, store.ErrUnavailable) }
+// busy, or the server itself: doors answer 503, and the same request may succeed later.
+func Unavailable(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, iam.ErrBusy)
+}
 
 // A placedError is a refusal that knows its place in a realm file.
 type placedError struct {

@@ -164,6 +164,9 @@ func WriteProblem(w http.ResponseWriter, status int, code, description string) {
 // WriteStatus answers with a status alone, in the reference's words
 // (KeycloakErrorHandler): {"error":"HTTP 404 Not Found"}.
 func WriteStatus(w http.ResponseWriter, status int) {
+	if status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	}
 	WriteProblem(w, status, "HTTP "+strconv.Itoa(status)+" "+http.StatusText(status), "")
 }
 
