@@ -64,6 +64,11 @@ func (b Bodies) Limit() Middleware {
 				next.ServeHTTP(w, r)
 				return
 			}
+			if r.ContentLength < 0 && r.ProtoMajor == 1 {
+				// Where a Content-Length stood beside the chunks, which net/http hides,
+				// a proxy in front may have read another request (RFC 9112, section 6.1).
+				w.Header().Set("Connection", "close")
+			}
 			body := &body{bounds: &b, held: held, inner: r.Body, w: w, length: r.ContentLength}
 			r.Body = body
 			defer body.release()

@@ -149,3 +149,16 @@ func TestBodiesShareWhatMayBeHeld(t *testing.T) {
 		}
 	}
 }
+
+// A connection whose requests could be read in two ways is not used again.
+func TestChunkedBodiesCloseTheConnection(t *testing.T) {
+	url, _ := bounded(t, web.DefaultBodies)
+	for head, closed := range map[string]bool{
+		"Content-Length: 4": false, "Transfer-Encoding: chunked": true, "Content-Length: 4\r\nTransfer-Encoding: chunked": true,
+	} {
+		res := answerOf(t, open(t, url, "", head, "0\r\n\r\n"))
+		if res.Close != closed {
+			t.Errorf("%q: closed is %v, want %v", head, res.Close, closed)
+		}
+	}
+}
