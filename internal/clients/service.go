@@ -203,7 +203,7 @@ func (s *Service) create(ctx context.Context, r *realms.Realm, given *rep.Client
 		return nil
 	})
 	if exists, ok := store.Exists(err); ok {
-		if given.ID != "" && !exists.On("client_id") {
+		if given.ID != "" && !exists.On("clients", "client_id") {
 			return nil, ErrDuplicate // the id is another client's
 		}
 		return nil, taken

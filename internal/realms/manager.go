@@ -3,7 +3,6 @@ package realms
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"latchkey/internal/iam"
@@ -115,7 +114,7 @@ func (m *Manager) put(ctx context.Context, tx *store.Tx, p *prepared) error {
 	r := p.realm
 	w, err := writeRealm(ctx, tx, r)
 	if exists, ok := store.Exists(err); ok {
-		if exists.On("name") && strings.Contains(exists.What, "realms") {
+		if exists.On("realms", "name") {
 			return errExists("Realm " + r.Realm + " already exists")
 		}
 		return errExists("Duplicate resource error")

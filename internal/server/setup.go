@@ -142,7 +142,7 @@ func (s *setup) make(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	err = s.store(r.Context(), name, password)
-	if exists, ok := store.Exists(err); ok && exists.On("username") {
+	if exists, ok := store.Exists(err); ok && exists.On("users", "username") {
 		s.page(w, r, http.StatusOK, pages.Request{Errors: []pages.FieldError{{Field: "username", Key: "usernameExistsMessage"}}}, pages.Setup{Username: name})
 		return
 	} else if ok {

@@ -45,7 +45,7 @@ func TestRealmRoundTrip(t *testing.T) {
 		err = db.Tx(ctx, func(tx *store.Tx) error {
 			return tx.InsertRealm(ctx, store.RealmRow{ID: "r2", Name: in.Name, Doc: []byte("{}")})
 		})
-		if exists, ok := store.Exists(err); !ok || !exists.On("name") {
+		if exists, ok := store.Exists(err); !ok || !exists.On("realms", "name") {
 			t.Errorf("second realm of one name: %v", err)
 		}
 	})

@@ -26,15 +26,41 @@ var (
 	ErrUnavailable = errors.New("store: database not available")
 )
 
-// An ExistsError says which unique constraint a write ran into. What names
-// columns ("users.realm_id, users.username") on SQLite and the constraint
-// ("users_realm_id_username_key") on PostgreSQL; use On to ask.
-type ExistsError struct{ What string }
+// An ExistsError says which unique constraint a write ran into; use On to ask.
+type ExistsError struct {
+	Table   string
+	columns string // in their order, as PostgreSQL joins them in a constraint's name: realm_id_username
+}
 
-func (e *ExistsError) Error() string { return "store: exists already: " + e.What }
+func (e *ExistsError) Error() string {
+	return "store: exists already: " + e.Table + " (" + e.columns + ")"
+}
 
-// On reports whether the constraint is about the given column of its table.
-func (e *ExistsError) On(column string) bool { return strings.Contains(e.What, column) }
+// On reports whether the constraint is about the given column of a table.
+func (e *ExistsError) On(table, column string) bool {
+	return e.Table == table && strings.Contains("_"+e.columns+"_", "_"+column+"_")
+}
+
+// existsInPostgres reads the name that PostgreSQL gives a constraint without one: table_columns_key.
+func existsInPostgres(err *pgconn.PgError) *ExistsError {
+	columns := strings.TrimPrefix(err.ConstraintName, err.TableName+"_")
+	return &ExistsError{Table: err.TableName, columns: strings.TrimSuffix(columns, "_key")}
+}
+
+// existsInSQLite reads the one place where SQLite says which constraint it was,
+// its message: "constraint failed: UNIQUE constraint failed: users.realm_id, users.username (2067)".
+func existsInSQLite(err *sqlite.Error) *ExistsError {
+	text := err.Error()
+	list, _, _ := strings.Cut(text[strings.LastIndex(text, ": ")+2:], " (")
+	e := new(ExistsError)
+	var columns []string
+	for name := range strings.SplitSeq(list, ", ") {
+		table, column, _ := strings.Cut(name, ".")
+		e.Table, columns = table, append(columns, column)
+	}
+	e.columns = strings.Join(columns, "_")
+	return e
+}
 
 // Exists returns the ExistsError in err's chain, if any.
 func Exists(err error) (*ExistsError, bool) { return errors.AsType[*ExistsError](err) }
@@ -54,7 +80,7 @@ func translate(err error) error {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch class := pg.Code[:2]; {
 		case pg.Code == "23505":
-			return &ExistsError{What: pg.ConstraintName}
+			return existsInPostgres(pg)
 		case pg.Code == "23503":
 			return errors.Join(ErrOrphan, err)
 		case class == "08", class == "53", class == "57", class == "58", pg.Code == readOnly:
@@ -65,8 +91,7 @@ func translate(err error) error {
 	if lite, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch code := lite.Code(); {
 		case code == sqlite3.SQLITE_CONSTRAINT_UNIQUE, code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-			_, what, _ := strings.Cut(lite.Error(), "failed: ")
-			return &ExistsError{What: what}
+			return existsInSQLite(lite)
 		case code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
 			return errors.Join(ErrOrphan, err)
 		case code&0xff == sqlite3.SQLITE_FULL, code&0xff == sqlite3.SQLITE_IOERR, code&0xff == sqlite3.SQLITE_CANTOPEN,

@@ -173,9 +173,9 @@ func conflict(err error) error {
 	switch {
 	case !ok:
 		return err
-	case exists.On("email_unique"):
+	case exists.On("users", "email_unique"):
 		return ErrEmailTaken
-	case exists.On("username"):
+	case exists.On("users", "username"):
 		return ErrNameTaken
 	}
 	return &iam.Error{Kind: iam.Conflict, Msg: "User exists with same username or email", Err: err}
