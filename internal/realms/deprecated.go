@@ -15,7 +15,7 @@ import (
 
 // legacyNames reads what a realm says under names of older versions, in place.
 // These are the members of Keycloak 26.7's representations that are marked as
-// deprecated and still read; TestDeprecatedMembers lists every one.
+// deprecated and still read; TestOldWays has each.
 // Keycloak: DefaultExportImportManager.convertDeprecatedApplications,
 // convertDeprecatedSocialProviders, convertDeprecatedClientTemplates.
 func (c *completion) legacyNames() error {

@@ -38,7 +38,7 @@ func (m *Manager) PartialImport(ctx context.Context, r *Realm, p *rep.PartialImp
 		return nil, err
 	}
 	x := &partial{m: m, r: r, whole: whole, given: &rep.Realm{Realm: r.Name}, policy: or(p.Policy, or(p.IfResourceExists, "FAIL"))}
-	for _, step := range []func(context.Context, *rep.PartialImport) error{x.clients, x.roles, x.groups, x.providers, x.users} {
+	for _, step := range []func(context.Context, *rep.PartialImport) error{x.clients, x.roles, x.providers, x.groups, x.users} {
 		if err := step(ctx, p); err != nil {
 			return nil, err
 		}
@@ -272,8 +272,33 @@ func (x *partial) providers(_ context.Context, p *rep.PartialImport) error {
 		x.whole.IdentityProviders = append(x.whole.IdentityProviders, idp)
 	}
 	for _, mapper := range p.IdentityProviderMappers {
+		i := slices.IndexFunc(x.whole.IdentityProviderMappers, func(m rep.IdentityProviderMapper) bool {
+			return m.IdentityProviderAlias == mapper.IdentityProviderAlias && m.Name == mapper.Name
+		})
+		id := ""
+		if i >= 0 {
+			id = x.whole.IdentityProviderMappers[i].ID
+		}
+		// The words lack a space there, too. Keycloak: IdentityProviderMappersPartialImport.
+		ok, err := x.take(i >= 0, "IDP_MAPPER", mapper.Name, id, "Identity Provider Mapper'"+mapper.Name+"' already exists.", func(ctx context.Context, tx *store.Tx) error {
+			if err := tx.DeleteObject(ctx, x.r.ID, store.KindIDPMapper, id); !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			return nil // it went with its provider
+		})
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
 		mapper.ID = NewID()
+		x.done[len(x.done)-1].ID = mapper.ID
+		if i >= 0 {
+			x.whole.IdentityProviderMappers = slices.Delete(x.whole.IdentityProviderMappers, i, i+1)
+		}
 		x.given.IdentityProviderMappers = append(x.given.IdentityProviderMappers, mapper)
+		x.whole.IdentityProviderMappers = append(x.whole.IdentityProviderMappers, mapper)
 	}
 	return nil
 }
@@ -318,6 +343,10 @@ func (x *partial) write(ctx context.Context, tx *store.Tx, users []preparedUser)
 		clients: map[string]iam.ClientID{}, groups: map[string]iam.GroupID{},
 	}
 	w.r.IdentityProviders, w.r.IdentityProviderMappers = x.given.IdentityProviders, x.given.IdentityProviderMappers
+	w.providers = map[string]string{}
+	for _, p := range x.whole.IdentityProviders {
+		w.providers[p.Alias] = p.InternalID
+	}
 	for _, s := range x.whole.ClientScopes {
 		w.scopes[s.Name] = iam.ScopeID(s.ID)
 	}

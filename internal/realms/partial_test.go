@@ -77,7 +77,7 @@ func TestPartialImport(t *testing.T) {
 				t.Errorf("%s: %d identity providers", step, len(now.IDPs))
 			}
 		}
-		if got, err := more("FAIL"); err != nil || got != "AAAAAAA" {
+		if got, err := more("FAIL"); err != nil || got != "AAAAAAAA" {
 			t.Fatalf("added: %s, %v", got, err)
 		}
 		check("added")
@@ -85,13 +85,33 @@ func TestPartialImport(t *testing.T) {
 		if refused, ok := errors.AsType[*iam.Error](err); !ok || refused.Kind != iam.Conflict || refused.Msg != "Client id 'pc' already exists" {
 			t.Errorf("again: %v", err)
 		}
-		if got, err := more("SKIP"); err != nil || got != "SSSSSSS" {
+		if got, err := more("SKIP"); err != nil || got != "SSSSSSSS" {
 			t.Errorf("skipped: %s, %v", got, err)
 		}
 		check("skipped")
-		if got, err := more("OVERWRITE"); err != nil || got != "OOAOAAOOO" {
+		if got, err := more("OVERWRITE"); err != nil || got != "OOAOAAOOOO" {
 			t.Errorf("overwritten: %s, %v", got, err)
 		}
 		check("overwritten")
+		// A mapper for a provider that is there already belongs to it.
+		p, now := new(rep.PartialImport), parse(t, string(exported(t, m, "shop")))
+		p.IdentityProviderMappers = []rep.IdentityProviderMapper{{Name: "second", IdentityProviderAlias: "pi"}}
+		r, err = m.Cache.ByID(ctx, r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, err := m.PartialImport(ctx, r, p)
+		if err != nil || len(done) != 1 || done[0].ResourceType != "IDP_MAPPER" || done[0].ResourceName != "second" {
+			t.Errorf("a mapper alone: %+v, %v", done, err)
+		}
+		objects, err := db.Objects(ctx, r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range objects {
+			if o.Kind == store.KindIDPMapper && o.Parent != now.IdentityProviders[0].InternalID {
+				t.Errorf("mapper %s belongs to %q", o.Name, o.Parent)
+			}
+		}
 	})
 }

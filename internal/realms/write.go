@@ -3,6 +3,7 @@ package realms
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"latchkey/internal/iam"
@@ -21,6 +22,8 @@ type writer struct {
 	scopes  map[string]iam.ScopeID           // client scopes by name
 	clients map[string]iam.ClientID          // by client id
 	groups  map[string]iam.GroupID           // by path
+
+	providers map[string]string // identity providers by alias; what is there already, for a partial import
 }
 
 // writeRealm stores a realm without its users, which writeUser adds.
@@ -287,6 +290,7 @@ func (w *writer) writeObjects(ctx context.Context) error {
 		}
 	}
 	ids := map[string]string{}
+	maps.Copy(ids, w.providers)
 	for i := range w.r.IdentityProviders {
 		p := &w.r.IdentityProviders[i]
 		ids[p.Alias] = p.InternalID
