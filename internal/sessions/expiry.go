@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"latchkey/internal/iam"
@@ -90,41 +91,36 @@ func clientLifespans(r *iam.Realm, c *iam.Client, offline bool) (idle, most time
 	return seconds(c.Attr("client.offline.session.idle.timeout"), l.ClientOfflineIdle), seconds(c.Attr("client.offline.session.max.lifespan"), most)
 }
 
-// accessTokenLifespan is how long a client's access tokens live by the
-// settings, before the session's end shortens it. -1 in the client's attribute
-// means until the session ends, and is returned as 0.
+// untilSessionEnds is the lifespan of access tokens that live as long as an online
+// session may, whatever kind theirs is.
+const untilSessionEnds = -time.Second
+
+// accessTokenLifespan is how long a client's access tokens live by the settings. It
+// may be 0 or negative: such tokens have expired when they are issued. The client's own
+// lifespan is none for the implicit flow.
 func accessTokenLifespan(r *iam.Realm, c *iam.Client, implicit bool) time.Duration {
-	if v := c.Attr("access.token.lifespan"); v != "" {
-		if n, err := strconv.Atoi(v); err == nil {
-			if n < 0 {
-				return 0
-			}
-			return time.Duration(n) * time.Second
-		}
-	}
 	if implicit {
 		return r.Lifespans.AccessTokenImplicit
+	}
+	if n, err := strconv.Atoi(strings.TrimSpace(c.Attr("access.token.lifespan"))); err == nil {
+		return time.Duration(n) * time.Second
 	}
 	return r.Lifespans.AccessToken
 }
 
 // AccessTokenExpiry is when an access token ends that a client is given now for
 // its part in a session; s.Offline says by which lifespans.
-// Keycloak: TokenManager.getTokenExpiration.
+// Keycloak: TokenManager.getTokenExpiration. Oracle: tokens/lifespans.
 func AccessTokenExpiry(r *iam.Realm, c *iam.Client, s *iam.UserSession, p *iam.ClientSession, implicit bool, now time.Time) time.Time {
-	end := OfClientSession(r, c, s, p).Max
-	var exp time.Time
-	if life := accessTokenLifespan(r, c, implicit); life != 0 {
-		exp = now.Add(life)
-	} else { // until the session ends, whatever kind it is
-		online := *s
-		online.Offline = false
-		exp = OfUserSession(r, &online).Max
+	exp := now.Add(accessTokenLifespan(r, c, implicit))
+	if accessTokenLifespan(r, c, implicit) == untilSessionEnds {
+		most := r.Lifespans.SSOMax
+		if s.Remember && r.Lifespans.SSOMaxRememberMe > 0 {
+			most = r.Lifespans.SSOMaxRememberMe
+		}
+		exp = s.Started.Add(most)
 	}
-	if !end.IsZero() && end.Before(exp) {
-		return end
-	}
-	return exp
+	return earlier(OfClientSession(r, c, s, p).Max, exp)
 }
 
 // seconds parses an attribute, falling back where it is absent, malformed or not positive.
