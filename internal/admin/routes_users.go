@@ -467,6 +467,9 @@ func (h *Handler) updateUser(c *Call) (any, error) {
 			users.Unlock(u)
 		}
 		profile.In(users.AdminAPI, u).Apply(u, draft, replace)
+		if err := c.Realm.FillDefaults(u); err != nil {
+			return err
+		}
 		settle(c, u, v, true)
 		return nil
 	})

@@ -76,6 +76,9 @@ func enableServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, c 
 		ID: iam.UserID(realms.NewID()), Realm: r.ID, Username: serviceAccountPrefix + strings.ToLower(c.ClientID),
 		Enabled: true, ServiceAccount: id, CreatedAt: tx.Now,
 	}
+	if err := r.FillDefaults(u); err != nil {
+		return err
+	}
 	for _, a := range r.RequiredActions {
 		if a.Enabled && a.Default {
 			u.Required = append(u.Required, a.Alias)

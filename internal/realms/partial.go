@@ -396,6 +396,9 @@ func (x *partial) write(ctx context.Context, tx *store.Tx, users []preparedUser)
 		return err
 	}
 	for i := range users {
+		if err := x.r.FillDefaults(users[i].user); err != nil {
+			return err
+		}
 		if err := w.writeUser(ctx, &users[i]); err != nil {
 			return err
 		}

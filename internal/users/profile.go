@@ -56,12 +56,8 @@ type attribute struct {
 	added  bool // not in the profile's configuration
 }
 
-// Where a realm keeps its profile. Keycloak: DeclarativeUserProfileProvider.
-const (
-	profileType     = "org.keycloak.userprofile.UserProfileProvider"
-	profileProvider = "declarative-user-profile"
-	profileConfig   = "kc.user.profile.config"
-)
+// profileProvider is what keeps a realm's profile. Keycloak: DeclarativeUserProfileProvider.
+const profileProvider = "declarative-user-profile"
 
 type profileKey struct{}
 
@@ -74,10 +70,8 @@ func ProfileOf(r *realms.Realm) (*Profile, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c := profileComponent(r); c != nil {
-			if own := c.Get(profileConfig); own != "" {
-				text = []byte(own)
-			}
+		if own := r.ProfileText(); own != "" {
+			text = []byte(own)
 		}
 		cfg := new(rep.UPConfig)
 		if err := rep.Unmarshal(text, cfg); err != nil {
@@ -92,15 +86,6 @@ func ProfileOf(r *realms.Realm) (*Profile, error) {
 		return nil, err
 	}
 	return v.(*Profile), nil
-}
-
-func profileComponent(r *realms.Realm) *realms.Component {
-	for _, c := range r.Components {
-		if c.Type == profileType {
-			return c
-		}
-	}
-	return nil
 }
 
 func compileProfile(r *iam.Realm, cfg *rep.UPConfig) (*Profile, error) {

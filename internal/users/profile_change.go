@@ -172,7 +172,7 @@ func (v *View) missing(a *attribute, values []string) []string {
 	if a.Name == "email" && len(values) > 0 && v.Context == AdminAPI && v.User != nil && v.realm.Login.RegistrationEmailAsUsername {
 		return []string{"missingUsernameMessage"} // it is the name, too
 	}
-	if !v.required(a) {
+	if !v.required(a) || rep.Val(a.DefaultValue) != "" {
 		return nil
 	}
 	switch {
@@ -305,7 +305,7 @@ func (s *Service) UpdateProfile(ctx context.Context, r *realms.Realm, c Context,
 	}
 	return s.Change(ctx, &r.Realm, id, func(u *iam.User) error {
 		p.In(c, u).Apply(u, given, replace)
-		return nil
+		return r.FillDefaults(u)
 	})
 }
 
@@ -353,8 +353,8 @@ func (s *Service) SetProfile(ctx context.Context, cache *realms.Cache, r *realms
 }
 
 func putProfile(ctx context.Context, tx *store.Tx, r *realms.Realm, text string) error {
-	c := profileComponent(r)
-	doc := &rep.Component{ProviderID: profileProvider, ProviderType: profileType, ParentID: string(r.ID)}
+	c := r.Profile()
+	doc := &rep.Component{ProviderID: profileProvider, ProviderType: realms.ProfileType, ParentID: string(r.ID)}
 	if c != nil {
 		var err error
 		if doc, err = rep.Clone(c.Rep); err != nil {
@@ -367,9 +367,9 @@ func putProfile(ctx context.Context, tx *store.Tx, r *realms.Realm, text string)
 	if doc.Config == nil {
 		doc.Config = map[string][]string{}
 	}
-	delete(doc.Config, profileConfig)
+	delete(doc.Config, realms.ProfileConfig)
 	if text != "" {
-		doc.Config[profileConfig] = []string{text}
+		doc.Config[realms.ProfileConfig] = []string{text}
 	}
 	b, err := rep.Marshal(doc)
 	if err != nil {

@@ -105,6 +105,9 @@ func (s *Service) Create(ctx context.Context, r *realms.Realm, n *Newcomer) erro
 	if u.ID == "" {
 		u.ID = iam.UserID(realms.NewID())
 	}
+	if err := r.FillDefaults(u); err != nil {
+		return err
+	}
 	u.Username, u.Email = strings.ToLower(u.Username), strings.ToLower(u.Email)
 	if !n.Bare {
 		for _, a := range r.RequiredActions {
