@@ -237,6 +237,7 @@ var harmless = map[string]string{
 	"POST /admin/realms/{realm}/logout-all": "ends sessions", "POST /admin/realms/{realm}/push-revocation": "tells", "DELETE /admin/realms/{realm}/events": "forgets",
 	"DELETE /admin/realms/{realm}/admin-events": "forgets", "PUT /admin/realms/{realm}/events/config": "what is kept", "/deliveries/": "tells again",
 	"PUT /admin/realms/{realm}/users/profile": "which attributes there are", "DELETE /admin/realms/{realm}/attack-detection/brute-force/users": "forgets",
+	"/workflows": "not built: does nothing", "/organizations": "not built: does nothing", "/client-types": "not built: does nothing",
 	"/doctor/": "asks for the rights of the changes that it makes, by the same rule", "POST /admin/realms/{realm}/inspect-token": "reads",
 }
 
