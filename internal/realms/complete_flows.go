@@ -34,7 +34,12 @@ func (c *completion) flows() error {
 	r := c.r
 	r.AuthenticationFlows, r.AuthenticatorConfig = c.given.AuthenticationFlows, c.given.AuthenticatorConfig
 	if len(r.AuthenticationFlows) == 0 {
-		r.AuthenticationFlows, r.AuthenticatorConfig = t.AuthenticationFlows, append(r.AuthenticatorConfig, t.AuthenticatorConfig...)
+		r.AuthenticationFlows = t.AuthenticationFlows
+		for _, config := range t.AuthenticatorConfig {
+			if named(r.AuthenticatorConfig, configAlias, config.Alias) < 0 {
+				r.AuthenticatorConfig = append(r.AuthenticatorConfig, config)
+			}
+		}
 	}
 	for _, usual := range []string{t.BrowserFlow, t.DirectGrantFlow, t.RegistrationFlow, t.ResetCredentialsFlow, t.ClientAuthenticationFlow, *t.FirstBrokerLoginFlow, t.DockerAuthenticationFlow} {
 		c.addFlow(t, usual)

@@ -89,6 +89,8 @@ func TestOldWays(t *testing.T) {
 			func(r *rep.Realm) any { return []any{r.AuthenticationFlows, r.AuthenticatorConfig} },
 			`[[{"alias":"browser","authenticationExecutions":[{"authenticator":"auth-cookie"},{"authenticator":"identity-provider-redirector","requirement":"ALTERNATIVE","priority":25,
 			"authenticatorConfig":"google"},{"authenticator":"auth-username-password-form"}]}],[{"alias":"google","config":{"defaultProvider":"google"}}]]`, ""},
+		{"a configuration of a built-in flow's step without flows", `"authenticatorConfig":[{"alias":"create unique user config","config":{"a":"b"}}]`,
+			func(r *rep.Realm) any { return r.AuthenticatorConfig }, `[{"alias":"create unique user config","config":{"a":"b"}},{"alias":"review profile config"}]`, "require.password"},
 		{"required actions", `"requiredActions":[{"alias":"terms_and_conditions","providerId":"terms_and_conditions"},{"alias":"CONFIGURE_TOTP","providerId":"CONFIGURE_TOTP","name":"Configure Totp"}]`,
 			func(r *rep.Realm) any { return r.RequiredActions },
 			`[{"alias":"TERMS_AND_CONDITIONS","providerId":"TERMS_AND_CONDITIONS"},{"alias":"CONFIGURE_TOTP","name":"Configure OTP"},{"alias":"delete_account"}]`, ""},

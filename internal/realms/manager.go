@@ -3,6 +3,7 @@ package realms
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"latchkey/internal/iam"
@@ -98,7 +99,8 @@ func (m *Manager) newKeys(ctx context.Context, r *rep.Realm) error {
 	list := r.Components[TypeKeyProvider]
 	errs := make(chan error, len(list))
 	for i := range list {
-		go func() { errs <- m.NewKey(ctx, r.Realm, list[i].ProviderID, list[i].Config) }()
+		place := "/components/" + TypeKeyProvider + "/" + strconv.Itoa(i) + "/config"
+		go func() { errs <- at(place, m.NewKey(ctx, r.Realm, list[i].ProviderID, list[i].Config)) }()
 	}
 	var err error
 	for range list {
