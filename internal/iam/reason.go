@@ -133,7 +133,7 @@ var reasons = []ReasonInfo{
 	{TokenInvalid, false, true, "because it was not a valid token of this realm"},
 	{TokenOtherHost, false, true, "because the token was issued under another host name of the server"},
 	{TokenRetiredKey, false, true, "because the token is signed by a key that the realm no longer accepts"},
-	{TokenOfPast, false, true, "because the token is of an earlier session with the same id"},
+	{TokenOfPast, false, true, "because the token is older than the session, or than the client's part in it"},
 	{NotBeforeRealm, false, true, "because the realm refuses all tokens issued before a time (not-before)"},
 	{NotBeforeClient, false, true, "because the client refuses all tokens issued before a time (not-before)"},
 	{NotBeforeUser, false, true, "because the user was logged out everywhere, which refuses all tokens issued before (not-before)"},

@@ -63,7 +63,7 @@ var advice = map[iam.Reason]Advised{
 	iam.TokenInvalid:      {"A client's refresh is refused: the token is not valid.", "Let the client send the refresh token of this realm, whole, and nothing else; log in again where it is lost."},
 	iam.TokenOtherHost:    {"Refreshing fails at one address of the server and not at another.", "Use one address: set the server's hostname, or the realm's Frontend URL, and let all clients use it; log in again."},
 	iam.TokenRetiredKey:   {"Refreshing fails for everybody at once, after the realm's keys were changed.", "Log in again. Next time make the old key passive and remove it when the tokens that it signed are over."},
-	iam.TokenOfPast:       {"An old refresh token is refused although a session of its id is live.", "Let the client use the tokens of its latest login."},
+	iam.TokenOfPast:       {"An old refresh token is refused although its session is live.", "Let the client use the tokens of its latest login."},
 	iam.NotBeforeRealm:    {"Everybody has to log in again.", "Log in again: a not-before (Realm settings, Sessions, Revocation) refuses what is older, for good."},
 	iam.NotBeforeClient:   {"All tokens of one client are refused.", "Log in again at the client: its not-before (Clients, Advanced, Revocation) refuses what is older, for good."},
 	iam.NotBeforeUser:     {"All tokens of one user are refused, offline ones too.", "Log in again at the clients: a logout of the user everywhere refuses what is older, for good."},

@@ -263,7 +263,8 @@ func (f *facts) works(o *seenRefusal) bool {
 			return false
 		}
 		for _, p := range list {
-			if issued := iam.Issuances(p.Issued); len(issued) > 0 && time.UnixMilli(issued[0].At).After(o.Last) {
+			// Both are counted in milliseconds; what came in the same one came after.
+			if issued := iam.Issuances(p.Issued); len(issued) > 0 && !time.UnixMilli(issued[0].At).Before(o.Last) {
 				return true
 			}
 		}

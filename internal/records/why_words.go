@@ -196,7 +196,8 @@ func (f *facts) events(c *cause) (list []Evidence, err error) {
 	return list[:min(len(list), 3)], nil
 }
 
-// newestParts are the latest parts of a client in live sessions of one kind.
+// newestParts are the latest parts of a client in live sessions of one kind, with
+// what is not written yet.
 func (x *Explainer) newestParts(ctx context.Context, r *realms.Realm, client iam.ClientID, offline bool) ([]*iam.ClientSession, error) {
 	list, err := x.Records.db.Records(ctx, r.ID, &store.RecordFilter{Client: client, Max: 20, Sources: []store.RecordSource{{Table: store.LiveRecords, Offline: offline}}})
 	if err != nil {
@@ -206,6 +207,6 @@ func (x *Explainer) newestParts(ctx context.Context, r *realms.Realm, client iam
 	for i, rec := range list {
 		ids[i] = iam.SessionID(rec.ID)
 	}
-	parts, err := x.Records.db.ClientSessionsOf(ctx, r.ID, ids, offline)
+	parts, err := x.Sessions.Parts(ctx, r, ids, offline)
 	return slices.DeleteFunc(parts, func(p *iam.ClientSession) bool { return p.Client != client }), err
 }
