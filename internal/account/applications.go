@@ -175,16 +175,12 @@ func (h *Handler) putConsent(c *call) (any, error) {
 		}
 		ids, names = append(ids, scope.ID), append(names, scope.Name)
 	}
-	before, err := h.Users.Consent(c, &c.realm.Realm, c.caller.User.ID, client.ID)
+	consent, first, err := h.Users.SetConsent(c, &c.realm.Realm, c.caller.User.ID, client.ID, ids)
 	if err != nil {
 		return nil, err
 	}
-	if kind = "GRANT_CONSENT"; before != nil {
-		kind = "UPDATE_CONSENT"
-	}
-	consent := &iam.Consent{User: c.caller.User.ID, Client: client.ID, Scopes: ids}
-	if err := h.Users.Grant(c, &c.realm.Realm, consent); err != nil {
-		return nil, err
+	if kind = "UPDATE_CONSENT"; first {
+		kind = "GRANT_CONSENT"
 	}
 	h.emit(c, kind, "", map[string]string{"granted_client": client.ClientID, "scope": strings.Join(names, " ")})
 	return h.consentOf(c, consent, true), nil

@@ -26,7 +26,7 @@ type Handler struct {
 	Realms   *realms.Cache
 	Keys     *keys.Service
 	Sessions *sessions.Service
-	Users    *users.Service // whom brute force protection keeps out
+	Users    *users.Service // consents, and whom brute force protection keeps out
 	Events   *events.Writer
 	Tabs     *tabs.Keeper
 	Engine   *authn.Engine
@@ -40,10 +40,6 @@ type Handler struct {
 	User func(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error)
 	// FindUser finds who was meant by what was typed, nil when nobody is.
 	FindUser func(ctx context.Context, r *iam.Realm, login string) (*iam.User, error)
-	// Consent returns what a user has granted a client, nil when nothing was.
-	Consent func(ctx context.Context, r *iam.Realm, u iam.UserID, c iam.ClientID) (*iam.Consent, error)
-	// Grant stores a consent over the one that may be there.
-	Grant func(ctx context.Context, r *iam.Realm, c *iam.Consent) error
 	// Finish and Refuse are the protocol's: see authn.Done and authn.Refused.
 	Finish func(w http.ResponseWriter, r *http.Request, d *authn.Done)
 	Refuse func(w http.ResponseWriter, r *http.Request, x *authn.Refused)

@@ -25,11 +25,14 @@ import (
 	"latchkey/internal/keys"
 	"latchkey/internal/login"
 	"latchkey/internal/pages"
+	"latchkey/internal/passhash"
+	"latchkey/internal/policy"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
+	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
@@ -37,16 +40,15 @@ import (
 // ann (password ann-pw) and otto (the same, and the one-time code 123456).
 // Its protocol redirects to http://app.test/cb with "done" or "error".
 type house struct {
-	t        *testing.T
-	db       *store.DB
-	h        *login.Handler
-	srv      *httptest.Server
-	realm    *realms.Realm
-	client   *realms.Client
-	mu       sync.Mutex
-	consents map[iam.UserID]*iam.Consent
-	done     []*authn.Done
-	begin    authn.Begin // what /start begins
+	t      *testing.T
+	db     *store.DB
+	h      *login.Handler
+	srv    *httptest.Server
+	realm  *realms.Realm
+	client *realms.Client
+	mu     sync.Mutex
+	done   []*authn.Done
+	begin  authn.Begin // what /start begins
 }
 
 func (x *house) user(name string) *iam.User {
@@ -59,7 +61,7 @@ func (x *house) user(name string) *iam.User {
 
 func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 	t.Helper()
-	x := &house{t: t, db: db, consents: map[iam.UserID]*iam.Consent{}}
+	x := &house{t: t, db: db}
 	ctx := t.Context()
 	cache := realms.NewCache(db)
 	maker := keys.NewMaker(time.Now)
@@ -167,17 +169,7 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 			return db.User(ctx, r.ID, id)
 		},
 		FindUser: find,
-		Consent: func(_ context.Context, _ *iam.Realm, u iam.UserID, _ iam.ClientID) (*iam.Consent, error) {
-			x.mu.Lock()
-			defer x.mu.Unlock()
-			return x.consents[u], nil
-		},
-		Grant: func(_ context.Context, _ *iam.Realm, c *iam.Consent) error {
-			x.mu.Lock()
-			defer x.mu.Unlock()
-			x.consents[c.User] = c
-			return nil
-		},
+		Users:    users.New(db, passhash.New(1<<20), policy.New("")),
 		Finish: func(w http.ResponseWriter, r *http.Request, d *authn.Done) {
 			part := &iam.ClientSession{Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: d.Session.Started, LastAccess: d.Session.LastAccess}
 			if v, err := svc.Find(r.Context(), x.realm, d.Session.Ref(), d.Client); err == nil {

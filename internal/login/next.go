@@ -312,7 +312,7 @@ func (a *attempt) missingConsent() (missing []consentScope, detail string, err e
 	}
 	var granted *iam.Consent
 	if !slices.Contains(strings.Fields(a.tab.Request.Prompt), "consent") {
-		if granted, err = a.h.Consent(a.ctx, &a.realm.Realm, a.run.User.ID, a.client.ID); err != nil {
+		if granted, err = a.h.Users.Consent(a.ctx, &a.realm.Realm, a.run.User.ID, a.client.ID); err != nil {
 			return nil, "", err
 		}
 	}
@@ -382,29 +382,13 @@ func (a *attempt) consent() {
 	a.finish()
 }
 
+// grant keeps what the user allowed beside what was allowed before.
 func (a *attempt) grant() error {
-	now := a.h.Tabs.Now()
-	c, err := a.h.Consent(a.ctx, &a.realm.Realm, a.run.User.ID, a.client.ID)
-	if err != nil {
-		return err
-	}
-	next := iam.Consent{User: a.run.User.ID, Client: a.client.ID, Created: now}
-	if c != nil {
-		next = *c
-		next.Scopes = slices.Clone(c.Scopes)
-	}
-	changed := c == nil
+	var scopes []iam.ScopeID
 	for _, s := range wantedScopes(a.realm, &a.client.Client, a.tab.Request.Scope) {
-		if !slices.Contains(next.Scopes, s.id) {
-			next.Scopes = append(next.Scopes, s.id)
-			changed = true
-		}
+		scopes = append(scopes, s.id)
 	}
-	if !changed {
-		return nil
-	}
-	next.Updated = now
-	return a.h.Grant(a.ctx, &a.realm.Realm, &next)
+	return a.h.Users.AddConsent(a.ctx, &a.realm.Realm, a.run.User.ID, a.client.ID, scopes)
 }
 
 // errOtherUser: the browser's session is somebody else's.

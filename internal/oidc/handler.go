@@ -30,7 +30,7 @@ type Config struct {
 	Realms   *realms.Cache
 	Keys     *keys.Service
 	Sessions *sessions.Service
-	Users    *users.Service // whom brute force protection keeps out
+	Users    *users.Service // consents, and whom brute force protection keeps out
 	Events   *events.Writer
 	Issuer   *tokens.Issuer
 	Engine   *authn.Engine // for direct grants
@@ -44,8 +44,6 @@ type Config struct {
 	User           func(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error)
 	FindUser       func(ctx context.Context, r *iam.Realm, login string) (*iam.User, error)
 	ServiceAccount func(ctx context.Context, r *iam.Realm, c iam.ClientID) (*iam.User, error)
-	// Consent returns what a user has granted a client, nil when nothing was.
-	Consent func(ctx context.Context, r *iam.Realm, u iam.UserID, c iam.ClientID) (*iam.Consent, error)
 	// Start is the login door's: it answers an authorization request that was
 	// found good.
 	Start func(w http.ResponseWriter, r *http.Request, b *authn.Begin)

@@ -266,18 +266,6 @@ func (w world) user(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User
 	return u, err
 }
 
-func (w world) consent(ctx context.Context, r *iam.Realm, u iam.UserID, c iam.ClientID) (*iam.Consent, error) {
-	v, err := w.db.Consent(ctx, r.ID, u, c)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	return v, err
-}
-
-func (w world) grant(ctx context.Context, r *iam.Realm, c *iam.Consent) error {
-	return w.db.Tx(ctx, func(tx *store.Tx) error { return tx.PutConsent(ctx, r.ID, c) })
-}
-
 // logoutOthers ends a user's sessions but for the one that is logging in, and
 // tells their clients. Keycloak: AuthenticatorUtil.logoutOtherSessions.
 func (w world) logoutOthers(ctx context.Context, run *authn.Run) error {

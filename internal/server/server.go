@@ -118,7 +118,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	door := &login.Handler{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Tabs: tabs.New(s.db), Engine: authn.New(steps.All(w.steps()), w.kinds),
 		Actions: actions.New(w.actions()), Pages: set, Hostname: s.hostname, Log: s.log,
-		User: w.user, FindUser: people.Find, Users: people, Consent: w.consent, Grant: w.grant,
+		User: w.user, FindUser: people.Find, Users: people,
 	}
 	hooks := deliveries.NewHooks(outgoing, sessionLog(cfg, s.log))
 	live.Began, live.Ended = hooks.Began, hooks.Ended
@@ -132,7 +132,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: door.Engine, Actions: door.Actions,
-		User: w.user, FindUser: people.Find, ServiceAccount: people.ServiceAccount, Users: people, Consent: w.consent,
+		User: w.user, FindUser: people.Find, ServiceAccount: people.ServiceAccount, Users: people,
 		Start: door.Start, Identity: door.Identity, LogoutRoot: door.LogoutRoot, Ender: ender, Tabs: door.Tabs, Ledger: ledger,
 	})
 	door.Finish, door.Refuse = protocol.Finish, protocol.Refuse

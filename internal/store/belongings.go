@@ -150,6 +150,31 @@ func (tx *Tx) PutConsent(ctx context.Context, realm iam.RealmID, v *iam.Consent)
 	return err
 }
 
+// InsertConsent adds a consent; ErrConflict when there is one.
+func (tx *Tx) InsertConsent(ctx context.Context, realm iam.RealmID, v *iam.Consent) error {
+	scopes, err := json.Marshal(v.Scopes)
+	if err != nil {
+		return err
+	}
+	return tx.must(ctx, `insert into consents (realm_id, user_id, client_id, scopes, created_at, updated_at) values ($1, $2, $3, $4, $5, $6)
+		on conflict (realm_id, user_id, client_id) do nothing`, realm, v.User, v.Client, string(scopes), millis(v.Created), millis(v.Updated))
+}
+
+// UpdateConsent writes a consent's scopes and time of change; ErrConflict when
+// its scopes are no longer those that were read.
+func (tx *Tx) UpdateConsent(ctx context.Context, realm iam.RealmID, read, v *iam.Consent) error {
+	was, err := json.Marshal(read.Scopes)
+	if err != nil {
+		return err
+	}
+	scopes, err := json.Marshal(v.Scopes)
+	if err != nil {
+		return err
+	}
+	return tx.must(ctx, `update consents set scopes = $1, updated_at = $2 where realm_id = $3 and user_id = $4 and client_id = $5 and scopes = $6`,
+		string(scopes), millis(v.Updated), realm, v.User, v.Client, string(was))
+}
+
 // DeleteConsent takes a consent back; it reports whether there was one.
 func (tx *Tx) DeleteConsent(ctx context.Context, realm iam.RealmID, user iam.UserID, client iam.ClientID) (bool, error) {
 	n, err := tx.exec(ctx, `delete from consents where realm_id = $1 and user_id = $2 and client_id = $3`, realm, user, client)

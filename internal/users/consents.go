@@ -3,6 +3,7 @@ package users
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/store"
@@ -22,22 +23,52 @@ func (s *Service) Consent(ctx context.Context, r *iam.Realm, user iam.UserID, cl
 	return c, err
 }
 
-// Grant stores a consent in place of the one that may be there; Updated is
-// filled in, and Created is when the user first granted the client anything.
-func (s *Service) Grant(ctx context.Context, r *iam.Realm, c *iam.Consent) error {
-	return s.db.Tx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Consent(ctx, r.ID, c.User, c.Client)
-		switch {
-		case err == nil:
-			c.Created = before.Created
-		case errors.Is(err, store.ErrNotFound):
-			c.Created = tx.Now
-		default:
+// SetConsent stores that a user has granted a client these scopes and no others,
+// and reports whether that is the first the client is granted.
+func (s *Service) SetConsent(ctx context.Context, r *iam.Realm, user iam.UserID, client iam.ClientID, scopes []iam.ScopeID) (
+	c *iam.Consent, first bool, err error) {
+	return s.changeConsent(ctx, r, user, client, func([]iam.ScopeID) ([]iam.ScopeID, bool) { return scopes, true })
+}
+
+// AddConsent stores that a user has granted a client these scopes too. Where all
+// are granted already the consent keeps its time of change.
+// Keycloak: LoginActionsService.processConsent.
+func (s *Service) AddConsent(ctx context.Context, r *iam.Realm, user iam.UserID, client iam.ClientID, scopes []iam.ScopeID) error {
+	_, _, err := s.changeConsent(ctx, r, user, client, func(granted []iam.ScopeID) ([]iam.ScopeID, bool) {
+		all := slices.Clone(granted)
+		for _, id := range scopes {
+			if !slices.Contains(all, id) {
+				all = append(all, id)
+			}
+		}
+		return all, len(all) > len(granted)
+	})
+	return err
+}
+
+// changeConsent is the one way a grant comes about: what is written follows
+// from what is there, whatever else is granted or taken back meanwhile. change
+// returns the scopes to grant and whether a consent that is there is to be written.
+func (s *Service) changeConsent(ctx context.Context, r *iam.Realm, user iam.UserID, client iam.ClientID,
+	change func(granted []iam.ScopeID) ([]iam.ScopeID, bool)) (c *iam.Consent, first bool, err error) {
+	err = s.db.Tx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Consent(ctx, r.ID, user, client)
+		if first = errors.Is(err, store.ErrNotFound); first {
+			c = &iam.Consent{User: user, Client: client, Created: tx.Now, Updated: tx.Now}
+			c.Scopes, _ = change(nil)
+			return tx.InsertConsent(ctx, r.ID, c)
+		}
+		if err != nil {
 			return err
 		}
-		c.Updated = tx.Now
-		return tx.PutConsent(ctx, r.ID, c)
+		scopes, changed := change(before.Scopes)
+		if c = before; !changed {
+			return nil
+		}
+		c = &iam.Consent{User: user, Client: client, Scopes: scopes, Created: before.Created, Updated: tx.Now}
+		return tx.UpdateConsent(ctx, r.ID, before, c)
 	})
+	return c, first, err
 }
 
 // RevokeConsent takes a consent back and reports whether there was one. The

@@ -2,6 +2,9 @@ package users_test
 
 import (
 	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"latchkey/internal/iam"
@@ -17,10 +20,14 @@ func TestConsentsAndLinks(t *testing.T) {
 		if c, err := w.s.Consent(ctx, r, w.anna.ID, "c"); c != nil || err != nil {
 			t.Errorf("before: %v, %v", c, err)
 		}
-		w.must(w.s.Grant(ctx, r, &iam.Consent{User: w.anna.ID, Client: "c", Scopes: []iam.ScopeID{"one"}}))
+		if _, first, err := w.s.SetConsent(ctx, r, w.anna.ID, "c", []iam.ScopeID{"one"}); !first || err != nil {
+			t.Errorf("granted: %v, %v", first, err)
+		}
 		first, err := w.s.Consent(ctx, r, w.anna.ID, "c")
 		w.must(err)
-		w.must(w.s.Grant(ctx, r, &iam.Consent{User: w.anna.ID, Client: "c", Scopes: []iam.ScopeID{"two"}}))
+		if _, first, err := w.s.SetConsent(ctx, r, w.anna.ID, "c", []iam.ScopeID{"two"}); first || err != nil {
+			t.Errorf("granted again: %v, %v", first, err)
+		}
 		all, err := w.s.Consents(ctx, r, w.anna.ID)
 		w.must(err)
 		if len(all) != 1 || all[0].Scopes[0] != "two" || !all[0].Created.Equal(first.Created) || all[0].Updated.Before(first.Updated) {
@@ -44,6 +51,53 @@ func TestConsentsAndLinks(t *testing.T) {
 		for _, want := range []bool{true, false} {
 			if was, err := w.s.RemoveLink(ctx, r, w.anna.ID, "hub"); was != want || err != nil {
 				t.Errorf("unlinked: %v, %v; want %v", was, err, want)
+			}
+		}
+	})
+}
+
+// Logins in several tabs that grant a client different scopes at once all
+// count, and of several grants at once exactly one is the first.
+func TestConsentRaces(t *testing.T) {
+	each(t, realmDoc, func(w *world) {
+		ctx, r := w.Context(), &w.realm.Realm
+		race := func(n int, f func(i int) error) {
+			var wg sync.WaitGroup
+			start := make(chan struct{})
+			for i := range n {
+				wg.Go(func() {
+					<-start
+					if err := f(i); err != nil {
+						w.Error(err)
+					}
+				})
+			}
+			close(start)
+			wg.Wait()
+		}
+		const tabs = 6
+		for round := range 4 {
+			client := iam.ClientID(fmt.Sprint("added-", round))
+			race(tabs, func(i int) error {
+				return w.s.AddConsent(ctx, r, w.anna.ID, client, []iam.ScopeID{"all", iam.ScopeID(fmt.Sprint("scope-", i))})
+			})
+			c, err := w.s.Consent(ctx, r, w.anna.ID, client)
+			w.must(err)
+			if len(c.Scopes) != tabs+1 {
+				w.Errorf("%d tabs granted one scope each and one together: %v is kept", tabs, c.Scopes)
+			}
+
+			client = iam.ClientID(fmt.Sprint("set-", round))
+			var firsts atomic.Int32
+			race(tabs, func(int) error {
+				_, first, err := w.s.SetConsent(ctx, r, w.anna.ID, client, []iam.ScopeID{"one"})
+				if first {
+					firsts.Add(1)
+				}
+				return err
+			})
+			if n := firsts.Load(); n != 1 {
+				w.Errorf("%d of %d were told that theirs is the first", n, tabs)
 			}
 		}
 	})
