@@ -191,7 +191,7 @@ func clockReaders(all []goFile) (broken []string) {
 // rootContexts are where a context may begin, and why none of a request does.
 var rootContexts = map[string]string{
 	"internal/store/tx.go":         "a commit is shared by transactions, and one that ends must not break the others",
-	"internal/store/ferry.go":      "a round trip is shared by reads",
+	"internal/store/pipeline.go":   "a round trip is shared by reads",
 	"internal/store/pgtest/":       "runs databases for tests",
 	"internal/store/storetest/":    "opens databases for tests",
 	"internal/deliveries/queue.go": "calls go on after the request that caused them; Close ends them",

@@ -36,7 +36,7 @@ const (
 // table is all periodic work of a server. What removes rows is run by one node.
 func (s *Server) table(p periodic) []jobs.Job {
 	return []jobs.Job{
-		{Name: "ask-database", Every: time.Second, Run: s.db.Pulse},
+		{Name: "ask-database", Every: time.Second, Run: s.db.CheckLiveness},
 		{Name: "poll-realms", Every: time.Second, Run: s.realms.PollOnce},
 		{Name: "make-keys", Every: 2 * time.Second, Run: p.keys.MakeAhead},
 		{Name: "write-last-accesses", Every: sessions.FlushEvery, Wake: p.sessions.Full(), Run: p.sessions.Flush, Stop: s.last("write-last-accesses", p.sessions.Flush)},

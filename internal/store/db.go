@@ -55,15 +55,15 @@ type DB struct {
 	// Gone is told, in the transaction, of the sessions that end with their user:
 	// others end in package sessions, which tells of them itself. Set it, if at
 	// all, before the DB is used.
-	Gone    func(ctx context.Context, tx *Tx, realm iam.RealmID, list []*Ending) error
-	engine  Engine
-	read    *sql.DB
-	write   *sql.DB // SQLite: one connection, owned by writer; Postgres: the same as read
-	clock   func() time.Time
-	writer  *groupWriter // SQLite only
-	ferry   *ferry       // Postgres only, and not before poolers
-	charter *charter     // as ferry
-	pulse   *pulse       // Postgres only
+	Gone     func(ctx context.Context, tx *Tx, realm iam.RealmID, list []*Ending) error
+	engine   Engine
+	read     *sql.DB
+	write    *sql.DB // SQLite: one connection, owned by writer; Postgres: the same as read
+	clock    func() time.Time
+	writer   *groupWriter // SQLite only
+	pipeline *pipeline    // Postgres only, and not before poolers
+	txPool   *txPool      // as pipeline
+	live     *liveness    // Postgres only
 }
 
 // Open connects, migrates the schema to this program's and checks that Ring is
@@ -136,10 +136,10 @@ func (db *DB) openPostgres(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	connectWithin(config)
+	boundConnecting(config)
 	pool := stdlib.OpenDB(*config,
 		stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
-			born(conn.PgConn())
+			noteReadOnly(conn.PgConn())
 			return nil
 		}),
 		stdlib.OptionResetSession(func(_ context.Context, conn *pgx.Conn) error {
@@ -148,24 +148,24 @@ func (db *DB) openPostgres(ctx context.Context, cfg Config) error {
 			}
 			return nil
 		}))
-	db.pulse = newPulse(ctx)
+	db.live = newLiveness(ctx)
 	conns := cfg.MaxConns
 	if conns <= 0 {
 		conns = 20
 	}
-	// A boat for two processors: fewer take more along at once.
-	boats := min((runtime.GOMAXPROCS(0)+1)/2, conns/4)
-	if db.ferry = newFerry(config, boats, db.pulse); db.ferry != nil {
-		hired := (conns - boats) / 2 // two are left of four: a migration takes two
-		conns -= boats + hired
-		db.charter = newCharter(db.ferry.config, hired, db.clock, db.pulse)
-		db.short = db.ferry
-		db.fresh = planned{plain{pool, db.pulse}}
+	// One connection for two processors: with fewer connections more reads share a round trip.
+	forReads := min((runtime.GOMAXPROCS(0)+1)/2, conns/4)
+	if db.pipeline = newPipeline(config, forReads, db.live); db.pipeline != nil {
+		forTx := (conns - forReads) / 2 // two are left of four: a migration takes two
+		conns -= forReads + forTx
+		db.txPool = newTxPool(db.pipeline.config, forTx, db.clock, db.live)
+		db.short = db.pipeline
+		db.fresh = planned{plain{pool, db.live}}
 	}
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	db.read, db.write, db.q = pool, pool, plain{pool, db.pulse}
+	db.read, db.write, db.q = pool, pool, plain{pool, db.live}
 	return nil
 }
 
@@ -191,7 +191,7 @@ func (db *DB) migrate(ctx context.Context) error {
 		_, err = p.Up(ctx)
 		return err
 	}
-	// Another node may be migrating: its "already exists" is our cue to look again.
+	// Another node may be migrating at the same time: "already exists" then means that it was first. Look again.
 	for try := 0; ; try++ {
 		if err = up(); err == nil || try == 10 || ctx.Err() != nil {
 			break
@@ -220,7 +220,7 @@ func (db *DB) start(ctx context.Context) error {
 
 const sealCheck = "seal-check"
 
-// checkSeal refuses a database that was sealed with other keys, in words.
+// checkSeal refuses a database that was sealed with other keys, with an error that says so.
 func (db *DB) checkSeal(ctx context.Context) error {
 	sealed, err := one(ctx, &db.Reader, scanValue[[]byte], `select value from meta where name = $1`, sealCheck)
 	if errors.Is(err, ErrNotFound) {
@@ -260,9 +260,9 @@ func (db *DB) Close() error {
 	if db.writer != nil {
 		db.writer.close()
 	}
-	if db.ferry != nil {
-		db.ferry.close()
-		db.charter.close()
+	if db.pipeline != nil {
+		db.pipeline.close()
+		db.txPool.close()
 	}
 	var errs []error
 	for _, pool := range []*sql.DB{db.write, db.read} {
@@ -325,7 +325,7 @@ func (db *DB) Durability(ctx context.Context) ([]int, error) {
 	return levels, translate(err)
 }
 
-// reading is what answers queries: pools, transactions, SQLite's wrappers and the ferry.
+// reading is what answers queries: pools, transactions, SQLite's wrappers and the pipeline.
 type reading interface {
 	QueryContext(ctx context.Context, query string, args ...any) (rows, error)
 }
@@ -336,7 +336,7 @@ type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// rows is *sql.Rows, or a cargo.
+// rows is *sql.Rows, or a rowBuffer.
 type rows interface {
 	row
 	Next() bool
@@ -350,24 +350,24 @@ type plain struct {
 		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	}
-	pulse *pulse
+	live *liveness
 }
 
 func (p plain) QueryContext(ctx context.Context, query string, args ...any) (rows, error) {
-	ctx, done := p.pulse.bound(ctx)
+	ctx, done := p.live.bound(ctx)
 	list, err := p.sql.QueryContext(ctx, query, args...)
 	if err != nil {
 		defer done()
-		return nil, because(ctx, err)
+		return nil, orSilent(ctx, err)
 	}
 	return &boundRows{list, ctx, done}, nil
 }
 
 func (p plain) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	ctx, done := p.pulse.bound(ctx)
+	ctx, done := p.live.bound(ctx)
 	defer done()
 	res, err := p.sql.ExecContext(ctx, query, args...)
-	return res, because(ctx, err)
+	return res, orSilent(ctx, err)
 }
 
 // boundRows are read while the database is not silent.
@@ -377,11 +377,11 @@ type boundRows struct {
 	done context.CancelFunc
 }
 
-func (r *boundRows) Err() error { return because(r.ctx, r.Rows.Err()) }
+func (r *boundRows) Err() error { return orSilent(r.ctx, r.Rows.Err()) }
 
 func (r *boundRows) Close() error {
 	defer r.done()
-	return because(r.ctx, r.Rows.Close())
+	return orSilent(r.ctx, r.Rows.Close())
 }
 
 // planned has PostgreSQL plan every statement for the values that come with it.

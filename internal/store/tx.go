@@ -162,8 +162,8 @@ type statement struct {
 	read    func(row) error // reads each row that comes back, nil for a statement that returns none
 	touched int64           // how many rows it touched, once it has run; of one without read
 
-	cargo cargo
-	tag   pgconn.CommandTag
+	rows rowBuffer
+	tag  pgconn.CommandTag
 }
 
 // together runs statements in their order, in one round trip where there are round trips.
@@ -202,7 +202,7 @@ func (s *statement) run(ctx context.Context, q querier) error {
 	return rows.Err()
 }
 
-func (db *DB) run(ctx context.Context, f func(tx *Tx) error, whole bool) error {
+func (db *DB) run(ctx context.Context, f func(tx *Tx) error, implicit bool) error {
 	var err error
 	for try := 1; try <= maxTries; try++ {
 		tx := &Tx{Now: db.Now(), gone: db.Gone}
@@ -210,8 +210,8 @@ func (db *DB) run(ctx context.Context, f func(tx *Tx) error, whole bool) error {
 		switch {
 		case db.writer != nil:
 			err = db.writer.do(ctx, func(q querier) error { tx.use(q); tx.after = nil; return f(tx) })
-		case db.charter != nil:
-			err = db.charter.run(ctx, tx, f, whole)
+		case db.txPool != nil:
+			err = db.txPool.run(ctx, tx, f, implicit)
 		default:
 			err = db.txPostgres(ctx, tx, f)
 		}
@@ -233,18 +233,18 @@ func (db *DB) run(ctx context.Context, f func(tx *Tx) error, whole bool) error {
 
 // txPostgres is a transaction by way of database/sql, before poolers that know no prepared statements.
 func (db *DB) txPostgres(ctx context.Context, tx *Tx, f func(tx *Tx) error) error {
-	ctx, done := db.pulse.bound(ctx)
+	ctx, done := db.live.bound(ctx)
 	defer done()
 	t, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
-		return because(ctx, errors.Join(ErrUnavailable, err))
+		return orSilent(ctx, errors.Join(ErrUnavailable, err))
 	}
 	defer func() { _ = t.Rollback() }()
-	tx.use(plain{t, db.pulse})
+	tx.use(plain{t, db.live})
 	if err := f(tx); err != nil {
-		return because(ctx, err)
+		return orSilent(ctx, err)
 	}
-	return because(ctx, t.Commit())
+	return orSilent(ctx, t.Commit())
 }
 
 // groupWriter owns SQLite's one writing connection. Transactions that wait

@@ -60,76 +60,76 @@ func encodeOne(arg any, oid uint32) ([]byte, error) {
 	return nil, unfit("%T does not fit type %d", arg, oid)
 }
 
-// A cargo is the rows of one read, as they came over, to be scanned by whoever asked.
-type cargo struct {
-	stmt    *readied
+// A rowBuffer holds all rows of one answer, in PostgreSQL's binary form, until its reader scans them.
+type rowBuffer struct {
+	stmt    *pgStmt
 	data    []byte // all values, one after the other
 	lengths []int32
-	row     []int32 // lengths of the row that Next has come to
+	row     []int32 // lengths of the row that Next moved to
 	from    int     // where its values begin, and
 	to      int     // end
 }
 
 const null = -1 // the length of what is not there
 
-// unload keeps all rows of an answer, and how much room they took.
-func (c *cargo) unload(r *pgconn.ResultReader) (pgconn.CommandTag, error) {
+// fill copies all rows of an answer, and has the statement remember their size.
+func (b *rowBuffer) fill(r *pgconn.ResultReader) (pgconn.CommandTag, error) {
 	for r.NextRow() {
-		c.add(r.Values())
+		b.add(r.Values())
 	}
 	tag, err := r.Close()
 	if err == nil {
-		c.stmt.bytes, c.stmt.values = min(len(c.data), maxRoom), min(len(c.lengths), maxRoom/4)
+		b.stmt.bytes, b.stmt.values = min(len(b.data), maxPrealloc), min(len(b.lengths), maxPrealloc/4)
 	}
 	return tag, err
 }
 
-// add keeps a row; values is only lent.
-func (c *cargo) add(values [][]byte) {
+// add copies a row: values is valid only until the next one is read.
+func (b *rowBuffer) add(values [][]byte) {
 	size := 0
 	for _, v := range values {
 		size += len(v)
 	}
-	c.lengths, c.data = slices.Grow(c.lengths, len(values)), slices.Grow(c.data, size)
+	b.lengths, b.data = slices.Grow(b.lengths, len(values)), slices.Grow(b.data, size)
 	for _, v := range values {
 		length := int32(null)
 		if v != nil {
 			length = int32(len(v))
 		}
-		c.lengths = append(c.lengths, length)
-		c.data = append(c.data, v...)
+		b.lengths = append(b.lengths, length)
+		b.data = append(b.data, v...)
 	}
 }
 
-func (c *cargo) Next() bool {
-	if len(c.lengths) == 0 {
+func (b *rowBuffer) Next() bool {
+	if len(b.lengths) == 0 {
 		return false
 	}
-	c.row, c.lengths = c.lengths[:len(c.stmt.Fields)], c.lengths[len(c.stmt.Fields):]
-	c.from = c.to
-	for _, n := range c.row {
-		c.to += max(int(n), 0)
+	b.row, b.lengths = b.lengths[:len(b.stmt.Fields)], b.lengths[len(b.stmt.Fields):]
+	b.from = b.to
+	for _, n := range b.row {
+		b.to += max(int(n), 0)
 	}
 	return true
 }
 
-func (c *cargo) Err() error   { return nil }
-func (c *cargo) Close() error { return nil }
+func (b *rowBuffer) Err() error   { return nil }
+func (b *rowBuffer) Close() error { return nil }
 
 // Scan does what sql.Rows.Scan does, for the types that encode knows.
-func (c *cargo) Scan(dest ...any) error {
-	if len(dest) != len(c.stmt.Fields) {
-		return unfit("%d destinations for %d columns", len(dest), len(c.stmt.Fields))
+func (b *rowBuffer) Scan(dest ...any) error {
+	if len(dest) != len(b.stmt.Fields) {
+		return unfit("%d destinations for %d columns", len(dest), len(b.stmt.Fields))
 	}
-	at := c.from
-	for i, n := range c.row {
+	at := b.from
+	for i, n := range b.row {
 		var raw []byte
 		if n != null {
 			end := at + int(n)
-			raw, at = c.data[at:end:end], end
+			raw, at = b.data[at:end:end], end
 		}
-		if err := assign(dest[i], raw, c.stmt.Fields[i].DataTypeOID); err != nil {
-			return fmt.Errorf("column %s: %w", c.stmt.Fields[i].Name, err)
+		if err := assign(dest[i], raw, b.stmt.Fields[i].DataTypeOID); err != nil {
+			return fmt.Errorf("column %s: %w", b.stmt.Fields[i].Name, err)
 		}
 	}
 	return nil

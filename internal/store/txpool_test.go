@@ -61,8 +61,8 @@ func rename(db *store.DB, id iam.UserID, name string) error {
 	})
 }
 
-// Transactions get over connections that were lost at rest and a schema that
-// changed under their statements, and end with the database.
+// Transactions get over connections that were lost while idle and a schema that
+// changes under prepared statements. After Close they fail with ErrUnavailable.
 func TestWritesSurviveLostConnections(t *testing.T) {
 	var late atomic.Int64
 	db, conn := openPostgres(t, "", store.Config{Clock: func() time.Time { return time.Now().Add(time.Duration(late.Load())) }})

@@ -34,8 +34,8 @@ func crowd(t *testing.T, db *store.DB, n int) []iam.UserID {
 	return ids
 }
 
-// Reads that cross together each bring their own answer home, and one that
-// fails, or is no longer waited for, fails alone.
+// Reads that share a round trip each get their own answer. A read that fails, or
+// whose caller has gone, does not make the others fail.
 func TestReadsTogether(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ids := crowd(t, db, 40)
@@ -72,7 +72,7 @@ func TestReadsTogether(t *testing.T) {
 }
 
 // A read sees what was committed before it was asked for, however many others
-// it shares a crossing with.
+// it shares a round trip with.
 func TestSharedReadsNeverLag(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ids := crowd(t, db, 8)
@@ -96,8 +96,8 @@ func TestSharedReadsNeverLag(t *testing.T) {
 	})
 }
 
-// Connections that are lost at rest, a schema that changes under prepared
-// statements, and the end of the database are no mysteries.
+// Reads get over connections that were lost while idle and a schema that changes
+// under prepared statements. After Close they fail with ErrUnavailable.
 func TestReadsSurviveLostConnections(t *testing.T) {
 	db, conn := openPostgres(t, "", store.Config{})
 	ids := crowd(t, db, 2)
