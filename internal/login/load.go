@@ -85,7 +85,7 @@ func (a *attempt) load(path, code string) (action, ok bool) {
 		return false, false
 	}
 	if code == "" || a.form == nil {
-		if execution == "" && path != a.tab.Flow && a.tab.Flow != pathRequired {
+		if execution == "" && path != a.tab.Flow && path != pathRequired && a.tab.Flow != pathRequired { // only a flow that has succeeded leads past flows
 			a.tab.Flow, a.tab.Current = path, ""
 		}
 		if a.tab.Version == 0 || execution == "" || execution == a.tab.Current || a.tab.Status[execution] == iam.ExecChallenged {

@@ -554,38 +554,46 @@ func TestDeleteAccount(t *testing.T) {
 	}
 }
 
-// A required action cannot be passed by, at any address.
-func TestRequiredActionHolds(t *testing.T) {
-	x := newHouse(t, storetest.SQLite(t), shop)
-	b := x.browser()
-	b.start("")
-	login := b.action
-	b.submit("username", "must", "password", "must-pw")
-	action, err := url.Parse(b.action)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{"authenticate", "registration", "reset-credentials", "consent", "required-action"} {
-		at := *action
-		at.Path = "/realms/shop/login-actions/" + path
-		for _, exec := range []string{"UPDATE_PASSWORD", "OAUTH_GRANT", "TERMS_AND_CONDITIONS", ""} {
-			q := at.Query()
-			q.Set("execution", exec)
-			at.RawQuery = q.Encode()
-			if to := b.do(http.MethodPost, at.String(), url.Values{"accept": {"Yes"}, "code": {q.Get("session_code")}}); to != "" {
-				t.Fatalf("%s: %s", at.String(), to)
+// Neither a second factor nor a required action can be passed by, at any address.
+func TestPagesHold(t *testing.T) {
+	for _, user := range []string{"otto", "must"} {
+		t.Run(user, func(t *testing.T) {
+			x := newHouse(t, storetest.SQLite(t), shop)
+			b := x.browser()
+			b.start("")
+			login := b.action
+			b.submit("username", user, "password", user+"-pw")
+			action, err := url.Parse(b.action)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if to := b.do(http.MethodGet, at.String(), nil); to != "" {
-				t.Fatalf("%s: %s", at.String(), to)
+			for _, path := range []string{"authenticate", "registration", "reset-credentials", "consent", "required-action"} {
+				for _, exec := range []string{"UPDATE_PASSWORD", "OAUTH_GRANT", "TERMS_AND_CONDITIONS", ""} {
+					for _, without := range []string{"", "session_code"} {
+						at := *action
+						at.Path = "/realms/shop/login-actions/" + path
+						q := at.Query()
+						code := q.Get("session_code")
+						q.Set("execution", exec)
+						q.Del(without)
+						at.RawQuery = q.Encode()
+						if to := b.do(http.MethodPost, at.String(), url.Values{"accept": {"Yes"}, "code": {code}}); to != "" {
+							t.Fatalf("POST %s: %s", at.String(), to)
+						}
+						if to := b.do(http.MethodGet, at.String(), nil); to != "" {
+							t.Fatalf("GET %s: %s", at.String(), to)
+						}
+					}
+				}
 			}
-		}
-	}
-	b.action = login
-	if to := b.submit("username", "must", "password", "must-pw"); to != "" {
-		t.Fatal(to)
-	}
-	if to := b.start(""); to != "" {
-		t.Fatal(to)
+			b.action = login
+			if to := b.submit("username", user, "password", user+"-pw"); to != "" {
+				t.Fatal(to)
+			}
+			if to := b.start(""); to != "" {
+				t.Fatal(to)
+			}
+		})
 	}
 }
 
