@@ -166,14 +166,16 @@ func (h *Handler) putConsent(c *call) (any, error) {
 	}
 	var ids []iam.ScopeID
 	var names []string
-	for _, s := range body.GrantedScopes {
+	for _, s := range body.GrantedScopes { // each of the realm's counts once, however often it is named
 		scope := c.realm.Scope(iam.ScopeID(s.ID))
 		if scope == nil {
 			msg := fmt.Sprintf("Scope id %s does not exist for client %s.", s.ID, client.Name)
 			h.emitError(c, kind, "", "invalid_scope", map[string]string{"reason": msg})
 			return nil, message(http.StatusBadRequest, msg)
 		}
-		ids, names = append(ids, scope.ID), append(names, scope.Name)
+		if !slices.Contains(ids, scope.ID) {
+			ids, names = append(ids, scope.ID), append(names, scope.Name)
+		}
 	}
 	consent, first, err := h.Users.SetConsent(c, &c.realm.Realm, c.caller.User.ID, client.ID, ids)
 	if err != nil {

@@ -161,9 +161,6 @@ func (h *Handler) deleteCredential(c *Call) (any, error) {
 	return nil, h.Users.RemoveCredential(c, &c.Realm.Realm, u.ID, c.Path("credential"))
 }
 
-// maxLabel bounds the labels of credentials, as Keycloak's database does.
-const maxLabel = 255
-
 func (h *Handler) labelCredential(c *Call) (any, error) {
 	u, err := h.user(c)
 	if err != nil {
@@ -175,8 +172,6 @@ func (h *Handler) labelCredential(c *Call) (any, error) {
 		return nil, err
 	case strings.TrimSpace(label) == "":
 		return nil, &Error{Status: http.StatusBadRequest, Body: plainBody{"missingCredentialLabel", "Credential label must not be empty"}}
-	case len([]rune(label)) > maxLabel:
-		return nil, Plain(http.StatusBadRequest, "The label is too long")
 	}
 	return nil, h.Users.Label(c, &c.Realm.Realm, u.ID, c.Path("credential"), label)
 }

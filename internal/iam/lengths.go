@@ -2,6 +2,7 @@ package iam
 
 import (
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -11,6 +12,18 @@ const (
 	// MaxName is the length of names: of users, clients, credentials. The
 	// reference's columns have 255 characters, of four bytes at most.
 	MaxName = 4 * 255
+	// MaxLabel is the length of a credential's label, and of the other names that
+	// the reference has such a column for, as Java counts characters.
+	MaxLabel = 255
+	// MaxValue is the length of a value of a user's profile where the profile has
+	// no validator of lengths. Keycloak: DeclarativeUserProfileProviderFactory.
+	MaxValue = 2048
+	// MaxValues is how many values a user's attributes may come to by the user's
+	// own doing, and MaxProfile the length of all of them, with their names.
+	MaxValues  = 1000
+	MaxProfile = 100 << 10
+	// MaxCredentials is how many credentials a user may come to have by adding some.
+	MaxCredentials = 100
 	// MaxParam is the length of one parameter of a protocol's request; a longer
 	// one is not read. Keycloak: OIDCProviderConfig.DEFAULT_ADDITIONAL_REQ_PARAMS_MAX_SIZE and its kind.
 	MaxParam = 4000
@@ -32,6 +45,15 @@ const (
 	// of a longer one its hash is remembered.
 	MaxKey = 255
 )
+
+// Characters is a text's length as Java's String.length has it, which databases'
+// and validators' limits of Keycloak are in.
+func Characters(text string) (n int) {
+	for _, c := range text {
+		n += max(utf16.RuneLen(c), 1)
+	}
+	return n
+}
 
 // Cut returns the beginning of a text, n bytes at most, in whole characters.
 func Cut(text string, n int) string {

@@ -82,8 +82,12 @@ func OTPPolicy(r *iam.Realm) otp.Policy {
 }
 
 // AddOTP stores a one-time code credential after a code has proved that it
-// works; it reports whether the code did. That code is used up.
+// works; it reports whether the code did. That code is used up. ErrLabel and
+// ErrCredentials say that there is no room for it.
 func (s *Service) AddOTP(ctx context.Context, r *iam.Realm, user iam.UserID, secret, label, code string) (ok bool, err error) {
+	if iam.Characters(label) > iam.MaxLabel {
+		return false, ErrLabel
+	}
 	data, sealed, err := OTPPolicy(r).NewCredential(secret)
 	if err != nil {
 		return false, err
@@ -93,6 +97,9 @@ func (s *Service) AddOTP(ctx context.Context, r *iam.Realm, user iam.UserID, sec
 		list, err := tx.Credentials(ctx, r.ID, user)
 		if err != nil {
 			return err
+		}
+		if len(list) >= iam.MaxCredentials {
+			return ErrCredentials
 		}
 		c := &iam.Credential{User: user, Kind: iam.OTP, Label: label, Data: data, Secret: sealed, Created: tx.Now}
 		parsed, err := otp.ParseCredential(data, sealed)
@@ -151,8 +158,17 @@ func (s *Service) PutCredential(ctx context.Context, r *iam.Realm, given *iam.Cr
 	return err
 }
 
-// Label names a credential.
+// ErrLabel says that a credential's label is too long.
+var ErrLabel = &iam.Error{Kind: iam.Invalid, Field: "userLabel", Msg: "The label is too long"}
+
+// ErrCredentials says that the user has as many credentials as one may add.
+var ErrCredentials = &iam.Error{Kind: iam.Invalid, Msg: "The user has too many credentials"}
+
+// Label names a credential, or returns ErrLabel.
 func (s *Service) Label(ctx context.Context, r *iam.Realm, user iam.UserID, id, label string) error {
+	if iam.Characters(label) > iam.MaxLabel {
+		return ErrLabel
+	}
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		c, err := tx.Credential(ctx, r.ID, user, id)
 		if errors.Is(err, store.ErrNotFound) {

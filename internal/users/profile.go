@@ -92,6 +92,9 @@ func compileProfile(r *iam.Realm, cfg *rep.UPConfig) (*Profile, error) {
 	p := &Profile{Config: cfg, byName: map[string]*attribute{}, realm: r}
 	for i := range cfg.Attributes {
 		a := &attribute{UPAttribute: &cfg.Attributes[i]}
+		if _, own := a.Validations["length"]; !own {
+			a.checks = append(a.checks, valueLength)
+		}
 		for _, id := range slices.Sorted(maps.Keys(a.Validations)) {
 			c, err := newCheck(id, a.Validations[id])
 			if err != nil {
@@ -107,7 +110,7 @@ func compileProfile(r *iam.Realm, cfg *rep.UPConfig) (*Profile, error) {
 	}
 	for _, name := range []string{"username", "email"} { // always there, also in a profile without attributes
 		if p.byName[name] == nil {
-			a := &attribute{UPAttribute: &rep.UPAttribute{Name: name}, checks: []check{single}}
+			a := &attribute{UPAttribute: &rep.UPAttribute{Name: name}, checks: []check{valueLength, single}}
 			p.byName[name] = a
 			p.attrs = append(p.attrs, a)
 		}

@@ -120,6 +120,11 @@ func (v *View) Check(given Draft) iam.Errors {
 		}
 		a := v.managed(name)
 		if a == nil {
+			if v.changes(name, values) {
+				for _, refused := range valueLength(values) {
+					add(name, refused.key, refused.params)
+				}
+			}
 			continue
 		}
 		for _, m := range v.missing(a, values) {
@@ -143,8 +148,58 @@ func (v *View) Check(given Draft) iam.Errors {
 			}
 		}
 	}
+	return v.checkRoom(d, errs)
+}
+
+// checkRoom adds what of a draft is more than is kept of one user: names that
+// the reference has no room for either, and by the user's own doing more
+// values than iam.MaxValues, or longer ones than iam.MaxProfile. What is there
+// already may stay.
+func (v *View) checkRoom(d Draft, errs iam.Errors) iam.Errors {
+	values, bytes, mostValues, mostBytes := 0, 0, 0, 0
+	if v.User != nil {
+		if v.Context == UpdateProfile { // a form replaces only what it names
+			d = Kept(v.User, d)
+		}
+		for _, name := range names(v.User) {
+			for _, s := range valuesOf(v.User, name) {
+				mostValues++
+				mostBytes += len(name) + len(s)
+			}
+		}
+	}
+	mostValues, mostBytes = max(mostValues, iam.MaxValues), max(mostBytes, iam.MaxProfile)
+	for _, name := range slices.Sorted(maps.Keys(d)) {
+		changes, short := v.changes(name, d[name]), iam.Cut(name, iam.MaxLabel)
+		add := func(key string, most int) {
+			errs = append(errs, &iam.Error{Kind: iam.Invalid, Field: short, Msg: key, Params: []any{short, 0, most}})
+		}
+		refused := slices.ContainsFunc(errs, func(e *iam.Error) bool { return e.Field == short })
+		if changes && !refused && (tooLong(name) || columns[name] && slices.ContainsFunc(d[name], tooLong)) {
+			add("error-invalid-length", iam.MaxLabel)
+		}
+		for _, s := range d[name] {
+			values++
+			bytes += len(name) + len(s)
+		}
+		switch {
+		case v.Context == AdminAPI:
+		case values > mostValues:
+			add("error-invalid-multivalued-size", mostValues)
+			return errs
+		case bytes > mostBytes:
+			add("error-invalid-length", mostBytes)
+			return errs
+		}
+	}
 	return errs
 }
+
+// columns are the attributes that the reference keeps apart from others, with
+// less room.
+var columns = map[string]bool{"username": true, "email": true, "firstName": true, "lastName": true}
+
+func tooLong(text string) bool { return iam.Characters(text) > iam.MaxLabel }
 
 // derived reports whether a value is computed and not the sender's.
 func (v *View) derived(name string) bool {

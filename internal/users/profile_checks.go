@@ -17,6 +17,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"latchkey/internal/iam"
 	"latchkey/internal/rep"
 )
 
@@ -131,6 +132,17 @@ func newCheck(id string, cfg map[string]jsontext.Value) (check, error) {
 	return c, nil
 }
 
+// valueLength is what values must keep to where the profile has no validator of
+// lengths, and of attributes that it does not know.
+func valueLength(values []string) []refusal {
+	for _, v := range values {
+		if iam.Characters(v) > iam.MaxValue {
+			return []refusal{{"error-invalid-length", []any{0, iam.MaxValue}}}
+		}
+	}
+	return nil
+}
+
 // single is what attributes without multivalued must be.
 func single(values []string) []refusal {
 	if count(values) > 1 {
@@ -207,7 +219,7 @@ func lengthCheck(s settings) (check, error) {
 		if !keepSpaces {
 			v = strings.TrimSpace(v)
 		}
-		if n := float64(len(utf16.Encode([]rune(v)))); n < lo || n > hi {
+		if n := float64(iam.Characters(v)); n < lo || n > hi {
 			return key, params
 		}
 		return "", nil

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -121,6 +122,9 @@ func (w World) configureTOTP(ctx context.Context, r *authn.Run) (authn.Result, e
 		return again("userLabel", "missingTotpDeviceNameMessage")
 	}
 	ok, err := w.AddOTP(ctx, r.Realm, r.User, secret, label, code)
+	if refused, is := errors.AsType[*iam.Error](err); is { // there is no room for it
+		return again(cmp.Or(refused.Field, "totp"), refused.Msg)
+	}
 	if err != nil {
 		return nil, err
 	}
