@@ -95,7 +95,7 @@ func (h *Handler) mayImport(c *Call, p *rep.PartialImport) error {
 		if !realms.Importable(cl.ClientID) {
 			continue
 		}
-		if err := c.mayPost(cl.ClientID, cl.ProtocolMappers); err != nil {
+		if err := c.mayPost(cl.ClientID, cl.ProtocolMappers, nil); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"latchkey/internal/logout"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
-	"latchkey/internal/roles"
 )
 
 func (h *Handler) clientRoutes() []Route {
@@ -160,17 +159,17 @@ func postedClient(c *Call) (*rep.Client, error) {
 }
 
 // mayPost refuses a new name for a client that is one of those which carry the
-// rights to administer a realm, and mappers that put roles into tokens whose
-// rights the caller lacks.
-func (c *Call) mayPost(name string, mappers []rep.ProtocolMapper) error {
+// rights to administer a realm, and mappers, beside those that are there, that
+// give rights which the caller lacks.
+func (c *Call) mayPost(name string, mappers, there []rep.ProtocolMapper) error {
 	if realms.Administrative(c.Realm.Name, name) {
 		return errForbidden
 	}
-	ids, err := roles.OfMappers(c, c.Realm, mappers)
-	if err != nil {
-		return err
+	ok, err := c.Caller.rights().MayMap(c, c.Realm, mappers, there)
+	if err == nil && !ok {
+		err = errForbidden
 	}
-	return c.mayGive(ids...)
+	return err
 }
 
 // createClient gives one without a name its id for it.
@@ -179,7 +178,7 @@ func (h *Handler) createClient(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.mayPost(given.ClientID, given.ProtocolMappers); err != nil {
+	if err := c.mayPost(given.ClientID, given.ProtocolMappers, nil); err != nil {
 		return nil, err
 	}
 	made, err := h.Clients.Create(c, c.Realm, given)
@@ -212,7 +211,7 @@ func (h *Handler) updateClient(c *Call) (any, error) {
 	if name == cl.ClientID {
 		name = ""
 	}
-	if err := c.mayPost(name, given.ProtocolMappers); err != nil {
+	if err := c.mayPost(name, given.ProtocolMappers, cl.Rep.ProtocolMappers); err != nil {
 		return nil, err
 	}
 	if rep.Val(given.BearerOnly) || rep.Val(given.PublicClient) {

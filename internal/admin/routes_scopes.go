@@ -55,7 +55,7 @@ func (h *Handler) createScope(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.mayPost("", given.ProtocolMappers); err != nil {
+	if err := c.mayPost("", given.ProtocolMappers, nil); err != nil {
 		return nil, err
 	}
 	made, err := h.Clients.CreateScope(c, c.Realm, given)
@@ -158,7 +158,7 @@ func (h *Handler) addMapper(c *Call, o clients.Owner) (any, error) {
 	if err := h.knownMapper(given); err != nil {
 		return nil, err
 	}
-	if err := c.mayPost("", []rep.ProtocolMapper{*given}); err != nil {
+	if err := c.mayPost("", []rep.ProtocolMapper{*given}, o.Mappers()); err != nil {
 		return nil, err
 	}
 	if given.Name == "" { // which Keycloak's database refuses
@@ -184,7 +184,7 @@ func (h *Handler) addMappers(c *Call, o clients.Owner) (any, error) {
 		}
 		configured(&(*given)[i])
 	}
-	if err := c.mayPost("", *given); err != nil {
+	if err := c.mayPost("", *given, nil); err != nil {
 		return nil, err
 	}
 	err = h.Clients.AddMappers(c, c.Realm, o, slices.Clone(*given))
@@ -216,7 +216,7 @@ func (h *Handler) updateMapper(c *Call, o clients.Owner) (any, error) {
 	if err := h.knownMapper(given); err != nil {
 		return nil, err
 	}
-	if err := c.mayPost("", []rep.ProtocolMapper{*given}); err != nil {
+	if err := c.mayPost("", []rep.ProtocolMapper{*given}, o.Mappers()); err != nil {
 		return nil, err
 	}
 	configured(given)

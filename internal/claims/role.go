@@ -39,7 +39,7 @@ func clientNames(in *Input) []string {
 	return names
 }
 
-// pathElement escapes what splitPath would split at.
+// pathElement escapes what iam.ClaimPath would split at.
 var pathElement = strings.NewReplacer(`\`, `\\`, `.`, `\.`)
 
 // putRoles: AbstractUserRoleMappingMapper.setClaim. Roles are added to those
@@ -55,7 +55,7 @@ func putRoles(m *iam.ProtocolMapper, t *Set, list []string, client, prefix strin
 	if client != "" {
 		name = strings.ReplaceAll(name, "${client_id}", pathElement.Replace(client))
 	}
-	path := splitPath(name)
+	path := iam.ClaimPath(name)
 	v := convert(m, list)
 	if v == nil || len(path) == 0 {
 		return

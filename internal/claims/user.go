@@ -158,7 +158,7 @@ func groupMembership(in *Input, m *iam.ProtocolMapper, kind Kind, t *Set) {
 			list = append(list, name)
 		}
 	}
-	if path := splitPath(m.Config["claim.name"]); len(path) > 0 && len(list) > 0 {
+	if path := iam.ClaimPath(m.Config["claim.name"]); len(path) > 0 && len(list) > 0 {
 		nest(path, list, t, true)
 	}
 }

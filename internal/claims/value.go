@@ -23,7 +23,7 @@ var (
 // Keycloak: OIDCAttributeMapperHelper.mapClaim.
 func set(m *iam.ProtocolMapper, kind Kind, t *Set, value any) {
 	v := convert(m, value)
-	path := splitPath(m.Config["claim.name"])
+	path := iam.ClaimPath(m.Config["claim.name"])
 	if v == nil || len(path) == 0 {
 		return
 	}
@@ -93,34 +93,6 @@ func below(path []string, t *Set) *Set {
 		}
 	}
 	return t
-}
-
-// splitPath splits a claim name at dots; a backslash makes the next character
-// an ordinary one. Keycloak: JsonUtils.splitClaimPath.
-func splitPath(name string) []string {
-	if name == "" {
-		return nil
-	}
-	if !strings.ContainsAny(name, `.\`) {
-		return []string{name}
-	}
-	path, part := make([]string, 0, 4), make([]byte, 0, len(name))
-	for i := 0; i < len(name); i++ {
-		switch {
-		case name[i] == '\\' && i+1 < len(name):
-			i++
-			part = append(part, name[i])
-		case name[i] == '.' && len(part) > 0:
-			path = append(path, string(part))
-			part = part[:0]
-		default:
-			part = append(part, name[i])
-		}
-	}
-	if len(part) > 0 {
-		path = append(path, string(part))
-	}
-	return path
 }
 
 // convert brings a value into the mapper's shape; nil leaves the claim out.

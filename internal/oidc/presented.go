@@ -111,11 +111,17 @@ func (c *call) live(tok *tokens.Token, client *realms.Client) (p *presented, wor
 	return p, "user_session_not_found", nil
 }
 
-// passing stands in for the session of a token that never had one.
+// passing stands in for the session of a token that never had one. Where its
+// subject is none of the realm's - a pairwise one, say - it goes by the username,
+// which mappers write as they like: for the client's own service account alone.
+// Keycloak: TokenManager.lookupUserFromStatelessToken.
 func (c *call) passing(p *presented) (word string, err error) {
 	p.user, err = c.User(c.ctx(), &c.realm.Realm, iam.UserID(p.Subject))
 	if err == nil && p.user == nil && p.Username != "" {
 		p.user, err = c.FindUser(c.ctx(), &c.realm.Realm, p.Username)
+		if p.user != nil && p.user.ServiceAccount != p.client.ID {
+			p.user = nil
+		}
 	}
 	switch {
 	case err != nil:

@@ -186,18 +186,22 @@ func (c *call) holds(names ...string) (bool, error) {
 	return err == nil && rights.Has(c.ctx, c.realm, names...), err
 }
 
-// mayGive refuses mappers that put administrators' roles into tokens to who
-// lacks those rights, and the names of clients that carry them.
+// mayGive refuses mappers that give rights to who lacks those, and the names of
+// clients that carry them.
 func (c *call) mayGive(given *rep.Client) error {
 	rights, err := c.rights()
 	if err != nil {
 		return err
 	}
-	ids, err := roles.OfMappers(c.ctx, c.realm, given.ProtocolMappers)
+	var there []rep.ProtocolMapper
+	if c.client != nil {
+		there = c.client.Rep.ProtocolMappers
+	}
+	ok, err := rights.MayMap(c.ctx, c.realm, given.ProtocolMappers, there)
 	if err != nil {
 		return err
 	}
-	if realms.Administrative(c.realm.Name, given.ClientID) || !rights.MayGive(c.ctx, c.realm, ids...) {
+	if realms.Administrative(c.realm.Name, given.ClientID) || !ok {
 		return c.forbidden("Forbidden")
 	}
 	return nil

@@ -197,9 +197,34 @@ func Named(ctx context.Context, r *realms.Realm, ofRealm []string, ofClients map
 	return ids, nil
 }
 
-// OfMappers returns the roles that protocol mappers put into tokens, whoever
+// MayMap reports whether they may set up protocol mappers beside those that are
+// there: such as put roles into tokens only with the rights of these, and such as
+// write who a token is about only with all. By these claims the realm's own doors
+// find user, session and client; who writes them is whoever they like.
+func (a Rights) MayMap(ctx context.Context, r *realms.Realm, mappers, there []rep.ProtocolMapper) (bool, error) {
+	ids, err := ofMappers(ctx, r, mappers)
+	if err != nil || !a.MayGive(ctx, r, ids...) {
+		return false, err
+	}
+	added := slices.DeleteFunc(slices.Clone(mappers), func(m rep.ProtocolMapper) bool {
+		return !identifies(&m) || slices.ContainsFunc(there, func(t rep.ProtocolMapper) bool {
+			return t.ProtocolMapper == m.ProtocolMapper && maps.Equal(t.Config, m.Config)
+		})
+	})
+	return len(added) == 0 || a.All(ctx, r), nil
+}
+
+// identifies reports whether a mapper writes a claim by which a token's user,
+// client or session is found. Whether it is switched on does not matter: lightweight
+// tokens and introspection have switches of their own.
+func identifies(m *rep.ProtocolMapper) bool {
+	path := iam.ClaimPath(m.Config["claim.name"])
+	return len(path) > 0 && slices.Contains([]string{"sub", "azp", "sid"}, path[0])
+}
+
+// ofMappers returns the roles that protocol mappers put into tokens, whoever
 // they are for. Keycloak: HardcodedRole, RoleNameMapper.
-func OfMappers(ctx context.Context, r *realms.Realm, mappers []rep.ProtocolMapper) ([]iam.RoleID, error) {
+func ofMappers(ctx context.Context, r *realms.Realm, mappers []rep.ProtocolMapper) ([]iam.RoleID, error) {
 	var ofRealm []string
 	ofClients := map[string][]string{}
 	for _, m := range mappers {

@@ -381,7 +381,7 @@ func newTown(t *testing.T, s *harness.Server, name string, rights ...string) *to
 
 const (
 	audienceID = "0d2c4f0e-6e57-4a3b-8d3c-3f2a52d1a001"
-	audience   = `{"name":"audience","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"x","access.token.claim":"true"}}`
+	audience   = `{"id":"` + audienceID + `","name":"audience","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"x","access.token.claim":"true"}}`
 )
 
 func (w *town) must(err error) {
