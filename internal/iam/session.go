@@ -58,7 +58,8 @@ const (
 // An AuthTab is where one login has got to: one per client opened in a browser.
 type AuthTab struct {
 	Root      SessionID             `json:"root"`
-	ID        string                `json:"id"` // tab_id
+	ID        string                `json:"id"`              // tab_id
+	First     string                `json:"first,omitempty"` // the id that it began under, where it is another: KC_RESTART lists that
 	Request   AuthRequest           `json:"request"`
 	User      UserID                `json:"user,omitempty"`
 	Flow      string                `json:"flow,omitempty"`    // the path: "authenticate", "registration", "reset-credentials"

@@ -229,9 +229,9 @@ func (a *attempt) setRestart(open bool) error {
 	if old.Root == a.root.ID {
 		t.Tabs = old.Tabs
 	}
-	t.Tabs = slices.DeleteFunc(slices.Clone(t.Tabs), func(id string) bool { return id == a.tab.ID })
+	t.Tabs = slices.DeleteFunc(slices.Clone(t.Tabs), func(id string) bool { return id == began(a.tab) })
 	if open {
-		t.Tabs = append(t.Tabs, a.tab.ID)
+		t.Tabs = append(t.Tabs, began(a.tab))
 	}
 	t.Tabs = t.Tabs[max(0, len(t.Tabs)-maxTabs):]
 	value, err := a.h.Tabs.Seal(a.purpose("restart"), t)
@@ -245,7 +245,7 @@ func (a *attempt) setRestart(open bool) error {
 // endRestart forgets KC_RESTART when the browser's last open login has ended.
 func (a *attempt) endRestart() {
 	t := a.readRestart()
-	if t.Root == a.root.ID && slices.ContainsFunc(t.Tabs, func(id string) bool { return id != a.tab.ID }) {
+	if t.Root == a.root.ID && slices.ContainsFunc(t.Tabs, func(id string) bool { return id != began(a.tab) }) {
 		return
 	}
 	a.cookies.Expire(a.w, a.r, web.CookieRestart)

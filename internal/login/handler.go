@@ -93,6 +93,7 @@ type attempt struct {
 	foreign  bool          // the page may have been made for another browser
 	opened   *restartToken // what KC_RESTART says, once it was read
 	tab      *iam.AuthTab
+	proved   string         // what the tab knew of its user when it was loaded
 	message  *authn.Message // forwarded from an earlier request
 	kind     iam.EventKind
 	details  map[string]string // of the event, before a run exists

@@ -25,6 +25,7 @@ const pathRequired = "required-action"
 type clientData struct {
 	Root    iam.SessionID   `json:"r,omitempty"` // of the browser that it was made for; "" in those of an earlier version
 	Tab     string          `json:"t"`
+	First   string          `json:"f,omitempty"` // see iam.AuthTab
 	Request iam.AuthRequest `json:"q"`
 	Type    string          `json:"y,omitempty"` // auth_type
 	Issued  int64           `json:"i"`           // seconds since 1970
@@ -39,7 +40,7 @@ func (a *attempt) readClientData() (d clientData, ok bool) {
 }
 
 func (a *attempt) clientData(message string) (string, error) {
-	return a.h.Tabs.Seal(a.purpose("client_data"), clientData{Root: a.tab.Root, Tab: a.tab.ID, Request: a.tab.Request, Type: a.tab.Notes[noteType], Issued: a.tab.Created.Unix(), Message: message,
+	return a.h.Tabs.Seal(a.purpose("client_data"), clientData{Root: a.tab.Root, Tab: a.tab.ID, First: a.tab.First, Request: a.tab.Request, Type: a.tab.Notes[noteType], Issued: a.tab.Created.Unix(), Message: message,
 		Asked: iam.Reason(a.tab.Notes[steps.NoteAsked]), Named: iam.SessionID(a.tab.Notes[steps.NoteNamed])})
 }
 
@@ -102,6 +103,7 @@ func (a *attempt) load(path, code string) (action, ok bool) {
 		}
 		sealed.Request, sealed.Version = a.tab.Request, 0
 		*a.tab = sealed
+		a.proved = proved(a.tab)
 		return true, true
 	}
 	if code == a.tab.Code {
@@ -134,7 +136,7 @@ func (a *attempt) loadTab() error {
 	t, err := a.h.Tabs.Load(a.ctx, a.realm.ID, a.root.ID, id)
 	switch {
 	case err == nil && t.Request.Client == a.client.ID:
-		a.tab = t
+		a.tab, a.proved = t, proved(t)
 	case err != nil && !errors.Is(err, tabs.ErrGone):
 		return err
 	case !sealed || data.Tab != id || data.Request.Client != a.client.ID || data.Root != "" && data.Root != a.root.ID || !a.inTime(data.Issued):
@@ -142,6 +144,9 @@ func (a *attempt) loadTab() error {
 	default:
 		a.foreign = data.Root == ""
 		a.tab = &iam.AuthTab{Root: a.root.ID, ID: id, Request: data.Request, Flow: authn.PathAuthenticate, Created: time.Unix(data.Issued, 0)}
+		if data.First != "" {
+			a.tab.ID = data.First
+		}
 		if data.Type != "" {
 			a.tab.Notes = map[string]string{noteType: data.Type}
 		}
@@ -327,10 +332,16 @@ func (a *attempt) pageExpired() {
 }
 
 // save stores the tab; false when another request was faster, which has been answered.
+// A tab that knows more of its user than before goes on under a new id: whoever knew
+// its address and has the same cookies need not be the one who proved that.
 func (a *attempt) save() bool {
 	now := a.h.Tabs.Now()
 	a.tab.Code, a.tab.Touched = random(32), now
-	won, err := a.h.Tabs.Save(a.ctx, a.realm.ID, a.tab, now.Add(a.rootLifespan()))
+	loaded := a.tab.ID
+	if p := proved(a.tab); p != a.proved {
+		a.tab.First, a.tab.ID, a.proved = began(a.tab), random(8), p
+	}
+	won, err := a.h.Tabs.Save(a.ctx, a.realm.ID, loaded, a.tab, now.Add(a.rootLifespan()))
 	if err != nil {
 		a.broken(err)
 		return false
@@ -338,8 +349,8 @@ func (a *attempt) save() bool {
 	if won {
 		return true
 	}
-	t, err := a.h.Tabs.Load(a.ctx, a.realm.ID, a.tab.Root, a.tab.ID)
-	if errors.Is(err, tabs.ErrGone) { // finished by the other request
+	t, err := a.h.Tabs.Load(a.ctx, a.realm.ID, a.tab.Root, loaded)
+	if errors.Is(err, tabs.ErrGone) { // finished, or taken further, by the other request
 		a.startOver()
 		return false
 	}
@@ -350,6 +361,26 @@ func (a *attempt) save() bool {
 	a.tab = t
 	a.again("")
 	return false
+}
+
+// proved is what a tab knows of its user: who it is, and what has succeeded.
+func proved(t *iam.AuthTab) string {
+	out := []string{string(t.User)}
+	for x, status := range t.Status {
+		if status == iam.ExecSuccess {
+			out = append(out, string(x))
+		}
+	}
+	slices.Sort(out[1:])
+	return strings.Join(out, " ")
+}
+
+// began is the id that a tab began under.
+func began(t *iam.AuthTab) string {
+	if t.First != "" {
+		return t.First
+	}
+	return t.ID
 }
 
 // keepsFaith tells whether what the tab learnt from a single sign-on session

@@ -243,14 +243,16 @@ func (a *attempt) failed(e *authn.FlowError) {
 
 // forget drops what the flow has learnt, from the stored tab too.
 func (a *attempt) forget() {
+	loaded := a.tab.ID
 	keep := a.tab.Notes[noteType]
+	a.tab.ID, a.tab.First = began(a.tab), ""
 	a.tab.User, a.tab.Current, a.tab.Status, a.tab.UserNotes, a.tab.Required = "", "", nil, nil, nil
 	a.tab.Notes, a.tab.Flow = nil, authn.PathAuthenticate
 	if keep != "" {
 		a.tab.Notes = map[string]string{noteType: keep}
 	}
 	if a.tab.Version > 0 {
-		if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, a.tab.Root, a.tab.ID); err != nil {
+		if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, a.tab.Root, loaded); err != nil {
 			a.h.Log.ErrorContext(a.ctx, "login not forgotten", "realm", a.realm.Name, telemetry.KeyError, err)
 		}
 		a.tab.Version = 0

@@ -59,16 +59,16 @@ func (tx *Tx) OpenAuthTab(ctx context.Context, root iam.AuthSession, t *iam.Auth
 	return n > 0, err
 }
 
-// SwapAuthTab writes a login back unless another request changed it since it
-// was read, and reports whether it did. The logins of its browser then live
-// until a time, or longer.
-func (tx *Tx) SwapAuthTab(ctx context.Context, realm iam.RealmID, t *iam.AuthTab, until time.Time) (bool, error) {
+// SwapAuthTab writes a login that was read under an id back, under the one that it
+// has now, unless another request changed it since, and reports whether it did. The
+// logins of its browser then live until a time, or longer.
+func (tx *Tx) SwapAuthTab(ctx context.Context, realm iam.RealmID, read string, t *iam.AuthTab, until time.Time) (bool, error) {
 	doc, err := json.Marshal(t)
 	if err != nil {
 		return false, err
 	}
-	n, err := tx.exec(ctx, `update auth_tabs set doc = $1, version = version + 1 where realm_id = $2 and root_id = $3 and id = $4 and version = $5`,
-		tx.seal(tabPlace(realm, t.Root, t.ID), doc), realm, t.Root, t.ID, t.Version)
+	n, err := tx.exec(ctx, `update auth_tabs set id = $1, doc = $2, version = version + 1 where realm_id = $3 and root_id = $4 and id = $5 and version = $6`,
+		t.ID, tx.seal(tabPlace(realm, t.Root, t.ID), doc), realm, t.Root, read, t.Version)
 	if err != nil || n == 0 {
 		return false, err
 	}

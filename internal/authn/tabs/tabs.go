@@ -54,12 +54,12 @@ func (k *Keeper) Any(ctx context.Context, realm iam.RealmID, root iam.SessionID,
 }
 
 // Save stores a login that lives until a time: a new one when its Version is
-// 0, else over what was loaded. It reports whether it did; when it did not,
-// another request was faster and what is stored holds.
-func (k *Keeper) Save(ctx context.Context, realm iam.RealmID, t *iam.AuthTab, until time.Time) (won bool, err error) {
+// 0, else over what was loaded under an id. It reports whether it did; when it did
+// not, another request was faster and what is stored holds.
+func (k *Keeper) Save(ctx context.Context, realm iam.RealmID, loaded string, t *iam.AuthTab, until time.Time) (won bool, err error) {
 	err = k.db.Tx(ctx, func(tx *store.Tx) (err error) {
 		if t.Version > 0 {
-			won, err = tx.SwapAuthTab(ctx, realm, t, until)
+			won, err = tx.SwapAuthTab(ctx, realm, loaded, t, until)
 			return err
 		}
 		won, err = tx.OpenAuthTab(ctx, iam.AuthSession{ID: t.Root, Realm: realm, Created: tx.Now, Expires: until}, t)
