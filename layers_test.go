@@ -46,13 +46,13 @@ var layers = map[string]string{
 	"store/storetest": "iam seal store store/pgtest",
 	// rules
 	"realms":        "iam rep store",
-	"clients":       "iam rep jose realms store claims tokens",
+	"clients":       "iam rep jose realms store claims tokens sessions",
 	"keys":          "iam jose realms rep store telemetry",
 	"roles":         "iam rep realms store",
 	"policy":        "iam realms store passhash",
 	"events":        "iam realms store mail telemetry", // the realm says what is kept
-	"users":         "iam rep realms store roles policy passhash otp seal events",
-	"sessions":      "iam realms store events",
+	"users":         "iam rep realms store roles policy passhash otp seal events sessions",
+	"sessions":      "iam realms store events deliveries",
 	"records":       "iam jose realms store sessions events tokens keys users roles", // reads what all of them keep
 	"claims":        "iam roles",
 	"deliveries":    "iam realms store telemetry",

@@ -68,8 +68,8 @@ func newHouse(t *testing.T) *house {
 	x.realm, err = cache.Get(ctx, "shop")
 	x.must(err)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	x.events, x.live = events.New(x.db, log), sessions.New(x.db)
-	people := users.New(x.db, passhash.New(64<<20), policy.New(""))
+	x.events, x.live = events.New(x.db, log), sessions.New(x.db, nil)
+	people := users.New(x.db, passhash.New(64<<20), policy.New(""), x.live)
 	anna, err := people.ByName(ctx, &x.realm.Realm, "anna")
 	x.must(err)
 	x.caller = &account.Caller{User: anna, Token: new(tokens.Token), Session: "one", Audience: []string{"account"}, Roles: []string{"manage-account"}, Origins: []string{"https://till.test"}}

@@ -56,8 +56,8 @@ func newShopOn(t *testing.T, db *store.DB) *shop {
 	}
 	log := slog.New(slog.DiscardHandler)
 	h := &Handler{
-		Realms: cache, Manager: manager, Clients: clients.New(cache, nil), Sessions: sessions.New(db), Events: events.New(db, log), Hostname: hostname, Log: log,
-		Users: users.New(db, passhash.New(64<<20), policy.New("")), Roles: roles.New(db),
+		Realms: cache, Manager: manager, Clients: clients.New(cache, nil, sessions.New(db, nil)), Sessions: sessions.New(db, nil), Events: events.New(db, log), Hostname: hostname, Log: log,
+		Users: users.New(db, passhash.New(64<<20), policy.New(""), sessions.New(db, nil)), Roles: roles.New(db),
 		KnownMapper: func(provider string) bool { return strings.HasPrefix(provider, "oidc-") },
 	}
 	h.Doctor = &doctor.Service{Cache: cache, Manager: manager, Clients: h.Clients}

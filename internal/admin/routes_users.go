@@ -527,7 +527,7 @@ func (h *Handler) deleteUser(c *Call) (any, error) {
 		return nil, err
 	}
 	c.Represent(&rep.User{ID: string(u.ID), Username: u.Username})
-	return nil, h.Users.Delete(c, &c.Realm.Realm, u.ID)
+	return nil, h.Users.Delete(c, c.Realm, u.ID)
 }
 
 func (h *Handler) unmanagedAttributes(c *Call) (any, error) {

@@ -232,7 +232,7 @@ func (s *Service) UpdateRegistered(ctx context.Context, r *realms.Realm, id iam.
 		}
 		next = realms.NewID()
 		c.RegistrationAccessToken = &next
-		return update(ctx, tx, r, c, given)
+		return s.update(ctx, tx, r, c, given)
 	})
 	if errors.Is(err, ErrNoClient) {
 		return "", ErrSpentRegistration
@@ -248,7 +248,7 @@ func (s *Service) DeleteRegistered(ctx context.Context, r *realms.Realm, c *real
 		if err != nil {
 			return err
 		}
-		return remove(ctx, tx, r, c.ID)
+		return s.remove(ctx, tx, r, c.ID)
 	})
 	if errors.Is(err, ErrNoClient) {
 		return ErrSpentRegistration

@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/tokens"
 )
@@ -19,10 +20,14 @@ import (
 type Service struct {
 	cache  *realms.Cache
 	issuer *tokens.Issuer
+	live   *sessions.Service
 }
 
-// New makes a Service; issuer signs the tokens that register clients.
-func New(cache *realms.Cache, issuer *tokens.Issuer) *Service { return &Service{cache, issuer} }
+// New makes a Service; issuer signs the tokens that register clients. live ends
+// the sessions of service accounts.
+func New(cache *realms.Cache, issuer *tokens.Issuer, live *sessions.Service) *Service {
+	return &Service{cache, issuer, live}
+}
 
 // An InputError refuses a representation in the words of Keycloak's
 // ErrorResponseException: members error and error_description, status 400.
@@ -361,7 +366,7 @@ func (s *Service) Update(ctx context.Context, r *realms.Realm, id iam.ClientID, 
 	if err := checkFlows(r, given.AuthenticationFlowBindingOverrides); err != nil {
 		return nil, err
 	}
-	return s.change(ctx, r, id, func(tx *store.Tx, c *rep.Client) error { return update(ctx, tx, r, c, given) })
+	return s.change(ctx, r, id, func(tx *store.Tx, c *rep.Client) error { return s.update(ctx, tx, r, c, given) })
 }
 
 // UpdateIn is Update as a part of a realms.Cache.Change.
@@ -369,11 +374,11 @@ func (s *Service) UpdateIn(ctx context.Context, tx *store.Tx, r *realms.Realm, i
 	if err := checkFlows(r, given.AuthenticationFlowBindingOverrides); err != nil {
 		return err
 	}
-	_, err := changeIn(ctx, tx, r, id, func(tx *store.Tx, c *rep.Client) error { return update(ctx, tx, r, c, given) })
+	_, err := changeIn(ctx, tx, r, id, func(tx *store.Tx, c *rep.Client) error { return s.update(ctx, tx, r, c, given) })
 	return err
 }
 
-func update(ctx context.Context, tx *store.Tx, r *realms.Realm, c, given *rep.Client) error {
+func (s *Service) update(ctx context.Context, tx *store.Tx, r *realms.Realm, c, given *rep.Client) error {
 	renamed := given.ClientID != "" && given.ClientID != c.ClientID
 	protocol := c.Protocol
 	merge(c, given)
@@ -394,7 +399,7 @@ func update(ctx context.Context, tx *store.Tx, r *realms.Realm, c, given *rep.Cl
 			return err
 		}
 	}
-	return updateServiceAccount(ctx, tx, r, c, given.ServiceAccountsEnabled, renamed)
+	return s.updateServiceAccount(ctx, tx, r, c, given.ServiceAccountsEnabled, renamed)
 }
 
 func setSecret(c *rep.Client, secret string, now int64) {
@@ -501,10 +506,10 @@ func origin(uri string) string {
 // Delete removes a client with its service account.
 // Keycloak: ClientManager.removeClient.
 func (s *Service) Delete(ctx context.Context, r *realms.Realm, c *realms.Client) error {
-	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error { return remove(ctx, tx, r, c.ID) })
+	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error { return s.remove(ctx, tx, r, c.ID) })
 }
 
-func remove(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.ClientID) error {
+func (s *Service) remove(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.ClientID) error {
 	err := tx.DeleteClient(ctx, r.ID, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrNoClient
@@ -512,7 +517,7 @@ func remove(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.ClientID)
 	if err != nil {
 		return err
 	}
-	return removeServiceAccount(ctx, tx, r, id)
+	return s.removeServiceAccount(ctx, tx, r, id)
 }
 
 // RegenerateSecret gives a client a new secret and returns it.

@@ -30,7 +30,7 @@ func (s *Service) ServiceAccount(ctx context.Context, r *realms.Realm, c *realms
 	return u, err
 }
 
-func updateServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, c *rep.Client, enabled *bool, renamed bool) error {
+func (s *Service) updateServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, c *rep.Client, enabled *bool, renamed bool) error {
 	id := iam.ClientID(c.ID)
 	switch {
 	case enabled != nil && *enabled:
@@ -43,7 +43,7 @@ func updateServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, c 
 				return err
 			}
 		}
-		return removeServiceAccount(ctx, tx, r, id)
+		return s.removeServiceAccount(ctx, tx, r, id)
 	}
 	if !renamed {
 		return nil
@@ -104,7 +104,7 @@ func enableServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, c 
 	return nil
 }
 
-func removeServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, client iam.ClientID) error {
+func (s *Service) removeServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, client iam.ClientID) error {
 	u, err := tx.ServiceAccount(ctx, r.ID, client)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
@@ -112,5 +112,5 @@ func removeServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, cl
 	if err != nil {
 		return err
 	}
-	return tx.DeleteUser(ctx, r.ID, u.ID)
+	return s.live.DeleteUser(ctx, tx, r, u.ID)
 }

@@ -139,7 +139,10 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 		},
 		AddOTP: func(context.Context, *iam.Realm, *iam.User, string, string, string) (bool, error) { return false, nil },
 		RemoveUser: func(ctx context.Context, _ *iam.Realm, u *iam.User) error {
-			return db.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteUser(ctx, x.realm.ID, u.ID) })
+			return db.Tx(ctx, func(tx *store.Tx) error {
+				_, err := tx.DeleteUser(ctx, x.realm.ID, u.ID, func(*store.Ending) {})
+				return err
+			})
 		},
 		HasRole:          func(context.Context, *iam.Realm, *iam.User, string) (bool, error) { return true, nil },
 		LogoutOthers:     func(context.Context, *authn.Run) error { return nil },
@@ -154,7 +157,7 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	svc := sessions.New(db)
+	svc := sessions.New(db, nil)
 	x.h = &login.Handler{
 		Realms: cache, Keys: &keys.Service{Cache: cache, Maker: maker, Log: slog.New(slog.DiscardHandler)}, Sessions: svc, Events: events.New(db, log), Tabs: tabs.New(db),
 		Engine: authn.New(steps.All(w), func(ctx context.Context, r *authn.Run) (kinds []iam.CredentialKind, err error) {
@@ -169,7 +172,7 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 			return db.User(ctx, r.ID, id)
 		},
 		FindUser: find,
-		Users:    users.New(db, passhash.New(1<<20), policy.New("")),
+		Users:    users.New(db, passhash.New(1<<20), policy.New(""), svc),
 		Finish: func(w http.ResponseWriter, r *http.Request, d *authn.Done) {
 			part := &iam.ClientSession{Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: d.Session.Started, LastAccess: d.Session.LastAccess}
 			if v, err := svc.Find(r.Context(), x.realm, d.Session.Ref(), d.Client); err == nil {

@@ -285,7 +285,10 @@ func TestUnknownMembersOfUsersAreSealed(t *testing.T) {
 				t.Errorf("%s: %s, want %s", u.Username, got, want)
 			}
 		}
-		err = db.Tx(t.Context(), func(tx *store.Tx) error { return tx.DeleteUser(t.Context(), r.ID, u.ID) })
+		err = db.Tx(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.DeleteUser(t.Context(), r.ID, u.ID, func(*store.Ending) {})
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,14 +1,22 @@
 package realms_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
 )
+
+// deleteUser is sessions.Service.DeleteUser for users without sessions.
+func deleteUser(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.UserID) error {
+	_, err := tx.DeleteUser(ctx, r.ID, id, func(*store.Ending) {})
+	return err
+}
 
 // Keycloak: PartialImportManager
 func TestPartialImport(t *testing.T) {
@@ -31,7 +39,7 @@ func TestPartialImport(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			done, err := m.PartialImport(ctx, now, p)
+			done, err := m.PartialImport(ctx, now, p, deleteUser)
 			actions := ""
 			for _, d := range done {
 				actions += d.Action[:1]
@@ -100,7 +108,7 @@ func TestPartialImport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done, err := m.PartialImport(ctx, r, p)
+		done, err := m.PartialImport(ctx, r, p, deleteUser)
 		if err != nil || len(done) != 1 || done[0].ResourceType != "IDP_MAPPER" || done[0].ResourceName != "second" {
 			t.Errorf("a mapper alone: %+v, %v", done, err)
 		}

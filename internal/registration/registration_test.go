@@ -56,9 +56,9 @@ func node(t *testing.T, db *store.DB, cache *realms.Cache, maker *keys.Maker) *h
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	h := &house{t, cache, clients.New(cache, &tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: slog.New(slog.DiscardHandler)}, Roles: roles.New(db), Now: db.Now}), http.NewServeMux()}
+	h := &house{t, cache, clients.New(cache, &tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: slog.New(slog.DiscardHandler)}, Roles: roles.New(db), Now: db.Now}, sessions.New(db, nil)), http.NewServeMux()}
 	(&registration.Handler{
-		Realms: cache, Clients: h.clients, Sessions: sessions.New(db), Roles: roles.New(db), Events: events.New(db, log), Hostname: hostname, Log: log, Now: db.Now,
+		Realms: cache, Clients: h.clients, Sessions: sessions.New(db, nil), Roles: roles.New(db), Events: events.New(db, log), Hostname: hostname, Log: log, Now: db.Now,
 		Lookup: func(context.Context, string) ([]string, error) { return []string{"192.0.2.1"}, nil },
 	}).Routes(h.mux)
 	return h

@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
 	"latchkey/internal/roles"
+	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
@@ -51,7 +52,7 @@ func OpenDoctor(ctx context.Context, cfg Config) (*Doctor, error) {
 	issuer := &tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: log}, Roles: roles.New(db), Now: db.Now}
 	manager := &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill}
 	return &Doctor{db: db, events: events.New(db, log), hostname: hostname,
-		service: &doctor.Service{Cache: cache, Manager: manager, Clients: clients.New(cache, issuer)}}, nil
+		service: &doctor.Service{Cache: cache, Manager: manager, Clients: clients.New(cache, issuer, sessions.New(db, nil))}}, nil
 }
 
 // Close closes the database.

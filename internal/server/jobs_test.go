@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/seal"
+	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 )
 
@@ -132,7 +133,7 @@ func TestJobsSweepAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manager := newManager(s.db, s.realms, keys.NewMaker(s.db.Now), newUsers(s.db, cfg))
+	manager := newManager(s.db, s.realms, keys.NewMaker(s.db.Now), newUsers(s.db, cfg, sessions.New(s.db, nil)))
 	if err := manager.Update(ctx, master.ID, &rep.Realm{EventsExpiration: new(int64(3600))}); err != nil {
 		t.Fatal(err)
 	}

@@ -319,7 +319,11 @@ func (w world) endOwn(ctx context.Context, run *authn.Run, id iam.SessionID, rul
 }
 
 func (w world) removeUser(ctx context.Context, r *iam.Realm, u *iam.User) error {
-	return w.users.Delete(ctx, r, u.ID)
+	realm, err := w.realms.ByID(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	return w.users.Delete(ctx, realm, u.ID)
 }
 
 func noSender(context.Context, *authn.Run) error { return errNoSender }

@@ -20,7 +20,6 @@ import (
 	"latchkey/internal/deliveries"
 	"latchkey/internal/doctor"
 	"latchkey/internal/events"
-	"latchkey/internal/iam"
 	"latchkey/internal/jobs"
 	"latchkey/internal/jose"
 	"latchkey/internal/keys"
@@ -91,7 +90,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.pages = set
 	s.realms = realms.NewCache(s.db)
 	maker := keys.NewMaker(s.db.Now)
-	people := newUsers(s.db, cfg)
+	outgoing := deliveries.New(s.realms, web.NewClient(web.Notification).Send, s.log, s.metrics)
+	live := sessions.New(s.db, deliveries.NewHooks(outgoing, sessionLog(cfg, s.log)))
+	people := newUsers(s.db, cfg, live)
 	manager := newManager(s.db, s.realms, maker, people)
 	if cfg.ImportRealm {
 		o := ImportOptions{Path: cfg.ImportFrom(), OnConflict: OnConflictSkip, AcceptGaps: cfg.ImportAcceptGaps, Env: os.LookupEnv, Out: os.Stderr}
@@ -103,7 +104,6 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	signers := &keys.Service{Cache: s.realms, Maker: maker, Log: s.log}
-	live := sessions.New(s.db)
 	log := events.New(s.db, s.log)
 	log.Metrics = s.metrics
 	ledger := records.NewLedger(s.db)
@@ -111,7 +111,6 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 
 	standings := roles.New(s.db)
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
-	outgoing := deliveries.New(s.realms, web.NewClient(web.Notification).Send, s.log, s.metrics)
 	notifier := logout.New(issuer, outgoing, web.NewClient(web.AdminURL).Post, s.log)
 	ender := &logout.Ender{Sessions: live, Notifier: notifier}
 	w := world{db: s.db, realms: s.realms, users: people, roles: standings, sessions: live, ender: ender}
@@ -119,15 +118,6 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Tabs: tabs.New(s.db), Engine: authn.New(steps.All(w.steps()), w.kinds),
 		Actions: actions.New(w.actions()), Pages: set, Hostname: s.hostname, Log: s.log,
 		User: w.user, FindUser: people.Find, Users: people,
-	}
-	hooks := deliveries.NewHooks(outgoing, sessionLog(cfg, s.log))
-	live.Began, live.Ended = hooks.Began, hooks.Ended
-	s.db.Gone = func(ctx context.Context, tx *store.Tx, realm iam.RealmID, list []*store.Ending) error {
-		r, err := s.realms.ByID(ctx, realm)
-		if err != nil {
-			return err
-		}
-		return hooks.Ended(ctx, tx, r, list)
 	}
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
@@ -137,7 +127,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	})
 	door.Finish, door.Refuse = protocol.Finish, protocol.Refuse
 
-	registered := clients.New(s.realms, issuer)
+	registered := clients.New(s.realms, issuer, live)
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
 	explainer := &records.Explainer{Records: ledger, Sessions: live, Users: people, Issuer: issuer}
 	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now, Refused: ledger.Refused}

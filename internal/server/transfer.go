@@ -19,6 +19,7 @@ import (
 	"latchkey/internal/policy"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/users"
 )
@@ -58,8 +59,8 @@ func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, people *us
 }
 
 // newUsers is the users' rules with the lists that password policies name.
-func newUsers(db *store.DB, cfg Config) *users.Service {
-	return users.New(db, passhash.New(hashMemory), policy.New(filepath.Join(cfg.DataDir, "password-blacklists")))
+func newUsers(db *store.DB, cfg Config, live *sessions.Service) *users.Service {
+	return users.New(db, passhash.New(hashMemory), policy.New(filepath.Join(cfg.DataDir, "password-blacklists")), live)
 }
 
 // capabilities says what this build can do of what a realm may need.
@@ -104,7 +105,7 @@ func withManager(ctx context.Context, cfg Config, f func(*realms.Manager) error)
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return f(newManager(db, realms.NewCache(db), keys.NewMaker(db.Now), newUsers(db, cfg)))
+	return f(newManager(db, realms.NewCache(db), keys.NewMaker(db.Now), newUsers(db, cfg, sessions.New(db, nil))))
 }
 
 // Import reads realm files into the database, all realms or none. A server that

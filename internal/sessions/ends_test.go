@@ -66,8 +66,9 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 		if err := w.svc.Detach(ctx, w.realm, iam.SessionRef{ID: "reused"}, "c1", iam.End{Reason: iam.TokenReuse, By: iam.ActorServer}); err != nil {
 			w.Fatal(err)
 		}
-		w.login("gone", "u2", now)
-		if err := w.db.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteUser(ctx, "r", "u2") }); err != nil {
+		w.login("gone", "u2", now.Add(-10*time.Minute))
+		w.svc.Touch(w.realm, "gone", false, "c1") // what is not written yet is not lost
+		if err := w.db.Tx(ctx, func(tx *store.Tx) error { return w.svc.DeleteUser(ctx, tx, w.realm, "u2") }); err != nil {
 			w.Fatal(err)
 		}
 		w.login("clientless", "u1", now)
@@ -99,6 +100,9 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 			if err != nil || len(parts) != 1 || parts[0].End.Reason != want {
 				w.Errorf("%s: parts %+v, %v; want one ended for %s", id, parts, err, want)
 			}
+		}
+		if gone := w.records("gone")[0]; gone.LastAccess.Before(now) {
+			w.Errorf("a removed user's session was last used %v, want %v or later", gone.LastAccess, now)
 		}
 		if gone := w.records("gone")[0]; gone.IP != "" || gone.Username != "" {
 			w.Errorf("a removed user's address and name are still there: %q %q", gone.IP, gone.Username)

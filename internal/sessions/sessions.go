@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/internal/deliveries"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/store"
@@ -15,13 +16,8 @@ import (
 
 // A Service begins, finds and ends sessions. It is safe for concurrent use.
 type Service struct {
-	// Began and Ended are told, inside the transaction, of what begins and ends:
-	// for what must be stored along with it. They may run more than once. Nil
-	// tells nobody.
-	Began func(ctx context.Context, tx *store.Tx, r *realms.Realm, us *iam.UserSession, part *iam.ClientSession) error
-	Ended func(ctx context.Context, tx *store.Tx, r *realms.Realm, list []*Ending) error
-
 	db      *store.DB
+	hooks   *deliveries.Hooks
 	toucher *Toucher
 }
 
@@ -29,8 +25,9 @@ type Service struct {
 type Ending = store.Ending
 
 // New makes a Service. It notes last accesses and writes them at each Flush.
-func New(db *store.DB) *Service {
-	return &Service{db: db, toucher: newToucher(db)}
+// What begins and ends is told to hooks, inside the transaction; nil tells nobody.
+func New(db *store.DB, hooks *deliveries.Hooks) *Service {
+	return &Service{db: db, hooks: hooks, toucher: newToucher(db)}
 }
 
 // The reasons why a session cannot be used. Each is told apart by Find, since
@@ -254,10 +251,10 @@ func (s *Service) insertOrJoin(ctx context.Context, tx *store.Tx, us *iam.UserSe
 }
 
 func (s *Service) began(ctx context.Context, tx *store.Tx, r *realms.Realm, us *iam.UserSession, part *iam.ClientSession) error {
-	if s.Began == nil {
+	if s.hooks == nil {
 		return nil
 	}
-	return s.Began(ctx, tx, r, us, part)
+	return s.hooks.Began(ctx, tx, r, us, part)
 }
 
 // An OfflineGrant is what an offline session is made of.
@@ -354,6 +351,19 @@ func (s *Service) endAll(ctx context.Context, tx *store.Tx, r *realms.Realm, ids
 	return list, s.tell(ctx, tx, r, list)
 }
 
+// DeleteUser removes a user with all that belongs to them, as a part of tx: the
+// sessions that end with the user are recorded and told of like others.
+func (s *Service) DeleteUser(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.UserID) error {
+	list, err := tx.DeleteUser(ctx, r.ID, id, func(x *Ending) {
+		s.complete(r, x)
+		x.End = iam.End{Reason: iam.UserRemoved, By: iam.ActorAdmin}
+	})
+	if err != nil {
+		return err
+	}
+	return s.tell(ctx, tx, r, list)
+}
+
 // complete fills in what of a session is not written yet, and leaves of its
 // address what the realm keeps in records.
 func (s *Service) complete(r *realms.Realm, x *Ending) {
@@ -365,10 +375,10 @@ func (s *Service) complete(r *realms.Realm, x *Ending) {
 }
 
 func (s *Service) tell(ctx context.Context, tx *store.Tx, r *realms.Realm, list []*Ending) error {
-	if s.Ended == nil || len(list) == 0 {
+	if s.hooks == nil || len(list) == 0 {
 		return nil
 	}
-	return s.Ended(ctx, tx, r, list)
+	return s.hooks.Ended(ctx, tx, r, list)
 }
 
 func partsOf(list []*Ending) (parts []*iam.ClientSession) {

@@ -43,7 +43,7 @@ func each(t *testing.T, f func(w *world)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &world{T: t, db: db, cache: realms.NewCache(db), svc: sessions.New(db)}
+		w := &world{T: t, db: db, cache: realms.NewCache(db), svc: sessions.New(db, nil)}
 		if w.realm, err = w.cache.Get(ctx, "shop"); err != nil {
 			t.Fatal(err)
 		}

@@ -157,7 +157,7 @@ func TestBelongings(t *testing.T) {
 		if users, err := db.UsersAfter(ctx, "r", "al", 10); err != nil || len(users) != 0 {
 			t.Error(users, err)
 		}
-		if err := db.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteUser(ctx, "r", "u") }); err != nil {
+		if err := db.Tx(ctx, func(tx *store.Tx) error { _, err := tx.DeleteUser(ctx, "r", "u", func(*store.Ending) {}); return err }); err != nil {
 			t.Fatal(err)
 		}
 		if c, err := db.Consents(ctx, "r", "u"); err != nil || len(c) != 0 {

@@ -22,7 +22,6 @@ import (
 	"github.com/pressly/goose/v3/database"
 	_ "modernc.org/sqlite" // the "sqlite" driver
 
-	"latchkey/internal/iam"
 	"latchkey/internal/seal"
 )
 
@@ -52,10 +51,6 @@ var migrations embed.FS
 // A DB is an open database. Its reads see only what is committed.
 type DB struct {
 	Reader
-	// Gone is told, in the transaction, of the sessions that end with their user:
-	// others end in package sessions, which tells of them itself. Set it, if at
-	// all, before the DB is used.
-	Gone     func(ctx context.Context, tx *Tx, realm iam.RealmID, list []*Ending) error
 	engine   Engine
 	read     *sql.DB
 	write    *sql.DB // SQLite: one connection, owned by writer; Postgres: the same as read

@@ -14,7 +14,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"latchkey/internal/iam"
 	"latchkey/internal/seal"
 )
 
@@ -87,7 +86,6 @@ type Tx struct {
 	Now   time.Time
 	w     querier
 	after []func()
-	gone  func(ctx context.Context, tx *Tx, realm iam.RealmID, list []*Ending) error // DB.Gone
 }
 
 // use makes q what the transaction reads and writes with.
@@ -205,7 +203,7 @@ func (s *statement) run(ctx context.Context, q querier) error {
 func (db *DB) run(ctx context.Context, f func(tx *Tx) error, implicit bool) error {
 	var err error
 	for try := 1; try <= maxTries; try++ {
-		tx := &Tx{Now: db.Now(), gone: db.Gone}
+		tx := &Tx{Now: db.Now()}
 		tx.ring = db.ring
 		switch {
 		case db.writer != nil:

@@ -168,28 +168,28 @@ func (tx *Tx) putAttributes(ctx context.Context, u *iam.User) error {
 }
 
 // DeleteUser removes a user with credentials, roles, groups, consents, links,
-// login failures and sessions; ErrNotFound when it is not there. What is kept of
-// ended sessions loses the user's name and addresses.
-func (tx *Tx) DeleteUser(ctx context.Context, realm iam.RealmID, id iam.UserID) error {
+// login failures and sessions; ErrNotFound when it is not there. It returns the
+// sessions that it ended, as EndSessions does. What is kept of ended sessions
+// loses the user's name and addresses.
+func (tx *Tx) DeleteUser(ctx context.Context, realm iam.RealmID, id iam.UserID, end func(*Ending)) ([]*Ending, error) {
 	n, err := tx.exec(ctx, `delete from users where realm_id = $1 and id = $2`, realm, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if n == 0 {
-		return ErrNotFound
+		return nil, ErrNotFound
 	}
+	var ended []*Ending
 	for _, offline := range []bool{false, true} {
 		ids, err := tx.SessionIDsOfUser(ctx, realm, id, offline)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		list, err := tx.EndSessions(ctx, realm, ids, offline, func(x *Ending) { x.End = iam.End{Reason: iam.UserRemoved, By: iam.ActorAdmin} })
-		if err == nil && tx.gone != nil && len(list) > 0 {
-			err = tx.gone(ctx, tx, realm, list)
-		}
+		list, err := tx.EndSessions(ctx, realm, ids, offline, end)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		ended = append(ended, list...)
 	}
 	for _, q := range []string{
 		`delete from login_failures where realm_id = $1 and user_id = $2`,
@@ -197,11 +197,11 @@ func (tx *Tx) DeleteUser(ctx context.Context, realm iam.RealmID, id iam.UserID) 
 		`update occurrences set ip = '', doc = '{}' where realm_id = $1 and user_id = $2`,
 	} {
 		if _, err := tx.exec(ctx, q, realm, id); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	_, err = tx.exec(ctx, `delete from objects where realm_id = $1 and kind = $2 and id = $3`, realm, KindUserExtra, id)
-	return err
+	return ended, err
 }
 
 // SetUserNotBefore refuses the user's tokens issued before a time.

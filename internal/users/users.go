@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/passhash"
 	"latchkey/internal/policy"
 	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 )
 
@@ -22,12 +23,13 @@ type Service struct {
 	db      *store.DB
 	hash    *passhash.Hasher
 	policy  *policy.Checker
+	live    *sessions.Service
 	dummies sync.Map // passhash.Policy -> *dummy
 }
 
 // New makes a Service.
-func New(db *store.DB, hash *passhash.Hasher, checker *policy.Checker) *Service {
-	return &Service{db: db, hash: hash, policy: checker}
+func New(db *store.DB, hash *passhash.Hasher, checker *policy.Checker, live *sessions.Service) *Service {
+	return &Service{db: db, hash: hash, policy: checker, live: live}
 }
 
 // none turns a user that is not there into nil.
@@ -213,8 +215,8 @@ func change(ctx context.Context, tx *store.Tx, r *iam.Realm, id iam.UserID, f fu
 }
 
 // Delete removes a user with all that belongs to them, sessions included.
-func (s *Service) Delete(ctx context.Context, r *iam.Realm, id iam.UserID) error {
-	err := s.db.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteUser(ctx, r.ID, id) })
+func (s *Service) Delete(ctx context.Context, r *realms.Realm, id iam.UserID) error {
+	err := s.db.Tx(ctx, func(tx *store.Tx) error { return s.live.DeleteUser(ctx, tx, r, id) })
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrNotFound
 	}

@@ -14,6 +14,7 @@ import (
 	"latchkey/internal/passhash"
 	"latchkey/internal/policy"
 	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
 	"latchkey/internal/users"
@@ -45,7 +46,7 @@ func each(t *testing.T, doc string, f func(w *world)) {
 		if err := errors.Join(err, err2); err != nil {
 			t.Fatal(err)
 		}
-		w := &world{T: t, db: db, s: users.New(db, passhash.New(64<<20), policy.New("")), realm: r}
+		w := &world{T: t, db: db, s: users.New(db, passhash.New(64<<20), policy.New(""), sessions.New(db, nil)), realm: r}
 		w.anna = &iam.User{Username: "Anna", Email: "Anna@X.test", Enabled: true}
 		w.must(w.s.Create(ctx, r, &users.Newcomer{User: w.anna}))
 		f(w)
@@ -94,8 +95,8 @@ func TestCreateAndFind(t *testing.T) {
 				w.Errorf("%s: %v", c.u.Username, err)
 			}
 		}
-		w.must(w.s.Delete(ctx, r, w.anna.ID))
-		if err := w.s.Delete(ctx, r, w.anna.ID); !errors.Is(err, users.ErrNotFound) {
+		w.must(w.s.Delete(ctx, w.realm, w.anna.ID))
+		if err := w.s.Delete(ctx, w.realm, w.anna.ID); !errors.Is(err, users.ErrNotFound) {
 			w.Errorf("deleting twice: %v", err)
 		}
 	})

@@ -119,6 +119,73 @@ func (w *world) logIn() *visitor.Answer {
 	return tokens
 }
 
+// tellsOfRemovedUsers ends sessions with their user, by each way that a user goes: the webhook is told of all of them.
+func (w *world) tellsOfRemovedUsers(hook *receiver) {
+	w.t.Helper()
+	user := map[string]any{"username": "leaver", "enabled": true, "email": "l@out.test", "firstName": "L", "lastName": "L",
+		"credentials": []any{map[string]any{"type": "password", "value": "leaver-pw"}}}
+	robot := map[string]any{"clientId": "robot", "enabled": true, "secret": "robot-secret", "serviceAccountsEnabled": true,
+		"attributes": map[string]any{"client_credentials.use_refresh_token": "true"}}
+	overwrite := func(kind string, what any) {
+		w.must(w.second(w.admin.Post(w, "/out/partialImport", map[string]any{"ifResourceExists": "OVERWRITE", kind: []any{what}})))
+	}
+	for _, c := range []struct {
+		name   string
+		client bool // the user is a client's service account
+		goes   func(id string)
+	}{
+		{"the user is removed", false, func(id string) { w.must(w.admin.Delete(w, "/out/users/"+id)) }},
+		{"the user is overwritten", false, func(string) { overwrite("users", user) }},
+		{"the client is removed", true, func(id string) { w.must(w.admin.Delete(w, "/out/clients/"+id)) }},
+		{"the client is overwritten", true, func(string) { overwrite("clients", robot) }},
+		{"the client loses its service account", true, func(id string) {
+			w.must(w.admin.Put(w, "/out/clients/"+id, map[string]any{"clientId": "robot", "serviceAccountsEnabled": false}))
+		}},
+	} {
+		what, kind := user, "/out/users"
+		if c.client {
+			what, kind = robot, "/out/clients"
+		}
+		id, err := w.admin.Post(w, kind, what)
+		w.must(err)
+		leaver, code := id, ""
+		if c.client {
+			var account struct{ ID string }
+			w.must(w.admin.Get(w, "/out/clients/"+id+"/service-account-user", &account))
+			leaver = account.ID
+			party := w.party
+			party.ClientID, party.Secret = "robot", "robot-secret"
+			a, err := party.Post(w, "token", url.Values{"grant_type": {"client_credentials"}})
+			w.must(err)
+			if !a.OK() || a.Refresh == "" {
+				w.t.Fatalf("%s: no session: %+v", c.name, a)
+			}
+		} else {
+			code, err = w.party.Code(w, visitor.NewBrowser(), "leaver", "leaver-pw")
+			w.must(err)
+		}
+		c.goes(id)
+		w.until("the webhook is told: "+c.name, func() bool {
+			return slices.ContainsFunc(hook.got(), func(body string) bool {
+				return strings.Contains(body, `"session.ended"`) && strings.Contains(body, `"user-removed"`) && strings.Contains(body, leaver)
+			})
+		})
+		if a, err := w.party.Redeem(w, code); err != nil || a.OK() {
+			w.t.Errorf("%s: a code of theirs: %+v, %v", c.name, a, err)
+		}
+		again := "/out/users?exact=true&username=leaver"
+		if c.client {
+			again = "/out/clients?clientId=robot"
+		}
+		var left []struct{ ID string }
+		w.must(w.admin.Get(w, again, &left))
+		for _, x := range left {
+			path, _, _ := strings.Cut(again, "?")
+			w.must(w.admin.Delete(w, path+"/"+x.ID))
+		}
+	}
+}
+
 func (w *world) logOut(tokens *visitor.Answer) {
 	w.t.Helper()
 	out, err := w.party.Logout(w, tokens.Refresh)
@@ -404,21 +471,7 @@ func TestWebhook(t *testing.T) {
 		t.Errorf("the rest: %+v", rest)
 	}
 
-	// A session that ends with its user is told of, too.
-	leaver, err := w.admin.Post(w, "/out/users", map[string]any{"username": "leaver", "enabled": true, "email": "l@out.test", "firstName": "L", "lastName": "L",
-		"credentials": []any{map[string]any{"type": "password", "value": "leaver-pw"}}})
-	w.must(err)
-	code, err := w.party.Code(w, visitor.NewBrowser(), "leaver", "leaver-pw")
-	w.must(err)
-	w.must(w.admin.Delete(w, "/out/users/"+leaver))
-	w.until("the webhook is told of the removal", func() bool {
-		return slices.ContainsFunc(hook.got(), func(body string) bool {
-			return strings.Contains(body, `"session.ended"`) && strings.Contains(body, `"user-removed"`) && strings.Contains(body, leaver)
-		})
-	})
-	if a, err := w.party.Redeem(w, code); err != nil || a.OK() {
-		t.Errorf("a code of a removed user: %+v, %v", a, err)
-	}
+	w.tellsOfRemovedUsers(hook)
 
 	log := server.Log()
 	for _, want := range []string{"session began", "session ended", "reason=logout-by-client", "session=" + tokens.Session} {
