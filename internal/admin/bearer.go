@@ -96,6 +96,7 @@ func (b *Bearer) refuse(r *http.Request, home *realms.Realm, tok *tokens.Token, 
 	e.Cause.Reason = reason
 	if tok != nil {
 		e.User, e.Client, e.Session, e.Cause.Token = iam.UserID(tok.Subject), tok.Client, iam.SessionID(tok.Session), tok.ID
+		e.Cause.Offline = tok.Context().Offline
 	}
 	if u != nil {
 		e.User = u.ID

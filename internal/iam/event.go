@@ -1,9 +1,15 @@
 package iam
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // An EventKind is one of Keycloak's event types, "LOGIN" or "CODE_TO_TOKEN_ERROR".
 type EventKind string
+
+// Tried is the kind without its failure: LOGIN of LOGIN_ERROR.
+func (k EventKind) Tried() EventKind { return EventKind(strings.TrimSuffix(string(k), "_ERROR")) }
 
 // An Event is what a user or client did, or failed to do.
 type Event struct {
@@ -27,7 +33,23 @@ type Cause struct {
 	Session SessionID // that the refused token named
 	Token   string    // id of the refused token
 	Device  string    // that it was refused to: operating system and browser
+	Refusal
 }
+
+// A Refusal is what was refused, as far as the reason alone does not say it.
+type Refusal struct {
+	Offline  bool   `json:"offline,omitempty"`  // what named an offline session
+	Prompted bool   `json:"prompted,omitempty"` // to be signed on without a login: its page was shown, or would have been
+	Redirect string `json:"redirect,omitempty"` // this redirect URI
+	Setting  string `json:"setting,omitempty"`  // what this setting of the client would allow: SettingStandardFlow...
+}
+
+// The settings of clients that allow flows, by the names that realm files have for them.
+const (
+	SettingStandardFlow = "standardFlowEnabled"
+	SettingImplicitFlow = "implicitFlowEnabled"
+	SettingDirectGrants = "directAccessGrantsEnabled"
+)
 
 // An AdminEvent is a change made through the admin API.
 type AdminEvent struct {

@@ -53,6 +53,15 @@ func (s Scopes) Why(name string) (why ScopeWhy, ok bool) {
 	return why, ok
 }
 
+// Only is one scope with its reason, "" when it was not granted.
+func (s Scopes) Only(name string) Scopes {
+	why, ok := s.Why(name)
+	if !ok {
+		return ""
+	}
+	return Scopes(name + ":" + string(rune(why)))
+}
+
 // An Origin is how a session, or a client's part in one, began. It holds
 // neither addresses nor names of people: these stand in columns of their own,
 // where they can be erased.
@@ -124,13 +133,32 @@ const (
 // An End is why, by whom and by which rule something ended. Like Origin it
 // holds ids alone.
 type End struct {
-	Reason Reason    `json:"reason"`
-	By     ActorKind `json:"by"`
-	Actor  UserID    `json:"actor,omitzero"`      // the administrator, or the user
-	Realm  RealmID   `json:"actorRealm,omitzero"` // the administrator's, where it is another
-	Client ClientID  `json:"client,omitzero"`     // through which it was done, or that did it
-	Rule   string    `json:"rule,omitzero"`       // the setting or action that led to it: "ssoSessionIdleTimeout"
-	Token  string    `json:"token,omitzero"`      // id of the token that it was about
+	Reason  Reason    `json:"reason"`
+	By      ActorKind `json:"by"`
+	Actor   UserID    `json:"actor,omitzero"`      // the administrator, or the user
+	Realm   RealmID   `json:"actorRealm,omitzero"` // the administrator's, where it is another
+	Client  ClientID  `json:"client,omitzero"`     // through which it was done, or that did it
+	Rule    string    `json:"rule,omitzero"`       // the setting or action that led to it, for people to read: no code reads it
+	Token   string    `json:"token,omitzero"`      // id of the token that it was about
+	Setting Setting   `json:"setting,omitzero"`    // that it followed from: of Idle, MaxAge and SessionLimit
+	Scopes  Scopes    `json:"scopes,omitzero"`     // granted, that it followed from: of ReplacedByOffline
+}
+
+// A SettingOwner says what a setting is set at.
+type SettingOwner string
+
+// The owners of settings.
+const (
+	OfRealm  SettingOwner = "realm"
+	OfClient SettingOwner = "client"
+	OfStep   SettingOwner = "step" // of an authentication flow
+)
+
+// A Setting is one that something followed from, by the name that realm files have for it.
+type Setting struct {
+	Of    SettingOwner `json:"of"`
+	Name  string       `json:"name"`
+	Value string       `json:"value,omitzero"` // as it was, where it cannot be looked up later
 }
 
 // An EndedPart is what is kept of a client's part that has ended, alone or with

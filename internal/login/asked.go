@@ -56,7 +56,7 @@ func (a *attempt) askedAgain() {
 // notSignedOn tells of a request that finds no session that is enough:
 // there is no event of it, as in the reference.
 func (a *attempt) notSignedOn() {
-	e := &iam.Event{Kind: "LOGIN_ERROR", Client: a.client.ClientID, IP: a.addr(), Error: "login_required", Cause: iam.Cause{Reason: iam.Reason(a.tab.Notes[steps.NoteAsked]), Device: a.device()}}
+	e := &iam.Event{Kind: "LOGIN_ERROR", Client: a.client.ClientID, IP: a.addr(), Error: "login_required", Cause: iam.Cause{Reason: iam.Reason(a.tab.Notes[steps.NoteAsked]), Device: a.device(), Refusal: iam.Refusal{Prompted: true}}}
 	switch {
 	case a.identity != nil:
 		e.User, e.Session = a.identity.User.ID, a.identity.Session.ID

@@ -186,8 +186,11 @@ func (a *attempt) secure() bool {
 }
 
 // emitError writes the event of a request that has no login yet.
-func (a *attempt) emitError(word string) {
-	e := iam.Event{Kind: events.Failed(a.kind), IP: web.RequestOf(a.r).Addr, Error: word, Details: a.details}
+func (a *attempt) emitError(word string) { a.emitRefusal(word, iam.Refusal{}) }
+
+// emitRefusal is emitError with what was refused.
+func (a *attempt) emitRefusal(word string, what iam.Refusal) {
+	e := iam.Event{Kind: events.Failed(a.kind), IP: web.RequestOf(a.r).Addr, Error: word, Details: a.details, Cause: iam.Cause{Refusal: what}}
 	if a.client != nil {
 		e.Client = a.client.ClientID
 	}

@@ -276,14 +276,17 @@ func (a *attempt) tooOld(issued int64) bool {
 // that has been answered.
 func (a *attempt) stillAllowed(c *realms.Client, q *iam.AuthRequest) bool {
 	word, message := "", ""
+	var what iam.Refusal
 	types := strings.Fields(q.ResponseType)
 	code := slices.Contains(types, "code")
 	demanded := c.Attr("pkce.code.challenge.method")
 	switch own := a.base + "/account/"; {
 	case q.RedirectURI != "" && q.RedirectURI != own && !a.redirectsTo(c, q.RedirectURI):
-		word, message = "invalid_redirect_uri", "invalidRedirectUriMessage"
-	case code && !c.StandardFlow, (slices.Contains(types, "token") || slices.Contains(types, "id_token")) && !c.ImplicitFlow:
-		word, message = "not_allowed", "invalidRequestMessage"
+		word, message, what.Redirect = "invalid_redirect_uri", "invalidRedirectUriMessage", q.RedirectURI
+	case code && !c.StandardFlow:
+		word, message, what.Setting = "not_allowed", "invalidRequestMessage", iam.SettingStandardFlow
+	case (slices.Contains(types, "token") || slices.Contains(types, "id_token")) && !c.ImplicitFlow:
+		word, message, what.Setting = "not_allowed", "invalidRequestMessage", iam.SettingImplicitFlow
 	case code && q.RedirectURI != own && demanded != "" && (q.Challenge == "" || q.ChallengeAlg != demanded),
 		q.Direct && (c.Flag("require.pushed.authorization.requests") || a.realm.Attrs["requirePushedAuthorizationRequests"] == "true"):
 		word, message = "invalid_request", "invalidRequestMessage"
@@ -291,7 +294,7 @@ func (a *attempt) stillAllowed(c *realms.Client, q *iam.AuthRequest) bool {
 		return true
 	}
 	a.details["redirect_uri"] = q.RedirectURI
-	a.emitError(word)
+	a.emitRefusal(word, what)
 	a.errorPage(http.StatusBadRequest, message)
 	return false
 }

@@ -264,6 +264,7 @@ func (a *authCall) checkRedirectURI() error {
 		a.req.RedirectURI, ok = rule.Only()
 	}
 	if !ok {
+		a.event.Cause.Redirect = param
 		return a.refuse("invalid_redirect_uri", badPage("invalidParameterMessage", "redirect_uri"))
 	}
 	if a.req.RedirectURI == installedApp {
@@ -315,9 +316,11 @@ func (a *authCall) checkResponse() error {
 	}
 	const refusal = "Client is not allowed to initiate browser login with given response_type. %s flow is disabled for the client."
 	if (a.types.code || a.types.none) && !a.client.StandardFlow {
+		a.event.Cause.Setting = iam.SettingStandardFlow
 		return a.reject("not_allowed", "unauthorized_client", strings.Replace(refusal, "%s", "Standard", 1))
 	}
 	if a.types.implicit() && !a.client.ImplicitFlow {
+		a.event.Cause.Setting = iam.SettingImplicitFlow
 		return a.reject("not_allowed", "unauthorized_client", strings.Replace(refusal, "%s", "Implicit", 1))
 	}
 	return nil

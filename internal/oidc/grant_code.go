@@ -43,6 +43,7 @@ func (t *tokenCall) code() (*decision, error) {
 		return nil, t.bad("invalid_client", "invalid_grant", "Auth error: Found different client_id in clientSession")
 	}
 	if !t.client.StandardFlow {
+		t.event.Cause.Setting = iam.SettingStandardFlow
 		return nil, t.bad("not_allowed", "invalid_grant", "Client not allowed to exchange code")
 	}
 	if view.Part == nil {

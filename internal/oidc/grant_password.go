@@ -20,6 +20,7 @@ import (
 func (t *tokenCall) password() (*decision, error) {
 	t.detail("auth_method", "oauth_credentials")
 	if !t.client.DirectGrants {
+		t.event.Cause.Setting = iam.SettingDirectGrants
 		return nil, t.bad("not_allowed", "unauthorized_client", "Client not allowed for direct access grants")
 	}
 	if t.client.ConsentRequired {

@@ -96,6 +96,7 @@ func (l *logoutCall) check() (confirm bool, err error) {
 		var ok bool
 		if l.state.Redirect, ok = iam.PostLogoutRedirectsOf(&l.client.Client, l.urls.Frontend).Match(redirect); !ok {
 			l.detail("redirect_uri", redirect)
+			l.event.Cause.Redirect = redirect
 			return false, l.refuse("invalid_redirect_uri", badPage("invalidRedirectUriMessage"))
 		}
 	}

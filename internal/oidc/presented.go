@@ -25,6 +25,7 @@ type presented struct {
 // presents lets the record of a refusal know which token it is about.
 func (c *call) presents(tok *tokens.Token) {
 	c.event.Cause.User, c.event.Cause.Session, c.event.Cause.Token = iam.UserID(tok.Subject), iam.SessionID(tok.Session), tok.ID
+	c.event.Cause.Offline = tok.Type == tokens.TypeOffline || tok.Context().Offline
 }
 
 // cause is why a presented token is worth nothing: word is what live said.

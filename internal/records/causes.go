@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"strings"
 
 	"latchkey/internal/iam"
@@ -52,7 +53,7 @@ func reasonOf(e *iam.Event) iam.Reason {
 	if e.Cause.Reason != "" {
 		return e.Cause.Reason
 	}
-	if !refusing[strings.TrimSuffix(string(e.Kind), "_ERROR")] {
+	if !refusing[e.Kind.Tried()] {
 		return ""
 	}
 	if reason, ok := causes[string(e.Kind)+" "+e.Error]; ok {
@@ -65,7 +66,7 @@ func reasonOf(e *iam.Event) iam.Reason {
 }
 
 // refusing are the events of logins and of tokens that are presented.
-var refusing = map[string]bool{
+var refusing = map[iam.EventKind]bool{
 	"LOGIN": true, "CODE_TO_TOKEN": true, "REFRESH_TOKEN": true, "CLIENT_LOGIN": true, "TOKEN_EXCHANGE": true, "USER_INFO_REQUEST": true,
 	"INTROSPECT_TOKEN": true, "PUSHED_AUTHORIZATION_REQUEST": true, "REVOKE_GRANT": true, "LOGOUT": true, "PERMISSION_TOKEN": true,
 }
@@ -73,10 +74,11 @@ var refusing = map[string]bool{
 // detailOf is what an event says of the reason in the reference's words. Those
 // repeat nothing that was typed or sent but redirect URIs, which are cut.
 func detailOf(e *iam.Event) string {
-	text := e.Details["reason"]
-	if uri := e.Details["redirect_uri"]; text == "" && e.Error == "invalid_redirect_uri" {
-		text = uri
-	}
+	return bounded(cmp.Or(e.Details["reason"], e.Cause.Redirect))
+}
+
+// bounded is as much of a text as is kept.
+func bounded(text string) string {
 	if len(text) > 300 {
 		text = text[:300]
 	}

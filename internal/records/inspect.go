@@ -275,7 +275,7 @@ func (c *inspecting) lookAtSession() error {
 
 func (c *inspecting) refuseEnd(e iam.End, what string) {
 	t := &teller{ctx: c.ctx, x: c.x, r: c.r, clients: clientNames{}}
-	c.refuse(e.Reason, what+" timed out ("+t.rule(e.Rule, e.Client)+").")
+	c.refuse(e.Reason, what+" timed out ("+t.rule(e)+").")
 }
 
 // sessionEnded tells why the token's session ended, from its record.

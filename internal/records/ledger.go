@@ -63,7 +63,9 @@ func (l *Ledger) Refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
 			x.Client = c.ID
 		}
 	}
-	x.Doc = store.OccurrenceDoc{Event: string(e.Kind), Error: e.Error, Session: e.Session, Token: e.Cause.Token, Device: e.Cause.Device, Text: detailOf(e)}
+	x.Doc = store.OccurrenceDoc{Event: e.Kind, Error: e.Error, Session: e.Session, Token: e.Cause.Token, Device: e.Cause.Device, Text: detailOf(e),
+		Facts: true, Refusal: e.Cause.Refusal}
+	x.Doc.Redirect = bounded(x.Doc.Redirect)
 	if e.Cause.Session != "" {
 		x.Doc.Session = e.Cause.Session
 	}

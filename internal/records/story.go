@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/store"
+	"latchkey/internal/tokens"
 )
 
 // A Story is all that is known of one session.
@@ -218,22 +219,13 @@ func (t *teller) offlineWhy(rec *store.Record) string {
 }
 
 func (t *teller) scopeWhy(scopes iam.Scopes, client iam.ClientID) string {
-	why, ok := scopes.Why("offline_access")
-	if !ok {
-		return ""
-	}
-	return offlineWords(string(rune(why)), t.client(client))
-}
-
-// offlineWords says why offline_access was granted, from the letter of the reason.
-func offlineWords(why, client string) string {
-	switch iam.ScopeWhy((why + " ")[0]) {
+	switch why, _ := scopes.Why(tokens.ScopeOffline); why {
 	case iam.ScopeRequested:
 		return ", because it asked for offline_access"
 	case iam.ScopeDefault:
-		return ", because offline_access is a default scope of client " + client
+		return ", because offline_access is a default scope of client " + t.client(client)
 	case iam.ScopeInherited:
-		return ", because offline_access is a default scope of client " + client + " (inherited from the realm when the client was made)"
+		return ", because offline_access is a default scope of client " + t.client(client) + " (inherited from the realm when the client was made)"
 	}
 	return ""
 }
@@ -260,8 +252,7 @@ func (t *teller) endSentence(rec *store.Record, s *Story) string {
 	text := "Ended " + clock(time.UnixMilli(s.End.At)) + " "
 	switch e.Reason {
 	case iam.ReplacedByOffline:
-		_, why, _ := strings.Cut(e.Rule, ":")
-		text += "when its first code was redeemed with offline_access" + replacedWords(why, t.client(e.Client)) + "."
+		text += "when its first code was redeemed with offline_access" + replacedWords(e.Scopes, t.client(e.Client)) + "."
 		for _, rel := range s.Relations {
 			if rel.Kind == KindOffline {
 				text += " The offline session of the same id is " + rel.State + "; single sign-on does not work with it."
@@ -277,7 +268,7 @@ func (t *teller) endSentence(rec *store.Record, s *Story) string {
 		}
 		return text + "because " + who + " ended it (" + e.Rule + ")."
 	case iam.Idle, iam.MaxAge:
-		text += s.End.Text + " (" + t.rule(e.Rule, e.Client) + ")"
+		text += s.End.Text + " (" + t.rule(e) + ")"
 		if e.By == iam.ActorSweep {
 			text += "; nobody came back to it, and the server swept it away"
 		}
@@ -293,8 +284,8 @@ func (t *teller) endSentence(rec *store.Record, s *Story) string {
 	return text + "."
 }
 
-func replacedWords(why, client string) string {
-	switch iam.ScopeWhy((why + " ")[0]) {
+func replacedWords(scopes iam.Scopes, client string) string {
+	switch why, _ := scopes.Why(tokens.ScopeOffline); why {
 	case iam.ScopeRequested:
 		return ", which client " + client + " asked for"
 	case iam.ScopeDefault:

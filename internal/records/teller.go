@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"latchkey/internal/iam"
@@ -216,7 +215,7 @@ func (t *teller) occurrence(e *Entry, o *store.Occurrence) {
 	e.Kind, e.Reason = KindRefused, iam.Reason(o.Reason)
 	info, _ := e.Reason.Info()
 	what := "A token was"
-	if strings.HasPrefix(o.Doc.Event, "LOGIN") {
+	if o.Doc.Event.Tried() == "LOGIN" {
 		what = "A login was"
 	}
 	e.Text = what + " refused " + info.Text + times(o.Count) + "."
@@ -249,22 +248,15 @@ func span(d time.Duration) string {
 	return d.String()
 }
 
-// rule says a setting's name and value, and where it is set.
-func (t *teller) rule(name string, client iam.ClientID) string {
-	l := t.r.Lifespans
-	realm := map[string]time.Duration{
-		"ssoSessionIdleTimeout": l.SSOIdle, "ssoSessionMaxLifespan": l.SSOMax, "ssoSessionIdleTimeoutRememberMe": l.SSOIdleRememberMe,
-		"ssoSessionMaxLifespanRememberMe": l.SSOMaxRememberMe, "offlineSessionIdleTimeout": l.OfflineIdle, "offlineSessionMaxLifespan": l.OfflineMax,
-		"clientSessionIdleTimeout": l.ClientIdle, "clientSessionMaxLifespan": l.ClientMax, "clientOfflineSessionIdleTimeout": l.ClientOfflineIdle,
-		"clientOfflineSessionMaxLifespan": l.ClientOfflineMax,
+// rule says the name of the setting that an end followed from, and where it is set.
+func (t *teller) rule(e iam.End) string {
+	switch e.Setting.Of {
+	case iam.OfRealm:
+		return e.Setting.Name + " of the realm, now " + span(realmLimits(t.r.Lifespans)[e.Setting.Name])
+	case iam.OfClient:
+		return e.Setting.Name + " of client " + t.client(e.Client)
 	}
-	if d, ok := realm[name]; ok {
-		return name + " of the realm, now " + span(d)
-	}
-	if strings.HasPrefix(name, "client.") {
-		return name + " of client " + t.client(client)
-	}
-	return name
+	return e.Rule
 }
 
 // liveOf finds the live parts of a session.

@@ -278,9 +278,9 @@ func (f *facts) newestPart() (last *seenPart) {
 
 // refusedSince are refusals of some events that nothing has overtaken: neither
 // a later success nor a change of what they were refused for.
-func (f *facts) refusedSince(end time.Time, kinds ...string) (list []*cause, err error) {
+func (f *facts) refusedSince(end time.Time, kinds ...iam.EventKind) (list []*cause, err error) {
 	for _, o := range slices.Concat(f.refusals, f.others) {
-		if !slices.Contains(kinds, o.kind) || f.overtaken(o) || o.Doc.Error == "login_required" {
+		if !slices.Contains(kinds, o.kind) || f.overtaken(o) || o.Doc.Prompted {
 			continue
 		}
 		c := &cause{reason: o.reason, at: o.Last, client: o.Client, refusals: []*seenRefusal{o}, rank: refused}
@@ -380,7 +380,7 @@ func (p *seenPart) copyEnd(c *cause) {
 
 // sessionOf is the session that a refusal named, the latest of its kind then.
 func (f *facts) sessionOf(o *seenRefusal) (found *seenSession) {
-	offline := strings.HasPrefix(o.Doc.Text, "Offline")
+	offline := o.Doc.Offline
 	for _, s := range f.sessions {
 		if s.ID != o.Doc.Session || s.Started.After(o.Last) || s.Offline != offline && (offline || s.live()) {
 			continue

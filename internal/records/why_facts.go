@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"latchkey/internal/iam"
@@ -83,7 +82,7 @@ func (p *seenPart) issued() time.Time {
 type seenRefusal struct {
 	*store.Occurrence
 	reason iam.Reason
-	kind   string // of the event, "LOGIN"
+	kind   iam.EventKind // "LOGIN" of LOGIN_ERROR
 }
 
 // How much is read of each: the newest.
@@ -315,7 +314,7 @@ func (f *facts) refused(filter *store.RecordFilter) ([]*seenRefusal, error) {
 	}
 	out := make([]*seenRefusal, 0, len(list))
 	for _, rec := range list {
-		o := &seenRefusal{Occurrence: rec.Occurrence, reason: iam.Reason(rec.Occurrence.Reason), kind: strings.TrimSuffix(rec.Occurrence.Doc.Event, "_ERROR")}
+		o := &seenRefusal{Occurrence: rec.Occurrence, reason: iam.Reason(rec.Occurrence.Reason), kind: rec.Occurrence.Doc.Event.Tried()}
 		if o.Last.After(f.now) {
 			o.Last = f.now
 		}

@@ -31,7 +31,7 @@ func (f *facts) askedAgain() ([]*cause, error) {
 		list = append(list, f.ending(s))
 	}
 	for _, o := range slices.Concat(f.refusals, f.others) {
-		if o.Doc.Error != "login_required" || f.answered(o) {
+		if !o.Doc.Prompted || f.answered(o) {
 			continue
 		}
 		if own, err := f.own(o); err != nil || !own { // nobody knows who came without a cookie from an address that others have, too

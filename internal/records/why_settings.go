@@ -42,7 +42,7 @@ func (f *facts) settingOf(id iam.ClientID, name, value string) Evidence {
 // whereClient stands before a client_id.
 const whereClient = "client "
 
-// realmLimits are the times that end sessions, by the names that ends give as their rule.
+// realmLimits are the times that end sessions, by the names of their settings.
 func realmLimits(l iam.Lifespans) map[string]time.Duration {
 	return map[string]time.Duration{
 		"ssoSessionIdleTimeout": l.SSOIdle, "ssoSessionMaxLifespan": l.SSOMax,
@@ -54,7 +54,7 @@ func realmLimits(l iam.Lifespans) map[string]time.Duration {
 }
 
 // ownLimits are the settings that a session falls back on where none is made for
-// clients' parts, by the rule of those.
+// clients' parts, by the names of those.
 var ownLimits = map[string]string{
 	"clientSessionIdleTimeout": "ssoSessionIdleTimeout", "clientSessionMaxLifespan": "ssoSessionMaxLifespan",
 	"clientOfflineSessionIdleTimeout": "offlineSessionIdleTimeout", "clientOfflineSessionMaxLifespan": "offlineSessionMaxLifespan",
@@ -64,8 +64,8 @@ var ownLimits = map[string]string{
 func (f *facts) endSettings(c *cause) []Evidence {
 	switch c.reason {
 	case iam.Idle, iam.MaxAge:
-		rule, limits := c.end.Rule, realmLimits(f.r.Lifespans)
-		if strings.HasPrefix(rule, "client.") {
+		rule, limits := c.end.Setting.Name, realmLimits(f.r.Lifespans)
+		if c.end.Setting.Of == iam.OfClient {
 			client, err := f.clientOf(c.client)
 			if err != nil || client == nil {
 				return nil
@@ -82,8 +82,7 @@ func (f *facts) endSettings(c *cause) []Evidence {
 		return []Evidence{f.realmSetting("revokeRefreshToken", onOff(f.r.Refresh.Rotate)), f.realmSetting("refreshTokenMaxReuse", number(f.r.Refresh.MaxReuse)),
 			f.realmSetting(iam.SettingRefreshGrace, orDefault(f.r.Attrs[iam.SettingRefreshGrace], "0"))}
 	case iam.SessionLimit:
-		name, value, _ := strings.Cut(c.end.Rule, ": ")
-		return []Evidence{{Kind: EvidenceSetting, Name: name, Value: value, Where: "authentication flow, step user-session-limits"}}
+		return []Evidence{{Kind: EvidenceSetting, Name: c.end.Setting.Name, Value: c.end.Setting.Value, Where: "authentication flow, step user-session-limits"}}
 	case iam.CodeLate:
 		return []Evidence{f.realmSetting("accessCodeLifespan", secs(f.r.Lifespans.AccessCode))}
 	}
@@ -100,8 +99,8 @@ func orDefault(value, preset string) string {
 // offlineWhy is why offline_access was granted, when an end or a part says so.
 func offlineWhy(c *cause) iam.ScopeWhy {
 	if c.end != nil && c.reason == iam.ReplacedByOffline {
-		if _, why, ok := strings.Cut(c.end.Rule, ":"); ok && why != "" {
-			return iam.ScopeWhy(why[0])
+		if why, ok := c.end.Scopes.Why(tokens.ScopeOffline); ok {
+			return why
 		}
 	}
 	why, _ := c.scope.Why(tokens.ScopeOffline)
@@ -199,7 +198,7 @@ func (f *facts) mended(o *seenRefusal, c *cause) bool {
 		if client == nil || o.kind != "LOGIN" {
 			return false
 		}
-		_, ok := iam.RedirectsOf(&client.Client, "").Match(o.Doc.Text)
+		_, ok := iam.RedirectsOf(&client.Client, "").Match(o.Doc.Redirect)
 		set(f.settingOf(o.Client, "redirectUris", listed(client.RedirectURIs)))
 		return ok
 	case iam.ClientNotAllowed:
@@ -237,21 +236,13 @@ func (f *facts) mended(o *seenRefusal, c *cause) bool {
 
 // allowed tells whether a client may use now what it was refused.
 func (f *facts) allowed(c *realms.Client, o *seenRefusal, set func(...Evidence)) bool {
-	for _, flow := range []struct {
-		word, setting string
-		on            bool
-	}{
-		{"Standard", "standardFlowEnabled", c.StandardFlow},
-		{"Implicit", "implicitFlowEnabled", c.ImplicitFlow},
-		{"direct access", "directAccessGrantsEnabled", c.DirectGrants},
-		{"exchange code", "standardFlowEnabled", c.StandardFlow},
-	} {
-		if strings.Contains(o.Doc.Text, flow.word) {
-			set(f.settingOf(c.ID, flow.setting, onOff(flow.on)))
-			return flow.on
-		}
+	on, known := map[string]bool{
+		iam.SettingStandardFlow: c.StandardFlow, iam.SettingImplicitFlow: c.ImplicitFlow, iam.SettingDirectGrants: c.DirectGrants,
+	}[o.Doc.Setting]
+	if known {
+		set(f.settingOf(c.ID, o.Doc.Setting, onOff(on)))
 	}
-	return false
+	return on
 }
 
 // works tells whether a client got tokens since a refusal, for whomever: then

@@ -130,7 +130,7 @@ func (f *facts) evidence(c *cause) ([]Evidence, error) {
 		list = append(list, e)
 	}
 	for _, o := range c.refusals[:min(len(c.refusals), 3)] {
-		e := Evidence{Kind: EvidenceRefusal, ID: o.Kind + "." + o.ID, At: o.Last.UnixMilli(), Count: o.Count, Text: strings.ReplaceAll(strings.ToLower(o.kind), "_", " ")}
+		e := Evidence{Kind: EvidenceRefusal, ID: o.Kind + "." + o.ID, At: o.Last.UnixMilli(), Count: o.Count, Text: strings.ReplaceAll(strings.ToLower(string(o.kind)), "_", " ")}
 		if o.Doc.Error != "" {
 			e.Text += ": " + o.Doc.Error
 		}
@@ -182,7 +182,7 @@ func (f *facts) events(c *cause) (list []Evidence, err error) {
 		return nil, err
 	}
 	for _, e := range stored {
-		refused := func(o *seenRefusal) bool { return o.Doc.Event == string(e.Kind) && o.Doc.Error == e.Error }
+		refused := func(o *seenRefusal) bool { return o.Doc.Event == e.Kind && o.Doc.Error == e.Error }
 		about := e.Error != "" && slices.ContainsFunc(c.refusals, refused) || e.Error == "" && c.end != nil && (e.Session == "" || c.session != nil && e.Session == c.session.ID)
 		if !about {
 			continue

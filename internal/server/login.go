@@ -306,12 +306,13 @@ func (w world) ownSessions(ctx context.Context, r *iam.Realm, u *iam.User) ([]st
 }
 
 // endOwn ends one of them, since there are too many.
-func (w world) endOwn(ctx context.Context, run *authn.Run, id iam.SessionID, rule string) error {
+func (w world) endOwn(ctx context.Context, run *authn.Run, id iam.SessionID, limit iam.Setting) error {
 	realm, err := w.realms.ByID(ctx, run.Realm.ID)
 	if err != nil {
 		return err
 	}
-	_, err = w.ender.Session(ctx, realm, run.Tab.Request.Issuer, id, false, iam.End{Reason: iam.SessionLimit, By: iam.ActorServer, Client: run.Client.ID, Rule: rule})
+	_, err = w.ender.Session(ctx, realm, run.Tab.Request.Issuer, id, false, iam.End{Reason: iam.SessionLimit, By: iam.ActorServer, Client: run.Client.ID,
+		Rule: limit.Name + ": " + limit.Value, Setting: limit})
 	if errors.Is(err, sessions.ErrGone) {
 		return nil
 	}

@@ -16,9 +16,14 @@ func (s *Service) timedOut(r *realms.Realm, us *iam.UserSession, by iam.ActorKin
 	}
 	e := OfUserSession(&r.Realm, us)
 	if !e.Max.IsZero() && e.Max.Before(e.Idle) {
-		return iam.End{Reason: iam.MaxAge, By: by, Rule: maxRule(&r.Realm, us)}
+		return overtime(iam.MaxAge, by, iam.Setting{Of: iam.OfRealm, Name: maxRule(&r.Realm, us)})
 	}
-	return iam.End{Reason: iam.Idle, By: by, Rule: idleRule(&r.Realm, us)}
+	return overtime(iam.Idle, by, iam.Setting{Of: iam.OfRealm, Name: idleRule(&r.Realm, us)})
+}
+
+// overtime is the end of what lasted longer than a setting allows.
+func overtime(reason iam.Reason, by iam.ActorKind, s iam.Setting) iam.End {
+	return iam.End{Reason: reason, By: by, Rule: s.Name, Setting: s}
 }
 
 // idleRule and maxRule name the realm's setting that a session's life follows,
@@ -55,14 +60,16 @@ func (s *Service) PartTimedOut(r *realms.Realm, c *iam.Client, us *iam.UserSessi
 	if us.Offline {
 		attr = "client.offline.session." + kind
 	}
-	rule := attr
+	rule := iam.Setting{Of: iam.OfClient, Name: attr}
 	if c.Attr(attr) == "" {
-		rule = map[string]string{
+		rule = iam.Setting{Of: iam.OfRealm, Name: map[string]string{
 			"client.session.idle.timeout": "clientSessionIdleTimeout", "client.session.max.lifespan": "clientSessionMaxLifespan",
 			"client.offline.session.idle.timeout": "clientOfflineSessionIdleTimeout", "client.offline.session.max.lifespan": "clientOfflineSessionMaxLifespan",
-		}[attr]
+		}[attr]}
 	}
-	return iam.End{Reason: reason, By: iam.ActorServer, Client: c.ID, Rule: rule}
+	end := overtime(reason, iam.ActorServer, rule)
+	end.Client = c.ID
+	return end
 }
 
 // Touch notes that a session, and a client's part in it, was used now.

@@ -76,9 +76,9 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 			w.Fatal(err)
 		}
 		for id, want := range map[iam.SessionID]iam.End{
-			"idle":  {Reason: iam.Idle, By: iam.ActorSweep, Rule: "ssoSessionIdleTimeout"},
-			"old":   {Reason: iam.MaxAge, By: iam.ActorSweep, Rule: "ssoSessionMaxLifespan"},
-			"first": {Reason: iam.ReplacedByOffline, By: iam.ActorClient, Client: "c1", Rule: "offline_access:i"},
+			"idle":  {Reason: iam.Idle, By: iam.ActorSweep, Rule: "ssoSessionIdleTimeout", Setting: iam.Setting{Of: iam.OfRealm, Name: "ssoSessionIdleTimeout"}},
+			"old":   {Reason: iam.MaxAge, By: iam.ActorSweep, Rule: "ssoSessionMaxLifespan", Setting: iam.Setting{Of: iam.OfRealm, Name: "ssoSessionMaxLifespan"}},
+			"first": {Reason: iam.ReplacedByOffline, By: iam.ActorClient, Client: "c1", Rule: "offline_access:i", Scopes: "offline_access:i"},
 			"gone":  {Reason: iam.UserRemoved, By: iam.ActorAdmin},
 		} {
 			found := false

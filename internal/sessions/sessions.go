@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -294,8 +295,9 @@ func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant
 			us, p, err = joinOffline(ctx, tx, us, p)
 		}
 		if err == nil && g.EndOnline {
+			scope := p.Origin.Scopes.Only(scopeOffline)
 			_, err = s.endAll(ctx, tx, r, []iam.SessionID{us.ID}, false, iam.End{Reason: iam.ReplacedByOffline, By: iam.ActorClient, Client: p.Client,
-				Rule: "offline_access:" + scopeWhy(p.Origin.Scopes), Token: g.Token})
+				Rule: cmp.Or(string(scope), scopeOffline+":"), Scopes: scope, Token: g.Token})
 		}
 		return err
 	}
@@ -303,14 +305,8 @@ func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant
 	return us, p, err
 }
 
-// scopeWhy is why offline_access was granted, as a letter.
-func scopeWhy(scopes iam.Scopes) string {
-	why, ok := scopes.Why("offline_access")
-	if !ok {
-		return ""
-	}
-	return string(rune(why))
-}
+// scopeOffline is tokens.ScopeOffline, of a room above this one.
+const scopeOffline = "offline_access"
 
 // joinOffline adds a client's part to an offline session that is there. A part
 // that is there stays as it began: its older tokens are still good, and those

@@ -337,7 +337,7 @@ func scanRecord(realm iam.RealmID, s RecordSource) func(row) (*Record, error) {
 				return nil, err
 			}
 			x.Device, x.Notes = notes[noteDevice], notes
-		} else if err := json.Unmarshal(ending, &x.End); err != nil {
+		} else if err := readEnd(ending, &x.End); err != nil {
 			return nil, err
 		}
 		return x, readOrigin(origin, &x.Origin)
@@ -353,7 +353,7 @@ func scanOccurrence(realm iam.RealmID, key *int64) func(row) (*Occurrence, error
 			return nil, err
 		}
 		o.Realm, o.First, o.Last = realm, fromMillis(first), fromMillis(last)
-		return o, json.Unmarshal(doc, &o.Doc)
+		return o, readOccurrence(doc, o)
 	}
 }
 
@@ -428,7 +428,7 @@ func scanEndedPart(realm iam.RealmID) func(row) (*iam.EndedPart, error) {
 			return nil, err
 		}
 		p.Started, p.LastAccess = fromMillis(started), fromMillis(access)
-		if err := json.Unmarshal(ending, &p.End); err != nil {
+		if err := readEnd(ending, &p.End); err != nil {
 			return nil, err
 		}
 		return p, readOrigin(origin, &p.Origin)

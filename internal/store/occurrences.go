@@ -46,14 +46,16 @@ type Occurrence struct {
 
 // An OccurrenceDoc tells of the last time that something happened.
 type OccurrenceDoc struct {
-	Event   string        `json:"event,omitempty"`   // kind of the user event
+	Event   iam.EventKind `json:"event,omitempty"`   // of the user event
 	Error   string        `json:"error,omitempty"`   // its word
-	Text    string        `json:"text,omitempty"`    // its reason, in the reference's words
+	Text    string        `json:"text,omitempty"`    // its reason in the reference's words, for people to read
 	Session iam.SessionID `json:"session,omitempty"` // that the token or cookie named
 	Token   string        `json:"token,omitempty"`   // id
 	Device  string        `json:"device,omitempty"`  // that was used last: operating system and browser
 	Scopes  iam.Scopes    `json:"scopes,omitempty"`  // of a token without a session
 	Expires int64         `json:"expires,omitempty"` // seconds since 1970
+	Facts   bool          `json:"facts,omitempty"`   // the refusal's are stored: older nodes store none
+	iam.Refusal
 }
 
 // AddOccurrences adds to the counts of rows, making those that are not there.

@@ -3,7 +3,6 @@ package steps
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,7 +92,7 @@ func excess(list []OwnSession, limit int) int {
 // endOldest ends those of the sessions, the least recently used first, that are too many.
 func (w World) endOldest(ctx context.Context, r *authn.Run, list []OwnSession, limit int, setting string) (ended []iam.SessionID, err error) {
 	for _, s := range list[:excess(list, limit)] {
-		if err := w.EndSession(ctx, r, s.ID, fmt.Sprintf("%s: %d", setting, limit)); err != nil {
+		if err := w.EndSession(ctx, r, s.ID, iam.Setting{Of: iam.OfStep, Name: setting, Value: strconv.Itoa(limit)}); err != nil {
 			return nil, err
 		}
 		login := r.Event

@@ -47,8 +47,8 @@ type World struct {
 	SetPassword func(ctx context.Context, r *iam.Realm, u *iam.User, password string) error
 	// Sessions lists a user's live online sessions.
 	Sessions func(ctx context.Context, r *iam.Realm, u *iam.User) ([]OwnSession, error)
-	// EndSession ends one of them, for a rule in words, and tells its clients. That it is gone already is no error.
-	EndSession func(ctx context.Context, r *authn.Run, id iam.SessionID, rule string) error
+	// EndSession ends one of them, for a limit, and tells its clients. That it is gone already is no error.
+	EndSession func(ctx context.Context, r *authn.Run, id iam.SessionID, limit iam.Setting) error
 	// SendReset mails a user the link that resets the credentials.
 	SendReset func(ctx context.Context, r *authn.Run) error
 }
