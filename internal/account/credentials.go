@@ -10,6 +10,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
+	"latchkey/internal/users"
 )
 
 // A credentialType is what the account console shows of a kind of credential:
@@ -26,32 +27,20 @@ type credentialType struct {
 	Credentials  []rep.AccountCredentialMetadata `json:"userCredentialMetadatas,omitzero"`
 }
 
-// credentialTypes are the kinds there are, in the order of their categories,
-// and the authenticators of which a flow must have one for the kind to be shown.
-var credentialTypes = []struct {
-	credentialType
-	authenticators map[string]bool
-}{
-	{credentialType{
-		Type: iam.Password, Category: "basic-authentication", DisplayName: "password-display-name", HelpText: "password-help-text",
-		Icon: "kcAuthenticatorPasswordClass", UpdateAction: "UPDATE_PASSWORD",
-	}, map[string]bool{"auth-username-password-form": true, "auth-password-form": true, "direct-grant-validate-password": true, "reset-password": true}},
-	{credentialType{
-		Type: iam.OTP, Category: "two-factor", DisplayName: "otp-display-name", HelpText: "otp-help-text",
-		Icon: "kcAuthenticatorOTPClass", CreateAction: "CONFIGURE_TOTP", Removable: true,
-	}, map[string]bool{"auth-otp-form": true, "auth-conditional-otp-form": true, "direct-grant-validate-otp": true, "reset-otp": true}},
-}
-
-// offered reports whether some flow of the realm has one of the authenticators
-// switched on. Keycloak: AccountCredentialResource.getEnabledCredentialTypes.
-func offered(realm *realms.Realm, authenticators map[string]bool) bool {
+// offered reports whether users of a realm may have credentials of a kind: one
+// can be checked, and some flow has an authenticator of the kind switched on.
+// Keycloak: AccountCredentialResource.getEnabledCredentialTypes.
+func offered(realm *realms.Realm, t *iam.CredentialType) bool {
+	if !users.Checks(t.Kind) {
+		return false
+	}
 	var in func(f *iam.Flow) bool
 	in = func(f *iam.Flow) bool {
 		if f == nil {
 			return false
 		}
 		for _, e := range f.Executions {
-			if e.Requirement != iam.Disabled && (authenticators[e.Authenticator] || in(e.Sub)) {
+			if e.Requirement != iam.Disabled && (t.Uses(e.Authenticator) || in(e.Sub)) {
 				return true
 			}
 		}
@@ -74,30 +63,26 @@ func (h *Handler) credentials(c *call) (any, error) {
 	}
 	only := c.r.URL.Query().Get("type")
 	out := []credentialType{}
-	for _, t := range credentialTypes {
-		if only != "" && only != string(t.Type) || !offered(c.realm, t.authenticators) {
+	for i := range iam.CredentialTypes {
+		t := &iam.CredentialTypes[i]
+		if only != "" && only != string(t.Kind) || !offered(c.realm, t) {
 			continue
 		}
-		shown := t.credentialType
+		shown := credentialType{
+			Type: t.Kind, Category: t.Category, DisplayName: t.DisplayName, HelpText: t.HelpText, Icon: t.Icon,
+			CreateAction: t.Create, UpdateAction: t.Update, Removable: t.Removable,
+		}
 		if c.flag("user-credentials", true) {
 			shown.Credentials = []rep.AccountCredentialMetadata{}
 			for _, k := range own {
-				if k.Kind == t.Type {
-					shown.Credentials = append(shown.Credentials, rep.AccountCredentialMetadata{Credential: public(k)})
+				if k.Kind == t.Kind {
+					shown.Credentials = append(shown.Credentials, rep.AccountCredentialMetadata{Credential: new(rep.ShownCredential(k))})
 				}
 			}
 		}
 		out = append(out, shown)
 	}
 	return out, nil
-}
-
-func public(k *iam.Credential) *rep.Credential {
-	out := &rep.Credential{ID: k.ID, Type: string(k.Kind), CreatedDate: new(k.Created.UnixMilli()), CredentialData: string(k.Data)}
-	if k.Label != "" {
-		out.UserLabel = &k.Label
-	}
-	return out
 }
 
 // own returns the caller's credential that the path names.
@@ -122,11 +107,7 @@ func (h *Handler) deleteCredential(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	removable := false
-	for _, t := range credentialTypes {
-		removable = removable || t.Type == k.Kind && t.Removable
-	}
-	if !removable {
+	if !users.Removable(k.Kind) {
 		return nil, plain(http.StatusBadRequest, "Credential type cannot be removed")
 	}
 	level := -1

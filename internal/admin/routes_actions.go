@@ -208,14 +208,12 @@ func (h *Handler) deleteActionConfig(c *Call) (any, error) {
 	return nil, h.Manager.SetAction(c, c.Realm, a.Alias, func(a *rep.RequiredAction) { a.Config = map[string]string{} })
 }
 
-// registrators are the required actions that set up a credential.
+// credentialRegistrators lists the required actions that set up a credential.
 // Keycloak: CredentialRegistrator.
-var registrators = []string{"CONFIGURE_RECOVERY_AUTHN_CODES", "CONFIGURE_TOTP", "webauthn-register", "webauthn-register-passwordless"}
-
 func (h *Handler) credentialRegistrators(c *Call) (any, error) {
 	list := []string{}
 	for _, a := range c.Realm.RequiredActions {
-		if a.Enabled && slices.Contains(registrators, a.Provider) {
+		if a.Enabled && slices.ContainsFunc(iam.CredentialTypes, func(t iam.CredentialType) bool { return t.Create == a.Provider }) {
 			list = append(list, a.Alias)
 		}
 	}

@@ -75,9 +75,7 @@ func (h *Handler) listCredentials(c *Call) (any, error) {
 	}
 	list := make([]rep.Credential, 0, len(creds))
 	for _, cred := range creds {
-		v := rep.FromCredential(cred)
-		v.SecretData, v.Priority = "", nil
-		list = append(list, v)
+		list = append(list, rep.ShownCredential(cred))
 	}
 	return list, nil
 }

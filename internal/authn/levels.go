@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"slices"
 	"strconv"
 
 	"latchkey/internal/iam"
@@ -27,16 +28,15 @@ func (r *Run) SetLevel(level int) {
 // LevelCondition is the condition that gives its sub-flow a level.
 const LevelCondition = "conditional-level-of-authentication"
 
-// proves lists the kinds of credential by the authenticator that checks them,
-// also of those that are not built yet. Keycloak: AuthenticatorFactory.getReferenceCategory.
-var proves = map[string]iam.CredentialKind{
-	"auth-username-password-form":         iam.Password,
-	"auth-password-form":                  iam.Password,
-	"auth-otp-form":                       iam.OTP,
-	"auth-conditional-otp-form":           iam.OTP,
-	"webauthn-authenticator":              "webauthn",
-	"webauthn-authenticator-passwordless": "webauthn-passwordless",
-	"auth-recovery-authn-code-form":       "recovery-authn-codes",
+// proves is the kind of credential that an authenticator checks, "" for none;
+// also of the kinds that are not built yet.
+func proves(authenticator string) iam.CredentialKind {
+	for _, t := range iam.CredentialTypes {
+		if slices.Contains(t.Authenticators, authenticator) {
+			return t.Kind
+		}
+	}
+	return ""
 }
 
 // CredentialLevels tells which level each kind of credential stands for in a
@@ -47,14 +47,14 @@ func CredentialLevels(f *iam.Flow) map[iam.CredentialKind]int {
 	var walk func(f *iam.Flow, level int)
 	walk = func(f *iam.Flow, level int) {
 		for _, x := range f.Executions {
-			switch kind, ok := proves[x.Authenticator]; {
+			switch kind := proves(x.Authenticator); {
 			case x.Sub != nil:
 				walk(x.Sub, level)
 			case x.Authenticator == LevelCondition:
 				if n, err := strconv.Atoi(x.Config["loa-condition-level"]); err == nil {
 					level = n
 				}
-			case ok:
+			case kind != "":
 				out[kind] = level
 			}
 		}
@@ -73,14 +73,15 @@ func MayRemove(browser *iam.Flow, kind iam.CredentialKind, level int) bool {
 	return !ok || level >= least
 }
 
-// changes lists the kinds of credential that applications' actions change, by
-// the action's provider. Keycloak: CredentialAction.getCredentialType.
-var changes = map[string]iam.CredentialKind{
-	"UPDATE_PASSWORD":                iam.Password,
-	"CONFIGURE_TOTP":                 iam.OTP,
-	"webauthn-register":              "webauthn",
-	"webauthn-register-passwordless": "webauthn-passwordless",
-	"CONFIGURE_RECOVERY_AUTHN_CODES": "recovery-authn-codes",
+// changes is the kind of credential that an application's action changes, "" for
+// others. Keycloak: CredentialAction.getCredentialType.
+func changes(action string) iam.CredentialKind {
+	for _, t := range iam.CredentialTypes {
+		if t.Action() == action {
+			return t.Kind
+		}
+	}
+	return ""
 }
 
 // ActionLevel is the level that the application's action asks for: that of the
@@ -91,7 +92,7 @@ func (r *Run) ActionLevel(own []iam.Credential) int {
 	kind := iam.CredentialKind("")
 	for _, a := range r.Actions {
 		if a.Alias == r.Tab.Request.Action {
-			kind = changes[a.Provider]
+			kind = changes(a.Provider)
 			for _, c := range own {
 				if a.Provider == "delete_credential" && c.ID == r.Tab.Request.ActionParam {
 					kind = c.Kind

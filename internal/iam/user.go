@@ -30,17 +30,6 @@ func (u *User) Attr(name string) string {
 	return ""
 }
 
-// CredentialKind is Keycloak's credential type.
-type CredentialKind string
-
-// The kinds of credential that Latchkey knows.
-const (
-	Password      CredentialKind = "password"
-	OTP           CredentialKind = "otp"
-	RecoveryCodes CredentialKind = "recovery-authn-codes"
-	WebAuthn      CredentialKind = "webauthn"
-)
-
 // A Credential is one way for a user to prove who they are. Data is public
 // (algorithm, iterations, counters); Secret is not, and is sealed at rest.
 // Both are JSON in Keycloak's own encoding (credentialData, secretData).

@@ -74,8 +74,8 @@ func (c *Credential) IAM() (*iam.Credential, error) {
 	return m, err
 }
 
-// FromCredential is a credential as realm files have it, secret included: the
-// admin REST must clear SecretData.
+// FromCredential is a credential as realm files have it, secret included; see
+// ShownCredential for everybody else.
 func FromCredential(c *iam.Credential) Credential {
 	r := Credential{
 		ID: c.ID, Type: string(c.Kind), CreatedDate: new(c.Created.UnixMilli()),
@@ -87,6 +87,13 @@ func FromCredential(c *iam.Credential) Credential {
 	if c.Priority != 0 {
 		r.Priority = &c.Priority
 	}
+	return r
+}
+
+// ShownCredential is a credential as its owner and administrators see it: without its secret.
+func ShownCredential(c *iam.Credential) Credential {
+	r := FromCredential(c)
+	r.SecretData, r.Priority = "", nil
 	return r
 }
 

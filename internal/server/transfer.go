@@ -88,9 +88,11 @@ func capabilities() func(realms.Capability, string) bool {
 		realms.CanMakeKeys:     keys.Supported,
 		realms.CanHash:         passhash.Known,
 		realms.CanAuthClient:   among("client-secret", "client-jwt", "client-secret-jwt"),
-		realms.CanVerify:       among(string(iam.Password), "password-history", string(iam.OTP)),
-		realms.CanListen:       among("jboss-logging"),
-		realms.CanSpeak:        among(string(iam.OIDC)),
+		realms.CanVerify: func(kind string) bool {
+			return kind == string(iam.PasswordHistory) || users.Checks(iam.CredentialKind(kind))
+		},
+		realms.CanListen: among("jboss-logging"),
+		realms.CanSpeak:  among(string(iam.OIDC)),
 	}
 	return func(kind realms.Capability, id string) bool {
 		answer, ok := answers[kind]

@@ -30,23 +30,23 @@ func (s *Service) Kinds(ctx context.Context, r *iam.Realm, ids ...iam.UserID) (m
 // used up (unless the realm allows its codes to be reused), the counter of the
 // other kind moves past it by a compare-and-swap. g is the guess that brute
 // force protection allowed.
-func (s *Service) CheckOTP(ctx context.Context, r *iam.Realm, user iam.UserID, g *iam.Guess, credential, code string) (ok bool, err error) {
-	ctx, done, err := s.comparing(ctx, r, user, g)
-	if err != nil {
-		return false, err
-	}
-	defer done()
+func (s *Service) CheckOTP(ctx context.Context, r *iam.Realm, user iam.UserID, g *iam.Guess, credential, code string) (bool, error) {
+	return s.check(ctx, r, user, g, iam.OTP, presented{credential: credential, value: code})
+}
+
+// compareOTP is the check of one-time codes.
+func (s *Service) compareOTP(ctx context.Context, r *iam.Realm, user iam.UserID, p presented) (ok bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		ok = false
 		list, err := tx.Credentials(ctx, r.ID, user)
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(list, func(c *iam.Credential) bool { return c.Kind == iam.OTP && (credential == "" || c.ID == credential) })
+		i := slices.IndexFunc(list, func(c *iam.Credential) bool { return c.Kind == iam.OTP && (p.credential == "" || c.ID == p.credential) })
 		if i < 0 {
 			return nil
 		}
-		ok, err = useCode(ctx, tx, r, list[i], code)
+		ok, err = useCode(ctx, tx, r, list[i], p.value)
 		return err
 	})
 	return ok && err == nil, err

@@ -16,9 +16,6 @@ import (
 	"latchkey/internal/store"
 )
 
-// passwordHistory is the kind of credential that earlier passwords are kept as.
-const passwordHistory iam.CredentialKind = "password-history"
-
 // hashing is what a realm's policy says about hashing.
 func hashing(p iam.PasswordPolicy) passhash.Policy {
 	algorithm, _ := p.Rule("hashAlgorithm")
@@ -64,12 +61,12 @@ func (s *Service) CheckPassword(ctx context.Context, r *iam.Realm, u *iam.User, 
 		s.Dummy(ctx, r)
 		return false, nil
 	}
-	ctx, done, err := s.comparing(ctx, r, u.ID, g)
-	if err != nil {
-		return false, err
-	}
-	defer done()
-	list, err := s.db.Credentials(ctx, r.ID, u.ID)
+	return s.check(ctx, r, u.ID, g, iam.Password, presented{value: password})
+}
+
+// comparePassword is the check of passwords.
+func (s *Service) comparePassword(ctx context.Context, r *iam.Realm, user iam.UserID, p presented) (bool, error) {
+	list, err := s.db.Credentials(ctx, r.ID, user)
 	if err != nil {
 		return false, err
 	}
@@ -78,16 +75,16 @@ func (s *Service) CheckPassword(ctx context.Context, r *iam.Realm, u *iam.User, 
 		s.Dummy(ctx, r)
 		return false, nil
 	}
-	ok, err := s.hash.Verify(ctx, c.Data, c.Secret, []byte(password))
+	ok, err := s.hash.Verify(ctx, c.Data, c.Secret, []byte(p.value))
 	if err != nil || !ok {
 		return false, err
 	}
-	p := hashing(r.Password)
-	if !passhash.NeedsRehash(p, c.Data, c.Secret) {
+	want := hashing(r.Password)
+	if !passhash.NeedsRehash(want, c.Data, c.Secret) {
 		return true, nil
 	}
 	renewed := *c
-	data, secret, err := s.hash.Hash(ctx, p, []byte(password))
+	data, secret, err := s.hash.Hash(ctx, want, []byte(p.value))
 	if err != nil {
 		return false, err
 	}
@@ -154,7 +151,7 @@ func (p *pastPasswords) past() (current, before []*iam.Credential) {
 		switch c.Kind {
 		case iam.Password:
 			current = append(current, c)
-		case passwordHistory:
+		case iam.PasswordHistory:
 			before = append(before, c)
 		}
 	}
@@ -222,7 +219,7 @@ func putPassword(ctx context.Context, tx *store.Tx, r *iam.Realm, user iam.UserI
 	count, age := policy.History(r.Password)
 	if count > 1 || age > 0 {
 		past := *old
-		past.ID, past.Kind = "", passwordHistory
+		past.ID, past.Kind = "", iam.PasswordHistory
 		if err := insertCredential(ctx, tx, r.ID, list, &past); err != nil {
 			return err
 		}

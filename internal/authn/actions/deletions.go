@@ -9,6 +9,7 @@ import (
 	"latchkey/internal/authn"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/users"
 )
 
 // credential finds the user's credential that the application named, nil when
@@ -70,7 +71,7 @@ func (w World) deleteCredential(ctx context.Context, r *authn.Run) (authn.Result
 	if c.Label != "" {
 		r.Detail("credential_user_label", c.Label)
 	}
-	if c.Kind != iam.OTP {
+	if !users.Removable(c.Kind) {
 		return refuse("Credential type cannot be removed")
 	}
 	if !authn.MayRemove(r.Browser, c.Kind, authn.Level(r.Tab)) {
@@ -80,7 +81,9 @@ func (w World) deleteCredential(ctx context.Context, r *authn.Run) (authn.Result
 		return nil, err
 	}
 	r.Emit("")
-	r.EmitAs("REMOVE_TOTP", "") // the older of two names, still written beside the newer
+	if c.Kind == iam.OTP {
+		r.EmitAs("REMOVE_TOTP", "") // the older of two names, still written beside the newer
+	}
 	return authn.Success{}, nil
 }
 
