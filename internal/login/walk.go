@@ -101,6 +101,7 @@ func (a *attempt) walk(submit iam.ExecID) {
 	var out authn.Outcome
 	var err error
 	if submit != "" {
+		a.run.SetNote(steps.NoteInfo, "") // the page has shown it
 		out, err = a.h.Engine.Submit(a.ctx, a.run, flow, submit)
 	} else {
 		out, err = a.h.Engine.Start(a.ctx, a.run, flow)

@@ -163,7 +163,7 @@ func (a *authCall) checkClient() error {
 		a.detail("reason", "Wrong client protocol.")
 		return a.refuse("invalid_client", badPage("Wrong client protocol."))
 	}
-	a.client = client
+	a.client, a.asks = client, a.pageClient(client)
 	return nil
 }
 

@@ -143,7 +143,8 @@ type call struct {
 	r     *http.Request
 	realm *realms.Realm
 	urls  web.URLs
-	event iam.Event // what is written down when the request was decided
+	event iam.Event    // what is written down when the request was decided
+	asks  pages.Client // whose request it is, once that is known: pages lead back to it
 
 	embedded bool // the answer is a page that other sites may show in a frame
 }

@@ -91,6 +91,7 @@ func (l *logoutCall) check() (confirm bool, err error) {
 	}
 	if l.client != nil {
 		l.event.Client, l.state.Client = l.client.ClientID, l.client.ClientID
+		l.asks = l.pageClient(l.client)
 	}
 	if redirect != "" && l.client != nil {
 		var ok bool
@@ -189,16 +190,9 @@ func (l *logoutCall) confirmPage() error {
 		id = systemClient
 	}
 	q := "?client_id=" + url.QueryEscape(id) + "&tab_id=" + uuid.NewString()[:8]
-	l.page(http.StatusOK, pages.Request{Client: l.pageClient(), URLs: pages.URLs{Action: l.endpoint("/logout/logout-confirm") + q}},
+	l.page(http.StatusOK, pages.Request{Client: l.asks, URLs: pages.URLs{Action: l.endpoint("/logout/logout-confirm") + q}},
 		pages.LogoutConfirm{Code: code, SkipLink: l.client == nil})
 	return nil
-}
-
-func (l *logoutCall) pageClient() pages.Client {
-	if l.client == nil {
-		return pages.Client{}
-	}
-	return pages.Client{ID: l.client.ClientID, Name: l.client.Name, BaseURL: l.client.BaseURL}
 }
 
 // confirmLogout takes the confirmation. Keycloak: LogoutEndpoint.logoutConfirmAction.
@@ -233,7 +227,7 @@ func (h *Handler) confirmLogout(c *call) error {
 func (l *logoutCall) end() error {
 	l.event.Client = systemClient
 	if l.client != nil {
-		l.event.Client = l.client.ClientID
+		l.event.Client, l.asks = l.client.ClientID, l.pageClient(l.client)
 	}
 	var hinted *iam.UserSession
 	if l.state.Hint != "" {
@@ -349,7 +343,7 @@ func (l *logoutCall) unconfirmed() error {
 }
 
 func (l *logoutCall) loggedOut(status int) error {
-	l.page(status, pages.Request{Client: l.pageClient(), Message: &pages.Message{Type: pages.Success, Key: "successLogout"}},
+	l.page(status, pages.Request{Client: l.asks, Message: &pages.Message{Type: pages.Success, Key: "successLogout"}},
 		pages.Info{SkipLink: l.client == nil})
 	return nil
 }

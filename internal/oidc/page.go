@@ -8,6 +8,7 @@ import (
 
 	"latchkey/internal/i18n"
 	"latchkey/internal/pages"
+	"latchkey/internal/realms"
 	"latchkey/internal/web"
 )
 
@@ -52,4 +53,9 @@ func (c *call) locale() (string, []pages.Locale) {
 		offered = append(offered, pages.Locale{Tag: tag, URL: at.String()})
 	}
 	return i18n.Choose(l.Supported, l.Default, wishes...), offered
+}
+
+// pageClient is what pages show of a client.
+func (c *call) pageClient(of *realms.Client) pages.Client {
+	return pages.Client{ID: of.ClientID, Name: of.Name, BaseURL: of.Home(c.urls.Frontend)}
 }

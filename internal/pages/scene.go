@@ -74,7 +74,7 @@ func (s *scene) Advanced(text string, args ...any) string {
 	return text
 }
 
-// Title is the title of the window.
+// Title is the title of the window, of all pages without one of their own.
 func (s *scene) Title() string {
 	name := s.Realm.DisplayName
 	if name == "" {

@@ -233,10 +233,9 @@ func (v *View) missing(a *attribute, values []string) []string {
 	switch {
 	case a.Name == "username":
 		return []string{"missingUsernameMessage"}
+	case a.Name == "email" && v.Context != AdminAPI && len(values) > 0: // blank rather than left out
+		return []string{"missingEmailMessage", "error-user-attribute-required"}
 	case a.Name == "email" && v.Context == Account:
-		if len(values) > 0 { // blank rather than left out
-			return []string{"missingEmailMessage", "error-user-attribute-required"}
-		}
 	case a.Name == "email" && v.Context != AdminAPI:
 		return []string{"missingEmailMessage"}
 	case !v.canEdit(a):
