@@ -195,7 +195,7 @@ func (r *Run) SetUser(u *iam.User) Result {
 		return Abort{err}
 	}
 	r.User = u
-	r.Tab.User = u.ID
+	r.Tab.User, r.Tab.Named = u.ID, r.Now
 	return nil
 }
 

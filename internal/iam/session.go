@@ -62,6 +62,7 @@ type AuthTab struct {
 	First     string                `json:"first,omitempty"` // the id that it began under, where it is another: KC_RESTART lists that
 	Request   AuthRequest           `json:"request"`
 	User      UserID                `json:"user,omitempty"`
+	Named     time.Time             `json:"named,omitzero"`    // when it was said who User is: not-befores since end the login
 	Flow      string                `json:"flow,omitempty"`    // the path: "authenticate", "registration", "reset-credentials"
 	Current   ExecID                `json:"current,omitempty"` // the execution that shows its page
 	Code      string                `json:"code,omitempty"`    // the session code that the next POST must carry

@@ -77,6 +77,9 @@ func (a *attempt) requiredAction() {
 		a.broken(err)
 		return
 	}
+	if a.outdated() {
+		return
+	}
 	if a.run.User == nil || !a.run.User.Enabled {
 		a.failed(&authn.FlowError{Code: authn.UserDisabled})
 		return
@@ -360,6 +363,9 @@ func (a *attempt) consent() {
 	}
 	if err := a.newRun("LOGIN"); err != nil {
 		a.broken(err)
+		return
+	}
+	if a.outdated() {
 		return
 	}
 	if a.run.User == nil || !a.run.User.Enabled {

@@ -3,6 +3,7 @@ package login
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/steps"
@@ -140,6 +141,21 @@ func (a *attempt) newRun(kind iam.EventKind) error {
 	}
 	a.run.User = u
 	return nil
+}
+
+// outdated ends a login whose user, or all of the realm, have been logged out since
+// it was said who that is, and answers: what proved them may be worth nothing now.
+func (a *attempt) outdated() bool {
+	if a.run.User == nil || a.tab.Version == 0 || a.tab.Named.IsZero() {
+		return false
+	}
+	for _, since := range []time.Time{a.run.User.NotBefore, a.realm.NotBefore} {
+		if !since.IsZero() && a.tab.Named.Before(since) {
+			a.expired()
+			return true
+		}
+	}
+	return false
 }
 
 // loginEvent makes the run's event that of a login past its flow.

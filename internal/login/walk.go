@@ -93,6 +93,9 @@ func (a *attempt) walk(submit iam.ExecID) {
 		a.broken(err)
 		return
 	}
+	if a.outdated() {
+		return
+	}
 	flow := a.flow(a.tab.Flow)
 	if flow == nil {
 		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: "flow of " + a.tab.Flow})
