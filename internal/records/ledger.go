@@ -37,8 +37,6 @@ type spread struct {
 }
 
 const (
-	// flushEvery is how long a count may wait to be written.
-	flushEvery = time.Second
 	// maxAddresses bounds how many addresses one spread is told apart by in an
 	// hour, on one node; the rest are counted together.
 	maxAddresses = 50
@@ -130,7 +128,7 @@ func (l *Ledger) bound(x *store.Occurrence) {
 	}
 }
 
-// FlushEvery is how often Flush has to run.
+// FlushEvery is how long a count may wait to be written: Flush has to run as often.
 const FlushEvery = time.Second
 
 // Flush writes what is due; what cannot be written is due again.
