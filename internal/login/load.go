@@ -251,7 +251,7 @@ func (a *attempt) alreadyLoggedIn() {
 		if !a.stillAllowed(a.client, &d.Request) {
 			return
 		}
-		a.details["redirected_to_client"] = "true"
+		a.details["redirected_to_client"], a.details["redirect_uri"] = "true", d.Request.RedirectURI
 		a.details["response_type"], a.details["response_mode"] = responseOf(&d.Request)
 		a.emitError("already_logged_in")
 		a.h.Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: d.Request,
@@ -260,7 +260,7 @@ func (a *attempt) alreadyLoggedIn() {
 	}
 	a.details["redirected_to_client"] = "false"
 	a.emitError("already_logged_in")
-	a.show(http.StatusOK, pages.Info{SkipLink: a.client == nil}, &authn.Message{Tone: pages.Success, Key: "alreadyLoggedIn"}, nil, nil)
+	a.show(http.StatusBadRequest, pages.Info{SkipLink: a.client == nil}, &authn.Message{Tone: pages.Success, Key: "alreadyLoggedIn"}, nil, nil) // Oracle: login/left-pages
 }
 
 // maxLeftOpen is for how long a page that lay open, or KC_RESTART, still leads on to

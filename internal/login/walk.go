@@ -168,7 +168,7 @@ func (a *attempt) flowPage(out authn.Show) {
 		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: a.run.Execution().Authenticator})
 		return
 	}
-	if key := a.run.Note(steps.NoteInfo); key != "" && a.message == nil && page.Message == nil && len(page.Errors) == 0 {
+	if key := a.run.Note(steps.NoteInfo); key != "" && page.Message == nil && len(page.Errors) == 0 { // rather than a forwarded one. Oracle: login/left-pages
 		a.message = &authn.Message{Tone: pages.Notice, Key: key}
 	}
 	if page.Message == nil && len(page.Errors) == 0 {
