@@ -213,6 +213,11 @@ func (h *Handler) open(rt Route, w http.ResponseWriter, r *http.Request) (*Call,
 	if err := h.demand(c, rt.Perm); err != nil {
 		return nil, err
 	}
+	for _, values := range r.URL.Query() {
+		if slices.ContainsFunc(values, func(v string) bool { return len(v) > iam.MaxSearched }) {
+			return nil, Plain(http.StatusBadRequest, "A parameter of the query is too long")
+		}
+	}
 	web.AllowLarge(r)
 	return c, nil
 }

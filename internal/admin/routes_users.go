@@ -71,7 +71,11 @@ func (h *Handler) namedUsers(c *Call) (list []*iam.User, named bool, err error) 
 	default:
 		return nil, false, nil
 	}
-	for _, one := range strings.Fields(rest) {
+	names := strings.Fields(rest)
+	if len(names) > iam.MaxNamed {
+		return nil, true, Plain(http.StatusBadRequest, "Too many users are named")
+	}
+	for _, one := range names {
 		u, err := find(one)
 		if err != nil {
 			return nil, true, err

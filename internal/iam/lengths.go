@@ -30,6 +30,14 @@ const (
 	// MaxRequest is the length of all parameters of an authorization request
 	// that are kept until its answer: with the login, or pushed.
 	MaxRequest = 24_000
+	// MaxConditions is how many words and attributes a search for users may look
+	// for at once: databases plan each of them, and a thousand take a minute.
+	MaxConditions = 64
+	// MaxNamed is how many users a search may name one by one.
+	MaxNamed = 1000
+	// MaxSearched is the length of a parameter that is searched for. A pattern is
+	// twice as long at most, and SQLite takes 50,000 bytes.
+	MaxSearched = 24_000
 	// MaxObject is the length of a request object, pushed or fetched.
 	MaxObject = 100 << 10
 	// MaxNote is the length of a note of a login.

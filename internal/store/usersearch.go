@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -117,18 +118,20 @@ func (r *Reader) CountUsers(ctx context.Context, realm iam.RealmID, f *UserFilte
 // CredentialKinds returns which kinds of credential each of the users has.
 func (r *Reader) CredentialKinds(ctx context.Context, realm iam.RealmID, ids []iam.UserID) (map[iam.UserID][]iam.CredentialKind, error) {
 	kinds := map[iam.UserID][]iam.CredentialKind{}
-	if len(ids) == 0 {
-		return kinds, nil
+	for chunk := range slices.Chunk(ids, chunkSize) {
+		w := new(where)
+		w.and("realm_id = ?", realm)
+		in(w, "user_id", chunk)
+		_, err := all(ctx, r, func(row row) (struct{}, error) {
+			var id iam.UserID
+			var kind iam.CredentialKind
+			err := row.Scan(&id, &kind)
+			kinds[id] = append(kinds[id], kind)
+			return struct{}{}, err
+		}, `select distinct user_id, kind from credentials`+w.text.String()+` order by user_id, kind`, w.args...)
+		if err != nil {
+			return nil, err
+		}
 	}
-	w := new(where)
-	w.and("realm_id = ?", realm)
-	in(w, "user_id", ids)
-	_, err := all(ctx, r, func(row row) (struct{}, error) {
-		var id iam.UserID
-		var kind iam.CredentialKind
-		err := row.Scan(&id, &kind)
-		kinds[id] = append(kinds[id], kind)
-		return struct{}{}, err
-	}, `select distinct user_id, kind from credentials`+w.text.String()+` order by user_id, kind`, w.args...)
-	return kinds, err
+	return kinds, nil
 }

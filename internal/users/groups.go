@@ -324,13 +324,22 @@ func (s *Service) Leave(ctx context.Context, r *iam.Realm, id iam.UserID, group 
 // A Filter narrows a search for users.
 type Filter = store.UserFilter
 
-// Search returns a page of users by user name.
+// ErrConditions says that a search asks for more than iam.MaxConditions.
+var ErrConditions = &iam.Error{Kind: iam.Invalid, Msg: "The search has too many conditions"}
+
+// Search returns a page of users by user name, or ErrConditions.
 func (s *Service) Search(ctx context.Context, r *iam.Realm, f *Filter) ([]*iam.User, error) {
+	if len(f.Terms)+len(f.Attrs) > iam.MaxConditions {
+		return nil, ErrConditions
+	}
 	return s.db.SearchUsers(ctx, r.ID, f)
 }
 
-// Count counts the users that a filter lets through.
+// Count counts the users that a filter lets through, or returns ErrConditions.
 func (s *Service) Count(ctx context.Context, r *iam.Realm, f *Filter) (int64, error) {
+	if len(f.Terms)+len(f.Attrs) > iam.MaxConditions {
+		return 0, ErrConditions
+	}
 	return s.db.CountUsers(ctx, r.ID, f)
 }
 
