@@ -119,6 +119,8 @@ func table(e ast.Expr) bool {
 		return true
 	case *ast.ParenExpr:
 		return table(e.X)
+	case *ast.SelectorExpr: // another package's error value
+		return strings.HasPrefix(e.Sel.Name, "Err")
 	case *ast.UnaryExpr:
 		return e.Op == token.AND && table(e.X)
 	case *ast.CallExpr:
@@ -190,12 +192,12 @@ func clockReaders(all []goFile) (broken []string) {
 
 // rootContexts are where a context may begin, and why none of a request does.
 var rootContexts = map[string]string{
-	"internal/store/tx.go":         "a commit is shared by transactions, and one that ends must not break the others",
-	"internal/store/pipeline.go":   "a round trip is shared by reads",
-	"internal/store/pgtest/":       "runs databases for tests",
-	"internal/store/storetest/":    "opens databases for tests",
-	"internal/deliveries/queue.go": "calls go on after the request that caused them; Close ends them",
-	"cmd/latchkey/main.go":         "the process",
+	"internal/store/engine/tx.go":       "a commit is shared by transactions, and one that ends must not break the others",
+	"internal/store/engine/pipeline.go": "a round trip is shared by reads",
+	"internal/store/pgtest/":            "runs databases for tests",
+	"internal/store/storetest/":         "opens databases for tests",
+	"internal/deliveries/queue.go":      "calls go on after the request that caused them; Close ends them",
+	"cmd/latchkey/main.go":              "the process",
 }
 
 // contextLosers find work that does not end with the request that asks for it.

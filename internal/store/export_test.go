@@ -12,6 +12,3 @@ func (db *DB) Endless(ctx context.Context) error {
 func (db *DB) EndlessOnes(ctx context.Context) (int64, error) {
 	return one(ctx, &db.Reader, scanValue[int64], `select count(*) from pg_stat_activity where datname = current_database() and state = 'active' and query like '%as (select 1 union%from endless'`)
 }
-
-// Translate makes an error of a driver one of the store.
-var Translate = translate

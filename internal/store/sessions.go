@@ -278,16 +278,16 @@ func (tx *Tx) PutUserSessionNotes(ctx context.Context, s *iam.UserSession) error
 func (tx *Tx) PutClientSession(ctx context.Context, p *iam.ClientSession) (bool, error) {
 	s := putClientSession(p)
 	err := tx.together(ctx, s)
-	return s.touched > 0, err
+	return s.Touched > 0, err
 }
 
 func putClientSession(p *iam.ClientSession) *statement {
-	return &statement{query: `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, origin, version)
+	return &statement{Query: `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, origin, version)
 		values (` + binds(1, 11) + `, 1)
 		on conflict (realm_id, session_id, offline, client_id) do update set refresh_id = excluded.refresh_id, refresh_use = excluded.refresh_use,
 		redirect_to = excluded.redirect_to, started_at = excluded.started_at, last_access = excluded.last_access, notes = excluded.notes, origin = excluded.origin,
 		version = client_sessions.version + 1 where client_sessions.version = $12`,
-		args: []any{p.Realm, p.Session, p.Offline, p.Client, p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.Started), millis(p.LastAccess), notes(p.Notes), text(p.Origin), p.Version}}
+		Args: []any{p.Realm, p.Session, p.Offline, p.Client, p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.Started), millis(p.LastAccess), notes(p.Notes), text(p.Origin), p.Version}}
 }
 
 // Rejoin is PutClientSession for a session that is there, and PutOnce, in one
@@ -300,7 +300,7 @@ func (tx *Tx) Rejoin(ctx context.Context, p *iam.ClientSession, values []Once) (
 		list = append(list, tx.putOnce(p.Realm, v))
 	}
 	err := tx.together(ctx, list...)
-	return s.touched > 0, err
+	return s.Touched > 0, err
 }
 
 // SwapClientSession writes a client's part back if nobody changed it since it

@@ -20,13 +20,13 @@ type Once struct {
 func (tx *Tx) PutOnce(ctx context.Context, realm iam.RealmID, v Once) (bool, error) {
 	s := tx.putOnce(realm, v)
 	err := tx.together(ctx, s)
-	return s.touched > 0, err
+	return s.Touched > 0, err
 }
 
 func (tx *Tx) putOnce(realm iam.RealmID, v Once) *statement {
-	return &statement{query: `insert into single_use (realm_id, key, shard, expires_at, value) values ($1, $2, $3, $4, $5)
+	return &statement{Query: `insert into single_use (realm_id, key, shard, expires_at, value) values ($1, $2, $3, $4, $5)
 		on conflict (realm_id, key) do update set expires_at = excluded.expires_at, value = excluded.value where single_use.expires_at <= $6`,
-		args: []any{realm, v.Key, shard(v.Key), millis(v.Expires), tx.seal("once "+v.Key, v.Value), millis(tx.Now)}}
+		Args: []any{realm, v.Key, shard(v.Key), millis(v.Expires), tx.seal("once "+v.Key, v.Value), millis(tx.Now)}}
 }
 
 // TakeOnce removes a value and returns it; ErrNotFound when it was taken
@@ -47,9 +47,9 @@ const takingOnce = `delete from single_use where realm_id = $1 and key = $2 and 
 // takeOnce leaves value as it is when there is none to take.
 func (tx *Tx) takeOnce(realm iam.RealmID, key string, value *[]byte) *statement {
 	return &statement{
-		query: takingOnce + ` returning value`,
-		args:  []any{realm, key, millis(tx.Now)},
-		read: func(row row) error {
+		Query: takingOnce + ` returning value`,
+		Args:  []any{realm, key, millis(tx.Now)},
+		Read: func(row row) error {
 			sealed, err := scanValue[[]byte](row)
 			if err == nil {
 				sealed, err = tx.unseal("once "+key, sealed)
@@ -66,11 +66,11 @@ func (tx *Tx) takeOnce(realm iam.RealmID, key string, value *[]byte) *statement 
 func (tx *Tx) Redeem(ctx context.Context, realm iam.RealmID, key string, id iam.SessionID, client iam.ClientID) (value []byte, v *SessionView, err error) {
 	scan := scanSessionView(realm, id, false)
 	take := tx.takeOnce(realm, key, &value)
-	take.query, take.args = takingOnce+` and exists (select 1 from user_sessions s where s.realm_id = $1 and s.id = $4 and s.offline = false) returning value`, append(take.args, id)
+	take.Query, take.Args = takingOnce+` and exists (select 1 from user_sessions s where s.realm_id = $1 and s.id = $4 and s.offline = false) returning value`, append(take.Args, id)
 	err = tx.together(ctx, take, &statement{
-		query: sessionAndOnce,
-		args:  []any{realm, id, false, client, "", int64(0), ""},
-		read:  func(row row) (err error) { v, err = scan(row); return err },
+		Query: sessionAndOnce,
+		Args:  []any{realm, id, false, client, "", int64(0), ""},
+		Read:  func(row row) (err error) { v, err = scan(row); return err },
 	})
 	return value, v, err
 }

@@ -1,68 +1,33 @@
 package store
 
 import (
-	"cmp"
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"math/bits"
-	"math/rand/v2"
 	"slices"
-	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"latchkey/internal/seal"
+	"latchkey/internal/store/engine"
 )
 
 // A Reader reads: from a DB what is committed, from a Tx also what the
 // transaction has written.
 type Reader struct {
-	q     reading
-	short reading // for short reads; nil: q
-	fresh reading // for searches; nil: q
-	ring  *seal.Ring
+	on   *engine.Reader
+	ring *seal.Ring
 }
 
 // quick is r for a statement that finds one or a few rows by an index: those
 // of several requests may share a round trip, so a long one would keep the others.
-func (r *Reader) quick() *Reader {
-	if r.short == nil {
-		return r
-	}
-	return &Reader{q: r.short, ring: r.ring}
-}
+func (r *Reader) quick() *Reader { return &Reader{r.on.Quick(), r.ring} }
 
 // search is r for a statement with filters, whose best plan depends on their values.
-func (r *Reader) search() *Reader {
-	if r.fresh == nil {
-		return r
-	}
-	return &Reader{q: r.fresh, ring: r.ring}
-}
+func (r *Reader) search() *Reader { return &Reader{r.on.Search(), r.ring} }
 
 // Together runs reads that do not need each other's answers: at once where they
 // share a round trip, else in turn. It returns the first error in their order.
-func (r *Reader) Together(reads ...func() error) error {
-	errs := make([]error, len(reads))
-	if r.short == nil {
-		for i, read := range reads {
-			if errs[i] = read(); errs[i] != nil {
-				return errs[i]
-			}
-		}
-		return nil
-	}
-	var wg sync.WaitGroup
-	for i, read := range reads[1:] {
-		wg.Go(func() { errs[i+1] = read() })
-	}
-	errs[0] = reads[0]()
-	wg.Wait()
-	return cmp.Or(errs...)
-}
+func (r *Reader) Together(reads ...func() error) error { return r.on.Together(reads...) }
 
 // few is quick for a statement about n rows, when they are few.
 func few(r *Reader, n int) *Reader {
@@ -83,19 +48,13 @@ func even[T any](ids []T) []T {
 // A Tx is one transaction. Now is fixed for its length.
 type Tx struct {
 	Reader
-	Now   time.Time
-	w     querier
-	after []func()
+	Now time.Time
+	on  *engine.Tx
 }
-
-// use makes q what the transaction reads and writes with.
-func (tx *Tx) use(q querier) { tx.q, tx.w = q, q }
 
 // After runs f once the transaction is committed; it is dropped when the
 // transaction fails or is run again.
-func (tx *Tx) After(f func()) { tx.after = append(tx.after, f) }
-
-const maxTries = 8
+func (tx *Tx) After(f func()) { tx.on.After(f) }
 
 // Tx runs f in a transaction and commits when it returns nil. f may run more
 // than once: when the engine reports a serialization failure, and when f
@@ -103,7 +62,7 @@ const maxTries = 8
 // HTTP and no log in it; use After. f must not call DB.Tx and must not use DB
 // for reads it bases its writes on.
 func (db *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
-	return db.run(ctx, f, false)
+	return db.engine.Tx(ctx, db.statements(f))
 }
 
 // Single is Tx for an f that asks once: for one statement, or for several
@@ -111,340 +70,34 @@ func (db *DB) Tx(ctx context.Context, f func(tx *Tx) error) error {
 // round trips. To ask again fails. f returns the statements' error and no other:
 // there would be nothing to undo them with.
 func (db *DB) Single(ctx context.Context, f func(tx *Tx) error) error {
-	guarded := func(tx *Tx) error {
-		tx.use(&single{q: tx.w})
-		return f(tx)
-	}
-	return db.run(ctx, guarded, true)
+	return db.engine.Single(ctx, db.statements(f))
 }
 
-// A single asks once.
-type single struct {
-	q    querier
-	used bool
-}
-
-func (s *single) QueryContext(ctx context.Context, query string, args ...any) (rows, error) {
-	if err := s.use(); err != nil {
-		return nil, err
-	}
-	return s.q.QueryContext(ctx, query, args...)
-}
-
-func (s *single) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := s.use(); err != nil {
-		return nil, err
-	}
-	return s.q.ExecContext(ctx, query, args...)
-}
-
-func (s *single) together(ctx context.Context, list []*statement) error {
-	if err := s.use(); err != nil {
-		return err
-	}
-	return together(ctx, s.q, list)
-}
-
-func (s *single) use() error {
-	if s.used {
-		return errors.New("store: asked a second time in DB.Single")
-	}
-	s.used = true
-	return nil
-}
-
-// A statement is one of several that do not need each other's answers.
-type statement struct {
-	query   string
-	args    []any
-	read    func(row) error // reads each row that comes back, nil for a statement that returns none
-	touched int64           // how many rows it touched, once it has run; of one without read
-
-	rows rowBuffer
-	tag  pgconn.CommandTag
-}
-
-// together runs statements in their order, in one round trip where there are round trips.
-func together(ctx context.Context, q querier, list []*statement) error {
-	if t, ok := q.(interface {
-		together(ctx context.Context, list []*statement) error
-	}); ok {
-		return t.together(ctx, list)
-	}
-	for _, s := range list {
-		if err := s.run(ctx, q); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *statement) run(ctx context.Context, q querier) error {
-	if s.read == nil {
-		res, err := q.ExecContext(ctx, s.query, s.args...)
-		if err == nil {
-			s.touched, err = res.RowsAffected()
-		}
-		return err
-	}
-	rows, err := q.QueryContext(ctx, s.query, s.args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := s.read(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-func (db *DB) run(ctx context.Context, f func(tx *Tx) error, implicit bool) error {
-	var err error
-	for try := 1; try <= maxTries; try++ {
-		tx := &Tx{Now: db.Now()}
-		tx.ring = db.ring
-		switch {
-		case db.writer != nil:
-			err = db.writer.do(ctx, func(q querier) error { tx.use(q); tx.after = nil; return f(tx) })
-		case db.txPool != nil:
-			err = db.txPool.run(ctx, tx, f, implicit)
-		default:
-			err = db.txPostgres(ctx, tx, f)
-		}
-		if err == nil {
-			for _, g := range tx.after {
-				g()
-			}
-			return nil
-		}
-		// A server that has become read-only has done nothing; the next connection leads to another, if there is one.
-		again := retryable(err) || errors.Is(err, ErrConflict) || try == 1 && refusesWrites(err)
-		if !again || ctx.Err() != nil {
-			break
-		}
-		time.Sleep(time.Duration(rand.IntN(1<<try)) * time.Millisecond)
-	}
-	return translate(err)
-}
-
-// txPostgres is a transaction by way of database/sql, before poolers that know no prepared statements.
-func (db *DB) txPostgres(ctx context.Context, tx *Tx, f func(tx *Tx) error) error {
-	ctx, done := db.live.bound(ctx)
-	defer done()
-	t, err := db.write.BeginTx(ctx, nil)
-	if err != nil {
-		return orSilent(ctx, errors.Join(ErrUnavailable, err))
-	}
-	defer func() { _ = t.Rollback() }()
-	tx.use(plain{t, db.live})
-	if err := f(tx); err != nil {
-		return orSilent(ctx, err)
-	}
-	return orSilent(ctx, t.Commit())
-}
-
-// groupWriter owns SQLite's one writing connection. Transactions that wait
-// while another one is being synced to disk share the next sync: each runs in
-// a savepoint of its own, so that one's failure leaves the others alone, and
-// all are answered after the commit.
-type groupWriter struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
-	jobs  chan *writeJob
-	quit  chan struct{}
-	done  chan struct{}
-}
-
-type writeJob struct {
-	run      func(querier) error
-	err      error
-	panicked any
-	done     chan struct{}
-}
-
-const maxGroup = 256
-
-func newGroupWriter(conn *sql.Conn) *groupWriter {
-	w := &groupWriter{conn: conn, stmts: map[string]*sql.Stmt{}, jobs: make(chan *writeJob, maxGroup), quit: make(chan struct{}), done: make(chan struct{})}
-	go w.loop()
-	return w
-}
-
-func (w *groupWriter) close() {
-	close(w.quit)
-	<-w.done
-	_ = w.conn.Close()
-}
-
-func (w *groupWriter) do(ctx context.Context, run func(querier) error) error {
-	job := &writeJob{run: run, done: make(chan struct{})}
-	select {
-	case w.jobs <- job:
-	case <-w.done:
-		return fmt.Errorf("%w: closed", ErrUnavailable)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	// The transaction is under way now; its answer decides, not ctx.
-	select {
-	case <-job.done:
-	case <-w.done:
-		select {
-		case <-job.done:
-		default:
-			return fmt.Errorf("%w: closed", ErrUnavailable)
-		}
-	}
-	if job.panicked != nil {
-		panic(job.panicked)
-	}
-	return job.err
-}
-
-func (w *groupWriter) loop() {
-	defer close(w.done)
-	for {
-		select {
-		case <-w.quit:
-			return
-		case first := <-w.jobs:
-			group := []*writeJob{first}
-			for len(group) < maxGroup {
-				select {
-				case next := <-w.jobs:
-					group = append(group, next)
-					continue
-				default:
-				}
-				break
-			}
-			w.commit(group)
-		}
+// statements gives f the statements of this package.
+func (db *DB) statements(f func(tx *Tx) error) func(*engine.Tx) error {
+	return func(on *engine.Tx) error {
+		return f(&Tx{Reader: Reader{&on.Reader, db.ring}, Now: on.Now, on: on})
 	}
 }
 
-func (w *groupWriter) commit(group []*writeJob) {
-	ctx := context.Background()
-	fail := func(err error) {
-		for _, job := range group {
-			if job.err == nil {
-				job.err = err
-			}
-		}
-	}
-	if _, err := w.ExecContext(ctx, `begin immediate`); err != nil {
-		fail(err)
-	} else {
-		for _, job := range group {
-			w.runOne(ctx, job)
-		}
-		if _, err := w.ExecContext(ctx, `commit`); err != nil {
-			fail(err)
-			// A full disk may have ended the transaction already; then this fails, and nothing is lost by it.
-			_, _ = w.conn.ExecContext(ctx, `rollback`)
-		}
-	}
-	for _, job := range group {
-		close(job.done)
-	}
-}
-
-func (w *groupWriter) runOne(ctx context.Context, job *writeJob) {
-	if _, job.err = w.ExecContext(ctx, `savepoint one`); job.err != nil {
-		return
-	}
-	func() {
-		defer func() { job.panicked = recover() }()
-		job.err = job.run(w)
-	}()
-	if job.err != nil || job.panicked != nil {
-		_, _ = w.ExecContext(ctx, `rollback to one`)
-	}
-	if _, err := w.ExecContext(ctx, `release one`); err != nil && job.err == nil {
-		job.err = err
-	}
-}
-
-func (w *groupWriter) stmt(query string) (*sql.Stmt, error) {
-	if s, ok := w.stmts[query]; ok {
-		return s, nil
-	}
-	s, err := w.conn.PrepareContext(context.Background(), query)
-	if err == nil {
-		w.stmts[query] = s
-	}
-	return s, err
-}
-
-// QueryContext and ExecContext run on the writing connection. A context that
-// ends must not break the transaction that others share, so it is not passed on.
-func (w *groupWriter) QueryContext(_ context.Context, query string, args ...any) (rows, error) {
-	s, err := w.stmt(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.QueryContext(context.Background(), args...)
-}
-
-// ExecContext: see QueryContext.
-func (w *groupWriter) ExecContext(_ context.Context, query string, args ...any) (sql.Result, error) {
-	s, err := w.stmt(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.ExecContext(context.Background(), args...)
-}
-
-// A row is what a scan function reads from.
-type row interface{ Scan(dest ...any) error }
+type (
+	row       = engine.Row
+	statement = engine.Statement
+)
 
 // one returns the first row of a query, or ErrNotFound.
 func one[T any](ctx context.Context, r *Reader, scan func(row) (T, error), query string, args ...any) (T, error) {
-	var v T
-	rows, err := r.q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return v, translate(err)
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return v, translate(err)
-		}
-		return v, ErrNotFound
-	}
-	if v, err = scan(rows); err != nil {
-		return v, translate(err)
-	}
-	return v, translate(rows.Close())
+	return engine.One(ctx, r.on, scan, query, args...)
 }
 
 // all returns every row of a query, in its order; nil when there is none.
 func all[T any](ctx context.Context, r *Reader, scan func(row) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := r.q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, translate(err)
-	}
-	defer rows.Close()
-	var list []T
-	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
-			return nil, translate(err)
-		}
-		list = append(list, v)
-	}
-	return list, translate(rows.Err())
+	return engine.All(ctx, r.on, scan, query, args...)
 }
 
 // exec runs a statement and returns how many rows it touched.
 func (tx *Tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := tx.w.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, translate(err)
-	}
-	return res.RowsAffected()
+	return tx.on.Exec(ctx, query, args...)
 }
 
 // must runs a statement that has to touch a row; ErrConflict when it does not.
@@ -458,7 +111,7 @@ func (tx *Tx) must(ctx context.Context, query string, args ...any) error {
 
 // together runs statements in their order, those that do not need each other's answers in one round trip.
 func (tx *Tx) together(ctx context.Context, list ...*statement) error {
-	return translate(together(ctx, tx.w, list))
+	return tx.on.Send(ctx, list...)
 }
 
 // scanValue scans a single column.

@@ -1,4 +1,4 @@
-package store_test
+package engine_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/store"
+	"latchkey/internal/store/engine"
 	"latchkey/internal/store/storetest"
 )
 
@@ -33,7 +34,7 @@ func TestWhatIsUnavailable(t *testing.T) {
 	list = append(list, pgconn.ErrConnClosed, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, &net.OpError{Op: "read", Err: errors.New("reset")},
 		driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone, context.DeadlineExceeded)
 	for _, err := range list {
-		if got := store.Translate(fmt.Errorf("asking: %w", err)); !errors.Is(got, store.ErrUnavailable) || !errors.Is(got, err) {
+		if got := engine.Translate(fmt.Errorf("asking: %w", err)); !errors.Is(got, store.ErrUnavailable) || !errors.Is(got, err) {
 			t.Errorf("%v: %v", err, got)
 		}
 	}
@@ -41,7 +42,7 @@ func TestWhatIsUnavailable(t *testing.T) {
 		&pgconn.PgError{Code: "42601"}, &pgconn.PgError{Code: "22021"}, &pgconn.PgError{Code: "23503"}, &pgconn.PgError{Code: "23505"},
 		&pgconn.PgError{Code: "25P02"}, &pgconn.PgError{Code: "28P01"}, sql.ErrNoRows, context.Canceled, errors.New("another"),
 	} {
-		if got := store.Translate(err); errors.Is(got, store.ErrUnavailable) || got == nil {
+		if got := engine.Translate(err); errors.Is(got, store.ErrUnavailable) || got == nil {
 			t.Errorf("%v: %v", err, got)
 		}
 	}

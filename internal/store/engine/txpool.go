@@ -1,4 +1,4 @@
-package store
+package engine
 
 import (
 	"context"
@@ -43,7 +43,7 @@ func (p *txPool) run(ctx context.Context, tx *Tx, f func(*Tx) error, implicit bo
 	tx.use(t)
 	if err := f(tx); err != nil {
 		if t.begun && c.pg != nil && !c.pg.IsClosed() {
-			_ = t.send(context.WithoutCancel(ctx), &statement{query: `rollback`}) // release closes the connection if this failed
+			_ = t.send(context.WithoutCancel(ctx), &Statement{Query: `rollback`}) // release closes the connection if this failed
 		}
 		return err
 	}
@@ -129,20 +129,20 @@ type pipelinedTx struct {
 }
 
 // roundTrip sends statements, after the transaction's beginning if it has not begun.
-func (t *pipelinedTx) roundTrip(ctx context.Context, list []*statement) error {
+func (t *pipelinedTx) roundTrip(ctx context.Context, list []*Statement) error {
 	if t.implicit || t.begun {
 		return t.send(ctx, list...)
 	}
 	t.begun = true
-	return t.send(ctx, append([]*statement{{query: `begin`}}, list...)...)
+	return t.send(ctx, append([]*Statement{{Query: `begin`}}, list...)...)
 }
 
-func (t *pipelinedTx) send(ctx context.Context, list ...*statement) (err error) {
+func (t *pipelinedTx) send(ctx context.Context, list ...*Statement) (err error) {
 	ctx, done := t.live.bound(ctx)
 	defer done()
 	var batch pgconn.Batch
 	for _, s := range list {
-		if s.rows, err = t.conn.queue(ctx, &batch, s.query, s.args); err != nil {
+		if s.rows, err = t.conn.queue(ctx, &batch, s.Query, s.Args); err != nil {
 			return orSilent(ctx, err)
 		}
 	}
@@ -162,7 +162,7 @@ func (t *pipelinedTx) send(ctx context.Context, list ...*statement) (err error) 
 
 // commit fails where PostgreSQL rolls back instead, since a statement had failed.
 func (t *pipelinedTx) commit(ctx context.Context) error {
-	s := &statement{query: `commit`}
+	s := &Statement{Query: `commit`}
 	err := t.send(ctx, s)
 	if err == nil && s.tag.String() == "ROLLBACK" {
 		err = pgx.ErrTxCommitRollback
@@ -171,14 +171,14 @@ func (t *pipelinedTx) commit(ctx context.Context) error {
 }
 
 // together sends statements in one round trip, and reads their answers.
-func (t *pipelinedTx) together(ctx context.Context, list []*statement) error {
+func (t *pipelinedTx) together(ctx context.Context, list []*Statement) error {
 	if err := t.roundTrip(ctx, list); err != nil {
 		return err
 	}
 	for _, s := range list {
-		s.touched = s.tag.RowsAffected()
-		for s.read != nil && s.rows.Next() {
-			if err := s.read(&s.rows); err != nil {
+		s.Touched = s.tag.RowsAffected()
+		for s.Read != nil && s.rows.Next() {
+			if err := s.Read(&s.rows); err != nil {
 				return err
 			}
 		}
@@ -187,16 +187,16 @@ func (t *pipelinedTx) together(ctx context.Context, list []*statement) error {
 }
 
 func (t *pipelinedTx) QueryContext(ctx context.Context, query string, args ...any) (rows, error) {
-	s := &statement{query: query, args: args}
-	if err := t.roundTrip(ctx, []*statement{s}); err != nil {
+	s := &Statement{Query: query, Args: args}
+	if err := t.roundTrip(ctx, []*Statement{s}); err != nil {
 		return nil, err
 	}
 	return &s.rows, nil
 }
 
 func (t *pipelinedTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	s := &statement{query: query, args: args}
-	if err := t.roundTrip(ctx, []*statement{s}); err != nil {
+	s := &Statement{Query: query, Args: args}
+	if err := t.roundTrip(ctx, []*Statement{s}); err != nil {
 		return nil, err
 	}
 	return driver.RowsAffected(s.tag.RowsAffected()), nil

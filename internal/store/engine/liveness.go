@@ -1,9 +1,7 @@
-package store
+package engine
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -111,38 +109,14 @@ func (db *DB) askLiveness(ctx context.Context) error {
 	if db.pipeline != nil {
 		r = unbounded{db.pipeline}
 	}
-	_, err := one(ctx, &Reader{q: r}, scanValue[int64], aliveQuery, sealCheck)
+	_, err := One(ctx, &Reader{q: r}, func(row Row) (n int64, err error) {
+		err = row.Scan(&n)
+		return n, err
+	}, `select 1`)
 	return err
 }
 
-const aliveQuery = `select count(*) from meta where name = $1`
-
 func timedOut(err error) bool { return errors.Is(err, context.DeadlineExceeded) || pgconn.Timeout(err) }
-
-// Probe writes a few kilobytes. A database whose disk is full, or that has become
-// read-only, refuses that.
-func (db *DB) Probe(ctx context.Context) error {
-	noise := make([]byte, 8<<10) // what can be compressed would need less space
-	_, _ = rand.Read(noise)      // never fails
-	done := make(chan error, 1)
-	go func() {
-		done <- db.Tx(ctx, func(tx *Tx) error {
-			_, err := tx.exec(ctx, `insert into leases (name, holder, until) values ($1, $2, $3)
-				on conflict (name) do update set holder = excluded.holder, until = excluded.until`,
-				"probe", hex.EncodeToString(noise), millis(tx.Now))
-			return err
-		})
-	}()
-	select {
-	case err := <-done:
-		return translate(err)
-	case <-ctx.Done():
-		if db.engine == SQLite {
-			return nil // SQLite has one writer, and it is busy
-		}
-		return translate(ctx.Err())
-	}
-}
 
 // serverFailed reports whether an error says that this server cannot run
 // statements, and not that the statement is wrong: another connection may lead
