@@ -100,7 +100,7 @@ func (t *tokenCall) subject() (*presented, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, word, err := t.live(tok, client)
+	p, lost, err := t.live(tok, client)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +108,8 @@ func (t *tokenCall) subject() (*presented, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case revoked, word != "", !p.user.Enabled, p.clientDisabled(), p.stale(t.realm):
-		t.event.Cause.Reason = p.cause(t.realm, word, revoked)
+	case revoked, lost != loss{}, !p.user.Enabled, p.clientDisabled(), p.stale(t.realm):
+		t.event.Cause.Reason = p.cause(t.realm, lost, revoked)
 		return nil, worthless()
 	case tok.Confirm.X5T != "", tok.Confirm.JKT != "" && tok.Client != t.client.ClientID:
 		// Nobody can prove a certificate here: that is not built.

@@ -71,7 +71,7 @@ func (t *tokenCall) umaByToken(raw string) (*decision, error) {
 	if reason != "" {
 		return nil, invalid()
 	}
-	p, word, err := t.live(tok, client)
+	p, lost, err := t.live(tok, client)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +79,8 @@ func (t *tokenCall) umaByToken(raw string) (*decision, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case revoked, word != "", !p.user.Enabled, p.clientDisabled(), p.stale(t.realm):
-		t.event.Cause.Reason = p.cause(t.realm, word, revoked)
+	case revoked, lost != loss{}, !p.user.Enabled, p.clientDisabled(), p.stale(t.realm):
+		t.event.Cause.Reason = p.cause(t.realm, lost, revoked)
 		return nil, invalid()
 	case !t.form.Has("audience"):
 		return nil, t.bad("invalid_request", "invalid_request", "You must provide the issuedFor")

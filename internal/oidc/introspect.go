@@ -100,7 +100,7 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 		return inactive("client_disabled", "Client with clientId "+tok.Client+" is disabled")
 	}
 	about := "Introspection access token for " + tok.Client + " client: "
-	p, word, err := b.live(tok, client)
+	p, lost, err := b.live(tok, client)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 	if err != nil {
 		return nil, err
 	}
-	b.event.Cause.Reason = p.cause(b.realm, word, revoked)
+	b.event.Cause.Reason = p.cause(b.realm, lost, revoked)
 	if !revoked && !tok.Active(b.Now()) {
 		b.event.Cause.Reason = iam.TokenExpired
 	}
@@ -119,11 +119,11 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 	if refresh && tok.Type != tokens.TypeRefresh && tok.Type != tokens.TypeOffline {
 		return inactive("invalid_token_type", about+"invalid_token_type")
 	}
-	if word == "" && p.clientDisabled() {
-		word = "client_disabled"
+	if lost == (loss{}) && p.clientDisabled() {
+		lost = loss{"client_disabled", iam.ClientDisabled}
 	}
-	if word != "" {
-		return inactive(word, about+word)
+	if lost != (loss{}) {
+		return inactive(lost.word, about+lost.word)
 	}
 	b.event.User = p.user.ID
 	if !p.user.Enabled || p.stale(b.realm) {

@@ -28,20 +28,29 @@ func (c *call) presents(tok *tokens.Token) {
 	c.event.Cause.Offline = tok.Type == tokens.TypeOffline || tok.Context().Offline
 }
 
-// cause is why a presented token is worth nothing: word is what live said.
-func (p *presented) cause(r *realms.Realm, word string, revoked bool) iam.Reason {
+// A loss is why there is nothing that a token still stands for: by the event's
+// error word, and by ours. The zero one says that there is.
+type loss struct {
+	word   string
+	reason iam.Reason
+}
+
+var (
+	sessionGone    = loss{"user_session_not_found", iam.SessionEnded}
+	sessionExpired = loss{"session_expired", iam.SessionEnded}
+	sessionNewer   = loss{"invalid_token", iam.TokenOfPast}
+	userGone       = loss{"user_not_found", iam.UserRemoved}
+	userDisabled   = loss{"user_disabled", iam.UserDisabled}
+)
+
+// cause is why a presented token is worth nothing; lost is what live said.
+func (p *presented) cause(r *realms.Realm, lost loss, revoked bool) iam.Reason {
 	switch {
 	case revoked:
 		return iam.Revoked
-	case word == "user_not_found":
-		return iam.UserRemoved
-	case word == "user_disabled":
-		return iam.UserDisabled
-	case word == "invalid_token":
-		return iam.TokenOfPast
-	case word == "session_expired", word == "user_session_not_found":
-		return iam.SessionEnded
-	case word == "client_disabled", p.clientDisabled():
+	case lost != loss{}:
+		return lost.reason
+	case p.clientDisabled():
 		return iam.ClientDisabled
 	case p.user != nil && !p.user.Enabled:
 		return iam.UserDisabled
@@ -81,42 +90,42 @@ func byDPoP(r *http.Request) bool {
 }
 
 // live finds the session behind an access token, online or offline as the
-// token's id says. word is the event's error word when there is none that the
-// token still stands for; then p tells as much as is known.
+// token's id says. lost says why there is none that the token still stands for;
+// then p tells as much as is known.
 // Keycloak: UserSessionUtil.findValidSession.
-func (c *call) live(tok *tokens.Token, client *realms.Client) (p *presented, word string, err error) {
+func (c *call) live(tok *tokens.Token, client *realms.Client) (p *presented, lost loss, err error) {
 	p = &presented{Token: tok, client: client}
 	c.presents(tok)
 	how := tok.Context()
 	if tok.Session == "" {
 		if !how.Transient && !how.Unknown {
-			return p, "user_session_not_found", nil
+			return p, sessionGone, nil
 		}
-		word, err = c.passing(p)
-		return p, word, err
+		lost, err = c.passing(p)
+		return p, lost, err
 	}
 	expired := false
 	for _, offline := range []bool{false, true} {
 		if how.Transient || !how.Unknown && how.Offline != offline {
 			continue
 		}
-		word, err = c.stored(p, how, offline)
-		if err != nil || word == "" || word == "invalid_token" || word == "user_not_found" {
-			return p, word, err
+		lost, err = c.stored(p, how, offline)
+		if err != nil || lost == (loss{}) || lost == sessionNewer || lost == userGone {
+			return p, lost, err
 		}
-		expired = expired || word == "session_expired"
+		expired = expired || lost == sessionExpired
 	}
 	if expired {
-		return p, "session_expired", nil
+		return p, sessionExpired, nil
 	}
-	return p, "user_session_not_found", nil
+	return p, sessionGone, nil
 }
 
 // passing stands in for the session of a token that never had one. Where its
 // subject is none of the realm's - a pairwise one, say - it goes by the username,
 // which mappers write as they like: for the client's own service account alone.
 // Keycloak: TokenManager.lookupUserFromStatelessToken.
-func (c *call) passing(p *presented) (word string, err error) {
+func (c *call) passing(p *presented) (lost loss, err error) {
 	p.user, err = c.User(c.ctx(), &c.realm.Realm, iam.UserID(p.Subject))
 	if err == nil && p.user == nil && p.Username != "" {
 		p.user, err = c.FindUser(c.ctx(), &c.realm.Realm, p.Username)
@@ -126,42 +135,42 @@ func (c *call) passing(p *presented) (word string, err error) {
 	}
 	switch {
 	case err != nil:
-		return "", err
+		return loss{}, err
 	case p.user == nil:
-		return "user_not_found", nil
+		return userGone, nil
 	case !p.user.Enabled:
-		return "user_disabled", nil
+		return userDisabled, nil
 	}
 	now := c.Now()
 	p.session = &iam.UserSession{Realm: c.realm.ID, User: p.user.ID, Username: p.user.Username, IP: c.event.IP, AuthMethod: "client_auth", Started: now, LastAccess: now}
 	p.part = &iam.ClientSession{Realm: c.realm.ID, Client: p.client.ID, Started: now, LastAccess: now, Notes: map[string]string{"iss": c.issuer()}}
-	return "", nil
+	return loss{}, nil
 }
 
 // stored finds a stored session of one kind.
-func (c *call) stored(p *presented, how tokens.Context, offline bool) (word string, err error) {
+func (c *call) stored(p *presented, how tokens.Context, offline bool) (lost loss, err error) {
 	view, err := c.Sessions.FindFor(c.ctx(), c.realm, p.Ref(offline), &p.client.Client, p.RevokedKey())
 	switch {
 	case err == nil, how.Guest && errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrClientDisabled):
 	case errors.Is(err, sessions.ErrPartExpired), errors.Is(err, sessions.ErrForgotten):
-		return "session_expired", nil
+		return sessionExpired, nil
 	case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrRealmDisabled):
-		return "user_session_not_found", nil
+		return sessionGone, nil
 	case errors.Is(err, sessions.ErrUserGone):
-		return "user_not_found", nil
+		return userGone, nil
 	default:
-		return "", err
+		return loss{}, err
 	}
 	p.view, p.session, p.part, p.user = view, view.Session, view.Part, view.User
 	if p.BeforeSession(view.Session.Started) || view.Part != nil && p.BeforeSession(view.Part.Started) && !how.Guest {
-		return "invalid_token", nil
+		return sessionNewer, nil
 	}
 	if p.part == nil {
 		now := c.Now()
 		p.part = &iam.ClientSession{Session: view.Session.ID, Realm: c.realm.ID, Client: p.client.ID, Offline: offline, Started: now, LastAccess: now,
 			Notes: map[string]string{"iss": c.issuer()}}
 	}
-	return "", nil
+	return loss{}, nil
 }
 
 // revoked reports whether the token was revoked. What the session's statement

@@ -28,13 +28,13 @@ func (h *Handler) revoke(c *call) error {
 	if err != nil {
 		return err
 	}
-	p, word, err := b.live(tok, b.client)
+	p, lost, err := b.live(tok, b.client)
 	if err != nil {
 		return err
 	}
-	if word != "" {
-		b.event.Cause.Reason = p.cause(b.realm, word, false)
-		return b.refuse(word, errWorthless)
+	if lost != (loss{}) {
+		b.event.Cause.Reason = p.cause(b.realm, lost, false)
+		return b.refuse(lost.word, errWorthless)
 	}
 	b.event.User = p.user.ID
 	if err := b.revokeExchanged(tok); err != nil {

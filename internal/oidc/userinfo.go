@@ -151,7 +151,7 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 	if !b.cors.Apply(b.w, b.r) {
 		return nil, &Error{http.StatusForbidden, "Invalid origin", ""}
 	}
-	p, word, err := b.live(tok, client)
+	p, lost, err := b.live(tok, client)
 	if err != nil {
 		return nil, err
 	}
@@ -172,8 +172,8 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 		return nil, b.invalidToken("client_disabled", "Client disabled")
 	}
 	b.event.Session = iam.SessionID(tok.Session)
-	if word != "" {
-		return nil, b.invalidToken(word, word)
+	if lost != (loss{}) {
+		return nil, b.invalidToken(lost.word, lost.word)
 	}
 	b.event.User = p.user.ID
 	b.detail("username", p.user.Username)
