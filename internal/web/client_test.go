@@ -71,7 +71,8 @@ func TestReaches(t *testing.T) {
 		"fd12::1": iam.ReachNetwork, "100.64.0.1": iam.ReachNetwork, "0.0.0.0": iam.ReachNetwork, "::": iam.ReachNetwork, "::ffff:10.0.0.1": iam.ReachNetwork,
 		"64:ff9b::a00:1":  iam.ReachNetwork,
 		"169.254.169.254": iam.ReachAll, "::ffff:169.254.169.254": iam.ReachAll, "fe80::1%eth0": iam.ReachAll, "fd00:ec2::254": iam.ReachAll, "224.0.0.1": iam.ReachAll,
-		"64:ff9b::a9fe:a9fe": iam.ReachAll,
+		"64:ff9b::a9fe:a9fe": iam.ReachAll, "::a9fe:a9fe": iam.ReachAll, "2002:a9fe:a9fe::1": iam.ReachAll,
+		"::a00:1": iam.ReachNetwork, "2002:a00:1::1": iam.ReachNetwork, "64:ff9b:1::a00:1": iam.ReachNetwork, "fec0::1": iam.ReachNetwork,
 	} {
 		for reach := iam.ReachAll; reach <= iam.ReachPublic; reach++ {
 			if got := reaches(reach, netip.MustParseAddr(at)); got != (reach <= want) {
