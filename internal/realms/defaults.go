@@ -152,6 +152,9 @@ func checkName(name string) error {
 	if strings.TrimSpace(name) == "" {
 		return iam.Errorf(iam.Invalid, "Realm name cannot be empty")
 	}
+	if name == "." || name == ".." { // which no path names
+		return &iam.Error{Kind: iam.Invalid, Msg: "Realm name cannot be " + name, Err: ErrBadRequest}
+	}
 	return CheckReserved(name)
 }
 

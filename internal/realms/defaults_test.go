@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 )
@@ -177,6 +178,11 @@ func TestIDs(t *testing.T) {
 // TestNames holds the characters that the reference refuses in a realm's name.
 // Keycloak: ReservedCharValidator
 func TestNames(t *testing.T) {
+	for _, name := range []string{".", "..", "", " "} {
+		if _, err := realms.New(name, time.Unix(1, 0)); err == nil {
+			t.Errorf("%q is a realm's name", name)
+		}
+	}
 	for _, c := range strings.Split(": / ? # [ ] @ ! $ & ( ) * + , ; = \\", " ") {
 		if _, err := realms.New("a"+c+"b", time.Unix(1, 0)); !errors.Is(err, realms.ErrBadRequest) || !strings.HasPrefix(err.Error(), "Character '"+c+"' not allowed.") {
 			t.Errorf("%q: %v", c, err)
@@ -186,7 +192,7 @@ func TestNames(t *testing.T) {
 		r, err := realms.New("a"+c+"b", time.Unix(1, 0))
 		if err != nil {
 			t.Errorf("%q: %v", c, err)
-		} else if uri := r.Clients[0].RedirectURIs[0]; !strings.Contains(uri, "a"+c+"b") {
+		} else if uri := r.Clients[0].RedirectURIs[0]; !strings.Contains(uri, iam.PathName("a"+c+"b")) {
 			t.Errorf("%q: redirect URI %q", c, uri)
 		}
 	}
