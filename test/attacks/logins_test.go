@@ -21,6 +21,8 @@ type shop struct {
 	base  string
 	realm string
 	admin *visitor.Admin
+
+	restart func() // of the server
 }
 
 const shopDoc = `{"realm": "shop", "enabled": true, "rememberMe": true, "eventsEnabled": true,
@@ -47,7 +49,7 @@ func openShop(t testing.TB, server *harness.Server) *shop {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)
-	s := &shop{Context: ctx, TB: t, base: server.URL, realm: "shop", admin: visitor.NewAdmin(server.URL)}
+	s := &shop{Context: ctx, TB: t, base: server.URL, realm: "shop", admin: visitor.NewAdmin(server.URL), restart: func() { server.Stop(t); server.Restart(t) }}
 	_, err := s.admin.Post(s, "", json.RawMessage(shopDoc))
 	s.must(err)
 	return s
