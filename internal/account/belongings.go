@@ -18,21 +18,24 @@ func (h *Handler) groups(c *call) (any, error) {
 		return nil, err
 	}
 	brief := c.flag("briefRepresentation", true)
-	var tree *users.Groups
+	whole := map[iam.GroupID]*users.Group{}
 	if !brief {
-		if tree, err = h.Users.Groups(c, &c.realm.Realm); err != nil {
+		own, err := h.Users.GroupsOf(c, &c.realm.Realm, c.caller.User.ID)
+		if err != nil {
 			return nil, err
+		}
+		for _, g := range own {
+			whole[g.ID] = g
 		}
 	}
 	out := make([]rep.Group, 0, len(standing.Groups))
 	for _, g := range standing.Groups {
 		v := groupOf(g)
 		if !brief {
-			whole, err := tree.Get(g.ID)
-			if err != nil {
-				continue // removed meanwhile
+			if whole[g.ID] == nil {
+				continue // left or removed meanwhile
 			}
-			describe(c, &v, whole)
+			describe(c, &v, whole[g.ID])
 		}
 		out = append(out, v)
 	}

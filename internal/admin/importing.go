@@ -156,13 +156,13 @@ func (h *Handler) mayOverwrite(c *Call, p *rep.PartialImport) error {
 		}
 	}
 	if len(p.Groups) > 0 {
-		tree, err := h.Users.Groups(c, &c.Realm.Realm)
-		if err != nil {
-			return err
-		}
 		for _, g := range p.Groups {
-			if have := tree.ByPath(g.Name); have != nil {
-				if err := c.overGroup(have); err != nil {
+			have, err := h.Users.GroupAt(c, &c.Realm.Realm, g.Name)
+			if err != nil {
+				return err
+			}
+			if have != nil {
+				if err := h.overGroup(c, have); err != nil {
 					return err
 				}
 			}

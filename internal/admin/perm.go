@@ -149,15 +149,11 @@ func (h *Handler) demand(c *Call, p Perm) error {
 		}
 		return h.overUser(c, u.ID, p == Impersonate)
 	case ManageGroup:
-		tree, err := h.Users.Groups(c, &c.Realm.Realm)
+		g, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(c.Path("group")))
 		if err != nil {
 			return err
 		}
-		g, err := tree.Get(iam.GroupID(c.Path("group")))
-		if err != nil {
-			return err
-		}
-		return c.overGroup(g)
+		return h.overGroup(c, g)
 	case ManageClient, ClientSecret:
 		cl, err := clientOf(c)
 		if err != nil {
@@ -182,12 +178,10 @@ func (h *Handler) overUser(c *Call, user iam.UserID, asThem bool) error {
 
 // overGroup refuses callers who lack a right that members of the group, or of
 // one below it, have by it.
-func (c *Call) overGroup(g *users.Group) error {
-	ids := g.Given()
-	for _, below := range g.Below {
-		if err := c.overGroup(below); err != nil {
-			return err
-		}
+func (h *Handler) overGroup(c *Call, g *users.Group) error {
+	ids, err := h.Users.RolesAround(c, &c.Realm.Realm, g)
+	if err != nil {
+		return err
 	}
 	return c.mayGive(ids...)
 }

@@ -79,13 +79,12 @@ func (h *Handler) countGroupsOfUser(c *Call, u *iam.User) (any, error) {
 // joinGroup adds a user to a group, or takes one out. Doing it again is no event.
 func (h *Handler) joinGroup(join bool) func(*Call, *iam.User) (any, error) {
 	return func(c *Call, u *iam.User) (any, error) {
-		tree, err := h.Users.Groups(c, &c.Realm.Realm)
+		g, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(c.Path("group")))
+		if errors.Is(err, users.ErrNoGroup) {
+			return nil, Plain(http.StatusNotFound, "Group not found")
+		}
 		if err != nil {
 			return nil, err
-		}
-		g, err := tree.Get(iam.GroupID(c.Path("group")))
-		if err != nil {
-			return nil, Plain(http.StatusNotFound, "Group not found")
 		}
 		if err := c.mayGive(g.Given()...); err != nil {
 			return nil, err

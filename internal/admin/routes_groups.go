@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ func (h *Handler) groupRoutes() []Route {
 	}, roleMappingRoutes(one, ViewGroups, ManageGroup, h.groupSubject)...)
 }
 
-func groupPermissions(c *Call, _ *users.Groups, _ *users.Group) (any, error) { return featureOff(c) }
+func groupPermissions(c *Call, _ *users.Group) (any, error) { return featureOff(c) }
 
 // viewGroup renders a group without those below it. Keycloak:
 // ModelToRepresentation.groupToBriefRepresentation and toRepresentation.
@@ -67,24 +68,20 @@ func viewGroup(r *realms.Realm, g *users.Group, brief bool) *rep.Group {
 func listedGroup(c *Call, g *users.Group, brief bool) *rep.Group {
 	v := viewGroup(c.Realm, g, brief)
 	if c.Bool("subGroupsCount", true) {
-		v.SubGroupCount = new(int64(len(g.Below)))
+		v.SubGroupCount = new(int64(g.Count))
 	}
 	view, manage := c.Can(ViewGroups), c.Can(ManageUsers)
 	v.Access = map[string]bool{"view": view, "viewMembers": view, "manage": manage, "manageMembers": manage, "manageMembership": manage}
 	return v
 }
 
-func (h *Handler) withGroup(f func(c *Call, t *users.Groups, g *users.Group) (any, error)) func(*Call) (any, error) {
+func (h *Handler) withGroup(f func(c *Call, g *users.Group) (any, error)) func(*Call) (any, error) {
 	return func(c *Call) (any, error) {
-		tree, err := h.Users.Groups(c, &c.Realm.Realm)
+		g, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(c.Path("group")))
 		if err != nil {
 			return nil, err
 		}
-		g, err := tree.Get(iam.GroupID(c.Path("group")))
-		if err != nil {
-			return nil, err
-		}
-		return f(c, tree, g)
+		return f(c, g)
 	}
 }
 
@@ -234,15 +231,14 @@ func (h *Handler) moveGroup(c *Call, v *rep.Group, parent iam.GroupID) (bool, er
 	if v.ID == "" {
 		return false, nil
 	}
-	tree, err := h.Users.Groups(c, &c.Realm.Realm)
+	g, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(v.ID))
+	if errors.Is(err, users.ErrNoGroup) {
+		return false, Plain(http.StatusNotFound, "Could not find child by id")
+	}
 	if err != nil {
 		return false, err
 	}
-	g, err := tree.Get(iam.GroupID(v.ID))
-	if err != nil {
-		return false, Plain(http.StatusNotFound, "Could not find child by id")
-	}
-	if err := c.overGroup(g); err != nil {
+	if err := h.overGroup(c, g); err != nil {
 		return false, err
 	}
 	if err := h.Users.MoveGroup(c, &c.Realm.Realm, iam.GroupID(v.ID), parent, v.Name); err != nil {
@@ -253,11 +249,11 @@ func (h *Handler) moveGroup(c *Call, v *rep.Group, parent iam.GroupID) (bool, er
 	return true, nil
 }
 
-func (h *Handler) getGroup(c *Call, _ *users.Groups, g *users.Group) (any, error) {
+func (h *Handler) getGroup(c *Call, g *users.Group) (any, error) {
 	return listedGroup(c, g, false), nil
 }
 
-func (h *Handler) updateGroup(c *Call, _ *users.Groups, g *users.Group) (any, error) {
+func (h *Handler) updateGroup(c *Call, g *users.Group) (any, error) {
 	v, err := Body[rep.Group](c)
 	if err != nil {
 		return nil, err
@@ -272,14 +268,21 @@ func (h *Handler) updateGroup(c *Call, _ *users.Groups, g *users.Group) (any, er
 	return nil, h.Users.UpdateGroup(c, &c.Realm.Realm, g.ID, v)
 }
 
-func (h *Handler) deleteGroup(c *Call, _ *users.Groups, g *users.Group) (any, error) {
+func (h *Handler) deleteGroup(c *Call, g *users.Group) (any, error) {
 	c.Represent(&rep.Group{ID: string(g.ID), Name: g.Name, SubGroups: []rep.Group{}})
 	return nil, h.Users.DeleteGroup(c, &c.Realm.Realm, g.ID)
 }
 
-func (h *Handler) listChildren(c *Call, _ *users.Groups, g *users.Group) (any, error) {
+func (h *Handler) listChildren(c *Call, g *users.Group) (any, error) {
 	first, max, err := c.Page(10)
 	if err != nil {
+		return nil, err
+	}
+	tree, err := h.Users.Groups(c, &c.Realm.Realm)
+	if err != nil {
+		return nil, err
+	}
+	if g, err = tree.Get(g.ID); err != nil {
 		return nil, err
 	}
 	ok := childFilter(c)
@@ -291,7 +294,7 @@ func (h *Handler) listChildren(c *Call, _ *users.Groups, g *users.Group) (any, e
 	return out, nil
 }
 
-func (h *Handler) addChild(c *Call, _ *users.Groups, g *users.Group) (any, error) {
+func (h *Handler) addChild(c *Call, g *users.Group) (any, error) {
 	v, err := Body[rep.Group](c)
 	if err != nil {
 		return nil, err
@@ -306,11 +309,7 @@ func (h *Handler) addChild(c *Call, _ *users.Groups, g *users.Group) (any, error
 	if err := h.Users.CreateGroup(c, &c.Realm.Realm, g.ID, v); err != nil {
 		return nil, err
 	}
-	tree, err := h.Users.Groups(c, &c.Realm.Realm)
-	if err != nil {
-		return nil, err
-	}
-	made, err := tree.Get(iam.GroupID(v.ID))
+	made, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(v.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -321,7 +320,7 @@ func (h *Handler) addChild(c *Call, _ *users.Groups, g *users.Group) (any, error
 	return out, nil
 }
 
-func (h *Handler) listMembers(c *Call, _ *users.Groups, g *users.Group) (any, error) {
+func (h *Handler) listMembers(c *Call, g *users.Group) (any, error) {
 	first, max, err := c.Page(defaultPage)
 	if err != nil {
 		return nil, err
@@ -334,25 +333,20 @@ func (h *Handler) listMembers(c *Call, _ *users.Groups, g *users.Group) (any, er
 }
 
 func (h *Handler) groupByPath(c *Call) (any, error) {
-	tree, err := h.Users.Groups(c, &c.Realm.Realm)
+	g, err := h.Users.GroupAt(c, &c.Realm.Realm, c.Path("path"))
 	if err != nil {
 		return nil, err
 	}
-	g := tree.ByPath(c.Path("path"))
 	if g == nil {
 		return nil, Plain(http.StatusNotFound, "Group path does not exist")
 	}
 	v := viewGroup(c.Realm, g, false)
-	v.SubGroupCount = new(int64(len(g.Below)))
+	v.SubGroupCount = new(int64(g.Count))
 	return v, nil
 }
 
 func (h *Handler) groupSubject(c *Call) (*subject, error) {
-	tree, err := h.Users.Groups(c, &c.Realm.Realm)
-	if err != nil {
-		return nil, err
-	}
-	g, err := tree.Get(iam.GroupID(c.Path("group")))
+	g, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(c.Path("group")))
 	if err != nil {
 		return nil, err
 	}

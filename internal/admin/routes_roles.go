@@ -321,12 +321,12 @@ func (h *Handler) roleGroups(c *Call) (any, error) {
 	if !c.Can(QueryGroups) {
 		return nil, errForbidden
 	}
-	tree, err := h.Users.Groups(c, &c.Realm.Realm)
+	found, err := h.Users.GroupsWith(c, &c.Realm.Realm, role.ID)
 	if err != nil {
 		return nil, err
 	}
 	out := []*rep.Group{}
-	for _, g := range page(tree.Find(func(g *users.Group) bool { return slices.Contains(g.Roles, role.ID) }), first, max) {
+	for _, g := range page(found, first, max) {
 		out = append(out, viewGroup(c.Realm, g, c.Bool("briefRepresentation", true)))
 	}
 	return out, nil

@@ -352,21 +352,18 @@ func (h *Handler) createUser(c *Call) (any, error) {
 	made := &users.Newcomer{User: &iam.User{}}
 	view.Apply(made.User, draft, true)
 	settle(c, made.User, v, false)
-	if len(v.Groups) > 0 {
-		tree, err := h.Users.Groups(c, &c.Realm.Realm)
+	for _, path := range v.Groups {
+		g, err := h.Users.GroupAt(c, &c.Realm.Realm, path)
 		if err != nil {
 			return nil, err
 		}
-		for _, path := range v.Groups {
-			g := tree.ByPath(path)
-			if g == nil {
-				return nil, Message(http.StatusBadRequest, "Unable to find group specified by path: "+path)
-			}
-			if err := c.mayGive(g.Given()...); err != nil {
-				return nil, err
-			}
-			made.Groups = append(made.Groups, g.ID)
+		if g == nil {
+			return nil, Message(http.StatusBadRequest, "Unable to find group specified by path: "+path)
 		}
+		if err := c.mayGive(g.Given()...); err != nil {
+			return nil, err
+		}
+		made.Groups = append(made.Groups, g.ID)
 	}
 	for _, l := range v.FederatedIdentities {
 		made.Links = append(made.Links, &iam.FederatedIdentity{Provider: l.IdentityProvider, ExternalID: l.UserID, ExternalUsername: l.UserName})

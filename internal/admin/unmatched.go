@@ -61,11 +61,7 @@ func (h *Handler) locate(r *http.Request, caller *Caller, path []string) error {
 	case "users":
 		_, err = h.Users.Get(r.Context(), &realm.Realm, iam.UserID(id))
 	case "groups":
-		tree, fault := h.Users.Groups(r.Context(), &realm.Realm)
-		if fault != nil {
-			return fault
-		}
-		_, err = tree.Get(iam.GroupID(id))
+		_, err = h.Users.Group(r.Context(), &realm.Realm, iam.GroupID(id))
 	case "clients":
 		_, err = clients.Get(r.Context(), realm, id)
 	case "user-storage": // Keycloak: UserStorageProviderResource

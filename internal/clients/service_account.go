@@ -3,7 +3,6 @@ package clients
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"latchkey/internal/iam"
@@ -92,12 +91,12 @@ func enableServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, c 
 			return err
 		}
 	}
-	groups, err := tx.Groups(ctx, r.ID)
+	groups, err := tx.DefaultGroups(ctx, r.ID)
 	if err != nil {
 		return err
 	}
-	for _, g := range slices.DeleteFunc(groups, func(g store.GroupRow) bool { return !g.Default }) {
-		if _, err := tx.JoinGroup(ctx, r.ID, u.ID, g.ID); err != nil {
+	for _, g := range groups {
+		if _, err := tx.JoinGroup(ctx, r.ID, u.ID, g); err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,57 @@ func (r *Reader) Group(ctx context.Context, realm iam.RealmID, id iam.GroupID) (
 	return one(ctx, r, scanGroup, `select `+groupColumns+` from groups where realm_id = $1 and id = $2`, realm, id)
 }
 
+// A Lineage says which groups are read: those that it names, with all above them.
+type Lineage string
+
+// The lineages: of a group by its id, of the groups that a user is a direct
+// member of, and of those that a role is mapped to.
+const (
+	OfGroup      Lineage = `select id from groups where realm_id = $1 and id = $2`
+	OfMember     Lineage = `select group_id from user_groups where realm_id = $1 and user_id = $2`
+	OfGroupsRole Lineage = `select group_id from group_roles where realm_id = $1 and role_id = $2`
+)
+
+func (l Lineage) line() string {
+	return `with recursive line (id) as (` + string(l) + `
+		union
+		select g.parent_id from line join groups g on g.realm_id = $1 and g.id = line.id where g.parent_id <> '') `
+}
+
+// GroupsUp returns the groups of a lineage by name, each with the number of
+// groups directly below it, and the roles that are mapped to them.
+func (r *Reader) GroupsUp(ctx context.Context, realm iam.RealmID, l Lineage, id string) (rows []GroupRow, below map[iam.GroupID]int, roles []RolePair, err error) {
+	below = map[iam.GroupID]int{}
+	rows, err = all(ctx, r, func(row row) (v GroupRow, err error) {
+		var n int
+		err = row.Scan(&v.ID, &v.Parent, &v.Name, &v.Default, &v.Doc, &v.Version, &n)
+		below[v.ID] = n
+		return v, err
+	}, l.line()+`select g.id, g.parent_id, g.name, g.is_default, g.doc, g.version,
+			(select count(*) from groups c where c.realm_id = $1 and c.parent_id = g.id)
+		from line join groups g on g.realm_id = $1 and g.id = line.id order by 3, 1`, realm, id)
+	if err != nil || len(rows) == 0 {
+		return nil, nil, nil, err
+	}
+	roles, err = all(ctx, r, scanPair, l.line()+`select r.group_id, r.role_id from line join group_roles r on r.realm_id = $1 and r.group_id = line.id
+		order by 1, 2`, realm, id)
+	return rows, below, roles, err
+}
+
+// RolesBelow returns the roles that are mapped to the groups below one, at whatever depth.
+func (r *Reader) RolesBelow(ctx context.Context, realm iam.RealmID, group iam.GroupID) ([]iam.RoleID, error) {
+	return all(ctx, r, scanValue[iam.RoleID], `with recursive tree (id) as (
+			select id from groups where realm_id = $1 and parent_id = $2
+			union
+			select g.id from tree join groups g on g.realm_id = $1 and g.parent_id = tree.id)
+		select distinct r.role_id from tree join group_roles r on r.realm_id = $1 and r.group_id = tree.id order by 1`, realm, group)
+}
+
+// GroupNamed returns the id of the group of a name directly below parent ("" for the top), or ErrNotFound.
+func (r *Reader) GroupNamed(ctx context.Context, realm iam.RealmID, parent iam.GroupID, name string) (iam.GroupID, error) {
+	return one(ctx, r, scanValue[iam.GroupID], `select id from groups where realm_id = $1 and parent_id = $2 and name = $3`, realm, parent, name)
+}
+
 // DefaultGroups returns the groups that new users join.
 func (r *Reader) DefaultGroups(ctx context.Context, realm iam.RealmID) ([]iam.GroupID, error) {
 	return all(ctx, r, scanValue[iam.GroupID], `select id from groups where realm_id = $1 and is_default order by id`, realm)

@@ -20,7 +20,8 @@ type Group struct {
 	iam.Group
 	Doc   *rep.Group // without path, parent, sub-groups and roles
 	Up    *Group     // nil at the top
-	Below []*Group   // by name
+	Below []*Group   // by name; of Groups alone
+	Count int        // of those directly below
 	Roles []iam.RoleID
 }
 
@@ -42,7 +43,7 @@ func (g *Group) Given() []iam.RoleID {
 	return ids
 }
 
-// Groups are all groups of a realm as they are now.
+// Groups are groups of a realm as they are now, with all above them.
 type Groups struct {
 	Top []*Group // by name
 	all map[iam.GroupID]*Group
@@ -51,7 +52,8 @@ type Groups struct {
 // ErrNoGroup says that there is no such group.
 var ErrNoGroup = &iam.Error{Kind: iam.NotFound, Msg: "Could not find group by id"}
 
-// Groups reads the realm's groups.
+// Groups reads all groups of the realm: for lists and searches. Who wants some
+// asks Group, GroupAt, GroupsOf or GroupsWith.
 func (s *Service) Groups(ctx context.Context, r *iam.Realm) (*Groups, error) {
 	rows, err := s.db.Groups(ctx, r.ID)
 	if err != nil {
@@ -61,6 +63,92 @@ func (s *Service) Groups(ctx context.Context, r *iam.Realm) (*Groups, error) {
 	if err != nil {
 		return nil, err
 	}
+	t, err := tree(rows, pairs)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range t.all {
+		g.Count = len(g.Below)
+	}
+	return t, nil
+}
+
+// groupsUp reads the groups of a lineage and no others.
+func (s *Service) groupsUp(ctx context.Context, r *iam.Realm, l store.Lineage, id string) (*Groups, error) {
+	rows, below, pairs, err := s.db.GroupsUp(ctx, r.ID, l, id)
+	if err != nil {
+		return nil, err
+	}
+	t, err := tree(rows, pairs)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range t.all {
+		g.Below, g.Count = nil, below[g.ID]
+	}
+	return t, nil
+}
+
+// Group reads a group and those above it, or returns ErrNoGroup.
+func (s *Service) Group(ctx context.Context, r *iam.Realm, id iam.GroupID) (*Group, error) {
+	t, err := s.groupsUp(ctx, r, store.OfGroup, string(id))
+	if err != nil {
+		return nil, err
+	}
+	return t.Get(id)
+}
+
+// GroupsWith returns the groups that a role is mapped to, by name.
+func (s *Service) GroupsWith(ctx context.Context, r *iam.Realm, role iam.RoleID) ([]*Group, error) {
+	t, err := s.groupsUp(ctx, r, store.OfGroupsRole, string(role))
+	if err != nil {
+		return nil, err
+	}
+	return t.Find(func(g *Group) bool { return slices.Contains(g.Roles, role) }), nil
+}
+
+// GroupAt returns the group at a path, with or without the slash in front, so
+// that a bare name is that of a group at the top; nil when there is none. Names
+// may contain slashes: of several ways to read the path the one with the
+// shortest names counts.
+func (s *Service) GroupAt(ctx context.Context, r *iam.Realm, path string) (*Group, error) {
+	id, err := s.groupBelow(ctx, r, "", strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.Group(ctx, r, id)
+	if errors.Is(err, ErrNoGroup) {
+		return nil, nil // removed meanwhile
+	}
+	return g, err
+}
+
+func (s *Service) groupBelow(ctx context.Context, r *iam.Realm, parent iam.GroupID, path string) (iam.GroupID, error) {
+	for i := 0; i <= len(path) && i <= 4*maxName; i++ {
+		if i < len(path) && path[i] != '/' {
+			continue
+		}
+		id, err := s.db.GroupNamed(ctx, r.ID, parent, path[:i])
+		if err == nil && i < len(path) {
+			id, err = s.groupBelow(ctx, r, id, path[i+1:])
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return id, err
+		}
+	}
+	return "", store.ErrNotFound
+}
+
+// RolesAround are the roles that members of a group, or of one below it, have by them.
+func (s *Service) RolesAround(ctx context.Context, r *iam.Realm, g *Group) ([]iam.RoleID, error) {
+	below, err := s.db.RolesBelow(ctx, r.ID, g.ID)
+	return append(g.Given(), below...), err
+}
+
+func tree(rows []store.GroupRow, pairs []store.RolePair) (*Groups, error) {
 	t := &Groups{all: make(map[iam.GroupID]*Group, len(rows))}
 	for _, row := range rows {
 		doc := new(rep.Group)
@@ -106,30 +194,6 @@ func (t *Groups) Find(ok func(*Group) bool) []*Group {
 	}
 	slices.SortFunc(list, func(a, b *Group) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	return list
-}
-
-// ByPath returns the group at a path, with or without the slash in front; nil
-// when there is none. Names may contain slashes.
-func (t *Groups) ByPath(path string) *Group {
-	return below(t.Top, strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"))
-}
-
-func below(list []*Group, path string) *Group {
-	for _, g := range list {
-		rest, ok := strings.CutPrefix(path, g.Name)
-		if !ok {
-			continue
-		}
-		if rest == "" {
-			return g
-		}
-		if rest[0] == '/' {
-			if found := below(g.Below, rest[1:]); found != nil {
-				return found
-			}
-		}
-	}
-	return nil
 }
 
 // groupTaken is the refusal of a second sibling of a name.
@@ -225,14 +289,12 @@ func (s *Service) MoveGroup(ctx context.Context, r *iam.Realm, id, parent iam.Gr
 	if id == parent {
 		return nil
 	}
-	t, err := s.Groups(ctx, r)
+	above, err := s.groupsUp(ctx, r, store.OfGroup, string(parent))
 	if err != nil {
 		return err
 	}
-	for g := t.all[parent]; g != nil; g = g.Up {
-		if g.ID == id {
-			return errLoop
-		}
+	if above.all[id] != nil {
+		return errLoop
 	}
 	return s.editGroup(ctx, r, id, groupTaken(parent, posted), func(row *store.GroupRow) error {
 		row.Parent = parent
@@ -296,7 +358,7 @@ func (s *Service) GroupsOf(ctx context.Context, r *iam.Realm, id iam.UserID) ([]
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	t, err := s.Groups(ctx, r)
+	t, err := s.groupsUp(ctx, r, store.OfMember, string(id))
 	if err != nil {
 		return nil, err
 	}
