@@ -38,6 +38,9 @@ const (
 	// MaxSearched is the length of a parameter that is searched for. A pattern is
 	// twice as long at most, and SQLite takes 50,000 bytes.
 	MaxSearched = 24_000
+	// MaxTabs is how many logins of one browser are kept at once.
+	// Keycloak: RootAuthenticationSessionAdapter, auth-sessions-limit.
+	MaxTabs = 300
 	// MaxObject is the length of a request object, pushed or fetched.
 	MaxObject = 100 << 10
 	// MaxNote is the length of a note of a login.

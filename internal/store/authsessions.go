@@ -43,7 +43,8 @@ func (r *Reader) AuthTabs(ctx context.Context, realm iam.RealmID, root iam.Sessi
 
 // OpenAuthTab stores a login's root and tab at its first POST. It reports
 // whether the tab is new: a second POST of the same sealed page finds it there
-// and goes on from what is stored.
+// and goes on from what is stored. Of iam.MaxTabs tabs one that has not come far
+// gives its place to the new one.
 func (tx *Tx) OpenAuthTab(ctx context.Context, root iam.AuthSession, t *iam.AuthTab) (bool, error) {
 	if _, err := tx.exec(ctx, `insert into auth_sessions (realm_id, id, shard, created_at, expires_at) values ($1, $2, $3, $4, $5)
 		on conflict (realm_id, id) do update set expires_at = excluded.expires_at where auth_sessions.expires_at < excluded.expires_at`,
@@ -54,8 +55,23 @@ func (tx *Tx) OpenAuthTab(ctx context.Context, root iam.AuthSession, t *iam.Auth
 	if err != nil {
 		return false, err
 	}
-	n, err := tx.exec(ctx, `insert into auth_tabs (realm_id, root_id, id, doc, version) values ($1, $2, $3, $4, 1) on conflict (realm_id, root_id, id) do nothing`,
-		root.Realm, root.ID, t.ID, tx.seal(tabPlace(root.Realm, root.ID, t.ID), doc))
+	sealed := tx.seal(tabPlace(root.Realm, root.ID, t.ID), doc)
+	insert := func() (int64, error) {
+		return tx.exec(ctx, `insert into auth_tabs (realm_id, root_id, id, doc, version) select $1, $2, $3, $4, 1
+			where (select count(*) from auth_tabs o where o.realm_id = $1 and o.root_id = $2) < $5
+			on conflict (realm_id, root_id, id) do nothing`, root.Realm, root.ID, t.ID, sealed, iam.MaxTabs)
+	}
+	if n, err := insert(); n > 0 || err != nil {
+		return n > 0, err
+	}
+	// It is there, or they are too many: the count costs no statement of its own but then.
+	gone, err := tx.exec(ctx, `delete from auth_tabs where realm_id = $1 and root_id = $2 and id in
+		(select id from auth_tabs where realm_id = $1 and root_id = $2 and id <> $3 order by version desc, id limit $4 offset $5)`,
+		root.Realm, root.ID, t.ID, iam.MaxTabs, iam.MaxTabs-1)
+	if gone == 0 || err != nil {
+		return false, err
+	}
+	n, err := insert()
 	return n > 0, err
 }
 
