@@ -247,7 +247,7 @@ func (h *Handler) answer(c *call, rt route) {
 		return
 	}
 	web.SecurityHeaders(head, c.realm.SecurityHeaders, "application/json")
-	if err := web.WriteJSON(c.w, http.StatusOK, out); err != nil {
+	if err := web.WriteJSON(c.w, http.StatusOK, out); err != nil && !web.Left(c.r) {
 		h.Log.ErrorContext(c, "account: answer not written", "path", c.r.URL.Path, telemetry.KeyError, err)
 	}
 }

@@ -280,7 +280,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		web.WriteInternal(w, r)
 		return
 	}
-	if err := web.WriteJSON(w, e.Status, e.Body); err != nil {
+	if err := web.WriteJSON(w, e.Status, e.Body); err != nil && !web.Left(r) {
 		h.Log.ErrorContext(r.Context(), "admin: error not written", "route", r.Pattern, telemetry.KeyError, err)
 	}
 }

@@ -158,7 +158,9 @@ func (a *attempt) errorPage(status int, key string, params ...any) {
 
 // broken answers a fault of the server, and logs it.
 func (a *attempt) broken(err error) {
-	a.h.Log.ErrorContext(a.ctx, "login failed", "path", a.r.URL.Path, telemetry.KeyError, err)
+	if !web.Left(a.r) {
+		a.h.Log.ErrorContext(a.ctx, "login failed", "path", a.r.URL.Path, telemetry.KeyError, err)
+	}
 	if realms.Unavailable(err) {
 		a.w.Header().Set("Retry-After", "1")
 		web.WriteStatus(a.w, http.StatusServiceUnavailable)

@@ -103,7 +103,9 @@ func (h *Handler) broken(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	h.Log.Error("request failed", telemetry.KeyRequest, web.RequestOf(r).ID, telemetry.KeyPath, r.URL.Path, telemetry.KeyError, err)
+	if !web.Left(r) {
+		h.Log.Error("request failed", telemetry.KeyRequest, web.RequestOf(r).ID, telemetry.KeyPath, r.URL.Path, telemetry.KeyError, err)
+	}
 	if realms.Unavailable(err) || errors.Is(err, context.DeadlineExceeded) {
 		web.WriteStatus(w, http.StatusServiceUnavailable)
 		return

@@ -212,7 +212,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, rt route) {
 // json answers with a document.
 func (c *call) json(status int, v any) error {
 	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "application/json")
-	if err := web.WriteJSON(c.w, status, v); err != nil {
+	if err := web.WriteJSON(c.w, status, v); err != nil && !web.Left(c.r) {
 		c.Log.Error("an answer could not be written", telemetry.KeyError, err)
 	}
 	return nil

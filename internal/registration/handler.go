@@ -180,7 +180,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if refused == nil {
-		h.Log.ErrorContext(r.Context(), "registration", "route", r.Pattern, "req", web.RequestOf(r).ID, telemetry.KeyError, err)
+		if !web.Left(r) {
+			h.Log.ErrorContext(r.Context(), "registration", "route", r.Pattern, "req", web.RequestOf(r).ID, telemetry.KeyError, err)
+		}
 		if realms.Unavailable(err) {
 			web.WriteStatus(w, http.StatusServiceUnavailable)
 			return
@@ -189,7 +191,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	body := rep.OAuthError{Error: refused.Code, ErrorDescription: refused.Description}
-	if err := web.WriteJSON(w, refused.Status, body); err != nil {
+	if err := web.WriteJSON(w, refused.Status, body); err != nil && !web.Left(r) {
 		h.Log.ErrorContext(r.Context(), "registration: error not written", telemetry.KeyError, err)
 	}
 }

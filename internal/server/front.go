@@ -121,7 +121,9 @@ func cutRealm(at string) (name, rest string, ok bool) {
 
 // internalError answers what is the server's fault, and logs it.
 func (s *Server) internalError(w http.ResponseWriter, r *http.Request, err error) {
-	s.log.ErrorContext(r.Context(), "request failed", "path", r.Pattern, telemetry.KeyError, err)
+	if !web.Left(r) {
+		s.log.ErrorContext(r.Context(), "request failed", "path", r.Pattern, telemetry.KeyError, err)
+	}
 	if realms.Unavailable(err) {
 		web.WriteStatus(w, http.StatusServiceUnavailable)
 		return

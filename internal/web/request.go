@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -31,6 +32,10 @@ func RequestOf(r *http.Request) *Request {
 	}
 	return (&Proxy{}).read(r, "")
 }
+
+// Left reports whether a request's sender has broken it off: what fails then is
+// no fault of the server, and nobody reads the answer.
+func Left(r *http.Request) bool { return errors.Is(r.Context().Err(), context.Canceled) }
 
 // Scheme is "https" or "http", as the client used it.
 func (q *Request) Scheme() string {

@@ -1,9 +1,11 @@
 package web_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"latchkey/internal/web"
 )
@@ -160,5 +162,17 @@ func TestHostnameRefuses(t *testing.T) {
 		if _, err := web.NewHostname(o); err == nil {
 			t.Errorf("%+v was accepted", o)
 		}
+	}
+}
+
+// Only who breaks a request off has left; a request that took too long was waited for.
+func TestLeft(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	broken, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, stop := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer stop()
+	if web.Left(r) || !web.Left(r.WithContext(broken)) || web.Left(r.WithContext(late)) {
+		t.Error(web.Left(r), web.Left(r.WithContext(broken)), web.Left(r.WithContext(late)))
 	}
 }
