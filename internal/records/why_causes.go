@@ -295,7 +295,7 @@ func (f *facts) refusedSince(end time.Time, kinds ...iam.EventKind) (list []*cau
 			c.rank = slip
 		case !own:
 			c.rank = elsewhere
-		case end.IsZero() || o.Last.After(end):
+		case !o.Last.Before(end): // in the same millisecond, after it
 			c.rank = holds // what would be refused again outweighs an end before it
 		}
 		list = append(list, f.joined(c, o))
