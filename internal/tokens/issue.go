@@ -516,6 +516,9 @@ func (i *issue) id(w Want) (string, error) {
 		t.Put("sid", string(i.g.Session.ID))
 	}
 	i.chain.Apply(i.in, claims.IDToken, t)
+	if err := i.withholdAudience(t); err != nil {
+		return "", err
+	}
 	Actor(t, i.g.Session)
 	alg := cmp.Or(i.g.Client.Attr("id.token.signed.response.alg"), i.r.SignatureAlg)
 	for _, h := range [...]struct{ claim, of string }{{"at_hash", i.res.Access}, {"c_hash", w.Code}, {"s_hash", w.State}} {
