@@ -20,6 +20,7 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request, realm *realms.R
 	now := h.Tabs.Now()
 	s := &iam.UserSession{ID: iam.SessionID(uuid.NewString()), Realm: realm.ID, User: u.ID, Username: u.Username, IP: web.RequestOf(r).Addr,
 		AuthMethod: "impersonate", Started: now, LastAccess: now, Notes: notes, Origin: iam.Origin{How: iam.HowImpersonate, By: iam.UserID(notes[iam.NoteImpersonator])}}
+	sessions.NoteDevice(s, r.UserAgent())
 	if err := h.Sessions.Login(r.Context(), &sessions.Login{Realm: realm, Session: s, New: true}); err != nil {
 		return "", err
 	}
