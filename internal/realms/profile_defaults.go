@@ -38,26 +38,47 @@ type profileDefaultsKey struct{}
 // Keycloak: DefaultAttributes.
 func (r *Realm) FillDefaults(u *iam.User) error {
 	v, err := r.Derive(profileDefaultsKey{}, func() (any, error) {
-		defaults := map[string]string{}
-		text := r.ProfileText()
-		if text == "" {
-			return defaults, nil
-		}
-		cfg := new(rep.UPConfig)
-		if err := rep.Unmarshal([]byte(text), cfg); err != nil {
-			return nil, err
-		}
-		for _, a := range cfg.Attributes {
-			if v := rep.Val(a.DefaultValue); v != "" {
-				defaults[a.Name] = v
-			}
-		}
-		return defaults, nil
+		return defaultsOf(r.ProfileText())
 	})
 	if err != nil {
 		return err
 	}
-	for name, value := range v.(map[string]string) {
+	v.(profileDefaults).fill(u)
+	return nil
+}
+
+// profileDefaults are default values by the names of attributes.
+type profileDefaults map[string]string
+
+func defaultsOf(profile string) (profileDefaults, error) {
+	defaults := profileDefaults{}
+	if profile == "" {
+		return defaults, nil
+	}
+	cfg := new(rep.UPConfig)
+	if err := rep.Unmarshal([]byte(profile), cfg); err != nil {
+		return nil, err
+	}
+	for _, a := range cfg.Attributes {
+		if v := rep.Val(a.DefaultValue); v != "" {
+			defaults[a.Name] = v
+		}
+	}
+	return defaults, nil
+}
+
+// defaultsOfFile are those of the profile in a realm's representation.
+func defaultsOfFile(r *rep.Realm) (profileDefaults, error) {
+	for _, c := range r.Components[ProfileType] {
+		for _, text := range c.Config[ProfileConfig] {
+			return defaultsOf(text)
+		}
+	}
+	return nil, nil
+}
+
+func (d profileDefaults) fill(u *iam.User) {
+	for name, value := range d {
 		field := map[string]*string{"firstName": &u.FirstName, "lastName": &u.LastName, "username": &u.Username, "email": &u.Email}[name]
 		switch {
 		case field != nil && *field == "":
@@ -69,5 +90,4 @@ func (r *Realm) FillDefaults(u *iam.User) error {
 			u.Attrs[name] = []string{value}
 		}
 	}
-	return nil
 }

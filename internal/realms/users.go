@@ -33,6 +33,10 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 		clients[r.Clients[i].ClientID] = iam.ClientID(r.Clients[i].ID)
 		servers[r.Clients[i].ClientID] = rep.Val(r.Clients[i].AuthorizationServicesEnabled)
 	}
+	defaults, err := defaultsOfFile(r)
+	if err != nil {
+		return nil, iam.Errorf(iam.Invalid, "%v", err)
+	}
 	have := map[string]bool{}
 	users := make([]preparedUser, 0, len(r.Users))
 	for i := range r.Users {
@@ -52,6 +56,7 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 				addClientRole(ur, ur.ServiceAccountClientID, roleProtection)
 			}
 		}
+		defaults.fill(u)
 		p := preparedUser{user: u, rep: ur}
 		for j := range ur.Credentials {
 			c, err := m.credential(ctx, realm, u, &ur.Credentials[j], now, fmt.Sprintf("/users/%d/credentials/%d", i, j))
@@ -89,6 +94,7 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 				u.Required = append(u.Required, a.Alias)
 			}
 		}
+		defaults.fill(u)
 		made := &rep.User{RealmRoles: []string{r.DefaultRole.Name}, Groups: r.DefaultGroups}
 		if servers[c.ClientID] {
 			addClientRole(made, c.ClientID, roleProtection)
