@@ -140,6 +140,7 @@ func (c *completion) settings() error {
 		delete(r.Attributes, "oauth2DevicePollingInterval")
 	}
 	r.Enabled = new(false)
+	c.given.VerifiableCredentialsEnabled = nil // Keycloak: RealmAdapter.setVerifiableCredentialsEnabled, without its feature
 	r.ActionTokenGeneratedByUserLifespan = cmpOr(c.given.AccessCodeLifespanUserAction, r.ActionTokenGeneratedByUserLifespan)
 	given, out := reflect.ValueOf(c.given).Elem(), reflect.ValueOf(r).Elem()
 	for i := range given.NumField() {
@@ -175,6 +176,7 @@ func (c *completion) settings() error {
 	usualAlgorithms(r)
 	for _, name := range mailSecrets {
 		if r.SMTPServer[name] == Masked {
+			c.note("mail server", "its "+name+" is held back in the file")
 			delete(r.SMTPServer, name)
 		}
 	}
@@ -186,7 +188,10 @@ func (c *completion) settings() error {
 		return at("/sslRequired", iam.Errorf(iam.Invalid, "sslRequired: %q is none of none, external, all", r.SSLRequired))
 	}
 	if c.given.Groups != nil {
-		r.DefaultGroups = c.given.DefaultGroups
+		r.DefaultGroups = nil
+		for _, path := range c.given.DefaultGroups {
+			addName(&r.DefaultGroups, groupPath(path))
+		}
 	}
 	if r.ID == "" {
 		r.ID = NewID()
@@ -245,6 +250,7 @@ func (c *completion) roles() error {
 	if d := c.given.DefaultRole; d != nil {
 		if i := named(r.Roles.Realm, roleName, d.Name); i >= 0 {
 			def = r.Roles.Realm[i]
+			def.Description = cmpOr(d.Description, def.Description)
 			r.Roles.Realm = slices.Delete(r.Roles.Realm, i, i+1)
 		} else {
 			def = *d

@@ -107,7 +107,8 @@ func (c *completion) completeClient(cl *rep.Client) error {
 	if noProtocol {
 		cl.Protocol = ""
 	}
-	if rep.Val(cl.AuthorizationServicesEnabled) {
+	if rep.Val(cl.AuthorizationServicesEnabled) || cl.AuthorizationSettings != nil {
+		cl.AuthorizationServicesEnabled = new(true) // whatever the flag says beside settings
 		// Keycloak: RepresentationToModel.importAuthorizationSettings, createResourceServer
 		cl.ServiceAccountsEnabled, cl.BearerOnly, cl.PublicClient = new(true), new(false), new(false)
 		if list := c.r.Roles.Client[cl.ClientID]; named(list, roleName, roleProtection) < 0 {
@@ -240,11 +241,13 @@ func CompleteClient(cl *rep.Client, now time.Time) (protocol string) {
 	return cl.Protocol
 }
 
-// distinct is a list without what is there twice.
+// distinct is a list without what is there twice, and without empty texts.
 func distinct(list []string) []string {
 	out := []string{}
 	for _, v := range list {
-		addName(&out, v)
+		if v != "" {
+			addName(&out, v)
+		}
 	}
 	return out
 }

@@ -27,12 +27,24 @@ func (c *completion) legacyNames() error {
 	r := c.given
 	for i := range r.Users {
 		legacyUser(&r.Users[i])
+		c.credentials(i)
+	}
+	c.leftProviderMappers()
+	c.repeatedConfigs()
+	if err := settingsFromAttributes(r); err != nil {
+		return err
 	}
 	for i := range r.FederatedUsers {
 		legacyUser(&r.FederatedUsers[i])
 	}
 	for i := range r.IdentityProviders {
-		legacyProvider(&r.IdentityProviders[i])
+		p := &r.IdentityProviders[i]
+		legacyProvider(p)
+		for _, name := range sorted(p.Config) {
+			if p.Config[name] == Masked {
+				c.note("identity provider "+p.Alias, "its "+name+" is held back in the file")
+			}
+		}
 	}
 	return nil
 }
@@ -232,7 +244,7 @@ func (c *completion) federationProviders() error {
 }
 
 // clientPolicies drops those of the format that Keycloak 13 had while it tried
-// them out, which can be nothing today.
+// them out, which can be nothing today, and null, which says nothing.
 func (c *completion) clientPolicies() error {
 	r := c.given
 	for _, doc := range []struct {
@@ -240,8 +252,11 @@ func (c *completion) clientPolicies() error {
 		text *jsontext.Value
 		into any
 	}{{"client policies", &r.ClientPolicies, new(rep.ClientPolicies)}, {"client profiles", &r.ClientProfiles, new(rep.ClientProfiles)}} {
+		if string(*doc.text) == "null" {
+			*doc.text = nil
+		}
 		unknown, ok := errors.AsType[*rep.UnknownFieldError](rep.Decode(*doc.text, doc.into))
-		if len(*doc.text) > 0 && ok && c.version != nil {
+		if len(*doc.text) > 0 && ok && !c.whole {
 			c.note(doc.what, "left out: "+unknown.Field+" is not known")
 			*doc.text = nil
 		}
@@ -277,6 +292,74 @@ func legacyUser(u *rep.User) {
 		}
 		consent.GrantedRealmRoles = nil
 	}
+}
+
+// credentialKinds are those that Keycloak has a provider for, beside password.
+var credentialKinds = []iam.CredentialKind{iam.Password, "password-history", "totp", "hotp", iam.OTP, "webauthn", "webauthn-passwordless", "recovery-authn-codes"}
+
+// credentials of a user: what has a value in clear is the user's password,
+// whatever its type says, and the last of them stays; what has no data and a
+// type that nobody knows is left out, and that a password is temporary does
+// not count. Keycloak: RepresentationToModel.createCredentials.
+func (c *completion) credentials(user int) {
+	u := &c.given.Users[user]
+	var kept []rep.Credential
+	clear := -1
+	for i := range u.Credentials {
+		cred := u.Credentials[i]
+		was := fmt.Sprintf("/users/%d/credentials/%d", user, i)
+		switch {
+		case rep.Val(cred.Value) != "" && (cred.SecretData == "" || cred.CredentialData == ""):
+			cred.Type = string(iam.Password)
+			if rep.Val(cred.Temporary) {
+				c.note("temporary passwords", "nobody is asked to change one that stands in a realm file")
+			}
+			if clear >= 0 {
+				c.note("several passwords of a user", "the last one stays")
+				kept[clear].Value, kept[clear].Temporary = cred.Value, cred.Temporary
+				continue
+			}
+			clear = len(kept)
+		case !slices.Contains(credentialKinds, iam.CredentialKind(cred.Type)) && cred.SecretData == "" && cred.CredentialData == "":
+			c.note("credential "+cred.Type, "left out: there is nothing in it")
+			continue
+		}
+		if len(kept) != i {
+			c.moved = append(c.moved, moved{fmt.Sprintf("/users/%d/credentials/%d", user, len(kept)), was})
+		}
+		kept = append(kept, cred)
+	}
+	if len(kept) < len(u.Credentials) {
+		u.Credentials = kept
+	} else {
+		copy(u.Credentials, kept)
+	}
+}
+
+// leftProviderMappers drops the mappers of identity providers that are not there.
+func (c *completion) leftProviderMappers() {
+	r := c.given
+	r.IdentityProviderMappers = slices.DeleteFunc(r.IdentityProviderMappers, func(m rep.IdentityProviderMapper) bool {
+		gone := named(r.IdentityProviders, providerAlias, m.IdentityProviderAlias) < 0
+		if gone {
+			c.note("identity provider mapper "+m.Name, "left out with its provider "+m.IdentityProviderAlias+", which is not there")
+		}
+		return gone
+	})
+}
+
+// repeatedConfigs keeps the first of several configurations of one name, as
+// exports may have them: the one that steps find by it.
+func (c *completion) repeatedConfigs() {
+	seen := map[string]bool{}
+	c.given.AuthenticatorConfig = slices.DeleteFunc(c.given.AuthenticatorConfig, func(a rep.AuthenticatorConfig) bool {
+		again := a.Alias != "" && seen[a.Alias]
+		if again {
+			c.note("authenticator configuration "+a.Alias, "it is there more than once: the first one stays")
+		}
+		seen[a.Alias] = true
+		return again
+	})
 }
 
 func legacyProvider(p *rep.IdentityProvider) {

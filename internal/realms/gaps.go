@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -318,8 +319,47 @@ func (g *gapFinder) features() {
 			g.add("event listener "+l, "")
 		}
 	}
-	for _, name := range memberNames(r.Unknown) {
+	unknown := map[string]bool{}
+	unknownMembers(reflect.ValueOf(g.p.given).Elem(), "", unknown)
+	for _, name := range sorted(unknown) {
 		g.add("member "+name, "not known to this version: kept but not used")
+	}
+}
+
+// unknownMembers finds the members, at every depth, that no representation
+// has, but for those that Keycloak passes over as well.
+func unknownMembers(v reflect.Value, in string, found map[string]bool) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			unknownMembers(v.Elem(), in, found)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Type().Elem().Kind() == reflect.Struct {
+			for i := range v.Len() {
+				unknownMembers(v.Index(i), in, found)
+			}
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			unknownMembers(v.MapIndex(key), in, found)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			switch {
+			case f.Name != "Unknown":
+				unknownMembers(v.Field(i), in+"/"+name, found)
+			case !strings.HasSuffix(f.Tag.Get("rep"), ",ignore"):
+				for _, name := range memberNames(v.Field(i).Bytes()) {
+					if in != "" {
+						name += " in " + in[1:]
+					}
+					found[name] = true
+				}
+			}
+		}
 	}
 }
 

@@ -170,7 +170,8 @@ func TestGaps(t *testing.T) {
 		"clients":[{"clientId":"hush","secret":"**********"},{"clientId":"sp","protocol":"saml"},{"clientId":"dead","protocol":"saml","enabled":false},
 			{"clientId":"rs","authorizationServicesEnabled":true,"serviceAccountsEnabled":true},
 			{"clientId":"sc","protocolMappers":[{"name":"x","protocol":"openid-connect","protocolMapper":"oidc-script"}]}],
-		"clientPolicies":{"policies":[{"name":"p","enabled":true}]},"future":1,
+		"clientPolicies":{"policies":[{"name":"p","enabled":true}]},"future":1,"roles":{"client":{"hush":[{"name":"r","own":{}}]}},
+		"smtpServer":{"from":"a@b.example","password":"**********"},"identityProviderMappers":[{"name":"left","identityProviderAlias":"gone"}],
 		"users":[` + strings.Join([]string{
 		user("a", `,"federatedIdentities":[{"identityProvider":"goo","userId":"1"}]`),
 		user("b", `,"federatedIdentities":[{"identityProvider":"goo","userId":"2"}],"credentials":[`+password("argon2")+`]`),
@@ -201,6 +202,7 @@ func TestGaps(t *testing.T) {
 		"shop: identity provider goo (google): 2 users are linked to it",
 		"shop: key provider jks (java-keystore): what its keys have signed is refused",
 		"shop: member future: not known to this version: kept but not used",
+		"shop: member own in roles/client: not known to this version: kept but not used",
 		"shop: password hash argon3: 1 user has a password that cannot be checked",
 		"shop: protocol mapper oidc-script: client sc",
 		"shop: protocol saml: client sp",
@@ -211,6 +213,16 @@ func TestGaps(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	var notes []string
+	for _, n := range done[0].Notes {
+		notes = append(notes, n.String())
+	}
+	if want := []string{
+		"shop: identity provider mapper left: left out with its provider gone, which is not there",
+		"shop: mail server: its password is held back in the file",
+	}; !slices.Equal(notes, want) {
+		t.Errorf("notes\n%s\nwant\n%s", strings.Join(notes, "\n"), strings.Join(want, "\n"))
 	}
 	if _, err := m.Import(ctx, files, realms.ImportOptions{OnConflict: realms.Fail}); !isGaps(err) {
 		t.Errorf("imported in spite of gaps: %v", err)

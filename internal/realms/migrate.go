@@ -2,6 +2,7 @@ package realms
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -476,6 +477,50 @@ func (c *completion) passwordAfterEmail() error {
 	return nil
 }
 
+// settingsFromAttributes reads the settings that a file names only where
+// Keycloak stores them, among the attributes: what a member says counts more.
+// Keycloak: DefaultExportImportManager.importRealm, RealmAdapter.
+func settingsFromAttributes(r *rep.Realm) error {
+	for attr, value := range r.Attributes {
+		member := attr
+		if name, ok := strings.CutSuffix(attr, "Passwordless"); ok && strings.HasPrefix(attr, "webAuthnPolicy") {
+			member = "webAuthnPolicyPasswordless" + strings.TrimPrefix(name, "webAuthnPolicy")
+		}
+		if !slices.Contains(settingAttributes, member) && !strings.HasPrefix(member, "webAuthnPolicy") {
+			continue
+		}
+		var text any = value
+		if strings.HasSuffix(member, "SignatureAlgorithms") || strings.HasSuffix(member, "Aaguids") || strings.HasSuffix(member, "ExtraOrigins") {
+			text = strings.Split(value, ",")
+		}
+		object, err := rep.Marshal(map[string]any{member: text})
+		if err != nil {
+			return err
+		}
+		var said rep.Realm
+		if rep.Unmarshal(object, &said) != nil || value == "" {
+			continue // what is no number or boolean sets nothing
+		}
+		given, from := reflect.ValueOf(r).Elem(), reflect.ValueOf(said)
+		for i := range from.NumField() {
+			if f := from.Field(i); !f.IsZero() && given.Field(i).IsZero() && given.Type().Field(i).Name != "Unknown" {
+				given.Field(i).Set(f)
+			}
+		}
+	}
+	return nil
+}
+
+// settingAttributes are the settings that Keycloak reads out of attributes,
+// beside the policies of WebAuthn.
+var settingAttributes = []string{
+	"bruteForceProtected", "permanentLockout", "maxTemporaryLockouts", "bruteForceStrategy", "maxFailureWaitSeconds", "waitIncrementSeconds",
+	"quickLoginCheckMilliSeconds", "minimumQuickLoginWaitSeconds", "maxDeltaTimeSeconds", "failureFactor", "maxSecondaryAuthFailures",
+	"actionTokenGeneratedByAdminLifespan", "actionTokenGeneratedByUserLifespan", "offlineSessionMaxLifespanEnabled", "offlineSessionMaxLifespan",
+	"clientSessionIdleTimeout", "clientSessionMaxLifespan", "clientOfflineSessionIdleTimeout", "clientOfflineSessionMaxLifespan",
+	"oauth2DeviceCodeLifespan", "oauth2DevicePollingInterval",
+}
+
 // dropMirrored removes attributes of older realm files that are settings of
 // the realm, which are read from there. Keycloak:
 // ModelToRepresentation.stripRealmAttributesIncludedAsFields.
@@ -490,6 +535,6 @@ func dropMirrored(attributes map[string]string) {
 var mirrored = []string{
 	"displayName", "displayNameHtml", "defaultSignatureAlgorithm", "organizationsEnabled",
 	"bruteForceProtected", "permanentLockout", "maxTemporaryLockouts", "bruteForceStrategy", "maxFailureWaitSeconds", "waitIncrementSeconds",
-	"quickLoginCheckMilliSeconds", "minimumQuickLoginWaitSeconds", "maxDeltaTimeSeconds", "failureFactor",
+	"quickLoginCheckMilliSeconds", "minimumQuickLoginWaitSeconds", "maxDeltaTimeSeconds", "failureFactor", "maxSecondaryAuthFailures",
 	"actionTokenGeneratedByAdminLifespan", "actionTokenGeneratedByUserLifespan", "offlineSessionMaxLifespanEnabled", "offlineSessionMaxLifespan",
 }

@@ -71,9 +71,6 @@ func (m *Manager) prepareUsers(ctx context.Context, r *rep.Realm, now time.Time)
 				c.Priority = 10 * (j + 1)
 			}
 			p.credentials = append(p.credentials, c)
-			if ur.Credentials[j].Type == string(iam.Password) && rep.Val(ur.Credentials[j].Temporary) {
-				addName(&u.Required, "UPDATE_PASSWORD")
-			}
 		}
 		if p.extra, err = extraOf(&p, clients); err != nil {
 			return nil, err
