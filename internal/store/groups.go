@@ -66,8 +66,8 @@ func (r *Reader) GroupsUp(ctx context.Context, realm iam.RealmID, l Lineage, id 
 	if err != nil || len(rows) == 0 {
 		return nil, nil, nil, err
 	}
-	roles, err = all(ctx, r, scanPair, l.line()+`select r.group_id, r.role_id from line join group_roles r on r.realm_id = $1 and r.group_id = line.id
-		order by 1, 2`, realm, id)
+	roles, err = all(ctx, r, scanPair, l.line()+`select group_id, role_id from group_roles where realm_id = $1 and group_id in (select id from line)
+		order by group_id, role_id`, realm, id)
 	return rows, below, roles, err
 }
 
@@ -77,7 +77,7 @@ func (r *Reader) RolesBelow(ctx context.Context, realm iam.RealmID, group iam.Gr
 			select id from groups where realm_id = $1 and parent_id = $2
 			union
 			select g.id from tree join groups g on g.realm_id = $1 and g.parent_id = tree.id)
-		select distinct r.role_id from tree join group_roles r on r.realm_id = $1 and r.group_id = tree.id order by 1`, realm, group)
+		select distinct role_id from group_roles where realm_id = $1 and group_id in (select id from tree) order by role_id`, realm, group)
 }
 
 // GroupNamed returns the id of the group of a name directly below parent ("" for the top), or ErrNotFound.
