@@ -528,7 +528,7 @@ func (h *Handler) deleteUser(c *Call) (any, error) {
 		return nil, err
 	}
 	c.Represent(&rep.User{ID: string(u.ID), Username: u.Username})
-	return nil, h.Users.Delete(c, c.Realm, u.ID)
+	return nil, h.Users.Delete(c, c.Realm, u.ID, c.ending("DELETE users/{user}"))
 }
 
 func (h *Handler) unmanagedAttributes(c *Call) (any, error) {

@@ -111,5 +111,5 @@ func (s *Service) removeServiceAccount(ctx context.Context, tx *store.Tx, r *rea
 	if err != nil {
 		return err
 	}
-	return s.live.DeleteUser(ctx, tx, r, u.ID)
+	return s.live.DeleteUser(ctx, tx, r, u.ID, iam.End{By: iam.ActorAdmin, Rule: "its client"})
 }

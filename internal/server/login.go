@@ -324,7 +324,7 @@ func (w world) removeUser(ctx context.Context, r *iam.Realm, u *iam.User) error 
 	if err != nil {
 		return err
 	}
-	return w.users.Delete(ctx, realm, u.ID)
+	return w.users.Delete(ctx, realm, u.ID, iam.End{By: iam.ActorUser, Actor: u.ID, Rule: "delete_account"})
 }
 
 func noSender(context.Context, *authn.Run) error { return errNoSender }

@@ -68,7 +68,9 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 		}
 		w.login("gone", "u2", now.Add(-10*time.Minute))
 		w.svc.Touch(w.realm, "gone", false, "c1") // what is not written yet is not lost
-		if err := w.db.Tx(ctx, func(tx *store.Tx) error { return w.svc.DeleteUser(ctx, tx, w.realm, "u2") }); err != nil {
+		if err := w.db.Tx(ctx, func(tx *store.Tx) error {
+			return w.svc.DeleteUser(ctx, tx, w.realm, "u2", iam.End{By: iam.ActorUser, Actor: "u2", Rule: "delete_account"})
+		}); err != nil {
 			w.Fatal(err)
 		}
 		w.login("clientless", "u1", now)
@@ -79,7 +81,7 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 			"idle":  {Reason: iam.Idle, By: iam.ActorSweep, Rule: "ssoSessionIdleTimeout", Setting: iam.Setting{Of: iam.OfRealm, Name: "ssoSessionIdleTimeout"}},
 			"old":   {Reason: iam.MaxAge, By: iam.ActorSweep, Rule: "ssoSessionMaxLifespan", Setting: iam.Setting{Of: iam.OfRealm, Name: "ssoSessionMaxLifespan"}},
 			"first": {Reason: iam.ReplacedByOffline, By: iam.ActorClient, Client: "c1", Rule: "offline_access:i", Scopes: "offline_access:i"},
-			"gone":  {Reason: iam.UserRemoved, By: iam.ActorAdmin},
+			"gone":  {Reason: iam.UserRemoved, By: iam.ActorUser, Actor: "u2", Rule: "delete_account"},
 		} {
 			found := false
 			for _, x := range w.records(id) {

@@ -348,16 +348,25 @@ func (s *Service) endAll(ctx context.Context, tx *store.Tx, r *realms.Realm, ids
 }
 
 // DeleteUser removes a user with all that belongs to them, as a part of tx: the
-// sessions that end with the user are recorded and told of like others.
-func (s *Service) DeleteUser(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.UserID) error {
+// sessions that end with the user are recorded and told of like others. by says
+// who removed the user; its reason is UserRemoved.
+func (s *Service) DeleteUser(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.UserID, by iam.End) error {
+	by.Reason = iam.UserRemoved
 	list, err := tx.DeleteUser(ctx, r.ID, id, func(x *Ending) {
 		s.complete(r, x)
-		x.End = iam.End{Reason: iam.UserRemoved, By: iam.ActorAdmin}
+		x.End = by
 	})
 	if err != nil {
 		return err
 	}
 	return s.tell(ctx, tx, r, list)
+}
+
+// DeleteUserBy is DeleteUser for who removes users as a part of something larger.
+func (s *Service) DeleteUserBy(by iam.End) realms.DeleteUser {
+	return func(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.UserID) error {
+		return s.DeleteUser(ctx, tx, r, id, by)
+	}
 }
 
 // complete fills in what of a session is not written yet, and leaves of its

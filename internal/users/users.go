@@ -214,9 +214,9 @@ func change(ctx context.Context, tx *store.Tx, r *iam.Realm, id iam.UserID, f fu
 	return u, nil
 }
 
-// Delete removes a user with all that belongs to them, sessions included.
-func (s *Service) Delete(ctx context.Context, r *realms.Realm, id iam.UserID) error {
-	err := s.db.Tx(ctx, func(tx *store.Tx) error { return s.live.DeleteUser(ctx, tx, r, id) })
+// Delete removes a user with all that belongs to them, sessions included. by says who did it.
+func (s *Service) Delete(ctx context.Context, r *realms.Realm, id iam.UserID, by iam.End) error {
+	err := s.db.Tx(ctx, func(tx *store.Tx) error { return s.live.DeleteUser(ctx, tx, r, id, by) })
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrNotFound
 	}

@@ -95,8 +95,8 @@ func TestCreateAndFind(t *testing.T) {
 				w.Errorf("%s: %v", c.u.Username, err)
 			}
 		}
-		w.must(w.s.Delete(ctx, w.realm, w.anna.ID))
-		if err := w.s.Delete(ctx, w.realm, w.anna.ID); !errors.Is(err, users.ErrNotFound) {
+		w.must(w.s.Delete(ctx, w.realm, w.anna.ID, iam.End{By: iam.ActorAdmin}))
+		if err := w.s.Delete(ctx, w.realm, w.anna.ID, iam.End{By: iam.ActorAdmin}); !errors.Is(err, users.ErrNotFound) {
 			w.Errorf("deleting twice: %v", err)
 		}
 	})
