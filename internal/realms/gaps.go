@@ -39,7 +39,6 @@ const (
 	CanBroker       Capability = "identity provider"
 	CanStoreUsers   Capability = "user storage"
 	CanMakeKeys     Capability = "key provider"
-	CanHash         Capability = "password hash"
 	CanVerify       Capability = "credential" // by credential type
 	CanListen       Capability = "event listener"
 	CanSpeak        Capability = "protocol"
@@ -48,9 +47,12 @@ const (
 
 // gaps lists what of a prepared realm the server cannot do.
 func (m *Manager) gaps(p *prepared) []Gap {
-	g := &gapFinder{can: m.Can, p: p, r: p.realm}
+	g := &gapFinder{can: m.Can, stored: m.CheckCredential, p: p, r: p.realm}
 	if g.can == nil {
 		g.can = func(Capability, string) bool { return true }
+	}
+	if g.stored == nil {
+		g.stored = func(*iam.Credential) error { return nil }
 	}
 	for _, look := range []func(){g.flows, g.users, g.providers, g.storage, g.clients, g.components, g.features} {
 		look()
@@ -60,10 +62,11 @@ func (m *Manager) gaps(p *prepared) []Gap {
 }
 
 type gapFinder struct {
-	can   func(Capability, string) bool
-	p     *prepared
-	r     *rep.Realm
-	found []Gap
+	can    func(Capability, string) bool
+	stored func(*iam.Credential) error
+	p      *prepared
+	r      *rep.Realm
+	found  []Gap
 }
 
 func (g *gapFinder) add(what, whom string) {
@@ -164,20 +167,26 @@ func count(n int, thing, has, have string) string {
 
 // usable reports whether a user has a password or another first factor that works here.
 func (g *gapFinder) usable(u *preparedUser) bool {
-	return slices.ContainsFunc(u.credentials, func(c *iam.Credential) bool { return c.Kind == iam.Password })
+	return slices.ContainsFunc(u.credentials, func(c *iam.Credential) bool { return c.Kind == iam.Password && g.stored(c) == nil })
+}
+
+// A brokenCredential is what users have in common whose credentials nothing fits.
+type brokenCredential struct {
+	kind iam.CredentialKind
+	why  string
 }
 
 func (g *gapFinder) users() {
-	hashes, kinds, only, actions := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
+	kinds, only, actions, unfit := map[string]int{}, map[string]int{}, map[string]int{}, map[brokenCredential]int{}
 	for i := range g.p.users {
 		u := &g.p.users[i]
 		seen := map[string]bool{}
 		for _, c := range u.credentials {
+			if err := g.stored(c); err != nil {
+				unfit[brokenCredential{c.Kind, err.Error()}]++
+				continue
+			}
 			if c.Kind == iam.Password {
-				var data struct{ Algorithm string }
-				if json.Unmarshal(c.Data, &data) == nil && !g.can(CanHash, data.Algorithm) {
-					hashes[data.Algorithm]++
-				}
 				continue
 			}
 			if kind := string(c.Kind); !seen[kind] && !g.can(CanVerify, kind) {
@@ -194,8 +203,8 @@ func (g *gapFinder) users() {
 			}
 		}
 	}
-	for _, name := range sorted(hashes) {
-		g.add("password hash "+name, count(hashes[name], "user", "has a password", "have a password")+" that cannot be checked")
+	for c, n := range unfit {
+		g.add("credential "+string(c.kind)+" that cannot be checked ("+c.why+")", count(n, "user", "has one", "have one"))
 	}
 	for _, kind := range sorted(kinds) {
 		g.add("credential "+kind, count(kinds[kind], "user", "has one", "have one"))

@@ -5,14 +5,18 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/passhash"
+	"latchkey/internal/policy"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
+	"latchkey/internal/users"
 )
 
 // write makes files in a folder of the test's own.
@@ -155,13 +159,16 @@ func TestOnConflict(t *testing.T) {
 // realm out unless that is accepted.
 func TestGaps(t *testing.T) {
 	ctx := t.Context()
-	m := newManager(storetest.SQLite(t))
-	lacking := []string{"workflows", "google", "saml", "ldap", "conditional-level-of-authentication", "webauthn", "authorization", "client-policies", "oidc-script", "argon3", "user-federation", "CONFIGURE_X", "java-keystore"}
+	db := storetest.SQLite(t)
+	m := newManager(db)
+	m.CheckCredential = users.New(db, passhash.New(64<<20), policy.New(""), nil).CheckStored
+	lacking := []string{"workflows", "google", "saml", "ldap", "conditional-level-of-authentication", "webauthn", "authorization", "client-policies", "oidc-script", "user-federation", "CONFIGURE_X", "java-keystore"}
 	m.Can = func(_ realms.Capability, id string) bool { return !slices.Contains(lacking, id) }
 	user := func(name, more string) string { return `{"username":"` + name + `"` + more + `}` }
-	password := func(algorithm string) string {
-		return `{"type":"password","secretData":"{}","credentialData":"{\"algorithm\":\"` + algorithm + `\"}"}`
+	credential := func(kind, secret, data string) string {
+		return `,"credentials":[{"type":"` + kind + `","secretData":` + strconv.Quote(secret) + `,"credentialData":` + strconv.Quote(data) + `}]`
 	}
+	const hash = `{"value":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","salt":"AAAAAAAAAAAAAAAAAAAAAA=="}`
 	text := `{"realm":"shop","registrationAllowed":false,
 		"identityProviders":[{"alias":"goo","providerId":"google"},{"alias":"off","providerId":"google","enabled":false}],
 		"components":{"org.keycloak.storage.UserStorageProvider":[{"id":"ldap-1","name":"staff","providerId":"ldap"}],
@@ -174,10 +181,14 @@ func TestGaps(t *testing.T) {
 		"smtpServer":{"from":"a@b.example","password":"**********"},"identityProviderMappers":[{"name":"left","identityProviderAlias":"gone"}],
 		"users":[` + strings.Join([]string{
 		user("a", `,"federatedIdentities":[{"identityProvider":"goo","userId":"1"}]`),
-		user("b", `,"federatedIdentities":[{"identityProvider":"goo","userId":"2"}],"credentials":[`+password("argon2")+`]`),
+		user("b", `,"federatedIdentities":[{"identityProvider":"goo","userId":"2"}]`+credential("password", hash, `{"algorithm":"argon2","hashIterations":5}`)),
 		user("c", `,"federationLink":"ldap-1"`),
 		user("d", `,"credentials":[{"type":"webauthn","secretData":"{}","credentialData":"{}"}]`),
-		user("e", `,"credentials":[`+password("argon3")+`],"requiredActions":["CONFIGURE_X"]`),
+		user("e", credential("password", hash, `{"algorithm":"argon3","hashIterations":5}`)+`,"requiredActions":["CONFIGURE_X"]`),
+		user("f", credential("password", `{}`, `{"algorithm":"argon2","hashIterations":5}`)),
+		user("g", credential("password", `{"value":"AAAA","salt":"%"}`, `{"algorithm":"argon2","hashIterations":5}`)),
+		user("h", credential("password", hash, `{"algorithm":"argon2","hashIterations":5,"additionalParameters":{"type":["x"]}}`)),
+		user("i", credential("otp", `{"value":"x"}`, `{"subType":"totp","period":30,"algorithm":"HmacSHA1"}`)),
 	}, ",") + `],"federatedUsers":[{"id":"f:ldap-1:z"}]}`
 	files, err := realms.ReadFiles(write(t, map[string]string{"r.json": text}), noEnv)
 	if err != nil {
@@ -195,6 +206,11 @@ func TestGaps(t *testing.T) {
 		"shop: authorization services: client rs",
 		"shop: client policies: 1 policy is not enforced",
 		"shop: component k (own.Kind): kept but not used",
+		"shop: credential otp that cannot be checked (otp: unusable credential: 0 digits): 1 user has one",
+		`shop: credential password that cannot be checked (passhash: corrupt credential: a hash of 0 bytes, a salt of 0): 1 user has one`,
+		`shop: credential password that cannot be checked (passhash: corrupt credential: secretData): 1 user has one`,
+		`shop: credential password that cannot be checked (passhash: unsupported: algorithm "argon3"): 1 user has one`,
+		`shop: credential password that cannot be checked (passhash: unsupported: argon2x version 1.3): 1 user has one`,
 		"shop: credential webauthn: 1 user has no password and no other way to log in",
 		"shop: credential webauthn: 1 user has one",
 		"shop: federated users: 1 user is kept but cannot log in",
@@ -203,7 +219,6 @@ func TestGaps(t *testing.T) {
 		"shop: key provider jks (java-keystore): what its keys have signed is refused",
 		"shop: member future: not known to this version: kept but not used",
 		"shop: member own in roles/client: not known to this version: kept but not used",
-		"shop: password hash argon3: 1 user has a password that cannot be checked",
 		"shop: protocol mapper oidc-script: client sc",
 		"shop: protocol saml: client sp",
 		"shop: required action CONFIGURE_X: 1 user has to do it before they can log in",

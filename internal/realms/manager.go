@@ -27,6 +27,9 @@ type Manager struct {
 	// CheckPolicy refuses a password policy that cannot be followed, with an
 	// *iam.Error; nil takes every one. See policy.Checker.Valid.
 	CheckPolicy func(iam.PasswordPolicy) error
+	// CheckCredential says why nothing can fit a stored credential, for Check; nil
+	// takes every one. See users.Service.CheckStored.
+	CheckCredential func(*iam.Credential) error
 }
 
 // ErrUnsupportedKey marks a key provider of Keycloak's that Latchkey lacks, or a

@@ -55,7 +55,8 @@ var errUnwired = errors.New("this build cannot do that yet")
 
 // newManager puts together what makes, changes, imports and exports realms.
 func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, people *users.Service) *realms.Manager {
-	return &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: newPassword(people), Can: capabilities(), CheckPolicy: people.ValidPolicy}
+	return &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: newPassword(people), Can: capabilities(), CheckPolicy: people.ValidPolicy,
+		CheckCredential: people.CheckStored}
 }
 
 // newUsers is the users' rules with the lists that password policies name.
@@ -86,7 +87,6 @@ func capabilities() func(realms.Capability, string) bool {
 		realms.CanRequire:      due.Knows,
 		realms.CanMap:          claims.Known,
 		realms.CanMakeKeys:     keys.Supported,
-		realms.CanHash:         passhash.Known,
 		realms.CanAuthClient:   among("client-secret", "client-jwt", "client-secret-jwt"),
 		realms.CanVerify: func(kind string) bool {
 			return kind == string(iam.PasswordHistory) || users.Checks(iam.CredentialKind(kind))

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/otp"
 )
 
 // presented is what somebody shows to prove who they are: a password, a code.
@@ -36,6 +37,19 @@ func (s *Service) check(ctx context.Context, r *iam.Realm, user iam.UserID, g *i
 
 // Checks reports whether credentials of a kind can prove something here.
 func Checks(kind iam.CredentialKind) bool { return checks[kind] != nil }
+
+// CheckStored says why nothing can ever fit a stored credential, nil if
+// something can or its kind is not checked at all.
+func (s *Service) CheckStored(c *iam.Credential) error {
+	switch c.Kind {
+	case iam.Password:
+		return s.hash.Check(c.Data, c.Secret)
+	case iam.OTP:
+		_, err := otp.ParseCredential(c.Data, c.Secret)
+		return err
+	}
+	return nil
+}
 
 // Removable reports whether users may take their credentials of a kind away.
 // Keycloak: CredentialDeleteHelper.removeCredential.

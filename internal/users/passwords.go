@@ -76,6 +76,10 @@ func (s *Service) comparePassword(ctx context.Context, r *iam.Realm, user iam.Us
 		return false, nil
 	}
 	ok, err := s.hash.Verify(ctx, c.Data, c.Secret, []byte(p.value))
+	if errors.Is(err, passhash.ErrUnsupported) || errors.Is(err, passhash.ErrCorrupt) {
+		s.Dummy(ctx, r) // no password is this one; Keycloak: PasswordCredentialProvider.isValid
+		return false, nil
+	}
 	if err != nil || !ok {
 		return false, err
 	}
