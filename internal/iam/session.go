@@ -28,6 +28,7 @@ type AuthRequest struct {
 	JKT          string            `json:"dpop_jkt,omitempty"` // of the key that must redeem the code
 	Issuer       string            `json:"iss,omitempty"`      // the realm's issuer URL as the browser saw it
 	Direct       bool              `json:"direct,omitempty"`   // it was not pushed (RFC 9126); false in those of an earlier version, too
+	Object       string            `json:"object,omitempty"`   // ObjectNone...; "" in pushed ones and those of an earlier version
 	Extra        map[string]string `json:"extra,omitempty"`    // further parameters, kept as client notes
 }
 

@@ -275,12 +275,16 @@ func (a *attempt) tooOld(issued int64) bool {
 // cookie that was made under earlier ones leads nowhere else. When it says false,
 // that has been answered.
 func (a *attempt) stillAllowed(c *realms.Client, q *iam.AuthRequest) bool {
-	word, message := "", ""
+	status, word, message := http.StatusBadRequest, "", ""
 	var what iam.Refusal
 	types := strings.Fields(q.ResponseType)
 	code := slices.Contains(types, "code")
 	demanded := c.Attr("pkce.code.challenge.method")
 	switch own := a.base + "/account/"; {
+	case c.Access == iam.BearerOnly:
+		status, word, message = http.StatusForbidden, "not_allowed", "bearerOnlyMessage"
+	case c.Protocol != iam.OIDC:
+		word, message = "invalid_client", "Wrong client protocol."
 	case q.RedirectURI != "" && q.RedirectURI != own && !a.redirectsTo(c, q.RedirectURI):
 		word, message, what.Redirect = "invalid_redirect_uri", "invalidRedirectUriMessage", q.RedirectURI
 	case code && !c.StandardFlow:
@@ -288,14 +292,15 @@ func (a *attempt) stillAllowed(c *realms.Client, q *iam.AuthRequest) bool {
 	case (slices.Contains(types, "token") || slices.Contains(types, "id_token")) && !c.ImplicitFlow:
 		word, message, what.Setting = "not_allowed", "invalidRequestMessage", iam.SettingImplicitFlow
 	case code && q.RedirectURI != own && demanded != "" && (q.Challenge == "" || q.ChallengeAlg != demanded),
-		q.Direct && (c.Flag("require.pushed.authorization.requests") || a.realm.Attrs["requirePushedAuthorizationRequests"] == "true"):
+		q.Direct && (c.Flag("require.pushed.authorization.requests") || a.realm.Attrs["requirePushedAuthorizationRequests"] == "true"),
+		q.Object != "" && !iam.ObjectsDemanded[c.Attr(iam.AttrObjectDemanded)].Met(q.Object):
 		word, message = "invalid_request", "invalidRequestMessage"
 	default:
 		return true
 	}
 	a.details["redirect_uri"] = q.RedirectURI
 	a.emitRefusal(word, what)
-	a.errorPage(http.StatusBadRequest, message)
+	a.errorPage(status, message)
 	return false
 }
 

@@ -25,6 +25,7 @@ type authCall struct {
 	mode   string // how the answer goes back: "query", "fragment", "form_post"
 	path   string // of the login door, "" for its usual one
 	pushed bool   // the parameters were pushed before (RFC 9126)
+	object string // see iam.AuthRequest
 
 	mismatch bool // the request object's response_type is not the parameter's
 	pushing  bool // the parameters are pushed now
@@ -107,7 +108,9 @@ func (h *Handler) authorizeAs(c *call, path string) error {
 	if a.path != "" { // which the reference tells of logins alone
 		kind = ""
 	}
-	a.req.Direct = !a.pushed
+	if a.req.Direct = !a.pushed; a.req.Direct {
+		a.req.Object = a.object
+	}
 	h.Start(c.w, c.r, &authn.Begin{
 		Realm: c.realm.ID, Client: &a.client.Client, Request: a.req, Path: a.path, Type: kind, Redirect: a.pushed,
 		Passive: a.path == "" && slices.Contains(strings.Fields(a.req.Prompt), "none"),

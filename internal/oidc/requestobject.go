@@ -20,17 +20,6 @@ var (
 	errNotVerified = errors.New("Failed to verify signature on 'request' object") //nolint:staticcheck // the same
 )
 
-// objectsDemanded tells by the client's attribute request.object.required which
-// of the two parameters must be there. Keycloak: OIDCConfigAttributes.
-var objectsDemanded = map[string]struct {
-	request, uri bool // which will do
-	problem      string
-}{
-	"request or request_uri": {true, true, "Client is required to use 'request' or 'request_uri' parameter."},
-	"request only":           {true, false, "Client is required to use 'request' parameter."},
-	"request_uri only":       {false, true, "Client is required to use 'request_uri' parameter."},
-}
-
 // readRequestObject lays what a request object says over the parameters (OpenID
 // Connect Core 6, RFC 9101). Keycloak: AuthorizationEndpointRequestParserProcessor.
 func (a *authCall) readRequestObject() error {
@@ -46,8 +35,15 @@ func (a *authCall) readRequestObject() error {
 	if byValue && byURI {
 		return refused("Illegal to use both 'request' and 'request_uri' parameters together")
 	}
-	if d, ok := objectsDemanded[a.client.Attr("request.object.required")]; ok && !(byValue && d.request) && !(byURI && d.uri) && !a.pushed && !(a.pushing && d.uri && !d.request) {
-		return refused(d.problem)
+	a.object = iam.ObjectNone
+	switch {
+	case byValue:
+		a.object = iam.ObjectByValue
+	case byURI:
+		a.object = iam.ObjectByURI
+	}
+	if d := iam.ObjectsDemanded[a.client.Attr(iam.AttrObjectDemanded)]; !d.Met(a.object) && !a.pushed && !(a.pushing && d.ByURI && !d.ByValue) {
+		return refused(d.Problem)
 	}
 	text := a.form.Get("request")
 	switch {

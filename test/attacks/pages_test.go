@@ -43,8 +43,8 @@ func TestStalePagesAreJudgedAgain(t *testing.T) {
 		id, err := s.admin.ID(s, "/shop/clients?clientId=web", "clientId", "web")
 		s.must(err)
 		set := func(d doc) { s.Helper(); s.must(s.admin.Put(s, "/shop/clients/"+id, d)) }
-		before := doc{"clientId": "web", "redirectUris": []string{"http://web.example/*"}, "standardFlowEnabled": true,
-			"attributes": doc{"pkce.code.challenge.method": "", "require.pushed.authorization.requests": "false"}}
+		before := doc{"clientId": "web", "redirectUris": []string{"http://web.example/*"}, "standardFlowEnabled": true, "bearerOnly": false, "protocol": "openid-connect",
+			"attributes": doc{"request.object.required": "", "pkce.code.challenge.method": "", "require.pushed.authorization.requests": "false"}}
 		wrongTab := func(p *visitor.Page) string {
 			at, err := p.Action()
 			s.must(err)
@@ -58,6 +58,10 @@ func TestStalePagesAreJudgedAgain(t *testing.T) {
 			"PKCE is demanded":        {"clientId": "web", "attributes": doc{"pkce.code.challenge.method": "S256"}},
 			"PAR is demanded":         {"clientId": "web", "attributes": doc{"require.pushed.authorization.requests": "true"}},
 			"the flow is off":         {"clientId": "web", "standardFlowEnabled": false},
+			"it logs nobody in":       {"clientId": "web", "bearerOnly": true},
+			"it speaks SAML":          {"clientId": "web", "protocol": "saml"},
+			"an object is demanded":   {"clientId": "web", "attributes": doc{"request.object.required": "request or request_uri"}},
+			"an address is demanded":  {"clientId": "web", "attributes": doc{"request.object.required": "request_uri only"}},
 		} {
 			for how, use := range map[string]func(b *visitor.Browser, p, other *visitor.Page) *visitor.Page{
 				"submitted": func(_ *visitor.Browser, p, _ *visitor.Page) *visitor.Page { return s.submit(p, "alice") },
