@@ -110,13 +110,7 @@ func (h *Handler) deleteCredential(c *call) (any, error) {
 	if !users.Removable(k.Kind) {
 		return nil, plain(http.StatusBadRequest, "Credential type cannot be removed")
 	}
-	level := -1
-	if acr := c.caller.Token.ACR(); acr != "" {
-		if n, ok := steps.LevelOf(&c.realm.Realm, c.caller.Client, acr); ok {
-			level = n
-		}
-	}
-	if !authn.MayRemove(c.realm.Flow(c.realm.Flows.Browser), k.Kind, level) {
+	if !authn.MayRemove(c.realm.Flow(c.realm.Flows.Browser), k.Kind, c.level()) {
 		return nil, plain(http.StatusForbidden, "Insufficient level of authentication for removing credential of type '"+string(k.Kind)+"'.")
 	}
 	if err := h.Users.RemoveCredential(c, &c.realm.Realm, c.caller.User.ID, k.ID); err != nil {
@@ -131,6 +125,21 @@ func (h *Handler) deleteCredential(c *call) (any, error) {
 	}
 	h.emit(c, "REMOVE_CREDENTIAL", "", details)
 	return nil, nil
+}
+
+// level is the one that the caller's login has reached. What the token calls it lowers
+// it and never raises it: the client's own map, and its mappers, have the last word
+// on the name.
+func (c *call) level() int {
+	acr := c.caller.Token.ACR()
+	if acr == "" { // a lightweight token does not say
+		return c.caller.Level
+	}
+	named, ok := steps.LevelOf(&c.realm.Realm, c.caller.Client, acr)
+	if !ok {
+		return -1
+	}
+	return min(named, c.caller.Level)
 }
 
 // labelCredential names a credential; the body is a JSON string.

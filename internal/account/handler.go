@@ -50,6 +50,7 @@ type Caller struct {
 	Client   *iam.Client   // which the token was issued to
 	Session  iam.SessionID // "" for a token without a session
 	Offline  bool          // the session is an offline one
+	Level    int           // of authentication, that the client's login in the session reached
 	Audience []string
 	Roles    []string // of the client account
 	Origins  []string // allowed by the token

@@ -86,6 +86,9 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 		return nil, err
 	}
 	c := &Caller{Realm: home, Client: &client.Client, User: user, Token: tok, Session: iam.SessionID(tok.Session), Offline: tok.Context().Offline, Audience: tok.Audience}
+	if view != nil {
+		c.Part = view.Part
+	}
 	return c, b.rights(r.Context(), c, tok, standing.Roles)
 }
 

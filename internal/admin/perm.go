@@ -98,6 +98,7 @@ type Caller struct {
 	Token    *tokens.Token
 	Session  iam.SessionID
 	Offline  bool                    // Session is an offline one
+	Part     *iam.ClientSession      // of Client in Session, nil without one
 	Audience []string                // of the token
 	Roles    map[iam.RoleID]struct{} // effective, and in the scope of Client
 	Origins  []string                // allowed by the token

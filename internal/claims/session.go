@@ -57,14 +57,24 @@ const (
 // acr: AcrProtocolMapper.
 func acr(in *Input, _ *iam.ProtocolMapper, _ Kind, t *Set) { t.Put("acr", in.acr()) }
 
-func (in *Input) acr() string {
-	level, err := strconv.Atoi(in.partNote(NoteLevel))
-	if err != nil || level < 0 {
-		level = 1
-		if in.partNote(NoteSSO) == "true" {
-			level = 0
-		}
+// Reached is the level of authentication of the login that a client's part in a
+// session is of. Without step-up it is 1, or 0 where the cookie sufficed; p may be nil.
+func Reached(p *iam.ClientSession) int {
+	if p == nil {
+		return 1
 	}
+	level, err := strconv.Atoi(p.Notes[NoteLevel])
+	switch {
+	case err == nil && level >= 0:
+		return level
+	case p.Notes[NoteSSO] == "true":
+		return 0
+	}
+	return 1
+}
+
+func (in *Input) acr() string {
+	level := Reached(in.Grant.Part)
 	minimum := ""
 	if c := in.Grant.Client; c != nil {
 		minimum = c.Attr("minimum.acr.value")

@@ -6,6 +6,7 @@ import (
 
 	"latchkey/internal/account"
 	"latchkey/internal/admin"
+	"latchkey/internal/claims"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 )
@@ -25,7 +26,7 @@ func ownAccount(b *admin.Bearer) func(*http.Request, *realms.Realm) (*account.Ca
 		if err != nil {
 			return nil, err
 		}
-		out := &account.Caller{User: c.User, Token: c.Token, Client: c.Client, Session: c.Session, Offline: c.Offline, Audience: c.Audience, Origins: c.Origins}
+		out := &account.Caller{User: c.User, Token: c.Token, Client: c.Client, Session: c.Session, Offline: c.Offline, Level: claims.Reached(c.Part), Audience: c.Audience, Origins: c.Origins}
 		for _, role := range realm.RolesOf(client.ID) {
 			if _, ok := c.Roles[role.ID]; ok {
 				out.Roles = append(out.Roles, role.Name)

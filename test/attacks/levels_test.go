@@ -32,7 +32,11 @@ const levelRealm = `{"realm": "levels", "enabled": true, "attributes": {"acr.loa
 	"authenticatorConfig": [
 		{"alias": "one", "config": {"loa-condition-level": "1", "loa-max-age": "36000"}},
 		{"alias": "two", "config": {"loa-condition-level": "2", "loa-max-age": "36000"}}],
-	"clients": [{"clientId": "app", "enabled": true, "secret": "app-secret", "redirectUris": ["http://app.example/*"]}],
+	"clients": [{"clientId": "app", "enabled": true, "secret": "app-secret", "redirectUris": ["http://app.example/*"]},
+		{"clientId": "mapped", "enabled": true, "secret": "app-secret", "redirectUris": ["http://app.example/*"], "attributes": {"acr.loa.map": "{\"1\":2}"}},
+		{"clientId": "claiming", "enabled": true, "secret": "app-secret", "redirectUris": ["http://app.example/*"], "protocolMappers": [
+			{"name": "acr", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper", "config": {
+				"claim.name": "acr", "claim.value": "high", "jsonType.label": "String", "access.token.claim": "true"}}]}],
 	"users": [{"username": "vic", "enabled": true, "email": "vic@attacks.example", "emailVerified": true, "firstName": "Vic", "lastName": "Tim",
 		"clientRoles": {"account": ["manage-account"]},
 		"credentials": [{"type": "password", "value": %q}%s]}]}`
@@ -67,19 +71,26 @@ func TestPasswordAloneChangesNoSecondFactor(t *testing.T) {
 			return page
 		}
 		browser := visitor.NewBrowser()
-		code, err := ask(browser, url.Values{"acr_values": {"low"}}).Code()
-		must(err)
-		low, err := party.Redeem(ctx, code)
-		must(err)
-		req, err := http.NewRequestWithContext(ctx, http.MethodDelete, s.URL+"/realms/levels/account/credentials/"+otp, nil)
-		must(err)
-		req.Header.Set("Authorization", "Bearer "+low.Access)
-		req.Header.Set("Accept", "application/json")
-		resp, err := http.DefaultClient.Do(req)
-		must(err)
-		must(resp.Body.Close())
-		if resp.StatusCode != http.StatusForbidden {
-			t.Errorf("the account API answers %d", resp.StatusCode)
+		remove := func(access string) int {
+			req, err := http.NewRequestWithContext(ctx, http.MethodDelete, s.URL+"/realms/levels/account/credentials/"+otp, nil)
+			must(err)
+			req.Header.Set("Authorization", "Bearer "+access)
+			req.Header.Set("Accept", "application/json")
+			resp, err := http.DefaultClient.Do(req)
+			must(err)
+			must(resp.Body.Close())
+			return resp.StatusCode
+		}
+		// Neither a client's own map of levels nor its mappers make more of a password.
+		for _, client := range []string{"mapped", "claiming", "app"} {
+			party.ClientID = client
+			code, err := ask(browser, nil).Code()
+			must(err)
+			low, err := party.Redeem(ctx, code)
+			must(err)
+			if status := remove(low.Access); status != http.StatusForbidden {
+				t.Errorf("%s: the account API answers %d", client, status)
+			}
 		}
 		for _, action := range []string{"delete_credential:" + otp, "CONFIGURE_TOTP"} {
 			for name, b := range map[string]*visitor.Browser{"with a session": browser, "without one": visitor.NewBrowser()} {
