@@ -527,6 +527,7 @@ func TestWhatIsMissingIsRefusedOrMade(t *testing.T) {
 	s.want("PUT", "/clients/"+id, `{"clientId":""}`, 400, `"Client ID cannot be blank"`)
 	s.want("PUT", "/clients/"+id, `{"description":"d"}`, 204, "")
 	s.want("POST", "/clients", `{"clientId":"new","id":"`+id+`"}`, 409, `{"error":"conflict","error_description":"Duplicate resource error"}`)
+	s.want("POST", "/clients", `{"clientId":"new","id":"`+strings.Repeat("x", 37)+`"}`, 400, `{"error":"invalid_input","error_description":"Client ID must not exceed 36 characters"}`)
 	s.want("POST", "/clients", `{"clientId":"`+id+`"}`, 409, `{"errorMessage":"Client `+id+` already exists"}`)
 	s.want("POST", "/clients", `{"clientId":"x","attributes":{"logoUri":"javascript:x","backchannel.logout.url":"nonsense"}}`, 400,
 		"Logo URL uses an illegal scheme; Backchannel logout URL is not a valid URL")

@@ -38,6 +38,9 @@ type InputError struct {
 
 func (e *InputError) Error() string { return e.Code + ": " + e.Description }
 
+// maxID is how long the id of a new client may be, as in the reference's tables.
+const maxID = 36
+
 // ErrDuplicate is what Keycloak answers to a name that turns out to be taken
 // only when it is stored: error "conflict" and this description, status 409.
 var ErrDuplicate = errors.New("Duplicate resource error")
@@ -164,6 +167,9 @@ func (s *Service) create(ctx context.Context, r *realms.Realm, given *rep.Client
 	taken := iam.Errorf(iam.Conflict, "Client %s already exists", given.ClientID)
 	if c.ID == "" {
 		c.ID = realms.NewID()
+	}
+	if len(c.ID) > maxID {
+		return nil, &InputError{Code: "invalid_input", Description: "Client ID must not exceed " + strconv.Itoa(maxID) + " characters"}
 	}
 	if c.ClientID == "" {
 		c.ClientID = c.ID

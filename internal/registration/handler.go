@@ -280,7 +280,7 @@ func (c *call) create(p provider) error {
 			return c.unauthorized(used.Error())
 		}
 	}
-	if e, ok := errors.AsType[*iam.Error](err); ok && e.Kind == iam.Conflict {
+	if e, ok := errors.AsType[*iam.Error](err); ok && e.Kind == iam.Conflict || errors.Is(err, clients.ErrDuplicate) {
 		return &Error{http.StatusBadRequest, "invalid_client_metadata", "Client Identifier in use"}
 	}
 	if err != nil {

@@ -138,6 +138,11 @@ func TestAClientManagesItselfWithItsToken(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	h := build(t, storetest.SQLite(t))
 	ia := h.initial(5)
+	account, err := h.realm().ClientByName(t.Context(), "account")
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := string(account.ID)
 	for _, c := range []struct{ token, method, path, body, want string }{
 		{"", "POST", "openid-connect", `{"client_name":"x"}`, `403 Policy 'Trusted Hosts' rejected request to client-registration service. Details: Host not trusted.`},
 		{"nonsense", "POST", "openid-connect", `{}`, `401 Failed decode token`},
@@ -150,6 +155,8 @@ func TestRefusals(t *testing.T) {
 		{ia, "POST", "openid-connect", `{"client_id":"chosen"}`, `400 Client Identifier included`},
 		{ia, "POST", "openid-connect", `{nonsense`, `400 Cannot parse the JSON`},
 		{ia, "POST", "default", `{"clientId":"account"}`, `400 Client Identifier in use`},
+		{ia, "POST", "default", `{"clientId":"x","id":"` + taken + `"}`, `400 Client Identifier in use`},
+		{ia, "POST", "default", `{"clientId":"x","id":"` + strings.Repeat("x", 300) + `"}`, `400 invalid_client_metadata`},
 		{ia, "POST", "default", `{"clientId":"x","protocolMappers":[{"name":"a","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-role-mapper"}]}`, `403 ProtocolMapper type not allowed`},
 		{ia, "POST", "default", `{"clientId":"x","defaultClientScopes":["nonsense"]}`, `403 Not permitted to use specified clientScope`},
 		{ia, "POST", "nonsense", `{}`, `404 Client registration provider not found`},
