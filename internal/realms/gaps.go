@@ -54,7 +54,7 @@ func (m *Manager) gaps(p *prepared) []Gap {
 	if g.stored == nil {
 		g.stored = func(*iam.Credential) error { return nil }
 	}
-	for _, look := range []func(){g.flows, g.users, g.providers, g.storage, g.clients, g.components, g.features} {
+	for _, look := range []func(){g.flows, g.users, g.providers, g.storage, g.clients, g.components, g.features, g.elsewhere} {
 		look()
 	}
 	slices.SortStableFunc(g.found, func(a, b Gap) int { return cmp.Or(strings.Compare(a.What, b.What), strings.Compare(a.Whom, b.Whom)) })

@@ -261,6 +261,45 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+// TestGapsElsewhere: what is kept here and refused by the reference (26.7.3,
+// each was asked) is named with its place.
+func TestGapsElsewhere(t *testing.T) {
+	m := newManager(storetest.SQLite(t))
+	for given, want := range map[string]string{
+		`"clients":[{"clientId":"c","protocol":"docker-v2","enabled":false}]`:                                                                             "/clients/0/protocol: there is no protocol docker-v2",
+		`"clients":[{"clientId":"c","protocolMappers":[{"name":"m","protocolMapper":"oidc-full-name-mapper"}]}]`:                                          "/clients/0/protocolMappers/0: mapper m has no protocol",
+		`"clientScopes":[{"name":"c","protocol":"openid-connect","protocolMappers":[{"name":"m","protocolMapper":"oidc-full-name-mapper"}]}]`:             "/clientScopes/0/protocolMappers/0: mapper m has no protocol",
+		`"identityProviders":[{"alias":"i","providerId":"zz"}]`:                                                                                           `/identityProviders/0/providerId: there is no type of identity providers "zz"`,
+		`"identityProviders":[{"alias":"i","providerId":"zz","enabled":false}]`:                                                                           `/identityProviders/0/providerId: there is no type of identity providers "zz"`,
+		`"identityProviders":[{"alias":"i","providerId":"oidc","config":{"tokenUrl":"http://example.com/x"}}]`:                                            "/identityProviders/0/config/tokenUrl: the address is not https, and sslRequired is external",
+		`"identityProviders":[{"alias":"i","providerId":"saml","config":{"singleLogoutServiceUrl":"http://example.com/x"}}]`:                              "/identityProviders/0/config/singleLogoutServiceUrl: the address is not https, and sslRequired is external",
+		`"sslRequired":"all","identityProviders":[{"alias":"i","providerId":"oidc","config":{"tokenUrl":"http://example.com/x"}}]`:                        "/identityProviders/0/config/tokenUrl: the address is not https, and sslRequired is all",
+		`"sslRequired":"none","identityProviders":[{"alias":"i","providerId":"oidc","config":{"tokenUrl":"http://example.com/x"}}]`:                       "",
+		`"identityProviders":[{"alias":"i","providerId":"oidc","config":{"tokenUrl":"http://127.0.0.1/x"}}]`:                                              "",
+		`"identityProviders":[{"alias":"i","providerId":"oidc","config":{"issuer":"http://example.com/x"}}]`:                                              "",
+		`"components":{"org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy":[{"name":"k","providerId":"p","subType":"anonymous"}]}`: "/components/org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy/0/providerId: there is no client registration policy \"p\"",
+	} {
+		files, err := realms.ReadFiles(write(t, map[string]string{"r.json": `{"realm":"shop",` + given + `}`}), noEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, err := m.Check(t.Context(), files)
+		if err != nil {
+			t.Fatalf("%s: %v", given, err)
+		}
+		var got, wanted []string
+		for _, g := range done[0].Gaps {
+			got = append(got, g.String())
+		}
+		if want != "" {
+			wanted = []string{"shop: " + want + ": Keycloak refuses the whole file for it"}
+		}
+		if !slices.Equal(got, wanted) {
+			t.Errorf("%s: %q, want %q", given, got, wanted)
+		}
+	}
+}
+
 func isGaps(err error) bool {
 	_, ok := errors.AsType[*realms.GapsError](err)
 	return ok

@@ -167,6 +167,8 @@ func TestCreateRefuses(t *testing.T) {
 		`{"realm":"x","roles":{"realm":[{"name":"a","composites":{"realm":["nix"]}}]}}`:                                         `/roles/realm/0/composites/realm/0: there is no realm role "nix"`,
 		`{"realm":"x","scopeMappings":[{"client":"nix","roles":["a"]}]}`:                                                        `/scopeMappings/0/client: there is no client "nix"`,
 		`{"realm":"x","sslRequired":"sometimes"}`:                                                                               `sslRequired: "sometimes" is none of none, external, all`,
+		`{"realm":"x","identityProviders":[{"alias":"i","providerId":"oidc","firstBrokerLoginFlowAlias":"nix"}]}`:               `/identityProviders/0: No available authentication flow with alias: nix`,
+		`{"realm":"x","identityProviders":[{"alias":"i","providerId":"oidc","postBrokerLoginFlowAlias":"nix"}]}`:                `/identityProviders/0: No available authentication flow with alias: nix`,
 		`{"realm":"x","browserFlow":"nix"}`:                                                                                     `browserFlow: there is no flow "nix" in authenticationFlows`,
 		`{"realm":"x","users":[{"username":"u","credentials":[{"type":"password","secretData":"nix","credentialData":"{}"}]}]}`: `/users/0/credentials/0/secretData: not a JSON object`,
 	} {

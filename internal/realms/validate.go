@@ -329,6 +329,11 @@ func (v *validation) providers() {
 		p, at := &v.given.IdentityProviders[i], fmt.Sprintf("/identityProviders/%d", i)
 		seen.name(at+"/alias", "identity provider", p.Alias)
 		seen.id(at+"/internalId", p.InternalID)
+		for _, flow := range []*string{p.FirstBrokerLoginFlowAlias, p.PostBrokerLoginFlowAlias} {
+			if alias := rep.Val(flow); alias != "" && !v.hasFlow(alias) { // Keycloak: RepresentationToModel.toModel
+				v.report(at, "No available authentication flow with alias: %s", alias)
+			}
+		}
 	}
 	ids := v.once()
 	for i := range v.given.IdentityProviderMappers {
