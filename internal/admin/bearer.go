@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type Bearer struct {
 	Sessions *sessions.Service
 	Roles    *roles.Service
 	Users    *users.Service
+	Issuer   *tokens.Issuer
 	Hostname *web.Hostname
 	Now      func() time.Time
 	// Refused is told of a token that a realm takes no more, or never took, as of an
@@ -85,11 +87,8 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Caller{Realm: home, Client: &client.Client, User: user, Token: tok, Session: iam.SessionID(tok.Session), Offline: tok.Context().Offline, Audience: tok.Audience}
-	if view != nil {
-		c.Part = view.Part
-	}
-	return c, b.rights(r.Context(), c, tok, standing.Roles)
+	c := &Caller{Realm: home, Client: &client.Client, User: user, Token: tok, Session: iam.SessionID(tok.Session), Offline: tok.Context().Offline, View: view, Audience: tok.Audience}
+	return c, b.rights(r, c, standing.Roles)
 }
 
 // refuse tells of a token that is refused; it is nil when the realm did not sign
@@ -305,36 +304,107 @@ type access struct {
 // rights fills in the caller's roles: all of the user for the clients that are
 // made for administration, whose tokens name none, and else those that the
 // token names and the user still has. Keycloak: MgmtPermissions.initIdentity.
-func (b *Bearer) rights(ctx context.Context, c *Caller, tok *tokens.Token, held roles.Set) error {
-	granted, err := realms.Recall(c.Realm, grantedBy(tok.Payload), func() (granted grantedClaims, err error) {
-		return granted, json.Unmarshal(tok.Payload, &granted)
+func (b *Bearer) rights(r *http.Request, c *Caller, held roles.Set) error {
+	c.Roles = held
+	if !realms.Administers(c.Client.ClientID) {
+		return b.Complete(r, c)
+	}
+	granted, err := granted(c)
+	c.Origins = granted.Origins
+	return err
+}
+
+// granted reads what the caller's token says itself.
+func granted(c *Caller) (grantedClaims, error) {
+	out, err := realms.Recall(c.Realm, grantedBy(c.Token.Payload), func() (granted grantedClaims, err error) {
+		return granted, json.Unmarshal(c.Token.Payload, &granted)
 	})
 	if err != nil {
-		return ErrUnauthenticated
+		return out, ErrUnauthenticated
 	}
-	c.Origins = granted.Origins
-	if c.Client.ClientID == realms.ClientAdminCLI || c.Client.ClientID == realms.ClientAdminConsole {
-		c.Roles = held
-		return nil
+	return out, nil
+}
+
+// Complete leaves the caller those of its Roles that its token grants. One that is
+// lightweight names neither these nor its audience: the issuer tells.
+func (b *Bearer) Complete(r *http.Request, c *Caller) error {
+	own, err := granted(c)
+	if err != nil {
+		return err
 	}
-	c.Roles = map[iam.RoleID]struct{}{}
-	take := func(client iam.ClientID, names []string) {
-		for _, name := range names {
-			if role := c.Realm.RoleByName(client, name); role != nil && held.Has(role.ID) {
-				c.Roles[role.ID] = struct{}{}
-			}
-		}
-	}
-	take("", granted.Realm.Roles)
-	for clientID, list := range granted.Clients {
-		client, err := c.Realm.ClientByName(ctx, clientID)
-		if realms.Missing(err) {
-			continue
-		}
+	says := []grantedClaims{own}
+	if c.Token.Context().Light && !exchanged(c) {
+		left, err := b.leftOut(r, c)
 		if err != nil {
 			return err
 		}
-		take(client.ID, list.Roles)
+		says = append(says, left)
+	}
+	held := c.Roles
+	c.Roles, c.Origins = map[iam.RoleID]struct{}{}, nil
+	take := func(client iam.ClientID, names []string) {
+		for _, name := range names {
+			if role := c.Realm.RoleByName(client, name); role != nil {
+				if _, ok := held[role.ID]; ok {
+					c.Roles[role.ID] = struct{}{}
+				}
+			}
+		}
+	}
+	for _, granted := range says {
+		c.Origins = append(c.Origins, granted.Origins...)
+		take("", granted.Realm.Roles)
+		for clientID, list := range granted.Clients {
+			client, err := c.Realm.ClientByName(r.Context(), clientID)
+			if realms.Missing(err) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			take(client.ID, list.Roles)
+		}
 	}
 	return nil
+}
+
+// exchanged tells whether a token came of token exchange, or may have by a refresh
+// token: it may have been asked for one audience, which a lightweight one does not say.
+func exchanged(c *Caller) bool {
+	how := c.Token.Context()
+	if how.Guest || how.Grant == "te" {
+		return true
+	}
+	if c.View == nil || c.View.Part == nil {
+		return false
+	}
+	for note := range c.View.Part.Notes {
+		if strings.HasPrefix(note, iam.NoteExchanged) {
+			return true
+		}
+	}
+	return false
+}
+
+// leftOut asks the issuer what the caller's lightweight token leaves out, and adds
+// its audience to the caller's.
+func (b *Bearer) leftOut(r *http.Request, c *Caller) (out grantedClaims, err error) {
+	g := &iam.Grant{
+		Client: c.Client, User: c.User, Nonce: c.Token.Nonce, Issuer: c.Token.Issuer,
+		OpenID: tokens.HasScope(c.Token.Scope, tokens.ScopeOpenID),
+	}
+	if c.View != nil {
+		g.Session, g.Part = c.View.Session, c.View.Part
+		c.View.Inform(g)
+	}
+	t, err := b.Issuer.Rights(r.Context(), c.Realm, g, c.Token.Scope)
+	if err != nil {
+		return out, err
+	}
+	c.Audience = append(slices.Clone(c.Audience), t.Audience()...)
+	doc, err := t.JSON()
+	if err != nil {
+		return out, err
+	}
+	return out, json.Unmarshal(doc, &out)
 }

@@ -4,6 +4,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/roles"
+	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 )
@@ -98,7 +99,7 @@ type Caller struct {
 	Token    *tokens.Token
 	Session  iam.SessionID
 	Offline  bool                    // Session is an offline one
-	Part     *iam.ClientSession      // of Client in Session, nil without one
+	View     *sessions.View          // of Session, with Client's part; nil without one
 	Audience []string                // of the token
 	Roles    map[iam.RoleID]struct{} // effective, and in the scope of Client
 	Origins  []string                // allowed by the token

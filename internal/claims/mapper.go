@@ -17,6 +17,7 @@ const (
 	UserInfo
 	Introspection
 	Response // of the token endpoint, beside access_token
+	Rights   // what a full access token and introspection both say
 )
 
 // An Input is what mappers read. Access may change: role mappers rename roles
@@ -153,6 +154,9 @@ func (s spec) opens(m *iam.ProtocolMapper, light bool) Kind {
 		if s.kinds&kind != 0 && s.gate.open(m, light, kind) {
 			open |= kind
 		}
+	}
+	if open&Introspection != 0 && s.kinds&AccessToken != 0 && s.gate.open(m, false, AccessToken) {
+		open |= Rights
 	}
 	return open
 }

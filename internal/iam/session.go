@@ -180,6 +180,10 @@ const (
 	TransientClient
 )
 
+// NoteExchanged begins the notes of a client's part that say by which token of
+// which client it came into the session.
+const NoteExchanged = "token_exchange_subject_client"
+
 // Notes of a session in which an administrator acts as the user: the
 // administrator's id and name. Keycloak: ImpersonationSessionNote.
 const (

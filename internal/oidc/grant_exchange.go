@@ -19,10 +19,6 @@ const (
 	typeRefresh = "urn:ietf:params:oauth:token-type:refresh_token"
 )
 
-// noteExchanged begins the notes of a client's part that say by which token of
-// which client it came into the session.
-const noteExchanged = "token_exchange_subject_client"
-
 // exchange gives a token for another one of the same user (RFC 8693).
 // Keycloak: StandardTokenExchangeProvider.
 func (t *tokenCall) exchange() (*decision, error) {
@@ -202,7 +198,7 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 			if g.Part.Notes == nil {
 				g.Part.Notes = map[string]string{}
 			}
-			g.Part.Notes[noteExchanged+p.Client] = p.ID
+			g.Part.Notes[iam.NoteExchanged+p.Client] = p.ID
 			if scope != "" {
 				g.Part.Notes[noteScope] = scope
 			}

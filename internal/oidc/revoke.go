@@ -88,7 +88,7 @@ func (b *backCall) revokeExchanged(tok *tokens.Token) error {
 	if tok.Session == "" {
 		return nil
 	}
-	gone, err := b.Sessions.DetachNoted(b.ctx(), b.realm, tok.Ref(false), noteExchanged+tok.Client,
+	gone, err := b.Sessions.DetachNoted(b.ctx(), b.realm, tok.Ref(false), iam.NoteExchanged+tok.Client,
 		b.revocation(tok, "the token that this client's was exchanged for"))
 	if err != nil || len(gone) == 0 {
 		return err

@@ -26,6 +26,12 @@ const (
 	clientAdminPermissions = "admin-permissions" // of realms with fine-grained administration
 )
 
+// Administers tells whether a client is made for administration: its tokens stand for
+// all roles of their user.
+func Administers(clientID string) bool {
+	return clientID == ClientAdminCLI || clientID == ClientAdminConsole
+}
+
 // BuiltIn reports whether a client is one that every realm has, by its name: it
 // is neither removed nor overwritten.
 // Keycloak: Constants.defaultClients, JpaRealmProvider.removeClient.

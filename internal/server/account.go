@@ -22,11 +22,20 @@ func ownAccount(b *admin.Bearer) func(*http.Request, *realms.Realm) (*account.Ca
 		if err != nil || c.Realm.ID != realm.ID {
 			return nil, err
 		}
+		if realms.Administers(c.Client.ClientID) {
+			if err := b.Complete(r, c); err != nil {
+				return nil, err
+			}
+		}
 		client, err := realm.ClientByName(r.Context(), account.Client)
 		if err != nil {
 			return nil, err
 		}
-		out := &account.Caller{User: c.User, Token: c.Token, Client: c.Client, Session: c.Session, Offline: c.Offline, Level: claims.Reached(c.Part), Audience: c.Audience, Origins: c.Origins}
+		var part *iam.ClientSession
+		if c.View != nil {
+			part = c.View.Part
+		}
+		out := &account.Caller{User: c.User, Token: c.Token, Client: c.Client, Session: c.Session, Offline: c.Offline, Level: claims.Reached(part), Audience: c.Audience, Origins: c.Origins}
 		for _, role := range realm.RolesOf(client.ID) {
 			if _, ok := c.Roles[role.ID]; ok {
 				out.Roles = append(out.Roles, role.Name)

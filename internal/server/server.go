@@ -130,7 +130,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	registered := clients.New(s.realms, issuer, live)
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
 	explainer := &records.Explainer{Records: ledger, Sessions: live, Users: people, Issuer: issuer}
-	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Hostname: s.hostname, Now: s.db.Now, Refused: ledger.Refused}
+	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Issuer: issuer, Hostname: s.hostname, Now: s.db.Now, Refused: ledger.Refused}
 	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms, Spent: oidc.Spent}
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,

@@ -607,6 +607,23 @@ func (s *Issuer) Map(ctx context.Context, r *realms.Realm, g *iam.Grant, scope s
 	return nil
 }
 
+// Rights is what a lightweight access token leaves out: what a full one of the same
+// session and scope would say of audience, roles and origins, as far as
+// introspection says it, too. Keycloak: AuthenticationManager.resolveLightweightAccessTokenRoles.
+func (s *Issuer) Rights(ctx context.Context, r *realms.Realm, g *iam.Grant, scope string) (*claims.Set, error) {
+	m := mappersOf(r, g.Client, scope)
+	g.Scopes = m.scopes
+	i := s.begin(ctx, r, g)
+	i.chain = m.chain
+	if err := i.stand(); err != nil {
+		return nil, err
+	}
+	t := claims.NewSet()
+	i.chain.Apply(i.in, claims.Rights, t)
+	i.withholdRights(t)
+	return t, i.withholdAudience(t)
+}
+
 func (m *mappers) need(in *claims.Input, kind claims.Kind) bool {
 	byRole := func(c *iam.ClientScope) bool { return len(c.Roles) > 0 }
 	return m.chain.Needs(in, kind) || slices.ContainsFunc(m.scopes, byRole)
