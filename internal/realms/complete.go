@@ -154,6 +154,11 @@ func (c *completion) settings() error {
 		r.Attributes = c.given.Attributes
 	}
 	maps.Copy(r.Attributes, c.given.Attributes)
+	if reusable, ok := c.given.Attributes[attrReusable]; ok { // Keycloak: OTPPolicy.isCodeReusable, which is kept there
+		r.OTPPolicyCodeReusable = new(strings.EqualFold(reusable, "true"))
+	} else if _, shown := r.Attributes[attrReusable]; shown {
+		r.Attributes[attrReusable] = strconv.FormatBool(rep.Val(r.OTPPolicyCodeReusable))
+	}
 	dropMirrored(r.Attributes)
 	if !c.whole {
 		showAttributes(r, c.given)

@@ -364,6 +364,9 @@ func (c *completion) repeatedConfigs() {
 
 func legacyProvider(p *rep.IdentityProvider) {
 	p.UpdateProfileFirstLoginMode, p.UpdateProfileFirstLogin = "", nil
+	if p.Enabled == nil {
+		p.Enabled = new(true) // Keycloak: IdentityProviderRepresentation.isEnabled
+	}
 	if hide, ok := p.Config["hideOnLoginPage"]; ok {
 		if p.HideOnLogin == nil {
 			p.HideOnLogin = new(hide == "true")

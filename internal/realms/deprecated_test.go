@@ -115,6 +115,14 @@ func TestOldWays(t *testing.T) {
 			func(r *rep.Realm) any { return r }, `{"realm":"x"}`, "oidc-role-idp-mapper"},
 		{"client policies that are null or of Keycloak 13", `"clientProfiles":null,"clientPolicies":{"policies":[{"name":"p","builtin":true,"enable":true}]}`,
 			func(r *rep.Realm) any { return []any{r.ClientPolicies, r.ClientProfiles} }, `[]`, "builtin"},
+		{"codes may be used twice, says an attribute", `"attributes":{"realmReusableOtpCode":"true"}`, func(r *rep.Realm) any { return r },
+			`{"otpPolicyCodeReusable":true,"attributes":{"realmReusableOtpCode":"true"}}`, ""},
+		{"an attribute goes before the policy", `"otpPolicyType":"totp","otpPolicyCodeReusable":true,"attributes":{"realmReusableOtpCode":"false"}`,
+			func(r *rep.Realm) any { return r }, `{"otpPolicyCodeReusable":false}`, ""},
+		{"the policy is an attribute", `"otpPolicyType":"totp","otpPolicyCodeReusable":true`,
+			func(r *rep.Realm) any { return r }, `{"otpPolicyCodeReusable":true,"attributes":{"realmReusableOtpCode":"true"}}`, ""},
+		{"a provider is on that does not say so", `"identityProviders":[{"alias":"a","providerId":"oidc"},{"alias":"b","providerId":"oidc","enabled":false}]`,
+			func(r *rep.Realm) any { return r.IdentityProviders }, `[{"alias":"a","enabled":true},{"alias":"b","enabled":false}]`, ""},
 		{"verifiable credentials", `"verifiableCredentialsEnabled":true`, func(r *rep.Realm) any { return r }, `{"realm":"x"}`, `"verifiableCredentialsEnabled":true`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
