@@ -60,6 +60,7 @@ func attributesOf(n, m, length int) map[string]any {
 // its default validator (oracle account/lengths); where those fail with 500 there,
 // the answer here is 400.
 func TestWhatUsersKeep(t *testing.T) {
+	t.Parallel()
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -43,6 +43,7 @@ func (w *town) register(method, path, token, body string) (int, string) {
 // Nobody but who has all rights sets up mappers that write whom a token is about,
 // by any door: a client that registers itself or its manager would be anybody.
 func TestNobodyWritesWhoATokenIsAbout(t *testing.T) {
+	t.Parallel()
 	type door struct {
 		name string
 		send func(w *town, i int, token, mapper string) (int, string)

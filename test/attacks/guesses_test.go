@@ -155,6 +155,7 @@ var guessLimits = []struct {
 
 // CVE-2024-4629: guesses that are made at once are judged before any of them counts.
 func TestGuessesAtOnce(t *testing.T) {
+	t.Parallel()
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		one := harness.Start(t, harness.Options{Engine: e})
 		nodes := []*harness.Server{one}

@@ -50,6 +50,7 @@ func action(page *visitor.Page, path string) string {
 // A session ends, and somebody else logs in in the same browser within the second
 // in which tokens of that session would still count: CVE-2023-6787.
 func TestTokensOfADeadSession(t *testing.T) {
+	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
 		ends := map[string]func(b *visitor.Browser, alice *visitor.Answer){
 			"restart login": func(b *visitor.Browser, _ *visitor.Answer) {
@@ -308,6 +309,7 @@ func (x *interleaving) check() {
 // However two people's logins in several browsers and tabs fall together, nobody is
 // given somebody else's tokens. ATTACKS_SEED repeats a run.
 func TestNobodyGetsAnothersTokens(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("ATTACKS_SEED"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
@@ -320,7 +322,7 @@ func TestNobodyGetsAnothersTokens(t *testing.T) {
 	eachShop(t, func(t *testing.T, s *shop) {
 		began := time.Now()
 		walks := 0
-		for ; time.Since(began) < 8*time.Second && !t.Failed(); walks++ {
+		for ; time.Since(began) < 5*time.Second && !t.Failed(); walks++ {
 			x := &interleaving{shop: s, Rand: rand.New(rand.NewPCG(seed, uint64(walks))), owners: map[string]string{}}
 			for range 3 {
 				x.browsers = append(x.browsers, &tabbed{Browser: visitor.NewBrowser()})

@@ -62,6 +62,7 @@ var longPosts = []struct{ name, path, form string }{
 
 // What strangers send is kept and logged up to a length, whatever it is.
 func TestLongValuesOfStrangers(t *testing.T) {
+	t.Parallel()
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

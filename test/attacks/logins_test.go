@@ -154,6 +154,7 @@ func (s *shop) account(token string) (*visitor.Answer, error) {
 // Two people log in in one browser, or under one browser's cookies, and the first of
 // them has an offline session: CVE-2025-12390, CVE-2022-3916.
 func TestOfflineSessionsAreTheirUsersAlone(t *testing.T) {
+	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
 		for _, second := range []string{"off", "web", "other"} {
 			t.Run("another page, of "+second, func(t *testing.T) {

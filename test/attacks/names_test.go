@@ -18,6 +18,7 @@ import (
 // escapes them: the issuer in discovery, tokens and answers, the addresses below it, what
 // built-in clients are called back at, and the path of cookies.
 func TestNamesInAddresses(t *testing.T) {
+	t.Parallel()
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		base := harness.Start(t, harness.Options{Engine: e}).URL
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

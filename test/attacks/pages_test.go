@@ -38,6 +38,7 @@ func TestForeignPagesSignNobodyOff(t *testing.T) {
 // neither leads to an address that was removed, nor past what is demanded since.
 // CVE-2026-7571.
 func TestStalePagesAreJudgedAgain(t *testing.T) {
+	t.Parallel()
 	type doc = map[string]any
 	eachShop(t, func(t *testing.T, s *shop) {
 		id, err := s.admin.ID(s, "/shop/clients?clientId=web", "clientId", "web")

@@ -112,6 +112,7 @@ func (p *fixated) spy(mallory *visitor.Browser, known []*visitor.Page) {
 // it opened there. What the victim proves there is of no use to him, wherever the login
 // waits and whatever he has done at his page before.
 func TestPlantedCookies(t *testing.T) {
+	t.Parallel()
 	waits := []struct{ name, client, user, ends string }{
 		{"at a required action", "web", "must", "password-new"},
 		{"at a second factor", "web", "otto", ""},

@@ -243,6 +243,7 @@ var harmless = map[string]string{
 
 // TestEveryRouteThatChangesRightsIsAttacked keeps a new route out of nobody's sight.
 func TestEveryRouteThatChangesRightsIsAttacked(t *testing.T) {
+	t.Parallel()
 	patterns := adminRoutes()
 	mux := routeMux(patterns)
 	attacked := map[string]bool{}
@@ -479,6 +480,7 @@ func (w *town) check(what string, had []string) bool {
 // an account, a client or a password of who has it.
 // Keycloak: CVE-2026-16105, CVE-2026-17526 and their kind.
 func TestNobodyGivesMoreThanTheyHave(t *testing.T) {
+	t.Parallel()
 	all := attempts()
 	mux := routeMux(adminRoutes())
 	harness.Each(t, func(t *testing.T, e harness.Engine) {

@@ -137,6 +137,7 @@ func (w *town) read(token, method, path, body string) (int, string) {
 // No answer to a read or an export has a secret for whom it is not.
 // Keycloak: StripSecretsUtils, ClientRegistrationAuth.isViewOnly.
 func TestNoViewerReadsSecrets(t *testing.T) {
+	t.Parallel()
 	patterns := adminRoutes()
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})

@@ -91,6 +91,7 @@ const textRealm = `{"realm": "text", "enabled": true, "eventsEnabled": true, "ad
 // Text that PostgreSQL does not keep is refused at every door, on both engines
 // alike, and never a fault of the server.
 func TestTextThatCannotBeStored(t *testing.T) {
+	t.Parallel()
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -11,6 +11,7 @@ import (
 // with a password that has been changed since, somebody might keep a page open and
 // choose the next one.
 func TestLogoutEndsLoginsThatWait(t *testing.T) {
+	t.Parallel()
 	type doc = map[string]any
 	eachShop(t, func(t *testing.T, s *shop) {
 		user, err := s.admin.ID(s, "/shop/users?username=alice", "username", "alice")
