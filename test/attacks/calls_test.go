@@ -84,7 +84,7 @@ func (c *caller) must(err error) {
 
 func newCaller(t *testing.T, base, realm, setting, address string) *caller {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	t.Cleanup(cancel)
 	c := &caller{Context: ctx, t: t, base: base, realm: realm, admin: visitor.NewAdmin(base), address: address}
 	_, err := c.admin.Post(c, "", map[string]any{"realm": realm, "enabled": true, "attributes": map[string]string{"latchkey.registeredAddresses": setting},

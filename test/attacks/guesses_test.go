@@ -30,7 +30,7 @@ const vicsPassword = "vics-password"
 // guess makes the realm with settings of brute force protection, members of a JSON object that end in a comma.
 func guess(t *testing.T, name, settings string, nodes ...*harness.Server) *guessed {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
 	g := &guessed{Context: ctx, t: t, admin: visitor.NewAdmin(nodes[0].URL), name: name}
 	_, err := g.admin.Post(g, "", json.RawMessage(fmt.Sprintf(`{"realm": %q, "enabled": true, "eventsEnabled": true, "bruteForceProtected": true, "failureFactor": 3, %s

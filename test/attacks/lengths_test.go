@@ -65,7 +65,7 @@ func TestLongValuesOfStrangers(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 		defer cancel()
 		admin := visitor.NewAdmin(s.URL)
 		if _, err := admin.Post(ctx, "", json.RawMessage(longRealm)); err != nil {

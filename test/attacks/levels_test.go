@@ -45,7 +45,7 @@ const levelRealm = `{"realm": "levels", "enabled": true, "attributes": {"acr.loa
 func TestPasswordAloneChangesNoSecondFactor(t *testing.T) {
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 		defer cancel()
 		must := func(err error) {
 			t.Helper()

@@ -34,7 +34,7 @@ const lightRealm = `{"realm": "light", "enabled": true,
 func TestLightweightTokensOpenWhatFullOnesDo(t *testing.T) {
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 		defer cancel()
 		must := func(err error) {
 			t.Helper()

@@ -21,7 +21,7 @@ func TestNamesInAddresses(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		base := harness.Start(t, harness.Options{Engine: e}).URL
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 		defer cancel()
 		admin := visitor.NewAdmin(base)
 		for name, segment := range map[string]string{ // recorded from the reference

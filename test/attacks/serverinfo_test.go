@@ -44,7 +44,7 @@ var inside = strings.Fields(`alternativeLookup authenticationSessions authorizat
 // TestServerInfoNamesEveryFeature -update writes that part of the page.
 func TestServerInfoNamesEveryFeature(t *testing.T) {
 	s := harness.Start(t, harness.Options{})
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	var here struct {
 		Features []struct {

@@ -30,7 +30,7 @@ var switches = map[string]string{
 // for a new realm or an old one, and nothing of it is stored.
 func TestSwitchesThatDoNothing(t *testing.T) {
 	s := harness.Start(t, harness.Options{})
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	admin := visitor.NewAdmin(s.URL)
 	if _, err := admin.Post(ctx, "", json.RawMessage(`{"realm": "plain", "enabled": true}`)); err != nil {
@@ -110,7 +110,7 @@ func TestLoginsWithAcceptedGaps(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		s.Restart(t)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 		defer cancel()
 		party := visitor.Party{Base: s.URL, Realm: "firm", ClientID: "app", Secret: "app-secret", Redirect: "http://app.example/cb"}
 		if _, err := party.Code(ctx, visitor.NewBrowser(), "kim", "kim-password"); err != nil {

@@ -94,7 +94,7 @@ func TestTextThatCannotBeStored(t *testing.T) {
 	t.Parallel()
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 		defer cancel()
 		if _, err := visitor.NewAdmin(s.URL).Post(ctx, "", json.RawMessage(textRealm)); err != nil {
 			t.Fatal(err)
