@@ -3,7 +3,6 @@ package attacks
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -28,16 +27,7 @@ func mapperOf(provider, claim, value string) string {
 // register sends a client to the door of client registration.
 func (w *town) register(method, path, token, body string) (int, string) {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), method, w.base+"/realms/"+w.realm+"/clients-registrations/"+path, strings.NewReader(w.ids.Replace(body)))
-	w.must(err)
-	r.Header.Set("Authorization", "Bearer "+token)
-	r.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(r)
-	w.must(err)
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	w.must(err)
-	return res.StatusCode, string(text)
+	return w.read(token, method, "/realms/"+w.realm+"/clients-registrations/"+path, w.ids.Replace(body))
 }
 
 // Nobody but who has all rights sets up mappers that write whom a token is about,
