@@ -114,6 +114,16 @@ func (b *backCall) anyOrigin() {
 	open.Apply(b.w, b.r)
 }
 
+// checkOrigin refuses scripts of origins that the client does not allow. The
+// server's own pages are of no other origin. Keycloak: DefaultCors.add.
+func (b *backCall) checkOrigin(client *realms.Client) error {
+	b.cors.Origins = client.Origins(b.urls.Frontend)
+	if !b.cors.Apply(b.w, b.r) && b.r.Header.Get("Origin") != iam.OriginOf(b.urls.Frontend) {
+		return &Error{http.StatusForbidden, "Invalid origin", ""}
+	}
+	return nil
+}
+
 // noStore keeps tokens out of caches (RFC 6749 5.1).
 func (c *call) noStore() {
 	c.w.Header().Set("Cache-Control", "no-store")

@@ -148,9 +148,8 @@ func (b *backCall) admitClient() error {
 // keeps out clients that only receive tokens.
 func (b *backCall) openToClient() error {
 	b.event.Client = b.client.ClientID
-	b.cors.Origins = b.client.Origins(b.urls.Frontend)
-	if !b.cors.Apply(b.w, b.r) {
-		return &Error{http.StatusForbidden, "Invalid origin", ""}
+	if err := b.checkOrigin(b.client); err != nil {
+		return err
 	}
 	if b.client.Access == iam.BearerOnly {
 		return &Error{http.StatusBadRequest, "invalid_client", "Bearer-only not allowed"}

@@ -147,9 +147,8 @@ func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
 	if client == nil {
 		return nil, unverified("Client not found")
 	}
-	b.cors.Origins = client.Origins(b.urls.Frontend)
-	if !b.cors.Apply(b.w, b.r) {
-		return nil, &Error{http.StatusForbidden, "Invalid origin", ""}
+	if err := b.checkOrigin(client); err != nil {
+		return nil, err
 	}
 	p, lost, err := b.live(tok, client)
 	if err != nil {
