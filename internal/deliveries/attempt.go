@@ -3,10 +3,8 @@ package deliveries
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"latchkey/internal/realms"
@@ -43,26 +41,22 @@ const (
 // try makes one attempt at a delivery that this node has taken, and notes how it went.
 func (q *Queue) try(d *Delivery) {
 	ctx := q.ctx
-	if ctx.Err() != nil || q.db.Now().After(d.DueAt.Add(-callTime)) {
+	kind, known := q.kinds[d.Kind]
+	switch {
+	case !known: // a newer node wrote it, and one will tell it
+		q.putBack(ctx, busyPause, d)
+		return
+	case ctx.Err() != nil || q.db.Now().After(d.DueAt.Add(-kind.Limit())):
 		// The server stops, or the turn came too late: others may have it already.
 		q.putBack(ctx, time.Second, d)
-		return
-	}
-	kind, known := q.kinds[d.Kind]
-	if !known { // a newer node wrote it, and one will tell it
-		q.putBack(ctx, busyPause, d)
 		return
 	}
 	r, err := q.realms.ByID(ctx, d.Realm)
 	if errors.Is(err, realms.ErrNotFound) {
 		return // and so is the delivery
 	}
-	var status int
-	if err != nil {
-		q.log.ErrorContext(ctx, "a delivery could not be made", append(describe(nil, d), telemetry.KeyError, err)...)
-		err = errNotMade
-	} else {
-		status, err = q.call(ctx, kind, r, d)
+	if err == nil {
+		err = q.send(ctx, kind, r, d)
 	}
 	if ctx.Err() != nil && err != nil {
 		q.putBack(ctx, 0, d)
@@ -74,19 +68,12 @@ func (q *Queue) try(d *Delivery) {
 			q.log.ErrorContext(ctx, "what became of a delivery is not stored", append(describe(r, d), telemetry.KeyError, err)...)
 		}
 	}
-	why := ""
-	_, hopeless := errors.AsType[Hopeless](err)
-	switch {
-	case err != nil:
-		why = err.Error()
-	case status/100 == 2:
+	if err == nil {
 		q.metrics.Delivery(d.Kind, outcomeDelivered)
 		note(func(ctx context.Context, tx *store.Tx) error { return tx.FinishDelivery(ctx, d.Realm, d.ID) })
 		return
-	default:
-		why = fmt.Sprintf("answered %d", status)
-		hopeless = slices.Contains(kind.Final, status)
 	}
+	why, hopeless := q.why(ctx, r, d, err)
 	after, again := pause(d.Attempts)
 	if hopeless || !again {
 		q.metrics.Delivery(d.Kind, outcomeGivenUp)
@@ -99,29 +86,29 @@ func (q *Queue) try(d *Delivery) {
 	note(func(ctx context.Context, tx *store.Tx) error { return tx.FailDelivery(ctx, d, tx.Now.Add(after), why) })
 }
 
-// errNotMade stands for what went wrong inside; the log has more.
-var errNotMade = errors.New("the call could not be made")
-
-// call makes the call of an attempt. Its errors can be shown to administrators.
-func (q *Queue) call(ctx context.Context, kind Kind, r *realms.Realm, d *Delivery) (status int, err error) {
+// send makes an attempt within its time.
+func (q *Queue) send(ctx context.Context, kind Kind, r *realms.Realm, d *Delivery) error {
 	if d.Doc == nil {
-		return 0, Unreadable
+		return Unreadable
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTime)
+	ctx, cancel := context.WithTimeout(ctx, kind.Limit())
 	defer cancel()
-	call, err := kind.Make(ctx, r, d)
-	if _, hopeless := errors.AsType[Hopeless](err); hopeless {
-		return 0, err
+	return kind.Send(ctx, r, d)
+}
+
+// notMade stands for what went wrong inside; the log has more.
+const notMade = "the call could not be made"
+
+// why says in words for administrators what failed, and whether it always will.
+func (q *Queue) why(ctx context.Context, r *realms.Realm, d *Delivery, err error) (why string, hopeless bool) {
+	if h, ok := errors.AsType[Hopeless](err); ok {
+		return h.Error(), true
 	}
-	if err != nil {
-		q.log.ErrorContext(ctx, "a delivery could not be made", append(describe(r, d), telemetry.KeyError, err)...)
-		return 0, errNotMade
+	if f, ok := errors.AsType[Failure](err); ok {
+		return f.Error(), false
 	}
-	status, err = q.send(ctx, call.Reach, call.To, call.Header, call.Body)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("no answer within %s", callTime)
-	}
-	return status, err
+	q.log.ErrorContext(ctx, "a delivery could not be made", append(describe(r, d), telemetry.KeyError, err)...)
+	return notMade, false
 }
 
 // describe is what log lines say of a delivery.

@@ -31,12 +31,12 @@ type Hooks struct {
 	log   *slog.Logger
 }
 
-// NewHooks makes Hooks that send through queue. log gets a line for each
+// NewHooks makes Hooks that send through queue, by post. log gets a line for each
 // beginning and end; nil writes none.
-func NewHooks(queue *Queue, log *slog.Logger) *Hooks {
+func NewHooks(queue *Queue, post Post, log *slog.Logger) *Hooks {
 	h := &Hooks{queue: queue, log: log}
 	// 410 says that the receiver is gone for good.
-	queue.Handle(KindWebhook, Kind{Make: h.call, Final: []int{410}})
+	queue.Handle(KindWebhook, HTTP{Post: post, Make: h.call, Final: []int{410}})
 	return h
 }
 

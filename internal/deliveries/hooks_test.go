@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/rep"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
+	"latchkey/internal/web"
 )
 
 // hook is a component for a webhook.
@@ -90,7 +91,7 @@ func TestWebhooks(t *testing.T) {
 		)
 		// The Queue's own snapshot is older than the components.
 		n = newNode(t, db, nil)
-		h := deliveries.NewHooks(n.queue, nil)
+		h := deliveries.NewHooks(n.queue, web.NewClient(web.Notification).Send, nil)
 		err := db.Tx(t.Context(), func(tx *store.Tx) error { return h.Began(t.Context(), tx, r, spell, nil) })
 		if err == nil {
 			err = db.Tx(t.Context(), func(tx *store.Tx) error { return h.Ended(t.Context(), tx, r, []*store.Ending{ending}) })
@@ -177,7 +178,7 @@ func TestWebhookGone(t *testing.T) {
 		n.put(hook("h", rc.URL, secret))
 		now()
 		late := newNode(t, db, nil)
-		h := deliveries.NewHooks(late.queue, nil)
+		h := deliveries.NewHooks(late.queue, web.NewClient(web.Notification).Send, nil)
 		if err := db.Tx(t.Context(), func(tx *store.Tx) error { return h.Began(t.Context(), tx, r, spell, nil) }); err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +195,7 @@ func TestWebhookGone(t *testing.T) {
 func TestNobodyWantsToKnow(t *testing.T) {
 	db := storetest.SQLite(t)
 	n := newNode(t, db, nil)
-	h := deliveries.NewHooks(n.queue, nil)
+	h := deliveries.NewHooks(n.queue, web.NewClient(web.Notification).Send, nil)
 	list := []*store.Ending{ending}
 	if got := testing.AllocsPerRun(100, func() {
 		// Without a transaction: nothing may be asked of it.
@@ -210,7 +211,7 @@ func TestLogOfSessions(t *testing.T) {
 	db := storetest.SQLite(t)
 	n := newNode(t, db, nil)
 	var b strings.Builder
-	h := deliveries.NewHooks(n.queue, slog.New(slog.NewTextHandler(&b, nil)))
+	h := deliveries.NewHooks(n.queue, nil, slog.New(slog.NewTextHandler(&b, nil)))
 	err := db.Tx(t.Context(), func(tx *store.Tx) error {
 		if err := h.Began(t.Context(), tx, n.realm, spell, nil); err != nil || b.Len() > 0 {
 			t.Errorf("logged before the commit: %s %v", b.String(), err)

@@ -38,7 +38,6 @@ const (
 
 const (
 	lease      = 30 * time.Second // that a taken delivery is left to who took it
-	callTime   = 5 * time.Second  // of one call
 	maxCalls   = 64               // under way at a time
 	maxPerTo   = 8                // under way at a time to one client or webhook
 	maxWaiting = 1000             // taken by this node and not finished
@@ -52,21 +51,14 @@ const (
 	KeepFinished = 30 * 24 * time.Hour
 )
 
-// A Call is one attempt to tell something: a POST.
-type Call struct {
-	To     string            // absolute URL
-	Reach  iam.Reach         // of who gave the URL
-	Header map[string]string // Content-Type and others
-	Body   string
-}
-
-// A Kind is what the Queue has to know of a kind of deliveries.
-type Kind struct {
-	// Make makes the call of an attempt, anew for each. A Hopeless error gives the
-	// delivery up, any other counts as a failed attempt.
-	Make func(ctx context.Context, r *realms.Realm, d *Delivery) (*Call, error)
-	// Final are the statuses of answers after which it is not tried again.
-	Final []int
+// A Kind is what the Queue has to know of a kind of deliveries. HTTP is one.
+type Kind interface {
+	// Send makes one attempt. A Hopeless error gives the delivery up; any other counts as a
+	// failed attempt. Administrators are shown a Hopeless and a Failure; what
+	// else went wrong is for the log alone.
+	Send(ctx context.Context, r *realms.Realm, d *Delivery) error
+	// Limit is how long an attempt may take. It is less than the lease of a delivery.
+	Limit() time.Duration
 }
 
 // Hopeless is an error that says why a delivery will never arrive.
@@ -74,18 +66,18 @@ type Hopeless string
 
 func (h Hopeless) Error() string { return string(h) }
 
+// A Failure is an error that says why an attempt failed, in words that hold neither address nor secret.
+type Failure string
+
+func (f Failure) Error() string { return string(f) }
+
 // Unreadable is for a Doc that cannot be read any more.
 const Unreadable = Hopeless("what to tell cannot be read any more")
-
-// A Send posts the body of a call and returns the status of the answer; an error
-// says why there was none, in words that hold neither address nor secret.
-type Send func(ctx context.Context, reach iam.Reach, to string, header map[string]string, body string) (status int, err error)
 
 // A Queue tries deliveries until they arrive. It is safe for concurrent use.
 type Queue struct {
 	realms  *realms.Cache
 	db      *store.DB
-	send    Send
 	log     *slog.Logger
 	metrics *telemetry.Metrics // nil counts nothing
 	kinds   map[string]Kind
@@ -132,16 +124,16 @@ func (b *Batch) Wait(ctx context.Context, patience time.Duration) {
 }
 
 // New makes a Queue. Handle tells it the kinds it may be given; Run tries what is due.
-func New(cache *realms.Cache, send Send, log *slog.Logger, metrics *telemetry.Metrics) *Queue {
+func New(cache *realms.Cache, log *slog.Logger, metrics *telemetry.Metrics) *Queue {
 	q := &Queue{
-		realms: cache, db: cache.DB(), send: send, log: log, metrics: metrics, kinds: map[string]Kind{},
+		realms: cache, db: cache.DB(), log: log, metrics: metrics, kinds: map[string]Kind{},
 		calls: make(chan struct{}, maxCalls), wake: make(chan struct{}, 1), lanes: map[string]*lane{},
 	}
 	q.ctx, q.cancel = context.WithCancel(context.Background())
 	return q
 }
 
-// Handle says how deliveries of a kind are made; before anything is enqueued.
+// Handle says how deliveries of a kind are sent; before anything is enqueued.
 func (q *Queue) Handle(kind string, k Kind) { q.kinds[kind] = k }
 
 // Enqueue writes deliveries in a transaction and has them tried once it is

@@ -2,6 +2,7 @@ package deliveries_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -74,7 +75,7 @@ type node struct {
 
 const kind = "test"
 
-func newNode(t *testing.T, db *store.DB, send deliveries.Send) *node {
+func newNode(t *testing.T, db *store.DB, send deliveries.Post) *node {
 	t.Helper()
 	if _, err := db.RealmByID(t.Context(), "r"); err != nil {
 		err := db.Tx(t.Context(), func(tx *store.Tx) error {
@@ -89,8 +90,8 @@ func newNode(t *testing.T, db *store.DB, send deliveries.Send) *node {
 	}
 	cache := realms.NewCache(db)
 	n := &node{t: t, db: db, log: new(strings.Builder)}
-	n.queue = deliveries.New(cache, send, slog.New(slog.NewTextHandler(&lockedWriter{w: n.log}, nil)), nil)
-	n.queue.Handle(kind, deliveries.Kind{Final: []int{400}, Make: func(_ context.Context, _ *realms.Realm, d *deliveries.Delivery) (*deliveries.Call, error) {
+	n.queue = deliveries.New(cache, slog.New(slog.NewTextHandler(&lockedWriter{w: n.log}, nil)), nil)
+	n.queue.Handle(kind, deliveries.HTTP{Post: send, Final: []int{400}, Make: func(_ context.Context, _ *realms.Realm, d *deliveries.Delivery) (*deliveries.Call, error) {
 		to, text, _ := strings.Cut(string(d.Doc), " ")
 		if text == "hopeless" {
 			return nil, deliveries.Hopeless("nobody lives there")
@@ -386,4 +387,46 @@ func TestOnlyWhatIsCommittedIsTold(t *testing.T) {
 	if got := rc.got(); len(got) != 1 || got[0] != "y" {
 		t.Errorf("told %q", got)
 	}
+}
+
+// slow is a kind whose attempts take as long as they may, and then fail as they are told to.
+type slow struct {
+	limit time.Duration
+	err   error
+}
+
+func (s slow) Limit() time.Duration { return s.limit }
+
+func (s slow) Send(ctx context.Context, _ *realms.Realm, _ *deliveries.Delivery) error {
+	<-ctx.Done()
+	return s.err
+}
+
+// Each kind has its own time for an attempt, and says itself what administrators are shown.
+func TestKindsSendThemselves(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		n := newNode(t, db, nil)
+		for _, x := range []struct {
+			kind  string
+			err   error
+			state deliveries.State
+			shown string
+		}{
+			{"hopeless", deliveries.Hopeless("nobody lives there"), deliveries.GivenUp, "nobody lives there"},
+			{"failure", fmt.Errorf("at last: %w", deliveries.Failure("the line is busy")), deliveries.Due, "the line is busy"},
+			{"inside", errors.New("password hunter2 is wrong"), deliveries.Due, "the call could not be made"},
+			{"fine", nil, deliveries.Delivered, ""},
+		} {
+			n.queue.Handle(x.kind, slow{20 * time.Millisecond, x.err})
+			list := []*deliveries.Delivery{{Realm: "r", Kind: x.kind, Doc: []byte("news")}}
+			batch, err := n.queue.Put(t.Context(), list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			batch.Wait(t.Context(), 10*time.Second)
+			if d := n.delivery(list[0].ID); d.State != x.state || d.LastError != x.shown {
+				t.Errorf("%s: %+v", x.kind, d)
+			}
+		}
+	})
 }

@@ -36,13 +36,13 @@ type Notifier struct {
 	calls  chan struct{}
 }
 
-// New makes a Notifier. Logouts go through queue; post sends a body to an admin
+// New makes a Notifier. Logouts go through queue, by send; post sends a body to an admin
 // URL and returns an error for anything but success.
-func New(issuer *tokens.Issuer, queue *deliveries.Queue, post func(ctx context.Context, reach iam.Reach, to, contentType, body string) error, log *slog.Logger) *Notifier {
+func New(issuer *tokens.Issuer, queue *deliveries.Queue, send deliveries.Post, post func(ctx context.Context, reach iam.Reach, to, contentType, body string) error, log *slog.Logger) *Notifier {
 	n := &Notifier{issuer: issuer, queue: queue, post: post, log: log, calls: make(chan struct{}, maxCalls)}
 	// 400 says that the request was invalid or the logout failed at the client
 	// (section 2.8): the same again is refused again. Everything else may pass.
-	queue.Handle(deliveries.KindLogout, deliveries.Kind{Make: n.call, Final: []int{400}})
+	queue.Handle(deliveries.KindLogout, deliveries.HTTP{Post: send, Make: n.call, Final: []int{400}})
 	return n
 }
 

@@ -47,7 +47,7 @@ func TestPush(t *testing.T) {
 	var mu sync.Mutex
 	got := map[string]string{}
 	log := slog.New(slog.DiscardHandler)
-	n := New(&tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: slog.New(slog.DiscardHandler)}, Roles: roles.New(db), Now: time.Now}, deliveries.New(cache, nil, log, nil),
+	n := New(&tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: slog.New(slog.DiscardHandler)}, Roles: roles.New(db), Now: time.Now}, deliveries.New(cache, log, nil), nil,
 		func(_ context.Context, _ iam.Reach, to, contentType, body string) error {
 			mu.Lock()
 			defer mu.Unlock()

@@ -90,8 +90,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.pages = set
 	s.realms = realms.NewCache(s.db)
 	maker := keys.NewMaker(s.db.Now)
-	outgoing := deliveries.New(s.realms, web.NewClient(web.Notification).Send, s.log, s.metrics)
-	live := sessions.New(s.db, deliveries.NewHooks(outgoing, sessionLog(cfg, s.log)))
+	outgoing, notify := deliveries.New(s.realms, s.log, s.metrics), web.NewClient(web.Notification).Send
+	live := sessions.New(s.db, deliveries.NewHooks(outgoing, notify, sessionLog(cfg, s.log)))
 	people := newUsers(s.db, cfg, live)
 	manager := newManager(s.db, s.realms, maker, people)
 	if cfg.ImportRealm {
@@ -111,7 +111,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 
 	standings := roles.New(s.db)
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
-	notifier := logout.New(issuer, outgoing, web.NewClient(web.AdminURL).Post, s.log)
+	notifier := logout.New(issuer, outgoing, notify, web.NewClient(web.AdminURL).Post, s.log)
 	ender := &logout.Ender{Sessions: live, Notifier: notifier}
 	w := world{db: s.db, realms: s.realms, users: people, roles: standings, sessions: live, ender: ender}
 	door := &login.Handler{
