@@ -35,7 +35,7 @@ func (q *endRequest) choice(c *Call) (sessions.Choice, error) {
 	if len(q.Sessions) > 0 {
 		choice.Sessions = q.Sessions
 	}
-	for _, name := range q.Clients {
+	for _, name := range iam.Distinct(q.Clients) {
 		client, err := c.Realm.ClientByName(c, name)
 		if realms.Missing(err) {
 			client, err = c.Realm.Client(c, iam.ClientID(name))

@@ -172,7 +172,7 @@ func postedRoles(c *Call, of iam.ClientID) ([]iam.RoleID, error) {
 	return ids, c.mayGive(ids...)
 }
 
-// namedRoles finds roles by name and id, which must fit each other.
+// namedRoles finds roles by name and id, which must fit each other; each is there once.
 func namedRoles(c *Call, list []rep.Role, of iam.ClientID) ([]iam.RoleID, error) {
 	ids := make([]iam.RoleID, 0, len(list))
 	for _, v := range list {
@@ -182,5 +182,5 @@ func namedRoles(c *Call, list []rep.Role, of iam.ClientID) ([]iam.RoleID, error)
 		}
 		ids = append(ids, role.ID)
 	}
-	return ids, nil
+	return iam.Distinct(ids), nil
 }

@@ -352,7 +352,7 @@ func (h *Handler) createUser(c *Call) (any, error) {
 	made := &users.Newcomer{User: &iam.User{}}
 	view.Apply(made.User, draft, true)
 	settle(c, made.User, v, false)
-	for _, path := range v.Groups {
+	for _, path := range iam.Distinct(v.Groups) {
 		g, err := h.Users.GroupAt(c, &c.Realm.Realm, path)
 		if err != nil {
 			return nil, err

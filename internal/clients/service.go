@@ -188,7 +188,7 @@ func (s *Service) create(ctx context.Context, r *realms.Realm, given *rep.Client
 	if protocol == string(iam.OIDC) {
 		oidcDefaults(given, c)
 	}
-	c.RedirectURIs, c.WebOrigins = unique(c.RedirectURIs), unique(c.WebOrigins)
+	c.RedirectURIs, c.WebOrigins = iam.Distinct(c.RedirectURIs), iam.Distinct(c.WebOrigins) // sets. Keycloak: ClientEntity
 	if rep.Val(c.PublicClient) {
 		c.Secret = nil
 	}
@@ -248,21 +248,6 @@ func oidcDefaults(given, c *rep.Client) {
 	}
 }
 
-// unique is a list without what stands in it before: they are sets.
-// Keycloak: ClientEntity.redirectUris, webOrigins.
-func unique(list []string) []string {
-	var out []string
-	if list != nil {
-		out = []string{}
-	}
-	for _, v := range list {
-		if !slices.Contains(out, v) {
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
 func checkFlows(r *realms.Realm, overrides map[string]string) error {
 	for purpose, flow := range overrides {
 		if flow != "" && r.FlowByID(iam.FlowID(flow)) == nil {
@@ -301,7 +286,7 @@ func insert(ctx context.Context, tx *store.Tx, r *realms.Realm, c *rep.Client) e
 		return bindDefaults(ctx, tx, r, row.ID, iam.Protocol(c.Protocol))
 	}
 	for i, names := range [][]string{c.DefaultClientScopes, c.OptionalClientScopes} {
-		for _, name := range names {
+		for _, name := range iam.Distinct(names) {
 			if scope := r.ScopeByName(name); scope != nil {
 				if _, err := tx.BindScope(ctx, r.ID, store.ScopeBinding{Client: row.ID, Scope: scope.ID, Optional: i == 1}); err != nil {
 					return err
@@ -455,10 +440,10 @@ func merge(c, given *rep.Client) {
 		}
 	}
 	if given.RedirectURIs != nil {
-		c.RedirectURIs = unique(given.RedirectURIs)
+		c.RedirectURIs = iam.Distinct(given.RedirectURIs)
 	}
 	if given.WebOrigins != nil {
-		c.WebOrigins = unique(given.WebOrigins)
+		c.WebOrigins = iam.Distinct(given.WebOrigins)
 	} else if len(c.WebOrigins) == 0 {
 		c.WebOrigins = originsOf(c.RedirectURIs)
 	}

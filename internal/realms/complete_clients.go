@@ -243,13 +243,7 @@ func CompleteClient(cl *rep.Client, now time.Time) (protocol string) {
 
 // distinct is a list without what is there twice, and without empty texts.
 func distinct(list []string) []string {
-	out := []string{}
-	for _, v := range list {
-		if v != "" {
-			addName(&out, v)
-		}
-	}
-	return out
+	return append([]string{}, slices.DeleteFunc(iam.Distinct(list), func(v string) bool { return v == "" })...)
 }
 
 func setDefault[T any](p **T, v T) {

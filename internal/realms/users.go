@@ -182,12 +182,12 @@ func (w *writer) writeUser(ctx context.Context, p *preparedUser) error {
 			return fmt.Errorf("credential of user %s: %w", u.Username, err)
 		}
 	}
-	for _, role := range w.roleIDs(r.RealmRoles, r.ClientRoles) {
+	for _, role := range iam.Distinct(w.roleIDs(r.RealmRoles, r.ClientRoles)) {
 		if _, err := w.tx.AddUserRole(ctx, w.id, u.ID, role); err != nil {
 			return err
 		}
 	}
-	for _, path := range r.Groups {
+	for _, path := range iam.Distinct(r.Groups) {
 		if _, err := w.tx.JoinGroup(ctx, w.id, u.ID, w.groups[groupPath(path)]); err != nil {
 			return err
 		}
