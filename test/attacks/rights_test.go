@@ -485,7 +485,11 @@ func TestNobodyGivesMoreThanTheyHave(t *testing.T) {
 	mux := routeMux(adminRoutes())
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
+		plays := sampled(t, e, 4)
 		for i, rights := range callers {
+			if !plays(i) {
+				continue
+			}
 			t.Run(strings.ReplaceAll(rights, " ", "+"), func(t *testing.T) {
 				w := newTown(t, s, fmt.Sprintf("town%d", i), rights)
 				w.play(mux, all, rand.New(rand.NewPCG(uint64(i), 1)))

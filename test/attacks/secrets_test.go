@@ -163,7 +163,11 @@ func TestNoViewerReadsSecrets(t *testing.T) {
 			}
 		}
 		answered := map[string]bool{}
+		plays := sampled(t, e, 3)
 		for i, rights := range viewers {
+			if !plays(i) && rights != "realm-admin" { // who can read all shows that there is something to read
+				continue
+			}
 			token := w.token(attacker(i), "own of "+attacker(i))
 			if token == "" {
 				t.Fatalf("%s does not get in", rights)
