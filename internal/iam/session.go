@@ -106,23 +106,31 @@ type SessionRef struct {
 // Ref names the session.
 func (s *UserSession) Ref() SessionRef { return SessionRef{s.ID, s.Offline, s.User} }
 
-// A ClientSession is one client's part in a UserSession. Refresh rotation
-// lives here: RefreshID is the only refresh token that may still be used.
+// A ClientSession is one client's part in a UserSession.
 type ClientSession struct {
 	Session    SessionID
 	Realm      RealmID
 	Client     ClientID
 	Offline    bool
-	RefreshID  string
-	RefreshUse int
-	RedirectTo string
 	Started    time.Time
 	LastAccess time.Time
 	Notes      map[string]string
+	Chains     []RefreshChain // one for each login of the client, where the realm rotates refresh tokens
 	Origin     Origin
 	Refreshes  int64  // how often tokens were refreshed; written behind
 	Issued     string // the newest tokens, see Issuance; written behind
 	Version    int64
+}
+
+// A RefreshChain is what a client session remembers of the refresh tokens that
+// follow one another: which was used last and how often, and which was given out for it.
+type RefreshChain struct {
+	ReuseID string    `json:"reuse_id,omitempty"` // that all its tokens carry
+	Used    string    `json:"used"`
+	Uses    int       `json:"uses"`
+	Newest  string    `json:"newest"`
+	Issued  time.Time `json:"issued,omitzero"`  // when Newest was first given out; zero when that is not known
+	Expires time.Time `json:"expires,omitzero"` // when all its tokens have expired; zero for never
 }
 
 // A Confirmation binds a token to a key (RFC 7800): a DPoP thumbprint or a

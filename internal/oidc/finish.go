@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/claims"
@@ -172,7 +171,7 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, was *authn.J
 	}
 	now := c.Now()
 	part := &iam.ClientSession{
-		Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, RedirectTo: q.RedirectURI, Started: now, LastAccess: now, Notes: notes, Origin: d.Origin,
+		Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: now, LastAccess: now, Notes: notes, Origin: d.Origin,
 	}
 	part.Origin.Client, part.Origin.Scope, part.Origin.Issuer = d.Client.ID, q.Scope, q.Issuer
 	part.Origin.Scopes = tokens.Why(d.Client, q.Scope, scopes)
@@ -194,12 +193,7 @@ func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, was *authn.J
 	if was.Live {
 		part.Started = was.Part.Started
 		part.Origin.Again = part.Started.Before(now)
-		for name, v := range was.Part.Notes {
-			if strings.HasPrefix(name, chainNote) { // a spent refresh token stays spent
-				part.Notes[name] = v
-			}
-		}
-		forgetChains(part.Notes, now)
+		part.Chains = was.Part.Chains // a spent refresh token stays spent
 	}
 	return part, nil
 }

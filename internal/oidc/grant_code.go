@@ -68,9 +68,10 @@ func (t *tokenCall) code() (*decision, error) {
 		t.event.Cause.Reason = iam.ConsentMissing
 		return nil, t.bad("not_allowed", "invalid_scope", "Client no longer has requested consent from user")
 	}
-	if err := t.noteAdapter(g); err != nil {
+	if err := t.noteAdapter(view); err != nil {
 		return nil, t.badRefresh(err)
 	}
+	g.Part = view.Part
 	if err := t.withRefresh(g, code.Scope, view.Part.Notes[noteFirstOffline] != ""); err != nil {
 		return nil, err
 	}

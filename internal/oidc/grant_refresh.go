@@ -2,13 +2,9 @@ package oidc
 
 import (
 	"errors"
-	"maps"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/google/uuid"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/logout"
@@ -50,14 +46,15 @@ func (t *tokenCall) refresh() (*decision, error) {
 		t.event.Cause.Reason = iam.ConsentMissing
 		return nil, t.bad("invalid_token", "invalid_scope", "Client no longer has requested consent from user")
 	}
-	if err := t.noteAdapter(g); err != nil {
+	if err := t.noteAdapter(view); err != nil {
 		return nil, t.badRefresh(err)
 	}
 	if t.realm.Refresh.Rotate {
-		if err := t.rotate(old, g); err != nil {
-			return nil, t.badRefresh(err)
+		if g.RefreshID, err = t.Sessions.Rotate(t.ctx(), t.realm, view, g.Client, old.Use()); err != nil {
+			return nil, t.badRefresh(changed(err))
 		}
 	}
+	g.Part = view.Part
 	t.event.User = view.User.ID
 	if g.Refresh == iam.RefreshOffline {
 		whole := *g // what narrows the access token leaves the offline token as it is
@@ -231,200 +228,25 @@ func (c *call) offlineGranted(view *sessions.View) (bool, error) {
 	return c.Issuer.OfflineGranted(c.ctx(), c.realm, g)
 }
 
-// A chain is what a client's part in a session remembers of the refresh tokens
-// that follow one another: which was used last and how often, and which was
-// given out for it, and when. Keycloak: TokenManager.validateTokenReuse; it
-// compares seconds instead of remembering the newest, which lets an old one pass
-// once more within one second.
-type chain struct {
-	used   string
-	times  int
-	newest string
-	at     time.Time // when newest was first given out; zero when that is not known
-	until  time.Time // when all its tokens have expired; zero for never
-}
-
-const (
-	chainNote  = "refresh."       // before the reuse_id
-	chainSlack = 10 * time.Minute // that nodes' clocks may differ
-)
-
-var (
-	errTooOften = refreshError{"Maximum allowed refresh token reuse exceeded", iam.TokenReuse}
-	errStale    = refreshError{"Stale token", iam.TokenReuse}
-)
-
-func readChain(p *iam.ClientSession, reuseID string) chain {
-	return parseChain(p.Notes[chainNote+reuseID])
-}
-
-func parseChain(note string) (c chain) {
-	f := strings.Split(note, " ")
-	if len(f) < 3 {
-		return chain{}
-	}
-	c.used, c.newest = f[0], f[2]
-	c.times, _ = strconv.Atoi(f[1])
-	if len(f) > 3 {
-		if at, err := strconv.ParseInt(f[3], 36, 64); err == nil {
-			c.at = time.UnixMilli(at)
-		}
-	}
-	if len(f) > 4 {
-		if until, err := strconv.ParseInt(f[4], 36, 64); err == nil {
-			c.until = time.Unix(until, 0)
-		}
-	}
-	return c
-}
-
-// String is the note that parseChain reads.
-func (c *chain) String() string {
-	text := c.used + " " + strconv.Itoa(c.times) + " " + c.newest
-	if !c.at.IsZero() {
-		text += " " + strconv.FormatInt(c.at.UnixMilli(), 36)
-		if !c.until.IsZero() {
-			text += " " + strconv.FormatInt(c.until.Unix(), 36)
-		}
-	}
-	return text
-}
-
-// keep lengthens the time for which a chain is remembered by the lives of the
-// token that is used now, in seconds since 1970, and of the one that follows; 0
-// and zero are for those that never expire.
-func (c *chain) keep(used int64, next time.Time) {
-	if c.used != "" && c.until.IsZero() || used == 0 || next.IsZero() {
-		c.until = time.Time{}
-		return
-	}
-	for _, end := range []time.Time{time.Unix(used, 0), next} {
-		if end = end.Add(chainSlack); end.After(c.until) {
-			c.until = end
-		}
-	}
-}
-
-// forgetChains drops those of a part's chains whose tokens have all expired: none
-// of them can be used again.
-func forgetChains(notes map[string]string, now time.Time) {
-	maps.DeleteFunc(notes, func(name, text string) bool {
-		if !strings.HasPrefix(name, chainNote) {
-			return false
-		}
-		c := parseChain(text)
-		return !c.until.IsZero() && c.until.Before(now)
-	})
-}
-
-// use counts a use of a token, if there is one left.
-func (c *chain) use(id string, reuse int) error {
+// changed refuses where the client session could not be changed, and keeps other errors.
+func changed(err error) error {
 	switch {
-	case c.used == "", id == c.newest:
-		c.used, c.times = id, 0
-	case id != c.used:
-		return errStale
-	case c.times > reuse:
-		return errTooOften
-	}
-	c.times++
-	return nil
-}
-
-// justRotated reports whether a token is the one that was used last, and its
-// successor so young that it is given out again: for tabs that refresh at once,
-// and for answers that were lost.
-func (c *chain) justRotated(id string, now time.Time, grace time.Duration) bool {
-	return grace > 0 && c.newest != "" && id == c.used && !c.at.IsZero() && now.Sub(c.at) < grace
-}
-
-// reused is the end of a client's part whose spent token somebody presents: its
-// rule says when what came after the token was given out.
-func (c *chain) reused(id string, client iam.ClientID) iam.End {
-	rule := "revokeRefreshToken"
-	if !c.at.IsZero() {
-		what := ": its successor was issued "
-		if id != c.used {
-			what = ": a later one had been used, whose successor was issued "
-		}
-		rule += what + c.at.UTC().Format(time.RFC3339Nano)
-	}
-	return iam.End{Reason: iam.TokenReuse, By: iam.ActorServer, Client: client, Rule: rule, Token: id}
-}
-
-// rotate spends the old token before a new one is made: of two requests with
-// one token, the one that writes the client's part first gets through. Within the
-// realm's grace the others get the same successor, by its id, and nothing is
-// written. A token that has been spent too often ends the client's part, since
-// one of its two bearers is not the client.
-func (t *tokenCall) rotate(old *tokens.Token, g *iam.Grant) error {
-	return sessions.Undisturbed(func() error {
-		c := readChain(g.Part, old.ReuseID)
-		if c.justRotated(old.ID, t.Now(), t.realm.RefreshGrace()) {
-			g.RefreshID = c.newest
-			return nil
-		}
-		now := t.Now()
-		c.keep(old.Expires, tokens.RefreshExpiry(t.realm, g, now))
-		if err := c.use(old.ID, t.realm.Refresh.MaxReuse); err != nil {
-			if err := t.Sessions.Detach(t.ctx(), t.realm, g.Session.Ref(), g.Client.ID, c.reused(old.ID, g.Client.ID)); err != nil {
-				return err
-			}
-			return err
-		}
-		g.RefreshID = uuid.NewString()
-		c.newest, c.at = g.RefreshID, now
-		if g.Part.Notes == nil {
-			g.Part.Notes = map[string]string{}
-		}
-		g.Part.Notes[chainNote+old.ReuseID] = c.String()
-		forgetChains(g.Part.Notes, now)
-		g.Part.LastAccess = now
-		won, err := t.Sessions.Swap(t.ctx(), g.Part)
-		if err != nil || won {
-			return err
-		}
-		return t.reread(g)
-	})
-}
-
-// reread finds the part of a grant that others have changed in between; without
-// an error of its own it says that they did.
-func (t *tokenCall) reread(g *iam.Grant) error {
-	view, err := t.Sessions.Find(t.ctx(), t.realm, g.Session.Ref(), g.Client)
-	if errors.Is(err, sessions.ErrGone) || errors.Is(err, sessions.ErrNoPart) {
+	case errors.Is(err, sessions.ErrReused):
+		return refreshError{"Maximum allowed refresh token reuse exceeded", iam.TokenReuse}
+	case errors.Is(err, sessions.ErrStale):
+		return refreshError{"Stale token", iam.TokenReuse}
+	case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrNoPart):
 		return refreshError{"Session doesn't have required client", iam.PartEnded}
 	}
-	if err != nil {
-		return err
-	}
-	g.Part = view.Part
-	return sessions.ErrChanged
+	return err
 }
 
 // noteAdapter keeps what an adapter calls its session in the application, for the
 // logout to tell it. Keycloak: OAuth2GrantTypeBase.updateClientSession.
-func (t *tokenCall) noteAdapter(g *iam.Grant) error {
+func (t *tokenCall) noteAdapter(view *sessions.View) error {
 	state := t.form.Get(logout.NoteAdapter)
 	if state == "" {
 		return nil
 	}
-	return sessions.Undisturbed(func() error {
-		if g.Part.Notes[logout.NoteAdapter] == state {
-			return nil
-		}
-		if g.Part.Notes == nil {
-			g.Part.Notes = map[string]string{}
-		}
-		g.Part.Notes[logout.NoteAdapter] = state
-		won, err := t.Sessions.Swap(t.ctx(), g.Part)
-		switch {
-		case err != nil:
-			return err
-		case won:
-			g.Part.Version++
-			return nil
-		}
-		return t.reread(g)
-	})
+	return changed(t.Sessions.PutNote(t.ctx(), t.realm, view, &t.client.Client, logout.NoteAdapter, state))
 }

@@ -9,6 +9,7 @@ import (
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 	"latchkey/internal/web"
 )
@@ -159,17 +160,7 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 
 // spent reports whether a rotating refresh token has been used up.
 func (b *backCall) spent(p *presented) bool {
-	return p.part != nil && Spent(b.realm, p.part, p.Token)
-}
-
-// Spent reports whether a realm that rotates refresh tokens would refuse one
-// because it has been used up; part is the client's in its session.
-func Spent(r *realms.Realm, part *iam.ClientSession, t *tokens.Token) bool {
-	if !r.Refresh.Rotate || t.Type != tokens.TypeRefresh && t.Type != tokens.TypeOffline {
-		return false
-	}
-	c := readChain(part, t.ReuseID)
-	return c.use(t.ID, r.Refresh.MaxReuse) != nil
+	return p.part != nil && (p.Type == tokens.TypeRefresh || p.Type == tokens.TypeOffline) && sessions.Spent(b.realm, p.part, p.Use())
 }
 
 // mapped is the token as introspection tells of it: what it says itself, and

@@ -28,9 +28,6 @@ type Explorer struct {
 	Events   *events.Writer
 	Issuer   *tokens.Issuer
 	Realms   *realms.Cache
-	// Spent tells whether a rotating refresh token has been used up, by what
-	// the client's part in the session remembers.
-	Spent func(r *realms.Realm, p *iam.ClientSession, t *tokens.Token) bool
 }
 
 // The kinds of sessions, and of what is listed beside them.

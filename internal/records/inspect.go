@@ -254,7 +254,7 @@ func (c *inspecting) lookAtSession() error {
 	}
 	c.in.Story = id(&store.Record{Source: store.RecordSource{Offline: v.Session.Offline}, ID: string(sid), Started: v.Session.Started})
 	refresh := c.t.Type == tokens.TypeRefresh || c.t.Type == tokens.TypeOffline
-	if refresh && v.Part != nil && c.r.Refresh.Rotate && c.x.Spent != nil && c.x.Spent(c.r, v.Part, c.t) {
+	if refresh && v.Part != nil && sessions.Spent(c.r, v.Part, c.t.Use()) {
 		text := "The realm rotates refresh tokens (revokeRefreshToken), and this one has been used; the next one counts now. Presenting it again ends the client's part in the session"
 		if grace := c.r.RefreshGrace(); grace > 0 {
 			text += ", unless its successor is younger than " + span(grace) + " and unused: then it gives that successor again (" + iam.SettingRefreshGrace + ")"

@@ -131,7 +131,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
 	explainer := &records.Explainer{Records: ledger, Sessions: live, Users: people, Issuer: issuer}
 	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Issuer: issuer, Hostname: s.hostname, Now: s.db.Now, Refused: ledger.Refused}
-	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms, Spent: oidc.Spent}
+	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms}
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
 		Realms: s.realms, Manager: manager, Started: s.db.Now(), RSA: jose.RSA(), Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,

@@ -123,6 +123,17 @@ func AccessTokenExpiry(r *iam.Realm, c *iam.Client, s *iam.UserSession, p *iam.C
 	return earlier(OfClientSession(r, c, s, p).Max, exp)
 }
 
+// RefreshTokenExpiry is when a refresh token expires that a client is given now for
+// its part in a session, zero for never. Oracle: tokens/lifespans.
+func RefreshTokenExpiry(r *iam.Realm, c *iam.Client, s *iam.UserSession, p *iam.ClientSession, now time.Time) time.Time {
+	if s.Offline && !r.Lifespans.OfflineMaxEnabled {
+		return time.Time{}
+	}
+	used := *p
+	used.LastAccess = now
+	return OfClientSession(r, c, s, &used).First()
+}
+
 // seconds parses an attribute, falling back where it is absent, malformed or not positive.
 func seconds(v string, fallback time.Duration) time.Duration {
 	if n, err := strconv.Atoi(v); err == nil && n > 0 {

@@ -281,7 +281,7 @@ func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant
 		if g.Stored {
 			us.Origin = iam.Origin{How: iam.HowOffline, Client: p.Client, Online: true}
 		}
-		p.RefreshID, p.RefreshUse, p.Refreshes, p.Issued, p.Version = "", 0, 0, "", 0
+		p.Chains, p.Refreshes, p.Issued, p.Version = nil, 0, "", 0
 		us.Started, us.LastAccess, p.Started, p.LastAccess = tx.Now, tx.Now, tx.Now, tx.Now
 		inserted, err := tx.BeginSession(ctx, us)
 		if err != nil {
@@ -326,16 +326,6 @@ func joinOffline(ctx context.Context, tx *store.Tx, us *iam.UserSession, p *iam.
 		return nil, nil, err
 	}
 	return v.Session, p, tx.TouchSessions(ctx, []store.Touch{touch})
-}
-
-// Swap writes a client's part back unless somebody changed it since it was
-// read, and reports whether it did: the gate that a rotating refresh passes.
-func (s *Service) Swap(ctx context.Context, p *iam.ClientSession) (won bool, err error) {
-	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		won, err = tx.SwapClientSession(ctx, p)
-		return err
-	})
-	return won, err
 }
 
 // endAll ends what there is of some sessions of one kind, with a record of each.

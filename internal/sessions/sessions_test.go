@@ -5,8 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,35 +172,6 @@ func TestLogoutOfAnOfflineSessionTakesTheOnlineOne(t *testing.T) {
 	})
 }
 
-func TestOnlyOneOfManySwapsWins(t *testing.T) {
-	each(t, func(w *world) {
-		w.login("s", "u1", w.db.Now())
-		var won atomic.Int64
-		var wg sync.WaitGroup
-		v, err := w.svc.Find(w.Context(), w.realm, iam.SessionRef{ID: "s"}, w.client)
-		if err != nil {
-			w.Fatal(err)
-		}
-		for range 8 {
-			wg.Go(func() {
-				p := *v.Part
-				p.RefreshUse++
-				ok, err := w.svc.Swap(w.Context(), &p)
-				if err != nil {
-					w.Error(err)
-				}
-				if ok {
-					won.Add(1)
-				}
-			})
-		}
-		wg.Wait()
-		if won.Load() != 1 {
-			w.Errorf("%d of 8 swaps won, want 1", won.Load())
-		}
-	})
-}
-
 // Keycloak: UserSessionManager.createOrUpdateOfflineSession leaves a client's
 // part that is there as it is.
 func TestGoingOfflineAgainKeepsTheClientsPart(t *testing.T) {
@@ -212,14 +181,12 @@ func TestGoingOfflineAgainKeepsTheClientsPart(t *testing.T) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		first.Notes = map[string]string{"spent": "token"}
-		if v, err := w.db.Session(w.Context(), w.realm.ID, "s", true, part.Client); err != nil {
+		v, err := w.svc.Find(w.Context(), w.realm, iam.SessionRef{ID: "s", Offline: true}, w.client)
+		if err != nil {
 			w.Fatal(err)
-		} else {
-			first.Version = v.Part.Version
 		}
-		if won, err := w.svc.Swap(w.Context(), first); err != nil || !won {
-			w.Fatalf("swap: %v, %v", won, err)
+		if err := w.svc.PutNote(w.Context(), w.realm, v, w.client, "spent", "token"); err != nil {
+			w.Fatal(err)
 		}
 		time.Sleep(2 * time.Millisecond)
 		_, again, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: true, Stored: true})

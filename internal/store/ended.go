@@ -171,7 +171,7 @@ func (tx *Tx) endParts(ctx context.Context, realm iam.RealmID, ids []iam.Session
 			continue
 		}
 		parts, err := all(ctx, &tx.Reader, scanPart(realm), `delete from client_sessions where realm_id = $1 and offline = $2 and client_id = $3
-			and session_id in (`+binds(4, len(chunk))+`) returning session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access,
+			and session_id in (`+binds(4, len(chunk))+`) returning session_id, offline, client_id, refresh_chains, chains_version, started_at, last_access,
 			refreshes, version, notes, origin, issued`, args...)
 		if err != nil {
 			return nil, err

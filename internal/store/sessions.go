@@ -125,16 +125,17 @@ func scanSession(realm iam.RealmID) func(row) (*iam.UserSession, error) {
 }
 
 // partColumns are a part's.
-const partColumns = `c.session_id, c.offline, c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.refreshes, c.version,
+const partColumns = `c.session_id, c.offline, c.client_id, c.refresh_chains, c.chains_version, c.started_at, c.last_access, c.refreshes, c.version,
 	c.notes, c.origin, c.issued`
 
 func scanPart(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
 	var p struct {
 		iam.ClientSession
-		started, access int64
-		notes, origin   []byte
+		started, access, chained int64
+		chains                   string
+		notes, origin            []byte
 	}
-	dest := []any{&p.Session, &p.Offline, &p.Client, &p.RefreshID, &p.RefreshUse, &p.RedirectTo, &p.started, &p.access, &p.Refreshes, &p.Version, &p.notes, &p.origin, &p.Issued}
+	dest := []any{&p.Session, &p.Offline, &p.Client, &p.chains, &p.chained, &p.started, &p.access, &p.Refreshes, &p.Version, &p.notes, &p.origin, &p.Issued}
 	return func(r row) (*iam.ClientSession, error) {
 		p.ClientSession, p.notes, p.origin = iam.ClientSession{Realm: realm}, nil, nil
 		if err := r.Scan(dest...); err != nil {
@@ -145,7 +146,10 @@ func scanPart(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
 		if err := readOrigin(p.origin, &out.Origin); err != nil {
 			return nil, err
 		}
-		return &out, readNotes(p.notes, &out.Notes)
+		if err := readNotes(p.notes, &out.Notes); err != nil {
+			return nil, err
+		}
+		return &out, readChains(&out, p.chains, p.chained == p.Version)
 	}
 }
 
@@ -169,12 +173,12 @@ func scanSessionView(realm iam.RealmID, id iam.SessionID, offline bool) func(row
 		var session sessionRow
 		var realmNB int64
 		var part struct {
-			client, refresh, redirect, notes sql.Null[string]
-			use, started, access, version    sql.Null[int64]
+			client, chains, notes             sql.Null[string]
+			chained, started, access, version sql.Null[int64]
 		}
 		var clientEnabled sql.Null[bool]
 		var clientNB sql.Null[int64]
-		dest := append(session.dest(false), &session.notes, &v.RealmEnabled, &realmNB, &part.client, &part.refresh, &part.use, &part.redirect, &part.started, &part.access,
+		dest := append(session.dest(false), &session.notes, &v.RealmEnabled, &realmNB, &part.client, &part.chains, &part.chained, &part.started, &part.access,
 			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Grouped, &v.Roles, &v.Once)
 		user := nullUser{realm: realm}
 		dest = append(dest, user.dest()...)
@@ -187,9 +191,12 @@ func scanSessionView(realm iam.RealmID, id iam.SessionID, offline bool) func(row
 		}
 		v.RealmNotBefore, v.ClientEnabled, v.ClientNotBefore = fromMillis(realmNB), clientEnabled.V, fromMillis(clientNB.V)
 		if part.client.Valid {
-			v.Part = &iam.ClientSession{Session: id, Realm: realm, Client: iam.ClientID(part.client.V), Offline: offline, RefreshID: part.refresh.V,
-				RefreshUse: int(part.use.V), RedirectTo: part.redirect.V, Started: fromMillis(part.started.V), LastAccess: fromMillis(part.access.V), Version: part.version.V}
+			v.Part = &iam.ClientSession{Session: id, Realm: realm, Client: iam.ClientID(part.client.V), Offline: offline,
+				Started: fromMillis(part.started.V), LastAccess: fromMillis(part.access.V), Version: part.version.V}
 			if err := readNotes([]byte(part.notes.V), &v.Part.Notes); err != nil {
+				return nil, err
+			}
+			if err := readChains(v.Part, part.chains.V, part.chained.V == part.version.V); err != nil {
 				return nil, err
 			}
 		}
@@ -199,7 +206,7 @@ func scanSessionView(realm iam.RealmID, id iam.SessionID, offline bool) func(row
 }
 
 const sessionAndOnce = `select ` + sessionShort + `, s.notes, m.enabled, m.not_before,
-		c.client_id, c.refresh_id, c.refresh_use, c.redirect_to, c.started_at, c.last_access, c.notes, c.version, k.enabled, k.not_before,
+		c.client_id, c.refresh_chains, c.chains_version, c.started_at, c.last_access, c.notes, c.version, k.enabled, k.not_before,
 		exists (select 1 from user_groups g where g.realm_id = s.realm_id and g.user_id = s.user_id),
 		coalesce((select string_agg(h.role_id, ' ') from user_roles h where h.realm_id = s.realm_id and h.user_id = s.user_id), ''),
 		exists (select 1 from single_use o where o.realm_id = s.realm_id and o.key = $5 and o.expires_at > $6), ` + nullUserColumns + `
@@ -281,13 +288,16 @@ func (tx *Tx) PutClientSession(ctx context.Context, p *iam.ClientSession) (bool,
 	return s.Touched > 0, err
 }
 
+// putClientSession leaves refresh_id, refresh_use and redirect_to empty: nothing has
+// ever read them, but the version before names them.
 func putClientSession(p *iam.ClientSession) *statement {
-	return &statement{Query: `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, origin, version)
-		values (` + binds(1, 11) + `, 1)
-		on conflict (realm_id, session_id, offline, client_id) do update set refresh_id = excluded.refresh_id, refresh_use = excluded.refresh_use,
-		redirect_to = excluded.redirect_to, started_at = excluded.started_at, last_access = excluded.last_access, notes = excluded.notes, origin = excluded.origin,
-		version = client_sessions.version + 1 where client_sessions.version = $12`,
-		Args: []any{p.Realm, p.Session, p.Offline, p.Client, p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.Started), millis(p.LastAccess), notes(p.Notes), text(p.Origin), p.Version}}
+	chains, notes := writeChains(p)
+	return &statement{Query: `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, origin,
+		version, refresh_chains, chains_version) values ($1, $2, $3, $4, '', 0, '', $5, $6, $7, $8, 1, $9, 1)
+		on conflict (realm_id, session_id, offline, client_id) do update set started_at = excluded.started_at, last_access = excluded.last_access, notes = excluded.notes,
+		origin = excluded.origin, refresh_chains = excluded.refresh_chains, chains_version = client_sessions.version + 1,
+		version = client_sessions.version + 1 where client_sessions.version = $10`,
+		Args: []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), millis(p.LastAccess), notes, text(p.Origin), chains, p.Version}}
 }
 
 // Rejoin is PutClientSession for a session that is there, and PutOnce, in one
@@ -307,9 +317,10 @@ func (tx *Tx) Rejoin(ctx context.Context, p *iam.ClientSession, values []Once) (
 // was read, and reports whether it did. Of two that rotate one refresh token
 // only one is told true.
 func (tx *Tx) SwapClientSession(ctx context.Context, p *iam.ClientSession) (bool, error) {
-	n, err := tx.exec(ctx, `update client_sessions set refresh_id = $1, refresh_use = $2, redirect_to = $3, last_access = $4, notes = $5, version = version + 1
-		where realm_id = $6 and session_id = $7 and offline = $8 and client_id = $9 and version = $10`,
-		p.RefreshID, p.RefreshUse, p.RedirectTo, millis(p.LastAccess), notes(p.Notes), p.Realm, p.Session, p.Offline, p.Client, p.Version)
+	chains, notes := writeChains(p)
+	n, err := tx.exec(ctx, `update client_sessions set last_access = $1, notes = $2, refresh_chains = $3, chains_version = version + 1, version = version + 1
+		where realm_id = $4 and session_id = $5 and offline = $6 and client_id = $7 and version = $8`,
+		millis(p.LastAccess), notes, chains, p.Realm, p.Session, p.Offline, p.Client, p.Version)
 	return n > 0, err
 }
 

@@ -441,7 +441,9 @@ func (i *issue) accessType() string {
 // RefreshToken's constructor, which takes over what the access token says.
 func (i *issue) refresh(access *claims.Set) error {
 	t := claims.NewSet()
-	exp := RefreshExpiry(i.r, i.g, i.now)
+	us := *i.g.Session
+	us.Offline = i.g.Refresh == iam.RefreshOffline
+	exp := sessions.RefreshTokenExpiry(&i.r.Realm, i.g.Client, &us, i.g.Part, i.now)
 	if !exp.IsZero() {
 		t.Put("exp", exp.Unix())
 		i.res.RefreshExpiresIn = exp.Unix() - i.now.Unix()
@@ -484,18 +486,6 @@ func (i *issue) refresh(access *claims.Set) error {
 	var err error
 	i.res.Refresh, err = i.sign(t, "HS512", "JWT")
 	return err
-}
-
-// RefreshExpiry is when a grant's refresh token expires that is issued now; zero
-// for one without an end.
-func RefreshExpiry(r *realms.Realm, g *iam.Grant, now time.Time) time.Time {
-	us, part := *g.Session, *g.Part
-	us.Offline = g.Refresh == iam.RefreshOffline
-	part.LastAccess = now
-	if us.Offline && !r.Lifespans.OfflineMaxEnabled {
-		return time.Time{}
-	}
-	return sessions.OfClientSession(&r.Realm, g.Client, &us, &part).First()
 }
 
 // id makes the ID token.

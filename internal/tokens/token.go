@@ -14,6 +14,7 @@ import (
 	"latchkey/internal/jose"
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 )
 
 // The "typ" claims of tokens.
@@ -116,6 +117,15 @@ func read(ctx context.Context, r *realms.Realm, raw string) (Token, error) {
 		return Token{}, ErrInvalid
 	}
 	return out, nil
+}
+
+// Use is the token as a refresh token that is presented.
+func (t *Token) Use() sessions.RefreshUse {
+	use := sessions.RefreshUse{ID: t.ID, ReuseID: t.ReuseID}
+	if t.Expires != 0 {
+		use.Expires = time.Unix(t.Expires, 0)
+	}
+	return use
 }
 
 // Ref names the session of one kind that the token was given for.
