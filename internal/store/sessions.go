@@ -259,11 +259,15 @@ func notes(m map[string]string) string {
 // did. An id belongs to one login of one user: an online session begins under an id
 // that no session has or had, as far as records are kept; an offline one shares its
 // id with sessions of its own user only.
+//
+// Where a live session stands in the way, the row to be added is given that session's
+// key, so that it conflicts. A condition on user_sessions would be clearer, but
+// SQLite then copies the row through a temporary table, for 0.2 ms of each login.
 func (tx *Tx) BeginSession(ctx context.Context, s *iam.UserSession) (bool, error) {
 	n, err := tx.exec(ctx, `insert into user_sessions (realm_id, id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user,
-		started_at, last_access, notes, origin, version) select `+binds(1, 14)+`, 1
-		where not exists (select 1 from user_sessions o where o.realm_id = $1 and o.id = $2 and (not $3 or o.user_id <> $4))
-		and not exists (select 1 from ended_sessions e where e.realm_id = $1 and e.session_id = $2 and (not $3 or e.user_id <> $4))
+		started_at, last_access, notes, origin, version)
+		select $1, $2, coalesce((select o.offline from user_sessions o where o.realm_id = $1 and o.id = $2 and (not $3 or o.user_id <> $4) limit 1), $3), `+binds(4, 11)+`, 1
+		where not exists (select 1 from ended_sessions e where e.realm_id = $1 and e.session_id = $2 and (not $3 or e.user_id <> $4))
 		on conflict (realm_id, id, offline) do nothing`,
 		s.Realm, s.ID, s.Offline, s.User, s.Remember, s.Username, s.IP, s.AuthMethod, s.BrokerID, s.BrokerUser, millis(s.Started), millis(s.LastAccess),
 		notes(s.Notes), text(s.Origin))
