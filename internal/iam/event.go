@@ -32,7 +32,7 @@ type Cause struct {
 	User    UserID    // whom the refused token was about, where the event names nobody
 	Session SessionID // that the refused token named
 	Token   string    // id of the refused token
-	Device  string    // that it was refused to: operating system and browser
+	Agent   string    // the User-Agent of the browser that it was refused to; it is not kept as it is
 	Refusal
 }
 

@@ -3,7 +3,6 @@ package login
 import (
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/iam"
-	"latchkey/internal/sessions"
 )
 
 // noteAsked remembers, when a login begins, why the browser is not signed on,
@@ -42,9 +41,6 @@ func (a *attempt) origin(sso bool) iam.Origin {
 	return o
 }
 
-// device is the operating system and the browser that a request comes from.
-func (a *attempt) device() string { return sessions.ParseAgent(a.r.UserAgent()).Name() }
-
 // askedAgain tells of a login page that a browser is shown although it is
 // signed on: who does not fill it in leaves no other trace. There is no event of it.
 func (a *attempt) askedAgain() {
@@ -56,7 +52,7 @@ func (a *attempt) askedAgain() {
 // notSignedOn tells of a request that finds no session that is enough:
 // there is no event of it, as in the reference.
 func (a *attempt) notSignedOn() {
-	e := &iam.Event{Kind: "LOGIN_ERROR", Client: a.client.ClientID, IP: a.addr(), Error: "login_required", Cause: iam.Cause{Reason: iam.Reason(a.tab.Notes[steps.NoteAsked]), Device: a.device(), Refusal: iam.Refusal{Prompted: true}}}
+	e := &iam.Event{Kind: "LOGIN_ERROR", Client: a.client.ClientID, IP: a.addr(), Error: "login_required", Cause: iam.Cause{Reason: iam.Reason(a.tab.Notes[steps.NoteAsked]), Agent: a.r.UserAgent(), Refusal: iam.Refusal{Prompted: true}}}
 	switch {
 	case a.identity != nil:
 		e.User, e.Session = a.identity.User.ID, a.identity.Session.ID

@@ -117,7 +117,7 @@ func (a *attempt) newRun(kind iam.EventKind) error {
 		Realm: &a.realm.Realm, Client: &a.client.Client, Tab: a.tab, Now: a.h.Tabs.Now(), IP: a.addr(), Form: a.form, Query: a.query,
 		Identity: a.identity, Remember: a.remembered(), Browser: a.realm.Flow(a.realm.Flows.Browser),
 		Event: iam.Event{Kind: kind, Client: a.client.ClientID, IP: a.addr(), Details: map[string]string{
-			"auth_method": "openid-connect", "code_id": string(a.tab.Root), "redirect_uri": req.RedirectURI}, Cause: iam.Cause{Device: a.device()}},
+			"auth_method": "openid-connect", "code_id": string(a.tab.Root), "redirect_uri": req.RedirectURI}, Cause: iam.Cause{Agent: a.r.UserAgent()}},
 	}
 	if t := a.tab.Notes[noteType]; t != "" {
 		a.run.Detail("auth_type", t)

@@ -7,6 +7,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 )
 
@@ -61,8 +62,11 @@ func (l *Ledger) Refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
 			x.Client = c.ID
 		}
 	}
-	x.Doc = store.OccurrenceDoc{Event: e.Kind, Error: e.Error, Session: e.Session, Token: e.Cause.Token, Device: e.Cause.Device, Text: detailOf(e),
+	x.Doc = store.OccurrenceDoc{Event: e.Kind, Error: e.Error, Session: e.Session, Token: e.Cause.Token, Text: detailOf(e),
 		Facts: true, Refusal: e.Cause.Refusal}
+	if e.Cause.Agent != "" {
+		x.Doc.Device = sessions.ParseAgent(e.Cause.Agent).Name()
+	}
 	x.Doc.Redirect = bounded(x.Doc.Redirect)
 	if e.Cause.Session != "" {
 		x.Doc.Session = e.Cause.Session
