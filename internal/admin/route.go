@@ -124,7 +124,7 @@ func (h *Handler) Routes() []Route {
 		h.doctorRoutes(),
 		h.explorerRoutes(),
 		h.whyRoutes(),
-		h.consoleRoutes(),
+		h.consoleRoutes(), h.uiExtRoutes(), h.uiRoleRoutes(),
 	)
 }
 

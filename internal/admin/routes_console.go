@@ -11,8 +11,8 @@ import (
 	"latchkey/internal/sessions"
 )
 
-// consoleRoutes are what the admin console asks for besides the admin REST.
-// Keycloak: AdminConsole, and the ui-ext resources of the console.
+// consoleRoutes are what the admin console asks for besides the admin REST: its
+// sessions and who asks; see uiExtRoutes. Keycloak: AdminConsole, SessionsResource.
 func (h *Handler) consoleRoutes() []Route {
 	return []Route{
 		{"GET /admin/realms/{realm}/ui-ext/sessions", ViewRealm, None, "", h.listAllSessions, Silent},

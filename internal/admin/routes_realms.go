@@ -192,6 +192,16 @@ func (h *Handler) updateRealm(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	shown, err := h.setRealm(c, data)
+	if err != nil {
+		return nil, err
+	}
+	c.Represent(shown)
+	return nil, nil
+}
+
+// setRealm changes a realm as posted, and returns what its event shows of that.
+func (h *Handler) setRealm(c *Call, data []byte) (*rep.Realm, error) {
 	posted := new(rep.Realm)
 	if err := rep.Decode(data, posted); err != nil {
 		return nil, err
@@ -210,8 +220,7 @@ func (h *Handler) updateRealm(c *Call) (any, error) {
 	}
 	shown := *posted
 	shown.SMTPServer = nil
-	c.Represent(&shown)
-	return nil, h.Manager.Update(c, c.Realm.ID, posted)
+	return &shown, h.Manager.Update(c, c.Realm.ID, posted)
 }
 
 func (h *Handler) deleteRealm(c *Call) (any, error) {

@@ -179,7 +179,7 @@ var otherProviders = map[string][]string{
 	"hash":                          {"SHA-256", "SHA-384", "SHA-512"},
 	"export":                        {"dir", "singleFile"},
 	"import":                        {"dir", "singleFile"},
-	"admin-realm-restapi-extension": {"clear-realm-cache", "clear-user-cache", "clear-keys-cache", "clear-crl-cache"},
+	"admin-realm-restapi-extension": {"clear-realm-cache", "clear-user-cache", "clear-keys-cache", "clear-crl-cache", "ui-ext"},
 	// Validators that no profile names: rules that hold for every one.
 	"validator": {
 		"not-blank", "not-empty", "up-attribute-required-by-metadata-value", "up-blank-attribute-value", "up-duplicate-email", "up-duplicate-username",

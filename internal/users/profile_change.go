@@ -380,8 +380,8 @@ func (s *Service) Register(ctx context.Context, r *realms.Realm, given Draft) (*
 func (s *Service) SetProfile(ctx context.Context, cache *realms.Cache, r *realms.Realm, cfg *rep.UPConfig) (*rep.UPConfig, error) {
 	text := ""
 	if cfg != nil {
-		if mistakes := profileMistakes(r, cfg); len(mistakes) > 0 {
-			return nil, iam.Errorf(iam.Invalid, "[%s]", strings.Join(mistakes, ", "))
+		if err := CheckProfile(r, cfg); err != nil {
+			return nil, err
 		}
 		if cfg.Groups == nil {
 			cfg.Groups = []rep.UPGroup{}
@@ -438,6 +438,14 @@ func putProfile(ctx context.Context, tx *store.Tx, r *realms.Realm, text string)
 	}
 	o.Doc = b
 	return tx.UpdateObject(ctx, r.ID, o)
+}
+
+// CheckProfile says what is wrong with a profile, nil for nothing.
+func CheckProfile(r *realms.Realm, cfg *rep.UPConfig) error {
+	if mistakes := profileMistakes(r, cfg); len(mistakes) > 0 {
+		return iam.Errorf(iam.Invalid, "[%s]", strings.Join(mistakes, ", "))
+	}
+	return nil
 }
 
 // profileMistakes is Keycloak's UPConfigUtils.validate.
