@@ -13,6 +13,7 @@ import (
 
 	"latchkey/internal/authn"
 	"latchkey/internal/iam"
+	"latchkey/internal/realms"
 )
 
 // TestFlows plays testdata/flows/*.txtar. A file has a tree, one execution a
@@ -65,7 +66,7 @@ func TestFlows(t *testing.T) {
 	}
 }
 
-func newRun() *authn.Run { return &authn.Run{Realm: &iam.Realm{}, Tab: &iam.AuthTab{}} }
+func newRun() *authn.Run { return &authn.Run{Realm: &realms.Realm{}, Tab: &iam.AuthTab{}} }
 
 // parseTree reads a flow from its indented text.
 func parseTree(t *testing.T, text string) *iam.Flow {

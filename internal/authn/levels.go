@@ -88,7 +88,7 @@ func changes(action string) iam.CredentialKind {
 // kind of credential that it changes, or the next below of which the user has
 // something to prove; -1 for none. own are the user's credentials.
 // Keycloak: AcrStore.getRequestedLevelOfAuthenticationByKcAction.
-func (r *Run) ActionLevel(own []iam.Credential) int {
+func (r *Run) ActionLevel(own []*iam.Credential) int {
 	kind := iam.CredentialKind("")
 	for _, a := range r.Actions {
 		if a.Alias == r.Tab.Request.Action {

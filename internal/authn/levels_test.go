@@ -6,6 +6,7 @@ import (
 
 	"latchkey/internal/authn"
 	"latchkey/internal/iam"
+	"latchkey/internal/realms"
 )
 
 // levelFlow has a password at level 1, what else there is at level 2, and an
@@ -31,15 +32,15 @@ func levelFlow() *iam.Flow {
 // Keycloak: AcrStore, CredentialDeleteHelper. Oracle: credentials/levels.
 func TestActionsAskForTheirCredentialsLevel(t *testing.T) {
 	const password, otp, key, codes, passkey = iam.Password, iam.OTP, iam.CredentialKind("webauthn"), iam.CredentialKind("recovery-authn-codes"), iam.CredentialKind("webauthn-passwordless")
-	owns := func(kinds ...iam.CredentialKind) (own []iam.Credential) {
+	owns := func(kinds ...iam.CredentialKind) (own []*iam.Credential) {
 		for _, k := range kinds {
-			own = append(own, iam.Credential{ID: string(k), Kind: k})
+			own = append(own, &iam.Credential{ID: string(k), Kind: k})
 		}
 		return own
 	}
 	for _, c := range []struct {
 		action, param string
-		own           []iam.Credential
+		own           []*iam.Credential
 		want          int
 	}{
 		{"", "", owns(password, otp), -1},
@@ -69,7 +70,7 @@ func TestActionsAskForTheirCredentialsLevel(t *testing.T) {
 		for i := range f.Executions[1:] {
 			f.Executions[i+1].Requirement = iam.Disabled
 		}
-		r := &authn.Run{Realm: &iam.Realm{}, Tab: &iam.AuthTab{Request: iam.AuthRequest{Action: c.action, ActionParam: c.param}}, User: &iam.User{Enabled: true}}
+		r := &authn.Run{Realm: &realms.Realm{}, Tab: &iam.AuthTab{Request: iam.AuthRequest{Action: c.action, ActionParam: c.param}}, User: &iam.User{Enabled: true}}
 		for _, a := range []string{"UPDATE_PROFILE", "UPDATE_PASSWORD", "CONFIGURE_TOTP", "webauthn-register", "webauthn-register-passwordless", "CONFIGURE_RECOVERY_AUTHN_CODES", "delete_credential"} {
 			r.Actions = append(r.Actions, iam.RequiredAction{Alias: a, Provider: a})
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/realms"
 )
 
 // A Spec is what the engine knows of a provider: an authenticator (Begin), a
@@ -71,7 +72,7 @@ type Verdict struct {
 // A Run is one request's walk through a flow. The engine and the steps write
 // into Tab; the caller stores it, or throws it away.
 type Run struct {
-	Realm   *iam.Realm
+	Realm   *realms.Realm
 	Client  *iam.Client
 	Actions []iam.RequiredAction // the realm's
 	Tab     *iam.AuthTab

@@ -26,7 +26,7 @@ type Handler struct {
 	Realms   *realms.Cache
 	Keys     *keys.Service
 	Sessions *sessions.Service
-	Users    *users.Service // consents, and whom brute force protection keeps out
+	Users    *users.Service
 	Events   *events.Writer
 	Tabs     *tabs.Keeper
 	Engine   *authn.Engine
@@ -36,10 +36,6 @@ type Handler struct {
 	Hostname *web.Hostname
 	Log      *slog.Logger
 
-	// User returns a user by id, nil when it is gone.
-	User func(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error)
-	// FindUser finds who was meant by what was typed, nil when nobody is.
-	FindUser func(ctx context.Context, r *iam.Realm, login string) (*iam.User, error)
 	// Finish and Refuse are the protocol's: see authn.Done and authn.Refused.
 	Finish func(w http.ResponseWriter, r *http.Request, d *authn.Done)
 	Refuse func(w http.ResponseWriter, r *http.Request, x *authn.Refused)

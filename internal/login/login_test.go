@@ -1,8 +1,6 @@
 package login_test
 
 import (
-	"context"
-	"database/sql"
 	"html"
 	"io"
 	"log/slog"
@@ -18,135 +16,39 @@ import (
 
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
+	"latchkey/internal/authn/authntest"
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/authn/tabs"
-	"latchkey/internal/events"
 	"latchkey/internal/iam"
-	"latchkey/internal/keys"
 	"latchkey/internal/login"
 	"latchkey/internal/pages"
-	"latchkey/internal/passhash"
-	"latchkey/internal/policy"
 	"latchkey/internal/realms"
-	"latchkey/internal/rep"
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
-	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
 // A house is a login door with a realm "shop", a client "till", and the users
-// ann (password ann-pw) and otto (the same, and the one-time code 123456).
+// ann (password ann-pw) and otto (the same, and a device with one-time codes).
 // Its protocol redirects to http://app.test/cb with "done" or "error".
 type house struct {
+	*authntest.House
 	t      *testing.T
-	db     *store.DB
 	h      *login.Handler
 	srv    *httptest.Server
-	realm  *realms.Realm
 	client *realms.Client
 	mu     sync.Mutex
 	done   []*authn.Done
 	begin  authn.Begin // what /start begins
 }
 
-func (x *house) user(name string) *iam.User {
-	u, err := x.db.UserByName(context.Background(), x.realm.ID, name)
-	if err != nil {
-		return nil
-	}
-	return u
-}
-
 func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 	t.Helper()
-	x := &house{t: t, db: db}
-	ctx := t.Context()
-	cache := realms.NewCache(db)
-	maker := keys.NewMaker(time.Now)
-	m := &realms.Manager{Cache: cache, Clock: time.Now, NewKey: maker.Fill, Hash: func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) {
-		return &iam.Credential{Data: []byte(`{}`), Secret: iam.Secret(`{}`)}, nil
-	}}
-	for _, doc := range []string{`{"realm":"master","enabled":true}`, realmDoc} {
-		given := new(rep.Realm)
-		if err := rep.Unmarshal([]byte(doc), given); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := m.Create(ctx, given); err != nil {
-			t.Fatal(err)
-		}
-	}
+	x := &house{t: t, House: authntest.New(t, db, realmDoc)}
 	var err error
-	if x.realm, err = cache.Get(ctx, "shop"); err != nil {
+	if x.client, err = x.Realm.ClientByName(t.Context(), "till"); err != nil {
 		t.Fatal(err)
-	}
-	if x.client, err = x.realm.ClientByName(ctx, "till"); err != nil {
-		t.Fatal(err)
-	}
-	find := func(_ context.Context, _ *iam.Realm, name string) (*iam.User, error) { return x.user(name), nil }
-	w := steps.World{
-		FindUser: find,
-		Password: func(_ context.Context, _ *iam.Realm, u *iam.User, _ *iam.Guess, pw string) (bool, error) {
-			return u != nil && pw == u.Username+"-pw", nil
-		},
-		Guess: func(context.Context, *iam.Realm, *iam.User) (*iam.Guess, string, error) { return nil, "", nil },
-		OTP: func(_ context.Context, _ *iam.Realm, _ *iam.User, _ *iam.Guess, _, code string) (bool, error) {
-			return code == "123456", nil
-		},
-		Credentials: func(_ context.Context, _ *iam.Realm, u *iam.User) ([]iam.Credential, error) {
-			creds := []iam.Credential{{ID: "pw", Kind: iam.Password}}
-			if u.Username == "otto" {
-				creds = append(creds, iam.Credential{ID: "device", Kind: iam.OTP})
-			}
-			return creds, nil
-		},
-		Locked:           func(context.Context, *iam.Realm, *iam.User) (string, error) { return "", nil },
-		HasProvider:      func(context.Context, *iam.Realm, string) bool { return false },
-		Profile:          func(context.Context, *iam.Realm, url.Values) ([]pages.Attribute, error) { return nil, nil },
-		CheckProfile:     func(context.Context, *iam.Realm, url.Values) ([]authn.FieldError, error) { return nil, nil },
-		CheckNewPassword: func(context.Context, *iam.Realm, url.Values, string) (*authn.FieldError, error) { return nil, nil },
-	}
-	aw := actions.World{
-		SetPassword: func(_ context.Context, _ *iam.Realm, _ *iam.User, pw string) error {
-			if len(pw) < 6 {
-				return &iam.Error{Kind: iam.Invalid, Msg: "invalidPasswordMinLengthMessage", Params: []any{6}}
-			}
-			return nil
-		},
-		PasswordExpired: func(context.Context, *iam.Realm, *iam.User) (bool, error) { return false, nil },
-		Credentials:     w.Credentials,
-		CheckProfile:    func(context.Context, *iam.Realm, *iam.User, url.Values) ([]authn.FieldError, error) { return nil, nil },
-		Done: func(ctx context.Context, _ *iam.Realm, u *iam.User, alias string) error {
-			return db.Tx(ctx, func(tx *store.Tx) error {
-				v, err := tx.User(ctx, x.realm.ID, u.ID)
-				if err != nil {
-					return err
-				}
-				v.Required = nil
-				return tx.UpdateUser(ctx, v, false)
-			})
-		},
-		SetAttr: func(ctx context.Context, _ *iam.Realm, u *iam.User, name string, values ...string) error {
-			return db.Tx(ctx, func(tx *store.Tx) error {
-				v, err := tx.User(ctx, x.realm.ID, u.ID)
-				if err != nil {
-					return err
-				}
-				v.Attrs = map[string][]string{name: values}
-				return tx.UpdateUser(ctx, v, false)
-			})
-		},
-		AddOTP: func(context.Context, *iam.Realm, *iam.User, string, string, string) (bool, error) { return false, nil },
-		RemoveUser: func(ctx context.Context, _ *iam.Realm, u *iam.User) error {
-			return db.Tx(ctx, func(tx *store.Tx) error {
-				_, err := tx.DeleteUser(ctx, x.realm.ID, u.ID, func(*store.Ending) {})
-				return err
-			})
-		},
-		HasRole:          func(context.Context, *iam.Realm, *iam.User, string) (bool, error) { return true, nil },
-		LogoutOthers:     func(context.Context, *authn.Run) error { return nil },
-		SendVerification: func(context.Context, *authn.Run) error { return sql.ErrConnDone },
 	}
 	set, err := pages.New(pages.Options{ResourcesPath: "/resources"})
 	if err != nil {
@@ -156,29 +58,15 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	svc := sessions.New(db, nil)
 	x.h = &login.Handler{
-		Realms: cache, Keys: &keys.Service{Cache: cache, Maker: maker, Log: slog.New(slog.DiscardHandler)}, Sessions: svc, Events: events.New(db, log), Tabs: tabs.New(db),
-		Engine: authn.New(steps.All(w), func(ctx context.Context, r *authn.Run) (kinds []iam.CredentialKind, err error) {
-			creds, err := w.Credentials(ctx, r.Realm, r.User)
-			for _, c := range creds {
-				kinds = append(kinds, c.Kind)
-			}
-			return kinds, err
-		}),
-		Actions: actions.New(aw), Pages: set, Hostname: host, Log: log,
-		User: func(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error) {
-			return db.User(ctx, r.ID, id)
-		},
-		FindUser: find,
-		Users:    users.New(db, passhash.New(1<<20), policy.New(""), svc),
+		Realms: x.Realms, Keys: x.Keys, Sessions: x.Sessions, Events: x.Events, Tabs: tabs.New(db), Engine: steps.New(x.Steps()), Actions: actions.New(x.Actions()),
+		Pages: set, Hostname: host, Log: slog.New(slog.DiscardHandler), Users: x.Users,
 		Finish: func(w http.ResponseWriter, r *http.Request, d *authn.Done) {
 			part := &iam.ClientSession{Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: d.Session.Started, LastAccess: d.Session.LastAccess}
-			if v, err := svc.Find(r.Context(), x.realm, d.Session.Ref(), d.Client); err == nil {
+			if v, err := x.Sessions.Find(r.Context(), x.Realm, d.Session.Ref(), d.Client); err == nil {
 				part.Version = v.Part.Version
 			}
-			err := svc.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Root: d.Root, Tab: d.Tab, Part: part})
+			err := x.Sessions.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Root: d.Root, Tab: d.Tab, Part: part})
 			if err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
@@ -195,7 +83,7 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 			w.WriteHeader(http.StatusFound)
 		},
 	}
-	x.begin = authn.Begin{Realm: x.realm.ID, Client: &x.client.Client, Type: "code",
+	x.begin = authn.Begin{Realm: x.Realm.ID, Client: &x.client.Client, Type: "code",
 		Request: iam.AuthRequest{Client: x.client.ID, RedirectURI: "http://app.test/cb", ResponseType: "code", Scope: "openid"}}
 	mux := http.NewServeMux()
 	x.h.Mount(mux)
@@ -211,10 +99,12 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 	return x
 }
 
-const shop = `{"realm":"shop","enabled":true,"registrationAllowed":true,"resetPasswordAllowed":true,"eventsEnabled":true,
+const shop = `{"realm":"shop","enabled":true,"registrationAllowed":true,"resetPasswordAllowed":true,"eventsEnabled":true,` + authntest.CheapHash + `,"attributes":{` + authntest.ReusableCodes + `},
 	"clients":[{"clientId":"till","publicClient":true,"redirectUris":["http://app.test/*"]}],
-	"users":[{"username":"ann","enabled":true,"email":"ann@shop.test","firstName":"A","lastName":"B"},{"username":"otto","enabled":true},
-		{"username":"must","enabled":true,"requiredActions":["UPDATE_PASSWORD"]},{"username":"mail","email":"m@shop.test","enabled":true,"requiredActions":["VERIFY_EMAIL"]}]}`
+	"users":[{"username":"ann","enabled":true,"email":"ann@shop.test","firstName":"A","lastName":"B","clientRoles":{"account":["delete-account"]},"credentials":[{"type":"password","value":"ann-pw"}]},
+		{"username":"otto","enabled":true,"email":"o@shop.test","firstName":"A","lastName":"B","credentials":[{"type":"password","value":"otto-pw"},` + authntest.Device + `]},
+		{"username":"must","enabled":true,"email":"n@shop.test","firstName":"A","lastName":"B","requiredActions":["UPDATE_PASSWORD"],"credentials":[{"type":"password","value":"must-pw"}]},
+		{"username":"mail","email":"m@shop.test","firstName":"A","lastName":"B","enabled":true,"requiredActions":["VERIFY_EMAIL"],"credentials":[{"type":"password","value":"mail-pw"}]}]}`
 
 // A browser keeps cookies, secure ones too, and follows redirects within the server.
 type browser struct {
@@ -383,14 +273,14 @@ func TestTwoTabsAndAReplay(t *testing.T) {
 		b.want(b.submit("otp", "wrong"), "")
 		b.shows("Invalid authenticator code")
 		b.action = code // back
-		b.want(b.submit("otp", "123456"), "")
+		b.want(b.submit("otp", x.Code(t, authntest.DeviceSecret)), "")
 		b.shows("otp")
 		code = b.action
 		b.action = second
 		b.want(b.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
 		b.sets("KEYCLOAK_IDENTITY", "KEYCLOAK_SESSION") // the other tab is open still
 		b.action = code
-		b.want(b.submit("otp", "123456"), "") // somebody else is logged in now
+		b.want(b.submit("otp", x.Code(t, authntest.DeviceSecret)), "") // somebody else is logged in now
 		b.shows("already authenticated as different user")
 	})
 }
@@ -410,7 +300,7 @@ func TestPagesLeftOpen(t *testing.T) {
 		b.want(b.submit("otp", "wrong"), "")
 		b.shows("otp")
 	}
-	b.want(b.submit("otp", "123456"), "http://app.test/cb?done=otto")
+	b.want(b.submit("otp", x.Code(t, authntest.DeviceSecret)), "http://app.test/cb?done=otto")
 
 	other := x.browser()
 	other.start("")
@@ -500,7 +390,7 @@ func TestLanguages(t *testing.T) {
 	b.want(b.submit("username", "ann", "password", "wrong"), "")
 	b.shows("Falsch!") // what the user picked wins
 	b.want(b.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
-	if u := x.user("ann"); u.Attr("locale") != "de" {
+	if u := x.User(t, "ann"); u.Attr("locale") != "de" {
 		t.Errorf("kept %v", u.Attrs)
 	}
 	b = x.browser()
@@ -518,7 +408,7 @@ func TestDeniedAtOnce(t *testing.T) {
 	b := x.browser()
 	b.want(b.start(""), "")
 	b.shows("Access denied")
-	list, err := x.h.Events.List(t.Context(), x.realm, store.EventFilter{Max: -1})
+	list, err := x.h.Events.List(t.Context(), x.Realm, store.EventFilter{Max: -1})
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
@@ -547,8 +437,8 @@ func TestOneTimeCodeByHand(t *testing.T) {
 // Keycloak: DeleteAccount.
 func TestDeleteAccount(t *testing.T) {
 	x := newHouse(t, storetest.SQLite(t), shop)
-	for i := range x.realm.RequiredActions {
-		if a := x.realm.RequiredActions[i]; a.Alias == "delete_account" {
+	for i := range x.Realm.RequiredActions {
+		if a := x.Realm.RequiredActions[i]; a.Alias == "delete_account" {
 			a.Enabled = true
 		}
 	}
@@ -559,7 +449,7 @@ func TestDeleteAccount(t *testing.T) {
 	b.shows("This action is irreversible")
 	b.want(b.submit(), "")
 	b.shows("User deleted successfully")
-	if x.user("ann") != nil {
+	if x.User(t, "ann") != nil {
 		t.Error("she is still there")
 	}
 	if len(x.done) > 0 {
@@ -705,7 +595,7 @@ func TestTwoNodes(t *testing.T) {
 		b.want(b.submit("username", "otto", "password", "otto-pw"), "")
 		b.want(b.submit("otp", "000000"), "")
 		b.shows("Invalid authenticator code.")
-		b.want(b.submit("otp", "123456"), "http://app.test/cb?done=otto")
+		b.want(b.submit("otp", x.Code(t, authntest.DeviceSecret)), "http://app.test/cb?done=otto")
 	})
 }
 

@@ -114,7 +114,7 @@ func (a *attempt) newRun(kind iam.EventKind) error {
 	}
 	req := &a.tab.Request
 	a.run = &authn.Run{
-		Realm: &a.realm.Realm, Client: &a.client.Client, Tab: a.tab, Now: a.h.Tabs.Now(), IP: a.addr(), Form: a.form, Query: a.query,
+		Realm: a.realm, Client: &a.client.Client, Tab: a.tab, Now: a.h.Tabs.Now(), IP: a.addr(), Form: a.form, Query: a.query,
 		Identity: a.identity, Remember: a.remembered(), Browser: a.realm.Flow(a.realm.Flows.Browser),
 		Event: iam.Event{Kind: kind, Client: a.client.ClientID, IP: a.addr(), Details: map[string]string{
 			"auth_method": "openid-connect", "code_id": string(a.tab.Root), "redirect_uri": req.RedirectURI}, Cause: iam.Cause{Agent: a.r.UserAgent()}},
@@ -131,7 +131,7 @@ func (a *attempt) newRun(kind iam.EventKind) error {
 	if a.tab.User == "" {
 		return nil
 	}
-	u, err := a.h.User(a.ctx, &a.realm.Realm, a.tab.User)
+	u, err := a.h.Users.ByID(a.ctx, &a.realm.Realm, a.tab.User)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package logout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -106,6 +107,26 @@ func (e *Ender) OfUser(ctx context.Context, r *realms.Realm, issuer string, user
 		e.Notifier.Wait(ctx, calls)
 	}
 	return err
+}
+
+// Others ends all of a user's sessions but the online one that is kept, and tells
+// their clients. Keycloak: AuthenticatorUtil.logoutOtherSessions.
+func (e *Ender) Others(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, kept iam.SessionID, end iam.End) error {
+	for _, offline := range []bool{false, true} {
+		list, err := e.Sessions.OfUser(ctx, r, user, offline)
+		if err != nil {
+			return err
+		}
+		for _, s := range list {
+			if s.ID == kept && !offline {
+				continue
+			}
+			if _, err := e.Session(ctx, r, issuer, s.ID, offline, end); err != nil && !errors.Is(err, sessions.ErrGone) {
+				return fmt.Errorf("log out the user's other sessions: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // telling writes the calls down in the transaction that ends the sessions: a

@@ -30,7 +30,7 @@ type Config struct {
 	Realms   *realms.Cache
 	Keys     *keys.Service
 	Sessions *sessions.Service
-	Users    *users.Service // consents, and whom brute force protection keeps out
+	Users    *users.Service
 	Events   *events.Writer
 	Issuer   *tokens.Issuer
 	Engine   *authn.Engine // for direct grants
@@ -39,11 +39,6 @@ type Config struct {
 	Hostname *web.Hostname
 	Log      *slog.Logger
 	Now      func() time.Time
-	// User returns a user by id, FindUser who was meant by what was typed, and
-	// ServiceAccount the user of a client; nil when there is none.
-	User           func(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error)
-	FindUser       func(ctx context.Context, r *iam.Realm, login string) (*iam.User, error)
-	ServiceAccount func(ctx context.Context, r *iam.Realm, c iam.ClientID) (*iam.User, error)
 	// Start is the login door's: it answers an authorization request that was
 	// found good.
 	Start func(w http.ResponseWriter, r *http.Request, b *authn.Begin)

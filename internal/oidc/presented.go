@@ -126,9 +126,9 @@ func (c *call) live(tok *tokens.Token, client *realms.Client) (p *presented, los
 // which mappers write as they like: for the client's own service account alone.
 // Keycloak: TokenManager.lookupUserFromStatelessToken.
 func (c *call) passing(p *presented) (lost loss, err error) {
-	p.user, err = c.User(c.ctx(), &c.realm.Realm, iam.UserID(p.Subject))
+	p.user, err = c.Users.ByID(c.ctx(), &c.realm.Realm, iam.UserID(p.Subject))
 	if err == nil && p.user == nil && p.Username != "" {
-		p.user, err = c.FindUser(c.ctx(), &c.realm.Realm, p.Username)
+		p.user, err = c.Users.Find(c.ctx(), &c.realm.Realm, p.Username)
 		if p.user != nil && p.user.ServiceAccount != p.client.ID {
 			p.user = nil
 		}

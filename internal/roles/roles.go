@@ -62,6 +62,16 @@ type Standing struct {
 	Groups []*Group // direct memberships, by name
 }
 
+// GroupValues are what a user's groups, and those above them, give an attribute.
+func (s *Standing) GroupValues(attr string) (values []string) {
+	for _, g := range s.Groups {
+		for ; g != nil; g = g.Up {
+			values = append(values, g.Attrs[attr]...)
+		}
+	}
+	return values
+}
+
 // A Service reads standings. It is safe for concurrent use.
 type Service struct{ db *store.DB }
 
@@ -75,6 +85,31 @@ func (s *Service) Of(ctx context.Context, r *realms.Realm, user iam.UserID) (*St
 		return nil, fmt.Errorf("standing of user %s: %w", user, err)
 	}
 	return standing(r, row)
+}
+
+// Has tells whether a user effectively has a role: "name" or "clientId.name". One
+// that does not exist is nobody's. Keycloak: KeycloakModelUtils.getRoleFromString.
+func (s *Service) Has(ctx context.Context, r *realms.Realm, user iam.UserID, name string) (bool, error) {
+	role := r.RoleByName("", name)
+	// A client_id may have dots in it, as may a role's name: every split counts.
+	for i := 0; role == nil && i < len(name); i++ {
+		if name[i] != '.' {
+			continue
+		}
+		if c, err := r.ClientByName(ctx, name[:i]); err == nil {
+			role = r.RoleByName(c.ID, name[i+1:])
+		} else if !realms.Missing(err) {
+			return false, err
+		}
+	}
+	if role == nil {
+		return false, nil
+	}
+	st, err := s.Of(ctx, r, user)
+	if err != nil {
+		return false, err
+	}
+	return st.Roles.Has(role.ID), nil
 }
 
 // OfView is Of for the user of a session that was just read: for one in no group

@@ -6,10 +6,8 @@ import (
 	"strings"
 
 	"latchkey/internal/iam"
-	"latchkey/internal/passhash"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
-	"latchkey/internal/users"
 )
 
 // bootstrap makes the master realm where there is none, with the administrator
@@ -53,22 +51,4 @@ func masterRealm(b Bootstrap) *rep.Realm {
 		})
 	}
 	return r
-}
-
-// newPassword is how passwords in clear become credentials where a realm file
-// or a new administrator brings them: the realm's policy is asked as for any
-// other, but for what a user who is being made had before.
-func newPassword(people *users.Service) func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) {
-	return func(ctx context.Context, r *iam.Realm, u *iam.User, password string) (*iam.Credential, error) {
-		stranger := *u
-		stranger.ID = ""
-		if err := people.CheckNewPassword(ctx, r, &stranger, password); err != nil {
-			return nil, err
-		}
-		c, err := people.HashPassword(ctx, r, password)
-		if errors.Is(err, passhash.ErrUnsupported) {
-			return nil, iam.Errorf(iam.Invalid, "the policy asks for a hash that cannot be made here")
-		}
-		return c, err
-	}
 }

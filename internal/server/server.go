@@ -11,7 +11,6 @@ import (
 
 	"latchkey/internal/account"
 	"latchkey/internal/admin"
-	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/authn/tabs"
@@ -19,6 +18,7 @@ import (
 	"latchkey/internal/clients"
 	"latchkey/internal/deliveries"
 	"latchkey/internal/doctor"
+	"latchkey/internal/emails"
 	"latchkey/internal/events"
 	"latchkey/internal/jobs"
 	"latchkey/internal/jose"
@@ -113,16 +113,16 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
 	notifier := logout.New(issuer, outgoing, notify, web.NewClient(web.AdminURL).Post, s.log)
 	ender := &logout.Ender{Sessions: live, Notifier: notifier}
-	w := world{db: s.db, realms: s.realms, users: people, roles: standings, sessions: live, ender: ender}
+	writer := emails.New()
 	door := &login.Handler{
-		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Tabs: tabs.New(s.db), Engine: authn.New(steps.All(w.steps()), w.kinds),
-		Actions: actions.New(w.actions()), Pages: set, Hostname: s.hostname, Log: s.log,
-		User: w.user, FindUser: people.Find, Users: people,
+		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Tabs: tabs.New(s.db), Engine: steps.New(steps.Rooms{Users: people, Roles: standings, Sessions: live, Ender: ender, Emails: writer}),
+		Actions: actions.New(actions.Rooms{Users: people, Roles: standings, Ender: ender, Emails: writer}), Pages: set, Hostname: s.hostname, Log: s.log,
+		Users: people,
 	}
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: door.Engine, Actions: door.Actions,
-		User: w.user, FindUser: people.Find, ServiceAccount: people.ServiceAccount, Users: people,
+		Users: people,
 		Start: door.Start, Identity: door.Identity, LogoutRoot: door.LogoutRoot, Ender: ender, Tabs: door.Tabs, Ledger: ledger,
 	})
 	door.Finish, door.Refuse = protocol.Finish, protocol.Refuse
@@ -130,7 +130,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	registered := clients.New(s.realms, issuer, live)
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
 	explainer := &records.Explainer{Records: ledger, Sessions: live, Users: people, Issuer: issuer}
-	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: w.roles, Users: people, Issuer: issuer, Hostname: s.hostname, Now: s.db.Now, Refused: ledger.Refused}
+	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: standings, Users: people, Issuer: issuer, Hostname: s.hostname, Now: s.db.Now, Refused: ledger.Refused}
 	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms}
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
@@ -149,7 +149,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	mux := http.NewServeMux()
 	s.frontRoutes(mux, set)
 	if s.cfg.SetupLink != nil && !cfg.Bootstrap.Set() {
-		s.setup, err = newSetup(ctx, &setup{db: s.db, realms: s.realms, pages: set, hash: newPassword(people), fail: s.internalError})
+		s.setup, err = newSetup(ctx, &setup{db: s.db, realms: s.realms, pages: set, hash: people.FirstPassword, fail: s.internalError})
 		if err != nil {
 			return nil, err
 		}

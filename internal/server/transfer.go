@@ -55,7 +55,7 @@ var errUnwired = errors.New("this build cannot do that yet")
 
 // newManager puts together what makes, changes, imports and exports realms.
 func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, people *users.Service) *realms.Manager {
-	return &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: newPassword(people), Can: capabilities(), CheckPolicy: people.ValidPolicy,
+	return &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: people.FirstPassword, Can: capabilities(), CheckPolicy: people.ValidPolicy,
 		CheckCredential: people.CheckStored}
 }
 
@@ -66,12 +66,6 @@ func newUsers(db *store.DB, cfg Config, live *sessions.Service) *users.Service {
 
 // capabilities says what this build can do of what a realm may need.
 func capabilities() func(realms.Capability, string) bool {
-	known := map[string]bool{}
-	for _, s := range steps.All(steps.World{}) {
-		known[s.ID] = true
-	}
-	delete(known, "organization") // it passes, whatever organizations a realm's file has brought
-	due := actions.New(actions.World{})
 	among := func(list ...string) func(string) bool {
 		return func(id string) bool {
 			for _, have := range list {
@@ -83,11 +77,13 @@ func capabilities() func(realms.Capability, string) bool {
 		}
 	}
 	answers := map[realms.Capability]func(string) bool{
-		realms.CanAuthenticate: func(id string) bool { return known[id] },
-		realms.CanRequire:      due.Knows,
-		realms.CanMap:          claims.Known,
-		realms.CanMakeKeys:     keys.Supported,
-		realms.CanAuthClient:   among("client-secret", "client-jwt", "client-secret-jwt"),
+		realms.CanAuthenticate: func(id string) bool {
+			return id != "organization" && steps.Built(id) // that one passes, whatever organizations a realm's file has brought
+		},
+		realms.CanRequire:    actions.Built,
+		realms.CanMap:        claims.Known,
+		realms.CanMakeKeys:   keys.Supported,
+		realms.CanAuthClient: among("client-secret", "client-jwt", "client-secret-jwt"),
 		realms.CanVerify: func(kind string) bool {
 			return kind == string(iam.PasswordHistory) || users.Checks(iam.CredentialKind(kind))
 		},

@@ -202,6 +202,22 @@ func (s *Service) HashPassword(ctx context.Context, r *iam.Realm, password strin
 // putPassword stores a password credential in place of the one that is there,
 // which becomes history where the policy wants to know it.
 // Keycloak: PasswordCredentialProvider.createCredential.
+// FirstPassword is how passwords in clear become credentials where a realm file
+// or a new administrator brings them: the realm's policy is asked as for any
+// other, but for what a user who is being made had before.
+func (s *Service) FirstPassword(ctx context.Context, r *iam.Realm, u *iam.User, password string) (*iam.Credential, error) {
+	stranger := *u
+	stranger.ID = ""
+	if err := s.CheckNewPassword(ctx, r, &stranger, password); err != nil {
+		return nil, err
+	}
+	c, err := s.HashPassword(ctx, r, password)
+	if errors.Is(err, passhash.ErrUnsupported) {
+		return nil, iam.Errorf(iam.Invalid, "the policy asks for a hash that cannot be made here")
+	}
+	return c, err
+}
+
 func putPassword(ctx context.Context, tx *store.Tx, r *iam.Realm, user iam.UserID, c *iam.Credential) error {
 	list, err := tx.Credentials(ctx, r.ID, user)
 	if err != nil {

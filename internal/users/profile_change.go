@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -48,6 +49,31 @@ func (v *View) internal(name string) bool {
 // A Draft is what a user's attributes are to become. Username, email, first and
 // last name are among them, under the names of the representation.
 type Draft map[string][]string
+
+// Typed is what a page's form says about a profile: fields of the form itself are left out.
+func Typed(form url.Values) Draft {
+	d := Draft{}
+	for name, values := range form {
+		switch name {
+		case "password", "password-confirm", "termsAccepted", "cancel-aia", "g-recaptcha-response":
+			continue
+		}
+		d[name] = slices.Clone(values)
+		for i, v := range values {
+			d[name][i] = strings.TrimSpace(v)
+		}
+	}
+	return d
+}
+
+// Stored is the user's profile as a draft, to see whether it would pass.
+func (v *View) Stored() Draft {
+	d := Draft{}
+	for _, a := range v.Attributes() {
+		d[a.Name] = a.Values
+	}
+	return d
+}
 
 // Kept is a draft with all that a user has and that it does not name.
 func Kept(u *iam.User, given Draft) Draft {
@@ -348,19 +374,24 @@ func (s *Service) UpdateProfile(ctx context.Context, r *realms.Realm, c Context,
 	if err != nil {
 		return nil, err
 	}
-	v := p.In(c, u)
-	errs := v.Check(given)
-	taken, err := s.CheckTaken(ctx, v, given)
+	errs, err := s.CheckDraft(ctx, p.In(c, u), given)
 	if err != nil {
 		return nil, err
 	}
-	if errs = append(errs, taken...); len(errs) > 0 {
+	if len(errs) > 0 {
 		return nil, errs
 	}
 	return s.Change(ctx, &r.Realm, id, func(u *iam.User) error {
 		p.In(c, u).Apply(u, given, replace)
 		return r.FillDefaults(u)
 	})
+}
+
+// CheckDraft lists what is wrong with a draft: by the profile's rules, and because
+// somebody else has the name or the address.
+func (s *Service) CheckDraft(ctx context.Context, v *View, given Draft) (iam.Errors, error) {
+	taken, err := s.CheckTaken(ctx, v, given)
+	return append(v.Check(given), taken...), err
 }
 
 // Register makes a user out of a checked registration.

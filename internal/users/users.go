@@ -83,6 +83,11 @@ func (s *Service) Get(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.Us
 	return u, err
 }
 
+// ByID returns a user by id, nil when there is none.
+func (s *Service) ByID(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error) {
+	return none(s.db.User(ctx, r.ID, id))
+}
+
 // ServiceAccount returns the user of a client's service account, nil when there is none.
 func (s *Service) ServiceAccount(ctx context.Context, r *iam.Realm, client iam.ClientID) (*iam.User, error) {
 	return none(s.db.ServiceAccount(ctx, r.ID, client))

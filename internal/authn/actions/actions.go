@@ -3,48 +3,23 @@ package actions
 import (
 	"cmp"
 	"context"
-	"net/url"
 	"slices"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/emails"
 	"latchkey/internal/iam"
+	"latchkey/internal/logout"
 	"latchkey/internal/pages"
+	"latchkey/internal/roles"
+	"latchkey/internal/users"
 )
 
-// A World is what required actions need to know and may do. All functions must be set.
-type World struct {
-	// SetPassword changes a user's password; a refusal by the policy is an
-	// *iam.Error whose Msg is a message key with Params.
-	SetPassword func(ctx context.Context, r *iam.Realm, u *iam.User, password string) error
-	// PasswordExpired tells whether the policy's age for passwords is exceeded.
-	PasswordExpired func(ctx context.Context, r *iam.Realm, u *iam.User) (bool, error)
-	// Credentials lists a user's credentials in the user's order of preference.
-	Credentials func(ctx context.Context, r *iam.Realm, u *iam.User) ([]iam.Credential, error)
-	// AddOTP stores a new one-time code credential after a code has proved that
-	// it works; false when the code does not fit the secret.
-	AddOTP func(ctx context.Context, r *iam.Realm, u *iam.User, secret, label, code string) (bool, error)
-	// Profile lists the attributes that the user may see, with what was typed
-	// in place of what is stored; nil shows what is stored.
-	Profile func(ctx context.Context, r *iam.Realm, u *iam.User, typed url.Values) ([]pages.Attribute, error)
-	// CheckProfile says what is wrong with what is typed, nil: with what is stored.
-	CheckProfile func(ctx context.Context, r *iam.Realm, u *iam.User, typed url.Values) ([]authn.FieldError, error)
-	// UpdateProfile stores what was typed and returns the user as it then is.
-	// What is wrong comes as errors, and nothing is stored.
-	UpdateProfile func(ctx context.Context, r *iam.Realm, u *iam.User, typed url.Values) (*iam.User, []authn.FieldError, error)
-	// SetAttr stores or, without values, removes an attribute.
-	SetAttr func(ctx context.Context, r *iam.Realm, u *iam.User, name string, values ...string) error
-	// Done takes an action off the user's list.
-	Done func(ctx context.Context, r *iam.Realm, u *iam.User, alias string) error
-	// LogoutOthers ends the user's other sessions, online and offline.
-	LogoutOthers func(ctx context.Context, r *authn.Run) error
-	// RemoveCredential takes one of the user's credentials away.
-	RemoveCredential func(ctx context.Context, r *iam.Realm, u *iam.User, id string) error
-	// HasRole tells whether the user has a role, by "name" or "clientId.name".
-	HasRole func(ctx context.Context, r *iam.Realm, u *iam.User, role string) (bool, error)
-	// RemoveUser deletes the user, with all sessions.
-	RemoveUser func(ctx context.Context, r *iam.Realm, u *iam.User) error
-	// SendVerification mails the link that verifies the user's address.
-	SendVerification func(ctx context.Context, r *authn.Run) error
+// Rooms are what required actions ask. None may be nil.
+type Rooms struct {
+	Users  *users.Service
+	Roles  *roles.Service
+	Ender  *logout.Ender
+	Emails *emails.Service
 }
 
 // A spec is one required action.
@@ -61,31 +36,40 @@ type spec struct {
 
 // A Set is the required actions that are built.
 type Set struct {
-	w     World
+	w     Rooms
 	specs map[string]spec
 }
 
-// New makes the set.
-func New(w World) *Set {
+// New makes the set. A room that is missing is a mistake of the assembly: it panics.
+func New(w Rooms) *Set {
+	if w.Users == nil || w.Roles == nil || w.Ender == nil || w.Emails == nil {
+		panic("actions: a room is missing")
+	}
 	s := &Set{w: w, specs: map[string]spec{}}
-	for _, a := range []spec{
+	for _, a := range w.all() {
+		s.specs[a.id] = a
+	}
+	return s
+}
+
+func (w Rooms) all() []spec {
+	return []spec{
 		{id: "UPDATE_PASSWORD", initiable: true, due: w.passwordDue, show: showPassword, submit: w.updatePassword},
-		{id: "UPDATE_PROFILE", initiable: true, show: w.showProfile, submit: w.updateProfile},
-		{id: "VERIFY_PROFILE", due: w.profileDue, show: w.showVerify, submit: w.updateProfile},
+		{id: "UPDATE_PROFILE", initiable: true, show: showProfile, submit: w.updateProfile},
+		{id: "VERIFY_PROFILE", due: profileDue, show: showVerify, submit: w.updateProfile},
 		{id: "VERIFY_EMAIL", initiable: true, due: emailDue, show: w.verifyEmail, submit: w.verifyEmail},
 		{id: "CONFIGURE_TOTP", initiable: true, show: w.showTOTP, submit: w.configureTOTP},
 		{id: "TERMS_AND_CONDITIONS", show: showTerms, submit: w.acceptTerms},
 		{id: UpdateUserLocale, due: w.localeDue, show: passOver, submit: passOver},
 		{id: "delete_credential", initiable: true, show: w.showDeleteCredential, submit: w.deleteCredential},
 		{id: "delete_account", initiable: true, show: w.showDeleteAccount, submit: w.deleteAccount},
-	} {
-		s.specs[a.id] = a
 	}
-	return s
 }
 
-// Knows tells whether a required action is built, by its provider id.
-func (s *Set) Knows(id string) bool { _, ok := s.specs[id]; return ok }
+// Built tells whether there is a required action, by its provider id.
+func Built(id string) bool {
+	return slices.ContainsFunc(Rooms{}.all(), func(a spec) bool { return a.id == id })
+}
 
 // Notes in the tab.
 const (
@@ -237,7 +221,7 @@ func (s *Set) remove(ctx context.Context, r *authn.Run, alias string) error {
 	if !slices.Contains(r.User.Required, alias) {
 		return nil
 	}
-	if err := s.w.Done(ctx, r.Realm, r.User, alias); err != nil {
+	if _, err := s.w.Users.Done(ctx, &r.Realm.Realm, r.User.ID, alias); err != nil {
 		return err
 	}
 	u := *r.User

@@ -1,7 +1,7 @@
 package actions_test
 
 import (
-	"context"
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,107 +10,137 @@ import (
 
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
+	"latchkey/internal/authn/authntest"
 	"latchkey/internal/iam"
-	"latchkey/internal/pages"
+	"latchkey/internal/sessions"
+	"latchkey/internal/store/storetest"
 )
 
-// A life is a world with one user, which writes down what was done to it.
+// shop has ann, who has a password and a device, and eve, who may delete her own account.
+const shop = `{"realm":"shop","enabled":true,"internationalizationEnabled":true,"supportedLocales":["de","fr"],` + authntest.CheapHash + `,
+	"users":[{"id":"ann","username":"ann","email":"old@x.test","firstName":"A","lastName":"B","enabled":true,"attributes":{"locale":["fr"]},
+			"credentials":[{"type":"password","value":"ann-pw"},` + authntest.Device + `]},
+		{"id":"bob","username":"bob","email":"bob@x.test","firstName":"B","lastName":"B","enabled":true},
+		{"id":"old","username":"old","email":"old@y.test","firstName":"O","lastName":"B","enabled":true,"credentials":[{"type":"password","createdDate":1,
+			"credentialData":"{\"algorithm\":\"pbkdf2-sha256\",\"hashIterations\":1}","secretData":"{\"value\":\"AAAAAAAAAAAAAAAAAAAAAA==\",\"salt\":\"AAAA\"}"}]},
+		{"id":"carl","username":"carl","email":"carl@x.test","firstName":"C","lastName":"B","enabled":true},
+		{"id":"eve","username":"eve","email":"eve@x.test","firstName":"E","lastName":"B","enabled":true,"clientRoles":{"account":["delete-account"]}}]}`
+
+// A life is a realm with some users, and its required actions.
 type life struct {
-	did     []string
-	expired bool
-	wrong   []authn.FieldError
-	mail    error
-	otp     int  // devices that the user has
-	may     bool // delete the own account
+	*testing.T
+	*authntest.House
+	*actions.Set
 }
 
-func (l *life) world() actions.World {
-	do := func(what string) { l.did = append(l.did, what) }
-	return actions.World{
-		SetPassword: func(_ context.Context, _ *iam.Realm, _ *iam.User, pw string) error {
-			if len(pw) < 6 {
-				return &iam.Error{Kind: iam.Invalid, Msg: "invalidPasswordMinLengthMessage", Params: []any{6}}
-			}
-			do("password")
-			return nil
-		},
-		PasswordExpired: func(context.Context, *iam.Realm, *iam.User) (bool, error) { return l.expired, nil },
-		Credentials: func(context.Context, *iam.Realm, *iam.User) ([]iam.Credential, error) {
-			return slices.Repeat([]iam.Credential{{ID: "device", Kind: iam.OTP, Label: "phone"}}, l.otp), nil
-		},
-		AddOTP: func(_ context.Context, _ *iam.Realm, _ *iam.User, _, label, code string) (bool, error) {
-			if code != "123456" {
-				return false, nil
-			}
-			do("otp " + label)
-			return true, nil
-		},
-		Profile: func(context.Context, *iam.Realm, *iam.User, url.Values) ([]pages.Attribute, error) { return nil, nil },
-		CheckProfile: func(context.Context, *iam.Realm, *iam.User, url.Values) ([]authn.FieldError, error) {
-			return l.wrong, nil
-		},
-		UpdateProfile: func(_ context.Context, _ *iam.Realm, u *iam.User, typed url.Values) (*iam.User, []authn.FieldError, error) {
-			if typed.Get("email") == "" {
-				return nil, []authn.FieldError{{Field: "email", Key: "error-user-attribute-required"}}, nil
-			}
-			after := *u
-			after.Email = typed.Get("email")
-			return &after, nil, nil
-		},
-		SetAttr: func(_ context.Context, _ *iam.Realm, _ *iam.User, name string, values ...string) error {
-			do(name + "=" + strings.Join(values, ","))
-			return nil
-		},
-		Done: func(_ context.Context, _ *iam.Realm, _ *iam.User, alias string) error {
-			do("done " + alias)
-			return nil
-		},
-		RemoveCredential: func(_ context.Context, _ *iam.Realm, _ *iam.User, id string) error { do("remove " + id); return nil },
-		HasRole:          func(context.Context, *iam.Realm, *iam.User, string) (bool, error) { return l.may, nil },
-		RemoveUser:       func(context.Context, *iam.Realm, *iam.User) error { do("remove user"); return nil },
-		LogoutOthers:     func(context.Context, *authn.Run) error { do("logout others"); return nil },
-		SendVerification: func(context.Context, *authn.Run) error { return l.mail },
+func newLife(t *testing.T, doc string) *life {
+	t.Helper()
+	h := authntest.New(t, storetest.SQLite(t), doc)
+	return &life{t, h, actions.New(h.Actions())}
+}
+
+// run begins a walk of a user who has things to do, on the list and in the database.
+func (l *life) run(name string, required ...string) *authn.Run {
+	l.Helper()
+	u, err := l.Users.Require(l.Context(), &l.Realm.Realm, l.User(l.T, name).ID, required...)
+	if err != nil {
+		l.Fatal(err)
 	}
-}
-
-func newRun(required ...string) *authn.Run {
-	r := &authn.Run{Realm: &iam.Realm{Name: "shop"}, Tab: &iam.AuthTab{}, Now: time.Unix(1_800_000_000, 0), Event: iam.Event{Kind: "CUSTOM_REQUIRED_ACTION"},
-		User: &iam.User{ID: "ann", Username: "ann", Email: "old@x.test", Enabled: true, Required: required}}
+	u.Required = required
+	r := &authn.Run{Realm: l.Realm, Client: &iam.Client{ClientID: "shop"}, Tab: &iam.AuthTab{Root: "root"}, Now: time.Unix(1_800_000_000, 0),
+		Event: iam.Event{Kind: "CUSTOM_REQUIRED_ACTION"}, User: u}
 	for i, id := range []string{"TERMS_AND_CONDITIONS", "UPDATE_PROFILE", "VERIFY_EMAIL", "CONFIGURE_TOTP", "UPDATE_PASSWORD", "webauthn-register", "VERIFY_PROFILE"} {
 		r.Actions = append(r.Actions, iam.RequiredAction{Alias: id, Provider: id, Enabled: true, Priority: 10 * i})
 	}
 	return r
 }
 
+// state is what the database says of a user, in words.
+func (l *life) state(name string) map[string]bool {
+	l.Helper()
+	u := l.User(l.T, name)
+	if u == nil {
+		return map[string]bool{"gone": true}
+	}
+	out := map[string]bool{}
+	for _, a := range u.Required {
+		out["required "+a] = true
+	}
+	for k, v := range u.Attrs {
+		out[k+"="+strings.Join(v, ",")] = true
+	}
+	list, err := l.Users.Credentials(l.Context(), &l.Realm.Realm, u.ID)
+	if err != nil {
+		l.Fatal(err)
+	}
+	for _, c := range list {
+		out[strings.TrimSpace(string(c.Kind)+" "+c.Label)] = true
+	}
+	if ok, err := l.Users.CheckPassword(l.Context(), &l.Realm.Realm, u, nil, "long-enough"); ok && err == nil {
+		out["password long-enough"] = true
+	}
+	sessions, err := l.Sessions.OfUser(l.Context(), l.Realm, u.ID, false)
+	if err != nil {
+		l.Fatal(err)
+	}
+	for _, s := range sessions {
+		out["session "+string(s.ID)] = true
+	}
+	return out
+}
+
+// changes are the words that came and, with a minus, those that went.
+func changes(before, after map[string]bool) (words []string) {
+	for w := range before {
+		if !after[w] {
+			words = append(words, "-"+w)
+		}
+	}
+	for w := range after {
+		if !before[w] {
+			words = append(words, "+"+w)
+		}
+	}
+	slices.Sort(words)
+	return words
+}
+
 func TestNext(t *testing.T) {
+	usual := newLife(t, shop)
 	for _, c := range []struct {
 		name     string
 		required []string
 		kcAction string
-		prepare  func(*life, *authn.Run)
+		realm    string
+		user     string // "ann" if empty
+		prepare  func(*authn.Run)
 		want     string
 		status   string
 	}{
 		{name: "nothing"},
 		{name: "by priority", required: []string{"UPDATE_PASSWORD", "UPDATE_PROFILE"}, want: "UPDATE_PROFILE"},
-		{name: "the login's own", prepare: func(_ *life, r *authn.Run) { r.Require("CONFIGURE_TOTP") }, want: "CONFIGURE_TOTP"},
-		{name: "switched off", required: []string{"UPDATE_PROFILE"}, prepare: func(_ *life, r *authn.Run) { r.Actions[1].Enabled = false }},
+		{name: "the login's own", prepare: func(r *authn.Run) { r.Require("CONFIGURE_TOTP") }, want: "CONFIGURE_TOTP"},
+		{name: "switched off", required: []string{"UPDATE_PROFILE"}, prepare: func(r *authn.Run) { r.Actions[1].Enabled = false }},
 		{name: "unknown to the realm", required: []string{"made-up"}},
-		{name: "expired password", prepare: func(l *life, _ *authn.Run) { l.expired = true }, want: "UPDATE_PASSWORD"},
-		{name: "address to verify", prepare: func(_ *life, r *authn.Run) { r.Realm.Login.VerifyEmail = true }, want: "VERIFY_EMAIL"},
-		{name: "incomplete profile", prepare: func(l *life, _ *authn.Run) { l.wrong = []authn.FieldError{{Field: "lastName"}} }, want: "VERIFY_PROFILE"},
+		{name: "expired password", realm: strings.Replace(shop, "length(6)", "length(6) and forceExpiredPasswordChange(1)", 1), user: "old", want: "UPDATE_PASSWORD"},
+		{name: "address to verify", realm: strings.Replace(shop, `"enabled":true`, `"enabled":true,"verifyEmail":true`, 1), want: "VERIFY_EMAIL"},
+		{name: "incomplete profile", prepare: func(r *authn.Run) { r.User.LastName = "" }, want: "VERIFY_PROFILE"},
 		{name: "a complete profile needs no look", required: []string{"VERIFY_PROFILE"}},
 		{name: "the application's comes last", required: []string{"VERIFY_EMAIL"}, kcAction: "TERMS_AND_CONDITIONS", want: "VERIFY_EMAIL"},
 		{name: "the application's", kcAction: "UPDATE_PASSWORD", want: "UPDATE_PASSWORD"},
 		{name: "the application's, unknown", kcAction: "made-up", status: "error"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l, r := &life{}, newRun(c.required...)
+			l := usual
+			if c.realm != "" {
+				l = newLife(t, c.realm)
+			}
+			r := l.run(cmp.Or(c.user, "ann"), c.required...)
 			r.Tab.Request.Action = c.kcAction
 			if c.prepare != nil {
-				c.prepare(l, r)
+				c.prepare(r)
 			}
-			got, err := actions.New(l.world()).Next(t.Context(), r, nil)
+			got, err := l.Next(t.Context(), r, nil)
 			if err != nil || got != c.want || r.Note(actions.NoteStatus) != c.status {
 				t.Errorf("got %q, status %q, %v", got, r.Note(actions.NoteStatus), err)
 			}
@@ -120,14 +150,14 @@ func TestNext(t *testing.T) {
 
 // What is asked for by nobody but the application may be refused it.
 func TestApplicationsAction(t *testing.T) {
-	s := actions.New((&life{}).world())
-	r := newRun()
+	s := newLife(t, shop)
+	r := s.run("ann")
 	r.Tab.Request.Action = "VERIFY_PROFILE" // Keycloak: InitiatedActionSupport.NOT_SUPPORTED
 	res, err := s.Show(t.Context(), r, "VERIFY_PROFILE")
 	if _, ok := res.(authn.Attempted); !ok || err != nil || r.Note(actions.NoteStatus) != "error" {
 		t.Errorf("%T %v, status %q", res, err, r.Note(actions.NoteStatus))
 	}
-	r = newRun("UPDATE_PASSWORD")
+	r = s.run("ann", "UPDATE_PASSWORD")
 	r.Tab.Request.Action = "UPDATE_PASSWORD"
 	if s.Initiated(r, "UPDATE_PASSWORD") {
 		t.Error("what an administrator wants cannot be cancelled")
@@ -135,8 +165,9 @@ func TestApplicationsAction(t *testing.T) {
 }
 
 func TestNotBuiltFailsByName(t *testing.T) {
-	r := newRun("webauthn-register")
-	res, err := actions.New((&life{}).world()).Show(t.Context(), r, "webauthn-register")
+	l := newLife(t, shop)
+	r := l.run("ann", "webauthn-register")
+	res, err := l.Show(t.Context(), r, "webauthn-register")
 	abort, ok := res.(authn.Abort)
 	if !ok || err != nil || abort.Err.Code != authn.NotBuilt || !strings.Contains(abort.Err.Provider, "webauthn-register") {
 		t.Errorf("%+v %v", res, err)
@@ -144,31 +175,41 @@ func TestNotBuiltFailsByName(t *testing.T) {
 }
 
 func TestSubmit(t *testing.T) {
-	secret := "abcdefghij0123456789"
+	const secret = "ABCDEFGHIJ0123456789"
+	l := newLife(t, shop)
+	for _, id := range []iam.SessionID{"root", "other"} {
+		us := &iam.UserSession{ID: id, Realm: l.Realm.ID, User: "carl", Started: time.Now(), LastAccess: time.Now()}
+		if err := l.Sessions.Login(t.Context(), &sessions.Login{Realm: l.Realm, Session: us, New: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code := "totp=" + l.Code(t, secret) + "&totpSecret=" + secret
 	for _, c := range []struct {
-		action, form string
-		otp          int
-		want         string // what the page says, or how it ended, and what was done and written
+		action, user, form string
+		want               string // what the page says, or how it ended, and what was done and written
 	}{
-		{"UPDATE_PASSWORD", "password-new=&password-confirm=", 0, "password:missingPasswordMessage !UPDATE_PASSWORD_ERROR/password_missing !UPDATE_CREDENTIAL_ERROR/password_missing"},
-		{"UPDATE_PASSWORD", "password-new=long-enough&password-confirm=x", 0, "password-confirm:notMatchPasswordMessage !UPDATE_PASSWORD_ERROR/password_confirm_error !UPDATE_CREDENTIAL_ERROR/password_confirm_error"},
-		{"UPDATE_PASSWORD", "password-new=short&password-confirm=short", 0, "invalidPasswordMinLengthMessage !UPDATE_PASSWORD_ERROR/password_rejected !UPDATE_CREDENTIAL_ERROR/password_rejected"},
-		{"UPDATE_PASSWORD", "password-new=long-enough&password-confirm=long-enough", 0, "success password, done UPDATE_PASSWORD !UPDATE_PASSWORD/ !UPDATE_CREDENTIAL/"},
-		{"UPDATE_PASSWORD", "password-new=long-enough&password-confirm=long-enough&logout-sessions=on", 0, "success password, logout others, done UPDATE_PASSWORD !UPDATE_PASSWORD/ !UPDATE_CREDENTIAL/"},
-		{"CONFIGURE_TOTP", "totp=&totpSecret=" + secret, 0, "totp:missingTotpMessage"},
-		{"CONFIGURE_TOTP", "totp=123456&totpSecret=short", 0, "totp:invalidTotpMessage"},
-		{"CONFIGURE_TOTP", "totp=000000&totpSecret=" + secret, 0, "totp:invalidTotpMessage"},
-		{"CONFIGURE_TOTP", "totp=123456&totpSecret=" + secret, 1, "userLabel:missingTotpDeviceNameMessage"},
-		{"CONFIGURE_TOTP", "totp=123456&userLabel=phone&totpSecret=" + secret, 1, "success otp phone, done CONFIGURE_TOTP !UPDATE_TOTP/ !UPDATE_CREDENTIAL/"},
-		{"TERMS_AND_CONDITIONS", "accept=1", 0, "success terms_and_conditions=1800000000, done TERMS_AND_CONDITIONS !CUSTOM_REQUIRED_ACTION/"},
-		{"TERMS_AND_CONDITIONS", "cancel=1", 0, "failure termsAndConditionsDeclined terms_and_conditions="},
-		{"UPDATE_PROFILE", "email=", 0, "email:error-user-attribute-required"},
-		{"UPDATE_PROFILE", "email=new@x.test", 0, "success done UPDATE_PROFILE !UPDATE_PROFILE/"},
-		{"VERIFY_EMAIL", "", 0, "emailSendErrorMessage !SEND_VERIFY_EMAIL_ERROR/email_send_failed"},
+		{"UPDATE_PASSWORD", "bob", "password-new=&password-confirm=", "password:missingPasswordMessage !UPDATE_PASSWORD_ERROR/password_missing !UPDATE_CREDENTIAL_ERROR/password_missing"},
+		{"UPDATE_PASSWORD", "bob", "password-new=long-enough&password-confirm=x", "password-confirm:notMatchPasswordMessage !UPDATE_PASSWORD_ERROR/password_confirm_error !UPDATE_CREDENTIAL_ERROR/password_confirm_error"},
+		{"UPDATE_PASSWORD", "bob", "password-new=short&password-confirm=short", "invalidPasswordMinLengthMessage !UPDATE_PASSWORD_ERROR/password_rejected !UPDATE_CREDENTIAL_ERROR/password_rejected"},
+		{"UPDATE_PASSWORD", "bob", "password-new=long-enough&password-confirm=long-enough",
+			"success +password +password long-enough -required UPDATE_PASSWORD !UPDATE_PASSWORD/ !UPDATE_CREDENTIAL/"},
+		{"UPDATE_PASSWORD", "carl", "password-new=long-enough&password-confirm=long-enough&logout-sessions=on",
+			"success +password +password long-enough -required UPDATE_PASSWORD -session other !UPDATE_PASSWORD/ !UPDATE_CREDENTIAL/"},
+		{"CONFIGURE_TOTP", "bob", "totp=&totpSecret=" + secret, "totp:missingTotpMessage"},
+		{"CONFIGURE_TOTP", "bob", "totp=123456&totpSecret=short", "totp:invalidTotpMessage"},
+		{"CONFIGURE_TOTP", "bob", "totp=000000&totpSecret=" + secret, "totp:invalidTotpMessage"},
+		{"CONFIGURE_TOTP", "ann", code, "userLabel:missingTotpDeviceNameMessage"},
+		{"CONFIGURE_TOTP", "ann", code + "&userLabel=tablet", "success +otp tablet -required CONFIGURE_TOTP !UPDATE_TOTP/ !UPDATE_CREDENTIAL/"},
+		{"TERMS_AND_CONDITIONS", "bob", "accept=1", "success +terms_and_conditions=1800000000 -required TERMS_AND_CONDITIONS !CUSTOM_REQUIRED_ACTION/"},
+		{"TERMS_AND_CONDITIONS", "bob", "cancel=1", "failure termsAndConditionsDeclined -terms_and_conditions=1800000000"},
+		{"UPDATE_PROFILE", "bob", "firstName=B&lastName=B&email=", "email:missingEmailMessage email:error-user-attribute-required"},
+		{"UPDATE_PROFILE", "bob", "firstName=B&lastName=B&email=new@x.test", "success -required UPDATE_PROFILE !UPDATE_PROFILE/"},
+		{"VERIFY_EMAIL", "bob", "", "emailSendErrorMessage !SEND_VERIFY_EMAIL_ERROR/email_send_failed"},
 	} {
-		l, r := &life{otp: c.otp, mail: context.DeadlineExceeded}, newRun(c.action)
+		r := l.run(c.user, c.action)
+		before := l.state(c.user)
 		r.Form, _ = url.ParseQuery(c.form)
-		res, err := actions.New(l.world()).Submit(t.Context(), r, c.action)
+		res, err := l.Submit(t.Context(), r, c.action)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +217,7 @@ func TestSubmit(t *testing.T) {
 		switch res := res.(type) {
 		case authn.Success:
 			words = append(words, "success")
-			if len(r.User.Required) > 0 {
+			if slices.Contains(r.User.Required, c.action) {
 				t.Errorf("%s: still required", c.action)
 			}
 		case authn.Failure:
@@ -190,9 +231,7 @@ func TestSubmit(t *testing.T) {
 				words = append(words, e.Field+":"+e.Key)
 			}
 		}
-		if len(l.did) > 0 {
-			words = append(words, strings.Join(l.did, ", "))
-		}
+		words = append(words, changes(before, l.state(c.user))...)
 		for _, e := range r.Events {
 			words = append(words, "!"+string(e.Kind)+"/"+e.Error)
 		}
@@ -204,9 +243,10 @@ func TestSubmit(t *testing.T) {
 
 // Oracle: login/other-actions
 func TestProfileChangesAreTold(t *testing.T) {
-	r := newRun("UPDATE_PROFILE")
-	r.Form = url.Values{"email": {"new@x.test"}}
-	if _, err := actions.New((&life{}).world()).Submit(t.Context(), r, "UPDATE_PROFILE"); err != nil {
+	l := newLife(t, shop)
+	r := l.run("ann", "UPDATE_PROFILE")
+	r.Form = url.Values{"email": {"new@x.test"}, "firstName": {"A"}, "lastName": {"B"}}
+	if _, err := l.Submit(t.Context(), r, "UPDATE_PROFILE"); err != nil {
 		t.Fatal(err)
 	}
 	d := r.Events[0].Details
@@ -217,29 +257,31 @@ func TestProfileChangesAreTold(t *testing.T) {
 
 // What an application may have the user delete. Keycloak: DeleteCredentialAction, DeleteAccount.
 func TestDeletions(t *testing.T) {
+	l := newLife(t, shop)
 	for _, c := range []struct {
 		action, param string
-		submit, may   bool
-		want          string
+		submit        bool
+		user, want    string
 	}{
-		{"delete_credential", "", false, false, "attempted error !CUSTOM_REQUIRED_ACTION_ERROR/missing_credential_id"},
-		{"delete_credential", "other", false, false, "attempted error !CUSTOM_REQUIRED_ACTION_ERROR/credential_not_found"},
-		{"delete_credential", "device", false, false, "challenge"},
-		{"delete_credential", "device", true, false, "success success remove device !REMOVE_CREDENTIAL/ !REMOVE_TOTP/"},
-		{"delete_credential", "other", true, false, "challenge Credential not found !REMOVE_CREDENTIAL_ERROR/delete_credential_failed"},
-		{"delete_account", "", false, false, "challenge deletingAccountForbidden"},
-		{"delete_account", "", false, true, "challenge"},
-		{"delete_account", "", true, false, "challenge deletingAccountForbidden !DELETE_ACCOUNT_ERROR/user_delete_error"},
-		{"delete_account", "", true, true, "challenge userDeletedSuccessfully remove user !DELETE_ACCOUNT/"},
-		{"update_user_locale", "", false, true, "attempted error"},
+		{"delete_credential", "", false, "ann", "attempted error !CUSTOM_REQUIRED_ACTION_ERROR/missing_credential_id"},
+		{"delete_credential", "other", false, "ann", "attempted error !CUSTOM_REQUIRED_ACTION_ERROR/credential_not_found"},
+		{"delete_credential", "device", false, "ann", "challenge"},
+		{"delete_credential", "device", true, "ann", "success success -otp phone !REMOVE_CREDENTIAL/ !REMOVE_TOTP/"},
+		{"delete_credential", "other", true, "ann", "challenge Credential not found !REMOVE_CREDENTIAL_ERROR/delete_credential_failed"},
+		{"delete_account", "", false, "ann", "challenge deletingAccountForbidden"},
+		{"delete_account", "", false, "eve", "challenge"},
+		{"delete_account", "", true, "ann", "challenge deletingAccountForbidden !DELETE_ACCOUNT_ERROR/user_delete_error"},
+		{"delete_account", "", true, "eve", "challenge userDeletedSuccessfully +gone !DELETE_ACCOUNT/"},
+		{"update_user_locale", "", false, "ann", "attempted error"},
 	} {
-		l, r := &life{otp: 1, may: c.may}, newRun()
+		r := l.run(c.user)
+		before := l.state(c.user)
 		r.Actions = append(r.Actions, iam.RequiredAction{Alias: c.action, Provider: c.action, Enabled: true})
 		r.Tab.Request.Action, r.Tab.Request.ActionParam = c.action, c.param
-		do := actions.New(l.world()).Show
+		do := l.Show
 		if c.submit {
 			r.Form = url.Values{}
-			do = actions.New(l.world()).Submit
+			do = l.Submit
 		}
 		res, err := do(t.Context(), r, c.action)
 		if err != nil {
@@ -260,7 +302,11 @@ func TestDeletions(t *testing.T) {
 		if status := r.Note(actions.NoteStatus); status != "" {
 			words = append(words, status)
 		}
-		words = append(words, l.did...)
+		after := l.state(c.user)
+		if after["gone"] {
+			before = nil
+		}
+		words = append(words, changes(before, after)...)
 		for _, e := range r.Events {
 			words = append(words, "!"+string(e.Kind)+"/"+e.Error)
 		}
@@ -272,16 +318,17 @@ func TestDeletions(t *testing.T) {
 
 // The language picked on a page becomes the user's. Keycloak: UpdateUserLocaleAction.
 func TestLocaleIsKept(t *testing.T) {
-	for picked, want := range map[string]string{"": "", "de": "locale=de !UPDATE_PROFILE", "fr": ""} {
-		l, r := &life{}, newRun()
-		r.Client = &iam.Client{ClientID: "shop"}
-		r.User.Attrs = map[string][]string{"locale": {"fr"}}
+	l := newLife(t, shop)
+	for _, c := range [][2]string{{"", ""}, {"fr", ""}, {"de", "+locale=de -locale=fr !UPDATE_PROFILE"}} {
+		picked, want := c[0], c[1]
+		r := l.run("ann")
+		before := l.state("ann")
 		r.Actions = append(r.Actions, iam.RequiredAction{Alias: "update_user_locale", Provider: actions.UpdateUserLocale, Enabled: true})
 		r.SetNote(actions.NoteLocale, picked)
-		if next, err := actions.New(l.world()).Next(t.Context(), r, nil); err != nil || next != "" {
+		if next, err := l.Next(t.Context(), r, nil); err != nil || next != "" {
 			t.Fatal(next, err)
 		}
-		got := strings.Join(l.did, " ")
+		got := strings.Join(changes(before, l.state("ann")), " ")
 		for _, e := range r.Events {
 			got += " !" + string(e.Kind)
 		}

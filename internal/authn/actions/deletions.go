@@ -14,20 +14,20 @@ import (
 
 // credential finds the user's credential that the application named, nil when
 // there is none.
-func (w World) credential(ctx context.Context, r *authn.Run) (*iam.Credential, error) {
-	list, err := w.Credentials(ctx, r.Realm, r.User)
+func (w Rooms) credential(ctx context.Context, r *authn.Run) (*iam.Credential, error) {
+	list, err := w.Users.Credentials(ctx, &r.Realm.Realm, r.User.ID)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(list, func(c iam.Credential) bool { return c.ID == r.Tab.Request.ActionParam })
+	i := slices.IndexFunc(list, func(c *iam.Credential) bool { return c.ID == r.Tab.Request.ActionParam })
 	if i < 0 {
 		return nil, nil
 	}
-	return &list[i], nil
+	return list[i], nil
 }
 
 // showDeleteCredential, deleteCredential: Keycloak's DeleteCredentialAction.
-func (w World) showDeleteCredential(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) showDeleteCredential(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	id := r.Tab.Request.ActionParam
 	if id == "" {
 		r.Emit("missing_credential_id")
@@ -52,7 +52,7 @@ func (w World) showDeleteCredential(ctx context.Context, r *authn.Run) (authn.Re
 
 // deleteCredential takes a second factor away; a password stays, since nobody
 // could log in without it. Keycloak: CredentialDeleteHelper.removeCredential.
-func (w World) deleteCredential(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) deleteCredential(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	r.Event.Kind = "REMOVE_CREDENTIAL"
 	c, err := w.credential(ctx, r)
 	if err != nil {
@@ -77,7 +77,7 @@ func (w World) deleteCredential(ctx context.Context, r *authn.Run) (authn.Result
 	if !authn.MayRemove(r.Browser, c.Kind, authn.Level(r.Tab)) {
 		return refuse("Insufficient level of authentication for removing credential of type '" + string(c.Kind) + "'.")
 	}
-	if err := w.RemoveCredential(ctx, r.Realm, r.User, c.ID); err != nil {
+	if err := w.Users.RemoveCredential(ctx, &r.Realm.Realm, r.User.ID, c.ID); err != nil {
 		return nil, err
 	}
 	r.Emit("")
@@ -91,8 +91,8 @@ func (w World) deleteCredential(ctx context.Context, r *authn.Run) (authn.Result
 const deleteAccountRole = "account.delete-account"
 
 // showDeleteAccount, deleteAccount: Keycloak's DeleteAccount.
-func (w World) showDeleteAccount(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	may, err := w.HasRole(ctx, r.Realm, r.User, deleteAccountRole)
+func (w Rooms) showDeleteAccount(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	may, err := w.Roles.Has(ctx, r.Realm, r.User.ID, deleteAccountRole)
 	if err != nil {
 		return nil, err
 	}
@@ -102,9 +102,9 @@ func (w World) showDeleteAccount(ctx context.Context, r *authn.Run) (authn.Resul
 	return authn.Challenge{Page: authn.Page{View: pages.DeleteAccount{}}}, nil
 }
 
-func (w World) deleteAccount(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) deleteAccount(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	r.Event.Kind = "DELETE_ACCOUNT"
-	may, err := w.HasRole(ctx, r.Realm, r.User, deleteAccountRole)
+	may, err := w.Roles.Has(ctx, r.Realm, r.User.ID, deleteAccountRole)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (w World) deleteAccount(ctx context.Context, r *authn.Run) (authn.Result, e
 		r.Emit("user_delete_error")
 		return authn.Challenge{Page: authn.Page{View: pages.DeleteAccount{}, Message: &authn.Message{Tone: pages.Problem, Key: "deletingAccountForbidden"}}}, nil
 	}
-	if err := w.RemoveUser(ctx, r.Realm, r.User); err != nil {
+	if err := w.Users.Delete(ctx, r.Realm, r.User.ID, iam.End{By: iam.ActorUser, Actor: r.User.ID, Rule: "delete_account"}); err != nil {
 		return nil, errors.Join(errors.New("delete the own account"), err)
 	}
 	r.Emit("")

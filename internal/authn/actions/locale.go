@@ -15,12 +15,12 @@ const NoteLocale = "locale_user_requested"
 
 // localeDue keeps the language that the user picked: it is never due, but done
 // whenever the login looks at what is. Keycloak: UpdateUserLocaleAction, DefaultLocaleUpdaterProvider.
-func (w World) localeDue(ctx context.Context, r *authn.Run) (bool, error) {
+func (w Rooms) localeDue(ctx context.Context, r *authn.Run) (bool, error) {
 	picked, had := r.Note(NoteLocale), r.User.Attr("locale")
 	if picked == "" || picked == had {
 		return false, nil
 	}
-	if err := w.SetAttr(ctx, r.Realm, r.User, "locale", picked); err != nil {
+	if _, err := w.Users.SetAttr(ctx, &r.Realm.Realm, r.User.ID, "locale", picked); err != nil {
 		return false, err
 	}
 	u := *r.User

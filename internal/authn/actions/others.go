@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/otp"
 	"latchkey/internal/pages"
+	"latchkey/internal/users"
 )
 
 // emailDue, verifyEmail: Keycloak's VerifyEmail.
@@ -18,7 +19,7 @@ func emailDue(_ context.Context, r *authn.Run) (bool, error) {
 	return r.Realm.Login.VerifyEmail && !r.User.EmailVerified, nil
 }
 
-func (w World) verifyEmail(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) verifyEmail(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if r.User.EmailVerified {
 		r.SetNote(noteMailed, "")
 		return authn.Success{}, nil
@@ -31,7 +32,7 @@ func (w World) verifyEmail(ctx context.Context, r *authn.Run) (authn.Result, err
 		return authn.Challenge{Page: page(view, "verifyEmailMessage")}, nil
 	}
 	r.Detail("email", r.User.Email)
-	if err := w.SendVerification(ctx, r); err != nil {
+	if err := w.Emails.SendVerification(ctx, r); err != nil {
 		r.Detail("reason", err.Error())
 		r.EmitAs("SEND_VERIFY_EMAIL", "email_send_failed")
 		return authn.Challenge{Page: authn.Page{View: pages.Error{}, Message: &authn.Message{Tone: pages.Problem, Key: "emailSendErrorMessage"}, Status: 500}}, nil
@@ -48,14 +49,14 @@ func showTerms(context.Context, *authn.Run) (authn.Result, error) {
 
 const termsAttr = "terms_and_conditions"
 
-func (w World) acceptTerms(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) acceptTerms(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if r.Form.Has("cancel") {
-		if err := w.SetAttr(ctx, r.Realm, r.User, termsAttr); err != nil {
+		if _, err := w.Users.SetAttr(ctx, &r.Realm.Realm, r.User.ID, termsAttr); err != nil {
 			return nil, err
 		}
 		return authn.Failure{Code: authn.AccessDenied, Message: "termsAndConditionsDeclined"}, nil
 	}
-	if err := w.SetAttr(ctx, r.Realm, r.User, termsAttr, strconv.FormatInt(r.Now.Unix(), 10)); err != nil {
+	if _, err := w.Users.SetAttr(ctx, &r.Realm.Realm, r.User.ID, termsAttr, strconv.FormatInt(r.Now.Unix(), 10)); err != nil {
 		return nil, err
 	}
 	r.Emit("")
@@ -63,7 +64,7 @@ func (w World) acceptTerms(ctx context.Context, r *authn.Run) (authn.Result, err
 }
 
 // showTOTP, configureTOTP: Keycloak's UpdateTotp.
-func (w World) showTOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) showTOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	secret, err := otp.NewSecret()
 	if err != nil {
 		return nil, err
@@ -72,20 +73,15 @@ func (w World) showTOTP(ctx context.Context, r *authn.Run) (authn.Result, error)
 	return authn.Challenge{Page: page(view, "configureTotpMessage")}, err
 }
 
-func policyOf(r *iam.Realm) otp.Policy {
-	p := r.OTP
-	return otp.Policy{Type: p.Type, Algorithm: p.Algorithm, Digits: p.Digits, Period: int(p.Period.Seconds()), Counter: p.InitialCounter, Window: p.LookAheadWindow}
-}
-
-func (w World) totpView(ctx context.Context, r *authn.Run, secret string) (pages.ConfigTOTP, int, error) {
-	creds, err := w.Credentials(ctx, r.Realm, r.User)
+func (w Rooms) totpView(ctx context.Context, r *authn.Run, secret string) (pages.ConfigTOTP, int, error) {
+	creds, err := w.Users.Credentials(ctx, &r.Realm.Realm, r.User.ID)
 	n := 0
 	for _, c := range creds {
 		if c.Kind == iam.OTP {
 			n++
 		}
 	}
-	p := policyOf(r.Realm)
+	p := users.OTPPolicy(&r.Realm.Realm)
 	issuer := r.Realm.DisplayName
 	if issuer == "" {
 		issuer = r.Realm.Name
@@ -102,7 +98,7 @@ func (w World) totpView(ctx context.Context, r *authn.Run, secret string) (pages
 	}, n, errors.Join(err, qrErr)
 }
 
-func (w World) configureTOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) configureTOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	r.Event.Kind = "UPDATE_CREDENTIAL"
 	r.Detail("credential_type", "otp")
 	secret, code, label := r.Form.Get("totpSecret"), r.Form.Get("totp"), r.Form.Get("userLabel")
@@ -121,7 +117,7 @@ func (w World) configureTOTP(ctx context.Context, r *authn.Run) (authn.Result, e
 	case others > 0 && strings.TrimSpace(label) == "":
 		return again("userLabel", "missingTotpDeviceNameMessage")
 	}
-	ok, err := w.AddOTP(ctx, r.Realm, r.User, secret, label, code)
+	ok, err := w.Users.AddOTP(ctx, &r.Realm.Realm, r.User.ID, secret, label, code)
 	if refused, is := errors.AsType[*iam.Error](err); is { // there is no room for it
 		return again(cmp.Or(refused.Field, "totp"), refused.Msg)
 	}
@@ -132,7 +128,7 @@ func (w World) configureTOTP(ctx context.Context, r *authn.Run) (authn.Result, e
 		return again("totp", "invalidTotpMessage")
 	}
 	if r.Form.Get("logout-sessions") == "on" {
-		if err := w.LogoutOthers(ctx, r); err != nil {
+		if err := w.logoutOthers(ctx, r); err != nil {
 			return nil, err
 		}
 	}

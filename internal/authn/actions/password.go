@@ -10,19 +10,25 @@ import (
 	"latchkey/internal/pages"
 )
 
+// logoutOthers ends the user's sessions but for the one that is logging in.
+func (w Rooms) logoutOthers(ctx context.Context, r *authn.Run) error {
+	return w.Ender.Others(ctx, r.Realm, r.Tab.Request.Issuer, r.User.ID, r.Tab.Root, iam.End{Reason: iam.CredentialsChanged, By: iam.ActorUser, Actor: r.User.ID,
+		Client: r.Client.ID, Rule: "sign out from other devices"})
+}
+
 // Keycloak: UpdatePassword.
 
 const reasonPassword = "updatePasswordMessage"
 
-func (w World) passwordDue(ctx context.Context, r *authn.Run) (bool, error) {
-	return w.PasswordExpired(ctx, r.Realm, r.User)
+func (w Rooms) passwordDue(ctx context.Context, r *authn.Run) (bool, error) {
+	return w.Users.PasswordExpired(ctx, &r.Realm.Realm, r.User)
 }
 
 func showPassword(context.Context, *authn.Run) (authn.Result, error) {
 	return authn.Challenge{Page: page(pages.UpdatePassword{}, reasonPassword)}, nil
 }
 
-func (w World) updatePassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) updatePassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	r.Event.Kind = "UPDATE_CREDENTIAL"
 	r.Detail("credential_type", "password")
 	both := func(word string) {
@@ -41,7 +47,7 @@ func (w World) updatePassword(ctx context.Context, r *authn.Run) (authn.Result, 
 		return refuse("password_confirm_error", authn.FieldError{Field: "password-confirm", Key: "notMatchPasswordMessage"})
 	}
 	var refused *iam.Error
-	err := w.SetPassword(ctx, r.Realm, r.User, password)
+	err := w.Users.SetPassword(ctx, &r.Realm.Realm, r.User, password)
 	if errors.As(err, &refused) {
 		r.Detail("reason", refused.Msg)
 		both("password_rejected")
@@ -52,7 +58,7 @@ func (w World) updatePassword(ctx context.Context, r *authn.Run) (authn.Result, 
 		return nil, err
 	}
 	if r.Form.Get("logout-sessions") == "on" {
-		if err := w.LogoutOthers(ctx, r); err != nil {
+		if err := w.logoutOthers(ctx, r); err != nil {
 			return nil, err
 		}
 	}

@@ -1,42 +1,56 @@
 package actions
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/rep"
+	"latchkey/internal/users"
 )
 
 // Keycloak: UpdateProfile, VerifyUserProfile.
 
-func (w World) showProfile(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	attrs, err := w.Profile(ctx, r.Realm, r.User, nil)
+// viewOf looks at the user's profile as the user may change it.
+func viewOf(r *authn.Run) (*users.View, error) {
+	p, err := users.ProfileOf(r.Realm)
 	if err != nil {
 		return nil, err
 	}
-	return authn.Challenge{Page: page(pages.UpdateProfile{Attributes: attrs}, "updateProfileMessage")}, nil
+	return p.In(users.UpdateProfile, r.User), nil
 }
 
-func (w World) profileDue(ctx context.Context, r *authn.Run) (bool, error) {
-	errs, err := w.CheckProfile(ctx, r.Realm, r.User, nil)
-	return len(errs) > 0, err
-}
-
-func (w World) showVerify(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	errs, err := w.CheckProfile(ctx, r.Realm, r.User, nil)
+func showProfile(_ context.Context, r *authn.Run) (authn.Result, error) {
+	v, err := viewOf(r)
 	if err != nil {
 		return nil, err
 	}
+	return authn.Challenge{Page: page(pages.UpdateProfile{Attributes: Attributes(v, nil)}, "updateProfileMessage")}, nil
+}
+
+func profileDue(_ context.Context, r *authn.Run) (bool, error) {
+	v, err := viewOf(r)
+	return err == nil && len(v.Check(v.Stored())) > 0, err
+}
+
+func showVerify(_ context.Context, r *authn.Run) (authn.Result, error) {
+	v, err := viewOf(r)
+	if err != nil {
+		return nil, err
+	}
+	errs := v.Check(v.Stored())
 	if len(errs) == 0 {
 		return authn.Success{}, nil
-	}
-	attrs, err := w.Profile(ctx, r.Realm, r.User, nil)
-	if err != nil {
-		return nil, err
 	}
 	var fields []string
 	for _, e := range errs {
@@ -47,28 +61,78 @@ func (w World) showVerify(ctx context.Context, r *authn.Run) (authn.Result, erro
 	r.Detail("fields_to_update", strings.Join(fields, ","))
 	r.EmitAs("VERIFY_PROFILE", "")
 	delete(r.Event.Details, "fields_to_update")
-	return authn.Challenge{Page: page(pages.UpdateProfile{Attributes: attrs}, "", errs...)}, nil
+	return authn.Challenge{Page: page(pages.UpdateProfile{Attributes: Attributes(v, nil)}, "", FieldErrors(errs)...)}, nil
 }
 
-func (w World) updateProfile(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) updateProfile(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	r.Event.Kind = "UPDATE_PROFILE"
 	r.Detail("context", "UPDATE_PROFILE")
 	before := *r.User
-	after, errs, err := w.UpdateProfile(ctx, r.Realm, r.User, r.Form)
-	if err != nil {
-		return nil, err
-	}
-	if len(errs) > 0 {
-		attrs, err := w.Profile(ctx, r.Realm, r.User, r.Form)
+	after, err := w.Users.UpdateProfile(ctx, r.Realm, users.UpdateProfile, r.User.ID, users.Typed(r.Form), false)
+	if wrong, is := errors.AsType[iam.Errors](err); is {
+		v, err := viewOf(r)
 		if err != nil {
 			return nil, err
 		}
-		return authn.Challenge{Page: page(pages.UpdateProfile{Attributes: attrs}, "", errs...)}, nil
+		return authn.Challenge{Page: page(pages.UpdateProfile{Attributes: Attributes(v, r.Form)}, "", FieldErrors(wrong)...)}, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	r.User = after
 	tellChanges(r, &before, after)
 	r.Emit("")
 	return authn.Success{}, nil
+}
+
+// FieldErrors are what a page says of mistakes in a profile.
+func FieldErrors(errs iam.Errors) []authn.FieldError {
+	var out []authn.FieldError
+	for _, e := range errs {
+		out = append(out, authn.FieldError{Field: e.Field, Key: e.Msg, Params: e.Params})
+	}
+	return out
+}
+
+// Attributes are what a page shows of a profile, those without a group first, with
+// what was typed in place of what is stored.
+func Attributes(v *users.View, typed url.Values) []pages.Attribute {
+	groups := map[string]*pages.Group{}
+	for _, g := range v.Config.Groups {
+		groups[g.Name] = &pages.Group{Name: g.Name, DisplayHeader: rep.Val(g.DisplayHeader), DisplayDescription: rep.Val(g.DisplayDescription)}
+	}
+	var out []pages.Attribute
+	for _, a := range v.Attributes() {
+		x := pages.Attribute{Name: a.Name, DisplayName: rep.Val(a.DisplayName), Required: a.Required, ReadOnly: a.ReadOnly, Multivalued: a.Multivalued,
+			Values: a.Values, Default: rep.Val(a.DefaultValue), Annotations: plain(a.Annotations), Validators: map[string]map[string]any{}, Group: groups[rep.Val(a.Group)]}
+		for name, settings := range a.Validations {
+			x.Validators[name] = plain(settings)
+		}
+		if typed != nil && !a.ReadOnly {
+			x.Values = typed[a.Name]
+		}
+		out = append(out, x)
+	}
+	place := func(a pages.Attribute) int {
+		if a.Group == nil {
+			return -1
+		}
+		return slices.IndexFunc(v.Config.Groups, func(g rep.UPGroup) bool { return g.Name == a.Group.Name })
+	}
+	slices.SortStableFunc(out, func(x, y pages.Attribute) int { return cmp.Compare(place(x), place(y)) })
+	return out
+}
+
+// plain decodes JSON members; one that is broken is left out.
+func plain(m map[string]jsontext.Value) map[string]any {
+	out := make(map[string]any, len(m))
+	for k, text := range m {
+		var v any
+		if json.Unmarshal(text, &v) == nil {
+			out[k] = v
+		}
+	}
+	return out
 }
 
 // tellChanges puts what a profile's change did into the event.

@@ -12,10 +12,10 @@ import (
 	"latchkey/internal/policy"
 )
 
-func (w World) browser() []authn.Spec {
+func (w Rooms) browser() []authn.Spec {
 	return []authn.Spec{
 		{ID: "auth-cookie", Begin: w.cookie},
-		{ID: "identity-provider-redirector", Begin: w.redirector},
+		{ID: "identity-provider-redirector", Begin: redirector},
 		{ID: "auth-username-password-form", Begin: w.showLogin, Submit: w.login},
 		{ID: "auth-username-form", Begin: w.showUsername, Submit: w.username},
 		{ID: "auth-password-form", Begin: w.showPassword, Submit: w.password, NeedsUser: true, Configured: w.has(iam.Password), Credential: iam.Password},
@@ -24,12 +24,12 @@ func (w World) browser() []authn.Spec {
 	}
 }
 
-func (w World) has(kind iam.CredentialKind) func(context.Context, *authn.Run) (bool, error) {
+func (w Rooms) has(kind iam.CredentialKind) func(context.Context, *authn.Run) (bool, error) {
 	return func(ctx context.Context, r *authn.Run) (bool, error) {
 		if r.User == nil { // asked by a condition that stands before anybody is known
 			return false, &authn.FlowError{Code: authn.UnknownUser}
 		}
-		creds, err := w.Credentials(ctx, r.Realm, r.User)
+		creds, err := w.Users.Credentials(ctx, &r.Realm.Realm, r.User.ID)
 		for _, c := range creds {
 			if c.Kind == kind {
 				return true, err
@@ -40,7 +40,7 @@ func (w World) has(kind iam.CredentialKind) func(context.Context, *authn.Run) (b
 }
 
 // cookie is single sign-on. Keycloak: CookieAuthenticator.
-func (w World) cookie(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) cookie(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if r.Identity == nil {
 		return authn.Attempted{}, nil
 	}
@@ -93,7 +93,7 @@ func reauthenticate(r *authn.Run, s *iam.UserSession) iam.Reason {
 		return iam.AskedMaxAge
 	}
 	for _, a := range r.Actions {
-		if a.Alias == r.Tab.Request.Action && older(actionAge(r.Realm, a)) {
+		if a.Alias == r.Tab.Request.Action && older(actionAge(&r.Realm.Realm, a)) {
 			return iam.AskedMaxAge
 		}
 	}
@@ -118,12 +118,12 @@ func actionAge(r *iam.Realm, a iam.RequiredAction) int64 {
 // redirector sends the browser to an identity provider. Brokering is not
 // built, so a provider that is really there fails by name.
 // Keycloak: IdentityProviderAuthenticator.
-func (w World) redirector(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func redirector(_ context.Context, r *authn.Run) (authn.Result, error) {
 	alias := r.Tab.Request.IDPHint
 	if alias == "" && r.Tab.Request.Extra["kc_idp_hint"] == "" {
 		alias = r.Config("defaultProvider")
 	}
-	if alias == "" || !w.HasProvider(ctx, r.Realm, alias) {
+	if idp := r.Realm.IDP(alias); idp == nil || !idp.Enabled {
 		return authn.Attempted{}, nil
 	}
 	return authn.Abort{Err: &authn.FlowError{Code: authn.NotBuilt, Provider: "identity provider " + alias}}, nil
@@ -142,11 +142,11 @@ type form struct {
 	lockField string
 }
 
-func (w World) loginForm() form {
+func (w Rooms) loginForm() form {
 	return form{view: loginView, wrong: "invalidUserMessage", lockField: "username"}
 }
 
-func (w World) usernameForm(r *authn.Run) form {
+func (w Rooms) usernameForm(r *authn.Run) form {
 	wrong := "invalidUsernameMessage"
 	if r.Realm.Login.LoginWithEmail {
 		wrong = "invalidUsernameOrEmailMessage"
@@ -154,7 +154,7 @@ func (w World) usernameForm(r *authn.Run) form {
 	return form{view: usernameView, wrong: wrong, lockField: "username"}
 }
 
-func (w World) passwordForm() form {
+func (w Rooms) passwordForm() form {
 	return form{view: func(*authn.Run) pages.View { return pages.LoginPassword{} }, wrong: "invalidPasswordMessage", lockField: "username"}
 }
 
@@ -189,7 +189,7 @@ func usernameView(r *authn.Run) pages.View {
 }
 
 // showLogin, login: Keycloak's UsernamePasswordForm.
-func (w World) showLogin(_ context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) showLogin(_ context.Context, r *authn.Run) (authn.Result, error) {
 	r.SetNote(noteUserSet, "")
 	if r.User != nil {
 		r.SetNote(noteUserSet, "true")
@@ -197,7 +197,7 @@ func (w World) showLogin(_ context.Context, r *authn.Run) (authn.Result, error) 
 	return authn.Challenge{Page: authn.Page{View: loginView(r)}}, nil
 }
 
-func (w World) login(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) login(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	f := w.loginForm()
 	u, res, err := w.who(ctx, r, f)
 	if u == nil {
@@ -216,7 +216,7 @@ func (w World) login(ctx context.Context, r *authn.Run) (authn.Result, error) {
 }
 
 // showUsername, username: Keycloak's UsernameForm.
-func (w World) showUsername(_ context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) showUsername(_ context.Context, r *authn.Run) (authn.Result, error) {
 	if r.User != nil {
 		return authn.Success{}, nil
 	}
@@ -224,7 +224,7 @@ func (w World) showUsername(_ context.Context, r *authn.Run) (authn.Result, erro
 	return authn.Challenge{Page: authn.Page{View: usernameView(r)}}, nil
 }
 
-func (w World) username(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) username(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	f := w.usernameForm(r)
 	u, res, err := w.who(ctx, r, f)
 	if u == nil {
@@ -237,11 +237,11 @@ func (w World) username(ctx context.Context, r *authn.Run) (authn.Result, error)
 }
 
 // showPassword, password: Keycloak's PasswordForm.
-func (w World) showPassword(context.Context, *authn.Run) (authn.Result, error) {
+func (w Rooms) showPassword(context.Context, *authn.Run) (authn.Result, error) {
 	return authn.Challenge{Page: authn.Page{View: pages.LoginPassword{}}}, nil
 }
 
-func (w World) password(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) password(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if res, err := w.checkPassword(ctx, r, w.passwordForm(), r.User); res != nil || err != nil {
 		return res, err
 	}
@@ -255,7 +255,7 @@ func clearUser(r *authn.Run) {
 
 // who finds the user whose name was typed. A nil user comes with the result to
 // give. Keycloak: AbstractUsernameFormAuthenticator.getUserFromForm.
-func (w World) who(ctx context.Context, r *authn.Run, f form) (*iam.User, authn.Result, error) {
+func (w Rooms) who(ctx context.Context, r *authn.Run, f form) (*iam.User, authn.Result, error) {
 	if r.Note(noteUserSet) != "" && r.User != nil {
 		return r.User, nil, nil
 	}
@@ -266,7 +266,7 @@ func (w World) who(ctx context.Context, r *authn.Run, f form) (*iam.User, authn.
 	}
 	r.Detail("username", name)
 	r.SetNote(NoteAttempted, name)
-	u, err := w.FindUser(ctx, r.Realm, name)
+	u, err := w.Users.Find(ctx, &r.Realm.Realm, name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -281,7 +281,7 @@ func (w World) who(ctx context.Context, r *authn.Run, f form) (*iam.User, authn.
 
 // checkPassword returns nil when the typed password is the user's.
 // Keycloak: AbstractUsernameFormAuthenticator.validatePassword.
-func (w World) checkPassword(ctx context.Context, r *authn.Run, f form, u *iam.User) (authn.Result, error) {
+func (w Rooms) checkPassword(ctx context.Context, r *authn.Run, f form, u *iam.User) (authn.Result, error) {
 	password := r.Form.Get("password")
 	wrong := errorPage(f.view(r), "password", f.wrong)
 	if password == "" {
@@ -293,7 +293,7 @@ func (w World) checkPassword(ctx context.Context, r *authn.Run, f form, u *iam.U
 		w.dummy(ctx, r)
 		return res, err
 	}
-	ok, err := w.Password(ctx, r.Realm, u, r.Guess, password)
+	ok, err := w.Users.CheckPassword(ctx, &r.Realm.Realm, u, r.Guess, password)
 	if err != nil || ok {
 		return nil, err
 	}
@@ -303,27 +303,27 @@ func (w World) checkPassword(ctx context.Context, r *authn.Run, f form, u *iam.U
 
 // guess takes the place for a guess that brute force protection gives a walk,
 // or returns the error word.
-func (w World) guess(ctx context.Context, r *authn.Run, u *iam.User) (string, error) {
+func (w Rooms) guess(ctx context.Context, r *authn.Run, u *iam.User) (string, error) {
 	if r.Guess != nil && r.Guess.User == u.ID {
 		return "", nil
 	}
-	g, word, err := w.Guess(ctx, r.Realm, u)
+	g, word, err := w.Users.Guess(ctx, &r.Realm.Realm, u)
 	r.Guess = g
 	return word, err
 }
 
 // look asks for the error word alone, where nothing is compared.
-func (w World) look(ctx context.Context, r *authn.Run, u *iam.User) (string, error) {
-	return w.Locked(ctx, r.Realm, u)
+func (w Rooms) look(ctx context.Context, r *authn.Run, u *iam.User) (string, error) {
+	return w.Users.Locked(ctx, &r.Realm.Realm, u)
 }
 
 // dummy spends as long as checking a password.
-func (w World) dummy(ctx context.Context, r *authn.Run) {
-	_, _ = w.Password(ctx, r.Realm, nil, nil, "")
+func (w Rooms) dummy(ctx context.Context, r *authn.Run) {
+	_, _ = w.Users.CheckPassword(ctx, &r.Realm.Realm, nil, nil, "")
 }
 
 // locked shows the page again while brute force protection locks a user out, which ask finds out.
-func (w World) locked(ctx context.Context, r *authn.Run, f form, u *iam.User, ask func(context.Context, *authn.Run, *iam.User) (string, error)) (authn.Result, error) {
+func (w Rooms) locked(ctx context.Context, r *authn.Run, f form, u *iam.User, ask func(context.Context, *authn.Run, *iam.User) (string, error)) (authn.Result, error) {
 	word, err := ask(ctx, r, u)
 	if word == "" || err != nil {
 		return nil, err
@@ -338,7 +338,7 @@ func (w World) locked(ctx context.Context, r *authn.Run, f form, u *iam.User, as
 }
 
 // enabled shows the page again when a user may not log in.
-func (w World) enabled(ctx context.Context, r *authn.Run, f form, u *iam.User, ask func(context.Context, *authn.Run, *iam.User) (string, error)) (authn.Result, error) {
+func (w Rooms) enabled(ctx context.Context, r *authn.Run, f form, u *iam.User, ask func(context.Context, *authn.Run, *iam.User) (string, error)) (authn.Result, error) {
 	if res, err := w.locked(ctx, r, f, u, ask); res != nil || err != nil {
 		return res, err
 	}
@@ -351,7 +351,7 @@ func (w World) enabled(ctx context.Context, r *authn.Run, f form, u *iam.User, a
 }
 
 // accept makes u the one who logs in; nil when that may be.
-func (w World) accept(ctx context.Context, r *authn.Run, f form, u *iam.User) (authn.Result, error) {
+func (w Rooms) accept(ctx context.Context, r *authn.Run, f form, u *iam.User) (authn.Result, error) {
 	if res, err := w.enabled(ctx, r, f, u, w.look); res != nil || err != nil {
 		return res, err
 	}
@@ -366,14 +366,14 @@ func (w World) accept(ctx context.Context, r *authn.Run, f form, u *iam.User) (a
 }
 
 // showOTP, otp: Keycloak's OTPFormAuthenticator.
-func (w World) showOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) showOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	view, _, err := w.otpView(ctx, r)
 	return authn.Challenge{Page: authn.Page{View: view}}, err
 }
 
 // otpView lists the user's devices; selected is the one that was chosen, else the first.
-func (w World) otpView(ctx context.Context, r *authn.Run) (view pages.LoginOTP, selected string, err error) {
-	creds, err := w.Credentials(ctx, r.Realm, r.User)
+func (w Rooms) otpView(ctx context.Context, r *authn.Run) (view pages.LoginOTP, selected string, err error) {
+	creds, err := w.Users.Credentials(ctx, &r.Realm.Realm, r.User.ID)
 	for _, c := range creds {
 		if c.Kind == iam.OTP {
 			label := c.Label
@@ -390,7 +390,7 @@ func (w World) otpView(ctx context.Context, r *authn.Run) (view pages.LoginOTP, 
 	return view, selected, err
 }
 
-func (w World) otp(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) otp(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	view, selected, err := w.otpView(ctx, r)
 	if err != nil {
 		return nil, err
@@ -409,7 +409,7 @@ func (w World) otp(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if !r.Form.Has("otp") {
 		return authn.Challenge{Page: authn.Page{View: view}}, nil
 	}
-	ok, err := w.OTP(ctx, r.Realm, r.User, r.Guess, selected, r.Form.Get("otp"))
+	ok, err := w.Users.CheckOTP(ctx, &r.Realm.Realm, r.User.ID, r.Guess, selected, r.Form.Get("otp"))
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	"latchkey/internal/iam"
 )
 
-func (w World) conditions() []authn.Spec {
+func (w Rooms) conditions() []authn.Spec {
 	return []authn.Spec{
 		{ID: "conditional-user-configured", Holds: func(ctx context.Context, r *authn.Run) (bool, error) { return r.SiblingsConfigured(ctx) }},
 		{ID: "conditional-credential", Holds: credentialUsed},
@@ -36,27 +36,27 @@ func credentialUsed(_ context.Context, r *authn.Run) (bool, error) {
 }
 
 // userRole: Keycloak's ConditionalRoleAuthenticator. A role that does not exist is nobody's.
-func (w World) userRole(ctx context.Context, r *authn.Run) (bool, error) {
+func (w Rooms) userRole(ctx context.Context, r *authn.Run) (bool, error) {
 	if r.User == nil {
 		return false, nil
 	}
-	has, err := w.HasRole(ctx, r.Realm, r.User, r.Config("condUserRole"))
+	has, err := w.Roles.Has(ctx, r.Realm, r.User.ID, r.Config("condUserRole"))
 	return has != (r.Config("negate") == "true"), err
 }
 
 // userAttribute: Keycloak's ConditionalUserAttributeValue.
-func (w World) userAttribute(ctx context.Context, r *authn.Run) (bool, error) {
+func (w Rooms) userAttribute(ctx context.Context, r *authn.Run) (bool, error) {
 	name, want := r.Config("attribute_name"), r.Config("attribute_expected_value")
 	if r.User == nil {
 		return false, fmt.Errorf("conditional-user-attribute: no user yet")
 	}
 	values := attributeValues(r.User, name)
 	if r.Config("include_group_attributes") == "true" {
-		more, err := w.GroupAttrs(ctx, r.Realm, r.User, name)
+		standing, err := w.Roles.Of(ctx, r.Realm, r.User.ID)
 		if err != nil {
 			return false, err
 		}
-		values = append(slices.Clone(values), more...)
+		values = append(slices.Clone(values), standing.GroupValues(name)...)
 	}
 	equal := func(v string) bool { return v == want }
 	if r.Config("regex") == "true" {
@@ -141,11 +141,11 @@ func highestLevel(r *authn.Run) int {
 // acr_values or the claims parameter, where what stands for no level counts as
 // 0, and at least the level that its action asks for.
 // Keycloak: AcrStore.getRequestedLevelOfAuthentication, AuthorizationEndpoint.
-func (w World) requestedLevel(ctx context.Context, r *authn.Run) (int, error) {
+func (w Rooms) requestedLevel(ctx context.Context, r *authn.Run) (int, error) {
 	asked := -1
-	acrs, _ := RequestedACR(r.Realm, r.Client, &r.Tab.Request)
+	acrs, _ := RequestedACR(&r.Realm.Realm, r.Client, &r.Tab.Request)
 	for i, acr := range acrs {
-		level, ok := LevelOf(r.Realm, r.Client, acr)
+		level, ok := LevelOf(&r.Realm.Realm, r.Client, acr)
 		if !ok {
 			level = 0
 		}
@@ -156,7 +156,7 @@ func (w World) requestedLevel(ctx context.Context, r *authn.Run) (int, error) {
 	if r.User == nil || r.Tab.Request.Action == "" {
 		return asked, nil
 	}
-	own, err := w.Credentials(ctx, r.Realm, r.User)
+	own, err := w.Users.Credentials(ctx, &r.Realm.Realm, r.User.ID)
 	return max(asked, r.ActionLevel(own)), err
 }
 
@@ -225,7 +225,7 @@ func clientAttr(c *iam.Client, name string) string {
 }
 
 // levelDue: Keycloak's ConditionalLoaAuthenticator.matchCondition.
-func (w World) levelDue(ctx context.Context, r *authn.Run) (bool, error) {
+func (w Rooms) levelDue(ctx context.Context, r *authn.Run) (bool, error) {
 	level, maxAge := conditionLevel(r.Execution().Config)
 	current := authn.Level(r.Tab)
 	if current < 0 {
@@ -246,13 +246,13 @@ func (w World) levelDue(ctx context.Context, r *authn.Run) (bool, error) {
 }
 
 // levelReached: Keycloak's ConditionalLoaAuthenticator.onParentFlowSuccess and onTopFlowSuccess.
-func (w World) levelReached(ctx context.Context, r *authn.Run, top bool) error {
+func (w Rooms) levelReached(ctx context.Context, r *authn.Run, top bool) error {
 	if top {
 		requested, err := w.requestedLevel(ctx, r)
 		if err != nil {
 			return err
 		}
-		if _, essential := RequestedACR(r.Realm, r.Client, &r.Tab.Request); essential && requested > authn.Level(r.Tab) {
+		if _, essential := RequestedACR(&r.Realm.Realm, r.Client, &r.Tab.Request); essential && requested > authn.Level(r.Tab) {
 			return &authn.FlowError{Code: authn.GenericError, Provider: authn.LevelCondition,
 				Detail: "Authentication requirements not fulfilled", Message: "Authentication requirements not fulfilled"}
 		}

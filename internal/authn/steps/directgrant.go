@@ -7,7 +7,7 @@ import (
 	"latchkey/internal/iam"
 )
 
-func (w World) directGrant() []authn.Spec {
+func (w Rooms) directGrant() []authn.Spec {
 	return []authn.Spec{
 		{ID: "direct-grant-validate-username", Begin: w.grantUsername},
 		{ID: "direct-grant-validate-password", Begin: w.grantPassword, NeedsUser: true},
@@ -22,7 +22,7 @@ func denial(description string) authn.Denial {
 const wrongCredentials = "Invalid user credentials"
 
 // grantUsername: Keycloak's ValidateUsername.
-func (w World) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if !r.Form.Has("username") {
 		return authn.Failure{Code: authn.InvalidUser, Event: "user_not_found",
 			Page: authn.Denial{Status: 401, Error: "invalid_request", Description: "Missing parameter: username"}}, nil
@@ -32,7 +32,7 @@ func (w World) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 		r.Detail("username", name)
 	}
 	r.SetNote(NoteAttempted, name)
-	u, err := w.FindUser(ctx, r.Realm, name)
+	u, err := w.Users.Find(ctx, &r.Realm.Realm, name)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (w World) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 		r.Event.User = u.ID
 		r.Emit("user_disabled")
 		// Only who knows the password is told of the account.
-		ok, err := w.Password(ctx, r.Realm, u, r.Guess, r.Form.Get("password"))
+		ok, err := w.Users.CheckPassword(ctx, &r.Realm.Realm, u, r.Guess, r.Form.Get("password"))
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func (w World) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 }
 
 // grantLocked refuses a user whom brute force protection keeps out.
-func (w World) grantLocked(ctx context.Context, r *authn.Run, u *iam.User, word string) authn.Result {
+func (w Rooms) grantLocked(ctx context.Context, r *authn.Run, u *iam.User, word string) authn.Result {
 	w.dummy(ctx, r)
 	r.Event.User = u.ID
 	r.Emit(word)
@@ -80,11 +80,11 @@ func (w World) grantLocked(ctx context.Context, r *authn.Run, u *iam.User, word 
 }
 
 // grantPassword: Keycloak's ValidatePassword.
-func (w World) grantPassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) grantPassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if word, err := w.guess(ctx, r, r.User); word != "" || err != nil { // a flow may find the user by other steps
 		return w.grantLocked(ctx, r, r.User, word), err
 	}
-	ok, err := w.Password(ctx, r.Realm, r.User, r.Guess, r.Form.Get("password"))
+	ok, err := w.Users.CheckPassword(ctx, &r.Realm.Realm, r.User, r.Guess, r.Form.Get("password"))
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (w World) grantPassword(ctx context.Context, r *authn.Run) (authn.Result, e
 }
 
 // grantOTP: Keycloak's ValidateOTP.
-func (w World) grantOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) grantOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	code := r.Form.Get("otp")
 	if !r.Form.Has("otp") {
 		code = r.Form.Get("totp")
@@ -110,7 +110,7 @@ func (w World) grantOTP(ctx context.Context, r *authn.Run) (authn.Result, error)
 		if err != nil {
 			return nil, err
 		}
-		if ok, err = w.OTP(ctx, r.Realm, r.User, r.Guess, first, code); err != nil {
+		if ok, err = w.Users.CheckOTP(ctx, &r.Realm.Realm, r.User.ID, r.Guess, first, code); err != nil {
 			return nil, err
 		}
 	}

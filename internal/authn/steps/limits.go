@@ -3,50 +3,44 @@ package steps
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/sessions"
 )
-
-// An OwnSession is one of the online sessions of who is logging in.
-type OwnSession struct {
-	ID      iam.SessionID
-	Used    time.Time      // last
-	Clients []iam.ClientID // that have a part in it
-}
 
 const sessionLimits = "user-session-limits"
 
 // limits holds a user to a number of sessions, in the realm and with the client:
 // one more is refused, or the oldest end for it. Keycloak: UserSessionLimitsAuthenticator.
-func (w World) limits() []authn.Spec { return []authn.Spec{{ID: sessionLimits, Begin: w.limit}} }
+func (w Rooms) limits() []authn.Spec { return []authn.Spec{{ID: sessionLimits, Begin: w.limit}} }
 
-func (w World) limit(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) limit(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if len(r.Execution().Config) == 0 {
 		return authn.Abort{Err: &authn.FlowError{Code: authn.InternalError, Provider: sessionLimits}}, nil
 	}
 	if r.User == nil {
 		return authn.Success{}, nil
 	}
-	all, err := w.Sessions(ctx, r.Realm, r.User)
+	all, err := w.Sessions.Overview(ctx, r.Realm, r.User.ID, false)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(all, func(a, b OwnSession) int {
-		return cmp.Or(a.Used.Compare(b.Used), strings.Compare(string(a.ID), string(b.ID)))
+	slices.SortStableFunc(all, func(a, b sessions.Outline) int {
+		return cmp.Or(a.LastAccess.Compare(b.LastAccess), strings.Compare(string(a.ID), string(b.ID)))
 	})
 	inRealm, withClient := limitOf(r, "userRealmLimit"), limitOf(r, "userClientLimit")
-	has := func(s OwnSession) bool { return slices.Contains(s.Clients, r.Client.ID) }
+	has := func(s sessions.Outline) bool { return slices.Contains(s.Clients, r.Client.ID) }
 	joins := r.Identity != nil // a session of this browser
-	back := joins && slices.ContainsFunc(all, func(s OwnSession) bool { return s.ID == r.Identity.Session.ID && has(s) })
-	var ofClient []OwnSession
+	back := joins && slices.ContainsFunc(all, func(s sessions.Outline) bool { return s.ID == r.Identity.Session.ID && has(s) })
+	var ofClient []sessions.Outline
 	if withClient > 0 {
-		ofClient = slices.DeleteFunc(slices.Clone(all), func(s OwnSession) bool { return !has(s) })
+		ofClient = slices.DeleteFunc(slices.Clone(all), func(s sessions.Outline) bool { return !has(s) })
 	}
 	full := !joins && excess(all, inRealm) > 0
 	switch {
@@ -57,7 +51,7 @@ func (w World) limit(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	}
 	ended, err := w.endOldest(ctx, r, ofClient, withClient, "userClientLimit")
 	if err == nil && full {
-		rest := slices.DeleteFunc(all, func(s OwnSession) bool { return slices.Contains(ended, s.ID) })
+		rest := slices.DeleteFunc(all, func(s sessions.Outline) bool { return slices.Contains(ended, s.ID) })
 		_, err = w.endOldest(ctx, r, rest, inRealm, "userRealmLimit")
 	}
 	if err != nil {
@@ -82,7 +76,7 @@ func limitOf(r *authn.Run, name string) int {
 }
 
 // excess is how many sessions are too many when one more begins.
-func excess(list []OwnSession, limit int) int {
+func excess(list []sessions.Outline, limit int) int {
 	if limit <= 0 {
 		return 0
 	}
@@ -90,9 +84,12 @@ func excess(list []OwnSession, limit int) int {
 }
 
 // endOldest ends those of the sessions, the least recently used first, that are too many.
-func (w World) endOldest(ctx context.Context, r *authn.Run, list []OwnSession, limit int, setting string) (ended []iam.SessionID, err error) {
+func (w Rooms) endOldest(ctx context.Context, r *authn.Run, list []sessions.Outline, limit int, setting string) (ended []iam.SessionID, err error) {
 	for _, s := range list[:excess(list, limit)] {
-		if err := w.EndSession(ctx, r, s.ID, iam.Setting{Of: iam.OfStep, Name: setting, Value: strconv.Itoa(limit)}); err != nil {
+		rule := iam.Setting{Of: iam.OfStep, Name: setting, Value: strconv.Itoa(limit)}
+		_, err := w.Ender.Session(ctx, r.Realm, r.Tab.Request.Issuer, s.ID, false, iam.End{Reason: iam.SessionLimit, By: iam.ActorServer, Client: r.Client.ID,
+			Rule: rule.Name + ": " + rule.Value, Setting: rule})
+		if err != nil && !errors.Is(err, sessions.ErrGone) {
 			return nil, err
 		}
 		login := r.Event

@@ -8,13 +8,15 @@ import (
 	"strings"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/authn/actions"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/users"
 )
 
-func (w World) registration() []authn.Spec {
+func (w Rooms) registration() []authn.Spec {
 	return []authn.Spec{
-		{ID: "registration-page-form", Render: w.registrationPage},
+		{ID: "registration-page-form", Render: registrationPage},
 		{ID: "registration-user-creation", Validate: w.checkUser, Accept: w.createUser},
 		{ID: "registration-password-action", Validate: w.checkNewPassword, Accept: w.setNewPassword},
 		{ID: "registration-terms-and-conditions", Validate: checkTerms, Accept: acceptTerms},
@@ -22,13 +24,13 @@ func (w World) registration() []authn.Spec {
 }
 
 // registrationPage: Keycloak's RegistrationPage.
-func (w World) registrationPage(ctx context.Context, r *authn.Run, f authn.FormState) (any, error) {
-	attrs, err := w.Profile(ctx, r.Realm, f.Values)
+func registrationPage(_ context.Context, r *authn.Run, f authn.FormState) (any, error) {
+	p, err := users.ProfileOf(r.Realm)
 	if err != nil {
 		return nil, err
 	}
 	return authn.Page{Errors: f.Errors, View: pages.Register{
-		Attributes:       attrs,
+		Attributes:       actions.Attributes(p.In(users.Registration, nil), f.Values),
 		PasswordRequired: slices.Contains(f.Actions, "registration-password-action"),
 		TermsRequired:    slices.Contains(f.Actions, "registration-terms-and-conditions"),
 	}}, nil
@@ -42,7 +44,7 @@ func registrationName(r *authn.Run) string {
 }
 
 // checkUser: Keycloak's RegistrationUserCreation.validate.
-func (w World) checkUser(ctx context.Context, r *authn.Run) (authn.Verdict, error) {
+func (w Rooms) checkUser(ctx context.Context, r *authn.Run) (authn.Verdict, error) {
 	r.Detail("register_method", "form")
 	for field, detail := range map[string]string{"email": "email", "firstName": "first_name", "lastName": "last_name"} {
 		if v := r.Form.Get(field); v != "" {
@@ -55,16 +57,20 @@ func (w World) checkUser(ctx context.Context, r *authn.Run) (authn.Verdict, erro
 	if r.User != nil { // somebody is logged in already
 		return authn.Verdict{Event: "invalid_registration", Errors: []authn.FieldError{{Key: "differentUserAuthenticating"}}}, nil
 	}
-	errs, err := w.CheckProfile(ctx, r.Realm, r.Form)
+	p, err := users.ProfileOf(r.Realm)
+	if err != nil {
+		return authn.Verdict{}, err
+	}
+	errs, err := w.Users.CheckDraft(ctx, p.In(users.Registration, nil), users.Typed(r.Form))
 	if err != nil || len(errs) == 0 {
 		return authn.Verdict{}, err
 	}
-	v := authn.Verdict{Errors: errs, Event: "invalid_registration", Values: withoutPasswords(r.Form)}
+	v := authn.Verdict{Errors: actions.FieldErrors(errs), Event: "invalid_registration", Values: withoutPasswords(r.Form)}
 	for _, e := range errs {
 		switch {
-		case e.Key == "emailExistsMessage":
+		case e.Msg == "emailExistsMessage":
 			v.Event = "email_in_use"
-		case e.Key == "usernameExistsMessage" && v.Event != "email_in_use":
+		case e.Msg == "usernameExistsMessage" && v.Event != "email_in_use":
 			v.Event = "username_in_use"
 		}
 	}
@@ -82,8 +88,8 @@ func withoutPasswords(form url.Values) url.Values {
 }
 
 // createUser: Keycloak's RegistrationUserCreation.success.
-func (w World) createUser(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	u, err := w.Register(ctx, r.Realm, r.Form)
+func (w Rooms) createUser(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	u, err := w.Users.Register(ctx, r.Realm, users.Typed(r.Form))
 	var taken *iam.Error
 	if errors.As(err, &taken) && taken.Kind == iam.Conflict { // somebody else took the name since the check
 		r.Emit("username_in_use")
@@ -109,7 +115,7 @@ func (w World) createUser(ctx context.Context, r *authn.Run) (authn.Result, erro
 }
 
 // checkNewPassword: Keycloak's RegistrationPassword.validate.
-func (w World) checkNewPassword(ctx context.Context, r *authn.Run) (authn.Verdict, error) {
+func (w Rooms) checkNewPassword(ctx context.Context, r *authn.Run) (authn.Verdict, error) {
 	r.Detail("register_method", "form")
 	var errs []authn.FieldError
 	password := r.Form.Get("password")
@@ -119,12 +125,15 @@ func (w World) checkNewPassword(ctx context.Context, r *authn.Run) (authn.Verdic
 		errs = append(errs, authn.FieldError{Field: "password-confirm", Key: "invalidPasswordConfirmMessage"})
 	}
 	if password != "" {
-		bad, err := w.CheckNewPassword(ctx, r.Realm, r.Form, password)
-		if err != nil {
-			return authn.Verdict{}, err
+		newcomer := &iam.User{Username: r.Form.Get("username"), Email: r.Form.Get("email")}
+		if r.Realm.Login.RegistrationEmailAsUsername {
+			newcomer.Username = newcomer.Email
 		}
-		if bad != nil {
-			errs = append(errs, authn.FieldError{Field: "password", Key: bad.Key, Params: bad.Params})
+		err := w.Users.CheckNewPassword(ctx, &r.Realm.Realm, newcomer, password)
+		if refused, is := errors.AsType[*iam.Error](err); is {
+			errs = append(errs, authn.FieldError{Field: "password", Key: refused.Msg, Params: refused.Params})
+		} else if err != nil {
+			return authn.Verdict{}, err
 		}
 	}
 	if len(errs) == 0 {
@@ -134,8 +143,8 @@ func (w World) checkNewPassword(ctx context.Context, r *authn.Run) (authn.Verdic
 }
 
 // setNewPassword: Keycloak's RegistrationPassword.success.
-func (w World) setNewPassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	if err := w.SetPassword(ctx, r.Realm, r.User, r.Form.Get("password")); err != nil {
+func (w Rooms) setNewPassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	if err := w.Users.SetPassword(ctx, &r.Realm.Realm, r.User, r.Form.Get("password")); err != nil {
 		var refused *iam.Error
 		if errors.As(err, &refused) {
 			r.Require("UPDATE_PASSWORD")

@@ -9,7 +9,7 @@ import (
 	"latchkey/internal/pages"
 )
 
-func (w World) reset() []authn.Spec {
+func (w Rooms) reset() []authn.Spec {
 	return []authn.Spec{
 		{ID: "reset-credentials-choose-user", Begin: showChooseUser, Submit: w.chooseUser},
 		{ID: "reset-credential-email", Begin: w.sendReset},
@@ -29,7 +29,7 @@ func showChooseUser(_ context.Context, r *authn.Run) (authn.Result, error) {
 	return authn.Challenge{Page: authn.Page{View: pages.ResetPassword{Username: r.Tab.Request.LoginHint}}}, nil
 }
 
-func (w World) chooseUser(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) chooseUser(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	name := strings.TrimSpace(r.Form.Get("username"))
 	if name == "" {
 		return authn.Refusal{Code: authn.InvalidUser, Event: "username_missing", Page: errorPage(pages.ResetPassword{Username: r.Tab.Request.LoginHint}, "username", "missingUsernameMessage")}, nil
@@ -37,7 +37,7 @@ func (w World) chooseUser(ctx context.Context, r *authn.Run) (authn.Result, erro
 	r.SetNote(NoteAttempted, name)
 	r.Detail("username", name)
 	clearUser(r)
-	u, err := w.FindUser(ctx, r.Realm, name)
+	u, err := w.Users.Find(ctx, &r.Realm.Realm, name)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (w World) chooseUser(ctx context.Context, r *authn.Run) (authn.Result, erro
 }
 
 // sendReset: Keycloak's ResetCredentialEmail.
-func (w World) sendReset(ctx context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) sendReset(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	sent := authn.Fork{Success: &authn.FieldError{Key: "emailSentMessage"}}
 	if r.User == nil {
 		return sent, nil
@@ -74,7 +74,7 @@ func (w World) sendReset(ctx context.Context, r *authn.Run) (authn.Result, error
 		return sent, nil
 	}
 	// Whether the mail could be sent is no news for who typed the name, either.
-	if err := w.SendReset(ctx, r); err != nil {
+	if err := w.Emails.SendReset(ctx, r); err != nil {
 		r.Detail("reason", err.Error())
 		r.EmitAs("SEND_RESET_PASSWORD", "email_send_failed")
 		return sent, nil
@@ -85,7 +85,7 @@ func (w World) sendReset(ctx context.Context, r *authn.Run) (authn.Result, error
 }
 
 // requireOn: Keycloak's ResetPassword and ResetOTP, which leave the setting to a required action.
-func (w World) requireOn(kind iam.CredentialKind, action string) func(context.Context, *authn.Run) (authn.Result, error) {
+func (w Rooms) requireOn(kind iam.CredentialKind, action string) func(context.Context, *authn.Run) (authn.Result, error) {
 	return func(ctx context.Context, r *authn.Run) (authn.Result, error) {
 		if r.User == nil {
 			return authn.Failure{Code: authn.UnknownUser}, nil
