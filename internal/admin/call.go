@@ -259,7 +259,10 @@ func (c *Call) finish(out any) error {
 		return nil
 	}
 	web.SecurityHeaders(head, nil, "application/json")
-	return web.WriteJSON(c.W, status, out)
+	if status != http.StatusOK {
+		return web.WriteJSON(c.W, status, out)
+	}
+	return web.WriteLargeJSON(c.W, c.R, out)
 }
 
 // withoutSecrets is what of a representation admin events may show.

@@ -118,6 +118,11 @@ var serverInfoOf = sync.OnceValue(func() *rep.ServerInfo {
 		}
 		v.ComponentTypes[typeMapper] = append(v.ComponentTypes[typeMapper], t)
 	}
+	for _, name := range notYetThere {
+		if v.ComponentTypes[name] == nil {
+			v.ComponentTypes[name] = []rep.ComponentType{}
+		}
+	}
 	v.Providers = map[string]rep.SpiInfo{
 		"authenticator":              spi(flows.Authenticators, func(p authProvider) string { return p.ID }),
 		"client-authenticator":       spi(flows.ClientAuthenticators, func(p authProvider) string { return p.ID }),
@@ -154,6 +159,16 @@ var serverInfoOf = sync.OnceValue(func() *rep.ServerInfo {
 	}
 	return v
 })
+
+// notYetThere are the types of components of which there are none. The console reads
+// their lists without asking whether they are there.
+var notYetThere = []string{
+	"org.keycloak.broker.provider.IdentityProvider", "org.keycloak.broker.provider.IdentityProviderMapper",
+	"org.keycloak.broker.social.SocialIdentityProvider", "org.keycloak.models.workflow.WorkflowProvider",
+	"org.keycloak.models.workflow.WorkflowStepProvider", "org.keycloak.services.clientpolicy.condition.ClientPolicyConditionProvider",
+	"org.keycloak.services.clientpolicy.executor.ClientPolicyExecutorProvider", "org.keycloak.storage.UserStorageProvider",
+	"org.keycloak.storage.ldap.mappers.LDAPStorageMapper",
+}
 
 const typeMapper = "org.keycloak.protocol.ProtocolMapper"
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"mime"
@@ -146,6 +147,48 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	}
 	writeBytes(w, status, b)
 	return nil
+}
+
+// compressed is the size from which on WriteLargeJSON compresses. Below it the
+// time of both sides is worth more than the bytes.
+const compressed = 16 << 10
+
+// WriteLargeJSON is WriteJSON for answers that may be large: these are compressed for
+// who takes that. It is for answers to requests with a bearer token alone: where a
+// browser sends credentials by itself, the size of a compressed answer tells strangers of it (BREACH).
+func WriteLargeJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	b, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		WriteStatus(w, http.StatusInternalServerError)
+		return fmt.Errorf("write %T: %w", v, err)
+	}
+	if len(b) >= compressed {
+		w.Header().Add("Vary", "Accept-Encoding")
+		if AcceptsEncoding(r, "gzip") {
+			var out bytes.Buffer
+			z, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed) // of a level that there is
+			_, _ = z.Write(b)                                 // to memory
+			_ = z.Close()
+			w.Header().Set("Content-Encoding", "gzip")
+			b = out.Bytes()
+		}
+	}
+	writeBytes(w, http.StatusOK, b)
+	return nil
+}
+
+// AcceptsEncoding reports whether a request takes a content coding by name (RFC 9110 12.5.3).
+func AcceptsEncoding(r *http.Request, coding string) bool {
+	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
+		name, params, _ := strings.Cut(part, ";")
+		if !strings.EqualFold(strings.TrimSpace(name), coding) {
+			continue
+		}
+		q, given := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=")
+		weight, err := strconv.ParseFloat(q, 64)
+		return !given || err == nil && weight > 0
+	}
+	return false
 }
 
 // Problem is the error document of OAuth 2.0 (RFC 6749 5.2) and of Keycloak's
