@@ -15,7 +15,7 @@ import (
 )
 
 // rules are the rooms that hold the product: every door may use them.
-const rules = "realms clients doctor keys users sessions deliveries logout events records roles authn authn/steps authn/actions authn/tabs emails claims tokens broker authz policy jobs"
+const rules = "realms clients doctor keys users sessions deliveries logout events records roles authn authn/steps authn/actions authn/tabs emails claims tokens bearer broker authz policy jobs"
 
 // doorMay is what a door may import: never store, never another door.
 const doorMay = "iam rep web i18n telemetry " + rules
@@ -54,12 +54,13 @@ var layers = map[string]string{
 	"events":          "iam realms store mail telemetry", // the realm says what is kept
 	"users":           "iam rep realms store roles policy passhash otp seal events sessions",
 	"sessions":        "iam realms store events deliveries",
-	"records":         "iam jose realms store sessions events tokens keys users roles", // reads what all of them keep
+	"records":         "iam jose realms store sessions events tokens bearer keys users roles", // reads what all of them keep
 	"claims":          "iam roles",
 	"deliveries":      "iam realms store telemetry",
 	"logout":          "iam realms store deliveries claims tokens sessions telemetry",
 	"tokens":          "iam jose keys claims sessions roles realms",
-	"authn":           "iam realms", // the snapshot that a walk is in; it asks no rule
+	"bearer":          "iam realms sessions tokens users", // whether a presented token is good
+	"authn":           "iam realms",                       // the snapshot that a walk is in; it asks no rule
 	"authn/steps":     "iam authn authn/actions users roles sessions logout emails policy events otp i18n realms pages",
 	"authn/tabs":      "iam store",
 	"authn/authntest": "*", // the rooms of a login, for tests

@@ -68,45 +68,18 @@ func (t *tokenCall) checkThumbprint(wanted string) error {
 	return t.bad("invalid_request", "invalid_request", "DPoP Proof public key thumbprint does not match dpop_jkt")
 }
 
-// refreshBound checks the key that a public client's refresh token is bound to.
+// logoutBound checks the key that a refresh token is bound to, for a logout, where the
+// reference takes no proof and refuses all tokens that are bound.
 // Keycloak: TokenManager.verifyRefreshToken.
-func refreshBound(old *tokens.Token, jkt string) error {
-	if err := old.Bound(jkt); err != nil {
-		return refreshError{err.Error(), iam.TokenInvalid}
-	}
-	return nil
-}
-
-// logoutBound is refreshBound for a logout, where the reference takes no proof
-// and refuses all tokens that are bound to a key.
 func (b *backCall) logoutBound(tok *tokens.Token) error {
-	if tok.Confirm.JKT == "" || proofs(b.r) == nil {
-		return refreshBound(tok, "")
+	if tok.Confirm.JKT == "" {
+		return nil
 	}
 	refused, err := b.proof("").Holds(tok)
 	if refused != "" {
 		return refreshError{refused, iam.TokenInvalid}
 	}
 	return err
-}
-
-// checkScheme holds the way in which an access token came against its binding,
-// and says in the reference's words what is wrong: a bound one needs the scheme
-// DPoP and a proof by its key (RFC 9449 7.1). dpop says that the client demands
-// bound tokens. Keycloak: DPoPUtil.withDPoPVerifier.
-func (c *call) checkScheme(tok *tokens.Token, raw string, dpop bool) (reason string, err error) {
-	bound := strings.EqualFold(tok.Type, tokens.TypeDPoP)
-	switch by := byDPoP(c.r); {
-	case !by && bound:
-		return "The access token type is DPoP but Authorization Header is not DPoP", nil
-	case by && !bound:
-		return "The access token type is not DPoP but Authorization Header is DPoP", nil
-	case !by && dpop:
-		return "This client requires DPoP, but no DPoP Authorization header is present", nil
-	case !by:
-		return "", nil
-	}
-	return c.proof(raw).Holds(tok)
 }
 
 // proveForLogin notes the key of a pushed request's proof as the one that the

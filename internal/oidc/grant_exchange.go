@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/internal/bearer"
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
@@ -27,14 +28,13 @@ func (t *tokenCall) exchange() (*decision, error) {
 		return nil, t.bad("invalid_request", "invalid_request", why)
 	}
 	t.detail("requested_token_type", t.form.Get("requested_token_type"))
-	p, err := t.subject()
+	v, err := t.subject()
 	if err != nil {
 		return nil, err
 	}
-	t.event.User = p.user.ID
-	t.detail("username", p.user.Username)
-	t.event.Session = iam.SessionID(p.Session)
-	t.detail("subject_token_client_id", p.Client)
+	t.tell(v, theUser)
+	t.detail("username", v.User.Username)
+	t.detail("subject_token_client_id", v.Token.Client)
 	kind := t.form.Get("requested_token_type")
 	if kind == "" {
 		kind = typeAccess
@@ -44,14 +44,14 @@ func (t *tokenCall) exchange() (*decision, error) {
 		return nil, t.bad("invalid_request", "invalid_request", "requested_token_type unsupported")
 	}
 	t.detail("requested_token_type", kind)
-	if err := t.checkAudience(p); err != nil {
+	if err := t.checkAudience(v.Token); err != nil {
 		return nil, err
 	}
 	scope, err := t.requestedScope()
 	if err != nil {
 		return nil, err
 	}
-	g, err := t.exchangeGrant(p, scope, kind)
+	g, err := t.exchangeGrant(v, scope, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -80,33 +80,16 @@ func (t *tokenCall) unsupported() string {
 }
 
 // subject is the token to exchange, if it is one.
-func (t *tokenCall) subject() (*presented, error) {
-	worthless := func() error {
-		t.detail("reason", "subject_token validation failure")
-		return t.refuse("invalid_token", &Error{400, "invalid_request", "Invalid token"})
-	}
-	tok, reason := t.verifyAccess(t.form.Get("subject_token"))
-	if reason != "" {
-		return nil, worthless()
-	}
-	client, err := t.realm.ClientByName(t.ctx(), tok.Client)
-	if realms.Missing(err) {
-		return nil, worthless()
-	}
+func (t *tokenCall) subject() (*bearer.Verdict, error) {
+	v, err := t.judge(t.form.Get("subject_token"), bearer.Want{Checks: accessChecks, Types: accessTypes})
 	if err != nil {
 		return nil, err
 	}
-	p, lost, err := t.live(tok, client)
-	if err != nil {
-		return nil, err
-	}
-	revoked, err := t.revoked(p)
+	tok := v.Token
 	switch {
-	case err != nil:
-		return nil, err
-	case revoked, lost != loss{}, !p.user.Enabled, p.clientDisabled(), p.stale(t.realm):
-		t.event.Cause.Reason = p.cause(t.realm, lost, revoked)
-		return nil, worthless()
+	case !v.Good():
+		t.detail("reason", "subject_token validation failure")
+		return nil, t.refuse("invalid_token", &Error{400, "invalid_request", "Invalid token"})
 	case tok.Confirm.X5T != "", tok.Confirm.JKT != "" && tok.Client != t.client.ClientID:
 		// Nobody can prove a certificate here: that is not built.
 		return nil, t.bad("invalid_request", "invalid_request", "Sender-constrained token exchange rejected as the token was not issued for the requesting client")
@@ -114,12 +97,12 @@ func (t *tokenCall) subject() (*presented, error) {
 	if err := tok.Bound(t.jkt); err != nil {
 		return nil, t.badProof(err)
 	}
-	return p, nil
+	return v, nil
 }
 
 // checkAudience: AbstractTokenExchangeProvider.getTargetAudienceClients,
 // StandardTokenExchangeProvider.validateAudience.
-func (t *tokenCall) checkAudience(p *presented) error {
+func (t *tokenCall) checkAudience(subject *tokens.Token) error {
 	for _, name := range t.form.Values["audience"] {
 		target, err := t.realm.ClientByName(t.ctx(), name)
 		if realms.Missing(err) {
@@ -139,7 +122,7 @@ func (t *tokenCall) checkAudience(p *presented) error {
 	if t.client.Access == iam.Public {
 		return t.bad("invalid_client", "invalid_client", "Public client is not allowed to exchange token")
 	}
-	if p.Client != t.client.ClientID && !slices.Contains(p.Audience, t.client.ClientID) {
+	if subject.Client != t.client.ClientID && !slices.Contains(subject.Audience, t.client.ClientID) {
 		t.detail("reason", "client is not within the token audience")
 		return t.refuse("not_allowed", &Error{403, "access_denied", "Client is not within the token audience"})
 	}
@@ -148,17 +131,17 @@ func (t *tokenCall) checkAudience(p *presented) error {
 
 // exchangeGrant makes the grant: within the subject's session when the client
 // has a part in it, else with a part that passes with the response.
-func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant, error) {
-	us := *p.session
+func (t *tokenCall) exchangeGrant(v *bearer.Verdict, scope, kind string) (*iam.Grant, error) {
+	us := *t.sessionFor(v)
 	g := &iam.Grant{
-		Client: &t.client.Client, User: p.user, Session: &us, Type: "te", Audience: t.form.Values["audience"],
+		Client: &t.client.Client, User: v.User, Session: &us, Type: "te", Audience: t.form.Values["audience"],
 		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 	}
 	g.Offline = us.Offline
-	if p.view != nil {
-		p.view.Inform(g)
+	if v.View != nil {
+		v.View.Inform(g)
 	}
-	ok, err := t.consented(p.user.ID, &t.client.Client, g.Scopes)
+	ok, err := t.consented(v.User.ID, &t.client.Client, g.Scopes)
 	if err != nil {
 		return nil, err
 	}
@@ -168,23 +151,23 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 	}
 	stale := int64(0) // the version of a part that has timed out
 	own := func() {
-		if p.view == nil || us.Offline {
+		if v.View == nil || us.Offline {
 			return
 		}
-		v, err := t.Sessions.Find(t.ctx(), t.realm, us.Ref(), &t.client.Client)
+		mine, err := t.Sessions.Find(t.ctx(), t.realm, us.Ref(), &t.client.Client)
 		if err == nil {
-			g.Session, g.Part = v.Session, v.Part
+			g.Session, g.Part = mine.Session, mine.Part
 			// A request without scope asks for the scope "openid" as the client's login did.
 			if scope == "" {
-				g.OpenID = tokens.HasScope(v.Part.Notes[noteScope], tokens.ScopeOpenID)
+				g.OpenID = tokens.HasScope(mine.Part.Notes[noteScope], tokens.ScopeOpenID)
 			}
-		} else if v != nil && v.Part != nil {
-			stale = v.Part.Version
+		} else if mine != nil && mine.Part != nil {
+			stale = mine.Part.Version
 		}
 	}
 	if kind == typeRefresh {
 		switch {
-		case us.Offline || p.view == nil || p.Context().Guest:
+		case us.Offline || v.View == nil || v.Token.Context().Guest:
 			return nil, t.bad("invalid_request", "invalid_request", "Refresh token not valid as requested_token_type because creating a new session is needed")
 		case tokens.OfflineRequested(g.Scopes):
 			return nil, t.bad("invalid_request", "invalid_request", "Scope offline_access not allowed for token exchange")
@@ -198,7 +181,7 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 			if g.Part.Notes == nil {
 				g.Part.Notes = map[string]string{}
 			}
-			g.Part.Notes[iam.NoteExchanged+p.Client] = p.ID
+			g.Part.Notes[iam.NoteExchanged+v.Token.Client] = v.Token.ID
 			if scope != "" {
 				g.Part.Notes[noteScope] = scope
 			}
@@ -210,7 +193,7 @@ func (t *tokenCall) exchangeGrant(p *presented, scope, kind string) (*iam.Grant,
 	}
 	if g.Part == nil {
 		g.Transient = iam.TransientClient
-		if p.view == nil {
+		if v.View == nil {
 			g.Transient = iam.Transient
 			t.event.Session = ""
 		}

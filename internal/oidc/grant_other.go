@@ -1,12 +1,11 @@
 package oidc
 
 import (
-	"errors"
 	"net/http"
 
+	"latchkey/internal/bearer"
 	"latchkey/internal/jose"
 	"latchkey/internal/realms"
-	"latchkey/internal/tokens"
 )
 
 // The grants that are not built answer as the reference does where a realm has
@@ -40,48 +39,30 @@ func (t *tokenCall) uma() (*decision, error) {
 	return nil, t.bad("invalid_request", "invalid_request", "Client does not support permissions")
 }
 
+// permissionChecks are accessChecks behind the client, whose policy says which scripts may
+// read the refusal.
+var permissionChecks = []bearer.Check{
+	bearer.KnownClient, bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.NotRevoked, bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart,
+	bearer.ClientOn, bearer.UserOn, bearer.AfterRealm, bearer.AfterClient, bearer.AfterUser,
+}
+
 // umaByToken is uma for who shows an access token in place of a client's secret.
 // Whose token it is, and so which scripts may read the answer, is known when it is
 // signed by the realm, and not before. CVE-2026-37977.
 func (t *tokenCall) umaByToken(raw string) (*decision, error) {
 	t.detail("auth_method", "oauth_credentials")
-	invalid := func() error {
-		return t.refuse("invalid_token", &Error{http.StatusBadRequest, "invalid_grant", "Invalid bearer token"})
-	}
-	signed, err := tokens.Parse(t.ctx(), t.realm, raw)
-	if errors.Is(err, tokens.ErrInvalid) || errors.Is(err, tokens.ErrUnknownKey) {
-		t.event.Cause.Reason = unparsed(err)
-		return nil, invalid()
-	}
+	v, err := t.judge(raw, bearer.Want{Checks: permissionChecks, Types: accessTypes})
 	if err != nil {
 		return nil, err
 	}
-	client, err := t.realm.ClientByName(t.ctx(), signed.Client)
-	if realms.Missing(err) {
-		return nil, invalid()
+	if t.client = v.Client; t.client != nil {
+		if err := t.openToClient(); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	t.client = client
-	if err := t.openToClient(); err != nil {
-		return nil, err
-	}
-	tok, reason := t.verifyAccess(raw)
-	if reason != "" {
-		return nil, invalid()
-	}
-	p, lost, err := t.live(tok, client)
-	if err != nil {
-		return nil, err
-	}
-	revoked, err := t.revoked(p)
 	switch {
-	case err != nil:
-		return nil, err
-	case revoked, lost != loss{}, !p.user.Enabled, p.clientDisabled(), p.stale(t.realm):
-		t.event.Cause.Reason = p.cause(t.realm, lost, revoked)
-		return nil, invalid()
+	case !v.Good():
+		return nil, t.refuse("invalid_token", &Error{http.StatusBadRequest, "invalid_grant", "Invalid bearer token"})
 	case !t.form.Has("audience"):
 		return nil, t.bad("invalid_request", "invalid_request", "You must provide the issuedFor")
 	}

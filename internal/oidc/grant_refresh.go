@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"latchkey/internal/bearer"
 	"latchkey/internal/iam"
 	"latchkey/internal/logout"
 	"latchkey/internal/sessions"
@@ -22,21 +23,11 @@ func (t *tokenCall) refresh() (*decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	old, err := t.refreshToken(t.form.Get("refresh_token"), true)
-	if err == nil {
-		err = refreshBound(old, t.jkt)
-	}
+	v, err := t.judgeRefresh(t.form.Get("refresh_token"), refreshChecks, t.jkt)
 	if err != nil {
 		return nil, t.badRefresh(err)
 	}
-	t.event.Session = iam.SessionID(old.Session)
-	t.detail("refresh_token_id", old.ID)
-	t.detail("refresh_token_type", old.Type)
-	t.detail("refresh_token_sub", old.Subject)
-	view, err := t.refreshSession(old)
-	if err != nil {
-		return nil, t.badRefresh(err)
-	}
+	old, view := v.Token, v.View
 	g, want, finish := t.refreshGrant(old, param, view)
 	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)
 	if err != nil {
@@ -122,110 +113,79 @@ type refreshError struct {
 
 func (e refreshError) Error() string { return e.text }
 
-// refreshToken checks a refresh token as far as it can be told without its
-// session. Keycloak: TokenManager.verifyRefreshToken.
-func (b *backCall) refreshToken(raw string, times bool) (*tokens.Token, error) {
-	tok, err := tokens.Parse(b.ctx(), b.realm, raw)
-	switch {
-	case errors.Is(err, tokens.ErrUnknownKey):
-		return nil, refreshError{"Invalid refresh token", iam.TokenRetiredKey}
-	case err != nil, tok.Type != tokens.TypeRefresh && tok.Type != tokens.TypeOffline:
-		return nil, refreshError{"Invalid refresh token", iam.TokenInvalid}
-	}
-	b.presents(tok)
-	switch {
-	case tok.Issuer != b.issuer():
-		return nil, refreshError{"Invalid token issuer. Expected '" + b.issuer() + "'", iam.TokenOtherHost}
-	case times && tok.Before(b.realm.NotBefore):
-		return nil, refreshError{"Stale token", iam.NotBeforeRealm}
-	case times && tok.Before(b.client.NotBefore):
-		return nil, refreshError{"Stale token", iam.NotBeforeClient}
-	case times && !tok.Active(b.Now()):
-		return nil, refreshError{"Token is not active", iam.TokenExpired}
-	case tok.Client != b.client.ClientID:
-		return nil, refreshError{"Invalid refresh token. Token client and authorized client don't match", iam.WrongClient}
-	}
-	return tok, nil
+// refreshChecks are those of TokenManager.verifyRefreshToken and validateToken, in their order.
+var refreshChecks = []bearer.Check{
+	bearer.OfType, bearer.OfHost, bearer.AfterRealm, bearer.AfterClient, bearer.NotExpired, bearer.OfClient, bearer.Keyed, bearer.LiveSession, bearer.UserOn,
+	bearer.AfterSession, bearer.LivePart, bearer.ClientOn, bearer.AfterPart, bearer.AfterRealm, bearer.AfterClient, bearer.AfterUser, bearer.OfflineGranted,
 }
 
-// refreshSession finds the session behind a refresh token, if it is still good
-// for the client. Keycloak: TokenManager.validateToken.
-func (t *tokenCall) refreshSession(old *tokens.Token) (*sessions.View, error) {
-	offline := old.Type == tokens.TypeOffline
-	view, err := t.Sessions.Find(t.ctx(), t.realm, old.Ref(offline), &t.client.Client)
-	switch {
-	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrGone):
-		if err := t.endExpired(view); err != nil {
-			return nil, err
-		}
-		switch {
-		case offline && errors.Is(err, sessions.ErrForgotten):
-			return nil, refreshError{"Offline session not active", iam.SessionEnded}
-		case offline:
-			return nil, refreshError{"Offline user session not found", iam.SessionEnded}
-		}
-		return nil, refreshError{"Session not active", iam.SessionEnded}
-	case errors.Is(err, sessions.ErrUserGone):
-		return nil, refreshError{"Unknown user", iam.UserRemoved}
-	case view == nil, errors.Is(err, sessions.ErrRealmDisabled):
-		return nil, t.switchedOff(err)
-	case !view.User.Enabled:
-		return nil, refreshError{"User disabled", iam.UserDisabled}
-	case old.BeforeSession(view.Session.Started):
-		return nil, refreshError{"Refresh token issued before the user session started", iam.TokenOfPast}
-	case errors.Is(err, sessions.ErrNoPart):
-		return nil, refreshError{"Session doesn't have required client", iam.PartEnded}
-	case errors.Is(err, sessions.ErrPartExpired):
-		end := t.Sessions.PartTimedOut(t.realm, &t.client.Client, view.Session, view.Part)
-		if err := t.Sessions.Detach(t.ctx(), t.realm, view.Session.Ref(), t.client.ID, end); err != nil {
-			return nil, err
-		}
-		return nil, refreshError{"Client session not active", iam.PartEnded}
-	case err != nil:
-		return nil, t.switchedOff(err)
-	case old.BeforeSession(view.Part.Started):
-		return nil, refreshError{"refresh token issued before the client session started", iam.TokenOfPast}
-	case old.Before(view.RealmNotBefore):
-		return nil, refreshError{"Stale token", iam.NotBeforeRealm}
-	case old.Before(view.ClientNotBefore):
-		return nil, refreshError{"Stale token", iam.NotBeforeClient}
-	case old.Before(view.User.NotBefore):
-		return nil, refreshError{"Stale token", iam.NotBeforeUser}
+// refreshSayings are the reference's words, those for offline tokens where they are others.
+var refreshSayings = map[bearer.Refusal]struct{ text, offline string }{
+	bearer.Unsigned:         {text: "Invalid refresh token"},
+	bearer.RetiredKey:       {text: "Invalid refresh token"},
+	bearer.WrongType:        {text: "Invalid refresh token"},
+	bearer.OtherHost:        {text: "Invalid token issuer. Expected '$issuer'"},
+	bearer.Expired:          {text: "Token is not active"},
+	bearer.OtherClient:      {text: "Invalid refresh token. Token client and authorized client don't match"},
+	bearer.WrongProof:       {text: "$proof"},
+	bearer.SessionGone:      {text: "Session not active", offline: "Offline user session not found"},
+	bearer.SessionTimedOut:  {text: "Session not active", offline: "Offline user session not found"},
+	bearer.SessionForgotten: {text: "Session not active", offline: "Offline session not active"},
+	bearer.UserGone:         {text: "Unknown user"},
+	bearer.UserOff:          {text: "User disabled"},
+	bearer.OlderThanSession: {text: "Refresh token issued before the user session started"},
+	bearer.PartGone:         {text: "Session doesn't have required client"},
+	bearer.PartTimedOut:     {text: "Client session not active"},
+	bearer.OlderThanPart:    {text: "refresh token issued before the client session started"},
+	bearer.BeforeRealm:      {text: "Stale token"},
+	bearer.BeforeClient:     {text: "Stale token"},
+	bearer.BeforeUser:       {text: "Stale token"},
+	bearer.NotGranted:       {text: "Offline session invalid because offline access not granted anymore"},
+}
+
+// judgeRefresh judges a refresh token of the client. Sessions of tokens that come too
+// late end. The event tells of the token once its session was looked for.
+func (b *backCall) judgeRefresh(raw string, order []bearer.Check, jkt string) (*bearer.Verdict, error) {
+	v, err := b.judge(raw, bearer.Want{Checks: order, Types: refreshTypes, Client: b.client.ClientID, Key: jkt, OneKind: true})
+	if err != nil {
+		return nil, err
 	}
-	if offline {
-		granted, err := t.offlineGranted(view)
-		if err != nil {
-			return nil, err
-		}
-		if !granted {
-			return nil, refreshError{"Offline session invalid because offline access not granted anymore", iam.OfflineNotGranted}
-		}
+	if v.View != nil || v.Refusal == bearer.SessionGone {
+		b.tell(v, theSession)
+		b.detail("refresh_token_id", v.Token.ID)
+		b.detail("refresh_token_type", v.Token.Type)
+		b.detail("refresh_token_sub", v.Token.Subject)
 	}
-	return view, nil
+	switch v.Refusal {
+	case "":
+		return v, nil
+	case bearer.RealmOff:
+		return nil, b.realmOff()
+	case bearer.ClientOff:
+		return nil, b.clientOff()
+	case bearer.SessionTimedOut, bearer.SessionForgotten:
+		err = b.endExpired(v.View)
+	case bearer.PartTimedOut:
+		end := b.Sessions.PartTimedOut(b.realm, &b.client.Client, v.View.Session, v.View.Part)
+		err = b.Sessions.Detach(b.ctx(), b.realm, v.View.Session.Ref(), b.client.ID, end)
+	}
+	if err != nil {
+		return nil, err
+	}
+	say := refreshSayings[v.Refusal]
+	if say.offline != "" && v.Token.Type == tokens.TypeOffline {
+		say.text = say.offline
+	}
+	return nil, refreshError{b.fill(say.text, v), v.Reason()}
 }
 
 // endExpired ends a session that somebody came back to too late.
-func (t *tokenCall) endExpired(view *sessions.View) error {
-	if view == nil {
-		return nil
-	}
-	_, err := t.Sessions.End(t.ctx(), t.realm, view.Session.ID, view.Session.Offline, t.Sessions.TimedOut(t.realm, view.Session))
+func (b *backCall) endExpired(view *sessions.View) error {
+	_, err := b.Sessions.End(b.ctx(), b.realm, view.Session.ID, view.Session.Offline, b.Sessions.TimedOut(b.realm, view.Session))
 	if errors.Is(err, sessions.ErrGone) {
 		return nil
 	}
 	return err
-}
-
-// offlineGranted reports whether client and user may still have offline access.
-// Keycloak: UserSessionUtil.isOfflineAccessGranted.
-func (c *call) offlineGranted(view *sessions.View) (bool, error) {
-	client, err := c.realm.Client(c.ctx(), view.Part.Client)
-	if err != nil {
-		return false, err
-	}
-	g := &iam.Grant{Client: &client.Client, User: view.User, Scopes: tokens.Requested(c.realm, &client.Client, tokens.ScopeOffline)}
-	view.Inform(g)
-	return c.Issuer.OfflineGranted(c.ctx(), c.realm, g)
 }
 
 // changed refuses where the client session could not be changed, and keeps other errors.

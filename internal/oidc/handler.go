@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/tabs"
+	"latchkey/internal/bearer"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
@@ -31,6 +32,7 @@ type Config struct {
 	Keys     *keys.Service
 	Sessions *sessions.Service
 	Users    *users.Service
+	Bearer   *bearer.Service // judges presented tokens
 	Events   *events.Writer
 	Issuer   *tokens.Issuer
 	Engine   *authn.Engine // for direct grants

@@ -6,10 +6,9 @@ import (
 	"net/http"
 	"slices"
 
+	"latchkey/internal/bearer"
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
-	"latchkey/internal/realms"
-	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 	"latchkey/internal/web"
 )
@@ -56,117 +55,82 @@ func (b *backCall) told(status int, code, description string) error {
 	return b.refuse(code, &Error{status, code, description})
 }
 
-// unparsed is why a token could not even be read; nil says that it could, and
-// is another host's.
-func unparsed(err error) iam.Reason {
-	switch {
-	case err == nil:
-		return iam.TokenOtherHost
-	case errors.Is(err, tokens.ErrUnknownKey):
-		return iam.TokenRetiredKey
-	}
-	return iam.TokenInvalid
-}
-
 // introspected is what checks come to: nil, and an event, for a token that is
 // worth nothing.
 type introspected struct {
-	*presented
+	*bearer.Verdict
 	claims *claims.Set
 }
 
-// checkIntrospected checks a token in the order of
-// AccessTokenIntrospectionProvider.introspectionChecks.
-func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, error) {
-	inactive := func(word, reason string) (*introspected, error) {
-		b.detail("reason", reason)
-		return nil, b.refuse(word, nil)
-	}
-	tok, err := tokens.Parse(b.ctx(), b.realm, raw)
-	if err != nil || tok.Issuer != b.issuer() {
-		b.event.Cause.Reason = unparsed(err)
-		return inactive("invalid_token", "Access token JWT check failed")
-	}
-	b.detail("token_id", tok.ID)
-	b.detail("token_type", tok.Type)
-	b.detail("token_issued_for", tok.Client)
-	client, err := b.realm.ClientByName(b.ctx(), tok.Client)
-	if realms.Missing(err) {
-		return inactive("client_not_found", "Could not find client for "+tok.Client)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !client.Enabled {
-		return inactive("client_disabled", "Client with clientId "+tok.Client+" is disabled")
-	}
-	about := "Introspection access token for " + tok.Client + " client: "
-	p, lost, err := b.live(tok, client)
-	if err != nil {
-		return nil, err
-	}
-	revoked, err := b.revoked(p)
-	if err != nil {
-		return nil, err
-	}
-	b.event.Cause.Reason = p.cause(b.realm, lost, revoked)
-	if !revoked && !tok.Active(b.Now()) {
-		b.event.Cause.Reason = iam.TokenExpired
-	}
-	if revoked || !tok.Active(b.Now()) || tok.Before(b.realm.NotBefore, client.NotBefore) {
-		return inactive("invalid_token", about+"JWT check failed")
-	}
-	b.event.Session = iam.SessionID(tok.Session)
-	if refresh && tok.Type != tokens.TypeRefresh && tok.Type != tokens.TypeOffline {
-		return inactive("invalid_token_type", about+"invalid_token_type")
-	}
-	if lost == (loss{}) && p.clientDisabled() {
-		lost = loss{"client_disabled", iam.ClientDisabled}
-	}
-	if lost != (loss{}) {
-		return inactive(lost.word, about+lost.word)
-	}
-	b.event.User = p.user.ID
-	if !p.user.Enabled || p.stale(b.realm) {
-		return inactive("user_disabled", "Could not find valid user from user session "+string(p.session.ID))
-	}
-	if p.view != nil && p.view.Session.Offline && p.view.Part != nil {
-		granted, err := b.offlineGranted(p.view)
-		if err != nil {
-			return nil, err
-		}
-		if !granted {
-			b.event.Cause.Reason = iam.OfflineNotGranted
-			return inactive("session_expired", "Offline session invalid because offline access not granted anymore")
-		}
-	}
-	if b.spent(p) {
-		b.event.Cause.Reason = iam.TokenReuse
-		return inactive("invalid_token", about+"failed to validate Token reuse for introspection")
-	}
-	if refresh && p.Client != b.client.ClientID {
-		return nil, nil // without an event, as RefreshTokenIntrospectionProvider
-	}
-	out, err := b.mapped(b.ctx(), p)
-	if err != nil {
-		return nil, err
-	}
-	if !refresh && !b.addressed(p, out) {
-		b.event.Cause.Reason = iam.WrongClient
-		return inactive("invalid_token", "Client '"+b.client.ClientID+"' is not in the token audience")
-	}
-	return &introspected{p, out}, nil
+// introspectionChecks are those of AccessTokenIntrospectionProvider.introspectionChecks, in
+// its order.
+var introspectionChecks = []bearer.Check{
+	bearer.OfHost, bearer.KnownClient, bearer.ClientOn, bearer.NotRevoked, bearer.NotExpired, bearer.AfterRealm, bearer.AfterClient, bearer.OfType, bearer.ClientOn,
+	bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart, bearer.UserOn, bearer.AfterUser, bearer.OfflineGranted,
+	bearer.Unspent,
 }
 
-// spent reports whether a rotating refresh token has been used up.
-func (b *backCall) spent(p *presented) bool {
-	return p.part != nil && (p.Type == tokens.TypeRefresh || p.Type == tokens.TypeOffline) && sessions.Spent(b.realm, p.part, p.Use())
+const introspecting = "Introspection access token for $client client: "
+
+var introspectionSayings = map[bearer.Refusal]saying{
+	bearer.Unsigned:      {word: "invalid_token", reason: "Access token JWT check failed"},
+	bearer.RetiredKey:    {word: "invalid_token", reason: "Access token JWT check failed"},
+	bearer.OtherHost:     {word: "invalid_token", reason: "Access token JWT check failed"},
+	bearer.UnknownClient: {word: "client_not_found", reason: "Could not find client for $client"},
+	bearer.ClientOff:     {word: "client_disabled", reason: "Client with clientId $client is disabled"},
+	bearer.RevokedToken:  {word: "invalid_token", reason: introspecting + "JWT check failed"},
+	bearer.Expired:       {word: "invalid_token", reason: introspecting + "JWT check failed"},
+	bearer.BeforeRealm:   {word: "invalid_token", reason: introspecting + "JWT check failed"},
+	bearer.BeforeClient:  {word: "invalid_token", reason: introspecting + "JWT check failed"},
+	bearer.WrongType:     {word: "invalid_token_type", reason: introspecting + "invalid_token_type", tells: theSession},
+	bearer.UserOff:       {word: "user_disabled", reason: "Could not find valid user from user session $session", tells: theUser},
+	bearer.BeforeUser:    {word: "user_disabled", reason: "Could not find valid user from user session $session", tells: theUser},
+	bearer.SpentToken:    {word: "invalid_token", reason: introspecting + "failed to validate Token reuse for introspection", tells: theUser},
+	bearer.NotGranted:    {word: "session_expired", reason: "Offline session invalid because offline access not granted anymore", tells: theUser},
+}
+
+// checkIntrospected judges a token, and whether the resource server may know of it.
+func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, error) {
+	want := bearer.Want{Checks: introspectionChecks}
+	if refresh {
+		want.Types = refreshTypes
+	}
+	v, err := b.judge(raw, want)
+	if err != nil {
+		return nil, err
+	}
+	inactive := func(reason iam.Reason, say saying) (*introspected, error) {
+		b.event.Cause.Reason = reason
+		b.tell(v, say.tells)
+		b.detail("reason", b.fill(say.reason, v))
+		return nil, b.refuse(say.word, nil)
+	}
+	if v.Token != nil && v.Refusal != bearer.OtherHost {
+		b.detail("token_id", v.Token.ID)
+		b.detail("token_type", v.Token.Type)
+		b.detail("token_issued_for", v.Token.Client)
+	}
+	switch {
+	case !v.Good():
+		return inactive(v.Reason(), sayingOf(introspectionSayings, v.Refusal, introspecting))
+	case refresh && v.Token.Client != b.client.ClientID:
+		return nil, nil // without an event, as RefreshTokenIntrospectionProvider
+	}
+	b.tell(v, theUser)
+	out, err := b.mapped(b.ctx(), v)
+	if err != nil {
+		return nil, err
+	}
+	if !refresh && !b.addressed(v.Token, out) {
+		return inactive(iam.WrongClient, saying{word: "invalid_token", reason: "Client '" + b.client.ClientID + "' is not in the token audience", tells: theUser})
+	}
+	return &introspected{v, out}, nil
 }
 
 // mapped is the token as introspection tells of it: what it says itself, and
 // what the mappers add now.
-func (b *backCall) mapped(ctx context.Context, p *presented) (*claims.Set, error) {
-	out := claims.NewSet()
+func (b *backCall) mapped(ctx context.Context, v *bearer.Verdict) (*claims.Set, error) {
+	p, out := v.Token, claims.NewSet()
 	for _, c := range []struct {
 		name  string
 		value int64
@@ -185,13 +149,13 @@ func (b *backCall) mapped(ctx context.Context, p *presented) (*claims.Set, error
 	if len(p.Audience) > 0 {
 		out.Put("aud", slices.Clone([]string(p.Audience)))
 	}
-	return out, b.Issuer.Map(ctx, b.realm, b.grantOf(p), p.Scope, claims.Introspection, out)
+	return out, b.Issuer.Map(ctx, b.realm, b.grantOf(v), p.Scope, claims.Introspection, out)
 }
 
 // addressed tells whether a token was meant for the resource server that asks. A
 // lightweight one does not say; what its mappers say now does.
 // Keycloak: AccessTokenIntrospectionProvider.verifyAudience.
-func (b *backCall) addressed(p *presented, mapped *claims.Set) bool {
+func (b *backCall) addressed(p *tokens.Token, mapped *claims.Set) bool {
 	audience := []string(p.Audience)
 	if p.Context().Light {
 		audience = mapped.Audience()
@@ -242,13 +206,13 @@ func (b *backCall) writeIntrospection(p *introspected, rpt bool) error {
 // describe adds what introspection tells beyond the token's claims.
 // Keycloak: AccessTokenIntrospectionProvider.introspect.
 func (b *backCall) describe(out *claims.Set, p *introspected) {
-	out.Put("client_id", p.Client)
-	if p.Scope == "" {
+	out.Put("client_id", p.Token.Client)
+	if p.Token.Scope == "" {
 		out.Remove("scope")
 	}
 	if out.Get("username") == nil {
-		out.Put("username", p.user.Username)
+		out.Put("username", p.User.Username)
 	}
-	tokens.Actor(out, p.session)
-	out.Put("token_type", p.Type)
+	tokens.Actor(out, b.sessionFor(p.Verdict))
+	out.Put("token_type", p.Token.Type)
 }

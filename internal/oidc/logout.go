@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/bearer"
 	"latchkey/internal/iam"
 	"latchkey/internal/logout"
 	"latchkey/internal/pages"
@@ -348,6 +349,9 @@ func (l *logoutCall) loggedOut(status int) error {
 	return nil
 }
 
+// logoutChecks are those of a refresh token that a session is ended by: it may have expired.
+var logoutChecks = []bearer.Check{bearer.OfType, bearer.OfHost, bearer.OfClient}
+
 // logoutToken ends the session of a refresh token, for clients without a
 // browser, in a realm that is switched off too. Keycloak: LogoutEndpoint.logoutToken.
 func (c *call) logoutToken(form web.Form) error {
@@ -358,9 +362,9 @@ func (c *call) logoutToken(form web.Form) error {
 	if err := b.admitClient(); err != nil {
 		return err
 	}
-	tok, err := b.refreshToken(b.form.Get("refresh_token"), false)
+	verdict, err := b.judgeRefresh(b.form.Get("refresh_token"), logoutChecks, "")
 	if err == nil {
-		err = b.logoutBound(tok)
+		err = b.logoutBound(verdict.Token)
 	}
 	var bad refreshError
 	if errors.As(err, &bad) {
@@ -370,6 +374,7 @@ func (c *call) logoutToken(form web.Form) error {
 	if err != nil {
 		return err
 	}
+	tok := verdict.Token
 	offline := tok.Type == tokens.TypeOffline
 	v, err := b.Sessions.Find(b.ctx(), b.realm, tok.Ref(offline), nil)
 	over := errors.Is(err, sessions.ErrGone) || errors.Is(err, sessions.ErrExpired)

@@ -1,74 +1,13 @@
 package oidc
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 
+	"latchkey/internal/bearer"
 	"latchkey/internal/iam"
-	"latchkey/internal/realms"
-	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 )
-
-// A presented token is one whose session is alive: what it is about now.
-type presented struct {
-	*tokens.Token
-	client *realms.Client // that it was issued for
-	user   *iam.User
-	view   *sessions.View // nil without a stored session
-	// session and part are the stored ones, or stand in for them.
-	session *iam.UserSession
-	part    *iam.ClientSession
-}
-
-// presents lets the record of a refusal know which token it is about.
-func (c *call) presents(tok *tokens.Token) {
-	c.event.Cause.User, c.event.Cause.Session, c.event.Cause.Token = iam.UserID(tok.Subject), iam.SessionID(tok.Session), tok.ID
-	c.event.Cause.Offline = tok.Type == tokens.TypeOffline || tok.Context().Offline
-}
-
-// A loss is why there is nothing that a token still stands for: by the event's
-// error word, and by ours. The zero one says that there is.
-type loss struct {
-	word   string
-	reason iam.Reason
-}
-
-var (
-	sessionGone    = loss{"user_session_not_found", iam.SessionEnded}
-	sessionExpired = loss{"session_expired", iam.SessionEnded}
-	sessionNewer   = loss{"invalid_token", iam.TokenOfPast}
-	userGone       = loss{"user_not_found", iam.UserRemoved}
-	userDisabled   = loss{"user_disabled", iam.UserDisabled}
-)
-
-// cause is why a presented token is worth nothing; lost is what live said.
-func (p *presented) cause(r *realms.Realm, lost loss, revoked bool) iam.Reason {
-	switch {
-	case revoked:
-		return iam.Revoked
-	case lost != loss{}:
-		return lost.reason
-	case p.clientDisabled():
-		return iam.ClientDisabled
-	case p.user != nil && !p.user.Enabled:
-		return iam.UserDisabled
-	}
-	realm, client := r.NotBefore, p.client.NotBefore
-	if p.view != nil {
-		realm, client = p.view.RealmNotBefore, p.view.ClientNotBefore
-	}
-	switch {
-	case p.Before(realm):
-		return iam.NotBeforeRealm
-	case p.Before(client):
-		return iam.NotBeforeClient
-	case p.user != nil && p.Before(p.user.NotBefore):
-		return iam.NotBeforeUser
-	}
-	return ""
-}
 
 // bearerOf returns the token of an Authorization header: a scheme, one space and
 // the token. Keycloak: AppAuthManager.extractTokenStringFromAuthHeader.
@@ -89,122 +28,135 @@ func byDPoP(r *http.Request) bool {
 	return ok && strings.EqualFold(scheme, schemeDPoP)
 }
 
-// live finds the session behind an access token, online or offline as the
-// token's id says. lost says why there is none that the token still stands for;
-// then p tells as much as is known.
-// Keycloak: UserSessionUtil.findValidSession.
-func (c *call) live(tok *tokens.Token, client *realms.Client) (p *presented, lost loss, err error) {
-	p = &presented{Token: tok, client: client}
-	c.presents(tok)
-	how := tok.Context()
-	if tok.Session == "" {
-		if !how.Transient && !how.Unknown {
-			return p, sessionGone, nil
-		}
-		lost, err = c.passing(p)
-		return p, lost, err
+// accessTypes are the types of access tokens.
+var accessTypes = []string{tokens.TypeBearer, tokens.TypeDPoP}
+
+// refreshTypes are the types of refresh tokens.
+var refreshTypes = []string{tokens.TypeRefresh, tokens.TypeOffline}
+
+// judge asks about a presented token. The record of a refusal will know which token
+// it was and what was wrong with it.
+func (c *call) judge(raw string, want bearer.Want) (*bearer.Verdict, error) {
+	want.Issuer = c.issuer()
+	v, err := c.Bearer.Judge(c.ctx(), c.realm, raw, want)
+	if err != nil {
+		return nil, err
 	}
-	expired := false
-	for _, offline := range []bool{false, true} {
-		if how.Transient || !how.Unknown && how.Offline != offline {
-			continue
-		}
-		lost, err = c.stored(p, how, offline)
-		if err != nil || lost == (loss{}) || lost == sessionNewer || lost == userGone {
-			return p, lost, err
-		}
-		expired = expired || lost == sessionExpired
+	c.event.Cause.Reason = v.Reason()
+	if tok := v.Token; tok != nil {
+		c.event.Cause.User, c.event.Cause.Session, c.event.Cause.Token = iam.UserID(tok.Subject), iam.SessionID(tok.Session), tok.ID
+		c.event.Cause.Offline = tok.Type == tokens.TypeOffline || tok.Context().Offline
 	}
-	if expired {
-		return p, sessionExpired, nil
-	}
-	return p, sessionGone, nil
+	return v, nil
 }
 
-// passing stands in for the session of a token that never had one. Where its
-// subject is none of the realm's - a pairwise one, say - it goes by the username,
-// which mappers write as they like: for the client's own service account alone.
-// Keycloak: TokenManager.lookupUserFromStatelessToken.
-func (c *call) passing(p *presented) (lost loss, err error) {
-	p.user, err = c.Users.ByID(c.ctx(), &c.realm.Realm, iam.UserID(p.Subject))
-	if err == nil && p.user == nil && p.Username != "" {
-		p.user, err = c.Users.Find(c.ctx(), &c.realm.Realm, p.Username)
-		if p.user != nil && p.user.ServiceAccount != p.client.ID {
-			p.user = nil
-		}
-	}
+// accessChecks are those of an access token that another grant goes by.
+// Keycloak: AuthenticationManager.verifyIdentityToken.
+var accessChecks = []bearer.Check{
+	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.KnownClient, bearer.NotRevoked, bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart,
+	bearer.ClientOn, bearer.UserOn, bearer.AfterRealm, bearer.AfterClient, bearer.AfterUser,
+}
+
+// A saying is how an endpoint refuses a token: the words of the event, those of the
+// answer, and of whom the event tells.
+type saying struct {
+	word, reason, description string
+	tells                     telling
+	open                      bool // scripts of every origin may read it
+}
+
+// telling is of whom a refusal's event tells, each with those before it.
+type telling int
+
+const (
+	nobody telling = iota
+	theClient
+	theSession
+	theUser
+)
+
+// standing are the error words of a token that stands on nothing any more.
+// Keycloak: UserSessionUtil.findValidSession.
+var standing = map[bearer.Refusal]string{
+	bearer.SessionGone: "user_session_not_found", bearer.SessionTimedOut: "user_session_not_found", bearer.PartGone: "user_session_not_found",
+	bearer.RealmOff: "user_session_not_found", bearer.SessionForgotten: "session_expired", bearer.PartTimedOut: "session_expired",
+	bearer.OlderThanSession: "invalid_token", bearer.OlderThanPart: "invalid_token", bearer.UserGone: "user_not_found", bearer.AccountOff: "user_disabled",
+}
+
+// sayingOf looks up an endpoint's table. What stands on nothing any more is refused by
+// its word, with a reason where the endpoint says before what it is about.
+func sayingOf(table map[bearer.Refusal]saying, no bearer.Refusal, before string) saying {
+	word, stood := standing[no]
 	switch {
-	case err != nil:
-		return loss{}, err
-	case p.user == nil:
-		return userGone, nil
-	case !p.user.Enabled:
-		return userDisabled, nil
+	case !stood:
+		return table[no]
+	case before != "":
+		before += word
+	}
+	return saying{word: word, reason: before, description: word, tells: theSession}
+}
+
+// fill puts what is known of a token into a text of a table.
+func (c *call) fill(text string, v *bearer.Verdict) string {
+	if !strings.Contains(text, "$") || v.Token == nil {
+		return text
+	}
+	return strings.NewReplacer("$issuer", c.issuer(), "$type", v.Token.Type, "$client", v.Token.Client, "$session", sessionOf(v), "$proof", v.Proof).Replace(text)
+}
+
+func sessionOf(v *bearer.Verdict) string {
+	if v.View == nil {
+		return ""
+	}
+	return string(v.View.Session.ID)
+}
+
+// tell has the event say whose a token is, as far as its endpoint does; its client
+// where no other asks.
+func (b *backCall) tell(v *bearer.Verdict, how telling) {
+	if how >= theClient && b.client == nil {
+		b.event.Client = v.Token.Client
+	}
+	if how >= theSession {
+		b.event.Session = iam.SessionID(v.Token.Session)
+	}
+	if how >= theUser && v.User != nil {
+		b.event.User = v.User.ID
+	}
+}
+
+// sessionFor is the session that a token stands on, or what stands in for one that
+// was never stored.
+func (c *call) sessionFor(v *bearer.Verdict) *iam.UserSession {
+	if v.View != nil {
+		return v.View.Session
 	}
 	now := c.Now()
-	p.session = &iam.UserSession{Realm: c.realm.ID, User: p.user.ID, Username: p.user.Username, IP: c.event.IP, AuthMethod: "client_auth", Started: now, LastAccess: now}
-	p.part = &iam.ClientSession{Realm: c.realm.ID, Client: p.client.ID, Started: now, LastAccess: now, Notes: map[string]string{"iss": c.issuer()}}
-	return loss{}, nil
+	return &iam.UserSession{Realm: c.realm.ID, User: v.User.ID, Username: v.User.Username, IP: c.event.IP, AuthMethod: "client_auth", Started: now, LastAccess: now}
 }
 
-// stored finds a stored session of one kind.
-func (c *call) stored(p *presented, how tokens.Context, offline bool) (lost loss, err error) {
-	view, err := c.Sessions.FindFor(c.ctx(), c.realm, p.Ref(offline), &p.client.Client, p.RevokedKey())
-	switch {
-	case err == nil, how.Guest && errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrClientDisabled):
-	case errors.Is(err, sessions.ErrPartExpired), errors.Is(err, sessions.ErrForgotten):
-		return sessionExpired, nil
-	case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrNoPart), errors.Is(err, sessions.ErrRealmDisabled):
-		return sessionGone, nil
-	case errors.Is(err, sessions.ErrUserGone):
-		return userGone, nil
-	default:
-		return loss{}, err
+// partFor is the client's part in the session of a token, or what stands in for it.
+func (c *call) partFor(v *bearer.Verdict) *iam.ClientSession {
+	if v.View != nil && v.View.Part != nil {
+		return v.View.Part
 	}
-	p.view, p.session, p.part, p.user = view, view.Session, view.Part, view.User
-	if p.BeforeSession(view.Session.Started) || view.Part != nil && p.BeforeSession(view.Part.Started) && !how.Guest {
-		return sessionNewer, nil
+	now := c.Now()
+	p := &iam.ClientSession{Realm: c.realm.ID, Client: v.Client.ID, Started: now, LastAccess: now, Notes: map[string]string{"iss": c.issuer()}}
+	if v.View != nil {
+		p.Session, p.Offline = v.View.Session.ID, v.View.Session.Offline
 	}
-	if p.part == nil {
-		now := c.Now()
-		p.part = &iam.ClientSession{Session: view.Session.ID, Realm: c.realm.ID, Client: p.client.ID, Offline: offline, Started: now, LastAccess: now,
-			Notes: map[string]string{"iss": c.issuer()}}
-	}
-	return loss{}, nil
-}
-
-// revoked reports whether the token was revoked. What the session's statement
-// read along with it answers; without a session it takes one of its own.
-func (c *call) revoked(p *presented) (bool, error) {
-	if p.view != nil {
-		return p.view.Once, nil
-	}
-	return c.Sessions.HasOnce(c.ctx(), c.realm, p.RevokedKey())
-}
-
-// stale reports whether a not-before of realm, client or user, read with the
-// session where there is one, refuses the token.
-func (p *presented) stale(r *realms.Realm) bool {
-	if p.view != nil {
-		return p.Before(p.view.RealmNotBefore, p.view.ClientNotBefore, p.user.NotBefore)
-	}
-	return p.Before(r.NotBefore, p.client.NotBefore, p.user.NotBefore)
-}
-
-// clientDisabled tells whether the client was switched off, as of now.
-func (p *presented) clientDisabled() bool {
-	return !p.client.Enabled || p.view != nil && p.view.Part != nil && !p.view.ClientEnabled
+	return p
 }
 
 // grantOf is the grant that a presented token came from, for mappers that run
 // again over it. Its scopes are for the issuer to find.
-func (c *call) grantOf(p *presented) *iam.Grant {
+func (c *call) grantOf(v *bearer.Verdict) *iam.Grant {
 	g := &iam.Grant{
-		Client: &p.client.Client, User: p.user, Session: p.session, Part: p.part, Nonce: p.Nonce, Issuer: c.issuer(),
-		OpenID: tokens.HasScope(p.Scope, tokens.ScopeOpenID),
+		Client: &v.Client.Client, User: v.User, Session: c.sessionFor(v), Part: c.partFor(v), Nonce: v.Token.Nonce, Issuer: c.issuer(),
+		OpenID: tokens.HasScope(v.Token.Scope, tokens.ScopeOpenID),
 	}
-	if p.view != nil {
-		p.view.Inform(g)
+	if v.View != nil {
+		v.View.Inform(g)
 	}
 	return g
 }

@@ -1,10 +1,13 @@
 package oidc
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
+	"latchkey/internal/bearer"
 	"latchkey/internal/iam"
 	"latchkey/internal/tokens"
 	"latchkey/internal/web"
@@ -24,19 +27,12 @@ func (h *Handler) revoke(c *call) error {
 	if err := b.errDuplicate(); err != nil {
 		return err
 	}
-	tok, err := b.revocable()
+	v, err := b.revocable()
 	if err != nil {
 		return err
 	}
-	p, lost, err := b.live(tok, b.client)
-	if err != nil {
-		return err
-	}
-	if lost != (loss{}) {
-		b.event.Cause.Reason = p.cause(b.realm, lost, false)
-		return b.refuse(lost.word, errWorthless)
-	}
-	b.event.User = p.user.ID
+	tok := v.Token
+	b.event.User = v.User.ID
 	if err := b.revokeExchanged(tok); err != nil {
 		return err
 	}
@@ -107,25 +103,27 @@ func (b *backCall) revokeExchanged(tok *tokens.Token) error {
 // 2.2 wants 200.
 var errWorthless = &Error{http.StatusOK, "invalid_token", "Invalid token"}
 
-func (b *backCall) revocable() (*tokens.Token, error) {
+// revocationChecks are those of TokenRevocationEndpoint: a token may have expired, and its
+// user or client may be disabled.
+var revocationChecks = []bearer.Check{bearer.OfType, bearer.OfClient, bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart}
+
+func (b *backCall) revocable() (*bearer.Verdict, error) {
 	if !b.form.Has("token") {
 		return nil, b.bad("invalid_request", "invalid_request", "Token not provided")
 	}
-	tok, err := tokens.Parse(b.ctx(), b.realm, b.form.Get("token"))
+	v, err := b.judge(b.form.Get("token"), bearer.Want{Checks: revocationChecks, Types: slices.Concat(refreshTypes, accessTypes), Client: b.client.ClientID})
 	if err != nil {
-		return nil, b.refuse("invalid_token", errWorthless)
+		return nil, err
 	}
-	switch tok.Type {
-	case tokens.TypeRefresh, tokens.TypeOffline, tokens.TypeBearer, tokens.TypeDPoP:
-	default:
+	switch {
+	case v.Good():
+		return v, nil
+	case v.Refusal == bearer.WrongType:
 		return nil, b.bad("invalid_token_type", "unsupported_token_type", "Unsupported token type")
-	}
-	switch tok.Client {
-	case "":
+	case v.Refusal == bearer.OtherClient && v.Token.Client != "":
+		return nil, b.bad("invalid_request", "invalid_request", "Unmatching clients")
+	case v.Refusal == bearer.OtherClient:
 		b.detail("reason", "Issued for not set")
-		return nil, b.refuse("invalid_token", errWorthless)
-	case b.client.ClientID:
-		return tok, nil
 	}
-	return nil, b.bad("invalid_request", "invalid_request", "Unmatching clients")
+	return nil, b.refuse(cmp.Or(standing[v.Refusal], "invalid_token"), errWorthless)
 }

@@ -6,10 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	"latchkey/internal/bearer"
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
-	"latchkey/internal/realms"
-	"latchkey/internal/tokens"
 	"latchkey/internal/web"
 )
 
@@ -34,11 +33,11 @@ func (h *Handler) userinfo(c *call) error {
 		b.anyOrigin()
 		return c.refuse("invalid_token", c.challenge(http.StatusUnauthorized, "", ""))
 	}
-	p, err := b.checkUserinfoToken(raw)
+	v, err := b.checkUserinfoToken(raw)
 	if err != nil {
 		return err
 	}
-	return b.writeUserinfo(p)
+	return b.writeUserinfo(v)
 }
 
 // tokenOfRequest finds the token in the header or, of a POST, in the form; in
@@ -92,101 +91,76 @@ func (c *call) challenge(status int, code, description string) error {
 	return challenge{status}
 }
 
-func (c *call) invalidToken(word, description string) error {
-	return c.refuse(word, c.challenge(http.StatusUnauthorized, "invalid_token", description))
+// userinfoChecks are those of UserInfoEndpoint, in its order.
+var userinfoChecks = []bearer.Check{
+	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.Proved, bearer.InOpenID, bearer.KnownClient, bearer.NotRevoked, bearer.AfterRealm, bearer.AfterClient,
+	bearer.ClientOn, bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart, bearer.UserOn, bearer.AfterUser,
 }
 
-// verifyAccess checks what can be told of an access token without its client,
-// and says in TokenVerifier's words what is wrong.
-func (c *call) verifyAccess(raw string) (tok *tokens.Token, reason string) {
-	tok, err := tokens.Parse(c.ctx(), c.realm, raw)
-	switch {
-	case err != nil:
-		c.event.Cause.Reason = unparsed(err)
-		return nil, "Failed to parse JWT"
-	case tok.Issuer != c.issuer():
-		c.event.Cause.Reason = iam.TokenOtherHost
-		c.presents(tok)
-		return nil, "Invalid token issuer. Expected '" + c.issuer() + "'"
-	case !strings.EqualFold(tok.Type, tokens.TypeBearer) && !strings.EqualFold(tok.Type, tokens.TypeDPoP):
-		return nil, "Token type is incorrect. Expected '[Bearer, DPoP]' but was '" + tok.Type + "'"
-	case !tok.Active(c.Now()):
-		c.event.Cause.Reason = iam.TokenExpired
-		c.presents(tok)
-		return nil, "Token is not active"
-	}
-	return tok, ""
+// unverified is what TokenVerifier refuses, for a reason that the event alone tells.
+func unverified(reason string) saying {
+	return saying{word: "invalid_token", reason: reason, description: "Token verification failed", open: true}
 }
 
-func (b *backCall) checkUserinfoToken(raw string) (*presented, error) {
-	unverified := func(reason string) error {
-		b.anyOrigin()
-		b.detail("reason", reason)
-		return b.invalidToken("invalid_token", "Token verification failed")
-	}
-	tok, reason := b.verifyAccess(raw)
-	var client *realms.Client
-	var err error
-	if reason == "" {
-		client, err = b.realm.ClientByName(b.ctx(), tok.Client)
-		if err == nil || realms.Missing(err) {
-			reason, err = b.checkScheme(tok, raw, client != nil && client.Flag("dpop.bound.access.tokens"))
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if reason != "" {
-		return nil, unverified(reason)
-	}
-	if !tokens.HasScope(tok.Scope, tokens.ScopeOpenID) {
-		b.anyOrigin()
-		b.detail("reason", "Missing openid scope")
-		return nil, b.refuse("access_denied", b.challenge(http.StatusForbidden, "insufficient_scope", "Missing openid scope"))
-	}
-	if client == nil {
-		return nil, unverified("Client not found")
-	}
-	if err := b.checkOrigin(client); err != nil {
-		return nil, err
-	}
-	p, lost, err := b.live(tok, client)
+var userinfoSayings = map[bearer.Refusal]saying{
+	bearer.Unsigned:        unverified("Failed to parse JWT"),
+	bearer.RetiredKey:      unverified("Failed to parse JWT"),
+	bearer.OtherHost:       unverified("Invalid token issuer. Expected '$issuer'"),
+	bearer.WrongType:       unverified("Token type is incorrect. Expected '[Bearer, DPoP]' but was '$type'"),
+	bearer.Expired:         unverified("Token is not active"),
+	bearer.BoundToken:      unverified("The access token type is DPoP but Authorization Header is not DPoP"),
+	bearer.UnboundToken:    unverified("The access token type is not DPoP but Authorization Header is DPoP"),
+	bearer.BindingDemanded: unverified("This client requires DPoP, but no DPoP Authorization header is present"),
+	bearer.WrongProof:      unverified("$proof"),
+	bearer.NoOpenID:        {word: "access_denied", reason: "Missing openid scope", description: "Missing openid scope", open: true},
+	bearer.UnknownClient:   unverified("Client not found"),
+	bearer.RevokedToken:    unverified(revokedReason),
+	bearer.BeforeRealm:     unverified("Stale token"),
+	bearer.BeforeClient:    unverified("Stale token"),
+	bearer.ClientOff:       {word: "client_disabled", description: "Client disabled", tells: theClient},
+	bearer.UserOff:         {word: "user_disabled", description: "User disabled", tells: theUser},
+	bearer.BeforeUser:      {word: "invalid_user", description: "User not valid", tells: theUser},
+}
+
+// checkUserinfoToken judges the token, and whether scripts of the origin may read the answer.
+func (b *backCall) checkUserinfoToken(raw string) (*bearer.Verdict, error) {
+	v, err := b.judge(raw, bearer.Want{Checks: userinfoChecks, Types: accessTypes, DPoP: byDPoP(b.r), Proof: b.proof(raw)})
 	if err != nil {
 		return nil, err
 	}
-	revoked, err := b.revoked(p)
+	say := sayingOf(userinfoSayings, v.Refusal, "")
+	if say.open {
+		b.anyOrigin()
+		return nil, b.refuseUserinfo(v, say)
+	}
+	b.cors.Origins = v.Client.Origins(b.urls.Frontend)
+	if !b.cors.Apply(b.w, b.r) {
+		return nil, &Error{http.StatusForbidden, "Invalid origin", ""}
+	}
+	const light = "Lightweight access token not allowed for userinfo endpoint"
 	switch {
-	case err != nil:
-		return nil, err
-	case revoked:
-		return nil, unverified(revokedReason)
-	case tok.Before(b.realm.NotBefore, client.NotBefore):
-		return nil, unverified("Stale token")
-	case client.Protocol != iam.OIDC:
-		b.detail("reason", "Wrong client protocol")
-		return nil, b.invalidToken("invalid_client", "Wrong client protocol")
+	case v.Client.Protocol != iam.OIDC:
+		say = saying{word: "invalid_client", reason: "Wrong client protocol", description: "Wrong client protocol"}
+	case v.Good() && v.Token.Context().Light && !v.Client.Flag(lightUserinfo):
+		say = saying{word: "invalid_token", reason: light, description: light, tells: theUser}
+	case v.Good():
+		b.tell(v, theUser)
+		b.detail("username", v.User.Username)
+		return v, nil
 	}
-	b.event.Client = client.ClientID
-	if p.clientDisabled() {
-		return nil, b.invalidToken("client_disabled", "Client disabled")
+	return nil, b.refuseUserinfo(v, say)
+}
+
+// refuseUserinfo refuses by a challenge (RFC 6750 3.1).
+func (b *backCall) refuseUserinfo(v *bearer.Verdict, say saying) error {
+	b.detail("reason", b.fill(say.reason, v))
+	if b.tell(v, say.tells); say.tells == theUser {
+		b.detail("username", v.User.Username)
 	}
-	b.event.Session = iam.SessionID(tok.Session)
-	if lost != (loss{}) {
-		return nil, b.invalidToken(lost.word, lost.word)
+	if v.Refusal == bearer.NoOpenID {
+		return b.refuse(say.word, b.challenge(http.StatusForbidden, "insufficient_scope", say.description))
 	}
-	b.event.User = p.user.ID
-	b.detail("username", p.user.Username)
-	switch {
-	case !p.user.Enabled:
-		return nil, b.invalidToken("user_disabled", "User disabled")
-	case p.stale(b.realm):
-		return nil, b.invalidToken("invalid_user", "User not valid")
-	case p.Context().Light && !client.Flag(lightUserinfo):
-		const reason = "Lightweight access token not allowed for userinfo endpoint"
-		b.detail("reason", reason)
-		return nil, b.invalidToken("invalid_token", reason)
-	}
-	return p, nil
+	return b.refuse(say.word, b.challenge(http.StatusUnauthorized, "invalid_token", say.description))
 }
 
 // notUserinfo are claims that are about a token and not its user, whatever
@@ -197,27 +171,27 @@ var notUserinfo = []string{
 }
 
 // writeUserinfo answers with what the mappers say, as JSON or signed.
-func (b *backCall) writeUserinfo(p *presented) error {
+func (b *backCall) writeUserinfo(v *bearer.Verdict) error {
 	mapped := claims.NewSet()
-	if err := b.Issuer.Map(b.ctx(), b.realm, b.grantOf(p), p.Scope, claims.UserInfo, mapped); err != nil {
+	if err := b.Issuer.Map(b.ctx(), b.realm, b.grantOf(v), v.Token.Scope, claims.UserInfo, mapped); err != nil {
 		return err
 	}
 	out := claims.NewSet()
-	out.Put("sub", string(p.user.ID))
-	mapped.All(func(name string, v any) bool {
+	out.Put("sub", string(v.User.ID))
+	mapped.All(func(name string, value any) bool {
 		if !slices.Contains(notUserinfo, name) {
-			out.Put(name, v)
+			out.Put(name, value)
 		}
 		return true
 	})
-	alg := p.client.Attr("user.info.response.signature.alg")
+	alg := v.Client.Attr("user.info.response.signature.alg")
 	signed := alg != "" && alg != "none"
 	contentType, cty := "application/json", ""
 	var body []byte
 	var err error
 	if signed {
 		out.Put("iss", b.issuer())
-		out.Put("aud", []string{p.client.ClientID})
+		out.Put("aud", []string{v.Client.ClientID})
 		var text string
 		text, err = b.Issuer.Sign(b.ctx(), b.realm, out, alg, "JWT")
 		body = []byte(text)
@@ -226,7 +200,7 @@ func (b *backCall) writeUserinfo(p *presented) error {
 	} else {
 		body, err = out.Plain()
 	}
-	if encrypt := b.encryption(&p.client.Client, "user.info", cty); err == nil && encrypt != nil {
+	if encrypt := b.encryption(&v.Client.Client, "user.info", cty); err == nil && encrypt != nil {
 		var text string
 		text, err = encrypt(string(body))
 		body = []byte(text)

@@ -14,6 +14,7 @@ import (
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/authn/tabs"
+	"latchkey/internal/bearer"
 	"latchkey/internal/claims"
 	"latchkey/internal/clients"
 	"latchkey/internal/deliveries"
@@ -119,8 +120,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Actions: actions.New(actions.Rooms{Users: people, Roles: standings, Ender: ender, Emails: writer}), Pages: set, Hostname: s.hostname, Log: s.log,
 		Users: people,
 	}
+	judge := &bearer.Service{Sessions: live, Users: people, Issuer: issuer, Now: s.db.Now}
 	protocol := oidc.New(oidc.Config{
-		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+		Realms: s.realms, Keys: signers, Sessions: live, Bearer: judge, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: door.Engine, Actions: door.Actions,
 		Users: people,
 		Start: door.Start, Identity: door.Identity, LogoutRoot: door.LogoutRoot, Ender: ender, Tabs: door.Tabs, Ledger: ledger,
@@ -130,18 +132,18 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	registered := clients.New(s.realms, issuer, live)
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
 	explainer := &records.Explainer{Records: ledger, Sessions: live, Users: people, Issuer: issuer}
-	bearer := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: standings, Users: people, Issuer: issuer, Hostname: s.hostname, Now: s.db.Now, Refused: ledger.Refused}
+	callers := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: standings, Users: people, Issuer: issuer, Hostname: s.hostname, Now: s.db.Now, Refused: ledger.Refused}
 	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms}
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
 		Realms: s.realms, Manager: manager, Started: s.db.Now(), RSA: jose.RSA(), Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
-		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: bearer.Authenticate,
+		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: callers.Authenticate,
 	}).Mux()
 
 	own := &account.Handler{
 		Explorer: explorer,
 		Realms:   s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
-		Authenticate: ownAccount(bearer), End: ender.Session, Ended: notifier.Notify,
+		Authenticate: ownAccount(callers), End: ender.Session, Ended: notifier.Notify,
 	}
 
 	s.jobs = s.table(periodic{keys: maker, sessions: live, ledger: ledger, deliveries: outgoing, events: log, doctor: examiner})
