@@ -192,9 +192,11 @@ func (tx *Tx) endParts(ctx context.Context, realm iam.RealmID, ids []iam.Session
 	})
 }
 
+const sessionIDsOfUser = `select id from user_sessions where realm_id = $1 and user_id = $2 and offline = $3 order by id`
+
 // SessionIDsOfUser lists a user's sessions of one kind.
 func (r *Reader) SessionIDsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]iam.SessionID, error) {
-	return all(ctx, r, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and user_id = $2 and offline = $3 order by id`, realm, user, offline)
+	return all(ctx, r, scanValue[iam.SessionID], sessionIDsOfUser, realm, user, offline)
 }
 
 // SessionIDsOfRealm lists up to max sessions of a realm of one kind.

@@ -53,3 +53,6 @@ func (tx *Tx) OldSwap(ctx context.Context, p *iam.ClientSession) (bool, error) {
 
 // ChainNote is a refresh chain as a note.
 func ChainNote(c iam.RefreshChain) (name, note string) { return chainNote + c.ReuseID, chainNoteOf(c) }
+
+// Narrow are statements that concern one session, or one user's.
+var Narrow = map[string]string{"beginSession": beginSession, "clientSessionsOfUser": clientSessionsOfUser, "sessionIDsOfUser": sessionIDsOfUser}

@@ -255,6 +255,12 @@ func notes(m map[string]string) string {
 	return string(b)
 }
 
+const beginSession = `insert into user_sessions (realm_id, id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user,
+	started_at, last_access, notes, origin, version)
+	select $1, $2, coalesce((select o.offline from user_sessions o where o.realm_id = $1 and o.id = $2 and (not $3 or o.user_id <> $4) limit 1), $3), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1
+	where not exists (select 1 from ended_sessions e where e.realm_id = $1 and e.session_id = $2 and (not $3 or e.user_id <> $4))
+	on conflict (realm_id, id, offline) do nothing`
+
 // BeginSession adds a user session unless its id is taken, and reports whether it
 // did. An id belongs to one login of one user: an online session begins under an id
 // that no session has or had, as far as records are kept; an offline one shares its
@@ -264,11 +270,7 @@ func notes(m map[string]string) string {
 // key, so that it conflicts. A condition on user_sessions would be clearer, but
 // SQLite then copies the row through a temporary table, for 0.2 ms of each login.
 func (tx *Tx) BeginSession(ctx context.Context, s *iam.UserSession) (bool, error) {
-	n, err := tx.exec(ctx, `insert into user_sessions (realm_id, id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user,
-		started_at, last_access, notes, origin, version)
-		select $1, $2, coalesce((select o.offline from user_sessions o where o.realm_id = $1 and o.id = $2 and (not $3 or o.user_id <> $4) limit 1), $3), `+binds(4, 11)+`, 1
-		where not exists (select 1 from ended_sessions e where e.realm_id = $1 and e.session_id = $2 and (not $3 or e.user_id <> $4))
-		on conflict (realm_id, id, offline) do nothing`,
+	n, err := tx.exec(ctx, beginSession,
 		s.Realm, s.ID, s.Offline, s.User, s.Remember, s.Username, s.IP, s.AuthMethod, s.BrokerID, s.BrokerUser, millis(s.Started), millis(s.LastAccess),
 		notes(s.Notes), text(s.Origin))
 	return n > 0, err
@@ -354,11 +356,12 @@ func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, ids []
 
 const chunkSize = 500
 
+const clientSessionsOfUser = `select ` + partColumns + ` from client_sessions c where c.realm_id = $1 and c.offline = $3
+	and c.session_id in (select id from user_sessions where realm_id = $1 and user_id = $2 and offline = $3) order by c.session_id, c.client_id`
+
 // ClientSessionsOfUser returns all parts of a user's sessions, ordered as ClientSessionsOf.
 func (r *Reader) ClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]*iam.ClientSession, error) {
-	return all(ctx, r.quick(), scanPart(realm), `select `+partColumns+` from user_sessions s
-		join client_sessions c on c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline
-		where s.realm_id = $1 and s.user_id = $2 and s.offline = $3 order by c.session_id, c.client_id`, realm, user, offline)
+	return all(ctx, r.quick(), scanPart(realm), clientSessionsOfUser, realm, user, offline)
 }
 
 // SessionsOfUser returns a user's sessions, the latest access first.

@@ -38,6 +38,7 @@ type Config struct {
 	MaxConns   int              // Postgres: at most so many connections; 0: 20
 	Clock      func() time.Time // nil: time.Now
 	Migrations fs.FS            // files for goose, in its root
+	Statistics Statistics       // SQLite: how rows are spread
 }
 
 // A DB is an open database. Its reads see only what is committed.
@@ -76,6 +77,10 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		return nil, err
 	}
 	if db.kind == SQLite {
+		if err := cfg.Statistics.apply(ctx, db.write); err != nil {
+			db.Close()
+			return nil, Translate(err)
+		}
 		conn, err := db.write.Conn(ctx)
 		if err != nil {
 			db.Close()
