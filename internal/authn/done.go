@@ -16,7 +16,7 @@ import (
 type Begin struct {
 	Realm   iam.RealmID
 	Client  *iam.Client
-	Request iam.AuthRequest
+	Request iam.LoginRequest
 	Path    string // "" or PathAuthenticate, PathRegistration, PathReset
 	Type    string // auth_type of the events: "code"
 	Passive bool   // prompt=none: no page may be shown
@@ -51,7 +51,7 @@ type Done struct {
 	Joined  *Joined          // what the client has in a session that is there; nil: not known yet
 	Root    iam.SessionID    // of the tab to forget
 	Tab     string           // the tab to forget, "" when none is stored
-	Request iam.AuthRequest
+	Request iam.LoginRequest
 	Origin  iam.Origin // of the session, or of the client's part in it: as far as the login knows
 	// SSO: the cookie alone sufficed. Keycloak's acr is then "0", unless Level says more.
 	SSO bool
@@ -95,9 +95,28 @@ const IdentityTokenType = "Serialized-ID"
 //
 //	Refuse(w http.ResponseWriter, r *http.Request, x *authn.Refused)
 type Refused struct {
-	Realm       iam.RealmID
-	Client      *iam.Client
-	Request     iam.AuthRequest
-	Error       string // OAuth's: "login_required", "interaction_required", "access_denied", "temporarily_unavailable"
-	Description string
+	Realm   iam.RealmID
+	Client  *iam.Client
+	Request iam.LoginRequest
+	Why     Why
+	Message string // message key that says more, "" for none
+}
+
+// A Why is why a login ended at the client without a user. Keycloak: LoginProtocol.Error.
+type Why int
+
+// The reasons.
+const (
+	Denied              Why = iota // the user, or a step, said no
+	LoginRequired                  // no page may be shown, and nobody is logged in
+	InteractionRequired            // no page may be shown, and there is something to do
+	AlreadyLoggedIn                // in another tab, by now
+)
+
+// An Unfit request is one that its protocol accepts no more.
+type Unfit struct {
+	Status  int // of the page
+	Event   string
+	Message string // message key
+	Refusal iam.Refusal
 }

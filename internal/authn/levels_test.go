@@ -70,7 +70,7 @@ func TestActionsAskForTheirCredentialsLevel(t *testing.T) {
 		for i := range f.Executions[1:] {
 			f.Executions[i+1].Requirement = iam.Disabled
 		}
-		r := &authn.Run{Realm: &realms.Realm{}, Tab: &iam.AuthTab{Request: iam.AuthRequest{Action: c.action, ActionParam: c.param}}, User: &iam.User{Enabled: true}}
+		r := &authn.Run{Realm: &realms.Realm{}, Tab: &iam.AuthTab{Request: iam.LoginRequest{Action: c.action, ActionParam: c.param}}, User: &iam.User{Enabled: true}}
 		for _, a := range []string{"UPDATE_PROFILE", "UPDATE_PASSWORD", "CONFIGURE_TOTP", "webauthn-register", "webauthn-register-passwordless", "CONFIGURE_RECOVERY_AUTHN_CODES", "delete_credential"} {
 			r.Actions = append(r.Actions, iam.RequiredAction{Alias: a, Provider: a})
 		}

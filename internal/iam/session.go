@@ -2,36 +2,6 @@ package iam
 
 import "time"
 
-// An AuthRequest is an authorization request as validated once, at the front
-// door, and what the login comes back to.
-type AuthRequest struct {
-	Client       ClientID          `json:"client"`
-	RedirectURI  string            `json:"redirect_uri,omitempty"`
-	ResponseType string            `json:"response_type,omitempty"`
-	ResponseMode string            `json:"response_mode,omitempty"` // as asked for; "" for the default of the type
-	Scope        string            `json:"scope,omitempty"`
-	State        string            `json:"state,omitempty"`
-	EmptyState   bool              `json:"emptyState,omitempty"` // a state of no letters was given, and is given back
-	Nonce        string            `json:"nonce,omitempty"`
-	Prompt       string            `json:"prompt,omitempty"`
-	MaxAge       string            `json:"max_age,omitempty"` // seconds; "" when absent
-	LoginHint    string            `json:"login_hint,omitempty"`
-	UILocales    string            `json:"ui_locales,omitempty"`
-	ACRValues    string            `json:"acr_values,omitempty"`
-	Claims       string            `json:"claims,omitempty"`
-	Display      string            `json:"display,omitempty"`
-	IDPHint      string            `json:"kc_idp_hint,omitempty"`
-	Action       string            `json:"kc_action,omitempty"`           // application initiated action
-	ActionParam  string            `json:"kc_action_parameter,omitempty"` // what follows its name after a colon
-	Challenge    string            `json:"code_challenge,omitempty"`
-	ChallengeAlg string            `json:"code_challenge_method,omitempty"`
-	JKT          string            `json:"dpop_jkt,omitempty"` // of the key that must redeem the code
-	Issuer       string            `json:"iss,omitempty"`      // the realm's issuer URL as the browser saw it
-	Direct       bool              `json:"direct,omitempty"`   // it was not pushed (RFC 9126); false in those of an earlier version, too
-	Object       string            `json:"object,omitempty"`   // ObjectNone...; "" in pushed ones and those of an earlier version
-	Extra        map[string]string `json:"extra,omitempty"`    // further parameters, kept as client notes
-}
-
 // An AuthSession is one browser's unfinished logins in a realm (Keycloak's root
 // authentication session); its id is what the AUTH_SESSION_ID cookie names.
 type AuthSession struct {
@@ -61,7 +31,7 @@ type AuthTab struct {
 	Root      SessionID             `json:"root"`
 	ID        string                `json:"id"`              // tab_id
 	First     string                `json:"first,omitempty"` // the id that it began under, where it is another: KC_RESTART lists that
-	Request   AuthRequest           `json:"request"`
+	Request   LoginRequest          `json:"request"`
 	User      UserID                `json:"user,omitempty"`
 	Named     time.Time             `json:"named,omitzero"`    // when it was said who User is: not-befores since end the login
 	Flow      string                `json:"flow,omitempty"`    // the path: "authenticate", "registration", "reset-credentials"

@@ -48,12 +48,12 @@ const (
 // A restartToken is the KC_RESTART cookie: how to begin anew when a login has
 // run out of time, and which logins are open in this browser.
 type restartToken struct {
-	Root    iam.SessionID   `json:"r"`
-	Client  string          `json:"c"` // OAuth's client_id
-	Request iam.AuthRequest `json:"q"`
-	Path    string          `json:"p,omitempty"`
-	Issued  int64           `json:"i,omitempty"` // seconds since 1970; 0 in those of an earlier version
-	Tabs    []string        `json:"t,omitempty"`
+	Root    iam.SessionID    `json:"r"`
+	Client  string           `json:"c"` // OAuth's client_id
+	Request iam.LoginRequest `json:"q"`
+	Path    string           `json:"p,omitempty"`
+	Issued  int64            `json:"i,omitempty"` // seconds since 1970; 0 in those of an earlier version
+	Tabs    []string         `json:"t,omitempty"`
 }
 
 // maxUnused is for how long a root's id may become a session's: less than the

@@ -21,8 +21,8 @@ import (
 	"latchkey/internal/web"
 )
 
-// A Handler serves login actions. All fields must be set.
-type Handler struct {
+// Config is what the door needs of the house. All fields must be set.
+type Config struct {
 	Realms   *realms.Cache
 	Keys     *keys.Service
 	Sessions *sessions.Service
@@ -32,13 +32,33 @@ type Handler struct {
 	Engine   *authn.Engine
 	Actions  *actions.Set
 	Pages    *pages.Set
-	Locales  []string // that pages can be shown in
 	Hostname *web.Hostname
 	Log      *slog.Logger
+	// Protocols are those in which clients may ask for logins.
+	Protocols map[iam.Protocol]Protocol
+}
 
-	// Finish and Refuse are the protocol's: see authn.Done and authn.Refused.
-	Finish func(w http.ResponseWriter, r *http.Request, d *authn.Done)
-	Refuse func(w http.ResponseWriter, r *http.Request, x *authn.Refused)
+// A Protocol is how clients of one kind ask for logins and are answered. What a client
+// hears when a session ends is logout.Protocol.
+type Protocol interface {
+	// Finish ends a login with a user, Refuse one without: see authn.Done and authn.Refused.
+	Finish(w http.ResponseWriter, r *http.Request, d *authn.Done)
+	Refuse(w http.ResponseWriter, r *http.Request, x *authn.Refused)
+	// Judge judges a request again by the client's rules of now; nil: it is still good.
+	Judge(r *http.Request, realm *realms.Realm, c *realms.Client, q *iam.LoginRequest) *authn.Unfit
+	// Details are what events tell of a request.
+	Details(q *iam.LoginRequest) map[string]string
+	// Unasked is the request of a login that no client has asked for.
+	Unasked(c *iam.Client, issuer string) iam.LoginRequest
+}
+
+// A Handler serves login actions. Make it with New.
+type Handler struct{ Config }
+
+// New makes the door.
+func New(c Config) *Handler {
+	iam.Complete(c)
+	return &Handler{c}
 }
 
 // Routes returns what the door serves, by ServeMux pattern.

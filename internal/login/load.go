@@ -2,6 +2,7 @@ package login
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,15 +24,15 @@ const pathRequired = "required-action"
 // realm: the request, with which the login goes on in the browser that it was made
 // for. In Keycloak it is four of the request's parameters.
 type clientData struct {
-	Root    iam.SessionID   `json:"r,omitempty"` // of the browser that it was made for; "" in those of an earlier version
-	Tab     string          `json:"t"`
-	First   string          `json:"f,omitempty"` // see iam.AuthTab
-	Request iam.AuthRequest `json:"q"`
-	Type    string          `json:"y,omitempty"` // auth_type
-	Issued  int64           `json:"i"`           // seconds since 1970
-	Message string          `json:"m,omitempty"` // message key to show next
-	Asked   iam.Reason      `json:"a,omitempty"` // see steps.NoteAsked
-	Named   iam.SessionID   `json:"n,omitempty"` // see steps.NoteNamed
+	Root    iam.SessionID    `json:"r,omitempty"` // of the browser that it was made for; "" in those of an earlier version
+	Tab     string           `json:"t"`
+	First   string           `json:"f,omitempty"` // see iam.AuthTab
+	Request iam.LoginRequest `json:"q"`
+	Type    string           `json:"y,omitempty"` // auth_type
+	Issued  int64            `json:"i"`           // seconds since 1970
+	Message string           `json:"m,omitempty"` // message key to show next
+	Asked   iam.Reason       `json:"a,omitempty"` // see steps.NoteAsked
+	Named   iam.SessionID    `json:"n,omitempty"` // see steps.NoteNamed
 }
 
 func (a *attempt) readClientData() (d clientData, ok bool) {
@@ -56,7 +57,7 @@ func (a *attempt) sessionCode() (string, error) {
 		return a.tab.Code, nil
 	}
 	t := *a.tab
-	t.Request = iam.AuthRequest{} // travels in client_data
+	t.Request = iam.LoginRequest{} // travels in client_data
 	return a.h.Tabs.Seal(a.codePurpose(), t)
 }
 
@@ -252,10 +253,10 @@ func (a *attempt) alreadyLoggedIn() {
 			return
 		}
 		a.details["redirected_to_client"], a.details["redirect_uri"] = "true", d.Request.RedirectURI
-		a.details["response_type"], a.details["response_mode"] = responseOf(&d.Request)
+		protocol := a.h.Protocols[d.Request.Protocol]
+		maps.Copy(a.details, protocol.Details(&d.Request))
 		a.emitError("already_logged_in")
-		a.h.Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: d.Request,
-			Error: "temporarily_unavailable", Description: "authentication_expired"})
+		protocol.Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: d.Request, Why: authn.AlreadyLoggedIn})
 		return
 	}
 	a.details["redirected_to_client"] = "false"
@@ -271,44 +272,23 @@ func (a *attempt) tooOld(issued int64) bool {
 	return a.h.Tabs.Now().After(time.Unix(issued, 0).Add(maxLeftOpen))
 }
 
-// stillAllowed judges a request again, by the client's rules of now: a page or
-// cookie that was made under earlier ones leads nowhere else. When it says false,
-// that has been answered.
-func (a *attempt) stillAllowed(c *realms.Client, q *iam.AuthRequest) bool {
-	status, word, message := http.StatusBadRequest, "", ""
-	var what iam.Refusal
-	types := strings.Fields(q.ResponseType)
-	code := slices.Contains(types, "code")
-	demanded := c.Attr("pkce.code.challenge.method")
-	switch own := a.base + "/account/"; {
-	case c.Access == iam.BearerOnly:
-		status, word, message = http.StatusForbidden, "not_allowed", "bearerOnlyMessage"
-	case c.Protocol != iam.OIDC:
-		word, message = "invalid_client", "Wrong client protocol."
-	case q.RedirectURI != "" && q.RedirectURI != own && !a.redirectsTo(c, q.RedirectURI):
-		word, message, what.Redirect = "invalid_redirect_uri", "invalidRedirectUriMessage", q.RedirectURI
-	case code && !c.StandardFlow:
-		word, message, what.Setting = "not_allowed", "invalidRequestMessage", iam.SettingStandardFlow
-	case (slices.Contains(types, "token") || slices.Contains(types, "id_token")) && !c.ImplicitFlow:
-		word, message, what.Setting = "not_allowed", "invalidRequestMessage", iam.SettingImplicitFlow
-	case code && q.RedirectURI != own && demanded != "" && (q.Challenge == "" || q.ChallengeAlg != demanded),
-		q.Direct && (c.Flag("require.pushed.authorization.requests") || a.realm.Attrs["requirePushedAuthorizationRequests"] == "true"),
-		q.Object != "" && !iam.ObjectsDemanded[c.Attr(iam.AttrObjectDemanded)].Met(q.Object):
-		word, message = "invalid_request", "invalidRequestMessage"
-	default:
-		return true
+// stillAllowed has a request judged again, by the client's rules of now. When it
+// says false, that has been answered.
+func (a *attempt) stillAllowed(c *realms.Client, q *iam.LoginRequest) bool {
+	no := &authn.Unfit{Status: http.StatusBadRequest, Event: "invalid_client", Message: "Wrong client protocol."}
+	if p := a.h.Protocols[q.Protocol]; p != nil && q.Protocol == c.Protocol {
+		if no = p.Judge(a.r, a.realm, c, q); no == nil {
+			return true
+		}
 	}
 	a.details["redirect_uri"] = q.RedirectURI
-	a.emitRefusal(word, what)
-	a.errorPage(status, message)
+	a.emitRefusal(no.Event, no.Refusal)
+	a.errorPage(no.Status, no.Message)
 	return false
 }
 
-func (a *attempt) redirectsTo(c *realms.Client, uri string) bool {
-	front := a.h.Hostname.URLs(web.RequestOf(a.r), a.realm.Attrs["frontendUrl"]).Frontend
-	_, ok := iam.RedirectsOf(&c.Client, front).Match(uri)
-	return ok
-}
+// protocol is the one that the login was asked for in: stillAllowed has seen that there is one.
+func (a *attempt) protocol() Protocol { return a.h.Protocols[a.tab.Request.Protocol] }
 
 // toPage redirects to where a login goes on, without a code.
 func (a *attempt) toPage(path string, execution iam.ExecID, message string) {

@@ -35,6 +35,7 @@ import (
 type house struct {
 	*authntest.House
 	t      *testing.T
+	config login.Config
 	h      *login.Handler
 	srv    *httptest.Server
 	client *realms.Client
@@ -58,39 +59,19 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.h = &login.Handler{
+	x.config = login.Config{
 		Realms: x.Realms, Keys: x.Keys, Sessions: x.Sessions, Events: x.Events, Tabs: tabs.New(db), Engine: steps.New(x.Steps()), Actions: actions.New(x.Actions()),
-		Pages: set, Hostname: host, Log: slog.New(slog.DiscardHandler), Users: x.Users,
-		Finish: func(w http.ResponseWriter, r *http.Request, d *authn.Done) {
-			part := &iam.ClientSession{Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: d.Session.Started, LastAccess: d.Session.LastAccess}
-			if v, err := x.Sessions.Find(r.Context(), x.Realm, d.Session.Ref(), d.Client); err == nil {
-				part.Version = v.Part.Version
-			}
-			err := x.Sessions.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Root: d.Root, Tab: d.Tab, Part: part})
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-				return
-			}
-			d.Stored(nil)
-			x.mu.Lock()
-			x.done = append(x.done, d)
-			x.mu.Unlock()
-			w.Header().Set("Location", "http://app.test/cb?done="+d.User.Username)
-			w.WriteHeader(http.StatusFound)
-		},
-		Refuse: func(w http.ResponseWriter, _ *http.Request, e *authn.Refused) {
-			w.Header().Set("Location", "http://app.test/cb?error="+e.Error)
-			w.WriteHeader(http.StatusFound)
-		},
+		Pages: set, Hostname: host, Log: slog.New(slog.DiscardHandler), Users: x.Users, Protocols: map[iam.Protocol]login.Protocol{iam.OIDC: toy{x}},
 	}
+	x.h = login.New(x.config)
 	x.begin = authn.Begin{Realm: x.Realm.ID, Client: &x.client.Client, Type: "code",
-		Request: iam.AuthRequest{Client: x.client.ID, RedirectURI: "http://app.test/cb", ResponseType: "code", Scope: "openid"}}
+		Request: iam.LoginRequest{Client: x.client.ID, Protocol: iam.OIDC, RedirectURI: "http://app.test/cb", Scope: "openid"}}
 	mux := http.NewServeMux()
 	x.h.Mount(mux)
 	mux.HandleFunc("GET /start", func(w http.ResponseWriter, r *http.Request) {
 		b := x.begin
-		b.Request.Prompt = r.URL.Query().Get("prompt")
-		b.Passive = b.Request.Prompt == "none"
+		b.Request.Force = r.URL.Query().Get("prompt") == "login"
+		b.Passive = r.URL.Query().Get("prompt") == "none"
 		b.Path = r.URL.Query().Get("path")
 		x.h.Start(w, r, &b)
 	})
@@ -105,6 +86,43 @@ const shop = `{"realm":"shop","enabled":true,"registrationAllowed":true,"resetPa
 		{"username":"otto","enabled":true,"email":"o@shop.test","firstName":"A","lastName":"B","credentials":[{"type":"password","value":"otto-pw"},` + authntest.Device + `]},
 		{"username":"must","enabled":true,"email":"n@shop.test","firstName":"A","lastName":"B","requiredActions":["UPDATE_PASSWORD"],"credentials":[{"type":"password","value":"must-pw"}]},
 		{"username":"mail","email":"m@shop.test","firstName":"A","lastName":"B","enabled":true,"requiredActions":["VERIFY_EMAIL"],"credentials":[{"type":"password","value":"mail-pw"}]}]}`
+
+// toy is a protocol that redirects with "done" or "error".
+type toy struct{ *house }
+
+func (x toy) Finish(w http.ResponseWriter, r *http.Request, d *authn.Done) {
+	part := &iam.ClientSession{Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: d.Session.Started, LastAccess: d.Session.LastAccess}
+	if v, err := x.Sessions.Find(r.Context(), x.Realm, d.Session.Ref(), d.Client); err == nil {
+		part.Version = v.Part.Version
+	}
+	err := x.Sessions.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Root: d.Root, Tab: d.Tab, Part: part})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	d.Stored(nil)
+	x.mu.Lock()
+	x.done = append(x.done, d)
+	x.mu.Unlock()
+	w.Header().Set("Location", "http://app.test/cb?done="+d.User.Username)
+	w.WriteHeader(http.StatusFound)
+}
+
+func (x toy) Refuse(w http.ResponseWriter, _ *http.Request, e *authn.Refused) {
+	word := map[authn.Why]string{authn.Denied: "denied", authn.LoginRequired: "login_required", authn.InteractionRequired: "interaction_required", authn.AlreadyLoggedIn: "already"}[e.Why]
+	w.Header().Set("Location", "http://app.test/cb?error="+word)
+	w.WriteHeader(http.StatusFound)
+}
+
+func (x toy) Judge(*http.Request, *realms.Realm, *realms.Client, *iam.LoginRequest) *authn.Unfit {
+	return nil
+}
+
+func (x toy) Details(*iam.LoginRequest) map[string]string { return map[string]string{"toy": "yes"} }
+
+func (x toy) Unasked(c *iam.Client, issuer string) iam.LoginRequest {
+	return iam.LoginRequest{Client: c.ID, Protocol: iam.OIDC, Issuer: issuer, RedirectURI: "http://app.test/cb"}
+}
 
 // A browser keeps cookies, secure ones too, and follows redirects within the server.
 type browser struct {
@@ -412,7 +430,7 @@ func TestDeniedAtOnce(t *testing.T) {
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
-	if e := list[0]; e.Kind != "LOGIN_ERROR" || e.Details["response_type"] != "code" || e.Details["response_mode"] != "query" {
+	if e := list[0]; e.Kind != "LOGIN_ERROR" || e.Details["toy"] != "yes" {
 		t.Errorf("%+v", e)
 	}
 }
@@ -509,7 +527,7 @@ func TestConsent(t *testing.T) {
 		t.Fatal(b.action)
 	}
 	code := regexp.MustCompile(`name="code" value="([^"]*)"`).FindStringSubmatch(b.body)[1]
-	b.want(b.submit("code", code, "cancel", "No"), "http://app.test/cb?error=access_denied")
+	b.want(b.submit("code", code, "cancel", "No"), "http://app.test/cb?error=denied")
 	b.start("")
 	b.submit("username", "ann", "password", "ann-pw")
 	b.want(b.submit("code", "guessed", "accept", "Yes"), "")
@@ -577,8 +595,9 @@ func swept(t *testing.T, db *store.DB) (n int64) {
 func TestTwoNodes(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		x := newHouse(t, db, shop)
-		second := *x.h
-		second.Realms = realms.NewCache(db)
+		config := x.config
+		config.Realms = realms.NewCache(db)
+		second := login.New(config)
 		mux := http.NewServeMux()
 		second.Mount(mux)
 		one := x.srv.Config.Handler

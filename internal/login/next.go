@@ -47,7 +47,7 @@ func (a *attempt) flowDone() {
 	case next == "":
 		a.finish()
 	case a.passive:
-		a.refuse("interaction_required", "")
+		a.refuse(authn.InteractionRequired, "")
 	default:
 		delete(a.run.Event.Details, "consent")
 		if a.tab.Request.Action != "" && a.tab.Current != "" {
@@ -222,7 +222,7 @@ func (a *attempt) actionResult(alias string, res authn.Result) {
 		a.run.Detail("custom_required_action", alias)
 		a.run.Emit("rejected_by_user")
 		if a.accounted() {
-			a.refuse("access_denied", res.Message)
+			a.refuse(authn.Denied, res.Message)
 		}
 	default:
 		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: "required action " + alias})
@@ -314,7 +314,7 @@ func (a *attempt) missingConsent() (missing []consentScope, detail string, err e
 		return nil, "no_consent_required", nil
 	}
 	var granted *iam.Consent
-	if !slices.Contains(strings.Fields(a.tab.Request.Prompt), "consent") {
+	if !a.tab.Request.Consent {
 		if granted, err = a.h.Users.Consent(a.ctx, &a.realm.Realm, a.run.User.ID, a.client.ID); err != nil {
 			return nil, "", err
 		}
@@ -376,7 +376,7 @@ func (a *attempt) consent() {
 	if a.form.Has("cancel") {
 		a.run.Emit("rejected_by_user")
 		if a.accounted() {
-			a.refuse("access_denied", "")
+			a.refuse(authn.Denied, "")
 		}
 		return
 	}
@@ -404,7 +404,7 @@ var errOtherUser = errors.New("login: the session is another user's")
 // Keycloak: AuthenticationProcessor.attachSession, AuthenticationManager.redirectAfterSuccessfulFlow.
 func (a *attempt) finish() {
 	run := a.run
-	a.responseDetails()
+	a.requestDetails()
 	s, joined, err := a.session()
 	if errors.Is(err, errOtherUser) {
 		run.Detail("existing_user", string(s.User))
@@ -450,7 +450,7 @@ func (a *attempt) finish() {
 		}
 	}
 	d.Stored = func(details map[string]string) { a.stored(d, details) }
-	a.h.Finish(a.w, a.r, d)
+	a.protocol().Finish(a.w, a.r, d)
 }
 
 // session is the one that the login joins, or a new one. A login joins the
@@ -485,7 +485,7 @@ func (a *attempt) session() (s *iam.UserSession, joined bool, err error) {
 		}
 	}
 	s = &iam.UserSession{ID: id, Realm: a.realm.ID, User: run.User.ID, Remember: run.Note(steps.NoteRemember) == "true", Username: a.loginName(),
-		IP: run.IP, AuthMethod: "openid-connect", Started: run.Now, LastAccess: run.Now}
+		IP: run.IP, AuthMethod: string(a.tab.Request.Protocol), Started: run.Now, LastAccess: run.Now}
 	sessions.NoteDevice(s, a.r.UserAgent())
 	return s, false, nil
 }

@@ -2,7 +2,6 @@ package login
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"latchkey/internal/authn"
@@ -72,7 +71,7 @@ func (h *Handler) Start(w http.ResponseWriter, r *http.Request, b *authn.Begin) 
 	a.walk("")
 }
 
-func (a *attempt) newTab(q iam.AuthRequest, path string) *iam.AuthTab {
+func (a *attempt) newTab(q iam.LoginRequest, path string) *iam.AuthTab {
 	return &iam.AuthTab{Root: a.root.ID, ID: random(8), Request: q, Flow: path, Created: a.h.Tabs.Now()}
 }
 
@@ -117,13 +116,13 @@ func (a *attempt) newRun(kind iam.EventKind) error {
 		Realm: a.realm, Client: &a.client.Client, Tab: a.tab, Now: a.h.Tabs.Now(), IP: a.addr(), Form: a.form, Query: a.query,
 		Identity: a.identity, Remember: a.remembered(), Browser: a.realm.Flow(a.realm.Flows.Browser),
 		Event: iam.Event{Kind: kind, Client: a.client.ClientID, IP: a.addr(), Details: map[string]string{
-			"auth_method": "openid-connect", "code_id": string(a.tab.Root), "redirect_uri": req.RedirectURI}, Cause: iam.Cause{Agent: a.r.UserAgent()}},
+			"auth_method": string(req.Protocol), "code_id": string(a.tab.Root), "redirect_uri": req.RedirectURI}, Cause: iam.Cause{Agent: a.r.UserAgent()}},
 	}
 	if t := a.tab.Notes[noteType]; t != "" {
 		a.run.Detail("auth_type", t)
 	}
 	if a.starting { // events are the authorization endpoint's
-		a.responseDetails()
+		a.requestDetails()
 	}
 	for _, x := range a.realm.RequiredActions {
 		a.run.Actions = append(a.run.Actions, x.RequiredAction)
@@ -164,7 +163,7 @@ func (a *attempt) loginEvent(kind iam.EventKind) {
 	r := a.run
 	r.Event.Kind = kind
 	delete(r.Event.Details, "auth_type")
-	a.responseDetails()
+	a.requestDetails()
 	r.Detail("remember_me", "false")
 	if r.Note(steps.NoteRemember) == "true" {
 		r.Detail("remember_me", "true")
@@ -175,32 +174,11 @@ func (a *attempt) loginEvent(kind iam.EventKind) {
 	}
 }
 
-// responseDetails puts response type and mode into the event.
-func (a *attempt) responseDetails() {
-	typ, mode := responseOf(&a.tab.Request)
-	a.run.Detail("response_type", typ)
-	a.run.Detail("response_mode", mode)
-}
-
-// responseOf returns response type and mode of a request, defaults included.
-// Keycloak: OIDCResponseMode.parse.
-func responseOf(q *iam.AuthRequest) (typ, mode string) {
-	typ, mode = q.ResponseType, q.ResponseMode
-	if typ == "" {
-		typ = "code"
+// requestDetails puts into the event what the protocol tells of the request.
+func (a *attempt) requestDetails() {
+	for name, value := range a.protocol().Details(&a.tab.Request) {
+		a.run.Detail(name, value)
 	}
-	suffix := ""
-	if mode == "jwt" { // in the type's own way, wrapped
-		mode, suffix = "", "_jwt"
-	}
-	if mode == "" {
-		mode = "fragment"
-		if !strings.Contains(typ, "token") {
-			mode = "query"
-		}
-		mode += suffix
-	}
-	return typ, strings.ReplaceAll(mode, ".", "_")
 }
 
 // loginName is the user name as typed, else the user's own.

@@ -62,7 +62,11 @@ func (a *attempt) resetFromOutside() {
 		name = "account"
 	}
 	client, err := a.realm.ClientByName(a.ctx, name)
-	if err != nil || !client.Enabled {
+	protocol := Protocol(nil)
+	if err == nil {
+		protocol = a.h.Protocols[client.Protocol]
+	}
+	if protocol == nil || !client.Enabled {
 		a.errorPage(http.StatusBadRequest, "clientNotFoundMessage")
 		return
 	}
@@ -72,7 +76,7 @@ func (a *attempt) resetFromOutside() {
 		return
 	}
 	a.root.Kind = rootPlain
-	a.tab = a.newTab(iam.AuthRequest{Client: client.ID, ResponseType: "code", Issuer: a.base, RedirectURI: a.base + "/account/"}, authn.PathReset)
+	a.tab = a.newTab(protocol.Unasked(&client.Client, a.base), authn.PathReset)
 	if err := a.setRoot(); err != nil {
 		a.broken(err)
 		return
@@ -137,7 +141,7 @@ func (a *attempt) outcome(out authn.Outcome, submitted bool) {
 	case authn.Show:
 		if a.passive {
 			a.notSignedOn()
-			a.refuse("login_required", "")
+			a.refuse(authn.LoginRequired, "")
 			return
 		}
 		a.askedAgain()
@@ -264,7 +268,7 @@ func (a *attempt) forget() {
 }
 
 // refuse sends the browser back to the client with an error.
-func (a *attempt) refuse(code, description string) {
+func (a *attempt) refuse(why authn.Why, message string) {
 	if a.root.fresh {
 		if err := a.spendRoot(); err != nil {
 			a.broken(err)
@@ -278,7 +282,7 @@ func (a *attempt) refuse(code, description string) {
 		}
 		a.endRestart()
 	}
-	a.h.Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: a.tab.Request, Error: code, Description: description})
+	a.protocol().Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: a.tab.Request, Why: why, Message: message})
 }
 
 // restart begins the login anew, as nobody.

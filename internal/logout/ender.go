@@ -226,7 +226,7 @@ func (e *Ender) report(ctx context.Context, r *realms.Realm, issuer string, list
 		out.Sessions = append(out.Sessions, s)
 	}
 	for _, p := range told(list) {
-		call, err := way(ctx, r, issuer, p)
+		call, err := e.Notifier.way(ctx, r, issuer, p)
 		if err != nil {
 			return nil, err
 		}
@@ -286,7 +286,7 @@ func ended(ctx context.Context, r *realms.Realm, us *iam.UserSession, p *iam.Cli
 }
 
 // way is how a client learns of the end of its part, nil for one that is gone.
-func way(ctx context.Context, r *realms.Realm, issuer string, p *iam.ClientSession) (*ClientCall, error) {
+func (n *Notifier) way(ctx context.Context, r *realms.Realm, issuer string, p *iam.ClientSession) (*ClientCall, error) {
 	c, err := r.Client(ctx, p.Client)
 	if realms.Missing(err) {
 		return nil, nil
@@ -294,7 +294,14 @@ func way(ctx context.Context, r *realms.Realm, issuer string, p *iam.ClientSessi
 	if err != nil {
 		return nil, err
 	}
-	out := &ClientCall{ID: c.ID, ClientID: c.ClientID, Session: p.Session, How: ByBackChannel, URL: address(&c.Client, issuer)}
+	out := &ClientCall{ID: c.ID, ClientID: c.ClientID, Session: p.Session, How: ByBackChannel}
+	if other := n.protocols[c.Protocol]; c.Protocol != iam.OIDC {
+		if out.How, out.Text = ByNothing, "The client is not told."; other != nil && other.Note(&c.Client, p, issuer) != nil {
+			out.How, out.Text = ByBackChannel, "The client is told by its protocol, and again for a day if that does not arrive."
+		}
+		return out, nil
+	}
+	out.URL = address(&c.Client, issuer)
 	front := c.Attr("frontchannel.logout.url")
 	switch {
 	case out.URL != "":

@@ -34,12 +34,26 @@ type Notifier struct {
 	post   func(ctx context.Context, reach iam.Reach, to, contentType, body string) error
 	log    *slog.Logger
 	calls  chan struct{}
+
+	protocols map[iam.Protocol]Protocol
 }
 
+// A Protocol is how clients of one kind hear from the server that their part in a
+// session has ended. How they ask for logins is login.Protocol.
+type Protocol interface {
+	// Note is what is kept until a client was told of its part, nil for one that is not told.
+	Note(c *iam.Client, p *iam.ClientSession, issuer string) []byte
+	// Call makes the call of one attempt, with the client as it is now.
+	Call(ctx context.Context, r *realms.Realm, c *iam.Client, d *deliveries.Delivery) (*deliveries.Call, error)
+}
+
+// OIDC tells by logout tokens (OpenID Connect Back-Channel Logout), or an adapter by its admin URL.
+type OIDC struct{ Issuer *tokens.Issuer }
+
 // New makes a Notifier. Logouts go through queue, by send; post sends a body to an admin
-// URL and returns an error for anything but success.
-func New(issuer *tokens.Issuer, queue *deliveries.Queue, send deliveries.Post, post func(ctx context.Context, reach iam.Reach, to, contentType, body string) error, log *slog.Logger) *Notifier {
-	n := &Notifier{issuer: issuer, queue: queue, post: post, log: log, calls: make(chan struct{}, maxCalls)}
+// URL and returns an error for anything but success. Clients of other protocols are not told.
+func New(issuer *tokens.Issuer, queue *deliveries.Queue, send deliveries.Post, post func(ctx context.Context, reach iam.Reach, to, contentType, body string) error, log *slog.Logger, protocols map[iam.Protocol]Protocol) *Notifier {
+	n := &Notifier{issuer: issuer, queue: queue, post: post, log: log, calls: make(chan struct{}, maxCalls), protocols: protocols}
 	// 400 says that the request was invalid or the logout failed at the client
 	// (section 2.8): the same again is refused again. Everything else may pass.
 	queue.Handle(deliveries.KindLogout, deliveries.HTTP{Post: send, Make: n.call, Final: []int{400}})
@@ -53,7 +67,7 @@ func New(issuer *tokens.Issuer, queue *deliveries.Queue, send deliveries.Post, p
 // that do not remember theirs.
 // Keycloak: AuthenticationManager.backchannelLogout.
 func (n *Notifier) Notify(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession) {
-	batch, err := n.queue.Put(ctx, deliveriesOf(r, issuer, user, parts, func(id iam.ClientID) (*realms.Client, error) { return r.Client(ctx, id) }))
+	batch, err := n.queue.Put(ctx, n.deliveriesOf(r, issuer, user, parts, func(id iam.ClientID) (*realms.Client, error) { return r.Client(ctx, id) }))
 	if err != nil {
 		n.log.ErrorContext(ctx, "clients are not told of a logout", telemetry.KeyRealm, r.Name, telemetry.KeyError, err)
 	}
@@ -70,7 +84,7 @@ type Calls struct {
 // clients are told if, and only if, the sessions end. Pass the calls to Outcome
 // once the transaction is committed.
 func (n *Notifier) Enqueue(ctx context.Context, tx *store.Tx, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession) (*Calls, error) {
-	list := deliveriesOf(r, issuer, user, parts, func(id iam.ClientID) (*realms.Client, error) { return r.ClientIn(ctx, tx, id) })
+	list := n.deliveriesOf(r, issuer, user, parts, func(id iam.ClientID) (*realms.Client, error) { return r.ClientIn(ctx, tx, id) })
 	batch, err := n.queue.Enqueue(ctx, tx, list)
 	c := &Calls{batch: batch}
 	for _, d := range list {
@@ -128,29 +142,42 @@ func adapterAddress(c *iam.Client, p *iam.ClientSession, base string) string {
 	return strings.TrimSuffix(resolve(c, c.AdminURL, base), "/") + LogoutAll().path
 }
 
-func deliveriesOf(r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession, find func(iam.ClientID) (*realms.Client, error)) []*deliveries.Delivery {
+func (n *Notifier) deliveriesOf(r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession, find func(iam.ClientID) (*realms.Client, error)) []*deliveries.Delivery {
 	var list []*deliveries.Delivery
 	for _, p := range parts {
 		client, err := find(p.Client)
 		if err != nil {
 			continue // it is gone, and with it its address
 		}
-		what := notice{Issuer: issuer}
-		if iss := p.Notes["iss"]; iss != "" && iss != issuer {
-			what = notice{Issuer: iss, Base: issuer}
+		protocol := n.protocols[client.Protocol]
+		if protocol == nil {
+			continue
 		}
-		if address(&client.Client, issuer) == "" {
-			if adapterAddress(&client.Client, p, issuer) == "" {
-				continue
-			}
-			what.Adapter = p.Notes[NoteAdapter]
+		doc := protocol.Note(&client.Client, p, issuer)
+		if doc == nil {
+			continue
 		}
-		doc, _ := json.Marshal(what) // two texts always marshal
 		list = append(list, &deliveries.Delivery{
 			Realm: r.ID, Kind: deliveries.KindLogout, Event: "logout", Client: p.Client, User: user, Session: p.Session, Doc: doc,
 		})
 	}
 	return list
+}
+
+// Note keeps the addresses that the token's issuer and the client's URL are made of.
+func (o OIDC) Note(c *iam.Client, p *iam.ClientSession, issuer string) []byte {
+	what := notice{Issuer: issuer}
+	if iss := p.Notes["iss"]; iss != "" && iss != issuer {
+		what = notice{Issuer: iss, Base: issuer}
+	}
+	if address(c, issuer) == "" {
+		if adapterAddress(c, p, issuer) == "" {
+			return nil
+		}
+		what.Adapter = p.Notes[NoteAdapter]
+	}
+	doc, _ := json.Marshal(what) // texts always marshal
+	return doc
 }
 
 // address is where a client wants to be told by the server, "" for nowhere.
@@ -162,12 +189,8 @@ func address(c *iam.Client, base string) string {
 	return resolve(c, to, base)
 }
 
-// call makes the call of one attempt, with a fresh token and the client as it is now.
+// call makes the call of one attempt, with the client as it is now.
 func (n *Notifier) call(ctx context.Context, r *realms.Realm, d *deliveries.Delivery) (*deliveries.Call, error) {
-	var what notice
-	if err := json.Unmarshal(d.Doc, &what); err != nil {
-		return nil, deliveries.Unreadable
-	}
 	client, err := r.Client(ctx, d.Client)
 	if realms.Missing(err) {
 		return nil, deliveries.Hopeless("the client is gone")
@@ -175,30 +198,43 @@ func (n *Notifier) call(ctx context.Context, r *realms.Realm, d *deliveries.Deli
 	if err != nil {
 		return nil, err
 	}
-	if what.Adapter != "" {
-		return n.callAdapter(ctx, r, &client.Client, d, &what)
+	protocol := n.protocols[client.Protocol]
+	if protocol == nil {
+		return nil, deliveries.Hopeless("the client's protocol is not spoken any more")
 	}
-	to := address(&client.Client, cmp.Or(what.Base, what.Issuer))
+	return protocol.Call(ctx, r, &client.Client, d)
+}
+
+// Call sends a fresh token.
+func (o OIDC) Call(ctx context.Context, r *realms.Realm, c *iam.Client, d *deliveries.Delivery) (*deliveries.Call, error) {
+	var what notice
+	if err := json.Unmarshal(d.Doc, &what); err != nil {
+		return nil, deliveries.Unreadable
+	}
+	if what.Adapter != "" {
+		return o.callAdapter(ctx, r, c, d, &what)
+	}
+	to := address(c, cmp.Or(what.Base, what.Issuer))
 	if to == "" {
 		return nil, deliveries.Hopeless("the client has no back-channel logout address any more")
 	}
-	token, err := n.token(ctx, r, &client.Client, d, what.Issuer)
+	token, err := o.token(ctx, r, c, d, what.Issuer)
 	if err != nil {
 		return nil, err
 	}
 	return &deliveries.Call{
-		To: to, Reach: r.Reach(&client.Client), Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, Body: url.Values{"logout_token": {token}}.Encode(),
+		To: to, Reach: r.Reach(c), Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, Body: url.Values{"logout_token": {token}}.Encode(),
 	}, nil
 }
 
 // callAdapter makes the call that tells an adapter of the end of its session.
 // Keycloak: ResourceAdminManager.sendLogoutRequest.
-func (n *Notifier) callAdapter(ctx context.Context, r *realms.Realm, c *iam.Client, d *deliveries.Delivery, what *notice) (*deliveries.Call, error) {
+func (o OIDC) callAdapter(ctx context.Context, r *realms.Realm, c *iam.Client, d *deliveries.Delivery, what *notice) (*deliveries.Call, error) {
 	to := adapterAddress(c, &iam.ClientSession{Notes: map[string]string{NoteAdapter: what.Adapter}}, cmp.Or(what.Base, what.Issuer))
 	if to == "" {
 		return nil, deliveries.Hopeless("the client has no admin URL any more")
 	}
-	token, err := n.action(ctx, r, c, LogoutAll(), 0, what.Adapter, d.Session)
+	token, err := action(ctx, o.Issuer, r, c, LogoutAll(), 0, what.Adapter, d.Session)
 	if err != nil {
 		return nil, err
 	}
@@ -212,8 +248,8 @@ const (
 )
 
 // token makes a logout token. Keycloak: TokenManager.initLogoutToken.
-func (n *Notifier) token(ctx context.Context, r *realms.Realm, c *iam.Client, d *deliveries.Delivery, issuer string) (string, error) {
-	now := n.issuer.Now()
+func (o OIDC) token(ctx context.Context, r *realms.Realm, c *iam.Client, d *deliveries.Delivery, issuer string) (string, error) {
+	now := o.Issuer.Now()
 	t := new(claims.Set)
 	t.Put("exp", now.Add(tokenLifespan).Unix())
 	t.Put("iat", now.Unix())
@@ -230,7 +266,7 @@ func (n *Notifier) token(ctx context.Context, r *realms.Realm, c *iam.Client, d 
 		what[eventOffline] = true
 	}
 	t.Put("events", what)
-	return n.issuer.Sign(ctx, r, t, c.Attr("id.token.signed.response.alg"), "logout+jwt")
+	return o.Issuer.Sign(ctx, r, t, c.Attr("id.token.signed.response.alg"), "logout+jwt")
 }
 
 // resolve makes an address absolute that stands below the client's root URL.

@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/telemetry"
+	"latchkey/internal/tokens"
 )
 
 // An Action is what a client's admin URL is told when an administrator wants it.
@@ -82,7 +83,7 @@ func (n *Notifier) push(ctx context.Context, r *realms.Realm, c *iam.Client, at 
 	if !notBefore.IsZero() {
 		seconds = notBefore.Unix()
 	}
-	token, err := n.action(ctx, r, c, what, seconds, "", "")
+	token, err := action(ctx, n.issuer, r, c, what, seconds, "", "")
 	if err != nil {
 		return err
 	}
@@ -93,8 +94,8 @@ func (n *Notifier) push(ctx context.Context, r *realms.Realm, c *iam.Client, at 
 
 // action makes what an admin URL is sent: of one session, in the adapter's word
 // for it and ours, or of all where these are "".
-func (n *Notifier) action(ctx context.Context, r *realms.Realm, c *iam.Client, what Action, notBefore int64, adapter string, session iam.SessionID) (string, error) {
-	now := n.issuer.Now()
+func action(ctx context.Context, issuer *tokens.Issuer, r *realms.Realm, c *iam.Client, what Action, notBefore int64, adapter string, session iam.SessionID) (string, error) {
+	now := issuer.Now()
 	t := new(claims.Set)
 	t.Put("id", uuid.NewString()+"-"+strconv.FormatInt(now.UnixMilli(), 10))
 	t.Put("expiration", now.Add(actionLifespan).Unix())
@@ -107,5 +108,5 @@ func (n *Notifier) action(ctx context.Context, r *realms.Realm, c *iam.Client, w
 	if session != "" {
 		t.Put("keycloakSessionIds", []string{string(session)})
 	}
-	return n.issuer.Sign(ctx, r, t, "", "JWT")
+	return issuer.Sign(ctx, r, t, "", "JWT")
 }

@@ -56,7 +56,7 @@ func TestPush(t *testing.T) {
 				return errors.New("away")
 			}
 			return nil
-		}, log)
+		}, log, nil)
 	at := time.Unix(1_700_000_000, 0)
 	took, failed, err := n.Push(t.Context(), realm, "http://id.test/realms/shop", LogoutAll(), nil, at)
 	if err != nil {

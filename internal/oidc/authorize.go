@@ -20,12 +20,12 @@ type authCall struct {
 	*call
 	form   web.Form
 	client *realms.Client
-	req    iam.AuthRequest
+	req    request
 	types  responseType
 	mode   string // how the answer goes back: "query", "fragment", "form_post"
 	path   string // of the login door, "" for its usual one
 	pushed bool   // the parameters were pushed before (RFC 9126)
-	object string // see iam.AuthRequest
+	object string // see own
 
 	mismatch bool // the request object's response_type is not the parameter's
 	pushing  bool // the parameters are pushed now
@@ -111,8 +111,8 @@ func (h *Handler) authorizeAs(c *call, path string) error {
 	if a.req.Direct = !a.pushed; a.req.Direct {
 		a.req.Object = a.object
 	}
-	h.Start(c.w, c.r, &authn.Begin{
-		Realm: c.realm.ID, Client: &a.client.Client, Request: a.req, Path: a.path, Type: kind, Redirect: a.pushed,
+	c.login.Start(c.w, c.r, &authn.Begin{
+		Realm: c.realm.ID, Client: &a.client.Client, Request: a.req.seal(), Path: a.path, Type: kind, Redirect: a.pushed,
 		Passive: a.path == "" && slices.Contains(strings.Fields(a.req.Prompt), "none"),
 	})
 	return nil
@@ -196,11 +196,13 @@ func (a *authCall) parse() error {
 		size += len(v)
 		return v
 	}
-	a.req = iam.AuthRequest{
-		Client: a.client.ID, ResponseType: get("response_type"), ResponseMode: get("response_mode"), Scope: get("scope"), State: get("state"),
-		Nonce: get("nonce"), Prompt: get("prompt"), MaxAge: get("max_age"), LoginHint: get("login_hint"), UILocales: get("ui_locales"),
-		ACRValues: get("acr_values"), Claims: get("claims"), Display: get("display"), IDPHint: get("kc_idp_hint"),
-		Challenge: get("code_challenge"), ChallengeAlg: get("code_challenge_method"), JKT: get("dpop_jkt"), Issuer: a.issuer(), Extra: map[string]string{},
+	a.req.LoginRequest = iam.LoginRequest{
+		Client: a.client.ID, Issuer: a.issuer(), Scope: get("scope"), MaxAge: get("max_age"), LoginHint: get("login_hint"), UILocales: get("ui_locales"), IDPHint: get("kc_idp_hint"),
+	}
+	a.req.own = own{
+		ResponseType: get("response_type"), ResponseMode: get("response_mode"), State: get("state"), Nonce: get("nonce"), Prompt: get("prompt"),
+		ACRValues: get("acr_values"), Claims: get("claims"), Display: get("display"),
+		Challenge: get("code_challenge"), ChallengeAlg: get("code_challenge_method"), JKT: get("dpop_jkt"), Extra: map[string]string{},
 	}
 	a.req.EmptyState = a.form.Has("state") && a.req.State == ""
 	a.req.Action, a.req.ActionParam, _ = strings.Cut(get("kc_action"), ":")
@@ -400,7 +402,8 @@ func (a *authCall) checkPKCE() error {
 // the client's minimum (OpenID Connect Core 5.5.1.1).
 // Keycloak: AuthorizationEndpoint.updateAuthenticationSession.
 func (a *authCall) checkACR() error {
-	wanted, essential := steps.AskedACR(&a.client.Client, &a.req)
+	asked := a.req.seal()
+	wanted, essential := steps.AskedACR(&a.client.Client, &asked)
 	refused := func() error {
 		a.detail("reason", "Invalid requested essential acr value")
 		return a.refuse("invalid_request", badPage("invalidParameterMessage", "claims"))

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/http"
@@ -19,9 +20,19 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, x *authn.Refuse
 	if !ok {
 		return
 	}
-	if err := c.sendError(modeOf(&x.Request), x.Client, &x.Request, x.Error, x.Description); err != nil {
+	q, word := read(&x.Request), refusals[x.Why]
+	if err := c.sendError(modeOf(q), x.Client, q, word.code, cmp.Or(x.Message, word.description)); err != nil {
 		c.fail(err)
 	}
+}
+
+// refusals are what clients are told of logins that ended without a user.
+// Keycloak: OIDCLoginProtocol.translateError.
+var refusals = map[authn.Why]struct{ code, description string }{
+	authn.LoginRequired:       {"login_required", ""},
+	authn.InteractionRequired: {"interaction_required", ""},
+	authn.Denied:              {"access_denied", ""},
+	authn.AlreadyLoggedIn:     {"temporarily_unavailable", "authentication_expired"},
 }
 
 // Finish stores a login that is at its end, the client's part in the session
@@ -48,29 +59,28 @@ func (h *Handler) resume(w http.ResponseWriter, r *http.Request, id iam.RealmID)
 }
 
 func (c *call) finish(d *authn.Done) error {
-	q := &d.Request
+	q := read(&d.Request)
 	types, _ := parseResponseType(q.ResponseType)
 	scopes := tokens.Requested(c.realm, d.Client, q.Scope)
 	if d.New {
 		d.Session.Origin = d.Origin
 		d.Session.Origin.Client = d.Client.ID
 	}
-	l, code, err := c.store(d, types, scopes)
+	l, code, err := c.store(d, q, types, scopes)
 	if errors.Is(err, sessions.ErrUsed) { // another login was faster to begin a session under the browser's root
 		d.Session.ID = sessions.NewID()
-		l, code, err = c.store(d, types, scopes)
+		l, code, err = c.store(d, q, types, scopes)
 	}
 	if errors.Is(err, sessions.ErrGone) {
 		return badPage("sessionNotActiveMessage")
 	} else if err != nil {
 		return err
 	}
-	return c.answer(d, l, types, scopes, code)
+	return c.answer(d, q, l, types, scopes, code)
 }
 
 // store stores a login with the code that it ends in, if any is asked for.
-func (c *call) store(d *authn.Done, types responseType, scopes []*iam.ClientScope) (l *sessions.Login, code string, err error) {
-	q := &d.Request
+func (c *call) store(d *authn.Done, q *request, types responseType, scopes []*iam.ClientScope) (l *sessions.Login, code string, err error) {
 	l = &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: d.Noted, Root: d.Root, Tab: d.Tab}
 	if types.code {
 		var once sessions.Once
@@ -83,12 +93,11 @@ func (c *call) store(d *authn.Done, types responseType, scopes []*iam.ClientScop
 		}
 		l.Once = append(l.Once, once)
 	}
-	return l, code, c.storeLogin(d, l, scopes)
+	return l, code, c.storeLogin(d, q, l, scopes)
 }
 
 // answer takes the browser back to the client.
-func (c *call) answer(d *authn.Done, l *sessions.Login, types responseType, scopes []*iam.ClientScope, code string) error {
-	q := &d.Request
+func (c *call) answer(d *authn.Done, q *request, l *sessions.Login, types responseType, scopes []*iam.ClientScope, code string) error {
 	var p params
 	p.state(q)
 	if !d.Client.Flag("exclude.session.state.from.auth.response") {
@@ -104,7 +113,7 @@ func (c *call) answer(d *authn.Done, l *sessions.Login, types responseType, scop
 	p.add("code", code)
 	var details map[string]string
 	if types.implicit() {
-		res, err := c.addTokens(&p, d, l.Part, scopes, types, code)
+		res, err := c.addTokens(&p, d, q, l.Part, scopes, types, code)
 		if err != nil {
 			return err
 		}
@@ -116,7 +125,7 @@ func (c *call) answer(d *authn.Done, l *sessions.Login, types responseType, scop
 
 // storeLogin stores a login with the client's part in the session, which another
 // tab's login or refresh may be changing.
-func (c *call) storeLogin(d *authn.Done, l *sessions.Login, scopes []*iam.ClientScope) error {
+func (c *call) storeLogin(d *authn.Done, q *request, l *sessions.Login, scopes []*iam.ClientScope) error {
 	was := d.Joined
 	if d.New {
 		was = new(authn.Joined)
@@ -127,7 +136,7 @@ func (c *call) storeLogin(d *authn.Done, l *sessions.Login, scopes []*iam.Client
 				return err
 			}
 		}
-		if l.Part, err = c.clientPart(d, scopes, was); err != nil {
+		if l.Part, err = c.clientPart(d, q, scopes, was); err != nil {
 			return err
 		}
 		was = nil
@@ -150,8 +159,7 @@ func (c *call) joined(d *authn.Done) (*authn.Joined, error) {
 // clientPart is the client's part in the session, with the request as notes under
 // Keycloak's names. A client that comes again goes on with the part that it has, as
 // long as that is alive. Keycloak: TokenManager.attachAuthenticationSession.
-func (c *call) clientPart(d *authn.Done, scopes []*iam.ClientScope, was *authn.Joined) (*iam.ClientSession, error) {
-	q := &d.Request
+func (c *call) clientPart(d *authn.Done, q *request, scopes []*iam.ClientScope, was *authn.Joined) (*iam.ClientSession, error) {
 	notes := map[string]string{
 		"iss": q.Issuer, noteResponseType: q.ResponseType, "response_mode": q.ResponseMode, noteScope: q.Scope, "state": q.State, "nonce": q.Nonce,
 		"prompt": q.Prompt, "max_age": q.MaxAge, "login_hint": q.LoginHint, "acr_values": q.ACRValues, "claims": q.Claims,
@@ -215,9 +223,9 @@ func (c *call) neverUsed(ref iam.SessionRef) (bool, error) {
 
 // addTokens adds the tokens of an implicit or hybrid answer. Without a code no
 // offline session is made, and so no token of one; Keycloak's then is good for nothing.
-func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scopes []*iam.ClientScope, types responseType, code string) (*tokens.Response, error) {
+func (c *call) addTokens(p *params, d *authn.Done, q *request, part *iam.ClientSession, scopes []*iam.ClientScope, types responseType, code string) (*tokens.Response, error) {
 	g := &iam.Grant{
-		Client: d.Client, User: d.User, Session: d.Session, Part: part, Scopes: scopes, Asked: d.Request.Scope, OpenID: tokens.HasScope(d.Request.Scope, tokens.ScopeOpenID), Nonce: d.Request.Nonce,
+		Client: d.Client, User: d.User, Session: d.Session, Part: part, Scopes: scopes, Asked: d.Request.Scope, OpenID: tokens.HasScope(d.Request.Scope, tokens.ScopeOpenID), Nonce: q.Nonce,
 		Offline: types.code && tokens.OfflineRequested(scopes), Type: "na", Issuer: d.Request.Issuer,
 	}
 	w := tokens.Want{NoAccess: !types.token, ID: types.idToken, NoID: !types.idToken}
@@ -225,7 +233,7 @@ func (c *call) addTokens(p *params, d *authn.Done, part *iam.ClientSession, scop
 		w.Code = code
 	}
 	w.Encrypt = c.encryption(d.Client, "id.token", "JWT")
-	w.State = d.Request.State
+	w.State = q.State
 	res, err := c.Issuer.Issue(c.ctx(), c.realm, g, w)
 	if err != nil {
 		return nil, err

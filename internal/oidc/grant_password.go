@@ -99,7 +99,7 @@ func (t *tokenCall) login(scope string) (*authn.Run, error) {
 	}
 	run := &authn.Run{
 		Realm: t.realm, Client: &t.client.Client, Actions: required, Now: t.Now(), IP: t.event.IP, Form: t.sent, Event: t.event,
-		Tab: &iam.AuthTab{Root: sessions.NewID(), Request: iam.AuthRequest{Client: t.client.ID, Scope: scope, Issuer: t.issuer()}, Created: t.Now()},
+		Tab: &iam.AuthTab{Root: sessions.NewID(), Request: iam.LoginRequest{Client: t.client.ID, Scope: scope, Issuer: t.issuer()}, Created: t.Now()},
 	}
 	out, err := t.Engine.Start(t.ctx(), run, flow)
 	for i := range run.Events {

@@ -41,16 +41,19 @@ type Config struct {
 	Hostname *web.Hostname
 	Log      *slog.Logger
 	Now      func() time.Time
-	// Start is the login door's: it answers an authorization request that was
-	// found good.
-	Start func(w http.ResponseWriter, r *http.Request, b *authn.Begin)
+	Ender    *logout.Ender
+	Tabs     *tabs.Keeper // seals what travels through the browser
+	Ledger   *records.Ledger
+}
+
+// Login is the door of logins, which knows this one as a protocol: Routes is given it.
+type Login interface {
+	// Start answers an authorization request that was found good.
+	Start(w http.ResponseWriter, r *http.Request, b *authn.Begin)
 	// Identity finds the session that an identity cookie proves, nil when it
 	// proves none; LogoutRoot sets the cookie that a logout goes by.
-	Identity   func(ctx context.Context, r *realms.Realm, issuer, cookie string) (*authn.Identity, error)
-	LogoutRoot func(w http.ResponseWriter, r *http.Request, realm *realms.Realm) error
-	Ender      *logout.Ender
-	Tabs       *tabs.Keeper // seals what travels through the browser
-	Ledger     *records.Ledger
+	Identity(ctx context.Context, r *realms.Realm, issuer, cookie string) (*authn.Identity, error)
+	LogoutRoot(w http.ResponseWriter, r *http.Request, realm *realms.Realm) error
 }
 
 // A Handler is the door. Make it with New.
@@ -63,6 +66,7 @@ type Handler struct {
 
 // New makes the door.
 func New(c Config) *Handler {
+	iam.Complete(c)
 	return &Handler{Config: c, grants: grants(), jwks: newKeyFetcher(c.Now), objects: web.NewClient(web.RequestObject)}
 }
 
@@ -122,9 +126,9 @@ func (h *Handler) routes() []route {
 }
 
 // Routes mounts the door.
-func (h *Handler) Routes(mux *http.ServeMux) {
+func (h *Handler) Routes(mux *http.ServeMux, login Login) {
 	for _, rt := range h.routes() {
-		serve := func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, rt) }
+		serve := func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, rt, login) }
 		mux.HandleFunc(rt.pattern, serve)
 		if strings.HasSuffix(rt.pattern, "/{$}") || strings.HasSuffix(rt.pattern, " /realms/{realm}") {
 			continue
@@ -140,6 +144,7 @@ type call struct {
 	r     *http.Request
 	realm *realms.Realm
 	urls  web.URLs
+	login Login        // nil where the login door asks
 	event iam.Event    // what is written down when the request was decided
 	asks  pages.Client // whose request it is, once that is known: pages lead back to it
 
@@ -189,7 +194,7 @@ func (h *Handler) call(w http.ResponseWriter, r *http.Request, realm *realms.Rea
 	}
 }
 
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, rt route) {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, rt route, login Login) {
 	realm, err := h.Realms.Get(r.Context(), r.PathValue("realm"))
 	if errors.Is(err, realms.ErrNotFound) {
 		h.noRealm(w, r)
@@ -200,7 +205,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, rt route) {
 		return
 	}
 	c := h.call(w, r, realm)
-	c.event.Kind = rt.event
+	c.event.Kind, c.login = rt.event, login
 	if err := rt.serve(c); err != nil {
 		c.fail(err)
 	}

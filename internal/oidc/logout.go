@@ -59,7 +59,7 @@ func (h *Handler) logout(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := h.LogoutRoot(c.w, c.r, c.realm); err != nil {
+	if err := c.login.LogoutRoot(c.w, c.r, c.realm); err != nil {
 		return err
 	}
 	if confirm {
@@ -158,7 +158,7 @@ func (l *logoutCall) readIdentity() error {
 		return nil
 	}
 	var err error
-	if l.identity, err = l.Identity(l.ctx(), l.realm, l.issuer(), cookie); err == nil && l.identity == nil {
+	if l.identity, err = l.login.Identity(l.ctx(), l.realm, l.issuer(), cookie); err == nil && l.identity == nil {
 		l.expireIdentity()
 	}
 	return err

@@ -56,7 +56,7 @@ func responseMode(s, preset string) (mode string, ok bool) {
 }
 
 // modeOf is the response mode of a request that has been checked.
-func modeOf(q *iam.AuthRequest) string {
+func modeOf(q *request) string {
 	preset := "query"
 	if t, _ := parseResponseType(q.ResponseType); t.implicit() {
 		preset = "fragment"
@@ -75,7 +75,7 @@ func (p *params) add(name, value string) {
 }
 
 // state gives the request's state back, also one of no letters.
-func (p *params) state(q *iam.AuthRequest) {
+func (p *params) state(q *request) {
 	if q.EmptyState {
 		*p = append(*p, pages.Parameter{Name: "state"})
 	}
@@ -94,7 +94,7 @@ func (p params) encode() string {
 }
 
 // sendError tells the client of a refusal. Keycloak: AuthorizationEndpoint.redirectErrorToClient.
-func (c *call) sendError(mode string, client *iam.Client, q *iam.AuthRequest, code, description string) error {
+func (c *call) sendError(mode string, client *iam.Client, q *request, code, description string) error {
 	var p params
 	p.add("error", code)
 	p.add("error_description", description)

@@ -21,6 +21,7 @@ import (
 	"latchkey/internal/doctor"
 	"latchkey/internal/emails"
 	"latchkey/internal/events"
+	"latchkey/internal/iam"
 	"latchkey/internal/jobs"
 	"latchkey/internal/jose"
 	"latchkey/internal/keys"
@@ -112,22 +113,21 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 
 	standings := roles.New(s.db)
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
-	notifier := logout.New(issuer, outgoing, notify, web.NewClient(web.AdminURL).Post, s.log)
+	notifier := logout.New(issuer, outgoing, notify, web.NewClient(web.AdminURL).Post, s.log,
+		map[iam.Protocol]logout.Protocol{iam.OIDC: logout.OIDC{Issuer: issuer}})
 	ender := &logout.Ender{Sessions: live, Notifier: notifier}
 	writer := emails.New()
-	door := &login.Handler{
-		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Tabs: tabs.New(s.db), Engine: steps.New(steps.Rooms{Users: people, Roles: standings, Sessions: live, Ender: ender, Emails: writer}),
-		Actions: actions.New(actions.Rooms{Users: people, Roles: standings, Ender: ender, Emails: writer}), Pages: set, Hostname: s.hostname, Log: s.log,
-		Users: people,
-	}
+	engine := steps.New(steps.Rooms{Users: people, Roles: standings, Sessions: live, Ender: ender, Emails: writer})
+	required, keeper := actions.New(actions.Rooms{Users: people, Roles: standings, Ender: ender, Emails: writer}), tabs.New(s.db)
 	judge := &bearer.Service{Sessions: live, Users: people, Issuer: issuer, Now: s.db.Now}
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Bearer: judge, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
-		Issuer: issuer, Engine: door.Engine, Actions: door.Actions,
-		Users: people,
-		Start: door.Start, Identity: door.Identity, LogoutRoot: door.LogoutRoot, Ender: ender, Tabs: door.Tabs, Ledger: ledger,
+		Issuer: issuer, Engine: engine, Actions: required, Users: people, Ender: ender, Tabs: keeper, Ledger: ledger,
 	})
-	door.Finish, door.Refuse = protocol.Finish, protocol.Refuse
+	door := login.New(login.Config{
+		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Tabs: keeper, Engine: engine, Actions: required, Pages: set, Hostname: s.hostname, Log: s.log,
+		Users: people, Protocols: map[iam.Protocol]login.Protocol{iam.OIDC: protocol},
+	})
 
 	registered := clients.New(s.realms, issuer, live)
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
@@ -159,7 +159,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 			s.setup.routes(mux)
 		}
 	}
-	protocol.Routes(mux)
+	protocol.Routes(mux, door)
 	(&registration.Handler{
 		Realms: s.realms, Clients: registered, Sessions: live, Users: people, Roles: standings, Events: log, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Lookup: net.DefaultResolver.LookupHost,

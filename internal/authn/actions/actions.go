@@ -42,9 +42,7 @@ type Set struct {
 
 // New makes the set. A room that is missing is a mistake of the assembly: it panics.
 func New(w Rooms) *Set {
-	if w.Users == nil || w.Roles == nil || w.Ender == nil || w.Emails == nil {
-		panic("actions: a room is missing")
-	}
+	iam.Complete(w)
 	s := &Set{w: w, specs: map[string]spec{}}
 	for _, a := range w.all() {
 		s.specs[a.id] = a

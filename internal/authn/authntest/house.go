@@ -82,7 +82,7 @@ func New(t testing.TB, db *store.DB, document string) *House {
 	h.Notifier = logout.New(issuer, queue, func(context.Context, iam.Reach, string, map[string]string, string) (int, error) {
 		return 0, io.ErrClosedPipe
 	},
-		func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe }, log)
+		func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe }, log, map[iam.Protocol]logout.Protocol{iam.OIDC: logout.OIDC{Issuer: issuer}})
 	h.Ender = &logout.Ender{Sessions: h.Sessions, Notifier: h.Notifier}
 	m := &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: h.Users.FirstPassword, CheckCredential: h.Users.CheckStored}
 	for _, doc := range []string{`{"realm":"master","enabled":true}`, document} {

@@ -2,7 +2,6 @@ package steps
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -84,7 +83,7 @@ const NoteForked = "forked.from"
 // reauthenticate tells why the client wants a fresh login, "" when it does not.
 // Keycloak: OIDCLoginProtocol.requireReauthentication.
 func reauthenticate(r *authn.Run, s *iam.UserSession) iam.Reason {
-	if slices.Contains(strings.Fields(r.Tab.Request.Prompt), "login") {
+	if r.Tab.Request.Force {
 		return iam.AskedPrompt
 	}
 	at, err := strconv.ParseInt(s.Notes["AUTH_TIME"], 10, 64)
@@ -120,7 +119,7 @@ func actionAge(r *iam.Realm, a iam.RequiredAction) int64 {
 // Keycloak: IdentityProviderAuthenticator.
 func redirector(_ context.Context, r *authn.Run) (authn.Result, error) {
 	alias := r.Tab.Request.IDPHint
-	if alias == "" && r.Tab.Request.Extra["kc_idp_hint"] == "" {
+	if alias == "" {
 		alias = r.Config("defaultProvider")
 	}
 	if idp := r.Realm.IDP(alias); idp == nil || !idp.Enabled {

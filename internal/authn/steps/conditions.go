@@ -137,8 +137,7 @@ func highestLevel(r *authn.Run) int {
 	return highest
 }
 
-// requestedLevel is the lowest level that satisfies what the client asks for by
-// acr_values or the claims parameter, where what stands for no level counts as
+// requestedLevel is the lowest level that satisfies what the client asks for, where what stands for no level counts as
 // 0, and at least the level that its action asks for.
 // Keycloak: AcrStore.getRequestedLevelOfAuthentication, AuthorizationEndpoint.
 func (w Rooms) requestedLevel(ctx context.Context, r *authn.Run) (int, error) {
@@ -161,34 +160,16 @@ func (w Rooms) requestedLevel(ctx context.Context, r *authn.Run) (int, error) {
 }
 
 // RequestedACR lists the authentication contexts that a request asks for, and
-// whether as an essential claim (OpenID Connect Core 5.5.1.1). A client's minimum
-// takes the place of what is below it.
-func RequestedACR(realm *iam.Realm, c *iam.Client, q *iam.AuthRequest) (acrs []string, essential bool) {
+// whether one must be reached. A client's minimum takes the place of what is below it.
+func RequestedACR(realm *iam.Realm, c *iam.Client, q *iam.LoginRequest) (acrs []string, essential bool) {
 	acrs, essential = AskedACR(c, q)
 	return AtLeastMinimum(realm, c, acrs), essential
 }
 
 // AskedACR is RequestedACR without regard to the client's minimum.
-func AskedACR(c *iam.Client, q *iam.AuthRequest) (acrs []string, essential bool) {
-	var claims struct {
-		IDToken map[string]*struct {
-			Essential bool
-			Value     string
-			Values    []string
-		} `json:"id_token"`
-	}
-	if q.Claims != "" && json.Unmarshal([]byte(q.Claims), &claims) == nil {
-		if acr := claims.IDToken["acr"]; acr != nil {
-			if acr.Value != "" {
-				acrs = append(acrs, acr.Value)
-			}
-			if acrs = append(acrs, acr.Values...); len(acrs) > 0 {
-				return acrs, acr.Essential
-			}
-		}
-	}
-	if acrs = strings.Fields(q.ACRValues); len(acrs) > 0 || c == nil {
-		return acrs, false
+func AskedACR(c *iam.Client, q *iam.LoginRequest) (acrs []string, essential bool) {
+	if len(q.Contexts) > 0 || c == nil {
+		return q.Contexts, q.Essential
 	}
 	if d := c.Attr("default.acr.values"); d != "" {
 		return strings.Split(d, "##"), false

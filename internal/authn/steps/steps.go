@@ -30,9 +30,7 @@ func New(w Rooms) *authn.Engine { return authn.New(All(w), w.kinds) }
 // All returns every step there is. A room that is missing is a mistake of the
 // assembly: it panics.
 func All(w Rooms) []authn.Spec {
-	if w.Users == nil || w.Roles == nil || w.Sessions == nil || w.Ender == nil || w.Emails == nil {
-		panic("steps: a room is missing")
-	}
+	iam.Complete(w)
 	return w.all()
 }
 

@@ -328,7 +328,7 @@ func TestCookie(t *testing.T) {
 		r := p.run()
 		r.Actions = []iam.RequiredAction{{Alias: "UPDATE_PROFILE", Provider: "UPDATE_PROFILE"}, {Alias: "delete_account", Provider: "delete_account"},
 			{Alias: "CONFIGURE_TOTP", Provider: "CONFIGURE_TOTP", Config: map[string]string{"max_auth_age": "20"}}}
-		r.Tab.Request = iam.AuthRequest{Prompt: c.prompt, MaxAge: c.maxAge, Action: c.action}
+		r.Tab.Request = iam.LoginRequest{Force: c.prompt == "login", MaxAge: c.maxAge, Action: c.action}
 		r.Identity = &authn.Identity{User: p.User(t, "ann"), Session: &iam.UserSession{ID: "s", Notes: map[string]string{"AUTH_TIME": c.authTime}}}
 		out, err := p.Start(context.Background(), r, browser())
 		if got := outcome(t, r, out, err); got != c.want || r.Note(steps.NoteInfo) != c.info {
@@ -344,7 +344,7 @@ func TestCookie(t *testing.T) {
 func TestReauthenticationKeepsTheUser(t *testing.T) {
 	p := newPeople(t, shop)
 	r := p.run()
-	r.Tab.Request.Prompt = "login"
+	r.Tab.Request.Force = true
 	r.Identity = &authn.Identity{User: p.User(t, "ann"), Session: &iam.UserSession{}}
 	out, err := p.Start(context.Background(), r, browser())
 	if v := out.(authn.Show).Page.(authn.Page).View.(pages.Login); !v.UsernameHidden || err != nil {
@@ -437,7 +437,7 @@ func TestLevelsOfAuthentication(t *testing.T) {
 
 	step := p.run()
 	step.Identity = &authn.Identity{User: p.User(t, "otto"), Session: session}
-	step.Tab.Request.ACRValues = "gold"
+	step.Tab.Request.Contexts = []string{"gold"}
 	out, err = e.Start(ctx, step, f)
 	if got := outcome(t, step, out, err); got != "auth-otp-form" {
 		t.Fatal(got)
@@ -450,7 +450,7 @@ func TestLevelsOfAuthentication(t *testing.T) {
 
 	again := p.run()
 	again.Identity = &authn.Identity{User: p.User(t, "otto"), Session: session}
-	again.Tab.Request.ACRValues = "silver"
+	again.Tab.Request.Contexts = []string{"silver"}
 	out, err = e.Start(ctx, again, f)
 	if got := outcome(t, again, out, err); got != "passed otto" || again.Session == nil {
 		t.Fatal(got)
@@ -471,7 +471,7 @@ func TestMinimumACR(t *testing.T) {
 		{"elsewhere", "", "silver", "silver"},
 	} {
 		client := &iam.Client{Attrs: map[string]string{"minimum.acr.value": c.minimum, "default.acr.values": c.preset}}
-		got, _ := steps.RequestedACR(realm, client, &iam.AuthRequest{ACRValues: c.asked})
+		got, _ := steps.RequestedACR(realm, client, &iam.LoginRequest{Contexts: strings.Fields(c.asked)})
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%+v: %v", c, got)
 		}
