@@ -79,7 +79,7 @@ var layers = map[string]string{
 	"account":      doorMay,
 	"scim":         doorMay,
 	"registration": doorMay,
-	"console":      "web",
+	"console":      doorMay + " pages",
 	// assembly
 	"server": "*",
 	"cli":    "server iam rep web telemetry doctor doctor/remote records jose", // jose: whose RSA it is
@@ -91,7 +91,7 @@ var layers = map[string]string{
 var owners = map[string]string{
 	"database/sql":                        "store store/engine",
 	"net/http":                            "oidc saml login admin account scim registration console broker mail web server cli telemetry doctor/remote", // the last is a client
-	"html/template":                       "pages mail",
+	"html/template":                       "pages mail console",
 	"github.com/jackc/pgx/v5":             "store/engine store/pgtest store/storetest",
 	"modernc.org/sqlite":                  "store/engine",
 	"github.com/pressly/goose/v3":         "store/engine",

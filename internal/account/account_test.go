@@ -95,7 +95,7 @@ func newHouse(t *testing.T) *house {
 	x.must(err)
 	h := &account.Handler{
 		Explorer: &records.Explorer{DB: x.db, Sessions: x.live, Realms: cache},
-		Realms:   cache, Users: people, Roles: roles.New(x.db), Sessions: x.live, Events: x.events, Texts: set.Texts(), Hostname: host, Log: log,
+		Realms:   cache, Users: people, Roles: roles.New(x.db), Sessions: x.live, Events: x.events, Texts: set.Texts(), Hostname: host, Log: log, Page: http.NotFoundHandler(),
 		Authenticate: func(*http.Request, *realms.Realm) (*account.Caller, error) {
 			if x.caller == nil {
 				return nil, nil

@@ -33,6 +33,7 @@ type Handler struct {
 	Texts    *i18n.Catalog // of consent screens
 	Hostname *web.Hostname
 	Log      *slog.Logger
+	Page     http.Handler // the account console, for browsers
 
 	// Authenticate verifies the request's bearer token, which must be the
 	// realm's. A nil caller without error is nobody: 401.
@@ -173,6 +174,10 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, door http.Handler
 	if err == nil && !realm.Enabled {
 		err = plain(http.StatusForbidden, "Realm not enabled")
 	}
+	if realms.Missing(err) && h.wantsPage(r) {
+		h.Page.ServeHTTP(w, r)
+		return
+	}
 	if err != nil {
 		h.fail(w, r, nil, err)
 		return
@@ -185,7 +190,11 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, door http.Handler
 	path := "/" + r.PathValue("path")
 	version := versioned.FindStringSubmatch(path)
 	if version == nil && !web.Accepts(r, "application/json") && web.MediaType(r) != "application/json" {
-		h.fail(w, r, realm, status(http.StatusNotFound)) // the console's place
+		if h.wantsPage(r) {
+			h.Page.ServeHTTP(w, r)
+			return
+		}
+		h.fail(w, r, realm, status(http.StatusNotFound))
 		return
 	}
 	c, err := h.authenticate(w, r, realm)
@@ -201,6 +210,12 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, door http.Handler
 	r2 := r.Clone(context.WithValue(r.Context(), callKey{}, c))
 	r2.URL.Path, r2.URL.RawPath = path, ""
 	door.ServeHTTP(w, r2)
+}
+
+// wantsPage reports whether a request is for the account console, at any address of the API.
+func (h *Handler) wantsPage(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && !web.Accepts(r, "application/json") && web.MediaType(r) != "application/json" &&
+		versioned.FindStringSubmatch("/"+r.PathValue("path")) == nil
 }
 
 func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request, realm *realms.Realm) (*call, error) {

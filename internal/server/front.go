@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"latchkey/internal/console"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
@@ -20,7 +21,7 @@ const resourcesPath = "/resources"
 
 // frontRoutes are those that belong to no door: the root's page and what pages
 // refer to.
-func (s *Server) frontRoutes(mux *http.ServeMux, set *pages.Set) {
+func (s *Server) frontRoutes(mux *http.ServeMux, set *pages.Set, consoles *console.Handler) {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		var b bytes.Buffer
 		if err := set.Render(&b, pages.Request{}, pages.Welcome{}); err != nil {
@@ -35,6 +36,9 @@ func (s *Server) frontRoutes(mux *http.ServeMux, set *pages.Set) {
 	})
 	mux.HandleFunc("GET "+resourcesPath+"/{file...}", func(w http.ResponseWriter, r *http.Request) {
 		f, ok := set.Resource("/" + r.PathValue("file"))
+		if !ok && consoles.Asset(w, r, r.PathValue("file")) {
+			return
+		}
 		if !ok {
 			web.SecurityHeaders(w.Header(), nil, "application/json")
 			web.WriteStatus(w, http.StatusNotFound)

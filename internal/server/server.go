@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/bearer"
 	"latchkey/internal/claims"
 	"latchkey/internal/clients"
+	"latchkey/internal/console"
 	"latchkey/internal/deliveries"
 	"latchkey/internal/doctor"
 	"latchkey/internal/emails"
@@ -140,7 +141,13 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: callers.Authenticate,
 	}).Mux()
 
+	built, err := console.Embedded()
+	if err != nil && !errors.Is(err, console.ErrNotBuilt) {
+		return nil, err
+	}
+	consoles := console.New(console.Config{Realms: s.realms, Pages: set, Hostname: s.hostname, Log: s.log, ResourcesPath: cfg.HTTP.RelativePath + resourcesPath}, built)
 	own := &account.Handler{
+		Page:     consoles.Account(),
 		Explorer: explorer,
 		Realms:   s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
 		Authenticate: ownAccount(callers), End: ender.Session, Ended: notifier.Notify,
@@ -149,7 +156,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.jobs = s.table(periodic{keys: maker, sessions: live, ledger: ledger, deliveries: outgoing, events: log, doctor: examiner})
 
 	mux := http.NewServeMux()
-	s.frontRoutes(mux, set)
+	s.frontRoutes(mux, set, consoles)
 	if s.cfg.SetupLink != nil && !cfg.Bootstrap.Set() {
 		s.setup, err = newSetup(ctx, &setup{db: s.db, realms: s.realms, pages: set, hash: people.FirstPassword, fail: s.internalError})
 		if err != nil {
@@ -166,6 +173,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}).Routes(mux)
 	door.Mount(mux)
 	own.Routes(mux)
+	consoles.Routes(mux)
 	mux.Handle("/admin/", administration)
 	if s.handler, err = s.front(mux); err != nil {
 		return nil, err

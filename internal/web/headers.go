@@ -18,6 +18,9 @@ var securityHeaders = []struct{ key, header, preset, on string }{
 	{"xRobotsTag", "X-Robots-Tag", "none", "every"},
 }
 
+// DefaultPolicy is the Content-Security-Policy of realms that have chosen none.
+func DefaultPolicy() string { return securityHeaders[0].preset }
+
 // SecurityHeaders sets the headers for an answer of the content type (empty for
 // one without a body). realm is the realm's browserSecurityHeaders, nil outside
 // of realms: then Keycloak's defaults hold. A header that is set already stays.
