@@ -59,8 +59,8 @@ var layers = map[string]string{
 	"deliveries":      "iam realms store telemetry",
 	"logout":          "iam realms store deliveries claims tokens sessions telemetry",
 	"tokens":          "iam jose keys claims sessions roles realms",
-	"bearer":          "iam realms sessions tokens users", // whether a presented token is good
-	"authn":           "iam realms",                       // the snapshot that a walk is in; it asks no rule
+	"bearer":          "iam realms roles sessions tokens users", // whether a presented token is good
+	"authn":           "iam realms",                             // the snapshot that a walk is in; it asks no rule
 	"authn/steps":     "iam authn authn/actions users roles sessions logout emails policy events otp i18n realms pages",
 	"authn/tabs":      "iam store",
 	"authn/authntest": "*", // the rooms of a login, for tests

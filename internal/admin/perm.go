@@ -93,16 +93,15 @@ func givenBy(p Perm) []string {
 // A Caller is the administrator behind a request, as their token says and
 // their user stands now.
 type Caller struct {
-	Realm    *realms.Realm // where they are at home
-	Client   *iam.Client   // which the token was issued to
-	User     *iam.User
-	Token    *tokens.Token
-	Session  iam.SessionID
-	Offline  bool                    // Session is an offline one
-	View     *sessions.View          // of Session, with Client's part; nil without one
-	Audience []string                // of the token
-	Roles    map[iam.RoleID]struct{} // effective, and in the scope of Client
-	Origins  []string                // allowed by the token
+	Realm   *realms.Realm // where they are at home
+	Client  *iam.Client   // which the token was issued to
+	User    *iam.User
+	Token   *tokens.Token
+	Session iam.SessionID
+	Offline bool                    // Session is an offline one
+	View    *sessions.View          // of Session, with Client's part; nil without one
+	Roles   map[iam.RoleID]struct{} // effective, and in the scope of Client
+	Origins []string                // allowed by the token
 }
 
 // HoldsRealmRole reports whether the caller has a realm role of their own realm.

@@ -7,6 +7,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
+	"latchkey/internal/roles"
 	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
@@ -16,6 +17,7 @@ import (
 type Service struct {
 	Sessions *sessions.Service
 	Users    *users.Service
+	Roles    *roles.Service
 	Issuer   *tokens.Issuer
 	Now      func() time.Time
 }
@@ -58,6 +60,21 @@ func (v *Verdict) Good() bool { return v.Refusal == "" }
 
 // Reason is why the token is refused, "" when it is not.
 func (v *Verdict) Reason() iam.Reason { return v.Refusal.Reason() }
+
+// Event is of a refusal at a door that writes no event of its own, for the records:
+// where says as what the token was presented.
+func (v *Verdict) Event(ip, where string) *iam.Event {
+	e := &iam.Event{IP: ip, Details: map[string]string{"reason": where}}
+	e.Cause.Reason = v.Reason()
+	if tok := v.Token; tok != nil {
+		e.User, e.Client, e.Session, e.Cause.Token = iam.UserID(tok.Subject), tok.Client, iam.SessionID(tok.Session), tok.ID
+		e.Cause.Offline = tok.Context().Offline
+	}
+	if v.User != nil {
+		e.User = v.User.ID
+	}
+	return e
+}
 
 // Judge says whether a presented token is good now, and why not.
 func (s *Service) Judge(ctx context.Context, r *realms.Realm, raw string, want Want) (*Verdict, error) {

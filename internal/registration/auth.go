@@ -11,13 +11,13 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"latchkey/internal/bearer"
 	"latchkey/internal/clients"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
 	"latchkey/internal/tokens"
-	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
@@ -30,6 +30,7 @@ const (
 // A presented token, of one of the three types that the door takes.
 type presented struct {
 	*tokens.Token
+	verdict *bearer.Verdict
 	auth    string // registration_auth
 	origins []string
 }
@@ -89,95 +90,69 @@ func (c *call) readToken() error {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return nil
 	}
-	tok, err := tokens.Parse(c.ctx, c.realm, strings.TrimSpace(raw))
-	if errors.Is(err, tokens.ErrInvalid) {
-		return c.unauthorized("Failed decode token")
-	}
+	v, err := c.Judge.Judge(c.ctx, c.realm, strings.TrimSpace(raw), bearer.Want{Checks: tokenChecks, Types: tokenTypes, Issuer: c.issuer()})
 	if err != nil {
 		return err
 	}
-	p := &presented{Token: tok}
 	var more struct {
 		Auth    string   `json:"registration_auth"`
 		Origins []string `json:"allowed-origins"`
 	}
-	if json.Unmarshal(tok.Payload, &more) != nil {
+	if v.Good() && json.Unmarshal(v.Token.Payload, &more) != nil {
 		return c.unauthorized("Failed decode token")
 	}
-	p.auth, p.origins = more.Auth, more.Origins
-	// Keycloak has one text for whatever TokenVerifier refuses. Oracle: bearers/users.
-	if tok.Issuer != c.issuer() || !tok.Active(c.Now()) {
-		return c.unauthorized("Failed decode token")
-	}
-	switch tok.Type {
-	case tokens.TypeBearer:
-		revoked, err := c.Sessions.HasOnce(c.ctx, c.realm, tok.RevokedKey())
-		if err != nil {
+	if v.Good() && v.Token.Type == tokens.TypeBearer {
+		if v, err = c.Judge.JudgeRead(c.ctx, c.realm, v.Token, bearer.Want{Checks: bearerChecks}); err != nil {
 			return err
 		}
-		if revoked {
-			return c.unauthorized("Failed decode token")
-		}
-	case clients.TypeRegistrationAccess:
-	case clients.TypeInitialAccess:
-		if err := c.Clients.CheckInitialAccess(c.ctx, c.realm, tok.ID); errors.Is(err, clients.ErrNoInitialAccess) {
+	}
+	switch v.Refusal {
+	case bearer.WrongType:
+		return c.unauthorized("Invalid type of token")
+	case bearer.Unsigned, bearer.RetiredKey, bearer.OtherHost, bearer.Expired, bearer.RevokedToken:
+		// Keycloak has one text for whatever TokenVerifier refuses. Oracle: bearers/users.
+		return c.unauthorized("Failed decode token")
+	}
+	if v.Token.Type == clients.TypeInitialAccess {
+		if err := c.Clients.CheckInitialAccess(c.ctx, c.realm, v.Token.ID); errors.Is(err, clients.ErrNoInitialAccess) {
 			return c.unauthorized(err.Error())
 		}
-	default:
-		return c.unauthorized("Invalid type of token")
 	}
-	c.bearer = p
+	c.bearer = &presented{v.Token, v, more.Auth, more.Origins}
 	return nil
 }
+
+// tokenTypes are the types that the door takes.
+var tokenTypes = []string{tokens.TypeBearer, clients.TypeRegistrationAccess, clients.TypeInitialAccess}
+
+// tokenChecks are those of any token, bearerChecks those of a user's besides: what these
+// refuse has no rights, except a token that was revoked, which is none.
+var (
+	tokenChecks  = []bearer.Check{bearer.OfHost, bearer.NotExpired, bearer.OfType}
+	bearerChecks = []bearer.Check{
+		bearer.NotRevoked, bearer.KnownClient, bearer.LiveSession, bearer.LivePart, bearer.ClientOn, bearer.UserOn, bearer.AfterRealm, bearer.AfterClient, bearer.AfterUser,
+	}
+)
 
 // rights are those that the user behind a bearer token has, and the token names;
 // none without one, or with one that is worth nothing.
 func (c *call) rights() (roles.Rights, error) {
 	none := roles.RightsOf(c.realm, nil)
-	if c.bearer == nil || c.bearer.Type != tokens.TypeBearer {
+	if c.bearer == nil || c.bearer.Type != tokens.TypeBearer || !c.bearer.verdict.Good() {
 		return none, nil
 	}
-	tok := c.bearer.Token
-	client, err := clients.ByClientID(c.ctx, c.realm, tok.Client)
-	if err != nil || client == nil {
-		return none, err
+	may := c.Judge.Granted
+	if c.bearer.verdict.Client.Lightweight() {
+		may = c.Judge.Held
 	}
-	user, err := c.bearerUser(client)
-	if err != nil || user == nil || !user.Enabled {
-		return none, err
+	granted, err := may(c.ctx, c.realm, c.bearer.verdict)
+	if errors.Is(err, bearer.ErrUnreadable) {
+		return none, nil
 	}
-	standing, err := c.Roles.Of(c.ctx, c.realm, user.ID)
 	if err != nil {
 		return none, err
 	}
-	if client.Lightweight() {
-		return roles.RightsOf(c.realm, standing.Roles), nil
-	}
-	type access struct {
-		Roles []string `json:"roles"`
-	}
-	var granted struct {
-		Realm   access            `json:"realm_access"`
-		Clients map[string]access `json:"resource_access"`
-	}
-	if err := json.Unmarshal(tok.Payload, &granted); err != nil {
-		return none, nil
-	}
-	ofClients := map[string][]string{}
-	for name, of := range granted.Clients {
-		ofClients[name] = of.Roles
-	}
-	named, err := roles.Named(c.ctx, c.realm, granted.Realm.Roles, ofClients)
-	if err != nil {
-		return none, err
-	}
-	held := roles.Set{}
-	for _, id := range named {
-		if standing.Roles.Has(id) {
-			held[id] = struct{}{}
-		}
-	}
-	return roles.RightsOf(c.realm, held), nil
+	return roles.RightsOf(c.realm, granted.Roles), nil
 }
 
 // holds reports whether the bearer has one of the rights to manage clients.
@@ -215,33 +190,6 @@ func (c *call) seesSecrets() (bool, error) {
 		return false, err
 	}
 	return rights.OverClient(c.ctx, c.Roles, c.realm, c.client)
-}
-
-// bearerUser is whom a bearer token is about, nil when it is worth nothing any
-// more. Tokens of service accounts have no session.
-func (c *call) bearerUser(client *realms.Client) (*iam.User, error) {
-	tok := c.bearer.Token
-	if tok.Session == "" {
-		if !tok.Context().Transient || !client.Enabled {
-			return nil, nil
-		}
-		user, err := c.Users.Get(c.ctx, &c.realm.Realm, iam.UserID(tok.Subject))
-		if errors.Is(err, users.ErrNotFound) {
-			return nil, nil
-		}
-		if err != nil || tok.Before(c.realm.NotBefore, client.NotBefore, user.NotBefore) {
-			return nil, err
-		}
-		return user, nil
-	}
-	view, err := c.Sessions.Find(c.ctx, c.realm, tok.Ref(tok.Context().Offline), &client.Client)
-	if err != nil && view == nil && realms.Unavailable(err) {
-		return nil, err
-	}
-	if err != nil || tok.Before(view.RealmNotBefore, view.ClientNotBefore, view.User.NotBefore) {
-		return nil, nil
-	}
-	return view.User, nil
 }
 
 // mayCreate says as who a client is registered.

@@ -10,16 +10,15 @@ import (
 	"strconv"
 	"time"
 
+	"latchkey/internal/bearer"
 	"latchkey/internal/clients"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
-	"latchkey/internal/sessions"
 	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
-	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
@@ -27,8 +26,7 @@ import (
 type Handler struct {
 	Realms   *realms.Cache
 	Clients  *clients.Service
-	Sessions *sessions.Service
-	Users    *users.Service
+	Judge    *bearer.Service
 	Roles    *roles.Service
 	Events   *events.Writer
 	Hostname *web.Hostname

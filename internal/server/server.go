@@ -120,7 +120,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	writer := emails.New()
 	engine := steps.New(steps.Rooms{Users: people, Roles: standings, Sessions: live, Ender: ender, Emails: writer})
 	required, keeper := actions.New(actions.Rooms{Users: people, Roles: standings, Ender: ender, Emails: writer}), tabs.New(s.db)
-	judge := &bearer.Service{Sessions: live, Users: people, Issuer: issuer, Now: s.db.Now}
+	judge := &bearer.Service{Sessions: live, Users: people, Roles: standings, Issuer: issuer, Now: s.db.Now}
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Bearer: judge, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: engine, Actions: required, Users: people, Ender: ender, Tabs: keeper, Ledger: ledger,
@@ -133,12 +133,11 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	registered := clients.New(s.realms, issuer, live)
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
 	explainer := &records.Explainer{Records: ledger, Sessions: live, Users: people, Issuer: issuer}
-	callers := &admin.Bearer{Realms: s.realms, Sessions: live, Roles: standings, Users: people, Issuer: issuer, Hostname: s.hostname, Now: s.db.Now, Refused: ledger.Refused}
 	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms}
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
 		Realms: s.realms, Manager: manager, Started: s.db.Now(), RSA: jose.RSA(), Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
-		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: callers.Authenticate,
+		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: (&admin.Bearer{Realms: s.realms, Judge: judge, Hostname: s.hostname, Ledger: ledger}).Authenticate,
 	}).Mux()
 
 	built, err := console.Embedded()
@@ -150,7 +149,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Page:     consoles.Account(),
 		Explorer: explorer,
 		Realms:   s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
-		Authenticate: ownAccount(callers), End: ender.Session, Ended: notifier.Notify,
+		Authenticate: (&account.Bearer{Judge: judge, Hostname: s.hostname, Ledger: ledger}).Authenticate, End: ender.Session, Ended: notifier.Notify,
 	}
 
 	s.jobs = s.table(periodic{keys: maker, sessions: live, ledger: ledger, deliveries: outgoing, events: log, doctor: examiner})
@@ -168,7 +167,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	protocol.Routes(mux, door)
 	(&registration.Handler{
-		Realms: s.realms, Clients: registered, Sessions: live, Users: people, Roles: standings, Events: log, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+		Realms: s.realms, Clients: registered, Judge: judge, Roles: standings, Events: log, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Lookup: net.DefaultResolver.LookupHost,
 	}).Routes(mux)
 	door.Mount(mux)
