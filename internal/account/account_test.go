@@ -104,8 +104,8 @@ func newHouse(t *testing.T) *house {
 			now.User, err = people.Get(ctx, &x.realm.Realm, anna.ID)
 			return &now, err
 		},
-		End: func(ctx context.Context, r *realms.Realm, _ string, id iam.SessionID, offline bool, e iam.End) ([]*iam.ClientSession, error) {
-			parts, err := x.live.End(ctx, r, id, offline, e)
+		End: func(ctx context.Context, r *realms.Realm, _ string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error) {
+			parts, err := x.live.End(ctx, r, ref, e)
 			x.ended = append(x.ended, parts...)
 			return parts, err
 		},

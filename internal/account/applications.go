@@ -32,14 +32,14 @@ func (h *Handler) applications(c *call) (any, error) {
 		}
 		return shown[id]
 	}
-	for _, offline := range []bool{false, true} {
-		list, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, offline)
+	for _, kind := range iam.SessionKinds() {
+		list, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, kind)
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range list {
 			for _, p := range s.Parts {
-				if offline {
+				if kind == iam.Offline {
 					show(p.Client).OfflineAccess = true
 				} else {
 					show(p.Client).InUse = true
@@ -211,14 +211,14 @@ func (h *Handler) revokeConsent(c *call) (any, error) {
 }
 
 func (h *Handler) revoke(c *call, client *realms.Client) error {
-	list, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, false)
+	list, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, iam.Online)
 	if err != nil {
 		return err
 	}
 	end := c.ending("account: applications")
 	end.Reason, end.Client = iam.ConsentWithdrawn, client.ID
-	for _, offline := range []bool{true, false} {
-		if _, err := h.Sessions.RevokeClient(c, c.realm, client.ID, c.caller.User.ID, offline, end); err != nil {
+	for _, kind := range []iam.SessionKind{iam.Offline, iam.Online} {
+		if _, err := h.Sessions.RevokeClient(c, c.realm, client.ID, c.caller.User.ID, kind, end); err != nil {
 			return err
 		}
 	}

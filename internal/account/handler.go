@@ -39,7 +39,7 @@ type Handler struct {
 	// realm's. A nil caller without error is nobody: 401.
 	Authenticate func(r *http.Request, realm *realms.Realm) (*Caller, error)
 	// End ends a session and tells its clients: logout.Ender's Session.
-	End func(ctx context.Context, realm *realms.Realm, issuer string, id iam.SessionID, offline bool, e iam.End) ([]*iam.ClientSession, error)
+	End func(ctx context.Context, realm *realms.Realm, issuer string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error)
 	// Ended tells clients that their parts in sessions ended: logout.Notifier's Notify.
 	Ended func(ctx context.Context, realm *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession)
 }

@@ -13,7 +13,7 @@ import (
 
 // listSessions shows the caller's online sessions. Keycloak: SessionResource.
 func (h *Handler) listSessions(c *call) (any, error) {
-	list, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, false)
+	list, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, iam.Online)
 	if err != nil {
 		return nil, err
 	}
@@ -56,11 +56,11 @@ func (h *Handler) listDevices(c *call) (any, error) {
 
 // all lists the caller's sessions, online and offline.
 func (h *Handler) all(c *call) ([]sessions.Listed, error) {
-	online, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, false)
+	online, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, iam.Online)
 	if err != nil {
 		return nil, err
 	}
-	offline, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, true)
+	offline, err := h.Sessions.OfUser(c, c.realm, c.caller.User.ID, iam.Offline)
 	return append(online, offline...), err
 }
 
@@ -121,8 +121,8 @@ func (h *Handler) endSessions(c *call) (any, error) {
 // endSession ends what there is of a session, online and offline; one that is
 // not the caller's is left alone without a word.
 func (h *Handler) endSession(c *call) (any, error) {
-	for _, offline := range []bool{false, true} {
-		v, err := h.Sessions.Find(c, c.realm, iam.SessionRef{ID: iam.SessionID(c.r.PathValue("session")), Offline: offline, User: c.caller.User.ID}, nil)
+	for _, kind := range iam.SessionKinds() {
+		v, err := h.Sessions.Find(c, c.realm, iam.SessionRef{ID: iam.SessionID(c.r.PathValue("session")), Kind: kind, User: c.caller.User.ID}, nil)
 		switch {
 		case errors.Is(err, sessions.ErrGone):
 			continue
@@ -138,7 +138,7 @@ func (h *Handler) endSession(c *call) (any, error) {
 
 // end ends a session.
 func (h *Handler) end(c *call, s *iam.UserSession) error {
-	_, err := h.End(c, c.realm, c.issuer(), s.ID, s.Offline, c.ending("account: sessions"))
+	_, err := h.End(c, c.realm, c.issuer(), s.Ref(), c.ending("account: sessions"))
 	if errors.Is(err, sessions.ErrGone) {
 		return nil
 	}

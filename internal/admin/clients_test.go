@@ -61,8 +61,8 @@ func newShopOn(t *testing.T, db *store.DB) *shop {
 		KnownMapper: func(provider string) bool { return strings.HasPrefix(provider, "oidc-") },
 	}
 	h.Doctor = &doctor.Service{Cache: cache, Manager: manager, Clients: h.Clients}
-	h.EndSession = func(ctx context.Context, r *realms.Realm, _ string, id iam.SessionID, offline bool, e iam.End) ([]*iam.ClientSession, error) {
-		return h.Sessions.End(ctx, r, id, offline, e)
+	h.EndSession = func(ctx context.Context, r *realms.Realm, _ string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error) {
+		return h.Sessions.End(ctx, r, ref, e)
 	}
 	h.EndOfUser = func(ctx context.Context, r *realms.Realm, _ string, user iam.UserID, e iam.End) error {
 		_, err := h.Sessions.EndOfUser(ctx, r, user, e, nil)
@@ -410,8 +410,8 @@ func TestSessionEndpoints(t *testing.T) {
 	s.want("GET", "/clients/"+job+"/session-count", "", 200, `{"count":0}`)
 	s.want("GET", "/client-session-stats", "", 200, `[{"active":"0","clientId":"job","id":"`+job+`","offline":"1"},{"active":"1","clientId":"web","id":"`+id+`","offline":"0"}]`)
 	told := ""
-	s.h.EndSession = func(ctx context.Context, r *realms.Realm, issuer string, id iam.SessionID, offline bool, e iam.End) ([]*iam.ClientSession, error) {
-		parts, err := s.h.Sessions.End(ctx, r, id, offline, e)
+	s.h.EndSession = func(ctx context.Context, r *realms.Realm, issuer string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error) {
+		parts, err := s.h.Sessions.End(ctx, r, ref, e)
 		for _, p := range parts {
 			told += issuer + " " + string(e.Reason) + " " + string(p.Client)
 		}

@@ -80,7 +80,7 @@ type Handler struct {
 	// EndSession ends a session and EndOfUser a user's online ones; both tell the
 	// clients that had parts in them. issuer is the realm's address. They are
 	// logout.Ender's Session and OfUser.
-	EndSession func(ctx context.Context, r *realms.Realm, issuer string, id iam.SessionID, offline bool, e iam.End) ([]*iam.ClientSession, error)
+	EndSession func(ctx context.Context, r *realms.Realm, issuer string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error)
 	EndOfUser  func(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, e iam.End) error
 	// Ender ends a user's sessions and says what that does.
 	Ender *logout.Ender

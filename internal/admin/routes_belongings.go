@@ -115,7 +115,7 @@ func (h *Handler) sessionsOfUser(c *Call) (any, error) {
 	err := h.Sessions.Together(
 		func() error { _, err := h.user(c); return err },
 		func() (err error) {
-			list, err = h.Sessions.Overview(c, c.Realm, iam.UserID(c.Path("user")), false)
+			list, err = h.Sessions.Overview(c, c.Realm, iam.UserID(c.Path("user")), iam.Online)
 			return err
 		},
 	)
@@ -141,7 +141,7 @@ func (h *Handler) offlineSessionsOfUser(c *Call, u *iam.User) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.Sessions.OfUser(c, c.Realm, u.ID, true)
+	list, err := h.Sessions.OfUser(c, c.Realm, u.ID, iam.Offline)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (h *Handler) impersonate(c *Call, u *iam.User) (any, error) {
 	if sameRealm {
 		end := c.ending("impersonation")
 		end.Reason = iam.ReplacedByLogin
-		if _, err := h.Sessions.End(c, c.Realm, c.Caller.Session, false, end); err != nil && !errors.Is(err, sessions.ErrGone) {
+		if _, err := h.Sessions.End(c, c.Realm, iam.SessionRef{ID: c.Caller.Session, User: c.Caller.User.ID}, end); err != nil && !errors.Is(err, sessions.ErrGone) {
 			return nil, err
 		}
 	}
@@ -208,7 +208,7 @@ func (h *Handler) consentsOfUser(c *Call, u *iam.User) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	live, err := h.Sessions.OfUser(c, c.Realm, u.ID, true)
+	live, err := h.Sessions.OfUser(c, c.Realm, u.ID, iam.Offline)
 	if err != nil {
 		return nil, err
 	}
@@ -269,12 +269,12 @@ func (h *Handler) revokeConsent(c *Call, u *iam.User) (any, error) {
 	}
 	end := c.ending("DELETE users/{id}/consents/{client}")
 	end.Reason, end.Client = iam.ConsentWithdrawn, client.ID
-	offline, err := h.Sessions.RevokeClient(c, c.Realm, client.ID, u.ID, true, end)
+	offline, err := h.Sessions.RevokeClient(c, c.Realm, client.ID, u.ID, iam.Offline, end)
 	if err != nil {
 		return nil, err
 	}
 	if consent {
-		if _, err := h.Sessions.RevokeClient(c, c.Realm, client.ID, u.ID, false, end); err != nil {
+		if _, err := h.Sessions.RevokeClient(c, c.Realm, client.ID, u.ID, iam.Online, end); err != nil {
 			return nil, err
 		}
 	}

@@ -36,7 +36,9 @@ type uiSession struct {
 
 // listAllSessions lists a realm's sessions, the online ones first. Keycloak: SessionsResource.
 func (h *Handler) listAllSessions(c *Call) (any, error) {
-	return h.listSessions(c, "", func(offline bool) ([]sessions.Listed, error) { return h.Sessions.OfRealm(c, c.Realm, offline, 0, -1) })
+	return h.listSessions(c, "", func(kind iam.SessionKind) ([]sessions.Listed, error) {
+		return h.Sessions.OfRealm(c, c.Realm, kind, 0, -1)
+	})
 }
 
 // listClientSessions lists those that a client, by its id, has a part in.
@@ -48,13 +50,13 @@ func (h *Handler) listClientSessions(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.listSessions(c, cl.ID, func(offline bool) ([]sessions.Listed, error) {
-		return h.Sessions.OfClient(c, c.Realm, cl.ID, offline, 0, -1)
+	return h.listSessions(c, cl.ID, func(kind iam.SessionKind) ([]sessions.Listed, error) {
+		return h.Sessions.OfClient(c, c.Realm, cl.ID, kind, 0, -1)
 	})
 }
 
 // listSessions is a page of the sessions that are found of either kind.
-func (h *Handler) listSessions(c *Call, used iam.ClientID, find func(offline bool) ([]sessions.Listed, error)) (any, error) {
+func (h *Handler) listSessions(c *Call, used iam.ClientID, find func(kind iam.SessionKind) ([]sessions.Listed, error)) (any, error) {
 	first, max, err := c.Page(10)
 	if err != nil {
 		return nil, err
@@ -63,14 +65,12 @@ func (h *Handler) listSessions(c *Call, used iam.ClientID, find func(offline boo
 		return nil, plain(http.StatusNotFound)
 	}
 	out := []uiSession{}
-	for _, kind := range []struct {
-		name    string
-		offline bool
-	}{{"REGULAR", false}, {"OFFLINE", true}} {
-		if t := c.Query("type"); t != "" && t != "ALL" && t != kind.name {
+	for _, kind := range iam.SessionKinds() {
+		name := map[iam.SessionKind]string{iam.Online: "REGULAR", iam.Offline: "OFFLINE"}[kind]
+		if t := c.Query("type"); t != "" && t != "ALL" && t != name {
 			continue
 		}
-		list, err := find(kind.offline)
+		list, err := find(kind)
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +80,7 @@ func (h *Handler) listSessions(c *Call, used iam.ClientID, find func(offline boo
 			return nil, err
 		}
 		for _, v := range views {
-			out = append(out, uiSession{v.ID, v.Username, v.UserID, v.IPAddress, v.Start, v.LastAccess, kind.name, v.Clients, false})
+			out = append(out, uiSession{v.ID, v.Username, v.UserID, v.IPAddress, v.Start, v.LastAccess, name, v.Clients, false})
 		}
 	}
 	return page(out, first, max), nil

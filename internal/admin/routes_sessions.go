@@ -23,10 +23,10 @@ func (h *Handler) sessionRoutes() []Route {
 		{"DELETE " + realm + "/sessions/{session}", ManageUsers, Delete, "USER_SESSION", h.deleteSession, ByMethod},
 		{"POST " + realm + "/logout-all", ManageUsers, Action, "REALM", h.logoutAll, ByMethod},
 		{"POST " + realm + "/push-revocation", ManageRealm, Action, "REALM", h.pushRevocation, ByMethod},
-		{"GET " + client + "/user-sessions", ViewClients, None, "", h.clientSessions(false), ByMethod},
-		{"GET " + client + "/offline-sessions", ViewClients, None, "", h.clientSessions(true), ByMethod},
-		{"GET " + client + "/session-count", ViewClients, None, "", h.clientSessionCount(false), ByMethod},
-		{"GET " + client + "/offline-session-count", ViewClients, None, "", h.clientSessionCount(true), ByMethod},
+		{"GET " + client + "/user-sessions", ViewClients, None, "", h.clientSessions(iam.Online), ByMethod},
+		{"GET " + client + "/offline-sessions", ViewClients, None, "", h.clientSessions(iam.Offline), ByMethod},
+		{"GET " + client + "/session-count", ViewClients, None, "", h.clientSessionCount(iam.Online), ByMethod},
+		{"GET " + client + "/offline-session-count", ViewClients, None, "", h.clientSessionCount(iam.Offline), ByMethod},
 	}
 }
 
@@ -74,7 +74,7 @@ func viewSession(c *Call, s sessions.Outline) (rep.UserSession, error) {
 	return v, nil
 }
 
-func (h *Handler) clientSessions(offline bool) func(*Call) (any, error) {
+func (h *Handler) clientSessions(kind iam.SessionKind) func(*Call) (any, error) {
 	return func(c *Call) (any, error) {
 		first, max, err := c.Page(defaultPage)
 		if err != nil {
@@ -84,24 +84,24 @@ func (h *Handler) clientSessions(offline bool) func(*Call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		list, err := h.Sessions.OfClient(c, c.Realm, cl.ID, offline, first, max)
+		list, err := h.Sessions.OfClient(c, c.Realm, cl.ID, kind, first, max)
 		if err != nil {
 			return nil, err
 		}
-		if !offline {
+		if kind == iam.Online {
 			return viewSessions(c, list, "")
 		}
 		return viewSessions(c, list, cl.ID)
 	}
 }
 
-func (h *Handler) clientSessionCount(offline bool) func(*Call) (any, error) {
+func (h *Handler) clientSessionCount(kind iam.SessionKind) func(*Call) (any, error) {
 	return func(c *Call) (any, error) {
 		cl, err := clientOf(c)
 		if err != nil {
 			return nil, err
 		}
-		counts, err := h.Sessions.Counts(c, c.Realm, offline)
+		counts, err := h.Sessions.Counts(c, c.Realm, kind)
 		if err != nil {
 			return nil, err
 		}
@@ -113,8 +113,8 @@ func (h *Handler) clientSessionCount(offline bool) func(*Call) (any, error) {
 // Keycloak: RealmAdminResource.getClientSessionStats.
 func (h *Handler) sessionStats(c *Call) (any, error) {
 	stats := map[iam.ClientID]map[string]string{}
-	for name, offline := range map[string]bool{"active": false, "offline": true} {
-		counts, err := h.Sessions.Counts(c, c.Realm, offline)
+	for name, kind := range map[string]iam.SessionKind{"active": iam.Online, "offline": iam.Offline} {
+		counts, err := h.Sessions.Counts(c, c.Realm, kind)
 		if err != nil {
 			return nil, err
 		}
@@ -141,16 +141,17 @@ func (h *Handler) sessionStats(c *Call) (any, error) {
 }
 
 func (h *Handler) deleteSession(c *Call) (any, error) {
-	id, offline := iam.SessionID(c.Path("session")), c.Bool("isOffline", false)
-	view, err := h.Sessions.Find(c, c.Realm, iam.SessionRef{ID: id, Offline: offline}, nil)
+	ref := iam.SessionRef{ID: iam.SessionID(c.Path("session")), Kind: iam.SessionKind(c.Bool("isOffline", false))}
+	view, err := h.Sessions.Find(c, c.Realm, ref, nil)
 	if view != nil {
+		ref = view.Session.Ref()
 		if err := h.overUser(c, view.Session.User, false); err != nil {
 			return nil, err
 		}
 	}
 	over := errors.Is(err, sessions.ErrExpired)
 	if !over {
-		_, err = h.EndSession(c, c.Realm, c.issuer(), id, offline, c.ending("DELETE sessions/{id}"))
+		_, err = h.EndSession(c, c.Realm, c.issuer(), ref, c.ending("DELETE sessions/{id}"))
 	}
 	if over || errors.Is(err, sessions.ErrGone) {
 		return nil, Plain(http.StatusNotFound, "Sesssion not found") // spelt as the reference spells it

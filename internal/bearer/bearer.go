@@ -162,8 +162,8 @@ func (j *judging) findSession() error {
 	if j.v.Client != nil {
 		client = &j.v.Client.Client
 	}
-	for _, offline := range j.kinds() {
-		if err := j.found(j.Sessions.FindFor(j.ctx, j.realm, j.v.Token.Ref(offline), client, j.v.Token.RevokedKey())); err != nil {
+	for _, kind := range j.kinds() {
+		if err := j.found(j.Sessions.FindFor(j.ctx, j.realm, j.v.Token.Ref(kind), client, j.v.Token.RevokedKey())); err != nil {
 			return err
 		}
 		if e := j.session.err; e == nil || errors.Is(e, sessions.ErrClientDisabled) || errors.Is(e, sessions.ErrUserGone) || j.guest() {
@@ -173,17 +173,17 @@ func (j *judging) findSession() error {
 	return nil
 }
 
-// kinds are the kinds of sessions that the token may stand on: false for an online one.
-func (j *judging) kinds() []bool {
+// kinds are the kinds of sessions that the token may stand on.
+func (j *judging) kinds() []iam.SessionKind {
 	switch {
 	case j.want.OneKind:
-		return []bool{j.v.Token.Type == tokens.TypeOffline || j.context.Offline}
+		return []iam.SessionKind{j.v.Token.Kind()}
 	case j.context.Transient:
 		return nil
 	case j.context.Unknown:
-		return []bool{false, true}
+		return iam.SessionKinds()
 	}
-	return []bool{j.context.Offline}
+	return []iam.SessionKind{iam.SessionKind(j.context.Offline)}
 }
 
 // found keeps what sessions.Find says; err is a fault.

@@ -68,13 +68,39 @@ type UserSession struct {
 // cookie. User is whom that is about; a session of somebody else is not there for
 // it. "" is for those who have the id alone.
 type SessionRef struct {
-	ID      SessionID
-	Offline bool
-	User    UserID
+	ID   SessionID
+	Kind SessionKind
+	User UserID
 }
 
 // Ref names the session.
-func (s *UserSession) Ref() SessionRef { return SessionRef{s.ID, s.Offline, s.User} }
+func (s *UserSession) Ref() SessionRef { return SessionRef{s.ID, SessionKind(s.Offline), s.User} }
+
+// Only is the list of this session alone.
+func (ref SessionRef) Only() SessionRefs {
+	return SessionRefs{Kind: ref.Kind, User: ref.User, IDs: []SessionID{ref.ID}}
+}
+
+// SessionRefs names sessions of one kind, as SessionRef does one: of one user, or
+// of anybody where User is "".
+type SessionRefs struct {
+	Kind SessionKind
+	User UserID
+	IDs  []SessionID
+}
+
+// A SessionKind tells the sessions that browsers see from those that offline tokens
+// stand for.
+type SessionKind bool
+
+// The kinds of sessions.
+const (
+	Online  SessionKind = false
+	Offline SessionKind = true
+)
+
+// SessionKinds lists both.
+func SessionKinds() []SessionKind { return []SessionKind{Online, Offline} }
 
 // A ClientSession is one client's part in a UserSession.
 type ClientSession struct {

@@ -275,7 +275,7 @@ func (a *attempt) readIdentity() error {
 		}
 		return nil
 	}
-	a.h.Sessions.Touch(a.realm, id.Session.ID, false, "")
+	a.h.Sessions.Touch(a.realm, id.Session.Ref(), "")
 	return nil
 }
 
@@ -287,7 +287,7 @@ func (a *attempt) endForgotten() error {
 		return nil
 	}
 	us := a.seen.view.Session
-	_, err := a.h.Sessions.End(a.ctx, a.realm, us.ID, false, a.h.Sessions.TimedOut(a.realm, us))
+	_, err := a.h.Sessions.End(a.ctx, a.realm, us.Ref(), a.h.Sessions.TimedOut(a.realm, us))
 	if err != nil && !sessionEnded(err) {
 		return err
 	}

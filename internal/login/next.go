@@ -504,7 +504,7 @@ func (a *attempt) stored(d *authn.Done, details map[string]string) {
 	s := d.Session
 	if a.identity != nil && a.identity.Session.ID != s.ID { // the browser has a new session now
 		end := iam.End{Reason: iam.ReplacedByLogin, By: iam.ActorUser, Actor: s.User, Client: d.Client.ID}
-		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.ID, false, end); err != nil && !sessionEnded(err) {
+		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.Ref(), end); err != nil && !sessionEnded(err) {
 			a.h.Log.ErrorContext(a.ctx, "old session not ended", "realm", a.realm.Name, telemetry.KeyError, err)
 		}
 	}

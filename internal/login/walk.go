@@ -301,7 +301,7 @@ func (a *attempt) restart() {
 	}
 	if a.query.Get("skip_logout") != "true" && a.identity != nil && !a.foreign {
 		end := iam.End{Reason: iam.LogoutByUser, By: iam.ActorUser, Actor: a.identity.User.ID, Client: a.client.ID, Rule: "restart login"}
-		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.ID, false, end); err != nil && !sessionEnded(err) {
+		if _, err := a.h.Sessions.End(a.ctx, a.realm, a.identity.Session.Ref(), end); err != nil && !sessionEnded(err) {
 			a.broken(err)
 			return
 		}

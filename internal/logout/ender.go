@@ -90,9 +90,9 @@ func notBefore(set bool) NotBefore {
 // it returns; sessions.ErrGone when there is no such session. issuer is the
 // realm's address. What a client answers changes nothing about the logout. The
 // online session that an offline one came out of ends with it.
-func (e *Ender) Session(ctx context.Context, r *realms.Realm, issuer string, id iam.SessionID, offline bool, end iam.End) ([]*iam.ClientSession, error) {
+func (e *Ender) Session(ctx context.Context, r *realms.Realm, issuer string, ref iam.SessionRef, end iam.End) ([]*iam.ClientSession, error) {
 	var calls *Calls
-	parts, err := e.Sessions.Logout(ctx, r, id, offline, end, e.telling(r, issuer, &calls))
+	parts, err := e.Sessions.Logout(ctx, r, ref, end, e.telling(r, issuer, &calls))
 	if err == nil {
 		e.Notifier.Wait(ctx, calls)
 	}
@@ -112,16 +112,16 @@ func (e *Ender) OfUser(ctx context.Context, r *realms.Realm, issuer string, user
 // Others ends all of a user's sessions but the online one that is kept, and tells
 // their clients. Keycloak: AuthenticatorUtil.logoutOtherSessions.
 func (e *Ender) Others(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, kept iam.SessionID, end iam.End) error {
-	for _, offline := range []bool{false, true} {
-		list, err := e.Sessions.OfUser(ctx, r, user, offline)
+	for _, kind := range iam.SessionKinds() {
+		list, err := e.Sessions.OfUser(ctx, r, user, kind)
 		if err != nil {
 			return err
 		}
 		for _, s := range list {
-			if s.ID == kept && !offline {
+			if s.ID == kept && kind == iam.Online {
 				continue
 			}
-			if _, err := e.Session(ctx, r, issuer, s.ID, offline, end); err != nil && !errors.Is(err, sessions.ErrGone) {
+			if _, err := e.Session(ctx, r, issuer, s.Ref(), end); err != nil && !errors.Is(err, sessions.ErrGone) {
 				return fmt.Errorf("log out the user's other sessions: %w", err)
 			}
 		}

@@ -217,7 +217,7 @@ func (c *call) neverUsed(ref iam.SessionRef) (bool, error) {
 	case err != nil, v.Session.Started.Unix() != v.Session.LastAccess.Unix():
 		return false, nil
 	}
-	parts, err := c.Sessions.Parts(c.ctx(), c.realm, []iam.SessionID{ref.ID}, false)
+	parts, err := c.Sessions.Parts(c.ctx(), c.realm, ref.Only())
 	return err == nil && len(parts) == 0, err
 }
 

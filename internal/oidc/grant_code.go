@@ -97,7 +97,7 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	value, view, findErr := t.Sessions.Redeem(t.ctx(), t.realm, codeKey(id), session, &client.Client)
+	value, view, findErr := t.Sessions.Redeem(t.ctx(), t.realm, codeKey(id), iam.SessionRef{ID: session}, &client.Client)
 	if errors.Is(findErr, sessions.ErrGone) {
 		t.event.Cause.Reason = iam.SessionEnded
 		return nil, nil, t.refuse("invalid_code", notValid)
@@ -175,7 +175,7 @@ func (t *tokenCall) withRefresh(g *iam.Grant, scope string, first bool) error {
 	}
 	g.Refresh = iam.RefreshOnline
 	if !g.Offline {
-		t.Sessions.Touch(t.realm, g.Session.ID, false, g.Client.ID)
+		t.Sessions.Touch(t.realm, g.Session.Ref(), g.Client.ID)
 		return nil
 	}
 	g.Refresh = iam.RefreshOffline

@@ -181,7 +181,7 @@ func (b *backCall) judgeRefresh(raw string, order []bearer.Check, jkt string) (*
 
 // endExpired ends a session that somebody came back to too late.
 func (b *backCall) endExpired(view *sessions.View) error {
-	_, err := b.Sessions.End(b.ctx(), b.realm, view.Session.ID, view.Session.Offline, b.Sessions.TimedOut(b.realm, view.Session))
+	_, err := b.Sessions.End(b.ctx(), b.realm, view.Session.Ref(), b.Sessions.TimedOut(b.realm, view.Session))
 	if errors.Is(err, sessions.ErrGone) {
 		return nil
 	}

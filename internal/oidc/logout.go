@@ -268,7 +268,7 @@ func (l *logoutCall) end() error {
 	if l.client != nil {
 		end.Client = l.client.ID
 	}
-	parts, err := l.Ender.Session(l.ctx(), l.realm, l.issuer(), session.ID, false, end)
+	parts, err := l.Ender.Session(l.ctx(), l.realm, l.issuer(), session.Ref(), end)
 	if errors.Is(err, sessions.ErrGone) { // another request was faster
 		return l.goOn(nil)
 	}
@@ -375,8 +375,7 @@ func (c *call) logoutToken(form web.Form) error {
 		return err
 	}
 	tok := verdict.Token
-	offline := tok.Type == tokens.TypeOffline
-	v, err := b.Sessions.Find(b.ctx(), b.realm, tok.Ref(offline), nil)
+	v, err := b.Sessions.Find(b.ctx(), b.realm, tok.Ref(tok.Kind()), nil)
 	over := errors.Is(err, sessions.ErrGone) || errors.Is(err, sessions.ErrExpired)
 	if v == nil && !over {
 		return err
@@ -396,7 +395,7 @@ func (c *call) logoutToken(form web.Form) error {
 }
 
 func (b *backCall) endSession(s *iam.UserSession) error {
-	_, err := b.Ender.Session(b.ctx(), b.realm, b.issuer(), s.ID, s.Offline,
+	_, err := b.Ender.Session(b.ctx(), b.realm, b.issuer(), s.Ref(),
 		iam.End{Reason: iam.LogoutByClient, By: iam.ActorClient, Client: b.client.ID, Rule: "logout endpoint, with a refresh token"})
 	if errors.Is(err, sessions.ErrGone) {
 		return nil

@@ -62,11 +62,11 @@ func (h *Handler) revoke(c *call) error {
 // offline token ends with the one in the online session it came out of.
 // Keycloak: TokenRevocationEndpoint.revokeClientSession.
 func (b *backCall) endParts(tok *tokens.Token) error {
-	for _, offline := range []bool{true, false} {
-		if offline && tok.Type != tokens.TypeOffline {
+	for _, kind := range []iam.SessionKind{iam.Offline, iam.Online} {
+		if kind == iam.Offline && tok.Type != tokens.TypeOffline {
 			continue
 		}
-		if _, err := b.Sessions.EndLastPart(b.ctx(), b.realm, tok.Ref(offline), b.client.ID, b.revocation(tok, "revocation endpoint")); err != nil {
+		if _, err := b.Sessions.EndLastPart(b.ctx(), b.realm, tok.Ref(kind), b.client.ID, b.revocation(tok, "revocation endpoint")); err != nil {
 			return err
 		}
 	}
@@ -84,7 +84,7 @@ func (b *backCall) revokeExchanged(tok *tokens.Token) error {
 	if tok.Session == "" {
 		return nil
 	}
-	gone, err := b.Sessions.DetachNoted(b.ctx(), b.realm, tok.Ref(false), iam.NoteExchanged+tok.Client,
+	gone, err := b.Sessions.DetachNoted(b.ctx(), b.realm, tok.Ref(iam.Online), iam.NoteExchanged+tok.Client,
 		b.revocation(tok, "the token that this client's was exchanged for"))
 	if err != nil || len(gone) == 0 {
 		return err

@@ -215,8 +215,9 @@ func (t *tokenCall) note(g *iam.Grant, res *tokens.Response) {
 	if g.Transient == iam.TransientClient {
 		return // the session's own client knows of it
 	}
-	t.Sessions.Issued(t.realm, g.Session.ID, g.Refresh == iam.RefreshOffline || g.Session.Offline, g.Client.ID,
-		iam.Issuance{Grant: g.Type, Access: res.AccessID, RefreshType: string(res.Kind), Refresh: res.RefreshID}, g.Type == "rt")
+	ref := g.Session.Ref()
+	ref.Kind = iam.SessionKind(g.Refresh == iam.RefreshOffline || g.Session.Offline)
+	t.Sessions.Issued(t.realm, ref, g.Client.ID, iam.Issuance{Grant: g.Type, Access: res.AccessID, RefreshType: string(res.Kind), Refresh: res.RefreshID}, g.Type == "rt")
 }
 
 // bytes answers with a document that is written already.

@@ -307,20 +307,20 @@ func (x *Explorer) filter(r *realms.Realm, q Query) (*store.RecordFilter, error)
 
 // sessions are the tables in which sessions of a kind are looked for. What has
 // timed out and is not swept yet has ended, but its record is where it was.
-func (x *Explorer) sessions(r *realms.Realm, q Query, offline bool) []store.RecordSource {
+func (x *Explorer) sessions(r *realms.Realm, q Query, kind iam.SessionKind) []store.RecordSource {
 	var out []store.RecordSource
 	for _, table := range []store.RecordTable{store.LiveRecords, store.LeftRecords} {
 		if q.State != StateEnded && q.Reason == "" {
-			out = append(out, store.RecordSource{Table: table, Offline: offline})
+			out = append(out, store.RecordSource{Table: table, Offline: bool(kind)})
 			continue
 		}
 		if q.State == StateLive || q.Reason != "" && q.Reason != iam.Idle && q.Reason != iam.MaxAge && q.Reason != iam.NotRemembered {
 			continue
 		}
-		out = append(out, x.overdue(r, store.RecordSource{Table: table, Offline: offline})...)
+		out = append(out, x.overdue(r, store.RecordSource{Table: table, Offline: bool(kind)})...)
 	}
 	if q.State != StateLive {
-		out = append(out, store.RecordSource{Table: store.EndedRecords, Offline: offline})
+		out = append(out, store.RecordSource{Table: store.EndedRecords, Offline: bool(kind)})
 	}
 	return out
 }
@@ -329,7 +329,7 @@ func (x *Explorer) sessions(r *realms.Realm, q Query, offline bool) []store.Reco
 func (x *Explorer) overdue(r *realms.Realm, s store.RecordSource) []store.RecordSource {
 	out := []store.RecordSource{s, s}
 	for i := range out {
-		due := x.Sessions.Overdue(r, s.Offline, i == 1)
+		due := x.Sessions.Overdue(r, iam.SessionKind(s.Offline), i == 1)
 		out[i].Overdue = &due
 	}
 	return out
@@ -392,7 +392,7 @@ func id(s *store.Record) string {
 // entries renders records, asking the database once for what all of them need.
 func (x *Explorer) entries(ctx context.Context, r *realms.Realm, list []*store.Record) ([]*Entry, error) {
 	t := &teller{ctx: ctx, x: x, r: r, names: map[iam.UserID]string{}, clients: clientNames{}}
-	var live [2][]iam.SessionID
+	live := map[iam.SessionKind][]iam.SessionID{}
 	var ended []iam.SessionID
 	var users []iam.UserID
 	for _, rec := range list {
@@ -405,12 +405,8 @@ func (x *Explorer) entries(ctx context.Context, r *realms.Realm, list []*store.R
 		if rec.Occurrence != nil {
 			continue
 		}
-		i := 0
-		if rec.Source.Offline {
-			i = 1
-		}
-		if rec.Ended.IsZero() {
-			live[i] = append(live[i], iam.SessionID(rec.ID))
+		if kind := iam.SessionKind(rec.Source.Offline); rec.Ended.IsZero() {
+			live[kind] = append(live[kind], iam.SessionID(rec.ID))
 		}
 		ended = append(ended, iam.SessionID(rec.ID))
 	}
@@ -418,11 +414,8 @@ func (x *Explorer) entries(ctx context.Context, r *realms.Realm, list []*store.R
 	if t.names, err = x.DB.Usernames(ctx, r.ID, users); err != nil {
 		return nil, err
 	}
-	for i, ids := range live {
-		if len(ids) == 0 {
-			continue
-		}
-		parts, err := x.Sessions.Parts(ctx, r, ids, i == 1)
+	for _, kind := range iam.SessionKinds() {
+		parts, err := x.Sessions.Parts(ctx, r, iam.SessionRefs{Kind: kind, IDs: live[kind]})
 		if err != nil {
 			return nil, err
 		}

@@ -35,16 +35,17 @@ type OfflineGrant struct {
 // OfflineGrants lists what clients may do for a user in the user's absence, the
 // latest use first. What has timed out is not listed.
 func (x *Explorer) OfflineGrants(ctx context.Context, r *realms.Realm, user iam.UserID) ([]*OfflineGrant, error) {
-	list, err := x.Sessions.OfUser(ctx, r, user, true)
+	list, err := x.Sessions.OfUser(ctx, r, user, iam.Offline)
 	if err != nil {
 		return nil, err
 	}
 	of := map[iam.SessionID]*iam.UserSession{}
-	ids := make([]iam.SessionID, len(list))
-	for i, s := range list {
-		of[s.ID], ids[i] = s.UserSession, s.ID
+	refs := iam.SessionRefs{Kind: iam.Offline, User: user}
+	for _, s := range list {
+		of[s.ID] = s.UserSession
+		refs.IDs = append(refs.IDs, s.ID)
 	}
-	parts, err := x.Sessions.Parts(ctx, r, ids, true)
+	parts, err := x.Sessions.Parts(ctx, r, refs)
 	if err != nil {
 		return nil, err
 	}

@@ -226,7 +226,7 @@ func (c *inspecting) lookAtSession() error {
 	if c.client != nil {
 		client = &c.client.Client
 	}
-	v, err := c.x.Sessions.FindFor(c.ctx, c.r, c.t.Ref(c.offline()), client, c.t.RevokedKey())
+	v, err := c.x.Sessions.FindFor(c.ctx, c.r, c.t.Ref(c.t.Kind()), client, c.t.RevokedKey())
 	c.view = v
 	guest := errors.Is(err, sessions.ErrNoPart) && c.t.Context().Guest
 	switch {

@@ -67,8 +67,8 @@ func (x *Explorer) Story(ctx context.Context, r *realms.Realm, name string, seeE
 		return nil, err
 	}
 	sid := iam.SessionID(list[0].ID)
-	for _, offline := range []bool{false, true} {
-		parts, err := x.Sessions.Parts(ctx, r, []iam.SessionID{sid}, offline)
+	for _, kind := range iam.SessionKinds() {
+		parts, err := x.Sessions.Parts(ctx, r, iam.SessionRef{ID: sid, Kind: kind}.Only())
 		if err != nil {
 			return nil, err
 		}

@@ -152,22 +152,23 @@ func (f *facts) read() error {
 // readLive reads sessions that are stored as live, those included whose time is
 // over and which nobody came back to.
 func (f *facts) readLive() error {
-	for _, offline := range []bool{false, true} {
+	for _, kind := range iam.SessionKinds() {
 		stored, err := f.x.Records.db.Records(f.ctx, f.r.ID, &store.RecordFilter{User: f.id, Max: mostSessions,
-			Sources: []store.RecordSource{{Table: store.LiveRecords, Offline: offline}}})
+			Sources: []store.RecordSource{{Table: store.LiveRecords, Offline: bool(kind)}}})
 		if err != nil {
 			return err
 		}
-		ids, at := make([]iam.SessionID, len(stored)), map[iam.SessionID]*seenSession{}
-		for i, rec := range stored {
+		refs, at := iam.SessionRefs{Kind: kind, User: f.id}, map[iam.SessionID]*seenSession{}
+		for _, rec := range stored {
 			s := f.recorded(rec)
 			life, live := f.x.Sessions.Life(f.r, &s.UserSession)
 			if !live {
 				s.end, s.ended = f.x.Sessions.TimedOut(f.r, &s.UserSession), life.First()
 			}
-			ids[i], at[s.ID] = s.ID, f.addSession(s)
+			refs.IDs = append(refs.IDs, s.ID)
+			at[s.ID] = f.addSession(s)
 		}
-		parts, err := f.x.Sessions.Parts(f.ctx, f.r, ids, offline)
+		parts, err := f.x.Sessions.Parts(f.ctx, f.r, refs)
 		if err != nil {
 			return err
 		}

@@ -248,8 +248,8 @@ func (f *facts) allowed(c *realms.Client, o *seenRefusal, set func(...Evidence))
 // works tells whether a client got tokens since a refusal, for whomever: then
 // somebody else used its name.
 func (f *facts) works(o *seenRefusal) bool {
-	for _, offline := range []bool{false, true} {
-		list, err := f.x.newestParts(f.ctx, f.r, o.Client, offline)
+	for _, kind := range iam.SessionKinds() {
+		list, err := f.x.newestParts(f.ctx, f.r, o.Client, kind)
 		if err != nil {
 			return false
 		}

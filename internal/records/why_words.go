@@ -198,15 +198,15 @@ func (f *facts) events(c *cause) (list []Evidence, err error) {
 
 // newestParts are the latest parts of a client in live sessions of one kind, with
 // what is not written yet.
-func (x *Explainer) newestParts(ctx context.Context, r *realms.Realm, client iam.ClientID, offline bool) ([]*iam.ClientSession, error) {
-	list, err := x.Records.db.Records(ctx, r.ID, &store.RecordFilter{Client: client, Max: 20, Sources: []store.RecordSource{{Table: store.LiveRecords, Offline: offline}}})
+func (x *Explainer) newestParts(ctx context.Context, r *realms.Realm, client iam.ClientID, kind iam.SessionKind) ([]*iam.ClientSession, error) {
+	list, err := x.Records.db.Records(ctx, r.ID, &store.RecordFilter{Client: client, Max: 20, Sources: []store.RecordSource{{Table: store.LiveRecords, Offline: bool(kind)}}})
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]iam.SessionID, len(list))
-	for i, rec := range list {
-		ids[i] = iam.SessionID(rec.ID)
+	refs := iam.SessionRefs{Kind: kind}
+	for _, rec := range list {
+		refs.IDs = append(refs.IDs, iam.SessionID(rec.ID))
 	}
-	parts, err := x.Sessions.Parts(ctx, r, ids, offline)
+	parts, err := x.Sessions.Parts(ctx, r, refs)
 	return slices.DeleteFunc(parts, func(p *iam.ClientSession) bool { return p.Client != client }), err
 }

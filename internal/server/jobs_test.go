@@ -41,7 +41,7 @@ var sweeps = map[string]struct {
 			if err != nil {
 				return err
 			}
-			_, err = tx.EndSessions(ctx, r, []iam.SessionID{"ended"}, false, func(x *store.Ending) { x.End = iam.End{Reason: iam.Idle, By: iam.ActorSweep} })
+			_, err = tx.EndSessions(ctx, r, iam.SessionRef{ID: "ended"}.Only(), func(x *store.Ending) { x.End = iam.End{Reason: iam.Idle, By: iam.ActorSweep} })
 			return err
 		},
 		func(ctx context.Context, tx *store.Tx, r iam.RealmID, before time.Time) (int64, error) {

@@ -23,12 +23,12 @@ type Affected struct {
 	Whole bool                 // the session ends, not some parts in it alone
 }
 
-func (c *Choice) kinds() (list []bool) {
+func (c *Choice) kinds() (list []iam.SessionKind) {
 	if c.Online {
-		list = append(list, false)
+		list = append(list, iam.Online)
 	}
 	if c.Offline {
-		list = append(list, true)
+		list = append(list, iam.Offline)
 	}
 	return list
 }
@@ -40,8 +40,8 @@ func (c *Choice) means(id iam.SessionID) bool {
 // Chosen says what EndChosen would end.
 func (s *Service) Chosen(ctx context.Context, r *realms.Realm, user iam.UserID, c Choice) ([]Affected, error) {
 	var out []Affected
-	for _, offline := range c.kinds() {
-		list, err := s.OfUser(ctx, r, user, offline)
+	for _, kind := range c.kinds() {
+		list, err := s.OfUser(ctx, r, user, kind)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +55,7 @@ func (s *Service) Chosen(ctx context.Context, r *realms.Realm, user iam.UserID, 
 			}
 			parts := slices.DeleteFunc(slices.Clone(l.Parts), func(p *iam.ClientSession) bool { return !slices.Contains(c.Clients, p.Client) })
 			if len(parts) > 0 {
-				out = append(out, Affected{l.UserSession, parts, offline && len(parts) == len(l.Parts)})
+				out = append(out, Affected{l.UserSession, parts, kind == iam.Offline && len(parts) == len(l.Parts)})
 			}
 		}
 	}
@@ -70,8 +70,8 @@ func (s *Service) EndChosen(ctx context.Context, r *realms.Realm, user iam.UserI
 	within func(ctx context.Context, tx *store.Tx, ended []Affected) error) (out []Affected, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		out = nil
-		for _, offline := range c.kinds() {
-			live, err := s.liveOf(ctx, tx, r, user, c, offline)
+		for _, kind := range c.kinds() {
+			live, err := s.liveOf(ctx, tx, r, user, c, kind)
 			if err != nil {
 				return err
 			}
@@ -79,7 +79,7 @@ func (s *Service) EndChosen(ctx context.Context, r *realms.Realm, user iam.UserI
 			if c.Clients == nil {
 				end = s.endWhole
 			}
-			list, err := end(ctx, tx, r, live, c, offline, e)
+			list, err := end(ctx, tx, r, refsOf(user, kind, live), live, c, e)
 			if err != nil {
 				return err
 			}
@@ -95,34 +95,34 @@ func (s *Service) EndChosen(ctx context.Context, r *realms.Realm, user iam.UserI
 
 // liveOf lists the sessions that a choice means. Those that have timed out are
 // left to the sweep, whose record says what they ended of.
-func (s *Service) liveOf(ctx context.Context, tx *store.Tx, r *realms.Realm, user iam.UserID, c Choice, offline bool) ([]*iam.UserSession, error) {
-	list, err := tx.SessionsOfUser(ctx, r.ID, user, offline)
+func (s *Service) liveOf(ctx context.Context, tx *store.Tx, r *realms.Realm, user iam.UserID, c Choice, kind iam.SessionKind) ([]*iam.UserSession, error) {
+	list, err := tx.SessionsOfUser(ctx, r.ID, user, kind)
 	return slices.DeleteFunc(list, func(us *iam.UserSession) bool {
 		_, live := s.Life(r, us)
 		return !live || !c.means(us.ID)
 	}), err
 }
 
-func idsOf(list []*iam.UserSession) []iam.SessionID {
-	ids := make([]iam.SessionID, len(list))
-	for i, us := range list {
-		ids[i] = us.ID
+func refsOf(user iam.UserID, kind iam.SessionKind, list []*iam.UserSession) iam.SessionRefs {
+	refs := iam.SessionRefs{Kind: kind, User: user}
+	for _, us := range list {
+		refs.IDs = append(refs.IDs, us.ID)
 	}
-	return ids
+	return refs
 }
 
-func (s *Service) endWhole(ctx context.Context, tx *store.Tx, r *realms.Realm, live []*iam.UserSession, _ Choice, offline bool, e iam.End) (out []Affected, err error) {
-	list, err := s.endAll(ctx, tx, r, idsOf(live), offline, e)
+func (s *Service) endWhole(ctx context.Context, tx *store.Tx, r *realms.Realm, refs iam.SessionRefs, _ []*iam.UserSession, _ Choice, e iam.End) (out []Affected, err error) {
+	list, err := s.endAll(ctx, tx, r, refs, e)
 	for _, x := range list {
 		out = append(out, Affected{x.Session, x.Parts, true})
 	}
 	return out, err
 }
 
-func (s *Service) endParts(ctx context.Context, tx *store.Tx, r *realms.Realm, live []*iam.UserSession, c Choice, offline bool, e iam.End) (out []Affected, err error) {
+func (s *Service) endParts(ctx context.Context, tx *store.Tx, r *realms.Realm, refs iam.SessionRefs, live []*iam.UserSession, c Choice, e iam.End) (out []Affected, err error) {
 	parts := map[iam.SessionID][]*iam.ClientSession{}
 	for _, client := range c.Clients {
-		list, err := tx.EndParts(ctx, r.ID, idsOf(live), offline, client, s.toucher.adjustPart, e)
+		list, err := tx.EndParts(ctx, r.ID, refs, client, s.toucher.adjustPart, e)
 		if err != nil {
 			return nil, err
 		}
@@ -135,14 +135,14 @@ func (s *Service) endParts(ctx context.Context, tx *store.Tx, r *realms.Realm, l
 			out = append(out, Affected{us, parts[us.ID], false})
 		}
 	}
-	if !offline || len(out) == 0 {
+	if refs.Kind == iam.Online || len(out) == 0 {
 		return out, nil
 	}
-	touched := make([]iam.SessionID, len(out))
+	refs.IDs = make([]iam.SessionID, len(out))
 	for i := range out {
-		touched[i] = out[i].ID
+		refs.IDs[i] = out[i].ID
 	}
-	emptied, err := s.endEmpty(ctx, tx, r, touched, true, e)
+	emptied, err := s.endEmpty(ctx, tx, r, refs, e)
 	for i := range out {
 		out[i].Whole = slices.ContainsFunc(emptied, func(x *Ending) bool { return x.Session.ID == out[i].ID })
 	}

@@ -139,7 +139,7 @@ func TestOfManyWhoEndWhatIsChosenOneDoes(t *testing.T) {
 			if parts.Load() != 4 || within.Load() != 4 {
 				w.Errorf("clients %v: %d parts ended, %d were told within, want 4", choice.Clients, parts.Load(), within.Load())
 			}
-			_, err := w.svc.End(w.Context(), w.realm, id, false, iam.End{Reason: iam.LogoutByAdmin})
+			_, err := w.svc.End(w.Context(), w.realm, iam.SessionRef{ID: id}, iam.End{Reason: iam.LogoutByAdmin})
 			if err != nil && !errors.Is(err, sessions.ErrGone) {
 				w.Fatal(err)
 			}

@@ -73,18 +73,18 @@ func (s *Service) PartTimedOut(r *realms.Realm, c *iam.Client, us *iam.UserSessi
 }
 
 // Touch notes that a session, and a client's part in it, was used now.
-func (s *Service) Touch(r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID) {
-	s.toucher.touch(touchKey{r.ID, id, offline, client}, use{at: s.db.Now()})
+func (s *Service) Touch(r *realms.Realm, ref iam.SessionRef, client iam.ClientID) {
+	s.toucher.touch(touchKey{r.ID, ref.ID, ref.Kind, client}, use{at: s.db.Now()})
 }
 
 // Issued notes tokens that were given to a client for its part in a session;
 // their ids alone are kept. A refresh counts as one.
-func (s *Service) Issued(r *realms.Realm, id iam.SessionID, offline bool, client iam.ClientID, i iam.Issuance, refresh bool) {
+func (s *Service) Issued(r *realms.Realm, ref iam.SessionRef, client iam.ClientID, i iam.Issuance, refresh bool) {
 	now := s.db.Now()
 	i.At = now.UnixMilli()
 	u := use{at: now, issued: i.String()}
 	if refresh {
 		u.refreshes = 1
 	}
-	s.toucher.touch(touchKey{r.ID, id, offline, client}, u)
+	s.toucher.touch(touchKey{r.ID, ref.ID, ref.Kind, client}, u)
 }

@@ -28,7 +28,7 @@ func TestOfManyWhoEndASessionOneDoesAndOneRecordIsKept(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				parts, err := w.svc.End(w.Context(), w.realm, "s", false, iam.End{Reason: iam.LogoutByUser, By: iam.ActorUser, Actor: "u1"})
+				parts, err := w.svc.End(w.Context(), w.realm, iam.SessionRef{ID: "s"}, iam.End{Reason: iam.LogoutByUser, By: iam.ActorUser, Actor: "u1"})
 				switch {
 				case err == nil && len(parts) == 1:
 					ended.Add(1)
@@ -54,7 +54,7 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 		ctx, now := w.Context(), w.db.Now()
 		w.login("idle", "u1", now.Add(-2*time.Hour))
 		w.login("old", "u1", now.Add(-11*time.Hour))
-		w.svc.Touch(w.realm, "old", false, "c1") // used now, so too old only
+		w.svc.Touch(w.realm, iam.SessionRef{ID: "old"}, "c1") // used now, so too old only
 		w.svc.Flush(ctx)
 		w.svc.SweepRealm(ctx, w.realm)
 		us, part := w.login("first", "u1", now)
@@ -67,7 +67,7 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 			w.Fatal(err)
 		}
 		w.login("gone", "u2", now.Add(-10*time.Minute))
-		w.svc.Touch(w.realm, "gone", false, "c1") // what is not written yet is not lost
+		w.svc.Touch(w.realm, iam.SessionRef{ID: "gone"}, "c1") // what is not written yet is not lost
 		if err := w.db.Tx(ctx, func(tx *store.Tx) error {
 			return w.svc.DeleteUser(ctx, tx, w.realm, "u2", iam.End{By: iam.ActorUser, Actor: "u2", Rule: "delete_account"})
 		}); err != nil {
@@ -119,10 +119,10 @@ func TestWhatWasIssuedIsWrittenBehindAndSurvivesTheEnd(t *testing.T) {
 	each(t, func(w *world) {
 		ctx := w.Context()
 		w.login("s", "u1", w.db.Now())
-		w.svc.Issued(w.realm, "s", false, "c1", iam.Issuance{Grant: "ac", Access: "onrtac:1", RefreshType: "Refresh", Refresh: "r1"}, false)
+		w.svc.Issued(w.realm, iam.SessionRef{ID: "s"}, "c1", iam.Issuance{Grant: "ac", Access: "onrtac:1", RefreshType: "Refresh", Refresh: "r1"}, false)
 		w.svc.Flush(ctx)
-		w.svc.Issued(w.realm, "s", false, "c1", iam.Issuance{Grant: "rt", Access: "onrtrt:2", RefreshType: "Refresh", Refresh: "r2"}, true)
-		if _, err := w.svc.End(ctx, w.realm, "s", false, iam.End{Reason: iam.LogoutByAdmin}); err != nil {
+		w.svc.Issued(w.realm, iam.SessionRef{ID: "s"}, "c1", iam.Issuance{Grant: "rt", Access: "onrtrt:2", RefreshType: "Refresh", Refresh: "r2"}, true)
+		if _, err := w.svc.End(ctx, w.realm, iam.SessionRef{ID: "s"}, iam.End{Reason: iam.LogoutByAdmin}); err != nil {
 			w.Fatal(err)
 		}
 		w.svc.Flush(ctx)
@@ -142,7 +142,7 @@ func TestEndedRecordsGoAfterTheirRetention(t *testing.T) {
 		ctx := w.Context()
 		for _, id := range []iam.SessionID{"a", "b"} {
 			w.login(id, "u1", w.db.Now())
-			if _, err := w.svc.End(ctx, w.realm, id, false, iam.End{Reason: iam.LogoutByUser}); err != nil {
+			if _, err := w.svc.End(ctx, w.realm, iam.SessionRef{ID: id}, iam.End{Reason: iam.LogoutByUser}); err != nil {
 				w.Fatal(err)
 			}
 		}
@@ -183,7 +183,7 @@ func TestRecordsKeepOfAddressesWhatTheRealmSays(t *testing.T) {
 				return id
 			}
 			ended, emptied, swept := begin("ended", now), begin("emptied", now), begin("swept", now.Add(-2*time.Hour))
-			if _, err := w.svc.End(ctx, r, ended, false, iam.End{Reason: iam.LogoutByUser}); err != nil {
+			if _, err := w.svc.End(ctx, r, iam.SessionRef{ID: ended}, iam.End{Reason: iam.LogoutByUser}); err != nil {
 				w.Fatal(err)
 			}
 			if _, err := w.svc.EndLastPart(ctx, r, iam.SessionRef{ID: emptied}, "c1", iam.End{Reason: iam.Revoked}); err != nil {

@@ -66,7 +66,7 @@ func userLifespans(r *iam.Realm, s *iam.UserSession) (idle, most time.Duration) 
 // Keycloak: SessionExpirationUtils.calculateClientSession{Idle,MaxLifespan}Timestamp.
 func OfClientSession(r *iam.Realm, c *iam.Client, s *iam.UserSession, p *iam.ClientSession) Expiry {
 	e := OfUserSession(r, s)
-	idle, most := clientLifespans(r, c, s.Offline)
+	idle, most := clientLifespans(r, c, s.Ref().Kind)
 	if idle <= 0 {
 		idle, _ = userLifespans(r, s)
 	}
@@ -80,9 +80,9 @@ func OfClientSession(r *iam.Realm, c *iam.Client, s *iam.UserSession, p *iam.Cli
 // clientLifespans returns what the client and the realm's settings for clients
 // say, 0 for nothing. Without a maximum for offline sessions in the realm only
 // the client's own counts.
-func clientLifespans(r *iam.Realm, c *iam.Client, offline bool) (idle, most time.Duration) {
+func clientLifespans(r *iam.Realm, c *iam.Client, kind iam.SessionKind) (idle, most time.Duration) {
 	l := r.Lifespans
-	if !offline {
+	if kind == iam.Online {
 		return seconds(c.Attr("client.session.idle.timeout"), l.ClientIdle), seconds(c.Attr("client.session.max.lifespan"), l.ClientMax)
 	}
 	if l.OfflineMaxEnabled {

@@ -34,13 +34,13 @@ func (s *Service) TakeOnce(ctx context.Context, r *realms.Realm, key string) (va
 	return value, err
 }
 
-// Redeem is TakeOnce for a value that belongs to an online session, and Find of
+// Redeem is TakeOnce for a value that belongs to a session, and Find of
 // that session, in one step. value is nil when there was none to take; err is
 // Find's. Where the database fails, nothing was taken.
-func (s *Service) Redeem(ctx context.Context, r *realms.Realm, key string, id iam.SessionID, client *iam.Client) (value []byte, v *View, err error) {
+func (s *Service) Redeem(ctx context.Context, r *realms.Realm, key string, ref iam.SessionRef, client *iam.Client) (value []byte, v *View, err error) {
 	now := s.db.Now()
 	err = s.db.Single(ctx, func(tx *store.Tx) error {
-		value, v, err = tx.Redeem(ctx, r.ID, key, id, client.ID)
+		value, v, err = tx.Redeem(ctx, r.ID, key, ref, client.ID)
 		return err
 	})
 	switch {
@@ -84,7 +84,7 @@ func (s *Service) Join(ctx context.Context, p *iam.ClientSession) error {
 // used twice. Keycloak: AuthenticatedClientSessionModel.detachFromUserSession.
 func (s *Service) Detach(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client iam.ClientID, e iam.End) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.EndPart(ctx, r.ID, ref, client, s.toucher.adjustPart, e)
+		_, err := tx.EndParts(ctx, r.ID, ref.Only(), client, s.toucher.adjustPart, e)
 		return err
 	})
 }
@@ -92,7 +92,7 @@ func (s *Service) Detach(ctx context.Context, r *realms.Realm, ref iam.SessionRe
 // DetachNoted takes those clients out of an online session whose part has a
 // note, and returns them.
 func (s *Service) DetachNoted(ctx context.Context, r *realms.Realm, ref iam.SessionRef, note string, e iam.End) (gone []iam.ClientID, err error) {
-	parts, err := s.db.ClientSessions(ctx, r.ID, ref.ID, ref.Offline)
+	parts, err := s.db.ClientSessionsOf(ctx, r.ID, ref.Only())
 	if err != nil {
 		return nil, err
 	}

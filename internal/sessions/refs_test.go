@@ -19,17 +19,33 @@ func TestSessionsOfOthersAreNotThere(t *testing.T) {
 		}
 		for _, offline := range []bool{false, true} {
 			for user, want := range map[iam.UserID]error{"u1": nil, "u2": sessions.ErrGone, "": nil, "pairwise": nil} {
-				ref := iam.SessionRef{ID: "s", Offline: offline, User: user}
+				ref := iam.SessionRef{ID: "s", Kind: iam.SessionKind(offline), User: user}
 				if _, err := w.svc.Find(ctx, w.realm, ref, w.client); !errors.Is(err, want) {
 					w.Errorf("%+v: %v, want %v", ref, err, want)
 				}
 			}
-			ref := iam.SessionRef{ID: "s", Offline: offline, User: "u2"}
+			ref := iam.SessionRef{ID: "s", Kind: iam.SessionKind(offline), User: "u2"}
 			if err := w.svc.Detach(ctx, w.realm, ref, "c1", iam.End{Reason: iam.Revoked}); err != nil {
 				w.Error(err)
 			}
 			if was, err := w.svc.EndLastPart(ctx, w.realm, ref, "c1", iam.End{Reason: iam.Revoked}); err != nil || was {
 				w.Errorf("%+v: its part has ended: %v %v", ref, was, err)
+			}
+			if _, err := w.svc.End(ctx, w.realm, ref, iam.End{Reason: iam.LogoutByUser}); !errors.Is(err, sessions.ErrGone) {
+				w.Errorf("%+v ends: %v", ref, err)
+			}
+			if _, err := w.svc.Logout(ctx, w.realm, ref, iam.End{Reason: iam.LogoutByUser}, nil); !errors.Is(err, sessions.ErrGone) {
+				w.Errorf("%+v is logged out: %v", ref, err)
+			}
+			if parts, err := w.svc.Parts(ctx, w.realm, ref.Only()); err != nil || len(parts) != 0 {
+				w.Errorf("%+v: its parts are %v, %v", ref, parts, err)
+			}
+			if _, _, err := w.svc.Redeem(ctx, w.realm, "code", ref, w.client); !errors.Is(err, sessions.ErrGone) {
+				w.Errorf("%+v: a code is redeemed: %v", ref, err)
+			}
+			theirs := &iam.UserSession{ID: "s", Realm: "r", User: "u2", Offline: offline, Notes: map[string]string{"planted": "note"}}
+			if err := w.svc.Login(ctx, &sessions.Login{Session: theirs, Notes: true}); !errors.Is(err, sessions.ErrGone) {
+				w.Errorf("%+v: its notes are replaced: %v", ref, err)
 			}
 			if err := w.find("s", offline); err != nil {
 				w.Errorf("%+v: the session after all that: %v", ref, err)
@@ -50,7 +66,7 @@ func TestIDsAreUsedOnce(t *testing.T) {
 		for id, end := range map[iam.SessionID]func(us *iam.UserSession, part *iam.ClientSession) error{
 			"live": func(*iam.UserSession, *iam.ClientSession) error { return nil },
 			"ended": func(us *iam.UserSession, _ *iam.ClientSession) error {
-				_, err := w.svc.End(ctx, w.realm, us.ID, false, iam.End{Reason: iam.LogoutByUser})
+				_, err := w.svc.End(ctx, w.realm, iam.SessionRef{ID: us.ID}, iam.End{Reason: iam.LogoutByUser})
 				return err
 			},
 			"went offline": func(us *iam.UserSession, part *iam.ClientSession) error {
@@ -60,7 +76,7 @@ func TestIDsAreUsedOnce(t *testing.T) {
 			"offline and ended": func(us *iam.UserSession, part *iam.ClientSession) error {
 				_, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, Part: part, Stored: true, EndOnline: true})
 				if err == nil {
-					_, err = w.svc.End(ctx, w.realm, us.ID, true, iam.End{Reason: iam.LogoutByUser})
+					_, err = w.svc.End(ctx, w.realm, iam.SessionRef{ID: us.ID, Kind: iam.Offline}, iam.End{Reason: iam.LogoutByUser})
 				}
 				return err
 			},

@@ -131,10 +131,10 @@ func (s *Service) Life(r *realms.Realm, us *iam.UserSession) (e Expiry, live boo
 	return e, !grace(e, us, &r.Realm).At(s.db.Now())
 }
 
-// Parts returns the parts of clients in live sessions of one kind, with what is
+// Parts returns the parts of clients in live sessions, with what is
 // not written yet.
-func (s *Service) Parts(ctx context.Context, r *realms.Realm, ids []iam.SessionID, offline bool) ([]*iam.ClientSession, error) {
-	list, err := s.db.ClientSessionsOf(ctx, r.ID, ids, offline)
+func (s *Service) Parts(ctx context.Context, r *realms.Realm, refs iam.SessionRefs) ([]*iam.ClientSession, error) {
+	list, err := s.db.ClientSessionsOf(ctx, r.ID, refs)
 	for _, p := range list {
 		s.toucher.adjustPart(p)
 	}
@@ -244,7 +244,7 @@ func (s *Service) insertOrJoin(ctx context.Context, tx *store.Tx, us *iam.UserSe
 	if err != nil || inserted {
 		return inserted, err
 	}
-	v, err := tx.Session(ctx, us.Realm, us.ID, us.Offline, "")
+	v, err := tx.Session(ctx, us.Realm, us.Ref(), "")
 	if errors.Is(err, store.ErrNotFound) || err == nil && v.Session.User != us.User {
 		return false, ErrUsed
 	}
@@ -296,7 +296,7 @@ func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant
 		}
 		if err == nil && g.EndOnline {
 			scope := p.Origin.Scopes.Only(scopeOffline)
-			_, err = s.endAll(ctx, tx, r, []iam.SessionID{us.ID}, false, iam.End{Reason: iam.ReplacedByOffline, By: iam.ActorClient, Client: p.Client,
+			_, err = s.endAll(ctx, tx, r, iam.SessionRef{ID: us.ID, Kind: iam.Online, User: us.User}.Only(), iam.End{Reason: iam.ReplacedByOffline, By: iam.ActorClient, Client: p.Client,
 				Rule: cmp.Or(string(scope), scopeOffline+":"), Scopes: scope, Token: g.Token})
 		}
 		return err
@@ -312,14 +312,14 @@ const scopeOffline = "offline_access"
 // that is there stays as it began: its older tokens are still good, and those
 // that were spent are still spent. One of another user is not there for this one.
 func joinOffline(ctx context.Context, tx *store.Tx, us *iam.UserSession, p *iam.ClientSession) (*iam.UserSession, *iam.ClientSession, error) {
-	v, err := tx.Session(ctx, us.Realm, us.ID, true, p.Client)
+	v, err := tx.Session(ctx, us.Realm, us.Ref(), p.Client)
 	if errors.Is(err, store.ErrNotFound) || err == nil && v.Session.User != us.User {
 		return nil, nil, ErrGone
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	touch := store.Touch{Realm: us.Realm, Session: us.ID, Offline: true, At: tx.Now}
+	touch := store.Touch{Realm: us.Realm, Session: us.ID, Kind: iam.Offline, At: tx.Now}
 	if v.Part != nil {
 		p, touch.Client = v.Part, p.Client
 	} else if err := put(ctx, tx, p); err != nil {
@@ -328,9 +328,9 @@ func joinOffline(ctx context.Context, tx *store.Tx, us *iam.UserSession, p *iam.
 	return v.Session, p, tx.TouchSessions(ctx, []store.Touch{touch})
 }
 
-// endAll ends what there is of some sessions of one kind, with a record of each.
-func (s *Service) endAll(ctx context.Context, tx *store.Tx, r *realms.Realm, ids []iam.SessionID, offline bool, e iam.End) ([]*Ending, error) {
-	list, err := tx.EndSessions(ctx, r.ID, ids, offline, func(x *Ending) { s.complete(r, x); x.End = e })
+// endAll ends what there is of some sessions, with a record of each.
+func (s *Service) endAll(ctx context.Context, tx *store.Tx, r *realms.Realm, refs iam.SessionRefs, e iam.End) ([]*Ending, error) {
+	list, err := tx.EndSessions(ctx, r.ID, refs, func(x *Ending) { s.complete(r, x); x.End = e })
 	if err != nil {
 		return nil, err
 	}
@@ -385,16 +385,16 @@ func partsOf(list []*Ending) (parts []*iam.ClientSession) {
 
 // End ends a user session and returns what clients had a part in it, for
 // logout calls; ErrGone when there is no such session.
-func (s *Service) End(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, e iam.End) (parts []*iam.ClientSession, err error) {
+func (s *Service) End(ctx context.Context, r *realms.Realm, ref iam.SessionRef, e iam.End) (parts []*iam.ClientSession, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		_, parts, err = s.endOne(ctx, tx, r, id, offline, e)
+		_, parts, err = s.endOne(ctx, tx, r, ref, e)
 		return err
 	})
 	return parts, err
 }
 
-func (s *Service) endOne(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.SessionID, offline bool, e iam.End) ([]*Ending, []*iam.ClientSession, error) {
-	list, err := s.endAll(ctx, tx, r, []iam.SessionID{id}, offline, e)
+func (s *Service) endOne(ctx context.Context, tx *store.Tx, r *realms.Realm, ref iam.SessionRef, e iam.End) ([]*Ending, []*iam.ClientSession, error) {
+	list, err := s.endAll(ctx, tx, r, ref.Only(), e)
 	if err == nil && len(list) == 0 {
 		err = ErrGone
 	}
@@ -409,16 +409,16 @@ type Within func(ctx context.Context, tx *store.Tx, list []*Ending) error
 // same transaction. With an offline session the online one goes that it came out
 // of; its clients are not among those that are returned and told.
 // Keycloak: AuthenticationManager.backchannelLogout.
-func (s *Service) Logout(ctx context.Context, r *realms.Realm, id iam.SessionID, offline bool, e iam.End, within Within) (parts []*iam.ClientSession, err error) {
+func (s *Service) Logout(ctx context.Context, r *realms.Realm, ref iam.SessionRef, e iam.End, within Within) (parts []*iam.ClientSession, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		var list []*Ending
-		if list, parts, err = s.endOne(ctx, tx, r, id, offline, e); err != nil {
+		if list, parts, err = s.endOne(ctx, tx, r, ref, e); err != nil {
 			return err
 		}
-		if offline {
+		if ref.Kind == iam.Offline {
 			online := e
 			online.Rule = strings.TrimPrefix(e.Rule+", with its offline session", ", ")
-			if _, err := s.endAll(ctx, tx, r, []iam.SessionID{id}, false, online); err != nil {
+			if _, err := s.endAll(ctx, tx, r, iam.SessionRef{ID: ref.ID, Kind: iam.Online, User: ref.User}.Only(), online); err != nil {
 				return err
 			}
 		}
@@ -439,18 +439,18 @@ func (w Within) run(ctx context.Context, tx *store.Tx, list []*Ending, err error
 // Keycloak: TokenRevocationEndpoint.revokeClientSession.
 func (s *Service) EndLastPart(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client iam.ClientID, e iam.End) (was bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		parts, err := tx.EndPart(ctx, r.ID, ref, client, s.toucher.adjustPart, e)
+		parts, err := tx.EndParts(ctx, r.ID, ref.Only(), client, s.toucher.adjustPart, e)
 		if was = len(parts) > 0; err != nil || !was {
 			return err
 		}
-		_, err = s.endEmpty(ctx, tx, r, []iam.SessionID{ref.ID}, ref.Offline, e)
+		_, err = s.endEmpty(ctx, tx, r, ref.Only(), e)
 		return err
 	})
 	return was, err
 }
 
-func (s *Service) endEmpty(ctx context.Context, tx *store.Tx, r *realms.Realm, ids []iam.SessionID, offline bool, e iam.End) ([]*Ending, error) {
-	list, err := tx.EndEmptySessions(ctx, r.ID, ids, offline, func(x *Ending) { s.complete(r, x); x.End = e })
+func (s *Service) endEmpty(ctx context.Context, tx *store.Tx, r *realms.Realm, refs iam.SessionRefs, e iam.End) ([]*Ending, error) {
+	list, err := tx.EndEmptySessions(ctx, r.ID, refs, func(x *Ending) { s.complete(r, x); x.End = e })
 	if err != nil {
 		return nil, err
 	}
@@ -462,11 +462,11 @@ func (s *Service) endEmpty(ctx context.Context, tx *store.Tx, r *realms.Realm, i
 // which may be nil, runs in the same transaction.
 func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserID, e iam.End, within Within) (parts []*iam.ClientSession, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		ids, err := tx.SessionIDsOfUser(ctx, r.ID, user, false)
+		refs, err := tx.SessionRefsOfUser(ctx, r.ID, user, iam.Online)
 		if err != nil {
 			return err
 		}
-		list, err := s.endAll(ctx, tx, r, ids, false, e)
+		list, err := s.endAll(ctx, tx, r, refs, e)
 		parts = partsOf(list)
 		return within.run(ctx, tx, list, err)
 	})
@@ -477,16 +477,16 @@ func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserI
 // steps: whoever wants them all refused at once sets the realm's not-before first.
 // Keycloak: RealmAdminResource.logoutAll.
 func (s *Service) EndOfRealm(ctx context.Context, r *realms.Realm, e iam.End) error {
-	for _, offline := range []bool{false, true} {
+	for _, kind := range iam.SessionKinds() {
 		for {
 			var n int
 			err := s.db.Tx(ctx, func(tx *store.Tx) error {
-				ids, err := tx.SessionIDsOfRealm(ctx, r.ID, offline, sweepChunk)
+				refs, err := tx.SessionRefsOfRealm(ctx, r.ID, kind, sweepChunk)
 				if err != nil {
 					return err
 				}
-				n = len(ids)
-				_, err = s.endAll(ctx, tx, r, ids, offline, e)
+				n = len(refs.IDs)
+				_, err = s.endAll(ctx, tx, r, refs, e)
 				return err
 			})
 			if err != nil {
@@ -503,19 +503,19 @@ func (s *Service) EndOfRealm(ctx context.Context, r *realms.Realm, e iam.End) er
 // RevokeClient ends a client's part in all sessions of a user, online or
 // offline, for a withdrawn consent or a revoked token. Offline sessions end
 // with their last part. It reports whether there was any.
-func (s *Service) RevokeClient(ctx context.Context, r *realms.Realm, client iam.ClientID, user iam.UserID, offline bool, e iam.End) (was bool, err error) {
+func (s *Service) RevokeClient(ctx context.Context, r *realms.Realm, client iam.ClientID, user iam.UserID, kind iam.SessionKind, e iam.End) (was bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		ids, err := tx.SessionIDsWith(ctx, r.ID, client, user, offline, -1)
+		refs, err := tx.SessionRefsWith(ctx, r.ID, client, user, kind)
 		if err != nil {
 			return err
 		}
-		parts, err := tx.EndParts(ctx, r.ID, ids, offline, client, s.toucher.adjustPart, e)
+		parts, err := tx.EndParts(ctx, r.ID, refs, client, s.toucher.adjustPart, e)
 		if err != nil {
 			return err
 		}
 		was = len(parts) > 0
-		if offline {
-			_, err = s.endEmpty(ctx, tx, r, ids, true, e)
+		if kind == iam.Offline {
+			_, err = s.endEmpty(ctx, tx, r, refs, e)
 		}
 		return err
 	})
@@ -531,13 +531,13 @@ type Listed struct {
 }
 
 // OfUser returns a user's live sessions of one kind, the latest access first.
-func (s *Service) OfUser(ctx context.Context, r *realms.Realm, user iam.UserID, offline bool) ([]Listed, error) {
+func (s *Service) OfUser(ctx context.Context, r *realms.Realm, user iam.UserID, kind iam.SessionKind) ([]Listed, error) {
 	var list []*iam.UserSession
 	var parts []*iam.ClientSession
 	var names map[iam.UserID]string
 	err := s.db.Together(
-		func() (err error) { list, err = s.db.SessionsOfUser(ctx, r.ID, user, offline); return err },
-		func() (err error) { parts, err = s.db.ClientSessionsOfUser(ctx, r.ID, user, offline); return err },
+		func() (err error) { list, err = s.db.SessionsOfUser(ctx, r.ID, user, kind); return err },
+		func() (err error) { parts, err = s.db.ClientSessionsOfUser(ctx, r.ID, user, kind); return err },
 		func() (err error) { names, err = s.db.Usernames(ctx, r.ID, []iam.UserID{user}); return err },
 	)
 	if err != nil {
@@ -551,31 +551,31 @@ type Outline = store.SessionOutline
 
 // Overview is OfUser without the notes and origins of sessions, and without what
 // is known of the parts but whose they are: that is most of what OfUser takes.
-func (s *Service) Overview(ctx context.Context, r *realms.Realm, user iam.UserID, offline bool) ([]Outline, error) {
-	list, err := s.db.OutlinesOfUser(ctx, r.ID, user, offline)
+func (s *Service) Overview(ctx context.Context, r *realms.Realm, user iam.UserID, kind iam.SessionKind) ([]Outline, error) {
+	list, err := s.db.OutlinesOfUser(ctx, r.ID, user, kind)
 	now := s.db.Now()
 	return slices.DeleteFunc(list, func(x Outline) bool { return s.over(r, x.UserSession, now) }), err
 }
 
 // OfClient returns a page of the live sessions that a client has a part in.
-func (s *Service) OfClient(ctx context.Context, r *realms.Realm, client iam.ClientID, offline bool, first, max int) ([]Listed, error) {
-	list, err := s.db.SessionsOfClient(ctx, r.ID, client, offline, first, max)
+func (s *Service) OfClient(ctx context.Context, r *realms.Realm, client iam.ClientID, kind iam.SessionKind, first, max int) ([]Listed, error) {
+	list, err := s.db.SessionsOfClient(ctx, r.ID, client, kind, first, max)
 	if err != nil {
 		return nil, err
 	}
-	return s.withParts(ctx, r, list, offline)
+	return s.withParts(ctx, r, list, kind)
 }
 
 // OfRealm returns a page of a realm's live sessions.
-func (s *Service) OfRealm(ctx context.Context, r *realms.Realm, offline bool, first, max int) ([]Listed, error) {
-	list, err := s.db.SessionsOfRealm(ctx, r.ID, offline, first, max)
+func (s *Service) OfRealm(ctx context.Context, r *realms.Realm, kind iam.SessionKind, first, max int) ([]Listed, error) {
+	list, err := s.db.SessionsOfRealm(ctx, r.ID, kind, first, max)
 	if err != nil {
 		return nil, err
 	}
-	return s.withParts(ctx, r, list, offline)
+	return s.withParts(ctx, r, list, kind)
 }
 
-func (s *Service) withParts(ctx context.Context, r *realms.Realm, list []*iam.UserSession, offline bool) ([]Listed, error) {
+func (s *Service) withParts(ctx context.Context, r *realms.Realm, list []*iam.UserSession, kind iam.SessionKind) ([]Listed, error) {
 	list = s.live(r, list)
 	ids := make([]iam.SessionID, len(list))
 	var users []iam.UserID
@@ -589,7 +589,10 @@ func (s *Service) withParts(ctx context.Context, r *realms.Realm, list []*iam.Us
 	var parts []*iam.ClientSession
 	err := s.db.Together(
 		func() (err error) { names, err = s.db.Usernames(ctx, r.ID, users); return err },
-		func() (err error) { parts, err = s.db.ClientSessionsOf(ctx, r.ID, ids, offline); return err },
+		func() (err error) {
+			parts, err = s.db.ClientSessionsOf(ctx, r.ID, iam.SessionRefs{Kind: kind, IDs: ids})
+			return err
+		},
 	)
 	if err != nil {
 		return nil, err
@@ -630,9 +633,9 @@ func listed(list []*iam.UserSession, names map[iam.UserID]string, parts []*iam.C
 func (s *Service) Together(reads ...func() error) error { return s.db.Together(reads...) }
 
 // Counts counts the live sessions that each client has a part in.
-func (s *Service) Counts(ctx context.Context, r *realms.Realm, offline bool) (map[iam.ClientID]int64, error) {
-	idle, life := userLifespans(&r.Realm, &iam.UserSession{Offline: offline})
-	if !offline {
+func (s *Service) Counts(ctx context.Context, r *realms.Realm, kind iam.SessionKind) (map[iam.ClientID]int64, error) {
+	idle, life := userLifespans(&r.Realm, &iam.UserSession{Offline: bool(kind)})
+	if kind == iam.Online {
 		idle, life = max(idle, r.Lifespans.SSOIdleRememberMe), max(life, r.Lifespans.SSOMaxRememberMe)
 	}
 	now := s.db.Now()
@@ -640,7 +643,7 @@ func (s *Service) Counts(ctx context.Context, r *realms.Realm, offline bool) (ma
 	if life > 0 {
 		begun = now.Add(-life)
 	}
-	list, err := s.db.SessionCounts(ctx, r.ID, offline, now.Add(-idle-touchLag(idle)), begun)
+	list, err := s.db.SessionCounts(ctx, r.ID, kind, now.Add(-idle-touchLag(idle)), begun)
 	if err != nil {
 		return nil, err
 	}

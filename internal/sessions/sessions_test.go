@@ -65,7 +65,7 @@ func (w *world) login(id iam.SessionID, user iam.UserID, started time.Time) (*ia
 }
 
 func (w *world) find(id iam.SessionID, offline bool) error {
-	_, err := w.svc.Find(w.Context(), w.realm, iam.SessionRef{ID: id, Offline: offline}, w.client)
+	_, err := w.svc.Find(w.Context(), w.realm, iam.SessionRef{ID: id, Kind: iam.SessionKind(offline)}, w.client)
 	return err
 }
 
@@ -135,7 +135,7 @@ func TestGoOfflineReplacesTheOnlineSessionOfAFirstCode(t *testing.T) {
 		if err := w.find("s", true); err != nil {
 			w.Errorf("offline: %v", err)
 		}
-		if was, err := w.svc.EndLastPart(w.Context(), w.realm, iam.SessionRef{ID: "s", Offline: true}, "c1", iam.End{Reason: iam.Revoked}); err != nil || !was {
+		if was, err := w.svc.EndLastPart(w.Context(), w.realm, iam.SessionRef{ID: "s", Kind: iam.Offline}, "c1", iam.End{Reason: iam.Revoked}); err != nil || !was {
 			w.Errorf("ending the part: %v %v", was, err)
 		}
 		if err := w.find("s", true); !errors.Is(err, sessions.ErrGone) {
@@ -155,7 +155,7 @@ func TestLogoutOfAnOfflineSessionTakesTheOnlineOne(t *testing.T) {
 			}
 			told := 0
 			count := func(_ context.Context, _ *store.Tx, list []*sessions.Ending) error { told = len(list); return nil }
-			parts, err := w.svc.Logout(w.Context(), w.realm, id, offline, iam.End{Reason: iam.LogoutByUser}, count)
+			parts, err := w.svc.Logout(w.Context(), w.realm, iam.SessionRef{ID: id, Kind: iam.SessionKind(offline)}, iam.End{Reason: iam.LogoutByUser}, count)
 			if err != nil || told != 1 || len(parts) != 1 || parts[0].Offline != offline {
 				w.Errorf("offline %v: told of %d, parts %v, %v", offline, told, parts, err)
 			}
@@ -165,7 +165,7 @@ func TestLogoutOfAnOfflineSessionTakesTheOnlineOne(t *testing.T) {
 			if err := w.find(id, true); errors.Is(err, sessions.ErrGone) != offline {
 				w.Errorf("offline %v: the offline session: %v", offline, err)
 			}
-			if _, err := w.svc.Logout(w.Context(), w.realm, id, offline, iam.End{Reason: iam.LogoutByUser}, count); !errors.Is(err, sessions.ErrGone) {
+			if _, err := w.svc.Logout(w.Context(), w.realm, iam.SessionRef{ID: id, Kind: iam.SessionKind(offline)}, iam.End{Reason: iam.LogoutByUser}, count); !errors.Is(err, sessions.ErrGone) {
 				w.Errorf("offline %v: once more: %v", offline, err)
 			}
 		}
@@ -181,7 +181,7 @@ func TestGoingOfflineAgainKeepsTheClientsPart(t *testing.T) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		v, err := w.svc.Find(w.Context(), w.realm, iam.SessionRef{ID: "s", Offline: true}, w.client)
+		v, err := w.svc.Find(w.Context(), w.realm, iam.SessionRef{ID: "s", Kind: iam.Offline}, w.client)
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -226,13 +226,13 @@ func TestTouchIsSeenAtOnceAndWrittenBehindForwardOnly(t *testing.T) {
 	each(t, func(w *world) {
 		ctx, old := w.Context(), w.db.Now().Add(-20*time.Minute)
 		w.login("s", "u1", old)
-		w.svc.Touch(w.realm, "s", false, "c1")
-		list, err := w.svc.OfUser(ctx, w.realm, "u1", false)
+		w.svc.Touch(w.realm, iam.SessionRef{ID: "s"}, "c1")
+		list, err := w.svc.OfUser(ctx, w.realm, "u1", iam.Online)
 		if err != nil || len(list) != 1 || !list[0].LastAccess.After(old) {
 			w.Errorf("before the flush: %+v, %v", list, err)
 		}
 		w.svc.Flush(ctx)
-		v, err := w.db.Session(ctx, "r", "s", false, "c1")
+		v, err := w.db.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c1")
 		if err != nil || !v.Session.LastAccess.After(old) || !v.Part.LastAccess.After(old) {
 			w.Errorf("after the flush: %+v, %v", v, err)
 		}
@@ -241,7 +241,7 @@ func TestTouchIsSeenAtOnceAndWrittenBehindForwardOnly(t *testing.T) {
 		}); err != nil {
 			w.Fatal(err)
 		}
-		if after, err := w.db.Session(ctx, "r", "s", false, "c1"); err != nil || !after.Session.LastAccess.Equal(v.Session.LastAccess) {
+		if after, err := w.db.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c1"); err != nil || !after.Session.LastAccess.Equal(v.Session.LastAccess) {
 			w.Errorf("a late touch moved the last access back to %v (%v)", after.Session.LastAccess, err)
 		}
 	})
@@ -328,11 +328,11 @@ func TestListsHoldTheLivingWithTheirParts(t *testing.T) {
 		w.login("early", "u1", now.Add(-time.Minute))
 		w.login("over", "u1", now.Add(-11*time.Hour))
 		w.login("other", "u2", now)
-		full, err := w.svc.OfUser(w.Context(), w.realm, "u1", false)
+		full, err := w.svc.OfUser(w.Context(), w.realm, "u1", iam.Online)
 		if err != nil {
 			w.Fatal(err)
 		}
-		short, err := w.svc.Overview(w.Context(), w.realm, "u1", false)
+		short, err := w.svc.Overview(w.Context(), w.realm, "u1", iam.Online)
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -358,7 +358,7 @@ func TestListsHoldTheLivingWithTheirParts(t *testing.T) {
 		if full[0].Notes["a"] != "b" || len(short[0].Notes) > 0 {
 			w.Errorf("notes %v and %v", full[0].Notes, short[0].Notes)
 		}
-		if gone, err := w.svc.OfUser(w.Context(), w.realm, "nobody", false); err != nil || len(gone) > 0 {
+		if gone, err := w.svc.OfUser(w.Context(), w.realm, "nobody", iam.Online); err != nil || len(gone) > 0 {
 			w.Errorf("nobody: %+v, %v", gone, err)
 		}
 	})

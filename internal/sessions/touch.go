@@ -33,7 +33,7 @@ type Toucher struct {
 type touchKey struct {
 	Realm   iam.RealmID
 	Session iam.SessionID
-	Offline bool
+	Kind    iam.SessionKind
 	Client  iam.ClientID
 }
 
@@ -88,7 +88,7 @@ func (t *Toucher) touch(k touchKey, u use) {
 func (t *Toucher) adjust(v *View) {
 	s := v.Session
 	t.mu.Lock()
-	due := t.due[touchKey{Realm: s.Realm, Session: s.ID, Offline: s.Offline}]
+	due := t.due[touchKey{Realm: s.Realm, Session: s.ID, Kind: iam.SessionKind(s.Offline)}]
 	t.mu.Unlock()
 	if due.at.After(s.LastAccess) {
 		s.LastAccess = due.at
@@ -101,7 +101,7 @@ func (t *Toucher) adjust(v *View) {
 // adjustPart does so for a client's part, with the tokens that were issued.
 func (t *Toucher) adjustPart(p *iam.ClientSession) {
 	t.mu.Lock()
-	due := t.due[touchKey{p.Realm, p.Session, p.Offline, p.Client}]
+	due := t.due[touchKey{p.Realm, p.Session, iam.SessionKind(p.Offline), p.Client}]
 	t.mu.Unlock()
 	u := use{p.LastAccess, p.Refreshes, p.Issued}.add(due)
 	p.LastAccess, p.Refreshes, p.Issued = u.at, u.refreshes, u.issued
@@ -120,7 +120,7 @@ func (t *Toucher) Flush(ctx context.Context) (err error) {
 	}
 	touches := make([]store.Touch, 0, len(due))
 	for k, u := range due {
-		touches = append(touches, store.Touch{Realm: k.Realm, Session: k.Session, Offline: k.Offline, Client: k.Client, At: u.at, Refreshes: u.refreshes, Issued: u.issued})
+		touches = append(touches, store.Touch{Realm: k.Realm, Session: k.Session, Kind: k.Kind, Client: k.Client, At: u.at, Refreshes: u.refreshes, Issued: u.issued})
 	}
 	slices.SortFunc(touches, func(a, b store.Touch) int {
 		return cmp.Or(store.CompareTouches(a, b), a.At.Compare(b.At))
@@ -138,7 +138,7 @@ func (t *Toucher) putBack(touches []store.Touch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, x := range touches {
-		k := touchKey{x.Realm, x.Session, x.Offline, x.Client}
+		k := touchKey{x.Realm, x.Session, x.Kind, x.Client}
 		t.due[k] = use{x.At, x.Refreshes, x.Issued}.add(t.due[k])
 	}
 }
@@ -163,10 +163,10 @@ func (s *Service) SweepSingleUse(ctx context.Context) error {
 // records of those whose time of retention is over. Sessions that have timed out
 // are invisible already.
 func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) error {
-	for _, kind := range []struct{ offline, remember bool }{{false, false}, {false, true}, {true, false}, {true, true}} {
-		due := s.Overdue(r, kind.offline, kind.remember)
+	for n, kind := range []iam.SessionKind{iam.Online, iam.Online, iam.Offline, iam.Offline} {
+		due := s.Overdue(r, kind, n%2 == 1)
 		err := s.until(ctx, func(tx *store.Tx) (int64, error) {
-			list, err := tx.SweepSessions(ctx, r.ID, kind.offline, due, sweepChunk, func(x *Ending) {
+			list, err := tx.SweepSessions(ctx, r.ID, kind, due, sweepChunk, func(x *Ending) {
 				s.complete(r, x)
 				x.End = s.timedOut(r, x.Session, iam.ActorSweep)
 			})
@@ -185,8 +185,8 @@ func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) error {
 
 // Overdue says by when sessions of a kind have timed out, going by their last
 // uses as they are stored, which lag behind.
-func (s *Service) Overdue(r *realms.Realm, offline, remember bool) store.Overdue {
-	idle, max := userLifespans(&r.Realm, &iam.UserSession{Offline: offline, Remember: remember})
+func (s *Service) Overdue(r *realms.Realm, kind iam.SessionKind, remember bool) store.Overdue {
+	idle, max := userLifespans(&r.Realm, &iam.UserSession{Offline: bool(kind), Remember: remember})
 	now := s.db.Now()
 	if forgotten(&r.Realm, &iam.UserSession{Remember: remember}) {
 		return store.Overdue{Remember: true, Used: now.Add(maxLag)} // all of them

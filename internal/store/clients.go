@@ -90,12 +90,12 @@ func (tx *Tx) DeleteClient(ctx context.Context, realm iam.RealmID, id iam.Client
 	if err != nil {
 		return err
 	}
-	for _, offline := range []bool{false, true} {
-		ids, err := tx.SessionIDsWith(ctx, realm, id, "", offline, -1)
+	for _, kind := range iam.SessionKinds() {
+		refs, err := tx.SessionRefsWith(ctx, realm, id, "", kind)
 		if err != nil {
 			return err
 		}
-		_, err = tx.EndParts(ctx, realm, ids, offline, id, func(*iam.ClientSession) {}, iam.End{Reason: iam.ClientRemoved, By: iam.ActorAdmin})
+		_, err = tx.EndParts(ctx, realm, refs, id, func(*iam.ClientSession) {}, iam.End{Reason: iam.ClientRemoved, By: iam.ActorAdmin})
 		if err != nil {
 			return err
 		}

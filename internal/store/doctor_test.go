@@ -66,7 +66,7 @@ func TestDoctorNumbers(t *testing.T) {
 			return errors.Join(errs...)
 		})
 		inTx(t, db, func(tx *store.Tx) error {
-			_, err := tx.EndSessions(ctx, "r", []iam.SessionID{"used", "online"}, false, func(x *store.Ending) {
+			_, err := tx.EndSessions(ctx, "r", iam.SessionRefs{IDs: []iam.SessionID{"used", "online"}}, func(x *store.Ending) {
 				x.End = iam.End{Reason: iam.Idle}
 				if x.Session.ID == "used" {
 					x.End.Reason = iam.LogoutByUser

@@ -18,32 +18,34 @@ type Ending struct {
 	End     iam.End
 }
 
-// EndSessions ends those of some user sessions of one kind that are there, and
+// EndSessions ends those of some user sessions that are there, and
 // keeps a record of each: of many who end a session, one is told so. end says
 // why each ends; it may look at the parts, and fill in what was written behind.
-func (tx *Tx) EndSessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, end func(*Ending)) ([]*Ending, error) {
-	return tx.endSessions(ctx, realm, ids, offline, nil, end, func(in string) string {
-		return `delete from user_sessions where realm_id = $1 and offline = $2 and id in (` + in + `) returning ` + endingColumns
-	})
+func (tx *Tx) EndSessions(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs, end func(*Ending)) ([]*Ending, error) {
+	return tx.endSessions(ctx, realm, refs, "", nil, end)
 }
 
 // endingColumns are sessionColumns without the table's alias.
 const endingColumns = `id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user, started_at, last_access, notes, origin`
 
-// endSessions is EndSessions by a statement of its own: with further conditions,
-// whose arguments are numbered from $3 on, and the ids in the list that it is given.
-func (tx *Tx) endSessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, args []any, end func(*Ending), statement func(in string) string) ([]*Ending, error) {
+// ofUser is the condition that a row of user_sessions is of the user in $3: of anybody
+// where that is none of the realm's.
+const ofUser = `($3 = '' or user_id = $3 or not exists (select 1 from users x where x.realm_id = $1 and x.id = $3))`
+
+// endSessions is EndSessions with a further condition, whose arguments are numbered from $4 on.
+func (tx *Tx) endSessions(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs, and string, args []any, end func(*Ending)) ([]*Ending, error) {
 	var out []*Ending
-	for chunk := range slices.Chunk(ids, chunkSize) {
-		parts, err := tx.ClientSessionsOf(ctx, realm, chunk, offline)
+	for chunk := range slices.Chunk(refs.IDs, chunkSize) {
+		parts, err := tx.ClientSessionsOf(ctx, realm, iam.SessionRefs{Kind: refs.Kind, IDs: chunk})
 		if err != nil {
 			return nil, err
 		}
-		values := append([]any{realm, offline}, args...)
+		values := append([]any{realm, refs.Kind, refs.User}, args...)
 		for _, id := range chunk {
 			values = append(values, id)
 		}
-		list, err := all(ctx, &tx.Reader, scanSession(realm), statement(binds(3+len(args), len(chunk))), values...)
+		list, err := all(ctx, &tx.Reader, scanSession(realm), `delete from user_sessions where realm_id = $1 and offline = $2 and `+ofUser+and+
+			` and id in (`+binds(4+len(args), len(chunk))+`) returning `+endingColumns, values...)
 		if err != nil {
 			return nil, err
 		}
@@ -132,24 +134,14 @@ func text(v any) string {
 	return string(b)
 }
 
-// EndParts ends one client's part in some sessions of one kind and keeps a
+// EndParts ends one client's part in some sessions and keeps a
 // record of each. The sessions stay, even those that are left without a part.
-func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, client iam.ClientID, adjust func(*iam.ClientSession), e iam.End) ([]*iam.ClientSession, error) {
-	return tx.endParts(ctx, realm, ids, offline, "", client, adjust, e)
-}
-
-// EndPart is EndParts for one session.
-func (tx *Tx) EndPart(ctx context.Context, realm iam.RealmID, ref iam.SessionRef, client iam.ClientID, adjust func(*iam.ClientSession), e iam.End) ([]*iam.ClientSession, error) {
-	return tx.endParts(ctx, realm, []iam.SessionID{ref.ID}, ref.Offline, ref.User, client, adjust, e)
-}
-
-func (tx *Tx) endParts(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, user iam.UserID, client iam.ClientID, adjust func(*iam.ClientSession),
-	e iam.End) ([]*iam.ClientSession, error) {
+func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs, client iam.ClientID, adjust func(*iam.ClientSession), e iam.End) ([]*iam.ClientSession, error) {
 	var out []*iam.ClientSession
 	users := map[iam.SessionID]iam.UserID{}
-	for chunk := range slices.Chunk(ids, chunkSize) {
-		args := []any{realm, offline, client}
-		whose := []any{realm, offline, client, user}
+	for chunk := range slices.Chunk(refs.IDs, chunkSize) {
+		args := []any{realm, refs.Kind, client}
+		whose := []any{realm, refs.Kind, refs.User, client}
 		for _, id := range chunk {
 			args, whose = append(args, id), append(whose, id)
 		}
@@ -160,10 +152,9 @@ func (tx *Tx) endParts(ctx context.Context, realm iam.RealmID, ids []iam.Session
 			err := row.Scan(&id, &user)
 			users[id] = user
 			return struct{}{}, err
-		}, `update user_sessions set version = version + 1 where realm_id = $1 and offline = $2 and id in (`+binds(5, len(chunk))+`)
-			and ($4 = '' or user_id = $4 or not exists (select 1 from users x where x.realm_id = user_sessions.realm_id and x.id = $4))
+		}, `update user_sessions set version = version + 1 where realm_id = $1 and offline = $2 and `+ofUser+` and id in (`+binds(5, len(chunk))+`)
 			and exists (select 1 from client_sessions c where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline
-			and c.client_id = $3) returning id, user_id`, whose...)
+			and c.client_id = $4) returning id, user_id`, whose...)
 		if err != nil {
 			return nil, err
 		}
@@ -194,54 +185,52 @@ func (tx *Tx) endParts(ctx context.Context, realm iam.RealmID, ids []iam.Session
 
 const sessionIDsOfUser = `select id from user_sessions where realm_id = $1 and user_id = $2 and offline = $3 order by id`
 
-// SessionIDsOfUser lists a user's sessions of one kind.
-func (r *Reader) SessionIDsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]iam.SessionID, error) {
-	return all(ctx, r, scanValue[iam.SessionID], sessionIDsOfUser, realm, user, offline)
+// SessionRefsOfUser lists a user's sessions of one kind.
+func (r *Reader) SessionRefsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, kind iam.SessionKind) (iam.SessionRefs, error) {
+	ids, err := all(ctx, r, scanValue[iam.SessionID], sessionIDsOfUser, realm, user, kind)
+	return iam.SessionRefs{Kind: kind, User: user, IDs: ids}, err
 }
 
-// SessionIDsOfRealm lists up to max sessions of a realm of one kind.
-func (r *Reader) SessionIDsOfRealm(ctx context.Context, realm iam.RealmID, offline bool, max int) ([]iam.SessionID, error) {
-	return all(ctx, r, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 order by id limit $3`, realm, offline, max)
+// SessionRefsOfRealm lists up to max sessions of a realm of one kind.
+func (r *Reader) SessionRefsOfRealm(ctx context.Context, realm iam.RealmID, kind iam.SessionKind, max int) (iam.SessionRefs, error) {
+	ids, err := all(ctx, r, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 order by id limit $3`, realm, kind, max)
+	return iam.SessionRefs{Kind: kind, IDs: ids}, err
 }
 
-// SessionIDsWith lists up to max sessions of one kind that a client has a part
-// in: those of one user, or of everybody for "".
-func (r *Reader) SessionIDsWith(ctx context.Context, realm iam.RealmID, client iam.ClientID, user iam.UserID, offline bool, max int) ([]iam.SessionID, error) {
-	return all(ctx, r, scanValue[iam.SessionID], `select c.session_id from client_sessions c
+// SessionRefsWith lists the sessions of one kind that a client has a part in: those
+// of one user, or of everybody for "".
+func (r *Reader) SessionRefsWith(ctx context.Context, realm iam.RealmID, client iam.ClientID, user iam.UserID, kind iam.SessionKind) (iam.SessionRefs, error) {
+	ids, err := all(ctx, r, scanValue[iam.SessionID], `select c.session_id from client_sessions c
 		join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
-		where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 and ($4 = '' or s.user_id = $4) order by c.session_id limit $5`,
-		realm, client, offline, user, limit(max))
+		where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 and ($4 = '' or s.user_id = $4) order by c.session_id`, realm, client, kind, user)
+	return iam.SessionRefs{Kind: kind, User: user, IDs: ids}, err
 }
 
 // EndEmptySessions ends those of the given sessions in which no client has a
 // part any more.
-func (tx *Tx) EndEmptySessions(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool, end func(*Ending)) ([]*Ending, error) {
-	return tx.endSessions(ctx, realm, ids, offline, nil, end, func(in string) string {
-		return `delete from user_sessions where realm_id = $1 and offline = $2 and id in (` + in + `) and not exists (select 1 from client_sessions c
-			where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline) returning ` + endingColumns
-	})
+func (tx *Tx) EndEmptySessions(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs, end func(*Ending)) ([]*Ending, error) {
+	return tx.endSessions(ctx, realm, refs, ` and not exists (select 1 from client_sessions c
+		where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline)`, nil, end)
 }
 
 // SweepSessions ends up to max sessions of a realm that have timed out, and
 // returns them.
-func (tx *Tx) SweepSessions(ctx context.Context, realm iam.RealmID, offline bool, o Overdue, max int, end func(*Ending)) ([]*Ending, error) {
+func (tx *Tx) SweepSessions(ctx context.Context, realm iam.RealmID, kind iam.SessionKind, o Overdue, max int, end func(*Ending)) ([]*Ending, error) {
 	// Two statements, each a range of an index: with "or" it would be the whole table.
 	ids, err := all(ctx, &tx.Reader, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 and remember = $3
-		and last_access < $4 order by last_access limit $5`, realm, offline, o.Remember, millis(o.Used), max)
+		and last_access < $4 order by last_access limit $5`, realm, kind, o.Remember, millis(o.Used), max)
 	if err != nil {
 		return nil, err
 	}
 	if len(ids) < max && !o.Begun.IsZero() {
 		more, err := all(ctx, &tx.Reader, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 and remember = $3
-			and started_at < $4 and (last_access + 0) >= $5 order by started_at limit $6`, realm, offline, o.Remember, millis(o.Begun), millis(o.Used), max-len(ids))
+			and started_at < $4 and (last_access + 0) >= $5 order by started_at limit $6`, realm, kind, o.Remember, millis(o.Begun), millis(o.Used), max-len(ids))
 		if err != nil {
 			return nil, err
 		}
 		ids = append(ids, more...)
 	}
-	return tx.endSessions(ctx, realm, ids, offline, []any{millis(o.Used), millis(o.Begun)}, end, func(in string) string {
-		return `delete from user_sessions where realm_id = $1 and offline = $2 and (last_access < $3 or started_at < $4) and id in (` + in + `) returning ` + endingColumns
-	})
+	return tx.endSessions(ctx, realm, iam.SessionRefs{Kind: kind, IDs: ids}, ` and (last_access < $4 or started_at < $5)`, []any{millis(o.Used), millis(o.Begun)}, end)
 }
 
 // SweepEnded removes up to max records of each kind that ended before a time

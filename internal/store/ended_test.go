@@ -33,7 +33,7 @@ func TestPartsAreNotWrittenOver(t *testing.T) {
 		addSession(t, db, &iam.UserSession{ID: "s", Realm: "r", User: "u", Started: db.Now(), LastAccess: db.Now()}, "c")
 		const rivals = 8
 		for round := range 10 {
-			v, err := db.Session(ctx, "r", "s", false, "c")
+			v, err := db.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +57,7 @@ func TestPartsAreNotWrittenOver(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if v, err = db.Session(ctx, "r", "s", false, "c"); err != nil {
+			if v, err = db.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c"); err != nil {
 				t.Fatal(err)
 			}
 			for n, it := range won {
@@ -83,10 +83,10 @@ func TestPartAndSessionEndAtOnce(t *testing.T) {
 				all.Go(func() {
 					err := db.Tx(ctx, func(tx *store.Tx) (err error) {
 						if n%2 == 0 {
-							_, err = tx.EndParts(ctx, "r", []iam.SessionID{id}, false, "c", func(*iam.ClientSession) {}, iam.End{Reason: iam.Revoked})
+							_, err = tx.EndParts(ctx, "r", iam.SessionRef{ID: id}.Only(), "c", func(*iam.ClientSession) {}, iam.End{Reason: iam.Revoked})
 							return err
 						}
-						_, err = tx.EndSessions(ctx, "r", []iam.SessionID{id}, false, func(x *store.Ending) { x.End.Reason = iam.LogoutByUser })
+						_, err = tx.EndSessions(ctx, "r", iam.SessionRef{ID: id}.Only(), func(x *store.Ending) { x.End.Reason = iam.LogoutByUser })
 						return err
 					})
 					if err != nil {

@@ -361,7 +361,7 @@ func scanOccurrence(realm iam.RealmID, key *int64) func(row) (*Occurrence, error
 // kinds, the latest beginning first.
 func (r *Reader) RecordsOfSession(ctx context.Context, realm iam.RealmID, id iam.SessionID) ([]*Record, error) {
 	var out []*Record
-	for _, offline := range []bool{false, true} {
+	for _, kind := range iam.SessionKinds() {
 		for _, q := range []struct {
 			table RecordTable
 			text  string
@@ -369,7 +369,7 @@ func (r *Reader) RecordsOfSession(ctx context.Context, realm iam.RealmID, id iam
 			{LiveRecords, `select s.started_at, ` + liveColumns + ` from user_sessions s where s.realm_id = $1 and s.id = $2 and s.offline = $3`},
 			{EndedRecords, `select s.started_at, ` + endedColumns + ` from ended_sessions s where s.realm_id = $1 and s.session_id = $2 and s.offline = $3`},
 		} {
-			list, err := all(ctx, r, scanRecord(realm, RecordSource{Table: q.table, Offline: offline}), q.text, realm, id, offline)
+			list, err := all(ctx, r, scanRecord(realm, RecordSource{Table: q.table, Offline: bool(kind)}), q.text, realm, id, kind)
 			if err != nil {
 				return nil, err
 			}

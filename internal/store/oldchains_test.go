@@ -38,7 +38,7 @@ func TestChainsOfTwoVersionsInterleaved(t *testing.T) {
 	}
 	fromThis := func(write func(*store.Tx, context.Context, *iam.ClientSession) (bool, error)) func(context.Context, *store.Tx, int) (bool, error) {
 		return func(ctx context.Context, tx *store.Tx, n int) (bool, error) {
-			v, err := tx.Session(ctx, "r", "s", false, "c")
+			v, err := tx.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c")
 			if err != nil {
 				return false, err
 			}
@@ -48,7 +48,7 @@ func TestChainsOfTwoVersionsInterleaved(t *testing.T) {
 	}
 	again := func(write func(*store.Tx, context.Context, *iam.ClientSession) (bool, error)) func(context.Context, *store.Tx, int) (bool, error) {
 		return func(ctx context.Context, tx *store.Tx, _ int) (bool, error) {
-			if _, err := tx.EndParts(ctx, "r", []iam.SessionID{"s"}, false, "c", func(*iam.ClientSession) {}, iam.End{Reason: iam.Revoked}); err != nil {
+			if _, err := tx.EndParts(ctx, "r", iam.SessionRef{ID: "s"}.Only(), "c", func(*iam.ClientSession) {}, iam.End{Reason: iam.Revoked}); err != nil {
 				return false, err
 			}
 			part := p
@@ -98,11 +98,11 @@ func TestChainsOfTwoVersionsInterleaved(t *testing.T) {
 					name, note := store.ChainNote(chain(n))
 					wantNotes[name] = note
 				}
-				v, err := db.Session(ctx, "r", "s", false, "c")
+				v, err := db.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c")
 				if err != nil {
 					t.Fatal(err)
 				}
-				parts, err := db.ClientSessions(ctx, "r", "s", false)
+				parts, err := db.ClientSessionsOf(ctx, "r", iam.SessionRef{ID: "s"}.Only())
 				if err != nil {
 					t.Fatal(err)
 				}

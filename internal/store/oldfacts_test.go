@@ -47,7 +47,7 @@ func TestRecordsOfTheVersionBeforeTellTheFacts(t *testing.T) {
 		for id, x := range ends {
 			addSession(t, db, &iam.UserSession{ID: id, Realm: "r", User: "u", Started: db.Now(), LastAccess: db.Now()}, "c")
 			if err := db.Tx(ctx, func(tx *store.Tx) error {
-				_, err := tx.EndSessions(ctx, "r", []iam.SessionID{id}, false, func(e *store.Ending) { e.End = x.old })
+				_, err := tx.EndSessions(ctx, "r", iam.SessionRef{ID: id}.Only(), func(e *store.Ending) { e.End = x.old })
 				return err
 			}); err != nil {
 				t.Fatal(err)

@@ -156,18 +156,18 @@ func scanPart(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
 // Session reads a session without its origin, the part of one client in it ("" for none), its user
 // and the switches that must never lag, in one statement. ErrNotFound when
 // there is no such session. Whether it has timed out is for package sessions.
-func (r *Reader) Session(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool, client iam.ClientID) (*SessionView, error) {
-	return r.SessionAndOnce(ctx, realm, iam.SessionRef{ID: id, Offline: offline}, client, "", time.Time{})
+func (r *Reader) Session(ctx context.Context, realm iam.RealmID, ref iam.SessionRef, client iam.ClientID) (*SessionView, error) {
+	return r.SessionAndOnce(ctx, realm, ref, client, "", time.Time{})
 }
 
 // SessionAndOnce is Session and HasOnce in one statement: a presented token
 // needs both. A reference that names a user of the realm finds that user's session
 // alone. One that does not - a pairwise subject, say - goes by the id.
 func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, ref iam.SessionRef, client iam.ClientID, key string, now time.Time) (*SessionView, error) {
-	return one(ctx, r.quick(), scanSessionView(realm, ref.ID, ref.Offline), sessionAndOnce, realm, ref.ID, ref.Offline, client, key, millis(now), ref.User)
+	return one(ctx, r.quick(), scanSessionView(realm, ref), sessionAndOnce, realm, ref.ID, ref.Kind, client, key, millis(now), ref.User)
 }
 
-func scanSessionView(realm iam.RealmID, id iam.SessionID, offline bool) func(row) (*SessionView, error) {
+func scanSessionView(realm iam.RealmID, ref iam.SessionRef) func(row) (*SessionView, error) {
 	return func(row row) (*SessionView, error) {
 		v := new(SessionView)
 		var session sessionRow
@@ -191,7 +191,7 @@ func scanSessionView(realm iam.RealmID, id iam.SessionID, offline bool) func(row
 		}
 		v.RealmNotBefore, v.ClientEnabled, v.ClientNotBefore = fromMillis(realmNB), clientEnabled.V, fromMillis(clientNB.V)
 		if part.client.Valid {
-			v.Part = &iam.ClientSession{Session: id, Realm: realm, Client: iam.ClientID(part.client.V), Offline: offline,
+			v.Part = &iam.ClientSession{Session: ref.ID, Realm: realm, Client: iam.ClientID(part.client.V), Offline: bool(ref.Kind),
 				Started: fromMillis(part.started.V), LastAccess: fromMillis(part.access.V), Version: part.version.V}
 			if err := readNotes([]byte(part.notes.V), &v.Part.Notes); err != nil {
 				return nil, err
@@ -215,8 +215,7 @@ const sessionAndOnce = `select ` + sessionShort + `, s.notes, m.enabled, m.not_b
 		left join client_sessions c on c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline and c.client_id = $4
 		left join clients k on k.realm_id = s.realm_id and k.id = $4
 		left join users u on u.realm_id = s.realm_id and u.id = s.user_id
-		where s.realm_id = $1 and s.id = $2 and s.offline = $3
-		and ($7 = '' or s.user_id = $7 or not exists (select 1 from users x where x.realm_id = s.realm_id and x.id = $7))`
+		where s.realm_id = $1 and s.id = $2 and s.offline = $3 and ($7 = '' or s.user_id = $7 or not exists (select 1 from users x where x.realm_id = $1 and x.id = $7))`
 
 // nullUser scans userColumns where the user may be missing.
 type nullUser struct {
@@ -278,7 +277,8 @@ func (tx *Tx) BeginSession(ctx context.Context, s *iam.UserSession) (bool, error
 
 // PutUserSessionNotes replaces the notes of a user session; ErrNotFound when it is gone.
 func (tx *Tx) PutUserSessionNotes(ctx context.Context, s *iam.UserSession) error {
-	n, err := tx.exec(ctx, `update user_sessions set notes = $1, version = version + 1 where realm_id = $2 and id = $3 and offline = $4`, notes(s.Notes), s.Realm, s.ID, s.Offline)
+	n, err := tx.exec(ctx, `update user_sessions set notes = $1, version = version + 1 where realm_id = $2 and id = $3 and offline = $4 and user_id = $5`,
+		notes(s.Notes), s.Realm, s.ID, s.Offline, s.User)
 	if err == nil && n == 0 {
 		return ErrNotFound
 	}
@@ -330,22 +330,18 @@ func (tx *Tx) SwapClientSession(ctx context.Context, p *iam.ClientSession) (bool
 	return n > 0, err
 }
 
-// ClientSessions returns the parts of a user session by client id.
-func (r *Reader) ClientSessions(ctx context.Context, realm iam.RealmID, id iam.SessionID, offline bool) ([]*iam.ClientSession, error) {
-	return all(ctx, r, scanPart(realm), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.session_id = $2 and c.offline = $3 order by c.client_id`, realm, id, offline)
-}
-
 // ClientSessionsOf returns the parts of several user sessions, sorted by session.
-func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, ids []iam.SessionID, offline bool) ([]*iam.ClientSession, error) {
+func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs) ([]*iam.ClientSession, error) {
 	var list []*iam.ClientSession
-	for chunk := range slices.Chunk(ids, chunkSize) {
+	for chunk := range slices.Chunk(refs.IDs, chunkSize) {
 		chunk = even(chunk)
-		args := []any{realm, offline}
+		args := []any{realm, refs.Kind, refs.User}
 		for _, id := range chunk {
 			args = append(args, id)
 		}
 		part, err := all(ctx, few(r, len(chunk)), scanPart(realm), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.offline = $2
-			and c.session_id in (`+binds(3, len(chunk))+`) order by c.session_id, c.client_id`, args...)
+			and c.session_id in (`+binds(4, len(chunk))+`) and ($3 = '' or exists (select 1 from user_sessions s where s.realm_id = $1 and s.id = c.session_id and s.offline = $2
+			and s.user_id = $3)) order by c.session_id, c.client_id`, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -360,14 +356,14 @@ const clientSessionsOfUser = `select ` + partColumns + ` from client_sessions c 
 	and c.session_id in (select id from user_sessions where realm_id = $1 and user_id = $2 and offline = $3) order by c.session_id, c.client_id`
 
 // ClientSessionsOfUser returns all parts of a user's sessions, ordered as ClientSessionsOf.
-func (r *Reader) ClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]*iam.ClientSession, error) {
-	return all(ctx, r.quick(), scanPart(realm), clientSessionsOfUser, realm, user, offline)
+func (r *Reader) ClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, kind iam.SessionKind) ([]*iam.ClientSession, error) {
+	return all(ctx, r.quick(), scanPart(realm), clientSessionsOfUser, realm, user, kind)
 }
 
 // SessionsOfUser returns a user's sessions, the latest access first.
-func (r *Reader) SessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]*iam.UserSession, error) {
+func (r *Reader) SessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, kind iam.SessionKind) ([]*iam.UserSession, error) {
 	return all(ctx, r.quick(), scanSession(realm), `select `+sessionColumns+` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
-		order by s.last_access desc, s.id`, realm, user, offline)
+		order by s.last_access desc, s.id`, realm, user, kind)
 }
 
 // A SessionOutline is a session without its documents, and who has to do with it.
@@ -378,7 +374,7 @@ type SessionOutline struct {
 }
 
 // OutlinesOfUser is SessionsOfUser for lists that show little: one statement finds it all.
-func (r *Reader) OutlinesOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, offline bool) ([]SessionOutline, error) {
+func (r *Reader) OutlinesOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, kind iam.SessionKind) ([]SessionOutline, error) {
 	s := new(sessionRow)
 	var name, clients string
 	dest := append(s.dest(false), &name, &clients)
@@ -396,18 +392,18 @@ func (r *Reader) OutlinesOfUser(ctx context.Context, realm iam.RealmID, user iam
 	}, `select `+sessionShort+`, coalesce(u.username, ''), coalesce((select string_agg(c.client_id, ' ') from client_sessions c
 			where c.realm_id = s.realm_id and c.session_id = s.id and c.offline = s.offline), '')
 		from user_sessions s left join users u on u.realm_id = s.realm_id and u.id = s.user_id
-		where s.realm_id = $1 and s.user_id = $2 and s.offline = $3 order by s.last_access desc, s.id`, realm, user, offline)
+		where s.realm_id = $1 and s.user_id = $2 and s.offline = $3 order by s.last_access desc, s.id`, realm, user, kind)
 }
 
 // SessionsOfClient returns a page of the user sessions that a client has a part in; max < 0 means all.
-func (r *Reader) SessionsOfClient(ctx context.Context, realm iam.RealmID, client iam.ClientID, offline bool, first, max int) ([]*iam.UserSession, error) {
+func (r *Reader) SessionsOfClient(ctx context.Context, realm iam.RealmID, client iam.ClientID, kind iam.SessionKind, first, max int) ([]*iam.UserSession, error) {
 	return all(ctx, r, scanSession(realm), `select `+sessionColumns+` from client_sessions c
 		join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
-		where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 order by s.started_at, s.id limit $4 offset $5`, realm, client, offline, limit(max), first)
+		where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 order by s.started_at, s.id limit $4 offset $5`, realm, client, kind, limit(max), first)
 }
 
 // SessionsOfRealm returns a page of a realm's sessions; max < 0 means all.
-func (r *Reader) SessionsOfRealm(ctx context.Context, realm iam.RealmID, offline bool, first, max int) ([]*iam.UserSession, error) {
+func (r *Reader) SessionsOfRealm(ctx context.Context, realm iam.RealmID, kind iam.SessionKind, first, max int) ([]*iam.UserSession, error) {
 	last := -1
 	if max >= 0 {
 		last = first + max
@@ -418,7 +414,7 @@ func (r *Reader) SessionsOfRealm(ctx context.Context, realm iam.RealmID, offline
 			order by s.started_at, s.id limit $3) as s`
 	}
 	return all(ctx, r, scanSession(realm), half("false")+` union all `+half("true")+` order by started_at, id limit $4 offset $5`,
-		realm, offline, limit(last), limit(max), first)
+		realm, kind, limit(last), limit(max), first)
 }
 
 // A SessionCount says how many sessions a client has a part in.
@@ -430,19 +426,19 @@ type SessionCount struct {
 // SessionCounts counts the parts of clients in sessions that were used since
 // and begun since, leaving out what has timed out; clients without any are
 // left out. A zero time sets no bound.
-func (r *Reader) SessionCounts(ctx context.Context, realm iam.RealmID, offline bool, usedSince, begunSince time.Time) ([]SessionCount, error) {
+func (r *Reader) SessionCounts(ctx context.Context, realm iam.RealmID, kind iam.SessionKind, usedSince, begunSince time.Time) ([]SessionCount, error) {
 	return all(ctx, r, func(row row) (v SessionCount, err error) { return v, row.Scan(&v.Client, &v.Count) },
 		`select c.client_id, count(*) from client_sessions c
 		join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
 		where c.realm_id = $1 and c.offline = $2 and s.last_access >= $3 and s.started_at >= $4 group by c.client_id order by c.client_id`,
-		realm, offline, millis(usedSince), millis(begunSince))
+		realm, kind, millis(usedSince), millis(begunSince))
 }
 
 // A Touch is a use of a session, or of one client's part in it, that is written behind.
 type Touch struct {
 	Realm     iam.RealmID
 	Session   iam.SessionID
-	Offline   bool
+	Kind      iam.SessionKind
 	Client    iam.ClientID // whose part it is, "" for the session itself
 	At        time.Time
 	Refreshes int64  // of a part: so many more than are stored
@@ -458,14 +454,14 @@ func (tx *Tx) TouchSessions(ctx context.Context, touches []Touch) error {
 		switch {
 		case t.Client == "":
 			_, err = tx.exec(ctx, `update user_sessions set last_access = $1 where realm_id = $2 and id = $3 and offline = $4 and last_access < $1`,
-				millis(t.At), t.Realm, t.Session, t.Offline)
+				millis(t.At), t.Realm, t.Session, t.Kind)
 		case t.Refreshes == 0 && t.Issued == "":
 			_, err = tx.exec(ctx, `update client_sessions set last_access = $1 where realm_id = $2 and session_id = $3 and offline = $4 and client_id = $5 and last_access < $1`,
-				millis(t.At), t.Realm, t.Session, t.Offline, t.Client)
+				millis(t.At), t.Realm, t.Session, t.Kind, t.Client)
 		default:
 			_, err = tx.exec(ctx, `update client_sessions set last_access = case when last_access < $1 then $1 else last_access end,
 				refreshes = refreshes + $6, issued = substr($7 || issued, 1, $8) where realm_id = $2 and session_id = $3 and offline = $4 and client_id = $5`,
-				millis(t.At), t.Realm, t.Session, t.Offline, t.Client, t.Refreshes, t.Issued, iam.MaxIssued)
+				millis(t.At), t.Realm, t.Session, t.Kind, t.Client, t.Refreshes, t.Issued, iam.MaxIssued)
 		}
 		if err != nil {
 			return err

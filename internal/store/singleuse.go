@@ -63,13 +63,14 @@ func (tx *Tx) takeOnce(realm iam.RealmID, key string, value *[]byte) *statement 
 // Redeem is TakeOnce, and Session of the online session that the value is said to
 // belong to, in one round trip: for DB.Single. What is not there is nil; where the
 // session is not, the value is not taken.
-func (tx *Tx) Redeem(ctx context.Context, realm iam.RealmID, key string, id iam.SessionID, client iam.ClientID) (value []byte, v *SessionView, err error) {
-	scan := scanSessionView(realm, id, false)
+func (tx *Tx) Redeem(ctx context.Context, realm iam.RealmID, key string, ref iam.SessionRef, client iam.ClientID) (value []byte, v *SessionView, err error) {
+	scan := scanSessionView(realm, ref)
 	take := tx.takeOnce(realm, key, &value)
-	take.Query, take.Args = takingOnce+` and exists (select 1 from user_sessions s where s.realm_id = $1 and s.id = $4 and s.offline = false) returning value`, append(take.Args, id)
+	take.Query, take.Args = takingOnce+` and exists (select 1 from user_sessions s where s.realm_id = $1 and s.id = $4 and s.offline = $5) returning value`,
+		append(take.Args, ref.ID, ref.Kind)
 	err = tx.together(ctx, take, &statement{
 		Query: sessionAndOnce,
-		Args:  []any{realm, id, false, client, "", int64(0), ""},
+		Args:  []any{realm, ref.ID, ref.Kind, client, "", int64(0), ref.User},
 		Read:  func(row row) (err error) { v, err = scan(row); return err },
 	})
 	return value, v, err

@@ -52,7 +52,7 @@ func TestStandingCountsGroupsAbove(t *testing.T) {
 		if want := []iam.RoleID{"own", "role-leaf", "role-mid", "role-top"}; !slices.Equal(s.Roles, want) {
 			t.Errorf("roles %v, want %v", s.Roles, want)
 		}
-		if v, err := db.Session(ctx, "r", "s", false, ""); err != nil || !v.Grouped || v.Roles != "own" {
+		if v, err := db.Session(ctx, "r", iam.SessionRef{ID: "s"}, ""); err != nil || !v.Grouped || v.Roles != "own" {
 			t.Errorf("with the session %+v, %v", v, err)
 		}
 		err = db.Tx(ctx, func(tx *store.Tx) error {
@@ -67,7 +67,7 @@ func TestStandingCountsGroupsAbove(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := db.Session(ctx, "r", "s", false, "")
+		v, err := db.Session(ctx, "r", iam.SessionRef{ID: "s"}, "")
 		if err != nil {
 			t.Fatal(err)
 		}

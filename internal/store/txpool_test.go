@@ -170,7 +170,7 @@ func TestRedeemHasOneWinner(t *testing.T) {
 				var value []byte
 				var v *store.SessionView
 				err := db.Single(ctx, func(tx *store.Tx) (err error) {
-					value, v, err = tx.Redeem(ctx, "r", "code", "s", "c")
+					value, v, err = tx.Redeem(ctx, "r", "code", iam.SessionRef{ID: "s"}, "c")
 					return err
 				})
 				if err != nil || v == nil || v.Session.ID != "s" || v.Part == nil {
@@ -199,7 +199,7 @@ func TestRedeemIsWhole(t *testing.T) {
 		putCode(t, db)
 		redeem := func(session iam.SessionID) (value []byte, v *store.SessionView, err error) {
 			err = db.Single(ctx, func(tx *store.Tx) (err error) {
-				value, v, err = tx.Redeem(ctx, "r", "code", session, "c")
+				value, v, err = tx.Redeem(ctx, "r", "code", iam.SessionRef{ID: session}, "c")
 				return err
 			})
 			return value, v, err
@@ -235,7 +235,7 @@ func TestRejoin(t *testing.T) {
 		if won, err := rejoin("gone", "x", 0); !errors.Is(err, store.ErrOrphan) {
 			t.Errorf("a session that is gone: %v, %v", won, err)
 		}
-		v, err := db.Session(ctx, "r", "s", false, "c")
+		v, err := db.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +251,7 @@ func TestRejoin(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if v, err = db.Session(ctx, "r", "s", false, "c"); err != nil {
+		if v, err = db.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c"); err != nil {
 			t.Fatal(err)
 		}
 		winners := 0
@@ -294,7 +294,7 @@ func TestBeforePoolers(t *testing.T) {
 	putCode(t, db)
 	addSession(t, db, &iam.UserSession{ID: "s", Realm: "r", User: "u", Started: db.Now(), LastAccess: db.Now()}, "c")
 	err := db.Single(t.Context(), func(tx *store.Tx) error {
-		value, v, err := tx.Redeem(t.Context(), "r", "code", "s", "c")
+		value, v, err := tx.Redeem(t.Context(), "r", "code", iam.SessionRef{ID: "s"}, "c")
 		if err == nil && (string(value) != "value" || v == nil) {
 			err = fmt.Errorf("%q, %+v", value, v)
 		}

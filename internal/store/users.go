@@ -180,12 +180,12 @@ func (tx *Tx) DeleteUser(ctx context.Context, realm iam.RealmID, id iam.UserID, 
 		return nil, ErrNotFound
 	}
 	var ended []*Ending
-	for _, offline := range []bool{false, true} {
-		ids, err := tx.SessionIDsOfUser(ctx, realm, id, offline)
+	for _, kind := range iam.SessionKinds() {
+		refs, err := tx.SessionRefsOfUser(ctx, realm, id, kind)
 		if err != nil {
 			return nil, err
 		}
-		list, err := tx.EndSessions(ctx, realm, ids, offline, end)
+		list, err := tx.EndSessions(ctx, realm, refs, end)
 		if err != nil {
 			return nil, err
 		}

@@ -128,9 +128,14 @@ func (t *Token) Use() sessions.RefreshUse {
 	return use
 }
 
+// Kind is the kind of the session that the token was given for.
+func (t *Token) Kind() iam.SessionKind {
+	return iam.SessionKind(t.Type == TypeOffline || t.Context().Offline)
+}
+
 // Ref names the session of one kind that the token was given for.
-func (t *Token) Ref(offline bool) iam.SessionRef {
-	return iam.SessionRef{ID: iam.SessionID(t.Session), Offline: offline, User: iam.UserID(t.Subject)}
+func (t *Token) Ref(kind iam.SessionKind) iam.SessionRef {
+	return iam.SessionRef{ID: iam.SessionID(t.Session), Kind: kind, User: iam.UserID(t.Subject)}
 }
 
 // clockSkew is by how many seconds a token's nbf may lie ahead.

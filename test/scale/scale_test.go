@@ -151,8 +151,8 @@ func operations(w *realm) []operation {
 			long := w.fill.Now.Add(-live * time.Second)
 			return undone(ctx, w.db, func(tx *store.Tx) error {
 				for _, due := range []store.Overdue{{Used: long, Begun: long}, {Remember: true, Used: long, Begun: long}} {
-					for _, offline := range []bool{false, true} {
-						if _, err := tx.SweepSessions(ctx, w.fill.Realm, offline, due, 500, func(*store.Ending) {}); err != nil {
+					for _, kind := range iam.SessionKinds() {
+						if _, err := tx.SweepSessions(ctx, w.fill.Realm, kind, due, 500, func(*store.Ending) {}); err != nil {
 							return err
 						}
 					}

@@ -87,7 +87,7 @@ func excess(list []sessions.Outline, limit int) int {
 func (w Rooms) endOldest(ctx context.Context, r *authn.Run, list []sessions.Outline, limit int, setting string) (ended []iam.SessionID, err error) {
 	for _, s := range list[:excess(list, limit)] {
 		rule := iam.Setting{Of: iam.OfStep, Name: setting, Value: strconv.Itoa(limit)}
-		_, err := w.Ender.Session(ctx, r.Realm, r.Tab.Request.Issuer, s.ID, false, iam.End{Reason: iam.SessionLimit, By: iam.ActorServer, Client: r.Client.ID,
+		_, err := w.Ender.Session(ctx, r.Realm, r.Tab.Request.Issuer, s.Ref(), iam.End{Reason: iam.SessionLimit, By: iam.ActorServer, Client: r.Client.ID,
 			Rule: rule.Name + ": " + rule.Value, Setting: rule})
 		if err != nil && !errors.Is(err, sessions.ErrGone) {
 			return nil, err
