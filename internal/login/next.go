@@ -474,13 +474,13 @@ func (a *attempt) session() (s *iam.UserSession, joined bool, err error) {
 	id := sessions.NewID()
 	if a.unused() {
 		id = a.tab.Root
-		v, err := a.h.Sessions.Find(a.ctx, a.realm, iam.SessionRef{ID: id}, nil)
+		v, err := a.h.Sessions.Find(a.ctx, a.realm, iam.SessionRef{ID: id, User: run.User.ID}, nil)
 		switch {
-		case err == nil && v.Session.User == run.User.ID:
+		case err == nil:
 			return cloneSession(v.Session), true, nil
-		case err != nil && !sessionEnded(err):
+		case !sessionEnded(err):
 			return nil, false, err
-		case v != nil: // another user's, or it has timed out and is still there
+		case v != nil: // it has timed out and is still there
 			id = sessions.NewID()
 		}
 	}
