@@ -81,7 +81,7 @@ func (h *Handler) mayImport(c *Call, p *rep.PartialImport) error {
 		{len(p.Clients) > 0 || ofClients, ManageClients}, {len(p.Users) > 0 || len(p.Groups) > 0, ManageUsers},
 		{len(p.IdentityProviders) > 0 || len(p.IdentityProviderMappers) > 0, ManageIDPs},
 	} {
-		if kind.any && !c.Can(kind.perm) {
+		if kind.any && !c.Can(kind.perm, onAll) {
 			return errForbidden
 		}
 	}

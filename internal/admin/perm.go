@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"cmp"
+
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/roles"
@@ -114,19 +116,17 @@ func (c *Caller) HoldsRealmRole(name string) bool {
 	return ok
 }
 
-// Can reports whether the caller has a right in the request's realm; in
-// requests without one, only CreateRealm can be had.
-func (c *Call) Can(p Perm) bool {
+// Can reports whether the caller has a right over an object. Without a realm, of the
+// request or as the object, only CreateRealm can be had. Administrators of
+// the master realm have rights by the roles of a realm's client there, others
+// only in their own realm. Keycloak: MgmtPermissions.hasOneAdminRole.
+func (c *Call) Can(p Perm, over Object) bool {
 	if p == CreateRealm {
 		return c.Caller.Realm.Name == masterRealm && c.Caller.HoldsRealmRole(string(CreateRealm))
 	}
-	return c.Realm != nil && c.CanIn(c.Realm, p)
+	r := cmp.Or(over.realm, c.Realm)
+	return r != nil && c.Caller.rights().Has(c, r, givenBy(p)...)
 }
-
-// CanIn reports whether the caller has a right in some realm. Administrators of
-// the master realm have it by the roles of that realm's client there, others
-// only in their own realm. Keycloak: MgmtPermissions.hasOneAdminRole.
-func (c *Call) CanIn(r *realms.Realm, p Perm) bool { return c.Caller.rights().Has(c, r, givenBy(p)...) }
 
 // rights are what the caller may do, and so what they may hand out.
 func (c *Caller) rights() roles.Rights { return roles.RightsOf(c.Realm, c.Roles) }

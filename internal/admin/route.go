@@ -137,7 +137,8 @@ func (h *Handler) Mux() http.Handler { return h.mux(h.Routes()) }
 func (h *Handler) mux(routes []Route) http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range routes {
-		mux.HandleFunc(rt.Pattern, func(w http.ResponseWriter, r *http.Request) { h.serve(rt, w, r) })
+		object := objectOf(rt.Pattern)
+		mux.HandleFunc(rt.Pattern, func(w http.ResponseWriter, r *http.Request) { h.serve(rt, object, w, r) })
 	}
 	inner := web.Fallback(mux, h.unmatched(routes))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -166,8 +167,8 @@ func cors(origins []string) web.CORS {
 	return web.CORS{Origins: origins, Methods: []string{"GET", "PUT", "POST", "DELETE"}, Expose: []string{"Location"}, Auth: true}
 }
 
-func (h *Handler) serve(rt Route, w http.ResponseWriter, r *http.Request) {
-	c, err := h.open(rt, w, r)
+func (h *Handler) serve(rt Route, object string, w http.ResponseWriter, r *http.Request) {
+	c, err := h.open(rt, object, w, r)
 	var out any
 	if err == nil {
 		out, err = rt.Serve(c)
@@ -180,8 +181,8 @@ func (h *Handler) serve(rt Route, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// open finds out who asks for what and whether they may.
-func (h *Handler) open(rt Route, w http.ResponseWriter, r *http.Request) (*Call, error) {
+// open finds out who asks for what and whether they may; object is the wildcard of what it is about.
+func (h *Handler) open(rt Route, object string, w http.ResponseWriter, r *http.Request) (*Call, error) {
 	caller, err := h.Authenticate(r)
 	if err != nil {
 		return nil, err
@@ -207,7 +208,7 @@ func (h *Handler) open(rt Route, w http.ResponseWriter, r *http.Request) (*Call,
 	if r.Method == http.MethodGet && rt.Cache == ByMethod && !acceptsJSON(r) {
 		return nil, plain(http.StatusNotAcceptable)
 	}
-	if rt.Perm != Checked && !c.Can(rt.Perm) {
+	if rt.Perm != Checked && !c.Can(rt.Perm, c.named(object)) {
 		return nil, h.refuse(c)
 	}
 	if err := h.demand(c, rt.Perm); err != nil {
@@ -226,17 +227,17 @@ func (h *Handler) open(rt Route, w http.ResponseWriter, r *http.Request) (*Call,
 // clients or client scopes at all is told first that one is not there.
 // Keycloak: UsersResource.user, ClientsResource.getClient, ClientScopesResource.getClientScope.
 func (h *Handler) refuse(c *Call) error {
-	if c.Path("user") != "" && c.Can(QueryUsers) {
+	if c.Path("user") != "" && c.Can(QueryUsers, onAll) {
 		if _, err := h.user(c); errors.Is(err, users.ErrNotFound) {
 			return err
 		}
 	}
-	if below(c.route.Pattern, "clients/{client}") && c.Can(QueryClients) {
+	if below(c.route.Pattern, "clients/{client}") && c.Can(QueryClients, onAll) {
 		if _, err := clientOf(c); errors.Is(err, clients.ErrNoClient) {
 			return err
 		}
 	}
-	if (below(c.route.Pattern, "client-scopes/{scope}") || below(c.route.Pattern, "client-templates/{scope}")) && c.Can(QueryClients) {
+	if (below(c.route.Pattern, "client-scopes/{scope}") || below(c.route.Pattern, "client-templates/{scope}")) && c.Can(QueryClients, onAll) {
 		if s, err := namedScope(c); s == nil {
 			return err
 		}

@@ -65,7 +65,7 @@ func clientOf(c *Call) (*realms.Client, error) { return clients.Get(c, c.Realm, 
 // seesSecrets reports whether the caller may look at a client's secrets: as it
 // may at those of the route ClientSecret.
 func (h *Handler) seesSecrets(c *Call, cl *realms.Client) (bool, error) {
-	if !c.Can(ClientSecret) {
+	if !c.Can(ClientSecret, onClient(cl.ID)) {
 		return false, nil
 	}
 	err := h.overClient(c, cl, false)
@@ -118,7 +118,7 @@ func (h *Handler) listClients(c *Call) (any, error) {
 	}
 	list := make([]*rep.Client, 0, len(found))
 	for _, cl := range found {
-		if !c.Can(ViewClients) {
+		if !c.Can(ViewClients, onClient(cl.ID)) {
 			break
 		}
 		v, err := h.viewClient(c, cl)

@@ -134,5 +134,5 @@ func (h *Handler) whoAmI(c *Call) (any, error) {
 		name = c.Caller.User.Username
 	}
 	return map[string]any{"userId": c.Caller.User.ID, "realm": home.Name, "displayName": name, "locale": locale,
-		"createRealm": c.Can(CreateRealm), "realm_access": access, "temporary": c.Caller.User.Attr("is_temporary_admin") == "true"}, nil
+		"createRealm": c.Can(CreateRealm, onAll), "realm_access": access, "temporary": c.Caller.User.Attr("is_temporary_admin") == "true"}, nil
 }

@@ -42,7 +42,7 @@ type delivery struct {
 const maxDeliveries = 1000
 
 func (h *Handler) listDeliveries(c *Call) (any, error) {
-	seesUsers := c.Can(ViewUsers)
+	seesUsers := c.Can(ViewUsers, onAll)
 	if c.Query("user") != "" && !seesUsers {
 		return nil, errForbidden
 	}

@@ -9,6 +9,7 @@ import (
 
 	"latchkey/internal/clients"
 	"latchkey/internal/doctor"
+	"latchkey/internal/iam"
 	"latchkey/internal/rep"
 )
 
@@ -33,7 +34,7 @@ func (h *Handler) doctorView(c *Call) (doctor.View, error) {
 	}
 	front := c.Realm.Attrs["frontendUrl"]
 	return doctor.View{
-		Clients: c.Can(ViewClients), Users: c.Can(ViewUsers), Events: c.Can(ViewEvents), UnusedAfter: time.Duration(days) * 24 * time.Hour,
+		Clients: c.Can(ViewClients, onAll), Users: c.Can(ViewUsers, onAll), Events: c.Can(ViewEvents, onAll), UnusedAfter: time.Duration(days) * 24 * time.Hour,
 		Issuer: doctor.Told(c.issuer()), Asked: doctor.Told(c.URLs.Admin), Follows: doctor.Told(h.Hostname.Follows(front)),
 	}, nil
 }
@@ -127,11 +128,14 @@ func unlessChanged(err error) error {
 // mayChange refuses changes that the caller could not make by the ordinary endpoints.
 func (h *Handler) mayChange(c *Call, list []doctor.Change) error {
 	for _, x := range list {
-		right := ManageRealm
+		right, over := ManageRealm, onAll
 		if x.Subject.Kind == doctor.KindClient || x.Member == doctor.MemberScope {
 			right = ManageClients
 		}
-		if !c.Can(right) {
+		if x.Subject.Kind == doctor.KindClient {
+			over = onClient(iam.ClientID(x.Subject.ID))
+		}
+		if !c.Can(right, over) {
 			return errForbidden
 		}
 		if x.Subject.Kind != doctor.KindClient {
@@ -172,7 +176,7 @@ func (h *Handler) listFixes(c *Call) (any, error) {
 		max = n
 	}
 	list, err := h.Doctor.Records(c, c.Realm, c.Query("before"), max)
-	if err != nil || c.Can(ViewClients) {
+	if err != nil || c.Can(ViewClients, onAll) {
 		return list, err
 	}
 	// Who may not see clients sees what was done to the realm.

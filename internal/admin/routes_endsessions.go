@@ -59,7 +59,7 @@ func (h *Handler) endSessions(c *Call, u *iam.User) (any, error) {
 		return nil, err
 	}
 	if !q.Preview {
-		if !c.Can(ManageUser) {
+		if !c.Can(ManageUser, onUser(u.ID)) {
 			return nil, errForbidden
 		}
 		if err := h.demand(c, ManageUser); err != nil {

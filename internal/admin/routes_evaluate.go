@@ -108,7 +108,7 @@ func (h *Handler) example(of func(*Call, *tokens.Issuer, *realms.Realm, *iam.Gra
 		if id == "" {
 			return nil, Plain(http.StatusNotFound, "No userId provided")
 		}
-		if !c.Can(ViewUsers) {
+		if !c.Can(ViewUsers, onUser(iam.UserID(id))) {
 			return nil, Plain(http.StatusForbidden, "You have no access to this user")
 		}
 		u, err := h.Users.Get(c, &c.Realm.Realm, iam.UserID(id))

@@ -115,7 +115,7 @@ func explorerQuery(c *Call) (records.Query, error) {
 }
 
 func (h *Handler) sessionStory(c *Call) (any, error) {
-	return h.Explorer.Story(c, c.Realm, c.Path("session"), c.Can(ViewEvents))
+	return h.Explorer.Story(c, c.Realm, c.Path("session"), c.Can(ViewEvents, onAll))
 }
 
 // A tokenToInspect is the body of inspect-token. No part of it is kept, logged,

@@ -70,7 +70,7 @@ func listedGroup(c *Call, g *users.Group, brief bool) *rep.Group {
 	if c.Bool("subGroupsCount", true) {
 		v.SubGroupCount = new(int64(g.Count))
 	}
-	view, manage := c.Can(ViewGroups), c.Can(ManageUsers)
+	view, manage := c.Can(ViewGroups, onGroup(g.ID)), c.Can(ManageUsers, onGroup(g.ID))
 	v.Access = map[string]bool{"view": view, "viewMembers": view, "manage": manage, "manageMembers": manage, "manageMembership": manage}
 	return v
 }
@@ -96,7 +96,7 @@ func (h *Handler) listGroups(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.Can(ViewGroups) {
+	if !c.Can(ViewGroups, onAll) {
 		return []any{}, nil
 	}
 	brief := c.Bool("briefRepresentation", true)

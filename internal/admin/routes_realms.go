@@ -81,16 +81,16 @@ func (h *Handler) listRealms(c *Call) (any, error) {
 			return nil, err
 		}
 		switch {
-		case c.CanIn(r, ViewRealm) && brief:
+		case c.Can(ViewRealm, onRealm(r)) && brief:
 			list = append(list, &rep.Realm{ID: string(r.ID), Realm: r.Name, DisplayName: r.Rep.DisplayName,
 				DisplayNameHTML: r.Rep.DisplayNameHTML, Enabled: &r.Enabled})
-		case c.CanIn(r, ViewRealm):
+		case c.Can(ViewRealm, onRealm(r)):
 			v, err := h.representRealm(c, r)
 			if err != nil {
 				return nil, err
 			}
 			list = append(list, v)
-		case c.CanIn(r, AnyAdmin):
+		case c.Can(AnyAdmin, onRealm(r)):
 			list = append(list, &rep.Realm{Realm: r.Name})
 		}
 	}
@@ -164,7 +164,7 @@ func (h *Handler) createRealm(c *Call) (any, error) {
 }
 
 func (h *Handler) getRealm(c *Call) (any, error) {
-	if !c.Can(ViewRealm) {
+	if !c.Can(ViewRealm, onAll) {
 		return partOfRealm(c), nil
 	}
 	return h.representRealm(c, c.Realm)
@@ -177,7 +177,7 @@ func partOfRealm(c *Call) *rep.Realm {
 	v := &rep.Realm{Realm: c.Realm.Name, DisplayName: c.Realm.Rep.DisplayName, DisplayNameHTML: c.Realm.Rep.DisplayNameHTML,
 		BruteForceProtected:  new(c.Realm.Brute.Enabled),
 		OrganizationsEnabled: new(rep.Val(c.Realm.Rep.OrganizationsEnabled)), SupportedLocales: []string{}}
-	if c.Can(ViewUsers) {
+	if c.Can(ViewUsers, onAll) {
 		v.RegistrationEmailAsUsername = new(c.Realm.Login.RegistrationEmailAsUsername)
 	}
 	if c.Realm.Locale.Enabled {
@@ -287,7 +287,7 @@ func (h *Handler) defaultGroups(c *Call) (any, error) { return h.seenDefaultGrou
 // seenDefaultGroups are the groups that new users join, for those who may look
 // at groups. Keycloak: RealmAdminResource.getDefaultGroups.
 func (h *Handler) seenDefaultGroups(c *Call, r *realms.Realm) ([]rep.Group, error) {
-	if !c.CanIn(r, ViewGroups) {
+	if !c.Can(ViewGroups, onRealm(r)) {
 		return []rep.Group{}, nil
 	}
 	return h.Manager.DefaultGroups(c, r)
@@ -306,11 +306,11 @@ func (h *Handler) setDefaultGroup(is bool) func(*Call) (any, error) {
 // partialExport is a realm file without users and secrets.
 // Keycloak: RealmAdminResource.partialExport, StripSecretsUtils.
 func (h *Handler) partialExport(c *Call) (any, error) {
-	if !c.Can(ManageRealm) {
+	if !c.Can(ManageRealm, onAll) {
 		return nil, errForbidden
 	}
 	withClients, groups := c.Bool("exportClients", false), c.Bool("exportGroupsAndRoles", false)
-	if withClients && !c.Can(ManageClients) || groups && !c.Can(ManageUsers) {
+	if withClients && !c.Can(ManageClients, onAll) || groups && !c.Can(ManageUsers, onAll) {
 		return nil, errForbidden
 	}
 	r, err := h.Manager.Export(c, c.Realm.Name)

@@ -43,7 +43,7 @@ func roleMappingRoutes(at string, view, manage Perm, of func(*Call) (*subject, e
 	// Whoever may not look at a client does not see who has its roles.
 	seen := func(f serve) serve {
 		return func(c *Call, s *subject, of iam.ClientID) (any, error) {
-			if of != "" && !c.Can(ViewClients) {
+			if of != "" && !c.Can(ViewClients, onClient(of)) {
 				return nil, errForbidden
 			}
 			return f(c, s, of)
@@ -114,7 +114,7 @@ func effectiveMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
 }
 
 func availableMappings(c *Call, s *subject, of iam.ClientID) (any, error) {
-	if !c.Can(ManageUsers) { // nothing that could be given. Keycloak: RolePermissions.canMapRole
+	if !c.Can(ManageUsers, c.named(objectOf(c.route.Pattern))) { // nothing that could be given. Keycloak: RolePermissions.canMapRole
 		return []rep.Role{}, nil
 	}
 	return rolesIn(c, of, true, func(r *realms.Role) bool { return !slices.Contains(s.direct, r.ID) && c.mayGive(r.ID) == nil }), nil

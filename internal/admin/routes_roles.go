@@ -108,7 +108,7 @@ func (c *Call) overRole(role *realms.Role) error {
 
 // roleByID finds a role and asks for the right that its container demands.
 func (h *Handler) roleByID(c *Call, change bool) (*realms.Role, error) {
-	role := c.Realm.Role(iam.RoleID(c.Path("roleid")))
+	role, over := c.Realm.Role(iam.RoleID(c.Path("roleid"))), c.named("roleid")
 	perm := ViewRealm
 	switch {
 	case role == nil || role.Client == "":
@@ -120,7 +120,7 @@ func (h *Handler) roleByID(c *Call, change bool) (*realms.Role, error) {
 	default:
 		perm = ViewClients
 	}
-	if !c.Can(perm) && !(role == nil && (c.Can(AnyAdmin) || c.Can(Impersonate))) {
+	if !c.Can(perm, over) && !(role == nil && (c.Can(AnyAdmin, onAll) || c.Can(Impersonate, onAll))) {
 		return nil, errForbidden
 	}
 	if role == nil {
@@ -231,9 +231,9 @@ func composites(c *Call, role *realms.Role, ok func(*realms.Role) bool) []rep.Ro
 // right than at those of clients. Keycloak: RolePermissions.canView.
 func (c *Call) sees(role *realms.Role) bool {
 	if role.Client == "" {
-		return c.Can(ViewRealm)
+		return c.Can(ViewRealm, onRole(role))
 	}
-	return c.Can(ViewClients)
+	return c.Can(ViewClients, onRole(role))
 }
 
 // listComposites searches and pages by id alone. Keycloak: RoleByIdResource.getRoleComposites.
@@ -277,7 +277,7 @@ func (h *Handler) compose(add bool) func(*Call, *realms.Role) (any, error) {
 			if part == nil {
 				return nil, Plain(http.StatusNotFound, "Could not find composite role")
 			}
-			if part.Client != "" && !c.Can(ManageClients) {
+			if part.Client != "" && !c.Can(ManageClients, onRole(part)) {
 				return nil, errForbidden
 			}
 			if err := c.mayGive(part.ID); err != nil {
@@ -299,14 +299,14 @@ func (h *Handler) roleUsers(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.Can(ViewUsers) {
+	if !c.Can(ViewUsers, onAll) {
 		return nil, errForbidden
 	}
 	list, err := h.Users.Search(c, &c.Realm.Realm, &users.Filter{Role: role.ID, ServiceAccounts: true, First: first, Max: max})
 	if err != nil {
 		return nil, err
 	}
-	return h.viewUsers(c, list, c.Bool("briefRepresentation", false), map[string]bool{"manage": c.Can(ManageUsers)})
+	return h.viewUsers(c, list, c.Bool("briefRepresentation", false), map[string]bool{"manage": c.Can(ManageUsers, onAll)})
 }
 
 func (h *Handler) roleGroups(c *Call) (any, error) {
@@ -318,7 +318,7 @@ func (h *Handler) roleGroups(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.Can(QueryGroups) {
+	if !c.Can(QueryGroups, onAll) {
 		return nil, errForbidden
 	}
 	found, err := h.Users.GroupsWith(c, &c.Realm.Realm, role.ID)

@@ -41,7 +41,7 @@ func scopeOwner(c *Call) (clients.Owner, error) {
 // Keycloak: ClientScopesResource.getClientScopes.
 func (h *Handler) listScopes(c *Call) (any, error) {
 	list := make([]*rep.ClientScope, 0, len(c.Realm.Scopes))
-	if !c.Can(ViewScopes) {
+	if !c.Can(ViewScopes, onAll) {
 		return list, nil
 	}
 	for _, s := range c.Realm.Scopes {
@@ -326,20 +326,26 @@ func availableScopeRoles(c *Call, o clients.Owner, of iam.ClientID) (any, error)
 		return list, nil
 	}
 	for _, role := range c.Realm.RolesOf(of) {
-		if !slices.Contains(direct, role.ID) && c.mayScope(of) {
+		if !slices.Contains(direct, role.ID) && c.mayScope(role.ID) {
 			list = append(list, mappedRole(c.Realm, role, true))
 		}
 	}
 	return byName(list), nil
 }
 
-// mayScope reports whether the caller may put the roles of the realm ("") or of
-// a client into scopes. Keycloak: RolePermissions.canMapClientScope.
-func (c *Call) mayScope(of iam.ClientID) bool {
-	if of == "" {
-		return c.Can(ManageRealm)
+// mayScope reports whether the caller may put roles of the realm or of
+// clients into scopes. Keycloak: RolePermissions.canMapClientScope.
+func (c *Call) mayScope(ids ...iam.RoleID) bool {
+	for _, id := range ids {
+		perm, role := ManageClients, c.Realm.Role(id)
+		if role.Client == "" {
+			perm = ManageRealm
+		}
+		if !c.Can(perm, onRole(role)) {
+			return false
+		}
 	}
-	return c.Can(ManageClients)
+	return true
 }
 
 func effectiveScopeRoles(c *Call, o clients.Owner, of iam.ClientID) (any, error) {
@@ -361,7 +367,7 @@ func (h *Handler) addScopeRoles(c *Call, o clients.Owner, of iam.ClientID) (any,
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) > 0 && !c.mayScope(of) {
+	if !c.mayScope(ids...) {
 		return nil, errForbidden
 	}
 	if err := c.mayGive(ids...); err != nil {
@@ -391,7 +397,7 @@ func (h *Handler) removeScopeRoles(c *Call, o clients.Owner, of iam.ClientID) (a
 	if err != nil {
 		return nil, err
 	}
-	if len(ids) > 0 && !c.mayScope(of) {
+	if !c.mayScope(ids...) {
 		return nil, errForbidden
 	}
 	return nil, h.Clients.RemoveScopeRoles(c, c.Realm, o, ids)

@@ -30,7 +30,7 @@ func (h *Handler) serverInfoRoutes() []Route {
 // those who may look into the master realm.
 func (h *Handler) serverInfo(c *Call) (any, error) {
 	home := c.Caller.Realm
-	if !c.CanIn(home, AnyAdmin) && !c.Caller.HoldsRealmRole(string(CreateRealm)) {
+	if !c.Can(AnyAdmin, onRealm(home)) && !c.Caller.HoldsRealmRole(string(CreateRealm)) {
 		return nil, errForbidden
 	}
 	v := new(rep.ServerInfo)
@@ -38,7 +38,7 @@ func (h *Handler) serverInfo(c *Call) (any, error) {
 	h.onlyBuilt(v)
 	v.ProfileInfo = profileOf(v.Features)
 	v.SystemInfo = &rep.SystemInfo{Version: realms.KeycloakVersion}
-	if home.Name == masterRealm && c.CanIn(home, ViewRealm) {
+	if home.Name == masterRealm && c.Can(ViewRealm, onRealm(home)) {
 		h.machine(v)
 	}
 	return v, nil

@@ -153,7 +153,7 @@ func (h *Handler) realmNames(c *Call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c.CanIn(r, AnyAdmin) {
+		if c.Can(AnyAdmin, onRealm(r)) {
 			list = append(list, realmName{r.Name, r.Rep.DisplayName})
 		}
 	}
@@ -204,9 +204,9 @@ func usedFlows(c *Call) (any, error) {
 		case slices.Contains([]string{bound.Browser, bound.Registration, bound.DirectGrant, bound.ResetCredentials, bound.ClientAuthentication,
 			bound.Docker, bound.FirstBrokerLogin}, f.Alias):
 			v.UsedBy = &usedBy{"DEFAULT", []string{f.Alias}}
-		case len(by) > 0 && c.Can(ViewClients):
+		case len(by) > 0 && c.Can(ViewClients, onAll):
 			v.UsedBy = &usedBy{"SPECIFIC_CLIENTS", page(by, 0, mostUsers)}
-		case len(providers) > 0 && c.Can(ViewIDPs):
+		case len(providers) > 0 && c.Can(ViewIDPs, onAll):
 			v.UsedBy = &usedBy{"SPECIFIC_PROVIDERS", page(providers, 0, mostUsers)}
 		}
 		list = append(list, v)
@@ -251,7 +251,7 @@ func flowUsers(c *Call) (any, error) {
 	var names []string
 	switch c.Path("type") {
 	case "clients":
-		if !c.Can(ViewClients) {
+		if !c.Can(ViewClients, onAll) {
 			break
 		}
 		all, err := c.Realm.Clients(c, "", 0, -1)
@@ -260,7 +260,7 @@ func flowUsers(c *Call) (any, error) {
 		}
 		names = clientsWith(all, id, "browser", "direct_grant")
 	case "idp":
-		if !c.Can(ViewIDPs) {
+		if !c.Can(ViewIDPs, onAll) {
 			return nil, errForbidden
 		}
 		names = providersWith(c.Realm, f.Alias)

@@ -71,7 +71,7 @@ func (h *Handler) withHolder(k holderKind, f func(*Handler, *Call, *holder) (any
 		c.R.SetPathValue(k.path, c.Path("id"))
 		o, err := k.find(h, c)
 		if err != nil {
-			if k.ask != "" && !c.Can(k.ask) && refusesMissing(err) {
+			if k.ask != "" && !c.Can(k.ask, onAll) && refusesMissing(err) {
 				return nil, errForbidden
 			}
 			return nil, err
@@ -216,7 +216,7 @@ func availableRoles(_ *Handler, c *Call, o *holder) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.Can(o.kind.give) {
+	if !c.Can(o.kind.give, c.named(o.kind.path)) {
 		return []listedRole{}, nil
 	}
 	var lacking []*realms.Role
@@ -254,7 +254,7 @@ func (c *Call) seenBelow(ids []iam.RoleID) (list []*realms.Role) {
 // effectiveClientRoles are the effective roles of clients. Of a role the reference
 // lists those of the default role, whichever it is. Keycloak: EffectiveRoleMappingResource.
 func effectiveClientRoles(_ *Handler, c *Call, o *holder) (any, error) {
-	if !c.Can(o.kind.view) {
+	if !c.Can(o.kind.view, c.named(o.kind.path)) {
 		return nil, errForbidden
 	}
 	given := o.given
@@ -271,7 +271,7 @@ func effectiveRoles(_ *Handler, c *Call, o *holder) (any, error) {
 		if _, err := seenRole(c, o.direct[0]); err != nil {
 			return nil, err
 		}
-	} else if !c.Can(o.kind.view) {
+	} else if !c.Can(o.kind.view, c.named(o.kind.path)) {
 		return nil, errForbidden
 	}
 	return namedEffectiveRoles(c, c.seenBelow(o.given))
@@ -341,7 +341,7 @@ func unassign(h *Handler, c *Call, o *holder) (any, error) {
 		if role == nil {
 			continue
 		}
-		if !c.Can(ManageUsers) { // Keycloak: RolePermissions.requireMapRole
+		if !c.Can(ManageUsers, onRole(role)) { // Keycloak: RolePermissions.requireMapRole
 			return nil, errForbidden
 		}
 		ids = append(ids, role.ID)
@@ -355,7 +355,7 @@ func unassign(h *Handler, c *Call, o *holder) (any, error) {
 // mayUnassign asks for the rights that taking roles away by the admin REST asks for.
 func (h *Handler) mayUnassign(c *Call, o *holder) error {
 	if o.kind.name != "roles" {
-		if !c.Can(o.kind.manage) {
+		if !c.Can(o.kind.manage, c.named(o.kind.path)) {
 			return errForbidden
 		}
 		return h.demand(c, o.kind.manage)

@@ -182,7 +182,7 @@ func (h *Handler) listUsers(c *Call) (any, error) {
 	if f.First, f.Max, err = c.Page(defaultPage); err != nil {
 		return nil, err
 	}
-	if !c.Can(ViewUsers) {
+	if !c.Can(ViewUsers, onAll) {
 		return []any{}, nil
 	}
 	list, named, err := h.namedUsers(c)
@@ -192,7 +192,7 @@ func (h *Handler) listUsers(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.viewUsers(c, list, c.Bool("briefRepresentation", false), map[string]bool{"manage": c.Can(ManageUsers)})
+	return h.viewUsers(c, list, c.Bool("briefRepresentation", false), map[string]bool{"manage": c.Can(ManageUsers, onAll)})
 }
 
 func (h *Handler) countUsers(c *Call) (any, error) {
@@ -383,8 +383,9 @@ func (h *Handler) createUser(c *Call) (any, error) {
 
 func (h *Handler) getUser(c *Call) (any, error) {
 	u, err := h.user(c)
-	manage := c.Can(ManageUsers)
-	access := map[string]bool{"view": true, "manage": manage, "mapRoles": manage, "manageGroupMembership": manage, "resetPassword": manage, "impersonate": c.Can(Impersonate)}
+	one := c.named("user")
+	manage := c.Can(ManageUsers, one)
+	access := map[string]bool{"view": true, "manage": manage, "mapRoles": manage, "manageGroupMembership": manage, "resetPassword": manage, "impersonate": c.Can(Impersonate, one)}
 	if errors.Is(err, users.ErrNotFound) && c.Path("user") == string(c.Caller.User.ID) {
 		// The console asks for its user by the realm that it shows. The reference finds
 		// callers of another realm by a cache of the request; so are they here, and nobody else of their realm.

@@ -19,7 +19,7 @@ func (h *Handler) whyRoutes() []Route {
 func (h *Handler) why(c *Call) (any, error) {
 	q := records.WhyQuery{
 		Client: c.Query("client"), Question: records.Question(c.Query("question")),
-		HideEvents: !c.Can(ViewEvents), HideClients: !c.Can(ViewClients),
+		HideEvents: !c.Can(ViewEvents, onAll), HideClients: !c.Can(ViewClients, onAll),
 	}
 	if text := c.Query("at"); text != "" {
 		at, ok := events.ParseTime(text, true)
