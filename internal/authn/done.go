@@ -30,6 +30,7 @@ const (
 	PathAuthenticate = "authenticate"
 	PathRegistration = "registration"
 	PathReset        = "reset-credentials"
+	PathReturn       = "return" // from another site
 )
 
 // A Done is a login at its end: flow, required actions and consent are behind

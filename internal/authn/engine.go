@@ -50,6 +50,10 @@ type (
 		Exec    iam.ExecID
 		Choices []iam.Execution
 	}
+	// Away: the browser goes to another site; the tab must be stored before.
+	Away struct{ Leave }
+	// Inside: another flow, that the tab names now, is to be walked.
+	Inside struct{}
 	// Passed: the flow succeeded, and run.User is who logs in.
 	Passed struct{}
 	// Failed: the flow ended in an error.
@@ -62,6 +66,8 @@ type (
 
 func (Show) outcome()   {}
 func (Choose) outcome() {}
+func (Away) outcome()   {}
+func (Inside) outcome() {}
 func (Passed) outcome() {}
 func (Failed) outcome() {}
 func (Forked) outcome() {}
@@ -89,7 +95,10 @@ func (e *Engine) Start(ctx context.Context, r *Run, f *iam.Flow) (Outcome, error
 		if restarts == 3 { // a step that always restarts would never end
 			return Failed{&FlowError{Code: InternalError}}, nil
 		}
-		Reset(r)
+		within := r.Tab.Entered != nil
+		if Reset(r); within {
+			return Inside{}, nil
+		}
 		w = newWalk(ctx, e, r, f)
 		out, err = w.begin()
 	}
@@ -102,24 +111,51 @@ func (e *Engine) Submit(ctx context.Context, r *Run, f *iam.Flow, exec iam.ExecI
 	if exec == "" || exec != r.Tab.Current {
 		return Stale{}, nil
 	}
+	return e.resume(ctx, r, f, exec, (*walk).act)
+}
+
+// Return goes on at the execution that the browser had left for another site.
+func (e *Engine) Return(ctx context.Context, r *Run, f *iam.Flow, exec iam.ExecID) (Outcome, error) {
+	return e.resume(ctx, r, f, exec, func(w *walk, x *node) (Outcome, error) {
+		return w.tell(x, func(s Spec) stepFunc { return s.Return })
+	})
+}
+
+// Entered goes on at the execution that began a flow which has succeeded. f is the
+// flow around that execution.
+func (e *Engine) Entered(ctx context.Context, r *Run, f *iam.Flow, exec iam.ExecID) (Outcome, error) {
+	return e.resume(ctx, r, f, exec, func(w *walk, x *node) (Outcome, error) {
+		return w.tell(x, func(s Spec) stepFunc { return s.Entered })
+	})
+}
+
+// resume goes on with a flow at an execution.
+func (e *Engine) resume(ctx context.Context, r *Run, f *iam.Flow, exec iam.ExecID, act func(*walk, *node) (Outcome, error)) (Outcome, error) {
 	w := newWalk(ctx, e, r, f)
 	if err := r.validate(r.User); err != nil {
 		return Failed{err}, nil
 	}
 	x := w.nodes[exec]
 	if x == nil { // the flow was changed meanwhile
-		Reset(r)
-		return e.Start(ctx, r, f)
+		return e.anew(ctx, r, f)
 	}
-	out, err := w.act(x)
+	out, err := act(w, x)
 	if errors.Is(err, errRestart) {
-		Reset(r)
-		return e.Start(ctx, r, f)
+		return e.anew(ctx, r, f)
 	}
 	if out == nil && err == nil {
 		err = w.complete()
 	}
 	return settle(out, err)
+}
+
+// anew begins the login's own flow from its beginning.
+func (e *Engine) anew(ctx context.Context, r *Run, f *iam.Flow) (Outcome, error) {
+	within := r.Tab.Entered != nil
+	if Reset(r); within {
+		return Inside{}, nil
+	}
+	return e.Start(ctx, r, f)
 }
 
 // Reset forgets everything that the tab's flow has learnt.
@@ -133,6 +169,10 @@ func Reset(r *Run) {
 	r.Tab.Notes = nil
 	r.Tab.UserNotes = nil
 	r.Tab.Required = nil
+	if r.Tab.Entered != nil { // nothing is left of why
+		r.Tab.Flow = r.Tab.Entered.Path
+	}
+	r.Tab.Left, r.Tab.Entered = nil, nil
 }
 
 func settle(out Outcome, err error) (Outcome, error) {
@@ -520,6 +560,13 @@ func (w *walk) result(x *node, res Result, options []*node) (Outcome, error) {
 			return show(res.Page)
 		}
 		return nil, &FlowError{Code: res.Code, Provider: x.Authenticator, Detail: res.Detail, Message: res.Message}
+	case Leave:
+		w.r.Tab.Current, w.r.Tab.Left = x.ID, &iam.Left{Exec: x.ID, State: w.r.State()}
+		return Away{res}, w.set(x, iam.ExecChallenged)
+	case Enter:
+		w.r.Tab.Entered = &iam.Entered{Flow: res.Flow, Exec: x.ID, Path: w.r.Tab.Flow}
+		w.r.Tab.Flow, w.r.Tab.Current = res.Path, ""
+		return Inside{}, w.set(x, iam.ExecChallenged)
 	case Restart:
 		return nil, errRestart
 	case Fork:

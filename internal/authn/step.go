@@ -2,6 +2,7 @@ package authn
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"maps"
 	"net/url"
@@ -22,6 +23,12 @@ type Spec struct {
 	// posts its form.
 	Begin  func(context.Context, *Run) (Result, error)
 	Submit func(context.Context, *Run) (Result, error)
+
+	// Return is called when the browser comes back from where Leave sent it: what came
+	// with it is in Query and Form.
+	Return func(context.Context, *Run) (Result, error)
+	// Entered is called when the flow that Enter began has succeeded.
+	Entered func(context.Context, *Run) (Result, error)
 
 	// NeedsUser: an earlier step must have said who is logging in.
 	NeedsUser bool
@@ -54,6 +61,9 @@ type FormState struct {
 	Errors  []FieldError
 	Values  url.Values
 }
+
+// A Field is one of a form that a page posts by itself.
+type Field struct{ Name, Value string }
 
 // A FieldError is a message key about a field; Field is "" when it is about the whole form.
 type FieldError struct {
@@ -94,10 +104,11 @@ type Run struct {
 	Clean    bool        // it knows of no failures that a login would have it forget
 	Warnings []string    // for the log: what is odd about the flow
 
-	e    *Engine
-	top  *iam.Flow
-	at   *iam.Execution
-	flow *iam.Flow // the flow around at
+	e     *Engine
+	state string
+	top   *iam.Flow
+	at    *iam.Execution
+	flow  *iam.Flow // the flow around at
 }
 
 // An Identity is a live single sign-on session that the browser has proved.
@@ -215,6 +226,16 @@ func (r *Run) validate(u *iam.User) *FlowError {
 	return nil
 }
 
+// State is what another site must give back, at Issuer + "/login-actions/" + PathReturn, for
+// the login to go on there: short enough for a RelayState, of one use, and good for
+// nothing in another browser.
+func (r *Run) State() string {
+	if r.state == "" {
+		r.state = rand.Text()[:16] + "." + rand.Text()
+	}
+	return r.state
+}
+
 // ActionEnabled tells whether the realm has a required action and allows it.
 func (r *Run) ActionEnabled(alias string) bool {
 	for i := range r.Actions {
@@ -263,6 +284,15 @@ type (
 	}
 	// Restart begins the flow anew, forgetting everything.
 	Restart struct{}
+	// Leave sends the browser to another site, by a redirect or, with a Form, by a page that
+	// posts itself. The step goes on with Return when the browser comes back with State.
+	Leave struct {
+		To   string
+		Form []Field
+	}
+	// Enter walks another flow first, under a path of its own below /login-actions.
+	// The step goes on with Entered when that has succeeded.
+	Enter struct{ Flow, Path string }
 	// Fork leaves this flow and begins the browser flow in a tab of its own,
 	// with a message (reset credentials: "you should receive an email").
 	Fork struct{ Success, Error *FieldError }
@@ -276,5 +306,7 @@ func (Challenge) result() {}
 func (Refusal) result()   {}
 func (Failure) result()   {}
 func (Restart) result()   {}
+func (Leave) result()     {}
+func (Enter) result()     {}
 func (Fork) result()      {}
 func (Abort) result()     {}

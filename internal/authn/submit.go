@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -34,6 +35,14 @@ func (w *walk) act(x *node) (Outcome, error) {
 	if x.Sub != nil {
 		return w.actForm(x)
 	}
+	return w.tell(x, func(s Spec) stepFunc { return s.Submit })
+}
+
+// A stepFunc is what a step does about a request.
+type stepFunc = func(context.Context, *Run) (Result, error)
+
+// tell has a step do something, and goes on with the flow.
+func (w *walk) tell(x *node, what func(Spec) stepFunc) (Outcome, error) {
 	spec, err := w.spec(x)
 	if err != nil {
 		return nil, err
@@ -42,11 +51,12 @@ func (w *walk) act(x *node) (Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	if spec.Submit == nil {
+	do := what(spec)
+	if do == nil {
 		return nil, &FlowError{Code: InternalError, Provider: x.Authenticator}
 	}
 	w.r.at, w.r.flow = x.Execution, x.flow
-	res, err := spec.Submit(w.ctx, w.r)
+	res, err := do(w.ctx, w.r)
 	if err != nil {
 		return nil, fmt.Errorf("step %s: %w", spec.ID, err)
 	}

@@ -41,9 +41,25 @@ type AuthTab struct {
 	Notes     map[string]string     `json:"notes,omitempty"`     // for the authenticators' own use
 	UserNotes map[string]string     `json:"userNotes,omitempty"` // copied to the user session on success
 	Required  []string              `json:"required,omitempty"`  // required actions of this login alone
+	Left      *Left                 `json:"left,omitempty"`      // the browser is at another site
+	Entered   *Entered              `json:"entered,omitempty"`   // Flow is walked for an execution of another
 	Created   time.Time             `json:"created"`
 	Touched   time.Time             `json:"touched,omitzero"` // when it was last stored: how long a page may be left open counts from here
 	Version   int64                 `json:"-"`                // compare-and-swap
+}
+
+// A Left login waits for its browser to come back from another site to an
+// execution. State begins with the tab's id and a dot.
+type Left struct {
+	Exec  ExecID `json:"exec"`
+	State string `json:"state"` // what the other site gives back
+}
+
+// An Entered flow is walked before the flow that it was begun in goes on.
+type Entered struct {
+	Flow string `json:"flow"` // its alias
+	Exec ExecID `json:"exec"` // the execution that began it
+	Path string `json:"path"` // of the flow that this one stands in
 }
 
 // A UserSession is one signed-in browser, one direct grant, or one offline grant.

@@ -72,11 +72,13 @@ func (h *Handler) Routes() map[string]http.HandlerFunc {
 		"GET " + base + "restart":          h.with("RESTART_AUTHENTICATION", (*attempt).restart),
 		"GET " + base + "detached-info":    h.with("LOGIN", (*attempt).detachedInfo),
 		"GET " + base + "action-token":     h.with("EXECUTE_ACTION_TOKEN", (*attempt).actionToken),
+		"GET " + base + authn.PathReturn:   h.with("LOGIN", (*attempt).comeBack),
+		"POST " + base + authn.PathReturn:  h.with("LOGIN", (*attempt).comeBack),
 		"HEAD " + base + "action-token":    func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) },
 	}
 	for path, kind := range map[string]iam.EventKind{
 		authn.PathAuthenticate: "LOGIN", authn.PathRegistration: "REGISTER", authn.PathReset: "RESET_PASSWORD",
-		"first-broker-login": "IDENTITY_PROVIDER_FIRST_LOGIN", "post-broker-login": "IDENTITY_PROVIDER_POST_LOGIN",
+		pathFirstBroker: "IDENTITY_PROVIDER_FIRST_LOGIN", pathPostBroker: "IDENTITY_PROVIDER_POST_LOGIN",
 	} {
 		walk := h.with(kind, func(a *attempt) { a.flowPath(path) })
 		routes["GET "+base+path], routes["POST "+base+path] = walk, walk

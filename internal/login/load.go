@@ -89,6 +89,7 @@ func (a *attempt) load(path, code string) (action, ok bool) {
 	if code == "" || a.form == nil {
 		if execution == "" && path != a.tab.Flow && path != pathRequired && a.tab.Flow != pathRequired { // only a flow that has succeeded leads past flows
 			a.tab.Flow, a.tab.Current = path, ""
+			a.tab.Entered = nil
 		}
 		if a.tab.Version == 0 || execution == "" || execution == a.tab.Current || a.tab.Status[execution] == iam.ExecChallenged {
 			return false, true
@@ -326,7 +327,11 @@ func (a *attempt) save() bool {
 	now := a.h.Tabs.Now()
 	a.tab.Code, a.tab.Touched = random(32), now
 	loaded := a.tab.ID
-	if p := proved(a.tab); p != a.proved {
+	switch p := proved(a.tab); {
+	case a.tab.Left != nil: // to be found by what comes back
+		id, _, _ := strings.Cut(a.tab.Left.State, ".")
+		a.tab.First, a.tab.ID, a.proved = began(a.tab), id, p
+	case p != a.proved:
 		a.tab.First, a.tab.ID, a.proved = began(a.tab), random(8), p
 	}
 	won, err := a.h.Tabs.Save(a.ctx, a.realm.ID, loaded, a.tab, now.Add(a.rootLifespan()))

@@ -21,9 +21,9 @@ import (
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/iam"
 	"latchkey/internal/login"
+	"latchkey/internal/logout"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
-	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
 	"latchkey/internal/web"
@@ -44,9 +44,9 @@ type house struct {
 	begin  authn.Begin // what /start begins
 }
 
-func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
+func newHouse(t *testing.T, db *store.DB, realmDoc string, more ...authn.Spec) *house {
 	t.Helper()
-	x := &house{t: t, House: authntest.New(t, db, realmDoc)}
+	x := &house{t: t, House: authntest.New(t, db, realmDoc, map[iam.Protocol]logout.Protocol{toyName: toyLogout{}})}
 	var err error
 	if x.client, err = x.Realm.ClientByName(t.Context(), "till"); err != nil {
 		t.Fatal(err)
@@ -60,12 +60,12 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 		t.Fatal(err)
 	}
 	x.config = login.Config{
-		Realms: x.Realms, Keys: x.Keys, Sessions: x.Sessions, Events: x.Events, Tabs: tabs.New(db), Engine: steps.New(x.Steps()), Actions: actions.New(x.Actions()),
-		Pages: set, Hostname: host, Log: slog.New(slog.DiscardHandler), Users: x.Users, Protocols: map[iam.Protocol]login.Protocol{iam.OIDC: toy{x}},
+		Realms: x.Realms, Keys: x.Keys, Sessions: x.Sessions, Events: x.Events, Tabs: tabs.New(db), Engine: steps.New(x.Steps(), more...), Actions: actions.New(x.Actions()),
+		Pages: set, Hostname: host, Log: slog.New(slog.DiscardHandler), Users: x.Users, Protocols: map[iam.Protocol]login.Protocol{toyName: toy{x}},
 	}
 	x.h = login.New(x.config)
 	x.begin = authn.Begin{Realm: x.Realm.ID, Client: &x.client.Client, Type: "code",
-		Request: iam.LoginRequest{Client: x.client.ID, Protocol: iam.OIDC, RedirectURI: "http://app.test/cb", Scope: "openid"}}
+		Request: iam.LoginRequest{Client: x.client.ID, Protocol: toyName, RedirectURI: "http://app.test/cb", Scope: "openid"}}
 	mux := http.NewServeMux()
 	x.h.Mount(mux)
 	mux.HandleFunc("GET /start", func(w http.ResponseWriter, r *http.Request) {
@@ -81,48 +81,11 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string) *house {
 }
 
 const shop = `{"realm":"shop","enabled":true,"registrationAllowed":true,"resetPasswordAllowed":true,"eventsEnabled":true,` + authntest.CheapHash + `,"attributes":{` + authntest.ReusableCodes + `},
-	"clients":[{"clientId":"till","publicClient":true,"redirectUris":["http://app.test/*"]}],
+	"clients":[{"clientId":"till","publicClient":true,"protocol":"saml","redirectUris":["http://app.test/*"]}],
 	"users":[{"username":"ann","enabled":true,"email":"ann@shop.test","firstName":"A","lastName":"B","clientRoles":{"account":["delete-account"]},"credentials":[{"type":"password","value":"ann-pw"}]},
 		{"username":"otto","enabled":true,"email":"o@shop.test","firstName":"A","lastName":"B","credentials":[{"type":"password","value":"otto-pw"},` + authntest.Device + `]},
 		{"username":"must","enabled":true,"email":"n@shop.test","firstName":"A","lastName":"B","requiredActions":["UPDATE_PASSWORD"],"credentials":[{"type":"password","value":"must-pw"}]},
 		{"username":"mail","email":"m@shop.test","firstName":"A","lastName":"B","enabled":true,"requiredActions":["VERIFY_EMAIL"],"credentials":[{"type":"password","value":"mail-pw"}]}]}`
-
-// toy is a protocol that redirects with "done" or "error".
-type toy struct{ *house }
-
-func (x toy) Finish(w http.ResponseWriter, r *http.Request, d *authn.Done) {
-	part := &iam.ClientSession{Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: d.Session.Started, LastAccess: d.Session.LastAccess}
-	if v, err := x.Sessions.Find(r.Context(), x.Realm, d.Session.Ref(), d.Client); err == nil {
-		part.Version = v.Part.Version
-	}
-	err := x.Sessions.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Root: d.Root, Tab: d.Tab, Part: part})
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	d.Stored(nil)
-	x.mu.Lock()
-	x.done = append(x.done, d)
-	x.mu.Unlock()
-	w.Header().Set("Location", "http://app.test/cb?done="+d.User.Username)
-	w.WriteHeader(http.StatusFound)
-}
-
-func (x toy) Refuse(w http.ResponseWriter, _ *http.Request, e *authn.Refused) {
-	word := map[authn.Why]string{authn.Denied: "denied", authn.LoginRequired: "login_required", authn.InteractionRequired: "interaction_required", authn.AlreadyLoggedIn: "already"}[e.Why]
-	w.Header().Set("Location", "http://app.test/cb?error="+word)
-	w.WriteHeader(http.StatusFound)
-}
-
-func (x toy) Judge(*http.Request, *realms.Realm, *realms.Client, *iam.LoginRequest) *authn.Unfit {
-	return nil
-}
-
-func (x toy) Details(*iam.LoginRequest) map[string]string { return map[string]string{"toy": "yes"} }
-
-func (x toy) Unasked(c *iam.Client, issuer string) iam.LoginRequest {
-	return iam.LoginRequest{Client: c.ID, Protocol: iam.OIDC, Issuer: issuer, RedirectURI: "http://app.test/cb"}
-}
 
 // A browser keeps cookies, secure ones too, and follows redirects within the server.
 type browser struct {

@@ -92,9 +92,14 @@ func (a *attempt) allowed(path string) bool {
 	return false
 }
 
-// flow returns the flow of a path. Keycloak: AuthenticationFlowResolver.
+// flow returns the flow of a path, nil when there is none. Keycloak: AuthenticationFlowResolver.
 func (a *attempt) flow(path string) *iam.Flow {
+	if within := a.tab.Entered; within != nil && path == a.tab.Flow {
+		return a.realm.Flow(within.Flow)
+	}
 	switch path {
+	case pathFirstBroker, pathPostBroker:
+		return nil
 	case authn.PathRegistration:
 		return a.realm.Flow(a.realm.Flows.Registration)
 	case authn.PathReset:
@@ -105,6 +110,12 @@ func (a *attempt) flow(path string) *iam.Flow {
 	}
 	return a.realm.Flow(a.realm.Flows.Browser)
 }
+
+// The paths of flows that steps enter.
+const (
+	pathFirstBroker = "first-broker-login"
+	pathPostBroker  = "post-broker-login"
+)
 
 // newRun prepares a walk. The user is read anew: what the tab knows may be old.
 func (a *attempt) newRun(kind iam.EventKind) error {

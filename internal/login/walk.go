@@ -18,13 +18,6 @@ func (a *attempt) addr() string { return web.RequestOf(a.r).Addr }
 
 // flowPath serves the paths that walk a flow.
 func (a *attempt) flowPath(path string) {
-	if path != authn.PathAuthenticate && path != authn.PathRegistration && path != authn.PathReset {
-		if _, ok := a.load(path, a.query.Get("session_code")); ok { // brokering is not built, so no login can have come this far
-			a.emitError("invalid_code")
-			a.errorPage(http.StatusBadRequest, "invalidCodeMessage")
-		}
-		return
-	}
 	if path == authn.PathReset && !a.allowed(path) {
 		return
 	}
@@ -34,6 +27,11 @@ func (a *attempt) flowPath(path string) {
 	}
 	action, ok := a.load(path, a.query.Get("session_code"))
 	if !ok || path == authn.PathRegistration && !a.allowed(path) {
+		return
+	}
+	if a.tab.Entered == nil && (path == pathFirstBroker || path == pathPostBroker) { // no step of this login has begun that flow
+		a.emitError("invalid_code")
+		a.errorPage(http.StatusBadRequest, "invalidCodeMessage")
 		return
 	}
 	if a.tab.Flow == pathRequired { // this part is over
@@ -86,12 +84,28 @@ func (a *attempt) resetFromOutside() {
 
 // walk runs the tab's flow: from where it is, or with a submit to an execution.
 func (a *attempt) walk(submit iam.ExecID) {
+	a.goOnBy(submit != "", func(flow *iam.Flow) (authn.Outcome, error) {
+		if submit == "" {
+			return a.h.Engine.Start(a.ctx, a.run, flow)
+		}
+		a.run.SetNote(steps.NoteInfo, "") // the page has shown it
+		return a.h.Engine.Submit(a.ctx, a.run, flow, submit)
+	})
+}
+
+// goOnBy has the engine go on with the tab's flow, and answers with what comes of it.
+// moved: the browser sent something, and what comes of that is stored.
+func (a *attempt) goOnBy(moved bool, on func(*iam.Flow) (authn.Outcome, error)) {
 	kind := iam.EventKind("LOGIN")
 	switch a.tab.Flow {
 	case authn.PathRegistration:
 		kind = "REGISTER"
 	case authn.PathReset:
 		kind = "RESET_PASSWORD"
+	case pathFirstBroker:
+		kind = "IDENTITY_PROVIDER_FIRST_LOGIN"
+	case pathPostBroker:
+		kind = "IDENTITY_PROVIDER_POST_LOGIN"
 	}
 	if err := a.newRun(kind); err != nil {
 		a.broken(err)
@@ -105,20 +119,31 @@ func (a *attempt) walk(submit iam.ExecID) {
 		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: "flow of " + a.tab.Flow})
 		return
 	}
-	var out authn.Outcome
-	var err error
-	if submit != "" {
-		a.run.SetNote(steps.NoteInfo, "") // the page has shown it
-		out, err = a.h.Engine.Submit(a.ctx, a.run, flow, submit)
-	} else {
-		out, err = a.h.Engine.Start(a.ctx, a.run, flow)
+	out, err := on(flow)
+	for range maxFlows {
+		if err != nil {
+			break
+		}
+		flow = a.flow(a.tab.Flow)
+		_, inside := out.(authn.Inside)
+		_, passed := out.(authn.Passed)
+		switch within := a.tab.Entered; {
+		case inside && flow != nil:
+			out, err = a.h.Engine.Start(a.ctx, a.run, flow)
+		case passed && within != nil:
+			a.tab.Entered, a.tab.Flow = nil, within.Path
+			out, err = a.h.Engine.Entered(a.ctx, a.run, a.flow(within.Path), within.Exec)
+		}
 	}
 	if err := errors.Join(err, a.account()); err != nil {
 		a.broken(err)
 		return
 	}
-	a.outcome(out, submit != "")
+	a.outcome(out, moved)
 }
+
+// maxFlows is how many flows one request may enter or come out of.
+const maxFlows = 4
 
 // account writes the events of a walk, and tells brute force protection.
 func (a *attempt) account() error {
@@ -154,6 +179,10 @@ func (a *attempt) outcome(out authn.Outcome, submitted bool) {
 			return
 		}
 		a.choices(out)
+	case authn.Away:
+		a.leave(out)
+	case authn.Inside:
+		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: "flow " + a.tab.Entered.Flow})
 	case authn.Stale:
 		a.pageExpired()
 	case authn.Forked:
@@ -255,6 +284,7 @@ func (a *attempt) forget() {
 	keep := a.tab.Notes[noteType]
 	a.tab.ID, a.tab.First = began(a.tab), ""
 	a.tab.User, a.tab.Current, a.tab.Status, a.tab.UserNotes, a.tab.Required = "", "", nil, nil, nil
+	a.tab.Left, a.tab.Entered = nil, nil
 	a.tab.Notes, a.tab.Flow = nil, authn.PathAuthenticate
 	if keep != "" {
 		a.tab.Notes = map[string]string{noteType: keep}

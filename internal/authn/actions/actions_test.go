@@ -35,7 +35,7 @@ type life struct {
 
 func newLife(t *testing.T, doc string) *life {
 	t.Helper()
-	h := authntest.New(t, storetest.SQLite(t), doc)
+	h := authntest.New(t, storetest.SQLite(t), doc, nil)
 	return &life{t, h, actions.New(h.Actions())}
 }
 

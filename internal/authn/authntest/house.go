@@ -6,6 +6,9 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"testing"
 
 	"latchkey/internal/authn/actions"
@@ -67,10 +70,27 @@ type House struct {
 	Realm    *realms.Realm // as it was made
 
 	emails *emails.Service
+	mu     sync.Mutex
+	told   []string
 }
 
-// New opens a house on a database, with the realm of a document.
-func New(t testing.TB, db *store.DB, document string) *House {
+// Told is what clients were told of logouts: address and body.
+func (h *House) Told() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.told)
+}
+
+func (h *House) post(_ context.Context, _ iam.Reach, to string, _ map[string]string, body string) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.told = append(h.told, to+" "+body)
+	return 204, nil
+}
+
+// New opens a house on a database, with the realm of a document. Clients are told of
+// logouts in OpenID Connect and in more protocols.
+func New(t testing.TB, db *store.DB, document string, protocols map[iam.Protocol]logout.Protocol) *House {
 	t.Helper()
 	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
 	cache, maker := realms.NewCache(db), keys.NewMaker(db.Now)
@@ -79,10 +99,9 @@ func New(t testing.TB, db *store.DB, document string) *House {
 	h.Users = users.New(db, passhash.New(1<<20), policy.New(""), h.Sessions)
 	issuer := &tokens.Issuer{Keys: h.Keys, Roles: h.Roles, Now: db.Now}
 	queue := deliveries.New(cache, log, telemetry.NewMetrics())
-	h.Notifier = logout.New(issuer, queue, func(context.Context, iam.Reach, string, map[string]string, string) (int, error) {
-		return 0, io.ErrClosedPipe
-	},
-		func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe }, log, map[iam.Protocol]logout.Protocol{iam.OIDC: logout.OIDC{Issuer: issuer}})
+	all := map[iam.Protocol]logout.Protocol{iam.OIDC: logout.OIDC{Issuer: issuer}}
+	maps.Copy(all, protocols)
+	h.Notifier = logout.New(issuer, queue, h.post, func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe }, log, all)
 	h.Ender = &logout.Ender{Sessions: h.Sessions, Notifier: h.Notifier}
 	m := &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: h.Users.FirstPassword, CheckCredential: h.Users.CheckStored}
 	for _, doc := range []string{`{"realm":"master","enabled":true}`, document} {

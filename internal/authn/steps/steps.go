@@ -24,8 +24,10 @@ type Rooms struct {
 	Emails   *emails.Service
 }
 
-// New makes the engine of all steps.
-func New(w Rooms) *authn.Engine { return authn.New(All(w), w.kinds) }
+// New makes the engine of all steps, and of more that other rooms bring.
+func New(w Rooms, more ...authn.Spec) *authn.Engine {
+	return authn.New(append(All(w), more...), w.kinds)
+}
 
 // All returns every step there is. A room that is missing is a mistake of the
 // assembly: it panics.

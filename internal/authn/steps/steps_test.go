@@ -36,7 +36,7 @@ type people struct {
 
 func newPeople(t *testing.T, doc string) *people {
 	t.Helper()
-	h := authntest.New(t, storetest.SQLite(t), doc)
+	h := authntest.New(t, storetest.SQLite(t), doc, nil)
 	return &people{h, steps.New(h.Steps())}
 }
 

@@ -1,0 +1,100 @@
+package login
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"strings"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/authn/tabs"
+	"latchkey/internal/iam"
+	"latchkey/internal/pages"
+)
+
+// leave sends the browser to another site. The tab is stored for that, also when
+// nothing was posted yet: nothing that is short enough for other sites could carry it.
+func (a *attempt) leave(out authn.Away) {
+	if a.passive {
+		a.notSignedOn()
+		a.refuse(authn.LoginRequired, "")
+		return
+	}
+	if !a.save() {
+		return
+	}
+	if out.Form == nil {
+		a.redirect(out.To)
+		return
+	}
+	view := pages.FormPost{URL: out.To}
+	for _, f := range out.Form {
+		view.Parameters = append(view.Parameters, pages.Parameter{Name: f.Name, Value: f.Value})
+	}
+	a.show(http.StatusOK, view, nil, nil, nil)
+}
+
+// comeBack goes on with a login whose browser has been at another site, which gives
+// back what Run.State said, as state or RelayState.
+func (a *attempt) comeBack() {
+	a.goOn(cmp.Or(a.query.Get("state"), a.form.Get("state"), a.query.Get("RelayState"), a.form.Get("RelayState")))
+}
+
+// goOn takes the tab that left with a state, in the browser that it left in, and
+// tells its step what came back. Of several requests that bring one state, the first
+// is told; the others see the page that is due.
+func (a *attempt) goOn(state string) {
+	left, ok := a.takeLeft(state)
+	if !ok {
+		return
+	}
+	if left == nil {
+		a.again("")
+		return
+	}
+	a.goOnBy(true, func(flow *iam.Flow) (authn.Outcome, error) { return a.h.Engine.Return(a.ctx, a.run, flow, left.Exec) })
+}
+
+// takeLeft loads the tab and notes that it is back, nil when it was already. When ok
+// is false the request has been answered.
+func (a *attempt) takeLeft(state string) (left *iam.Left, ok bool) {
+	if err := errors.Join(a.readRoot(), a.readIdentity()); err != nil {
+		a.broken(err)
+		return nil, false
+	}
+	id, _, _ := strings.Cut(state, ".")
+	t, err := a.h.Tabs.Load(a.ctx, a.realm.ID, a.root.ID, id)
+	if a.root.fresh || errors.Is(err, tabs.ErrGone) {
+		a.startOver()
+		return nil, false
+	}
+	if err == nil {
+		a.client, err = a.realm.Client(a.ctx, t.Request.Client)
+	}
+	if err != nil {
+		a.broken(err)
+		return nil, false
+	}
+	a.tab, a.proved = t, proved(t)
+	if !a.client.Enabled {
+		a.emitError("client_disabled")
+		a.errorPage(http.StatusBadRequest, "loginRequesterNotEnabledMessage")
+		return nil, false
+	}
+	if !a.stillAllowed(a.client, &a.tab.Request) {
+		return nil, false
+	}
+	if !a.keepsFaith() {
+		a.expired()
+		return nil, false
+	}
+	if left = a.tab.Left; left == nil {
+		return nil, true
+	}
+	if left.State != state {
+		a.startOver()
+		return nil, false
+	}
+	a.tab.Left = nil
+	return left, a.active(a.realm.Lifespans.Login) && a.save()
+}
