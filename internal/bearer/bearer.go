@@ -61,6 +61,24 @@ func (v *Verdict) Good() bool { return v.Refusal == "" }
 // Reason is why the token is refused, "" when it is not.
 func (v *Verdict) Reason() iam.Reason { return v.Refusal.Reason() }
 
+// NotBefore is the not-before that BeforeRealm, BeforeClient or BeforeUser speaks of, as
+// it was read with the session where that was read.
+func (v *Verdict) NotBefore(r *realms.Realm, of Refusal) time.Time {
+	switch {
+	case of == BeforeRealm && v.View != nil:
+		return v.View.RealmNotBefore
+	case of == BeforeRealm:
+		return r.NotBefore
+	case of == BeforeClient && v.View != nil && v.View.Part != nil:
+		return v.View.ClientNotBefore
+	case of == BeforeClient && v.Client != nil:
+		return v.Client.NotBefore
+	case of == BeforeUser && v.User != nil:
+		return v.User.NotBefore
+	}
+	return time.Time{}
+}
+
 // Event is of a refusal at a door that writes no event of its own, for the records:
 // where says as what the token was presented.
 func (v *Verdict) Event(ip, where string) *iam.Event {

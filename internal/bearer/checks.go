@@ -26,6 +26,7 @@ const (
 	KnownClient                 // its client is there
 	LiveSession                 // its session lives, or its user is there if it has none
 	OfSubject                   // its session is its subject's
+	KnownUser                   // its user is there
 	LivePart                    // its client's part in the session lives
 	AfterSession                // it is not older than the session
 	AfterPart                   // it is not older than the client's part
@@ -57,6 +58,7 @@ var checks = [...]func(*judging) (Refusal, error){
 	KnownClient:    (*judging).knownClient,
 	LiveSession:    after((*judging).findSession, (*judging).liveSession),
 	OfSubject:      after((*judging).findSession, (*judging).ofSubject),
+	KnownUser:      (*judging).knownUser,
 	LivePart:       after((*judging).findSession, (*judging).livePart),
 	AfterSession:   after((*judging).findSession, (*judging).afterSession),
 	AfterPart:      after((*judging).findSession, (*judging).afterPart),
@@ -164,6 +166,20 @@ func (j *judging) ofSubject() Refusal {
 	return ""
 }
 
+// knownUser looks for the user also where the session is gone.
+func (j *judging) knownUser() (Refusal, error) {
+	if err := j.findSession(); err != nil {
+		return "", err
+	}
+	if j.v.User == nil && j.v.Token.Subject != "" {
+		var err error
+		if j.v.User, err = j.Users.ByID(j.ctx, &j.realm.Realm, iam.UserID(j.v.Token.Subject)); err != nil {
+			return "", err
+		}
+	}
+	return unless(j.v.User != nil || j.v.Token.Subject == "", UserGone)
+}
+
 func (j *judging) livePart() Refusal {
 	switch {
 	case errors.Is(j.session.err, sessions.ErrPartExpired):
@@ -227,31 +243,16 @@ func (j *judging) userOn() Refusal {
 	return ""
 }
 
-func (j *judging) afterRealm() (Refusal, error) {
-	at := j.realm.NotBefore
-	if j.v.View != nil {
-		at = j.v.View.RealmNotBefore
-	}
-	return unless(!j.v.Token.Before(at), BeforeRealm)
-}
+func (j *judging) afterRealm() (Refusal, error) { return j.after(BeforeRealm), nil }
 
-func (j *judging) afterClient() Refusal {
-	if j.v.Client == nil {
-		return ""
-	}
-	at := j.v.Client.NotBefore
-	if j.v.View != nil && j.v.View.Part != nil {
-		at = j.v.View.ClientNotBefore
-	}
-	if j.v.Token.Before(at) {
-		return BeforeClient
-	}
-	return ""
-}
+func (j *judging) afterClient() Refusal { return j.after(BeforeClient) }
 
-func (j *judging) afterUser() Refusal {
-	if j.v.User != nil && j.v.Token.Before(j.v.User.NotBefore) {
-		return BeforeUser
+func (j *judging) afterUser() Refusal { return j.after(BeforeUser) }
+
+// after holds the token against a not-before.
+func (j *judging) after(no Refusal) Refusal {
+	if j.v.Token.Before(j.v.NotBefore(j.realm, no)) {
+		return no
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -18,10 +19,12 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/bearer"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
 	"latchkey/internal/web"
 )
 
@@ -340,47 +343,32 @@ func (a *attempt) identify(cookie string) (*authn.Identity, error) {
 		return nil, nil
 	}
 	a.claimed = t
-	switch now := a.h.Tabs.Now().Unix(); {
-	case t.Issuer != a.base:
-		a.why = iam.CookieOtherHost
-		return nil, nil
-	case t.Expires != 0 && t.Expires <= now:
-		a.why = iam.CookieExpired
-		return nil, nil
+	said := &tokens.Token{Type: t.Type, ID: t.ID, Issuer: t.Issuer, Subject: string(t.Subject), Session: string(t.Session), IssuedAt: t.Issued, Expires: t.Expires}
+	v, err := a.h.Judge.JudgeRead(a.ctx, a.realm, said, bearer.Want{Checks: cookieChecks, Issuer: a.base})
+	if err == nil && v.Good() {
+		found := new(bearer.Found)
+		found.View, found.Err = a.find(iam.SessionRef{ID: t.Session, User: t.Subject})
+		v, err = a.h.Judge.JudgeRead(a.ctx, a.realm, said, bearer.Want{Checks: identityChecks, Found: found})
 	}
-	v, err := a.find(iam.SessionRef{ID: t.Session, User: t.Subject})
 	if err != nil {
-		a.why = whyEnded(err)
-		if sessionEnded(err) {
-			err = nil
-		}
 		return nil, err
 	}
-	switch issued := time.Unix(t.Issued, 0); {
-	case v.User == nil || v.User.ID != t.Subject:
-		a.why = iam.SessionEnded
-	case !v.User.Enabled:
-		a.why = iam.UserDisabled
-	case issued.Before(v.RealmNotBefore):
-		a.why = iam.NotBeforeRealm
-	case issued.Before(v.User.NotBefore):
-		a.why = iam.NotBeforeUser
-	default:
-		return &authn.Identity{Session: v.Session, User: v.User, Token: t}, nil
+	if v.Good() {
+		return &authn.Identity{Session: v.View.Session, User: v.User, Token: t}, nil
 	}
+	a.why = cmp.Or(cookieReasons[v.Refusal], v.Reason())
 	return nil, nil
 }
 
-// whyEnded is the reason of an error of sessions.Find.
-func whyEnded(err error) iam.Reason {
-	switch {
-	case errors.Is(err, sessions.ErrUserGone):
-		return iam.UserRemoved
-	case errors.Is(err, sessions.ErrRealmDisabled):
-		return iam.RealmDisabled
-	}
-	return iam.SessionEnded
-}
+// cookieChecks are those of an identity cookie, identityChecks those of the session that it
+// names. Keycloak: AuthenticationManager.verifyIdentityToken.
+var (
+	cookieChecks   = []bearer.Check{bearer.OfHost, bearer.NotExpired}
+	identityChecks = []bearer.Check{bearer.LiveSession, bearer.OfSubject, bearer.UserOn, bearer.AfterRealm, bearer.AfterUser}
+)
+
+// cookieReasons are those that are of cookies alone.
+var cookieReasons = map[bearer.Refusal]iam.Reason{bearer.OtherHost: iam.CookieOtherHost, bearer.Expired: iam.CookieExpired}
 
 // setIdentity sets the cookies of a session.
 // Keycloak: AuthenticationManager.createLoginCookie.

@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/tabs"
+	"latchkey/internal/bearer"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
@@ -26,6 +27,7 @@ type Config struct {
 	Realms   *realms.Cache
 	Keys     *keys.Service
 	Sessions *sessions.Service
+	Judge    *bearer.Service // of identity cookies
 	Users    *users.Service
 	Events   *events.Writer
 	Tabs     *tabs.Keeper

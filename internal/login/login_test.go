@@ -19,6 +19,7 @@ import (
 	"latchkey/internal/authn/authntest"
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/authn/tabs"
+	"latchkey/internal/bearer"
 	"latchkey/internal/iam"
 	"latchkey/internal/login"
 	"latchkey/internal/logout"
@@ -61,7 +62,8 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string, more ...authn.Spec) *
 	}
 	x.config = login.Config{
 		Realms: x.Realms, Keys: x.Keys, Sessions: x.Sessions, Events: x.Events, Tabs: tabs.New(db), Engine: steps.New(x.Steps(), more...), Actions: actions.New(x.Actions()),
-		Pages: set, Hostname: host, Log: slog.New(slog.DiscardHandler), Users: x.Users, Protocols: map[iam.Protocol]login.Protocol{toyName: toy{x}},
+		Pages: set, Hostname: host, Log: slog.New(slog.DiscardHandler), Users: x.Users, Judge: &bearer.Service{Sessions: x.Sessions, Users: x.Users, Now: db.Now},
+		Protocols: map[iam.Protocol]login.Protocol{toyName: toy{x}},
 	}
 	x.h = login.New(x.config)
 	x.begin = authn.Begin{Realm: x.Realm.ID, Client: &x.client.Client, Type: "code",

@@ -11,12 +11,12 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"latchkey/internal/bearer"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
-	"latchkey/internal/tokens"
 )
 
 // An Explorer finds sessions of every kind, live and ended, and tells their
@@ -24,9 +24,9 @@ import (
 type Explorer struct {
 	DB       *store.DB
 	Sessions *sessions.Service
+	Judge    *bearer.Service
 	Ledger   *Ledger
 	Events   *events.Writer
-	Issuer   *tokens.Issuer
 	Realms   *realms.Cache
 }
 

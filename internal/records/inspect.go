@@ -2,16 +2,15 @@ package records
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
 
+	"latchkey/internal/bearer"
 	"latchkey/internal/iam"
 	"latchkey/internal/jose"
 	"latchkey/internal/keys"
 	"latchkey/internal/realms"
-	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/tokens"
 )
@@ -145,18 +144,21 @@ func (x *Explorer) open(ctx context.Context, r *realms.Realm, raw string) (*toke
 
 // inspecting is one inspection under way.
 type inspecting struct {
-	ctx    context.Context
-	x      *Explorer
-	r      *realms.Realm
-	t      *tokens.Token
-	in     *Inspection
-	now    time.Time
-	client *realms.Client
-	view   *sessions.View
-	only   string // the address at which alone the token works, "" where it works at this request's
+	ctx  context.Context
+	x    *Explorer
+	r    *realms.Realm
+	t    *tokens.Token
+	in   *Inspection
+	now  time.Time
+	v    *bearer.Verdict
+	only string // the address at which alone the token works, "" where it works at this request's
 }
 
+// refuse adds a reason, once.
 func (c *inspecting) refuse(reason iam.Reason, detail string) {
+	if slices.ContainsFunc(c.in.Why, func(w WhyNot) bool { return w.Reason == reason }) {
+		return
+	}
 	info, _ := reason.Info()
 	text := "It does not work " + info.Text + "."
 	if detail != "" {
@@ -165,38 +167,78 @@ func (c *inspecting) refuse(reason iam.Reason, detail string) {
 	c.in.Why = append(c.in.Why, WhyNot{reason, text})
 }
 
-// look finds everything that speaks against the token, the lasting before the passing.
-func (c *inspecting) look(at Seen, key *KeyInspected) error {
-	t := c.t
+// What is asked about a token: of one that stands on a session or user, about these too; the
+// lasting before the passing.
+var (
+	tokenChecks   = []bearer.Check{bearer.OfHost, bearer.KnownClient, bearer.NotExpired}
+	sessionChecks = []bearer.Check{
+		bearer.OfHost, bearer.KnownClient, bearer.LiveSession, bearer.LivePart, bearer.NotRevoked, bearer.AfterSession, bearer.AfterPart, bearer.Unspent, bearer.OfflineGranted,
+		bearer.KnownUser, bearer.RealmOn, bearer.ClientOn, bearer.AfterRealm, bearer.AfterClient, bearer.UserOn, bearer.AfterUser, bearer.NotExpired,
+	}
+)
+
+// look finds everything that speaks against the token.
+func (c *inspecting) look(at Seen, key *KeyInspected) (err error) {
 	if key.Status == iam.KeyDisabled {
 		c.refuse(iam.TokenRetiredKey, "Key "+key.Key+" is disabled.")
 	}
+	want := bearer.Want{Checks: tokenChecks, Whole: true, OneKind: true, Issuer: at.Issuer}
+	if standsOnSession(c.t.Type) {
+		want.Checks = sessionChecks
+	}
 	_, own := cutHost(at.Issuer)
-	switch host, path := cutHost(t.Issuer); {
-	case t.Issuer == at.Issuer:
-	case at.Follows && path == own:
-		c.only = host
+	if host, path := cutHost(c.t.Issuer); c.t.Issuer != at.Issuer && at.Follows && path == own {
+		c.only, want.Issuer = host, c.t.Issuer
+	}
+	if c.v, err = c.x.Judge.JudgeRead(c.ctx, c.r, c.t, want); err != nil {
+		return err
+	}
+	if v := c.v.View; v != nil {
+		c.in.Story = id(&store.Record{Source: store.RecordSource{Offline: v.Session.Offline}, ID: c.t.Session, Started: v.Session.Started})
+	}
+	if c.v.User != nil {
+		c.in.Username = c.v.User.Username
+	}
+	for _, no := range c.v.Refusals {
+		if err := c.explain(no, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explain tells of one refusal what is known beyond its reason.
+func (c *inspecting) explain(no bearer.Refusal, at Seen) error {
+	v := c.v.View
+	switch no {
+	case bearer.OtherHost:
+		c.refuse(iam.TokenOtherHost, "It was issued as "+c.t.Issuer+", and this request sees the realm as "+at.Issuer+".")
+	case bearer.UnknownClient:
+		c.refuse(iam.ClientRemoved, "")
+	case bearer.SessionGone:
+		return c.sessionEnded(iam.SessionID(c.t.Session))
+	case bearer.SessionTimedOut, bearer.SessionForgotten:
+		c.refuseEnd(c.x.Sessions.TimedOut(c.r, v.Session), "The session")
+	case bearer.PartTimedOut:
+		c.refuseEnd(c.x.Sessions.PartTimedOut(c.r, &c.v.Client.Client, v.Session, v.Part), "The client's part in the session")
+	case bearer.PartGone:
+		return c.partEnded(iam.SessionID(c.t.Session))
+	case bearer.SpentToken:
+		text := "The realm rotates refresh tokens (revokeRefreshToken), and this one has been used; the next one counts now. Presenting it again ends the client's part in the session"
+		if grace := c.r.RefreshGrace(); grace > 0 {
+			text += ", unless its successor is younger than " + span(grace) + " and unused: then it gives that successor again (" + iam.SettingRefreshGrace + ")"
+		}
+		c.refuse(iam.TokenReuse, text+".")
+	case bearer.BeforeRealm, bearer.BeforeClient, bearer.BeforeUser:
+		c.refuse(no.Reason(), "It was issued "+clock(c.t.Issued())+"; what was issued before "+clock(c.v.NotBefore(c.r, no))+" is refused.")
+	case bearer.NotGranted:
+		if c.t.Type == tokens.TypeOffline { // its access tokens work until they expire
+			c.refuse(iam.OfflineNotGranted, "")
+		}
+	case bearer.Expired:
+		c.refuse(iam.TokenExpired, "It expired "+clock(time.Unix(c.t.Expires, 0))+".")
 	default:
-		c.refuse(iam.TokenOtherHost, "It was issued as "+t.Issuer+", and this request sees the realm as "+at.Issuer+".")
-	}
-	if t.Client != "" {
-		var err error
-		if c.client, err = c.r.ClientByName(c.ctx, t.Client); realms.Missing(err) {
-			c.refuse(iam.ClientRemoved, "")
-		} else if err != nil {
-			return err
-		}
-	}
-	if standsOnSession(t.Type) {
-		if err := c.lookAtSession(); err != nil {
-			return err
-		}
-		if err := c.lookAtSwitches(); err != nil {
-			return err
-		}
-	}
-	if !t.Active(c.now) {
-		c.refuse(iam.TokenExpired, "It expired "+clock(time.Unix(t.Expires, 0))+".")
+		c.refuse(no.Reason(), "")
 	}
 	return nil
 }
@@ -212,66 +254,6 @@ func cutHost(address string) (host, path string) {
 }
 
 func (c *inspecting) offline() bool { return c.t.Type == tokens.TypeOffline || c.t.Context().Offline }
-
-func (c *inspecting) lookAtSession() error {
-	if c.t.Session == "" {
-		revoked, err := c.x.Sessions.HasOnce(c.ctx, c.r, c.t.RevokedKey())
-		if revoked {
-			c.refuse(iam.Revoked, "")
-		}
-		return err
-	}
-	sid := iam.SessionID(c.t.Session)
-	var client *iam.Client
-	if c.client != nil {
-		client = &c.client.Client
-	}
-	v, err := c.x.Sessions.FindFor(c.ctx, c.r, c.t.Ref(c.t.Kind()), client, c.t.RevokedKey())
-	c.view = v
-	guest := errors.Is(err, sessions.ErrNoPart) && c.t.Context().Guest
-	switch {
-	case err == nil, guest:
-	case errors.Is(err, sessions.ErrGone):
-		return c.sessionEnded(sid)
-	case errors.Is(err, sessions.ErrExpired):
-		c.refuseEnd(c.x.Sessions.TimedOut(c.r, v.Session), "The session")
-	case errors.Is(err, sessions.ErrPartExpired):
-		c.refuseEnd(c.x.Sessions.PartTimedOut(c.r, client, v.Session, v.Part), "The client's part in the session")
-	case errors.Is(err, sessions.ErrNoPart):
-		return c.partEnded(sid)
-	case errors.Is(err, sessions.ErrUserGone):
-		c.refuse(iam.UserRemoved, "")
-	case errors.Is(err, sessions.ErrRealmDisabled), errors.Is(err, sessions.ErrClientDisabled):
-		// lookAtSwitches says so
-	default:
-		return err
-	}
-	if v.Once {
-		c.refuse(iam.Revoked, "")
-	}
-	if c.t.BeforeSession(v.Session.Started) || v.Part != nil && !guest && c.t.BeforeSession(v.Part.Started) {
-		c.refuse(iam.TokenOfPast, "")
-	}
-	c.in.Story = id(&store.Record{Source: store.RecordSource{Offline: v.Session.Offline}, ID: string(sid), Started: v.Session.Started})
-	refresh := c.t.Type == tokens.TypeRefresh || c.t.Type == tokens.TypeOffline
-	if refresh && v.Part != nil && sessions.Spent(c.r, v.Part, c.t.Use()) {
-		text := "The realm rotates refresh tokens (revokeRefreshToken), and this one has been used; the next one counts now. Presenting it again ends the client's part in the session"
-		if grace := c.r.RefreshGrace(); grace > 0 {
-			text += ", unless its successor is younger than " + span(grace) + " and unused: then it gives that successor again (" + iam.SettingRefreshGrace + ")"
-		}
-		c.refuse(iam.TokenReuse, text+".")
-	}
-	if c.t.Type == tokens.TypeOffline && v.User != nil && client != nil {
-		granted, err := c.x.Issuer.OfflineGranted(c.ctx, c.r, &iam.Grant{Client: client, User: v.User, Scopes: tokens.Requested(c.r, client, tokens.ScopeOffline)})
-		if err != nil {
-			return err
-		}
-		if !granted {
-			c.refuse(iam.OfflineNotGranted, "")
-		}
-	}
-	return nil
-}
 
 func (c *inspecting) refuseEnd(e iam.End, what string) {
 	t := &teller{ctx: c.ctx, x: c.x, r: c.r, clients: clientNames{}}
@@ -308,60 +290,12 @@ func (c *inspecting) partEnded(sid iam.SessionID) error {
 	}
 	slices.Reverse(parts)
 	for _, p := range parts {
-		if c.client != nil && p.Client == c.client.ID && p.Offline == c.offline() {
+		if c.v.Client != nil && p.Client == c.v.Client.ID && p.Offline == c.offline() {
 			c.refuse(p.End.Reason, "The client's part in the session ended "+clock(time.UnixMilli(p.Ended))+"; the session goes on.")
 			return nil
 		}
 	}
 	c.refuse(iam.PartEnded, "No record of it is left.")
-	return nil
-}
-
-// lookAtSwitches finds what is switched off, and the not-befores, as of now.
-func (c *inspecting) lookAtSwitches() error {
-	realm, clientOn := c.r.Enabled, c.client == nil || c.client.Enabled
-	var user *iam.User
-	if c.view != nil {
-		realm, user = c.view.RealmEnabled, c.view.User
-		if c.view.Part != nil {
-			clientOn = c.view.ClientEnabled
-		}
-	}
-	if user == nil && c.t.Subject != "" {
-		u, err := c.x.DB.User(c.ctx, c.r.ID, iam.UserID(c.t.Subject))
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			if !slices.ContainsFunc(c.in.Why, func(w WhyNot) bool { return w.Reason == iam.UserRemoved }) {
-				c.refuse(iam.UserRemoved, "")
-			}
-		case err != nil:
-			return err
-		default:
-			user = u
-		}
-	}
-	if !realm {
-		c.refuse(iam.RealmDisabled, "")
-	}
-	if !clientOn {
-		c.refuse(iam.ClientDisabled, "")
-	}
-	notBefore := func(at time.Time, reason iam.Reason) {
-		if c.t.Before(at) {
-			c.refuse(reason, "It was issued "+clock(time.Unix(c.t.IssuedAt, 0))+"; what was issued before "+clock(at)+" is refused.")
-		}
-	}
-	notBefore(c.r.NotBefore, iam.NotBeforeRealm)
-	if c.client != nil {
-		notBefore(c.client.NotBefore, iam.NotBeforeClient)
-	}
-	if user != nil {
-		c.in.Username = user.Username
-		if !user.Enabled {
-			c.refuse(iam.UserDisabled, "")
-		}
-		notBefore(user.NotBefore, iam.NotBeforeUser)
-	}
 	return nil
 }
 
@@ -371,7 +305,7 @@ func (c *inspecting) ownAccount(good bool) Place {
 	switch {
 	case !slices.Contains(c.t.Audience, realms.ClientAccount):
 		p.Text = "its audience lacks " + realms.ClientAccount
-	case c.view == nil || c.view.User == nil || c.view.User.ServiceAccount != "":
+	case c.v.View == nil || c.v.User == nil || c.v.User.ServiceAccount != "":
 		p.Text = "it is for people who have a session"
 	default:
 		p.Works = good
@@ -432,13 +366,13 @@ func (c *inspecting) conclude() {
 	if !standsOnSession(t.Type) {
 		return
 	}
-	if c.view != nil {
-		life, _ := c.x.Sessions.Life(c.r, c.view.Session)
+	if c.v.View != nil {
+		life, _ := c.x.Sessions.Life(c.r, c.v.View.Session)
 		in.WouldEnd = append(in.WouldEnd, "Its session ends "+clock(life.Idle)+" unless it is used before.")
 		if !life.Max.IsZero() {
 			in.WouldEnd = append(in.WouldEnd, "Its session ends "+clock(life.Max)+" at the latest.")
 		}
-		if c.view.Session.Offline {
+		if c.v.View.Session.Offline {
 			in.WouldEnd = append(in.WouldEnd, "Its session is an offline one: logging out in the browser, and \"logout all sessions\" of the user, leave it alone; what ends it is its revocation, the withdrawal of consent, or an administrator.")
 		} else {
 			in.WouldEnd = append(in.WouldEnd, "A logout of its session, by the user, the client or an administrator, ends it.")

@@ -126,14 +126,14 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Issuer: issuer, Engine: engine, Actions: required, Users: people, Ender: ender, Tabs: keeper, Ledger: ledger,
 	})
 	door := login.New(login.Config{
-		Realms: s.realms, Keys: signers, Sessions: live, Events: log, Tabs: keeper, Engine: engine, Actions: required, Pages: set, Hostname: s.hostname, Log: s.log,
+		Realms: s.realms, Keys: signers, Sessions: live, Judge: judge, Events: log, Tabs: keeper, Engine: engine, Actions: required, Pages: set, Hostname: s.hostname, Log: s.log,
 		Users: people, Protocols: map[iam.Protocol]login.Protocol{iam.OIDC: protocol},
 	})
 
 	registered := clients.New(s.realms, issuer, live)
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
 	explainer := &records.Explainer{Records: ledger, Sessions: live, Users: people, Issuer: issuer}
-	explorer := &records.Explorer{DB: s.db, Sessions: live, Ledger: ledger, Events: log, Issuer: issuer, Realms: s.realms}
+	explorer := &records.Explorer{DB: s.db, Sessions: live, Judge: judge, Ledger: ledger, Events: log, Realms: s.realms}
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
 		Realms: s.realms, Manager: manager, Started: s.db.Now(), RSA: jose.RSA(), Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,

@@ -68,7 +68,7 @@ var prompts = []situation{
 		happens: func(w *world) {
 			w.submit(w.asked(w.b, "shop", nil), map[string]string{"username": "kim", "password": password})
 			w.set(settings{"ssoSessionMaxLifespan": 600})
-			w.wait(2100 * time.Millisecond)
+			w.wait(3100 * time.Millisecond) // the second of its end still counts
 			w.login(w.b, "desk", nil)
 		},
 		mended: func(w *world) { w.signsOn(w.b, "shop", nil) }},
