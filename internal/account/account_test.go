@@ -70,7 +70,7 @@ func newHouse(t *testing.T) *house {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	x.events, x.live = events.New(x.db, log), sessions.New(x.db, nil)
 	people := users.New(x.db, passhash.New(64<<20), policy.New(""), x.live)
-	anna, err := people.ByName(ctx, &x.realm.Realm, "anna")
+	anna, err := people.ByName(ctx, x.realm, "anna")
 	x.must(err)
 	x.caller = &account.Caller{User: anna, Token: new(tokens.Token), Session: "one", Audience: []string{"account"}, Roles: []string{"manage-account"}, Origins: []string{"https://till.test"}}
 	for _, s := range []struct {
@@ -101,7 +101,7 @@ func newHouse(t *testing.T) *house {
 				return nil, nil
 			}
 			now := *x.caller
-			now.User, err = people.Get(ctx, &x.realm.Realm, anna.ID)
+			now.User, err = people.Get(ctx, x.realm, anna.ID)
 			return &now, err
 		},
 		End: func(ctx context.Context, r *realms.Realm, _ string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error) {

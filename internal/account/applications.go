@@ -47,7 +47,7 @@ func (h *Handler) applications(c *call) (any, error) {
 			}
 		}
 	}
-	consents, err := h.Users.Consents(c, &c.realm.Realm, c.caller.User.ID)
+	consents, err := h.Users.Consents(c, c.realm, c.caller.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (h *Handler) consent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	consent, err := h.Users.Consent(c, &c.realm.Realm, c.caller.User.ID, client.ID)
+	consent, err := h.Users.Consent(c, c.realm, c.caller.User.ID, client.ID)
 	if consent == nil || err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func (h *Handler) putConsent(c *call) (any, error) {
 			ids, names = append(ids, scope.ID), append(names, scope.Name)
 		}
 	}
-	consent, first, err := h.Users.SetConsent(c, &c.realm.Realm, c.caller.User.ID, client.ID, ids)
+	consent, first, err := h.Users.SetConsent(c, c.realm, c.caller.User.ID, client.ID, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +204,7 @@ func (h *Handler) revokeConsent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := h.Users.RevokeConsent(c, &c.realm.Realm, c.caller.User.ID, client.ID); err != nil {
+	if _, err := h.Users.RevokeConsent(c, c.realm, c.caller.User.ID, client.ID); err != nil {
 		return nil, err
 	}
 	return nil, h.revoke(c, client)

@@ -20,7 +20,7 @@ func (h *Handler) groups(c *call) (any, error) {
 	brief := c.flag("briefRepresentation", true)
 	whole := map[iam.GroupID]*users.Group{}
 	if !brief {
-		own, err := h.Users.GroupsOf(c, &c.realm.Realm, c.caller.User.ID)
+		own, err := h.Users.GroupsOf(c, c.realm, c.caller.User.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +84,7 @@ var socialProviders = []string{
 // there: all of them, or those that are linked or are not.
 // Keycloak: LinkedAccountsResource.linkedAccounts.
 func (h *Handler) linkedAccounts(c *call) (any, error) {
-	links, err := h.Users.Links(c, &c.realm.Realm, c.caller.User.ID)
+	links, err := h.Users.Links(c, c.realm, c.caller.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (h *Handler) unlink(c *call) (any, error) {
 	if provider == nil {
 		return nil, message(http.StatusBadRequest, "identityProviderNotFoundMessage")
 	}
-	links, err := h.Users.Links(c, &c.realm.Realm, c.caller.User.ID)
+	links, err := h.Users.Links(c, c.realm, c.caller.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (h *Handler) unlink(c *call) (any, error) {
 		return nil, message(http.StatusBadRequest, h.texts(c).Format("federatedIdentityLinkNotActiveMessage"))
 	}
 	if len(links) == 1 && c.caller.User.Federation == "" {
-		credentials, err := h.Users.Credentials(c, &c.realm.Realm, c.caller.User.ID)
+		credentials, err := h.Users.Credentials(c, c.realm, c.caller.User.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -141,7 +141,7 @@ func (h *Handler) unlink(c *call) (any, error) {
 			return nil, message(http.StatusBadRequest, h.texts(c).Format("federatedIdentityRemovingLastProviderMessage"))
 		}
 	}
-	if _, err := h.Users.RemoveLink(c, &c.realm.Realm, c.caller.User.ID, alias); err != nil {
+	if _, err := h.Users.RemoveLink(c, c.realm, c.caller.User.ID, alias); err != nil {
 		return nil, err
 	}
 	h.emit(c, "REMOVE_FEDERATED_IDENTITY", "", map[string]string{

@@ -57,7 +57,7 @@ func offered(realm *realms.Realm, t *iam.CredentialType) bool {
 // credentials shows the kinds of credential that the caller may have and, but
 // for their secrets, those that they have.
 func (h *Handler) credentials(c *call) (any, error) {
-	own, err := h.Users.Credentials(c, &c.realm.Realm, c.caller.User.ID)
+	own, err := h.Users.Credentials(c, c.realm, c.caller.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (h *Handler) credentials(c *call) (any, error) {
 
 // own returns the caller's credential that the path names.
 func (h *Handler) own(c *call) (*iam.Credential, error) {
-	list, err := h.Users.Credentials(c, &c.realm.Realm, c.caller.User.ID)
+	list, err := h.Users.Credentials(c, c.realm, c.caller.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (h *Handler) deleteCredential(c *call) (any, error) {
 	if !authn.MayRemove(c.realm.Flow(c.realm.Flows.Browser), k.Kind, c.level()) {
 		return nil, plain(http.StatusForbidden, "Insufficient level of authentication for removing credential of type '"+string(k.Kind)+"'.")
 	}
-	if err := h.Users.RemoveCredential(c, &c.realm.Realm, c.caller.User.ID, k.ID); err != nil {
+	if err := h.Users.RemoveCredential(c, c.realm, c.caller.User.ID, k.ID); err != nil {
 		return nil, err
 	}
 	details := map[string]string{"credential_type": string(k.Kind), "selected_credential_id": k.ID}
@@ -135,7 +135,7 @@ func (c *call) level() int {
 	if acr == "" { // a lightweight token does not say
 		return c.caller.Level
 	}
-	named, ok := steps.LevelOf(&c.realm.Realm, c.caller.Client, acr)
+	named, ok := steps.LevelOf(c.realm, c.caller.Client, acr)
 	if !ok {
 		return -1
 	}
@@ -156,5 +156,5 @@ func (h *Handler) labelCredential(c *call) (any, error) {
 	if json.Unmarshal(data, &label) != nil {
 		return nil, message(http.StatusBadRequest, "invalidRequestMessage")
 	}
-	return nil, h.Users.Label(c, &c.realm.Realm, c.caller.User.ID, k.ID, label)
+	return nil, h.Users.Label(c, c.realm, c.caller.User.ID, k.ID, label)
 }

@@ -134,7 +134,7 @@ func (h *Handler) mayMention(c *Call, m *mentioned) error {
 // mayOverwrite is about what is there under the names of a partial import.
 func (h *Handler) mayOverwrite(c *Call, p *rep.PartialImport) error {
 	for _, u := range p.Users {
-		have, err := h.Users.ByName(c, &c.Realm.Realm, u.Username)
+		have, err := h.Users.ByName(c, c.Realm, u.Username)
 		if err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (h *Handler) mayOverwrite(c *Call, p *rep.PartialImport) error {
 	}
 	if len(p.Groups) > 0 {
 		for _, g := range p.Groups {
-			have, err := h.Users.GroupAt(c, &c.Realm.Realm, g.Name)
+			have, err := h.Users.GroupAt(c, c.Realm, g.Name)
 			if err != nil {
 				return err
 			}

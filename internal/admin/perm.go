@@ -150,7 +150,7 @@ func (h *Handler) demand(c *Call, p Perm) error {
 		}
 		return h.overUser(c, u.ID, p == Impersonate)
 	case ManageGroup:
-		g, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(c.Path("group")))
+		g, err := h.Users.Group(c, c.Realm, iam.GroupID(c.Path("group")))
 		if err != nil {
 			return err
 		}
@@ -180,7 +180,7 @@ func (h *Handler) overUser(c *Call, user iam.UserID, asThem bool) error {
 // overGroup refuses callers who lack a right that members of the group, or of
 // one below it, have by it.
 func (h *Handler) overGroup(c *Call, g *users.Group) error {
-	ids, err := h.Users.RolesAround(c, &c.Realm.Realm, g)
+	ids, err := h.Users.RolesAround(c, c.Realm, g)
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (h *Handler) mayFill(c *Call, ok func(*users.Group) bool) error {
 	if c.Caller.rights().All(c, c.Realm) {
 		return nil
 	}
-	tree, err := h.Users.Groups(c, &c.Realm.Realm)
+	tree, err := h.Users.Groups(c, c.Realm)
 	if err != nil {
 		return err
 	}

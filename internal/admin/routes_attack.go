@@ -32,14 +32,14 @@ type attackView struct {
 
 func (h *Handler) bruteForceStatus(c *Call) (any, error) {
 	v := attackView{LastIP: "n/a"}
-	u, err := h.Users.Get(c, &c.Realm.Realm, iam.UserID(c.Path("userid")))
+	u, err := h.Users.Get(c, c.Realm, iam.UserID(c.Path("userid")))
 	if errors.Is(err, users.ErrNotFound) || err == nil && !c.Realm.Brute.Enabled {
 		return v, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	locked, err := h.Users.Locked(c, &c.Realm.Realm, u)
+	locked, err := h.Users.Locked(c, c.Realm, u)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (h *Handler) bruteForceStatus(c *Call) (any, error) {
 	if locked == "user_disabled" {
 		v.NotBefore = math.MaxInt64
 	}
-	f, err := h.Users.Failures(c, &c.Realm.Realm, u.ID)
+	f, err := h.Users.Failures(c, c.Realm, u.ID)
 	if err != nil || f == nil {
 		return v, err
 	}
@@ -75,7 +75,7 @@ func (h *Handler) clearUserFailures(c *Call) (any, error) {
 	if err := h.overUser(c, id, false); err != nil {
 		return nil, err
 	}
-	f, err := h.Users.Failures(c, &c.Realm.Realm, id)
+	f, err := h.Users.Failures(c, c.Realm, id)
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +83,9 @@ func (h *Handler) clearUserFailures(c *Call) (any, error) {
 		c.NoEvent()
 		return nil, nil
 	}
-	return nil, h.Users.ClearFailures(c, &c.Realm.Realm, id)
+	return nil, h.Users.ClearFailures(c, c.Realm, id)
 }
 
 func (h *Handler) clearAllFailures(c *Call) (any, error) {
-	return nil, h.Users.ClearAllFailures(c, &c.Realm.Realm)
+	return nil, h.Users.ClearAllFailures(c, c.Realm)
 }

@@ -38,7 +38,7 @@ func (h *Handler) userBelongingRoutes() []Route {
 }
 
 func (h *Handler) groupsOfUser(c *Call, u *iam.User) (any, error) {
-	list, err := h.Users.GroupsOf(c, &c.Realm.Realm, u.ID)
+	list, err := h.Users.GroupsOf(c, c.Realm, u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func page[T any](list []T, first, max int) []T {
 }
 
 func (h *Handler) countGroupsOfUser(c *Call, u *iam.User) (any, error) {
-	list, err := h.Users.GroupsOf(c, &c.Realm.Realm, u.ID)
+	list, err := h.Users.GroupsOf(c, c.Realm, u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (h *Handler) countGroupsOfUser(c *Call, u *iam.User) (any, error) {
 // joinGroup adds a user to a group, or takes one out. Doing it again is no event.
 func (h *Handler) joinGroup(join bool) func(*Call, *iam.User) (any, error) {
 	return func(c *Call, u *iam.User) (any, error) {
-		g, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(c.Path("group")))
+		g, err := h.Users.Group(c, c.Realm, iam.GroupID(c.Path("group")))
 		if errors.Is(err, users.ErrNoGroup) {
 			return nil, Plain(http.StatusNotFound, "Group not found")
 		}
@@ -93,7 +93,7 @@ func (h *Handler) joinGroup(join bool) func(*Call, *iam.User) (any, error) {
 		if !join {
 			op, change = Delete, h.Users.Leave
 		}
-		changed, err := change(c, &c.Realm.Realm, u.ID, g.ID)
+		changed, err := change(c, c.Realm, u.ID, g.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -204,7 +204,7 @@ type consentView struct {
 }
 
 func (h *Handler) consentsOfUser(c *Call, u *iam.User) (any, error) {
-	consents, err := h.Users.Consents(c, &c.Realm.Realm, u.ID)
+	consents, err := h.Users.Consents(c, c.Realm, u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +263,7 @@ func (h *Handler) revokeConsent(c *Call, u *iam.User) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	consent, err := h.Users.RevokeConsent(c, &c.Realm.Realm, u.ID, client.ID)
+	consent, err := h.Users.RevokeConsent(c, c.Realm, u.ID, client.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -285,7 +285,7 @@ func (h *Handler) revokeConsent(c *Call, u *iam.User) (any, error) {
 }
 
 func (h *Handler) linksOfUser(c *Call, u *iam.User) (any, error) {
-	links, err := h.Users.Links(c, &c.Realm.Realm, u.ID)
+	links, err := h.Users.Links(c, c.Realm, u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -303,11 +303,11 @@ func (h *Handler) linkUser(c *Call, u *iam.User) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.Users.AddLink(c, &c.Realm.Realm, &iam.FederatedIdentity{User: u.ID, Provider: c.Path("provider"), ExternalID: v.UserID, ExternalUsername: v.UserName})
+	return nil, h.Users.AddLink(c, c.Realm, &iam.FederatedIdentity{User: u.ID, Provider: c.Path("provider"), ExternalID: v.UserID, ExternalUsername: v.UserName})
 }
 
 func (h *Handler) unlinkUser(c *Call, u *iam.User) (any, error) {
-	was, err := h.Users.RemoveLink(c, &c.Realm.Realm, u.ID, c.Path("provider"))
+	was, err := h.Users.RemoveLink(c, c.Realm, u.ID, c.Path("provider"))
 	if err == nil && !was {
 		return nil, Plain(http.StatusNotFound, "Link not found")
 	}
@@ -319,7 +319,7 @@ func (h *Handler) userSubject(c *Call) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	direct, err := h.Users.Roles(c, &c.Realm.Realm, u.ID)
+	direct, err := h.Users.Roles(c, c.Realm, u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -331,6 +331,6 @@ func (h *Handler) userSubject(c *Call) (*subject, error) {
 			}
 			return standing.Roles, nil
 		},
-		change: func(ids []iam.RoleID, add bool) error { return h.Users.MapRoles(c, &c.Realm.Realm, u.ID, ids, add) },
+		change: func(ids []iam.RoleID, add bool) error { return h.Users.MapRoles(c, c.Realm, u.ID, ids, add) },
 	}, nil
 }

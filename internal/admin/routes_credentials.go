@@ -69,7 +69,7 @@ func (h *Handler) listCredentials(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	creds, err := h.Users.Credentials(c, &c.Realm.Realm, u.ID)
+	creds, err := h.Users.Credentials(c, c.Realm, u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -107,16 +107,16 @@ func (h *Handler) resetPassword(c *Call) (any, error) {
 	case u.ServiceAccount != "":
 		return nil, errNoPasswords()
 	}
-	if err := policyRefusal(h.Users.SetPassword(c, &c.Realm.Realm, u, *v.Value)); err != nil {
+	if err := policyRefusal(h.Users.SetPassword(c, c.Realm, u, *v.Value)); err != nil {
 		return nil, err
 	}
 	c.Represent(nil)
 	switch {
 	case v.Temporary == nil:
 	case *v.Temporary:
-		_, err = h.Users.Require(c, &c.Realm.Realm, u.ID, "UPDATE_PASSWORD")
+		_, err = h.Users.Require(c, c.Realm, u.ID, "UPDATE_PASSWORD")
 	case slices.Contains(u.Required, "UPDATE_PASSWORD"):
-		_, err = h.Users.Done(c, &c.Realm.Realm, u.ID, "UPDATE_PASSWORD")
+		_, err = h.Users.Done(c, c.Realm, u.ID, "UPDATE_PASSWORD")
 	}
 	return nil, err
 }
@@ -142,7 +142,7 @@ func (h *Handler) deleteCredential(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.Users.Credentials(c, &c.Realm.Realm, u.ID)
+	list, err := h.Users.Credentials(c, c.Realm, u.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func (h *Handler) deleteCredential(c *Call) (any, error) {
 		}
 		c.EventDetails(Action, "USER", c.resource(), nil, about)
 	}
-	return nil, h.Users.RemoveCredential(c, &c.Realm.Realm, u.ID, c.Path("credential"))
+	return nil, h.Users.RemoveCredential(c, c.Realm, u.ID, c.Path("credential"))
 }
 
 func (h *Handler) labelCredential(c *Call) (any, error) {
@@ -171,7 +171,7 @@ func (h *Handler) labelCredential(c *Call) (any, error) {
 	case strings.TrimSpace(label) == "":
 		return nil, &Error{Status: http.StatusBadRequest, Body: plainBody{"missingCredentialLabel", "Credential label must not be empty"}}
 	}
-	return nil, h.Users.Label(c, &c.Realm.Realm, u.ID, c.Path("credential"), label)
+	return nil, h.Users.Label(c, c.Realm, u.ID, c.Path("credential"), label)
 }
 
 func (h *Handler) moveCredential(c *Call) (any, error) {
@@ -179,7 +179,7 @@ func (h *Handler) moveCredential(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.Users.MoveCredential(c, &c.Realm.Realm, u.ID, c.Path("credential"), c.Path("after"))
+	return nil, h.Users.MoveCredential(c, c.Realm, u.ID, c.Path("credential"), c.Path("after"))
 }
 
 // noSender is what Keycloak says when a realm has no sender's address.
@@ -310,7 +310,7 @@ func (h *Handler) resetPosted(c *Call, u *iam.User, posted []rep.Credential) err
 	if len(posted) == 0 {
 		return nil
 	}
-	has, err := h.Users.Credentials(c, &c.Realm.Realm, u.ID)
+	has, err := h.Users.Credentials(c, c.Realm, u.ID)
 	if err != nil {
 		return err
 	}
@@ -319,13 +319,13 @@ func (h *Handler) resetPosted(c *Call, u *iam.User, posted []rep.Credential) err
 		switch {
 		case p.ID != "" && slices.ContainsFunc(has, func(own *iam.Credential) bool { return own.ID == p.ID }):
 		case rep.Val(p.Value) != "":
-			if err := policyRefusal(h.Users.SetPassword(c, &c.Realm.Realm, u, *p.Value)); err != nil {
+			if err := policyRefusal(h.Users.SetPassword(c, c.Realm, u, *p.Value)); err != nil {
 				return err
 			}
 		case stored(p):
 			cred := hashed(p)
 			cred.User = u.ID
-			if err := h.Users.PutCredential(c, &c.Realm.Realm, cred); err != nil {
+			if err := h.Users.PutCredential(c, c.Realm, cred); err != nil {
 				return err
 			}
 		}

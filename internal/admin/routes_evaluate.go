@@ -111,7 +111,7 @@ func (h *Handler) example(of func(*Call, *tokens.Issuer, *realms.Realm, *iam.Gra
 		if !c.Can(ViewUsers, onUser(iam.UserID(id))) {
 			return nil, Plain(http.StatusForbidden, "You have no access to this user")
 		}
-		u, err := h.Users.Get(c, &c.Realm.Realm, iam.UserID(id))
+		u, err := h.Users.Get(c, c.Realm, iam.UserID(id))
 		if errors.Is(err, users.ErrNotFound) {
 			return nil, Plain(http.StatusNotFound, "No user found")
 		}

@@ -77,7 +77,7 @@ func listedGroup(c *Call, g *users.Group, brief bool) *rep.Group {
 
 func (h *Handler) withGroup(f func(c *Call, g *users.Group) (any, error)) func(*Call) (any, error) {
 	return func(c *Call) (any, error) {
-		g, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(c.Path("group")))
+		g, err := h.Users.Group(c, c.Realm, iam.GroupID(c.Path("group")))
 		if err != nil {
 			return nil, err
 		}
@@ -92,7 +92,7 @@ func (h *Handler) listGroups(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, err := h.Users.Groups(c, &c.Realm.Realm)
+	tree, err := h.Users.Groups(c, c.Realm)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func withParents(c *Call, list, found []*users.Group, brief bool) []*rep.Group {
 }
 
 func (h *Handler) countGroups(c *Call) (any, error) {
-	tree, err := h.Users.Groups(c, &c.Realm.Realm)
+	tree, err := h.Users.Groups(c, c.Realm)
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +210,7 @@ func (h *Handler) createGroup(c *Call) (any, error) {
 	if moved, err := h.moveGroup(c, v, ""); moved || err != nil {
 		return nil, err
 	}
-	if err := h.Users.CreateGroup(c, &c.Realm.Realm, "", v); err != nil {
+	if err := h.Users.CreateGroup(c, c.Realm, "", v); err != nil {
 		return nil, err
 	}
 	shownGroup(v)
@@ -231,7 +231,7 @@ func (h *Handler) moveGroup(c *Call, v *rep.Group, parent iam.GroupID) (bool, er
 	if v.ID == "" {
 		return false, nil
 	}
-	g, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(v.ID))
+	g, err := h.Users.Group(c, c.Realm, iam.GroupID(v.ID))
 	if errors.Is(err, users.ErrNoGroup) {
 		return false, Plain(http.StatusNotFound, "Could not find child by id")
 	}
@@ -241,7 +241,7 @@ func (h *Handler) moveGroup(c *Call, v *rep.Group, parent iam.GroupID) (bool, er
 	if err := h.overGroup(c, g); err != nil {
 		return false, err
 	}
-	if err := h.Users.MoveGroup(c, &c.Realm.Realm, iam.GroupID(v.ID), parent, v.Name); err != nil {
+	if err := h.Users.MoveGroup(c, c.Realm, iam.GroupID(v.ID), parent, v.Name); err != nil {
 		return false, err
 	}
 	shownGroup(v)
@@ -265,12 +265,12 @@ func (h *Handler) updateGroup(c *Call, g *users.Group) (any, error) {
 		return nil, Message(http.StatusBadRequest, "Invalid group id")
 	}
 	shownGroup(v)
-	return nil, h.Users.UpdateGroup(c, &c.Realm.Realm, g.ID, v)
+	return nil, h.Users.UpdateGroup(c, c.Realm, g.ID, v)
 }
 
 func (h *Handler) deleteGroup(c *Call, g *users.Group) (any, error) {
 	c.Represent(&rep.Group{ID: string(g.ID), Name: g.Name, SubGroups: []rep.Group{}})
-	return nil, h.Users.DeleteGroup(c, &c.Realm.Realm, g.ID)
+	return nil, h.Users.DeleteGroup(c, c.Realm, g.ID)
 }
 
 func (h *Handler) listChildren(c *Call, g *users.Group) (any, error) {
@@ -278,7 +278,7 @@ func (h *Handler) listChildren(c *Call, g *users.Group) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, err := h.Users.Groups(c, &c.Realm.Realm)
+	tree, err := h.Users.Groups(c, c.Realm)
 	if err != nil {
 		return nil, err
 	}
@@ -306,10 +306,10 @@ func (h *Handler) addChild(c *Call, g *users.Group) (any, error) {
 		c.W.Header().Set("Content-Type", "application/json") // of no content, as the reference
 		return nil, err
 	}
-	if err := h.Users.CreateGroup(c, &c.Realm.Realm, g.ID, v); err != nil {
+	if err := h.Users.CreateGroup(c, c.Realm, g.ID, v); err != nil {
 		return nil, err
 	}
-	made, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(v.ID))
+	made, err := h.Users.Group(c, c.Realm, iam.GroupID(v.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -325,7 +325,7 @@ func (h *Handler) listMembers(c *Call, g *users.Group) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := h.Users.Search(c, &c.Realm.Realm, &users.Filter{Group: g.ID, ServiceAccounts: true, First: first, Max: max})
+	list, err := h.Users.Search(c, c.Realm, &users.Filter{Group: g.ID, ServiceAccounts: true, First: first, Max: max})
 	if err != nil {
 		return nil, err
 	}
@@ -333,7 +333,7 @@ func (h *Handler) listMembers(c *Call, g *users.Group) (any, error) {
 }
 
 func (h *Handler) groupByPath(c *Call) (any, error) {
-	g, err := h.Users.GroupAt(c, &c.Realm.Realm, c.Path("path"))
+	g, err := h.Users.GroupAt(c, c.Realm, c.Path("path"))
 	if err != nil {
 		return nil, err
 	}
@@ -346,7 +346,7 @@ func (h *Handler) groupByPath(c *Call) (any, error) {
 }
 
 func (h *Handler) groupSubject(c *Call) (*subject, error) {
-	g, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(c.Path("group")))
+	g, err := h.Users.Group(c, c.Realm, iam.GroupID(c.Path("group")))
 	if err != nil {
 		return nil, err
 	}
@@ -361,7 +361,7 @@ func (h *Handler) groupSubject(c *Call) (*subject, error) {
 			return roles.Expand(c.Realm, all...), nil
 		},
 		change: func(ids []iam.RoleID, add bool) error {
-			return h.Users.MapGroupRoles(c, &c.Realm.Realm, g.ID, ids, add)
+			return h.Users.MapGroupRoles(c, c.Realm, g.ID, ids, add)
 		},
 	}, nil
 }

@@ -302,7 +302,7 @@ func (h *Handler) roleUsers(c *Call) (any, error) {
 	if !c.Can(ViewUsers, onAll) {
 		return nil, errForbidden
 	}
-	list, err := h.Users.Search(c, &c.Realm.Realm, &users.Filter{Role: role.ID, ServiceAccounts: true, First: first, Max: max})
+	list, err := h.Users.Search(c, c.Realm, &users.Filter{Role: role.ID, ServiceAccounts: true, First: first, Max: max})
 	if err != nil {
 		return nil, err
 	}
@@ -321,7 +321,7 @@ func (h *Handler) roleGroups(c *Call) (any, error) {
 	if !c.Can(QueryGroups, onAll) {
 		return nil, errForbidden
 	}
-	found, err := h.Users.GroupsWith(c, &c.Realm.Realm, role.ID)
+	found, err := h.Users.GroupsWith(c, c.Realm, role.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -324,18 +324,18 @@ func (h *Handler) attackStatus(ctx context.Context, r *realms.Realm, user iam.Us
 	if !r.Brute.Enabled {
 		return s, nil
 	}
-	f, err := h.Users.Failures(ctx, &r.Realm, user)
+	f, err := h.Users.Failures(ctx, r, user)
 	if err != nil || f == nil {
 		return s, err
 	}
-	u, err := h.Users.Get(ctx, &r.Realm, user)
+	u, err := h.Users.Get(ctx, r, user)
 	if errors.Is(err, users.ErrNotFound) {
 		return s, nil // removed meanwhile
 	}
 	if err != nil {
 		return s, err
 	}
-	locked, err := h.Users.Locked(ctx, &r.Realm, u)
+	locked, err := h.Users.Locked(ctx, r, u)
 	if err != nil {
 		return s, err
 	}

@@ -96,7 +96,7 @@ func (h *Handler) userHolder(c *Call) (*holder, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := h.Users.GroupsOf(c, &c.Realm.Realm, iam.UserID(c.Path("user")))
+	groups, err := h.Users.GroupsOf(c, c.Realm, iam.UserID(c.Path("user")))
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (h *Handler) groupHolder(c *Call) (*holder, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := h.Users.Group(c, &c.Realm.Realm, iam.GroupID(c.Path("group")))
+	g, err := h.Users.Group(c, c.Realm, iam.GroupID(c.Path("group")))
 	if err != nil {
 		return nil, err
 	}

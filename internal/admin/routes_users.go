@@ -10,6 +10,7 @@ import (
 
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
+	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/users"
 )
@@ -34,7 +35,7 @@ func (h *Handler) userRoutes() []Route {
 
 // user is the user that the path names.
 func (h *Handler) user(c *Call) (*iam.User, error) {
-	return h.Users.Get(c, &c.Realm.Realm, iam.UserID(c.Path("user")))
+	return h.Users.Get(c, c.Realm, iam.UserID(c.Path("user")))
 }
 
 // withUser makes a handler of one that needs the user of the path.
@@ -54,20 +55,13 @@ func (h *Handler) withUser(f func(c *Call, u *iam.User) (any, error)) func(*Call
 func (h *Handler) namedUsers(c *Call) (list []*iam.User, named bool, err error) {
 	by, rest, _ := strings.Cut(strings.TrimSpace(c.Query("search")), ":")
 	var find func(string) (*iam.User, error)
-	r := &c.Realm.Realm
 	switch by {
 	case "id":
-		find = func(id string) (*iam.User, error) {
-			u, err := h.Users.Get(c, r, iam.UserID(id))
-			if errors.Is(err, users.ErrNotFound) {
-				return nil, nil
-			}
-			return u, err
-		}
+		find = func(id string) (*iam.User, error) { return h.Users.ByID(c, c.Realm, iam.UserID(id)) }
 	case "username":
-		find = func(name string) (*iam.User, error) { return h.Users.ByName(c, r, name) }
+		find = func(name string) (*iam.User, error) { return h.Users.ByName(c, c.Realm, name) }
 	case "email":
-		find = func(email string) (*iam.User, error) { return h.Users.ByEmail(c, r, email) }
+		find = func(email string) (*iam.User, error) { return h.Users.ByEmail(c, c.Realm, email) }
 	default:
 		return nil, false, nil
 	}
@@ -187,7 +181,7 @@ func (h *Handler) listUsers(c *Call) (any, error) {
 	}
 	list, named, err := h.namedUsers(c)
 	if err == nil && !named {
-		list, err = h.Users.Search(c, &c.Realm.Realm, f)
+		list, err = h.Users.Search(c, c.Realm, f)
 	}
 	if err != nil {
 		return nil, err
@@ -203,7 +197,7 @@ func (h *Handler) countUsers(c *Call) (any, error) {
 	if list, named, err := h.namedUsers(c); err != nil || named {
 		return len(list), err
 	}
-	return h.Users.Count(c, &c.Realm.Realm, f)
+	return h.Users.Count(c, c.Realm, f)
 }
 
 // viewUsers renders users, brief or whole. Keycloak:
@@ -223,7 +217,7 @@ func (h *Handler) viewUsers(c *Call, list []*iam.User, brief bool, access map[st
 		for i, u := range list {
 			ids[i] = u.ID
 		}
-		if kinds, err = h.Users.Kinds(c, &c.Realm.Realm, ids...); err != nil {
+		if kinds, err = h.Users.Kinds(c, c.Realm, ids...); err != nil {
 			return nil, err
 		}
 	}
@@ -301,10 +295,10 @@ func settle(c *Call, u *iam.User, v *rep.User, existing bool) {
 
 // taken says in the admin API's words that an address or a name is somebody's.
 func (h *Handler) taken(c *Call, v *rep.User, username string) error {
-	type find func(context.Context, *iam.Realm, string) (*iam.User, error)
+	type find func(context.Context, *realms.Realm, string) (*iam.User, error)
 	free := func(value, msg string, finders ...find) error {
 		for _, by := range finders {
-			other, err := by(c, &c.Realm.Realm, value)
+			other, err := by(c, c.Realm, value)
 			if err == nil && other != nil {
 				err = Message(http.StatusConflict, msg)
 			}
@@ -353,7 +347,7 @@ func (h *Handler) createUser(c *Call) (any, error) {
 	view.Apply(made.User, draft, true)
 	settle(c, made.User, v, false)
 	for _, path := range iam.Distinct(v.Groups) {
-		g, err := h.Users.GroupAt(c, &c.Realm.Realm, path)
+		g, err := h.Users.GroupAt(c, c.Realm, path)
 		if err != nil {
 			return nil, err
 		}
@@ -402,7 +396,7 @@ func (h *Handler) getUser(c *Call) (any, error) {
 	}
 	v := list[0]
 	if len(c.Realm.IDPs) > 0 {
-		links, err := h.Users.Links(c, &c.Realm.Realm, u.ID)
+		links, err := h.Users.Links(c, c.Realm, u.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -471,7 +465,7 @@ func (h *Handler) updateUser(c *Call) (any, error) {
 		}
 	}
 	unlocks := rep.Val(v.Enabled) && c.Realm.Brute.Enabled
-	_, err = h.Users.Change(c, &c.Realm.Realm, u.ID, func(u *iam.User) error {
+	_, err = h.Users.Change(c, c.Realm, u.ID, func(u *iam.User) error {
 		if unlocks {
 			users.Unlock(u)
 		}
@@ -521,13 +515,13 @@ func profileRefusal(errs iam.Errors) error {
 // forgetFailures forgets the failed logins of a user who is enabled, with an
 // event of its own before the update's. Keycloak: UserResource.updateUser.
 func (h *Handler) forgetFailures(c *Call, u *iam.User) error {
-	f, err := h.Users.Failures(c, &c.Realm.Realm, u.ID)
+	f, err := h.Users.Failures(c, c.Realm, u.ID)
 	if err != nil || f == nil {
 		return err
 	}
 	c.Event(Delete, "USER_LOGIN_FAILURE", c.resource(), nil)
 	c.Event(Update, "USER", c.resource(), c.body)
-	return h.Users.ClearFailures(c, &c.Realm.Realm, u.ID)
+	return h.Users.ClearFailures(c, c.Realm, u.ID)
 }
 
 func (h *Handler) deleteUser(c *Call) (any, error) {

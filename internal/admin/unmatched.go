@@ -59,9 +59,9 @@ func (h *Handler) locate(r *http.Request, caller *Caller, path []string) error {
 	}
 	switch id := path[2]; path[1] {
 	case "users":
-		_, err = h.Users.Get(r.Context(), &realm.Realm, iam.UserID(id))
+		_, err = h.Users.Get(r.Context(), realm, iam.UserID(id))
 	case "groups":
-		_, err = h.Users.Group(r.Context(), &realm.Realm, iam.GroupID(id))
+		_, err = h.Users.Group(r.Context(), realm, iam.GroupID(id))
 	case "clients":
 		_, err = clients.Get(r.Context(), realm, id)
 	case "user-storage": // Keycloak: UserStorageProviderResource

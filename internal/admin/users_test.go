@@ -172,11 +172,11 @@ func TestAttackDetection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := s.h.Users.ByName(t.Context(), &shop.Realm, "carol")
+	u, err := s.h.Users.ByName(t.Context(), shop, "carol")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.h.Users.Failed(t.Context(), &shop.Realm, u.ID, "10.0.0.9", false, nil); err != nil {
+	if _, err := s.h.Users.Failed(t.Context(), shop, u.ID, "10.0.0.9", false, nil); err != nil {
 		t.Fatal(err)
 	}
 	const at = "/attack-detection/brute-force/users/"

@@ -229,9 +229,9 @@ func (j *judging) findUser() error {
 	if !j.context.Transient && !j.context.Unknown {
 		return nil
 	}
-	u, err := j.Users.ByID(j.ctx, &j.realm.Realm, iam.UserID(tok.Subject))
+	u, err := j.Users.ByID(j.ctx, j.realm, iam.UserID(tok.Subject))
 	if err == nil && u == nil && tok.Username != "" && j.v.Client != nil {
-		u, err = j.Users.Find(j.ctx, &j.realm.Realm, tok.Username)
+		u, err = j.Users.Find(j.ctx, j.realm, tok.Username)
 		if u != nil && u.ServiceAccount != j.v.Client.ID {
 			u = nil
 		}

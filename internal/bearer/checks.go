@@ -173,7 +173,7 @@ func (j *judging) knownUser() (Refusal, error) {
 	}
 	if j.v.User == nil && j.v.Token.Subject != "" {
 		var err error
-		if j.v.User, err = j.Users.ByID(j.ctx, &j.realm.Realm, iam.UserID(j.v.Token.Subject)); err != nil {
+		if j.v.User, err = j.Users.ByID(j.ctx, j.realm, iam.UserID(j.v.Token.Subject)); err != nil {
 			return "", err
 		}
 	}

@@ -315,7 +315,7 @@ func (a *attempt) missingConsent() (missing []consentScope, detail string, err e
 	}
 	var granted *iam.Consent
 	if !a.tab.Request.Consent {
-		if granted, err = a.h.Users.Consent(a.ctx, &a.realm.Realm, a.run.User.ID, a.client.ID); err != nil {
+		if granted, err = a.h.Users.Consent(a.ctx, a.realm, a.run.User.ID, a.client.ID); err != nil {
 			return nil, "", err
 		}
 	}
@@ -394,7 +394,7 @@ func (a *attempt) grant() error {
 	for _, s := range wantedScopes(a.realm, &a.client.Client, a.tab.Request.Scope) {
 		scopes = append(scopes, s.id)
 	}
-	return a.h.Users.AddConsent(a.ctx, &a.realm.Realm, a.run.User.ID, a.client.ID, scopes)
+	return a.h.Users.AddConsent(a.ctx, a.realm, a.run.User.ID, a.client.ID, scopes)
 }
 
 // errOtherUser: the browser's session is somebody else's.
@@ -444,7 +444,7 @@ func (a *attempt) finish() {
 	}
 	d.Origin = a.origin(sso)
 	if !sso && !run.Clean {
-		if err := a.h.Users.Succeeded(a.ctx, &a.realm.Realm, run.User.ID, steps.SecondFactor(a.tab.Notes)); err != nil {
+		if err := a.h.Users.Succeeded(a.ctx, a.realm, run.User.ID, steps.SecondFactor(a.tab.Notes)); err != nil {
 			a.broken(err)
 			return
 		}

@@ -141,7 +141,7 @@ func (a *attempt) newRun(kind iam.EventKind) error {
 	if a.tab.User == "" {
 		return nil
 	}
-	u, err := a.h.Users.ByID(a.ctx, &a.realm.Realm, a.tab.User)
+	u, err := a.h.Users.ByID(a.ctx, a.realm, a.tab.User)
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func TestToyProtocol(t *testing.T) {
 // flow first, where a name is typed.
 func toyProvider(x **house, returns *atomic.Int32) authn.Spec {
 	meet := func(ctx context.Context, r *authn.Run, name string) (authn.Result, error) {
-		u, err := (*x).Users.Find(ctx, &r.Realm.Realm, name)
+		u, err := (*x).Users.Find(ctx, r.Realm, name)
 		if err != nil {
 			return nil, err
 		}

@@ -412,11 +412,11 @@ func (a *authCall) checkACR() error {
 		return nil
 	}
 	for _, acr := range wanted {
-		if _, ok := steps.LevelOf(&a.realm.Realm, &a.client.Client, acr); !ok {
+		if _, ok := steps.LevelOf(a.realm, &a.client.Client, acr); !ok {
 			return refused()
 		}
 	}
-	if !slices.Equal(wanted, steps.AtLeastMinimum(&a.realm.Realm, &a.client.Client, wanted)) {
+	if !slices.Equal(wanted, steps.AtLeastMinimum(a.realm, &a.client.Client, wanted)) {
 		return refused()
 	}
 	return nil

@@ -21,7 +21,7 @@ func (t *tokenCall) clientCredentials() (*decision, error) {
 	case !t.client.ServiceAccounts:
 		return nil, refused("Client not enabled to retrieve service account")
 	}
-	user, err := t.Users.ServiceAccount(t.ctx(), &t.realm.Realm, t.client.ID)
+	user, err := t.Users.ServiceAccount(t.ctx(), t.realm, t.client.ID)
 	if err != nil {
 		return nil, err
 	}

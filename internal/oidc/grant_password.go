@@ -151,5 +151,5 @@ func (t *tokenCall) ready(run *authn.Run) error {
 	if run.Clean {
 		return nil
 	}
-	return t.Users.Succeeded(t.ctx(), &t.realm.Realm, run.User.ID, steps.SecondFactor(run.Tab.Notes))
+	return t.Users.Succeeded(t.ctx(), t.realm, run.User.ID, steps.SecondFactor(run.Tab.Notes))
 }

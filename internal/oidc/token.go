@@ -259,7 +259,7 @@ func (c *call) consented(user iam.UserID, client *iam.Client, scopes []*iam.Clie
 	if !client.ConsentRequired {
 		return true, nil
 	}
-	consent, err := c.Users.Consent(c.ctx(), &c.realm.Realm, user, client.ID)
+	consent, err := c.Users.Consent(c.ctx(), c.realm, user, client.ID)
 	if err != nil {
 		return false, err
 	}

@@ -134,7 +134,7 @@ func (x *Explainer) gather(ctx context.Context, r *realms.Realm, id iam.UserID, 
 	if !q.At.IsZero() && q.At.Before(f.now) {
 		f.now, f.past = q.At, true
 	}
-	u, err := x.Users.Get(ctx, &r.Realm, id)
+	u, err := x.Users.Get(ctx, r, id)
 	if err != nil && !errors.Is(err, users.ErrNotFound) {
 		return nil, err
 	}

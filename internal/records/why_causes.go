@@ -68,13 +68,13 @@ func (f *facts) locked() (*cause, error) {
 	if f.past || f.user == nil || !f.user.Enabled {
 		return nil, nil
 	}
-	word, err := f.x.Users.Locked(f.ctx, &f.r.Realm, f.user)
+	word, err := f.x.Users.Locked(f.ctx, f.r, f.user)
 	if word == "" || err != nil {
 		return nil, err
 	}
 	c := &cause{reason: iam.BruteForceLock, rank: blocks, at: f.now, state: true, client: f.clientID, settings: []Evidence{
 		f.realmSetting("failureFactor", number(f.r.Brute.FailureFactor)), f.realmSetting("waitIncrementSeconds", secs(f.r.Brute.WaitIncrement))}}
-	failures, err := f.x.Users.Failures(f.ctx, &f.r.Realm, f.user.ID)
+	failures, err := f.x.Users.Failures(f.ctx, f.r, f.user.ID)
 	if err == nil && failures != nil {
 		c.detail = ", until " + clock(failures.NotBefore) + ", after " + number(failures.Failures) + " failed logins"
 	}
@@ -491,7 +491,7 @@ func (f *facts) missingConsent(p *seenPart, c *iam.Client) (missing []string, er
 	if !c.ConsentRequired {
 		return nil, nil
 	}
-	consent, err := f.x.Users.Consent(f.ctx, &f.r.Realm, f.id, c.ID)
+	consent, err := f.x.Users.Consent(f.ctx, f.r, f.id, c.ID)
 	if err != nil {
 		return nil, err
 	}

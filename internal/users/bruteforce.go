@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/realms"
 	"latchkey/internal/store"
 )
 
@@ -18,7 +19,7 @@ const (
 )
 
 // Failures returns what is known of a user's failed logins, nil when nothing is.
-func (s *Service) Failures(ctx context.Context, r *iam.Realm, user iam.UserID) (*iam.LoginFailures, error) {
+func (s *Service) Failures(ctx context.Context, r *realms.Realm, user iam.UserID) (*iam.LoginFailures, error) {
 	f, err := s.db.LoginFailures(ctx, r.ID, user)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
@@ -29,7 +30,7 @@ func (s *Service) Failures(ctx context.Context, r *iam.Realm, user iam.UserID) (
 // Locked returns Keycloak's error word when brute force protection keeps a user
 // out, "user_disabled" for good or "user_temporarily_disabled", else "".
 // Keycloak: AuthenticatorUtils.getDisabledByBruteForceEventError.
-func (s *Service) Locked(ctx context.Context, r *iam.Realm, u *iam.User) (string, error) {
+func (s *Service) Locked(ctx context.Context, r *realms.Realm, u *iam.User) (string, error) {
 	if !r.Brute.Enabled {
 		return "", nil
 	}
@@ -48,7 +49,7 @@ func (s *Service) Locked(ctx context.Context, r *iam.Realm, u *iam.User) (string
 // could be wrong one after the other. Without a place it returns the error word,
 // as Locked does. A place must be given back, by Failed or EndGuess.
 // Keycloak: DefaultBlockingBruteForceProtector, which has one place for a user.
-func (s *Service) Guess(ctx context.Context, r *iam.Realm, u *iam.User) (g *iam.Guess, word string, err error) {
+func (s *Service) Guess(ctx context.Context, r *realms.Realm, u *iam.User) (g *iam.Guess, word string, err error) {
 	b := r.Brute
 	if !b.Enabled {
 		return nil, "", nil
@@ -90,7 +91,7 @@ func (s *Service) EndGuess(ctx context.Context, g *iam.Guess) (clean bool, err e
 
 // comparing bounds a comparison by the time that its guess has. Under brute
 // force protection nothing is compared without a guess.
-func (s *Service) comparing(ctx context.Context, r *iam.Realm, user iam.UserID, g *iam.Guess) (context.Context, context.CancelFunc, error) {
+func (s *Service) comparing(ctx context.Context, r *realms.Realm, user iam.UserID, g *iam.Guess) (context.Context, context.CancelFunc, error) {
 	if !r.Brute.Enabled {
 		return ctx, func() {}, nil
 	}
@@ -115,7 +116,7 @@ func forgotten(b iam.BruteForcePolicy) time.Duration {
 // one, and locks the user out when the realm's limits are reached. It returns
 // the events to emit: lockouts. second says that it was a second factor that failed.
 // Keycloak: DefaultBruteForceProtector.failure.
-func (s *Service) Failed(ctx context.Context, r *iam.Realm, user iam.UserID, ip string, second bool, g *iam.Guess) (events []iam.Event, err error) {
+func (s *Service) Failed(ctx context.Context, r *realms.Realm, user iam.UserID, ip string, second bool, g *iam.Guess) (events []iam.Event, err error) {
 	b := r.Brute
 	if !b.Enabled {
 		return nil, nil
@@ -199,7 +200,7 @@ func lockEvent(kind iam.EventKind, user iam.UserID, ip string, failures int) iam
 
 // Succeeded forgets a user's failures after a login; those of the second factor
 // only when it was part of it. Keycloak: DefaultBruteForceProtector.success.
-func (s *Service) Succeeded(ctx context.Context, r *iam.Realm, user iam.UserID, second bool) error {
+func (s *Service) Succeeded(ctx context.Context, r *realms.Realm, user iam.UserID, second bool) error {
 	if !r.Brute.Enabled {
 		return nil
 	}
@@ -212,12 +213,12 @@ func (s *Service) Succeeded(ctx context.Context, r *iam.Realm, user iam.UserID, 
 
 // ClearFailures forgets a user's failures at an administrator's wish. A user
 // disabled for good stays so, as in Keycloak.
-func (s *Service) ClearFailures(ctx context.Context, r *iam.Realm, user iam.UserID) error {
+func (s *Service) ClearFailures(ctx context.Context, r *realms.Realm, user iam.UserID) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.ClearFailures(ctx, r.ID, user) })
 }
 
 // ClearAllFailures forgets the failures of all users of a realm.
-func (s *Service) ClearAllFailures(ctx context.Context, r *iam.Realm) error {
+func (s *Service) ClearAllFailures(ctx context.Context, r *realms.Realm) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error { return tx.ClearAllFailures(ctx, r.ID) })
 }
 

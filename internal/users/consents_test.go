@@ -13,7 +13,7 @@ import (
 
 func TestConsentsAndLinks(t *testing.T) {
 	each(t, realmDoc, func(w *world) {
-		ctx, r := w.Context(), &w.realm.Realm
+		ctx, r := w.Context(), w.realm
 		w.must(w.db.Tx(ctx, func(tx *store.Tx) error {
 			return tx.InsertClient(ctx, r.ID, store.ClientRow{ID: "c", ClientID: "till", Enabled: true, Doc: []byte(`{}`)})
 		}))
@@ -60,7 +60,7 @@ func TestConsentsAndLinks(t *testing.T) {
 // count, and of several grants at once exactly one is the first.
 func TestConsentRaces(t *testing.T) {
 	each(t, realmDoc, func(w *world) {
-		ctx, r := w.Context(), &w.realm.Realm
+		ctx, r := w.Context(), w.realm
 		race := func(n int, f func(i int) error) {
 			var wg sync.WaitGroup
 			start := make(chan struct{})

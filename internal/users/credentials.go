@@ -9,6 +9,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/otp"
+	"latchkey/internal/realms"
 	"latchkey/internal/store"
 )
 
@@ -16,12 +17,12 @@ import (
 var ErrNoCredential = &iam.Error{Kind: iam.NotFound, Msg: "Credential not found"}
 
 // Credentials lists a user's credentials in the user's order of preference.
-func (s *Service) Credentials(ctx context.Context, r *iam.Realm, user iam.UserID) ([]*iam.Credential, error) {
+func (s *Service) Credentials(ctx context.Context, r *realms.Realm, user iam.UserID) ([]*iam.Credential, error) {
 	return s.db.Credentials(ctx, r.ID, user)
 }
 
 // Kinds returns which kinds of credential each of some users has.
-func (s *Service) Kinds(ctx context.Context, r *iam.Realm, ids ...iam.UserID) (map[iam.UserID][]iam.CredentialKind, error) {
+func (s *Service) Kinds(ctx context.Context, r *realms.Realm, ids ...iam.UserID) (map[iam.UserID][]iam.CredentialKind, error) {
 	return s.db.CredentialKinds(ctx, r.ID, ids)
 }
 
@@ -30,12 +31,12 @@ func (s *Service) Kinds(ctx context.Context, r *iam.Realm, ids ...iam.UserID) (m
 // used up (unless the realm allows its codes to be reused), the counter of the
 // other kind moves past it by a compare-and-swap. g is the guess that brute
 // force protection allowed.
-func (s *Service) CheckOTP(ctx context.Context, r *iam.Realm, user iam.UserID, g *iam.Guess, credential, code string) (bool, error) {
+func (s *Service) CheckOTP(ctx context.Context, r *realms.Realm, user iam.UserID, g *iam.Guess, credential, code string) (bool, error) {
 	return s.check(ctx, r, user, g, iam.OTP, presented{credential: credential, value: code})
 }
 
 // compareOTP is the check of one-time codes.
-func (s *Service) compareOTP(ctx context.Context, r *iam.Realm, user iam.UserID, p presented) (ok bool, err error) {
+func (s *Service) compareOTP(ctx context.Context, r *realms.Realm, user iam.UserID, p presented) (ok bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		ok = false
 		list, err := tx.Credentials(ctx, r.ID, user)
@@ -52,7 +53,7 @@ func (s *Service) compareOTP(ctx context.Context, r *iam.Realm, user iam.UserID,
 	return ok && err == nil, err
 }
 
-func useCode(ctx context.Context, tx *store.Tx, r *iam.Realm, c *iam.Credential, code string) (bool, error) {
+func useCode(ctx context.Context, tx *store.Tx, r *realms.Realm, c *iam.Credential, code string) (bool, error) {
 	parsed, err := otp.ParseCredential(c.Data, c.Secret)
 	if err != nil {
 		return false, nil // no code fits what cannot be read
@@ -76,7 +77,7 @@ func useCode(ctx context.Context, tx *store.Tx, r *iam.Realm, c *iam.Credential,
 }
 
 // OTPPolicy is the realm's policy in the words of package otp.
-func OTPPolicy(r *iam.Realm) otp.Policy {
+func OTPPolicy(r *realms.Realm) otp.Policy {
 	return otp.Policy{Type: r.OTP.Type, Algorithm: r.OTP.Algorithm, Digits: r.OTP.Digits, Period: int(r.OTP.Period / time.Second),
 		Counter: r.OTP.InitialCounter, Window: r.OTP.LookAheadWindow}
 }
@@ -84,7 +85,7 @@ func OTPPolicy(r *iam.Realm) otp.Policy {
 // AddOTP stores a one-time code credential after a code has proved that it
 // works; it reports whether the code did. That code is used up. ErrLabel and
 // ErrCredentials say that there is no room for it.
-func (s *Service) AddOTP(ctx context.Context, r *iam.Realm, user iam.UserID, secret, label, code string) (ok bool, err error) {
+func (s *Service) AddOTP(ctx context.Context, r *realms.Realm, user iam.UserID, secret, label, code string) (ok bool, err error) {
 	if iam.Characters(label) > iam.MaxLabel {
 		return false, ErrLabel
 	}
@@ -122,7 +123,7 @@ func (s *Service) AddOTP(ctx context.Context, r *iam.Realm, user iam.UserID, sec
 }
 
 // AddCredential stores a credential behind those that the user has.
-func (s *Service) AddCredential(ctx context.Context, r *iam.Realm, c *iam.Credential) error {
+func (s *Service) AddCredential(ctx context.Context, r *realms.Realm, c *iam.Credential) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		list, err := tx.Credentials(ctx, r.ID, c.User)
 		if err != nil {
@@ -137,7 +138,7 @@ func (s *Service) AddCredential(ctx context.Context, r *iam.Realm, c *iam.Creden
 
 // PutCredential stores a credential that is hashed already: a password in place
 // of the user's own, any other behind those that the user has.
-func (s *Service) PutCredential(ctx context.Context, r *iam.Realm, given *iam.Credential) error {
+func (s *Service) PutCredential(ctx context.Context, r *realms.Realm, given *iam.Credential) error {
 	err := s.db.Tx(ctx, func(tx *store.Tx) error {
 		c := *given
 		if c.Kind == iam.Password {
@@ -165,7 +166,7 @@ var ErrLabel = &iam.Error{Kind: iam.Invalid, Field: "userLabel", Msg: "The label
 var ErrCredentials = &iam.Error{Kind: iam.Invalid, Msg: "The user has too many credentials"}
 
 // Label names a credential, or returns ErrLabel.
-func (s *Service) Label(ctx context.Context, r *iam.Realm, user iam.UserID, id, label string) error {
+func (s *Service) Label(ctx context.Context, r *realms.Realm, user iam.UserID, id, label string) error {
 	if iam.Characters(label) > iam.MaxLabel {
 		return ErrLabel
 	}
@@ -183,7 +184,7 @@ func (s *Service) Label(ctx context.Context, r *iam.Realm, user iam.UserID, id, 
 }
 
 // RemoveCredential takes a credential from a user, or returns ErrNoCredential.
-func (s *Service) RemoveCredential(ctx context.Context, r *iam.Realm, user iam.UserID, id string) error {
+func (s *Service) RemoveCredential(ctx context.Context, r *realms.Realm, user iam.UserID, id string) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		was, err := tx.DeleteCredential(ctx, r.ID, user, id)
 		if err == nil && !was {
@@ -196,7 +197,7 @@ func (s *Service) RemoveCredential(ctx context.Context, r *iam.Realm, user iam.U
 // MoveCredential puts a credential behind another in the user's order of
 // preference, first of all for after "". ErrNoCredential when it is not there;
 // behind one that is not there it stays where it is. Keycloak: JpaUserCredentialStore.moveCredentialTo.
-func (s *Service) MoveCredential(ctx context.Context, r *iam.Realm, user iam.UserID, id, after string) error {
+func (s *Service) MoveCredential(ctx context.Context, r *realms.Realm, user iam.UserID, id, after string) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		list, err := tx.Credentials(ctx, r.ID, user)
 		if err != nil {

@@ -54,7 +54,7 @@ var ErrNoGroup = &iam.Error{Kind: iam.NotFound, Msg: "Could not find group by id
 
 // Groups reads all groups of the realm: for lists and searches. Who wants some
 // asks Group, GroupAt, GroupsOf or GroupsWith.
-func (s *Service) Groups(ctx context.Context, r *iam.Realm) (*Groups, error) {
+func (s *Service) Groups(ctx context.Context, r *realms.Realm) (*Groups, error) {
 	rows, err := s.db.Groups(ctx, r.ID)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (s *Service) Groups(ctx context.Context, r *iam.Realm) (*Groups, error) {
 }
 
 // groupsUp reads the groups of a lineage and no others.
-func (s *Service) groupsUp(ctx context.Context, r *iam.Realm, l store.Lineage, id string) (*Groups, error) {
+func (s *Service) groupsUp(ctx context.Context, r *realms.Realm, l store.Lineage, id string) (*Groups, error) {
 	rows, below, pairs, err := s.db.GroupsUp(ctx, r.ID, l, id)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (s *Service) groupsUp(ctx context.Context, r *iam.Realm, l store.Lineage, i
 }
 
 // Group reads a group and those above it, or returns ErrNoGroup.
-func (s *Service) Group(ctx context.Context, r *iam.Realm, id iam.GroupID) (*Group, error) {
+func (s *Service) Group(ctx context.Context, r *realms.Realm, id iam.GroupID) (*Group, error) {
 	t, err := s.groupsUp(ctx, r, store.OfGroup, string(id))
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (s *Service) Group(ctx context.Context, r *iam.Realm, id iam.GroupID) (*Gro
 }
 
 // GroupsWith returns the groups that a role is mapped to, by name.
-func (s *Service) GroupsWith(ctx context.Context, r *iam.Realm, role iam.RoleID) ([]*Group, error) {
+func (s *Service) GroupsWith(ctx context.Context, r *realms.Realm, role iam.RoleID) ([]*Group, error) {
 	t, err := s.groupsUp(ctx, r, store.OfGroupsRole, string(role))
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (s *Service) GroupsWith(ctx context.Context, r *iam.Realm, role iam.RoleID)
 // that a bare name is that of a group at the top; nil when there is none. Names
 // may contain slashes: of several ways to read the path the one with the
 // shortest names counts.
-func (s *Service) GroupAt(ctx context.Context, r *iam.Realm, path string) (*Group, error) {
+func (s *Service) GroupAt(ctx context.Context, r *realms.Realm, path string) (*Group, error) {
 	id, err := s.groupBelow(ctx, r, "", strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
@@ -126,7 +126,7 @@ func (s *Service) GroupAt(ctx context.Context, r *iam.Realm, path string) (*Grou
 	return g, err
 }
 
-func (s *Service) groupBelow(ctx context.Context, r *iam.Realm, parent iam.GroupID, path string) (iam.GroupID, error) {
+func (s *Service) groupBelow(ctx context.Context, r *realms.Realm, parent iam.GroupID, path string) (iam.GroupID, error) {
 	for i := 0; i <= len(path) && i <= 4*maxName; i++ {
 		if i < len(path) && path[i] != '/' {
 			continue
@@ -143,7 +143,7 @@ func (s *Service) groupBelow(ctx context.Context, r *iam.Realm, parent iam.Group
 }
 
 // RolesAround are the roles that members of a group, or of one below it, have by them.
-func (s *Service) RolesAround(ctx context.Context, r *iam.Realm, g *Group) ([]iam.RoleID, error) {
+func (s *Service) RolesAround(ctx context.Context, r *realms.Realm, g *Group) ([]iam.RoleID, error) {
 	below, err := s.db.RolesBelow(ctx, r.ID, g.ID)
 	return append(g.Given(), below...), err
 }
@@ -222,7 +222,7 @@ func groupDoc(v *rep.Group) ([]byte, error) {
 }
 
 // CreateGroup stores a new group below parent ("" for the top) and fills in its id.
-func (s *Service) CreateGroup(ctx context.Context, r *iam.Realm, parent iam.GroupID, v *rep.Group) error {
+func (s *Service) CreateGroup(ctx context.Context, r *realms.Realm, parent iam.GroupID, v *rep.Group) error {
 	if v.ID == "" {
 		v.ID = realms.NewID()
 	}
@@ -240,7 +240,7 @@ func (s *Service) CreateGroup(ctx context.Context, r *iam.Realm, parent iam.Grou
 }
 
 // editGroup changes a group's row; taken is the refusal if its name is another's there.
-func (s *Service) editGroup(ctx context.Context, r *iam.Realm, id iam.GroupID, taken error, f func(row *store.GroupRow) error) error {
+func (s *Service) editGroup(ctx context.Context, r *realms.Realm, id iam.GroupID, taken error, f func(row *store.GroupRow) error) error {
 	err := s.db.Tx(ctx, func(tx *store.Tx) error {
 		row, err := tx.Group(ctx, r.ID, id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -262,7 +262,7 @@ func (s *Service) editGroup(ctx context.Context, r *iam.Realm, id iam.GroupID, t
 
 // UpdateGroup renames and describes a group, and replaces its attributes where
 // there are any in the representation. Keycloak: GroupResource.updateGroup.
-func (s *Service) UpdateGroup(ctx context.Context, r *iam.Realm, id iam.GroupID, v *rep.Group) error {
+func (s *Service) UpdateGroup(ctx context.Context, r *realms.Realm, id iam.GroupID, v *rep.Group) error {
 	return s.editGroup(ctx, r, id, siblingTaken(v.Name), func(row *store.GroupRow) error {
 		doc := new(rep.Group)
 		if err := rep.Unmarshal(row.Doc, doc); err != nil {
@@ -285,7 +285,7 @@ var errLoop = &iam.Error{Kind: iam.Invalid, Msg: "A group cannot be moved below 
 // MoveGroup puts a group below another one, "" for the top. Below itself is
 // where it stays; a refusal calls it by the posted name.
 // Keycloak: GroupResource.addChild, JpaRealmProvider.moveGroup.
-func (s *Service) MoveGroup(ctx context.Context, r *iam.Realm, id, parent iam.GroupID, posted string) error {
+func (s *Service) MoveGroup(ctx context.Context, r *realms.Realm, id, parent iam.GroupID, posted string) error {
 	if id == parent {
 		return nil
 	}
@@ -303,7 +303,7 @@ func (s *Service) MoveGroup(ctx context.Context, r *iam.Realm, id, parent iam.Gr
 }
 
 // DeleteGroup removes a group with everything below it.
-func (s *Service) DeleteGroup(ctx context.Context, r *iam.Realm, id iam.GroupID) error {
+func (s *Service) DeleteGroup(ctx context.Context, r *realms.Realm, id iam.GroupID) error {
 	err := s.db.Tx(ctx, func(tx *store.Tx) error { return tx.DeleteGroup(ctx, r.ID, id) })
 	if errors.Is(err, store.ErrNotFound) {
 		return ErrNoGroup
@@ -312,7 +312,7 @@ func (s *Service) DeleteGroup(ctx context.Context, r *iam.Realm, id iam.GroupID)
 }
 
 // MapGroupRoles gives a group roles, or with add false takes them away.
-func (s *Service) MapGroupRoles(ctx context.Context, r *iam.Realm, id iam.GroupID, roles []iam.RoleID, add bool) error {
+func (s *Service) MapGroupRoles(ctx context.Context, r *realms.Realm, id iam.GroupID, roles []iam.RoleID, add bool) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		for _, role := range roles {
 			var err error
@@ -330,12 +330,12 @@ func (s *Service) MapGroupRoles(ctx context.Context, r *iam.Realm, id iam.GroupI
 }
 
 // Roles returns the roles mapped to a user directly.
-func (s *Service) Roles(ctx context.Context, r *iam.Realm, id iam.UserID) ([]iam.RoleID, error) {
+func (s *Service) Roles(ctx context.Context, r *realms.Realm, id iam.UserID) ([]iam.RoleID, error) {
 	return s.db.UserRoles(ctx, r.ID, id)
 }
 
 // MapRoles gives a user roles, or with add false takes them away.
-func (s *Service) MapRoles(ctx context.Context, r *iam.Realm, id iam.UserID, roles []iam.RoleID, add bool) error {
+func (s *Service) MapRoles(ctx context.Context, r *realms.Realm, id iam.UserID, roles []iam.RoleID, add bool) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		for _, role := range roles {
 			var err error
@@ -353,7 +353,7 @@ func (s *Service) MapRoles(ctx context.Context, r *iam.Realm, id iam.UserID, rol
 }
 
 // GroupsOf returns the groups that a user is a direct member of, by name.
-func (s *Service) GroupsOf(ctx context.Context, r *iam.Realm, id iam.UserID) ([]*Group, error) {
+func (s *Service) GroupsOf(ctx context.Context, r *realms.Realm, id iam.UserID) ([]*Group, error) {
 	ids, err := s.db.UserGroups(ctx, r.ID, id)
 	if err != nil || len(ids) == 0 {
 		return nil, err
@@ -366,7 +366,7 @@ func (s *Service) GroupsOf(ctx context.Context, r *iam.Realm, id iam.UserID) ([]
 }
 
 // Join makes a user a member of a group; it reports whether that is new.
-func (s *Service) Join(ctx context.Context, r *iam.Realm, id iam.UserID, group iam.GroupID) (joined bool, err error) {
+func (s *Service) Join(ctx context.Context, r *realms.Realm, id iam.UserID, group iam.GroupID) (joined bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		joined, err = tx.JoinGroup(ctx, r.ID, id, group)
 		return err
@@ -375,7 +375,7 @@ func (s *Service) Join(ctx context.Context, r *iam.Realm, id iam.UserID, group i
 }
 
 // Leave ends a membership; it reports whether there was one.
-func (s *Service) Leave(ctx context.Context, r *iam.Realm, id iam.UserID, group iam.GroupID) (left bool, err error) {
+func (s *Service) Leave(ctx context.Context, r *realms.Realm, id iam.UserID, group iam.GroupID) (left bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		left, err = tx.LeaveGroup(ctx, r.ID, id, group)
 		return err
@@ -390,7 +390,7 @@ type Filter = store.UserFilter
 var ErrConditions = &iam.Error{Kind: iam.Invalid, Msg: "The search has too many conditions"}
 
 // Search returns a page of users by user name, or ErrConditions.
-func (s *Service) Search(ctx context.Context, r *iam.Realm, f *Filter) ([]*iam.User, error) {
+func (s *Service) Search(ctx context.Context, r *realms.Realm, f *Filter) ([]*iam.User, error) {
 	if len(f.Terms)+len(f.Attrs) > iam.MaxConditions {
 		return nil, ErrConditions
 	}
@@ -398,7 +398,7 @@ func (s *Service) Search(ctx context.Context, r *iam.Realm, f *Filter) ([]*iam.U
 }
 
 // Count counts the users that a filter lets through, or returns ErrConditions.
-func (s *Service) Count(ctx context.Context, r *iam.Realm, f *Filter) (int64, error) {
+func (s *Service) Count(ctx context.Context, r *realms.Realm, f *Filter) (int64, error) {
 	if len(f.Terms)+len(f.Attrs) > iam.MaxConditions {
 		return 0, ErrConditions
 	}
@@ -407,7 +407,7 @@ func (s *Service) Count(ctx context.Context, r *iam.Realm, f *Filter) (int64, er
 
 // SetNotBefore refuses the user's tokens from before now.
 func (s *Service) SetNotBefore(ctx context.Context, r *realms.Realm, id iam.UserID) error {
-	_, err := s.Change(ctx, &r.Realm, id, func(u *iam.User) error {
+	_, err := s.Change(ctx, r, id, func(u *iam.User) error {
 		u.NotBefore = s.db.Now().Truncate(time.Second) // tokens know whole seconds
 		return nil
 	})

@@ -20,7 +20,7 @@ import (
 // tree whose names hold slashes and recur at several levels.
 func TestGroupsWithoutTheTree(t *testing.T) {
 	each(t, realmDoc, func(w *world) {
-		ctx, r := w.Context(), &w.realm.Realm
+		ctx, r := w.Context(), w.realm
 		list := []store.GroupRow{{ID: "a", Name: "a"}, {ID: "ab", Name: "a/b"}, {ID: "a-b", Parent: "a", Name: "b"}, {ID: "a-b-c", Parent: "a-b", Name: "c"},
 			{ID: "ab-d", Parent: "ab", Name: "d"}, {ID: "b", Name: "b"}, {ID: "b-a", Parent: "b", Name: "a"}, {ID: "c/", Parent: "b", Name: "c/d"}}
 		w.must(w.db.Tx(ctx, func(tx *store.Tx) error {
@@ -118,9 +118,9 @@ func BenchmarkGroups(b *testing.B) {
 	}
 	s := users.New(db, passhash.New(64<<20), policy.New(""), sessions.New(db, nil))
 	for name, f := range map[string]func() error{
-		"tree": func() error { _, err := s.Groups(ctx, &r.Realm); return err },
-		"id":   func() error { _, err := s.Group(ctx, &r.Realm, "g15042"); return err },
-		"path": func() error { _, err := s.GroupAt(ctx, &r.Realm, "/n42/n15042"); return err },
+		"tree": func() error { _, err := s.Groups(ctx, r); return err },
+		"id":   func() error { _, err := s.Group(ctx, r, "g15042"); return err },
+		"path": func() error { _, err := s.GroupAt(ctx, r, "/n42/n15042"); return err },
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

@@ -5,6 +5,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/otp"
+	"latchkey/internal/realms"
 )
 
 // presented is what somebody shows to prove who they are: a password, a code.
@@ -15,7 +16,7 @@ type presented struct {
 
 // A comparison tells whether what was presented fits a user's credentials of
 // one kind. It is called within a guess.
-type comparison func(s *Service, ctx context.Context, r *iam.Realm, user iam.UserID, p presented) (bool, error)
+type comparison func(s *Service, ctx context.Context, r *realms.Realm, user iam.UserID, p presented) (bool, error)
 
 // checks are the checks that are built, by kind. A kind without one proves
 // nothing: it is kept, listed to administrators and exported, and not offered.
@@ -26,7 +27,7 @@ var checks = map[iam.CredentialKind]comparison{
 
 // check is the one way to a comparison: within the guess that brute force
 // protection allowed, and its time.
-func (s *Service) check(ctx context.Context, r *iam.Realm, user iam.UserID, g *iam.Guess, kind iam.CredentialKind, p presented) (bool, error) {
+func (s *Service) check(ctx context.Context, r *realms.Realm, user iam.UserID, g *iam.Guess, kind iam.CredentialKind, p presented) (bool, error) {
 	ctx, done, err := s.comparing(ctx, r, user, g)
 	if err != nil {
 		return false, err

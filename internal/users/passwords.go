@@ -39,7 +39,7 @@ type dummy struct {
 
 // Dummy spends as long as checking a password under the realm's policy takes,
 // so that answers do not tell which users exist.
-func (s *Service) Dummy(ctx context.Context, r *iam.Realm) {
+func (s *Service) Dummy(ctx context.Context, r *realms.Realm) {
 	p := hashing(r.Password)
 	v, _ := s.dummies.LoadOrStore(p, new(dummy))
 	d := v.(*dummy)
@@ -56,7 +56,7 @@ func (s *Service) Dummy(ctx context.Context, r *iam.Realm) {
 // CheckPassword reports whether a password is the user's; nil for a user that
 // is not there, which takes as long. A password that was hashed under another
 // policy is hashed anew. g is the guess that brute force protection allowed.
-func (s *Service) CheckPassword(ctx context.Context, r *iam.Realm, u *iam.User, g *iam.Guess, password string) (bool, error) {
+func (s *Service) CheckPassword(ctx context.Context, r *realms.Realm, u *iam.User, g *iam.Guess, password string) (bool, error) {
 	if u == nil {
 		s.Dummy(ctx, r)
 		return false, nil
@@ -65,7 +65,7 @@ func (s *Service) CheckPassword(ctx context.Context, r *iam.Realm, u *iam.User, 
 }
 
 // comparePassword is the check of passwords.
-func (s *Service) comparePassword(ctx context.Context, r *iam.Realm, user iam.UserID, p presented) (bool, error) {
+func (s *Service) comparePassword(ctx context.Context, r *realms.Realm, user iam.UserID, p presented) (bool, error) {
 	list, err := s.db.Credentials(ctx, r.ID, user)
 	if err != nil {
 		return false, err
@@ -178,11 +178,11 @@ func (p *pastPasswords) within(ctx context.Context, age time.Duration) (bool, er
 
 // SetPassword gives a user a password if the policy takes it; its refusal is an
 // *iam.Error with a message key and parameters.
-func (s *Service) SetPassword(ctx context.Context, r *iam.Realm, u *iam.User, password string) error {
-	if err := s.CheckNewPassword(ctx, r, u, password); err != nil {
+func (s *Service) SetPassword(ctx context.Context, r *realms.Realm, u *iam.User, password string) error {
+	if err := s.CheckNewPassword(ctx, &r.Realm, u, password); err != nil {
 		return err
 	}
-	c, err := s.HashPassword(ctx, r, password)
+	c, err := s.HashPassword(ctx, &r.Realm, password)
 	if err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func (s *Service) FirstPassword(ctx context.Context, r *iam.Realm, u *iam.User, 
 	return c, err
 }
 
-func putPassword(ctx context.Context, tx *store.Tx, r *iam.Realm, user iam.UserID, c *iam.Credential) error {
+func putPassword(ctx context.Context, tx *store.Tx, r *realms.Realm, user iam.UserID, c *iam.Credential) error {
 	list, err := tx.Credentials(ctx, r.ID, user)
 	if err != nil {
 		return err
@@ -275,7 +275,7 @@ func insertCredential(ctx context.Context, tx *store.Tx, realm iam.RealmID, has 
 
 // PasswordExpired reports whether the policy's age for passwords is exceeded.
 // Keycloak: UpdatePassword.evaluateTriggers.
-func (s *Service) PasswordExpired(ctx context.Context, r *iam.Realm, u *iam.User) (bool, error) {
+func (s *Service) PasswordExpired(ctx context.Context, r *realms.Realm, u *iam.User) (bool, error) {
 	age := policy.Expiry(r.Password)
 	if age == 0 {
 		return false, nil

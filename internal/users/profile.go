@@ -46,7 +46,7 @@ type Profile struct {
 	Config *rep.UPConfig
 	attrs  []*attribute
 	byName map[string]*attribute
-	realm  *iam.Realm
+	realm  *realms.Realm
 }
 
 // attribute is a managed attribute.
@@ -80,7 +80,7 @@ func ProfileOf(r *realms.Realm) (*Profile, error) {
 		if cfg.Groups == nil {
 			cfg.Groups = []rep.UPGroup{} // which Keycloak always shows
 		}
-		return compileProfile(&r.Realm, cfg)
+		return compileProfile(r, cfg)
 	})
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func ProfileOf(r *realms.Realm) (*Profile, error) {
 	return v.(*Profile), nil
 }
 
-func compileProfile(r *iam.Realm, cfg *rep.UPConfig) (*Profile, error) {
+func compileProfile(r *realms.Realm, cfg *rep.UPConfig) (*Profile, error) {
 	p := &Profile{Config: cfg, byName: map[string]*attribute{}, realm: r}
 	for i := range cfg.Attributes {
 		a := &attribute{UPAttribute: &cfg.Attributes[i]}

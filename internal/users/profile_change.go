@@ -314,7 +314,7 @@ func (v *View) Apply(u *iam.User, given Draft, replace bool) {
 func (s *Service) CheckTaken(ctx context.Context, v *View, given Draft) (iam.Errors, error) {
 	d := v.complete(given)
 	var errs iam.Errors
-	taken := func(field, key, value string, find func(context.Context, *iam.Realm, string) (*iam.User, error)) error {
+	taken := func(field, key, value string, find func(context.Context, *realms.Realm, string) (*iam.User, error)) error {
 		if value == "" {
 			return nil
 		}
@@ -370,7 +370,7 @@ func (s *Service) UpdateProfile(ctx context.Context, r *realms.Realm, c Context,
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.Get(ctx, &r.Realm, id)
+	u, err := s.Get(ctx, r, id)
 	if err != nil {
 		return nil, err
 	}
@@ -381,7 +381,7 @@ func (s *Service) UpdateProfile(ctx context.Context, r *realms.Realm, c Context,
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	return s.Change(ctx, &r.Realm, id, func(u *iam.User) error {
+	return s.Change(ctx, r, id, func(u *iam.User) error {
 		p.In(c, u).Apply(u, given, replace)
 		return r.FillDefaults(u)
 	})

@@ -44,7 +44,7 @@ func none(u *iam.User, err error) (*iam.User, error) {
 // address where the realm allows that and it looks like one, else by name. It
 // returns nil when there is none.
 // Keycloak: KeycloakModelUtils.findUserByNameOrEmail.
-func (s *Service) Find(ctx context.Context, r *iam.Realm, login string) (*iam.User, error) {
+func (s *Service) Find(ctx context.Context, r *realms.Realm, login string) (*iam.User, error) {
 	if len(login) > iam.MaxName || !iam.Storable(login) {
 		return nil, nil
 	}
@@ -61,12 +61,12 @@ func (s *Service) Find(ctx context.Context, r *iam.Realm, login string) (*iam.Us
 }
 
 // ByName returns the user of that name, in whatever case, nil when there is none.
-func (s *Service) ByName(ctx context.Context, r *iam.Realm, name string) (*iam.User, error) {
+func (s *Service) ByName(ctx context.Context, r *realms.Realm, name string) (*iam.User, error) {
 	return none(s.db.UserByName(ctx, r.ID, name))
 }
 
 // ByEmail returns the oldest user with an address, nil when there is none.
-func (s *Service) ByEmail(ctx context.Context, r *iam.Realm, email string) (*iam.User, error) {
+func (s *Service) ByEmail(ctx context.Context, r *realms.Realm, email string) (*iam.User, error) {
 	list, err := s.db.UsersByEmail(ctx, r.ID, email)
 	if err != nil || len(list) == 0 {
 		return nil, err
@@ -75,7 +75,7 @@ func (s *Service) ByEmail(ctx context.Context, r *iam.Realm, email string) (*iam
 }
 
 // Get returns a user by id, or ErrNotFound.
-func (s *Service) Get(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error) {
+func (s *Service) Get(ctx context.Context, r *realms.Realm, id iam.UserID) (*iam.User, error) {
 	u, err := s.db.User(ctx, r.ID, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrNotFound
@@ -84,12 +84,12 @@ func (s *Service) Get(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.Us
 }
 
 // ByID returns a user by id, nil when there is none.
-func (s *Service) ByID(ctx context.Context, r *iam.Realm, id iam.UserID) (*iam.User, error) {
+func (s *Service) ByID(ctx context.Context, r *realms.Realm, id iam.UserID) (*iam.User, error) {
 	return none(s.db.User(ctx, r.ID, id))
 }
 
 // ServiceAccount returns the user of a client's service account, nil when there is none.
-func (s *Service) ServiceAccount(ctx context.Context, r *iam.Realm, client iam.ClientID) (*iam.User, error) {
+func (s *Service) ServiceAccount(ctx context.Context, r *realms.Realm, client iam.ClientID) (*iam.User, error) {
 	return none(s.db.ServiceAccount(ctx, r.ID, client))
 }
 
@@ -193,7 +193,7 @@ func conflict(err error) error {
 
 // Change reads a user, lets f change it and writes it back, all in one
 // transaction; f may run more than once. The user is returned as written.
-func (s *Service) Change(ctx context.Context, r *iam.Realm, id iam.UserID, f func(*iam.User) error) (changed *iam.User, err error) {
+func (s *Service) Change(ctx context.Context, r *realms.Realm, id iam.UserID, f func(*iam.User) error) (changed *iam.User, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		changed, err = change(ctx, tx, r, id, f)
 		return err
@@ -201,7 +201,7 @@ func (s *Service) Change(ctx context.Context, r *iam.Realm, id iam.UserID, f fun
 	return changed, err
 }
 
-func change(ctx context.Context, tx *store.Tx, r *iam.Realm, id iam.UserID, f func(*iam.User) error) (*iam.User, error) {
+func change(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.UserID, f func(*iam.User) error) (*iam.User, error) {
 	u, err := tx.User(ctx, r.ID, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrNotFound
@@ -229,7 +229,7 @@ func (s *Service) Delete(ctx context.Context, r *realms.Realm, id iam.UserID, by
 }
 
 // SetAttr stores or, without values, removes an attribute, past the user profile.
-func (s *Service) SetAttr(ctx context.Context, r *iam.Realm, id iam.UserID, name string, values ...string) (*iam.User, error) {
+func (s *Service) SetAttr(ctx context.Context, r *realms.Realm, id iam.UserID, name string, values ...string) (*iam.User, error) {
 	return s.Change(ctx, r, id, func(u *iam.User) error {
 		if u.Attrs == nil {
 			u.Attrs = map[string][]string{}
@@ -244,7 +244,7 @@ func (s *Service) SetAttr(ctx context.Context, r *iam.Realm, id iam.UserID, name
 }
 
 // Require adds required actions to a user's list.
-func (s *Service) Require(ctx context.Context, r *iam.Realm, id iam.UserID, aliases ...string) (*iam.User, error) {
+func (s *Service) Require(ctx context.Context, r *realms.Realm, id iam.UserID, aliases ...string) (*iam.User, error) {
 	return s.Change(ctx, r, id, func(u *iam.User) error {
 		for _, a := range aliases {
 			if !slices.Contains(u.Required, a) {
@@ -256,7 +256,7 @@ func (s *Service) Require(ctx context.Context, r *iam.Realm, id iam.UserID, alia
 }
 
 // Done takes a required action off a user's list.
-func (s *Service) Done(ctx context.Context, r *iam.Realm, id iam.UserID, alias string) (*iam.User, error) {
+func (s *Service) Done(ctx context.Context, r *realms.Realm, id iam.UserID, alias string) (*iam.User, error) {
 	return s.Change(ctx, r, id, func(u *iam.User) error {
 		u.Required = slices.DeleteFunc(u.Required, func(a string) bool { return a == alias })
 		return nil

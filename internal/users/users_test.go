@@ -62,16 +62,16 @@ func (w *world) must(err error) {
 
 func (w *world) check(password string) bool {
 	w.Helper()
-	u, err := w.s.Get(w.Context(), &w.realm.Realm, w.anna.ID)
+	u, err := w.s.Get(w.Context(), w.realm, w.anna.ID)
 	w.must(err)
-	ok, err := w.s.CheckPassword(w.Context(), &w.realm.Realm, u, nil, password)
+	ok, err := w.s.CheckPassword(w.Context(), w.realm, u, nil, password)
 	w.must(err)
 	return ok
 }
 
 func TestCreateAndFind(t *testing.T) {
 	each(t, realmDoc, func(w *world) {
-		ctx, r := w.Context(), &w.realm.Realm
+		ctx, r := w.Context(), w.realm
 		for login, want := range map[string]bool{"ANNA": true, "anna@x.TEST": true, "nobody": false, "no@x.test": false} {
 			u, err := w.s.Find(ctx, r, login)
 			w.must(err)
@@ -104,7 +104,7 @@ func TestCreateAndFind(t *testing.T) {
 
 func TestPasswords(t *testing.T) {
 	each(t, realmDoc, func(w *world) {
-		ctx, r := w.Context(), &w.realm.Realm
+		ctx, r := w.Context(), w.realm
 		if w.check("one") {
 			w.Error("a user without password logs in")
 		}
@@ -121,9 +121,9 @@ func TestPasswords(t *testing.T) {
 			w.Errorf("a new password makes %d credentials", len(after))
 		}
 		// Keycloak: PasswordCredentialProvider.isValid re-hashes on a policy's change.
-		stricter := *r
+		stricter := &realms.Realm{Realm: r.Realm}
 		stricter.Password = iam.ParsePasswordPolicy("hashAlgorithm(pbkdf2-sha256) and hashIterations(2)")
-		if ok, err := w.s.CheckPassword(ctx, &stricter, w.anna, nil, "two"); !ok || err != nil {
+		if ok, err := w.s.CheckPassword(ctx, stricter, w.anna, nil, "two"); !ok || err != nil {
 			w.Error(ok, err)
 		}
 		renewed, err := w.s.Credentials(ctx, r, w.anna.ID)
@@ -141,18 +141,18 @@ func TestPasswords(t *testing.T) {
 func TestPasswordHistory(t *testing.T) {
 	each(t, realmDoc, func(w *world) {
 		ctx := w.Context()
-		r := w.realm.Realm
+		r := w.realm
 		r.Password = iam.ParsePasswordPolicy("hashAlgorithm(pbkdf2-sha256) and hashIterations(1) and passwordHistory(3)")
 		for _, p := range []string{"one", "two", "three", "four"} {
-			w.must(w.s.SetPassword(ctx, &r, w.anna, p))
+			w.must(w.s.SetPassword(ctx, r, w.anna, p))
 		}
-		list, err := w.s.Credentials(ctx, &r, w.anna.ID)
+		list, err := w.s.Credentials(ctx, r, w.anna.ID)
 		w.must(err)
 		if len(list) != 3 {
 			w.Errorf("%d credentials are kept, want the password and two before it", len(list))
 		}
 		for p, ok := range map[string]bool{"four": false, "three": false, "two": false, "one": true} {
-			if err := w.s.CheckNewPassword(ctx, &r, w.anna, p); (err == nil) != ok {
+			if err := w.s.CheckNewPassword(ctx, &r.Realm, w.anna, p); (err == nil) != ok {
 				w.Errorf("%s again: %v", p, err)
 			}
 		}
@@ -166,7 +166,7 @@ func TestCodesWorkOnce(t *testing.T) {
 	} {
 		t.Run(kind, func(t *testing.T) {
 			each(t, doc, func(w *world) {
-				ctx, r := w.Context(), &w.realm.Realm
+				ctx, r := w.Context(), w.realm
 				secret := "12345678901234567890"
 				data, sealed, err := users.OTPPolicy(r).NewCredential(secret)
 				w.must(err)
@@ -235,7 +235,7 @@ func TestBruteForce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, c.doc, func(w *world) {
-				ctx, r := w.Context(), &w.realm.Realm
+				ctx, r := w.Context(), w.realm
 				var last []iam.Event
 				for range c.fails {
 					var err error
@@ -264,7 +264,7 @@ func TestBruteForce(t *testing.T) {
 
 func TestFailuresAreCountedOnceEach(t *testing.T) {
 	each(t, `{"bruteForceProtected":true,"failureFactor":100,"waitIncrementSeconds":1,"maxDeltaTimeSeconds":1000}`, func(w *world) {
-		ctx, r := w.Context(), &w.realm.Realm
+		ctx, r := w.Context(), w.realm
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
@@ -284,7 +284,7 @@ func TestFailuresAreCountedOnceEach(t *testing.T) {
 
 func TestMoveAndLabelCredentials(t *testing.T) {
 	each(t, realmDoc, func(w *world) {
-		ctx, r := w.Context(), &w.realm.Realm
+		ctx, r := w.Context(), w.realm
 		for _, id := range []string{"a", "b", "c"} {
 			w.must(w.s.AddCredential(ctx, r, &iam.Credential{ID: id, User: w.anna.ID, Kind: iam.OTP, Data: []byte("{}")}))
 		}

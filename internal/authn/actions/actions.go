@@ -219,7 +219,7 @@ func (s *Set) remove(ctx context.Context, r *authn.Run, alias string) error {
 	if !slices.Contains(r.User.Required, alias) {
 		return nil
 	}
-	if _, err := s.w.Users.Done(ctx, &r.Realm.Realm, r.User.ID, alias); err != nil {
+	if _, err := s.w.Users.Done(ctx, r.Realm, r.User.ID, alias); err != nil {
 		return err
 	}
 	u := *r.User

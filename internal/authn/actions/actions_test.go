@@ -42,7 +42,7 @@ func newLife(t *testing.T, doc string) *life {
 // run begins a walk of a user who has things to do, on the list and in the database.
 func (l *life) run(name string, required ...string) *authn.Run {
 	l.Helper()
-	u, err := l.Users.Require(l.Context(), &l.Realm.Realm, l.User(l.T, name).ID, required...)
+	u, err := l.Users.Require(l.Context(), l.Realm, l.User(l.T, name).ID, required...)
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -69,14 +69,14 @@ func (l *life) state(name string) map[string]bool {
 	for k, v := range u.Attrs {
 		out[k+"="+strings.Join(v, ",")] = true
 	}
-	list, err := l.Users.Credentials(l.Context(), &l.Realm.Realm, u.ID)
+	list, err := l.Users.Credentials(l.Context(), l.Realm, u.ID)
 	if err != nil {
 		l.Fatal(err)
 	}
 	for _, c := range list {
 		out[strings.TrimSpace(string(c.Kind)+" "+c.Label)] = true
 	}
-	if ok, err := l.Users.CheckPassword(l.Context(), &l.Realm.Realm, u, nil, "long-enough"); ok && err == nil {
+	if ok, err := l.Users.CheckPassword(l.Context(), l.Realm, u, nil, "long-enough"); ok && err == nil {
 		out["password long-enough"] = true
 	}
 	sessions, err := l.Sessions.OfUser(l.Context(), l.Realm, u.ID, false)

@@ -15,7 +15,7 @@ import (
 // credential finds the user's credential that the application named, nil when
 // there is none.
 func (w Rooms) credential(ctx context.Context, r *authn.Run) (*iam.Credential, error) {
-	list, err := w.Users.Credentials(ctx, &r.Realm.Realm, r.User.ID)
+	list, err := w.Users.Credentials(ctx, r.Realm, r.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (w Rooms) deleteCredential(ctx context.Context, r *authn.Run) (authn.Result
 	if !authn.MayRemove(r.Browser, c.Kind, authn.Level(r.Tab)) {
 		return refuse("Insufficient level of authentication for removing credential of type '" + string(c.Kind) + "'.")
 	}
-	if err := w.Users.RemoveCredential(ctx, &r.Realm.Realm, r.User.ID, c.ID); err != nil {
+	if err := w.Users.RemoveCredential(ctx, r.Realm, r.User.ID, c.ID); err != nil {
 		return nil, err
 	}
 	r.Emit("")

@@ -20,7 +20,7 @@ func (w Rooms) localeDue(ctx context.Context, r *authn.Run) (bool, error) {
 	if picked == "" || picked == had {
 		return false, nil
 	}
-	if _, err := w.Users.SetAttr(ctx, &r.Realm.Realm, r.User.ID, "locale", picked); err != nil {
+	if _, err := w.Users.SetAttr(ctx, r.Realm, r.User.ID, "locale", picked); err != nil {
 		return false, err
 	}
 	u := *r.User

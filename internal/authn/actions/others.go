@@ -51,12 +51,12 @@ const termsAttr = "terms_and_conditions"
 
 func (w Rooms) acceptTerms(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if r.Form.Has("cancel") {
-		if _, err := w.Users.SetAttr(ctx, &r.Realm.Realm, r.User.ID, termsAttr); err != nil {
+		if _, err := w.Users.SetAttr(ctx, r.Realm, r.User.ID, termsAttr); err != nil {
 			return nil, err
 		}
 		return authn.Failure{Code: authn.AccessDenied, Message: "termsAndConditionsDeclined"}, nil
 	}
-	if _, err := w.Users.SetAttr(ctx, &r.Realm.Realm, r.User.ID, termsAttr, strconv.FormatInt(r.Now.Unix(), 10)); err != nil {
+	if _, err := w.Users.SetAttr(ctx, r.Realm, r.User.ID, termsAttr, strconv.FormatInt(r.Now.Unix(), 10)); err != nil {
 		return nil, err
 	}
 	r.Emit("")
@@ -74,14 +74,14 @@ func (w Rooms) showTOTP(ctx context.Context, r *authn.Run) (authn.Result, error)
 }
 
 func (w Rooms) totpView(ctx context.Context, r *authn.Run, secret string) (pages.ConfigTOTP, int, error) {
-	creds, err := w.Users.Credentials(ctx, &r.Realm.Realm, r.User.ID)
+	creds, err := w.Users.Credentials(ctx, r.Realm, r.User.ID)
 	n := 0
 	for _, c := range creds {
 		if c.Kind == iam.OTP {
 			n++
 		}
 	}
-	p := users.OTPPolicy(&r.Realm.Realm)
+	p := users.OTPPolicy(r.Realm)
 	issuer := r.Realm.DisplayName
 	if issuer == "" {
 		issuer = r.Realm.Name
@@ -117,7 +117,7 @@ func (w Rooms) configureTOTP(ctx context.Context, r *authn.Run) (authn.Result, e
 	case others > 0 && strings.TrimSpace(label) == "":
 		return again("userLabel", "missingTotpDeviceNameMessage")
 	}
-	ok, err := w.Users.AddOTP(ctx, &r.Realm.Realm, r.User.ID, secret, label, code)
+	ok, err := w.Users.AddOTP(ctx, r.Realm, r.User.ID, secret, label, code)
 	if refused, is := errors.AsType[*iam.Error](err); is { // there is no room for it
 		return again(cmp.Or(refused.Field, "totp"), refused.Msg)
 	}

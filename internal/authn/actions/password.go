@@ -21,7 +21,7 @@ func (w Rooms) logoutOthers(ctx context.Context, r *authn.Run) error {
 const reasonPassword = "updatePasswordMessage"
 
 func (w Rooms) passwordDue(ctx context.Context, r *authn.Run) (bool, error) {
-	return w.Users.PasswordExpired(ctx, &r.Realm.Realm, r.User)
+	return w.Users.PasswordExpired(ctx, r.Realm, r.User)
 }
 
 func showPassword(context.Context, *authn.Run) (authn.Result, error) {
@@ -47,7 +47,7 @@ func (w Rooms) updatePassword(ctx context.Context, r *authn.Run) (authn.Result, 
 		return refuse("password_confirm_error", authn.FieldError{Field: "password-confirm", Key: "notMatchPasswordMessage"})
 	}
 	var refused *iam.Error
-	err := w.Users.SetPassword(ctx, &r.Realm.Realm, r.User, password)
+	err := w.Users.SetPassword(ctx, r.Realm, r.User, password)
 	if errors.As(err, &refused) {
 		r.Detail("reason", refused.Msg)
 		both("password_rejected")

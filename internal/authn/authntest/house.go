@@ -132,7 +132,7 @@ func (h *House) Actions() actions.Rooms {
 
 // User is a user by name, nil when there is none.
 func (h *House) User(t testing.TB, name string) *iam.User {
-	u, err := h.Users.ByName(t.Context(), &h.Realm.Realm, name)
+	u, err := h.Users.ByName(t.Context(), h.Realm, name)
 	if err != nil {
 		return nil
 	}

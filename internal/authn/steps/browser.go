@@ -9,6 +9,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/policy"
+	"latchkey/internal/realms"
 )
 
 func (w Rooms) browser() []authn.Spec {
@@ -28,7 +29,7 @@ func (w Rooms) has(kind iam.CredentialKind) func(context.Context, *authn.Run) (b
 		if r.User == nil { // asked by a condition that stands before anybody is known
 			return false, &authn.FlowError{Code: authn.UnknownUser}
 		}
-		creds, err := w.Users.Credentials(ctx, &r.Realm.Realm, r.User.ID)
+		creds, err := w.Users.Credentials(ctx, r.Realm, r.User.ID)
 		for _, c := range creds {
 			if c.Kind == kind {
 				return true, err
@@ -92,7 +93,7 @@ func reauthenticate(r *authn.Run, s *iam.UserSession) iam.Reason {
 		return iam.AskedMaxAge
 	}
 	for _, a := range r.Actions {
-		if a.Alias == r.Tab.Request.Action && older(actionAge(&r.Realm.Realm, a)) {
+		if a.Alias == r.Tab.Request.Action && older(actionAge(r.Realm, a)) {
 			return iam.AskedMaxAge
 		}
 	}
@@ -101,7 +102,7 @@ func reauthenticate(r *authn.Run, s *iam.UserSession) iam.Reason {
 
 // actionAge is how many seconds old a login may be for an application's action.
 // Keycloak: RequiredActionProvider.getMaxAuthAge, DeleteAccount.getMaxAuthAge.
-func actionAge(r *iam.Realm, a iam.RequiredAction) int64 {
+func actionAge(r *realms.Realm, a iam.RequiredAction) int64 {
 	if a.Provider == "delete_account" {
 		return 0
 	}
@@ -265,7 +266,7 @@ func (w Rooms) who(ctx context.Context, r *authn.Run, f form) (*iam.User, authn.
 	}
 	r.Detail("username", name)
 	r.SetNote(NoteAttempted, name)
-	u, err := w.Users.Find(ctx, &r.Realm.Realm, name)
+	u, err := w.Users.Find(ctx, r.Realm, name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -292,7 +293,7 @@ func (w Rooms) checkPassword(ctx context.Context, r *authn.Run, f form, u *iam.U
 		w.dummy(ctx, r)
 		return res, err
 	}
-	ok, err := w.Users.CheckPassword(ctx, &r.Realm.Realm, u, r.Guess, password)
+	ok, err := w.Users.CheckPassword(ctx, r.Realm, u, r.Guess, password)
 	if err != nil || ok {
 		return nil, err
 	}
@@ -306,19 +307,19 @@ func (w Rooms) guess(ctx context.Context, r *authn.Run, u *iam.User) (string, er
 	if r.Guess != nil && r.Guess.User == u.ID {
 		return "", nil
 	}
-	g, word, err := w.Users.Guess(ctx, &r.Realm.Realm, u)
+	g, word, err := w.Users.Guess(ctx, r.Realm, u)
 	r.Guess = g
 	return word, err
 }
 
 // look asks for the error word alone, where nothing is compared.
 func (w Rooms) look(ctx context.Context, r *authn.Run, u *iam.User) (string, error) {
-	return w.Users.Locked(ctx, &r.Realm.Realm, u)
+	return w.Users.Locked(ctx, r.Realm, u)
 }
 
 // dummy spends as long as checking a password.
 func (w Rooms) dummy(ctx context.Context, r *authn.Run) {
-	_, _ = w.Users.CheckPassword(ctx, &r.Realm.Realm, nil, nil, "")
+	_, _ = w.Users.CheckPassword(ctx, r.Realm, nil, nil, "")
 }
 
 // locked shows the page again while brute force protection locks a user out, which ask finds out.
@@ -372,7 +373,7 @@ func (w Rooms) showOTP(ctx context.Context, r *authn.Run) (authn.Result, error) 
 
 // otpView lists the user's devices; selected is the one that was chosen, else the first.
 func (w Rooms) otpView(ctx context.Context, r *authn.Run) (view pages.LoginOTP, selected string, err error) {
-	creds, err := w.Users.Credentials(ctx, &r.Realm.Realm, r.User.ID)
+	creds, err := w.Users.Credentials(ctx, r.Realm, r.User.ID)
 	for _, c := range creds {
 		if c.Kind == iam.OTP {
 			label := c.Label
@@ -408,7 +409,7 @@ func (w Rooms) otp(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if !r.Form.Has("otp") {
 		return authn.Challenge{Page: authn.Page{View: view}}, nil
 	}
-	ok, err := w.Users.CheckOTP(ctx, &r.Realm.Realm, r.User.ID, r.Guess, selected, r.Form.Get("otp"))
+	ok, err := w.Users.CheckOTP(ctx, r.Realm, r.User.ID, r.Guess, selected, r.Form.Get("otp"))
 	if err != nil {
 		return nil, err
 	}

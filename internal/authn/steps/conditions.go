@@ -13,6 +13,7 @@ import (
 
 	"latchkey/internal/authn"
 	"latchkey/internal/iam"
+	"latchkey/internal/realms"
 )
 
 func (w Rooms) conditions() []authn.Spec {
@@ -142,9 +143,9 @@ func highestLevel(r *authn.Run) int {
 // Keycloak: AcrStore.getRequestedLevelOfAuthentication, AuthorizationEndpoint.
 func (w Rooms) requestedLevel(ctx context.Context, r *authn.Run) (int, error) {
 	asked := -1
-	acrs, _ := RequestedACR(&r.Realm.Realm, r.Client, &r.Tab.Request)
+	acrs, _ := RequestedACR(r.Realm, r.Client, &r.Tab.Request)
 	for i, acr := range acrs {
-		level, ok := LevelOf(&r.Realm.Realm, r.Client, acr)
+		level, ok := LevelOf(r.Realm, r.Client, acr)
 		if !ok {
 			level = 0
 		}
@@ -155,13 +156,13 @@ func (w Rooms) requestedLevel(ctx context.Context, r *authn.Run) (int, error) {
 	if r.User == nil || r.Tab.Request.Action == "" {
 		return asked, nil
 	}
-	own, err := w.Users.Credentials(ctx, &r.Realm.Realm, r.User.ID)
+	own, err := w.Users.Credentials(ctx, r.Realm, r.User.ID)
 	return max(asked, r.ActionLevel(own)), err
 }
 
 // RequestedACR lists the authentication contexts that a request asks for, and
 // whether one must be reached. A client's minimum takes the place of what is below it.
-func RequestedACR(realm *iam.Realm, c *iam.Client, q *iam.LoginRequest) (acrs []string, essential bool) {
+func RequestedACR(realm *realms.Realm, c *iam.Client, q *iam.LoginRequest) (acrs []string, essential bool) {
 	acrs, essential = AskedACR(c, q)
 	return AtLeastMinimum(realm, c, acrs), essential
 }
@@ -178,18 +179,18 @@ func AskedACR(c *iam.Client, q *iam.LoginRequest) (acrs []string, essential bool
 }
 
 // AtLeastMinimum is AtLeast by the client's attribute minimum.acr.value.
-func AtLeastMinimum(realm *iam.Realm, c *iam.Client, acrs []string) []string {
+func AtLeastMinimum(realm *realms.Realm, c *iam.Client, acrs []string) []string {
 	return iam.AtLeast(levelMap(realm, c), clientAttr(c, "minimum.acr.value"), acrs)
 }
 
 // LevelOf maps an authentication context to a level by the map of the client or
 // the realm; numbers stand for themselves.
-func LevelOf(realm *iam.Realm, c *iam.Client, acr string) (int, bool) {
+func LevelOf(realm *realms.Realm, c *iam.Client, acr string) (int, bool) {
 	return iam.LevelOf(levelMap(realm, c), acr)
 }
 
 // levelMap is the client's map of levels, or else the realm's. Keycloak: AcrUtils.getAcrLoaMap.
-func levelMap(realm *iam.Realm, c *iam.Client) map[string]int {
+func levelMap(realm *realms.Realm, c *iam.Client) map[string]int {
 	for _, doc := range []string{clientAttr(c, "acr.loa.map"), realm.Attrs["acr.loa.map"]} {
 		if m, err := iam.ParseLevels(doc); doc != "" && err == nil && len(m) > 0 {
 			return m
@@ -233,7 +234,7 @@ func (w Rooms) levelReached(ctx context.Context, r *authn.Run, top bool) error {
 		if err != nil {
 			return err
 		}
-		if _, essential := RequestedACR(&r.Realm.Realm, r.Client, &r.Tab.Request); essential && requested > authn.Level(r.Tab) {
+		if _, essential := RequestedACR(r.Realm, r.Client, &r.Tab.Request); essential && requested > authn.Level(r.Tab) {
 			return &authn.FlowError{Code: authn.GenericError, Provider: authn.LevelCondition,
 				Detail: "Authentication requirements not fulfilled", Message: "Authentication requirements not fulfilled"}
 		}

@@ -32,7 +32,7 @@ func (w Rooms) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 		r.Detail("username", name)
 	}
 	r.SetNote(NoteAttempted, name)
-	u, err := w.Users.Find(ctx, &r.Realm.Realm, name)
+	u, err := w.Users.Find(ctx, r.Realm, name)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (w Rooms) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 		r.Event.User = u.ID
 		r.Emit("user_disabled")
 		// Only who knows the password is told of the account.
-		ok, err := w.Users.CheckPassword(ctx, &r.Realm.Realm, u, r.Guess, r.Form.Get("password"))
+		ok, err := w.Users.CheckPassword(ctx, r.Realm, u, r.Guess, r.Form.Get("password"))
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +84,7 @@ func (w Rooms) grantPassword(ctx context.Context, r *authn.Run) (authn.Result, e
 	if word, err := w.guess(ctx, r, r.User); word != "" || err != nil { // a flow may find the user by other steps
 		return w.grantLocked(ctx, r, r.User, word), err
 	}
-	ok, err := w.Users.CheckPassword(ctx, &r.Realm.Realm, r.User, r.Guess, r.Form.Get("password"))
+	ok, err := w.Users.CheckPassword(ctx, r.Realm, r.User, r.Guess, r.Form.Get("password"))
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (w Rooms) grantOTP(ctx context.Context, r *authn.Run) (authn.Result, error)
 		if err != nil {
 			return nil, err
 		}
-		if ok, err = w.Users.CheckOTP(ctx, &r.Realm.Realm, r.User.ID, r.Guess, first, code); err != nil {
+		if ok, err = w.Users.CheckOTP(ctx, r.Realm, r.User.ID, r.Guess, first, code); err != nil {
 			return nil, err
 		}
 	}

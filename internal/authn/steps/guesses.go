@@ -32,7 +32,7 @@ func Settle(ctx context.Context, people *users.Service, e *authn.Engine, r *auth
 	case r.User != nil:
 		user = r.User.ID
 	case name != "":
-		u, err := people.Find(ctx, &r.Realm.Realm, name)
+		u, err := people.Find(ctx, r.Realm, name)
 		if u == nil || err != nil {
 			return nil, err
 		}
@@ -40,5 +40,5 @@ func Settle(ctx context.Context, people *users.Service, e *authn.Engine, r *auth
 	default:
 		return nil, nil
 	}
-	return people.Failed(ctx, &r.Realm.Realm, user, r.IP, e.Second(failures[0]), g)
+	return people.Failed(ctx, r.Realm, user, r.IP, e.Second(failures[0]), g)
 }

@@ -144,7 +144,7 @@ func (w Rooms) checkNewPassword(ctx context.Context, r *authn.Run) (authn.Verdic
 
 // setNewPassword: Keycloak's RegistrationPassword.success.
 func (w Rooms) setNewPassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	if err := w.Users.SetPassword(ctx, &r.Realm.Realm, r.User, r.Form.Get("password")); err != nil {
+	if err := w.Users.SetPassword(ctx, r.Realm, r.User, r.Form.Get("password")); err != nil {
 		var refused *iam.Error
 		if errors.As(err, &refused) {
 			r.Require("UPDATE_PASSWORD")

@@ -37,7 +37,7 @@ func (w Rooms) chooseUser(ctx context.Context, r *authn.Run) (authn.Result, erro
 	r.SetNote(NoteAttempted, name)
 	r.Detail("username", name)
 	clearUser(r)
-	u, err := w.Users.Find(ctx, &r.Realm.Realm, name)
+	u, err := w.Users.Find(ctx, r.Realm, name)
 	if err != nil {
 		return nil, err
 	}

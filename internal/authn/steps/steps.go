@@ -47,7 +47,7 @@ func Built(id string) bool {
 
 // kinds lists the kinds of a user's credentials, for the engine.
 func (w Rooms) kinds(ctx context.Context, r *authn.Run) (kinds []iam.CredentialKind, err error) {
-	list, err := w.Users.Credentials(ctx, &r.Realm.Realm, r.User.ID)
+	list, err := w.Users.Credentials(ctx, r.Realm, r.User.ID)
 	for _, c := range list {
 		kinds = append(kinds, c.Kind)
 	}

@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/realms"
 	"latchkey/internal/store/storetest"
 )
 
@@ -44,11 +45,11 @@ func newPeople(t *testing.T, doc string) *people {
 func (p *people) lock(t *testing.T, name string) {
 	t.Helper()
 	u := p.User(t, name)
-	g, _, err := p.Users.Guess(t.Context(), &p.Realm.Realm, u)
+	g, _, err := p.Users.Guess(t.Context(), p.Realm, u)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Users.Failed(t.Context(), &p.Realm.Realm, u.ID, "192.0.2.1", false, g); err != nil {
+	if _, err := p.Users.Failed(t.Context(), p.Realm, u.ID, "192.0.2.1", false, g); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -459,7 +460,7 @@ func TestLevelsOfAuthentication(t *testing.T) {
 
 // Keycloak: AcrUtils.getAcrValues, enforceMinimumAcr.
 func TestMinimumACR(t *testing.T) {
-	realm := &iam.Realm{Attrs: map[string]string{"acr.loa.map": `{"silver":"1","gold":2}`}}
+	realm := &realms.Realm{Realm: iam.Realm{Attrs: map[string]string{"acr.loa.map": `{"silver":"1","gold":2}`}}}
 	for _, c := range []struct{ minimum, preset, asked, want string }{
 		{"", "", "silver", "silver"},
 		{"gold", "", "", "gold"},
