@@ -15,7 +15,7 @@ import (
 )
 
 // rules are the rooms that hold the product: every door may use them.
-const rules = "realms clients doctor keys users sessions deliveries logout events records roles authn authn/steps authn/actions authn/tabs emails claims tokens bearer broker authz policy jobs"
+const rules = "realms clients doctor keys users sessions deliveries logout events records roles authn authn/steps authn/actions authn/tabs emails claims tokens bearer clientauth broker authz policy jobs"
 
 // doorMay is what a door may import: never store, never another door.
 const doorMay = "iam rep web i18n telemetry " + rules
@@ -59,6 +59,7 @@ var layers = map[string]string{
 	"deliveries":      "iam realms store telemetry",
 	"logout":          "iam realms store deliveries claims tokens sessions telemetry",
 	"tokens":          "iam jose keys claims sessions roles realms",
+	"clientauth":      "iam jose realms sessions authn web",     // which client sent a request
 	"bearer":          "iam realms roles sessions tokens users", // whether a presented token is good
 	"authn":           "iam realms",                             // the snapshot that a walk is in; it asks no rule
 	"authn/steps":     "iam authn authn/actions users roles sessions logout emails policy events otp i18n realms pages",

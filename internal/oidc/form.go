@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"latchkey/internal/clientauth"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/web"
@@ -70,10 +71,37 @@ func (b *backCall) realmOff() error {
 	return &Error{http.StatusForbidden, "access_denied", "Realm not enabled"}
 }
 
+// authenticateClient says which client sent the request, or refuses it with an
+// event. word and answer of a refusal are the reference's.
+func (b *backCall) authenticateClient() error {
+	p, err := b.ClientAuth.Authenticate(b.ctx(), b.realm, clientauth.Request{
+		Form: b.form, Authorization: b.r.Header.Get("Authorization"), Base: b.urls.Frontend, Backchannel: b.urls.Backchannel,
+	})
+	if err != nil {
+		return err
+	}
+	b.event.Client = p.Named
+	for name, value := range p.Details {
+		b.detail(name, value)
+	}
+	if no := p.Refusal; no != nil {
+		b.anyOrigin()
+		return b.refuse(no.Word, &Error{no.Status, no.Code, no.Description})
+	}
+	b.client = p.Client
+	switch {
+	case !b.client.Enabled:
+		return b.clientOff()
+	case b.client.Protocol != "" && b.client.Protocol != iam.OIDC:
+		return b.refuse("invalid_client", &Error{http.StatusBadRequest, "invalid_client", "Wrong client protocol."})
+	}
+	return nil
+}
+
 // clientOff refuses because the client is switched off.
 func (b *backCall) clientOff() error {
 	b.anyOrigin()
-	return b.refuse("client_disabled", &Error{http.StatusUnauthorized, "invalid_client", wrongClient})
+	return b.refuse("client_disabled", &Error{http.StatusUnauthorized, "invalid_client", clientauth.Invalid})
 }
 
 // printable: StringUtil.removeControlCharacters.

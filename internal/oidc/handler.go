@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/bearer"
+	"latchkey/internal/clientauth"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
@@ -28,22 +29,23 @@ import (
 
 // Config is what the door needs of the house.
 type Config struct {
-	Realms   *realms.Cache
-	Keys     *keys.Service
-	Sessions *sessions.Service
-	Users    *users.Service
-	Bearer   *bearer.Service // judges presented tokens
-	Events   *events.Writer
-	Issuer   *tokens.Issuer
-	Engine   *authn.Engine // for direct grants
-	Actions  *actions.Set
-	Pages    *pages.Set
-	Hostname *web.Hostname
-	Log      *slog.Logger
-	Now      func() time.Time
-	Ender    *logout.Ender
-	Tabs     *tabs.Keeper // seals what travels through the browser
-	Ledger   *records.Ledger
+	Realms     *realms.Cache
+	Keys       *keys.Service
+	Sessions   *sessions.Service
+	Users      *users.Service
+	Bearer     *bearer.Service // judges presented tokens
+	ClientAuth *clientauth.Service
+	Events     *events.Writer
+	Issuer     *tokens.Issuer
+	Engine     *authn.Engine // for direct grants
+	Actions    *actions.Set
+	Pages      *pages.Set
+	Hostname   *web.Hostname
+	Log        *slog.Logger
+	Now        func() time.Time
+	Ender      *logout.Ender
+	Tabs       *tabs.Keeper // seals what travels through the browser
+	Ledger     *records.Ledger
 }
 
 // Login is the door of logins, which knows this one as a protocol: Routes is given it.
@@ -60,14 +62,13 @@ type Login interface {
 type Handler struct {
 	Config
 	grants  map[string]grantType
-	jwks    *keyFetcher
 	objects *web.Client // for request objects
 }
 
 // New makes the door.
 func New(c Config) *Handler {
 	iam.Complete(c)
-	return &Handler{Config: c, grants: grants(), jwks: newKeyFetcher(c.Now), objects: web.NewClient(web.RequestObject)}
+	return &Handler{Config: c, grants: grants(), objects: web.NewClient(web.RequestObject)}
 }
 
 // base is where the protocol's endpoints live.

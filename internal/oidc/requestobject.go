@@ -162,7 +162,7 @@ func (a *authCall) verifyRequestObject(text string) (map[string]jsontext.Value, 
 		}
 		return claimsOf(t.Payload)
 	}
-	set, err := a.clientKeys(&a.client.Client, t.Header.KID, "sig")
+	set, err := a.ClientAuth.Keys(a.ctx(), a.realm, &a.client.Client, a.urls.Frontend, t.Header.KID, "sig")
 	if err != nil {
 		return nil, errNotVerified
 	}

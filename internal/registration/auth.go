@@ -259,8 +259,8 @@ func (c *call) mayView(install bool) (kind string, err error) {
 	case install && c.bearer == nil && c.client != nil && c.client.Access == iam.Public:
 		return authenticated, nil
 	case install && c.bearer == nil && c.client != nil:
-		if c.basicClient() {
-			return authenticated, nil
+		if ok, err := c.proved(); ok || err != nil {
+			return authenticated, err
 		}
 		c.event.Client = c.client.ClientID
 		return "", c.refuse("not_allowed", "", &Error{http.StatusUnauthorized, "invalid_token", "Failed to authenticate client"})

@@ -2,7 +2,6 @@ package registration
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/internal/bearer"
+	"latchkey/internal/clientauth"
 	"latchkey/internal/clients"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
@@ -24,14 +24,15 @@ import (
 
 // A Handler is the door. Its fields are set once, before Routes.
 type Handler struct {
-	Realms   *realms.Cache
-	Clients  *clients.Service
-	Judge    *bearer.Service
-	Roles    *roles.Service
-	Events   *events.Writer
-	Hostname *web.Hostname
-	Log      *slog.Logger
-	Now      func() time.Time
+	Realms     *realms.Cache
+	Clients    *clients.Service
+	Judge      *bearer.Service
+	ClientAuth *clientauth.Service
+	Roles      *roles.Service
+	Events     *events.Writer
+	Hostname   *web.Hostname
+	Log        *slog.Logger
+	Now        func() time.Time
 	// Lookup resolves the names of trusted hosts, as net.Resolver.LookupHost.
 	Lookup func(ctx context.Context, host string) ([]string, error)
 }
@@ -423,9 +424,11 @@ func (c *call) remove(provider) error {
 	return nil
 }
 
-// basicClient reports whether the request authenticates as the client by its
-// secret, in the Authorization header.
-func (c *call) basicClient() bool {
-	id, secret, ok := c.r.BasicAuth()
-	return ok && id == c.client.ClientID && c.client.Secret != nil && subtle.ConstantTimeCompare([]byte(secret), c.client.Secret) == 1
+// proved reports whether the request proves that the client itself sent it.
+// Keycloak: ClientRegistrationAuth.authenticateClient.
+func (c *call) proved() (bool, error) {
+	p, err := c.ClientAuth.Authenticate(c.ctx, c.realm, clientauth.Request{
+		Form: web.Form{Values: url.Values{}}, Authorization: c.r.Header.Get("Authorization"), Base: c.urls.Frontend, Backchannel: c.urls.Backchannel,
+	})
+	return err == nil && p.Client != nil && p.Client.Enabled && p.Client.ID == c.client.ID, err
 }

@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/bearer"
 	"latchkey/internal/claims"
+	"latchkey/internal/clientauth"
 	"latchkey/internal/clients"
 	"latchkey/internal/console"
 	"latchkey/internal/deliveries"
@@ -121,8 +122,9 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	engine := steps.New(steps.Rooms{Users: people, Roles: standings, Sessions: live, Ender: ender, Emails: writer})
 	required, keeper := actions.New(actions.Rooms{Users: people, Roles: standings, Ender: ender, Emails: writer}), tabs.New(s.db)
 	judge := &bearer.Service{Sessions: live, Users: people, Roles: standings, Issuer: issuer, Now: s.db.Now}
+	proofs := clientauth.New(live, s.db.Now)
 	protocol := oidc.New(oidc.Config{
-		Realms: s.realms, Keys: signers, Sessions: live, Bearer: judge, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+		Realms: s.realms, Keys: signers, Sessions: live, Bearer: judge, ClientAuth: proofs, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: engine, Actions: required, Users: people, Ender: ender, Tabs: keeper, Ledger: ledger,
 	})
 	door := login.New(login.Config{
@@ -167,7 +169,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	protocol.Routes(mux, door)
 	(&registration.Handler{
-		Realms: s.realms, Clients: registered, Judge: judge, Roles: standings, Events: log, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+		Realms: s.realms, Clients: registered, Judge: judge, ClientAuth: proofs, Roles: standings, Events: log, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Lookup: net.DefaultResolver.LookupHost,
 	}).Routes(mux)
 	door.Mount(mux)

@@ -1,4 +1,4 @@
-package oidc
+package clientauth
 
 import (
 	"context"

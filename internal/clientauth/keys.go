@@ -1,26 +1,28 @@
-package oidc
+package clientauth
 
 import (
 	"cmp"
+	"context"
 	"errors"
-	"net/http"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/jose"
+	"latchkey/internal/realms"
 )
 
 var errNoClientKey = errors.New("the client has no such key")
 
-// clientKeys returns the keys of a client for a use ("sig" or "enc"): from its
+// Keys returns the keys of a client for a use ("sig" or "enc"): from its
 // JWKS, by address or as a text, or its certificate or public key, which only
-// signs. With a kid only the key of that name is returned, or one without any.
+// signs. With a kid only the key of that name is returned, or one without any. base is
+// the server's address as everybody sees it, which a relative address is below.
 // Keycloak: PublicKeyStorageManager, ClientPublicKeyLoader.
-func (c *call) clientKeys(client *iam.Client, kid, use string) (jose.Set, error) {
+func (s *Service) Keys(ctx context.Context, r *realms.Realm, client *iam.Client, base, kid, use string) (jose.Set, error) {
 	var set jose.Set
 	var err error
 	switch {
 	case client.Flag("use.jwks.url"):
-		set, err = c.jwks.fetch(c.ctx(), c.realm, jwksURL(client, c.urls.Frontend), c.realm.Reach(client), kid)
+		set, err = s.keys.fetch(ctx, r, jwksURL(client, base), r.Reach(client), kid)
 	case client.Flag("use.jwks.string"):
 		set, err = jose.ParseSet([]byte(client.Attr("jwks.string")))
 	case use == "sig":
@@ -62,28 +64,4 @@ func clientCertificate(client *iam.Client) (jose.Set, error) {
 		}
 	}
 	return jose.Set{{KID: kid, Public: pub}}, nil
-}
-
-// encryption returns what encrypts a kind of answer for a client that wants it
-// so, nil for one that does not. The kind is the attributes' prefix:
-// "id.token", "user.info", "authorization". Keycloak: DefaultTokenManager.getEncryptedToken.
-func (c *call) encryption(client *iam.Client, kind, cty string) func(string) (string, error) {
-	alg := client.Attr(kind + ".encrypted.response.alg")
-	if alg == "" {
-		return nil
-	}
-	return func(plain string) (string, error) {
-		set, err := c.clientKeys(client, "", "enc")
-		if err != nil {
-			return "", &Error{http.StatusBadRequest, "invalid_request", "can not get encryption KEK"}
-		}
-		for _, k := range set {
-			if k.CanEncrypt(alg) {
-				to := *k
-				to.Alg, to.Use = alg, "enc"
-				return to.Encrypt(cmp.Or(client.Attr(kind+".encrypted.response.enc"), "A128CBC-HS256"), cty, []byte(plain))
-			}
-		}
-		return "", &Error{http.StatusBadRequest, "invalid_request", "can not get encryption KEK"}
-	}
 }

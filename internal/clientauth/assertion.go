@@ -1,9 +1,8 @@
-package oidc
+package clientauth
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -48,20 +47,20 @@ func (l *audiences) UnmarshalJSON(b []byte) error {
 
 // badAssertion is a refusal in the words of AbstractJWTClientValidator.
 func badAssertion(description string) error {
-	return &refusedClient{"invalid_client_credentials", &Error{http.StatusBadRequest, "invalid_client", description}}
+	return &Refusal{Word: wordCredentials, Status: 400, Code: "invalid_client", Description: description}
 }
 
 // read takes the assertion apart, once, and tells the event of it.
 // Keycloak: ClientAssertionState.
-func (a *clientProof) read() *assertion {
+func (a *attempt) read() *assertion {
 	if a.assertion != nil {
 		return a.assertion
 	}
 	a.assertion = new(assertion)
-	if !a.form.Has("client_assertion") {
+	if !a.Form.Has("client_assertion") {
 		return a.assertion
 	}
-	t, err := jose.Parse(a.form.Get("client_assertion"))
+	t, err := jose.Parse(a.Form.Get("client_assertion"))
 	if err == nil {
 		err = t.Claims(&a.assertion.assertionClaims)
 	}
@@ -77,11 +76,11 @@ func (a *clientProof) read() *assertion {
 }
 
 // signed: private_key_jwt. Keycloak: JWTClientAuthenticator.
-func (a *clientProof) signed() error {
+func (a *attempt) signed() error {
 	return a.asserted("client-jwt", func(x *assertion) error {
-		set, err := a.clientKeys(&a.client.Client, x.jws.Header.KID, "sig")
+		set, err := a.Keys(a.ctx, a.realm, &a.client.Client, a.Base, x.jws.Header.KID, "sig")
 		if err != nil {
-			return &refusedClient{"client_credentials_setup_required", &Error{http.StatusBadRequest, "invalid_client", "Unable to load public key"}}
+			return &Refusal{Word: "client_credentials_setup_required", Status: 400, Code: "invalid_client", Description: "Unable to load public key"}
 		}
 		a.detail("client_jwt_kid", set[0].KID)
 		if _, err := set.Verify(x.jws); err != nil {
@@ -92,11 +91,11 @@ func (a *clientProof) signed() error {
 }
 
 // signedWithSecret: client_secret_jwt. Keycloak: JWTClientSecretAuthenticator.
-func (a *clientProof) signedWithSecret() error {
+func (a *attempt) signedWithSecret() error {
 	return a.asserted("client-secret-jwt", func(x *assertion) error {
 		refused := func(description string) error {
-			return &refusedClient{"invalid_client_credentials", &Error{http.StatusBadRequest, "unauthorized_client",
-				"Client authentication with client secret signed JWT failed: " + description}}
+			return &Refusal{Word: wordCredentials, Status: 400, Code: "unauthorized_client",
+				Description: "Client authentication with client secret signed JWT failed: " + description}
 		}
 		if !jose.Symmetric(x.jws.Header.Alg) {
 			return refused("Signature on JWT token by client secret failed validation")
@@ -111,12 +110,12 @@ func (a *clientProof) signedWithSecret() error {
 
 // asserted checks everything about an assertion but its signature, in the
 // reference's order. Keycloak: AbstractJWTClientValidator.validate.
-func (a *clientProof) asserted(method string, signature func(*assertion) error) error {
+func (a *attempt) asserted(method string, signature func(*assertion) error) error {
 	x := a.read()
 	if x.err != nil {
 		return badAssertion("Client authentication with signed JWT failed: " + x.err.Error())
 	}
-	if kind := a.form.Get("client_assertion_type"); !a.form.Has("client_assertion_type") {
+	if kind := a.Form.Get("client_assertion_type"); !a.Form.Has("client_assertion_type") {
 		return badAssertion("Parameter client_assertion_type is missing")
 	} else if kind != assertionJWT {
 		return badAssertion("Parameter client_assertion_type has value '" + kind + "' but expected is '" + assertionJWT + "'")
@@ -134,13 +133,13 @@ func (a *clientProof) asserted(method string, signature func(*assertion) error) 
 	if err != nil {
 		return err
 	}
-	if id := a.form.Get("client_id"); id != "" && id != c.ClientID {
+	if id := a.Form.Get("client_id"); id != "" && id != c.ClientID {
 		return badAssertion("client_id parameter does not match authenticated client")
 	}
 	a.client = c // the one of an assertion that does not fit the request is nobody
-	a.event.Client = c.ClientID
+	a.proof.Named = c.ClientID
 	if !a.client.Enabled {
-		return &refusedClient{"client_disabled", &Error{http.StatusUnauthorized, "invalid_client", wrongClient}}
+		return &Refusal{Word: wordDisabled, Status: 401, Code: "invalid_client", Description: Invalid}
 	}
 	if methodOf(a.client) != method {
 		return badAssertion("Not configured authenticator for client")
@@ -159,9 +158,9 @@ func (a *clientProof) asserted(method string, signature func(*assertion) error) 
 }
 
 // addressed: JWTClientValidator.getExpectedAudiences.
-func (a *clientProof) addressed(x *assertion) error {
+func (a *attempt) addressed(x *assertion) error {
 	mine := map[string]bool{}
-	for _, base := range []string{a.issuer(), a.urls.Backchannel + a.realm.Path()} {
+	for _, base := range []string{a.Base + a.realm.Path(), a.Backchannel + a.realm.Path()} {
 		for _, path := range []string{"", "/token", "/token/introspect", "/ext/par/request", "/ext/ciba/auth"} {
 			if path == "" {
 				mine[base] = true
@@ -185,8 +184,8 @@ func (a *clientProof) addressed(x *assertion) error {
 
 // timely checks times, and that the assertion was not used before.
 // Keycloak: AbstractBaseJWTValidator.validateTokenActive.
-func (a *clientProof) timely(x *assertion) error {
-	now := a.Now().Unix()
+func (a *attempt) timely(x *assertion) error {
+	now := a.now().Unix()
 	longest := int64(60)
 	if n, err := strconv.ParseInt(a.client.Attr("token.endpoint.auth.signing.max.exp"), 10, 64); err == nil && n > 0 {
 		longest = n
@@ -223,7 +222,7 @@ func (a *clientProof) timely(x *assertion) error {
 		sum := sha256.Sum256([]byte(id))
 		id = hex.EncodeToString(sum[:])
 	}
-	fresh, err := a.Sessions.PutOnce(a.ctx(), a.realm, "assertion "+string(a.client.ID)+" "+id, []byte("1"), time.Unix(now+life+2*assertionSkew, 0))
+	fresh, err := a.sessions.PutOnce(a.ctx, a.realm, "assertion "+string(a.client.ID)+" "+id, []byte("1"), time.Unix(now+life+2*assertionSkew, 0))
 	if err != nil {
 		return err
 	}
