@@ -8,6 +8,7 @@ FROM node:22 AS console
 RUN apt-get update && apt-get install -y --no-install-recommends maven
 WORKDIR /src
 COPY packaging/console packaging/
+COPY doc/sessions-reasons.md doc/
 COPY ui ui
 RUN CONSOLE=yes packaging/console
 

@@ -18,7 +18,7 @@ import (
 	"latchkey/internal/web"
 )
 
-//go:embed dist
+//go:embed all:dist
 var dist embed.FS
 
 // A Build is what ui/build/build.mjs has made: files, each compressed twice, texts by language, and a manifest.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -210,6 +211,38 @@ func TestAServerWithoutConsolesSaysHowToGetThem(t *testing.T) {
 	for at, status := range map[string]int{"/resources/abc/console/logo.svg": 404, "/admin/nope/console/": 404, "/admin": 302} {
 		if w := ask(h, at, "Accept: text/html"); w.Code != status {
 			t.Errorf("%s: %d", at, w.Code)
+		}
+	}
+}
+
+func TestWhatIsBuiltInIsWhole(t *testing.T) {
+	b, err := Embedded()
+	if errors.Is(err, ErrNotBuilt) {
+		t.Skip("the consoles are not built: packaging/console")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	needed := append([]string{b.Theme, b.Admin.Script, b.Account.Script, "logo.svg", "favicon.svg", "content.json", "NOTICE.txt"}, append(b.Admin.Styles, b.Account.Styles...)...)
+	for _, name := range needed {
+		if _, ok := b.Files[name]; !ok {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	for name, f := range b.Files {
+		for _, accept := range []string{"", "br", "gzip"} {
+			r, w := httptest.NewRequest("GET", "/", nil), httptest.NewRecorder()
+			r.Header.Set("Accept-Encoding", accept)
+			if found, err := b.serve(w, r, b.Version, name); !found || err != nil || accept == "" && int64(w.Body.Len()) != f.Size {
+				t.Errorf("%s as %q: %v, %d of %d bytes", name, accept, err, w.Body.Len(), f.Size)
+			}
+		}
+	}
+	for console, languages := range b.Languages {
+		for _, l := range languages {
+			if texts, err := b.texts(console, l); err != nil || texts == nil {
+				t.Errorf("%s in %s: %d texts, %v", console, l, len(texts), err)
+			}
 		}
 	}
 }

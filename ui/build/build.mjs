@@ -6,6 +6,7 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "vite";
 import { messages } from "./messages.mjs";
 import { notice, packages } from "./notice.mjs";
+import { plugin } from "./reasons.mjs";
 
 const out = process.argv[2];
 if (!out) throw new Error("usage: node build/build.mjs FOLDER");
@@ -15,6 +16,7 @@ const made = join(cache, "dist");
 const result = await build({
   base: "",
   configFile: false,
+  plugins: [plugin],
   logLevel: "error",
   oxc: { jsx: { runtime: "automatic" } },
   // One copy of each: a second one has contexts of its own, and nothing works.

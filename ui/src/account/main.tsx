@@ -2,17 +2,29 @@ import "@patternfly/react-core/dist/styles/base.css";
 import "@patternfly/patternfly/patternfly-addons.css";
 import "../../node_modules/@keycloak/keycloak-account-ui/lib/keycloak-account-ui.css";
 import "../admin/own.css";
+import { type AccountEnvironment, Header, KeycloakProvider, PageNav, routes, useEnvironment } from "@keycloak/keycloak-account-ui";
 import { Suspense, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
-import { createBrowserRouter, Outlet, RouterProvider } from "react-router-dom";
-import { Header, KeycloakProvider, PageNav, routes, useEnvironment, type AccountEnvironment } from "@keycloak/keycloak-account-ui";
+import { createBrowserRouter, Outlet, type RouteObject, RouterProvider } from "react-router-dom";
 import { environment, makeI18n } from "../shared/i18n";
+import { OfflineAccess } from "./OfflineAccess";
 
 const env = environment<AccountEnvironment>();
+
+// What of the menu depends on a role of the account client.
+const needed: [keyof AccountEnvironment["features"], string[]][] = [
+  ["isViewApplicationsEnabled", ["view-applications", "manage-account"]],
+  ["isViewGroupsEnabled", ["view-groups", "manage-account"]],
+  ["isLinkedAccountsEnabled", ["manage-account-links", "manage-account"]],
+  ["deleteAccountAllowed", ["delete-account"]],
+];
 
 // The library bundles its own copy of PatternFly, so a Page of ours would not share its state with
 // the library's header and sidebar. This frame does by hand what little of it they need.
 function Frame() {
+  const { environment, keycloak } = useEnvironment<AccountEnvironment>();
+  const held = keycloak.tokenParsed?.resource_access?.account?.roles ?? [];
+  for (const [feature, roles] of needed) environment.features[feature] &&= roles.some((r) => held.includes(r));
   const [open, setOpen] = useState(window.innerWidth >= 1200);
   useEffect(() => {
     const toggle = (e: MouseEvent) => {
@@ -32,22 +44,11 @@ function Frame() {
   );
 }
 
-function OwnGrants() {
-  const { environment, keycloak } = useEnvironment<AccountEnvironment>();
-  const [text, setText] = useState("...");
-  useEffect(() => {
-    fetch(`${environment.serverBaseUrl}/realms/${environment.realm}/account/applications`, { headers: { Authorization: "Bearer " + keycloak.token, Accept: "application/json" } })
-      .then((r) => r.json())
-      .then((l: any[]) => setText(l.filter((c) => c.offlineAccess).map((c) => c.clientId).join(", ") || "none"));
-  }, []);
-  return <section className="pf-v5-c-page__main-section pf-m-light"><h1 className="pf-v5-c-title pf-m-2xl">Offline access</h1><p data-testid="lk-offline">{text}</p></section>;
-}
-
 const router = createBrowserRouter([
   {
     path: decodeURIComponent(new URL(env.baseUrl).pathname),
     element: <KeycloakProvider environment={env}><Frame /></KeycloakProvider>,
-    children: [{ path: "offline-access", element: <OwnGrants /> }, ...(routes as any[])],
+    children: [{ path: "offline-access", element: <OfflineAccess /> }, ...(routes as RouteObject[])],
   },
 ]);
 
