@@ -48,6 +48,8 @@ type Refusal struct {
 const (
 	SettingStandardFlow = "standardFlowEnabled"
 	SettingImplicitFlow = "implicitFlowEnabled"
+	// AttrDeviceGrant allows the device authorization grant (RFC 8628).
+	AttrDeviceGrant     = "oauth2.device.authorization.grant.enabled"
 	SettingDirectGrants = "directAccessGrantsEnabled"
 )
 

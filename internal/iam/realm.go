@@ -57,6 +57,8 @@ func (p LoginPolicy) ByEither() bool { return p.LoginWithEmail && !p.DuplicateEm
 type Lifespans struct {
 	AccessToken           time.Duration
 	AccessTokenImplicit   time.Duration
+	DeviceCode            time.Duration // oauth2DeviceCodeLifespan
+	DevicePolling         time.Duration // oauth2DevicePollingInterval: between two questions of a device
 	AccessCode            time.Duration // accessCodeLifespan: code to token
 	UserAction            time.Duration // accessCodeLifespanUserAction
 	Login                 time.Duration // accessCodeLifespanLogin: the login pages

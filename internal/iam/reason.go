@@ -68,6 +68,9 @@ const (
 	NotBeforeUser     Reason = "not-before-user"
 	OfflineNotGranted Reason = "offline-not-granted"
 	ConsentMissing    Reason = "consent-missing"
+	DeviceCodeUnknown Reason = "device-code-unknown"
+	DeviceCodeLate    Reason = "device-code-late"
+	PolledTooFast     Reason = "polled-too-fast"
 )
 
 // A ReasonInfo explains a Reason.
@@ -139,6 +142,9 @@ var reasons = []ReasonInfo{
 	{NotBeforeUser, false, true, "because the user was logged out everywhere, which refuses all tokens issued before (not-before)"},
 	{OfflineNotGranted, false, true, "because offline access is no longer granted: the role offline_access or the client scope is gone"},
 	{ConsentMissing, false, true, "because the user's consent no longer covers what was asked for"},
+	{DeviceCodeUnknown, false, true, "because the device code was used already, or never given out"},
+	{DeviceCodeLate, false, true, "because nobody typed the device's user code and allowed it in time"},
+	{PolledTooFast, false, true, "because the device asked again before its interval was over"},
 }
 
 // Info returns the line of a reason; ok is false for what is none.

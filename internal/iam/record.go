@@ -15,6 +15,7 @@ const (
 	HowDirect      How = "direct-grant"       // the password grant
 	HowService     How = "client-credentials" // a client's own account
 	HowOffline     How = "offline-grant"      // an offline session: out of an online one, or of a grant with offline_access
+	HowDevice      How = "device-code"        // a part: a device was let in by a user code that was typed in a browser
 	HowExchange    How = "token-exchange"     // a part: a token was exchanged for one of this client's
 	HowImpersonate How = "impersonation"
 )

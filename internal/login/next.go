@@ -310,11 +310,11 @@ func guiOrder(s *realms.Scope) int {
 // about consent otherwise.
 // Keycloak: AuthenticationManager.getClientScopesToApproveOnConsentScreen.
 func (a *attempt) missingConsent() (missing []consentScope, detail string, err error) {
-	if !a.client.ConsentRequired {
+	if !a.client.ConsentRequired && !a.tab.Request.Confirm {
 		return nil, "no_consent_required", nil
 	}
 	var granted *iam.Consent
-	if !a.tab.Request.Consent {
+	if !a.tab.Request.Consent && !a.tab.Request.Confirm {
 		if granted, err = a.h.Users.Consent(a.ctx, a.realm, a.run.User.ID, a.client.ID); err != nil {
 			return nil, "", err
 		}

@@ -127,7 +127,10 @@ func (a *attempt) newRun(kind iam.EventKind) error {
 		Realm: a.realm, Client: &a.client.Client, Tab: a.tab, Now: a.h.Tabs.Now(), IP: a.addr(), Form: a.form, Query: a.query,
 		Identity: a.identity, Remember: a.remembered(), Browser: a.realm.Flow(a.realm.Flows.Browser),
 		Event: iam.Event{Kind: kind, Client: a.client.ClientID, IP: a.addr(), Details: map[string]string{
-			"auth_method": string(req.Protocol), "code_id": string(a.tab.Root), "redirect_uri": req.RedirectURI}, Cause: iam.Cause{Agent: a.r.UserAgent()}},
+			"auth_method": string(req.Protocol), "code_id": string(a.tab.Root)}, Cause: iam.Cause{Agent: a.r.UserAgent()}},
+	}
+	if req.RedirectURI != "" || !req.Confirm { // a device has none
+		a.run.Detail("redirect_uri", req.RedirectURI)
 	}
 	if t := a.tab.Notes[noteType]; t != "" {
 		a.run.Detail("auth_type", t)

@@ -305,7 +305,8 @@ func (a *attempt) refuse(why authn.Why, message string) {
 			return
 		}
 	}
-	if a.tab.Version > 0 {
+	// A device's login stays where it is when the user has said no to the device, as in the reference: the answer is kept with the device's code.
+	if a.tab.Version > 0 && !(a.tab.Request.Confirm && why == authn.Denied) {
 		if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, a.tab.Root, a.tab.ID); err != nil {
 			a.broken(err)
 			return

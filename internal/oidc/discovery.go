@@ -16,7 +16,7 @@ var (
 	contentEncryption = []string{"A256GCM", "A192GCM", "A128GCM", "A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512"}
 	clientAuth        = []string{"private_key_jwt", "client_secret_basic", "client_secret_post", "client_secret_jwt"}
 	grantTypes        = []string{
-		"authorization_code", "client_credentials", "implicit", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange",
+		"authorization_code", "client_credentials", "implicit", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange",
 	}
 	responseTypes = []string{
 		"code", "none", "id_token", "token", "id_token token", "code id_token", "code token", "code id_token token",
@@ -77,6 +77,7 @@ type metadata struct {
 	RevocationAuthAlgs      []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
 	BackLogout              bool     `json:"backchannel_logout_supported,omitzero"`
 	BackLogoutSession       bool     `json:"backchannel_logout_session_supported,omitzero"`
+	Device                  string   `json:"device_authorization_endpoint,omitempty"`
 	Pushed                  string   `json:"pushed_authorization_request_endpoint,omitempty"`
 	PushedRequired          *bool    `json:"require_pushed_authorization_requests,omitzero"`
 	ResponseIssuerParameter bool     `json:"authorization_response_iss_parameter_supported,omitzero"`
@@ -134,7 +135,7 @@ func configuration(c *call) *metadata {
 		ProofAlgs:  proofAlgs(),
 		Revocation: back + "/revoke", RevocationAuth: clientAuth, RevocationAuthAlgs: signing,
 		BackLogout: true, BackLogoutSession: true, ResponseIssuerParameter: true,
-		Pushed: back + "/ext/par/request", PushedRequired: &no,
+		Device: c.endpoint("/auth/device"), Pushed: back + "/ext/par/request", PushedRequired: &no,
 	}
 }
 

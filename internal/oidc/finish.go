@@ -21,6 +21,12 @@ func (h *Handler) Refuse(w http.ResponseWriter, r *http.Request, x *authn.Refuse
 		return
 	}
 	q, word := read(&x.Request), refusals[x.Why]
+	if q.Device != "" {
+		if err := c.refuseDevice(q.Device, x.Why); err != nil {
+			c.fail(err)
+		}
+		return
+	}
 	if err := c.sendError(modeOf(q), x.Client, q, word.code, cmp.Or(x.Message, word.description)); err != nil {
 		c.fail(err)
 	}
@@ -75,6 +81,10 @@ func (c *call) finish(d *authn.Done) error {
 		return badPage("sessionNotActiveMessage")
 	} else if err != nil {
 		return err
+	}
+	if q.Device != "" {
+		d.Stored(nil)
+		return c.approveDevice(q.Device, d)
 	}
 	return c.answer(d, q, l, types, scopes, code)
 }
@@ -180,6 +190,9 @@ func (c *call) clientPart(d *authn.Done, q *request, scopes []*iam.ClientScope, 
 	now := c.Now()
 	part := &iam.ClientSession{
 		Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: now, LastAccess: now, Notes: notes, Origin: d.Origin,
+	}
+	if q.Device != "" {
+		part.Origin.How = iam.HowDevice
 	}
 	part.Origin.Client, part.Origin.Scope, part.Origin.Issuer = d.Client.ID, q.Scope, q.Issuer
 	part.Origin.Scopes = tokens.Why(d.Client, q.Scope, scopes)

@@ -16,11 +16,6 @@ func (t *tokenCall) ciba() (*decision, error) {
 	return nil, t.bad("not_allowed", "invalid_grant", "Client not allowed OIDC CIBA Grant")
 }
 
-// device: DeviceGrantType of a client without the device grant.
-func (t *tokenCall) device() (*decision, error) {
-	return nil, t.bad("not_allowed", "invalid_grant", "Client not allowed OAuth 2.0 Device Authorization Grant")
-}
-
 // jwtBearer: JWTAuthorizationGrantType of a realm without an identity provider
 // for it.
 func (t *tokenCall) jwtBearer() (*decision, error) {

@@ -23,6 +23,8 @@ func (h *Handler) Judge(r *http.Request, realm *realms.Realm, client *realms.Cli
 		no.Status, no.Event, no.Message = http.StatusForbidden, "not_allowed", "bearerOnlyMessage"
 	case q.RedirectURI != "" && q.RedirectURI != own && !c.redirectsTo(client, q.RedirectURI):
 		no.Event, no.Message, no.Refusal.Redirect = "invalid_redirect_uri", "invalidRedirectUriMessage", q.RedirectURI
+	case q.Device != "" && !client.Flag(iam.AttrDeviceGrant):
+		no.Event, no.Message, no.Refusal.Setting = "not_allowed", "oauth2DeviceAuthorizationGrantDisabledMessage", iam.AttrDeviceGrant
 	case code && !client.StandardFlow:
 		no.Event, no.Message, no.Refusal.Setting = "not_allowed", "invalidRequestMessage", iam.SettingStandardFlow
 	case (slices.Contains(types, "token") || slices.Contains(types, "id_token")) && !client.ImplicitFlow:

@@ -29,6 +29,7 @@ type own struct {
 	JKT          string            `json:"dpop_jkt,omitempty"` // of the key that must redeem the code
 	Direct       bool              `json:"direct,omitempty"`   // it was not pushed (RFC 9126); false in those of an earlier version, too
 	Object       string            `json:"object,omitempty"`   // iam.ObjectNone...; "" in pushed ones and those of an earlier version
+	Device       string            `json:"device,omitempty"`   // the device code that the login answers (RFC 8628), in place of a redirect URI
 	Extra        map[string]string `json:"extra,omitempty"`    // further parameters, kept as client notes
 }
 

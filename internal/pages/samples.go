@@ -86,6 +86,7 @@ func Samples() []Sample {
 		{"login-config-totp-manual", with(func(r *Request) { r.AppInitiated = true }), manual},
 		{"login-config-hotp", plain, counted},
 		{"terms", plain, Terms{}},
+		{"login-oauth2-device-verify-user-code", plain, DeviceCode{}},
 		{"login-verify-email", message(Warning, "verifyEmailMessage"), VerifyEmail{Email: "grace@example.test", Sent: true}},
 		{"login-verify-email-app", with(func(r *Request) { r.AppInitiated = true }), VerifyEmail{Email: "grace@example.test"}},
 		{"login-reset-password", plain, ResetPassword{}},

@@ -117,6 +117,9 @@ type Consent struct {
 // A ConsentScope is the consent text of a client scope, which may be a ${key}, and the value of a dynamic scope's parameter.
 type ConsentScope struct{ Text, Parameter string }
 
+// DeviceCode asks for the code that a device shows. Keycloak: login-oauth2-device-verify-user-code.ftl.
+type DeviceCode struct{}
+
 // Info is a notice (Request.Message) with a way on. Keycloak: info.ftl.
 type Info struct {
 	HeaderKey       string   // message key; the message itself without one
@@ -201,7 +204,7 @@ type ThirdPartyCookies2 struct{}
 // templateNames are those of all pages.
 var templateNames = []string{
 	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "login-update-password", "login-config-totp",
-	"terms", "login-verify-email", "login-reset-password", "select-authenticator", "login-oauth-grant", "info", "error", "login-page-expired",
+	"terms", "login-verify-email", "login-reset-password", "select-authenticator", "login-oauth-grant", "login-oauth2-device-verify-user-code", "info", "error", "login-page-expired",
 	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "delete-account-confirm", "welcome", "setup", "login-status-iframe", "3p-cookies-step1",
 	"3p-cookies-step2",
 }
@@ -223,6 +226,7 @@ func (ConfigTOTP) page() page {
 	return page{template: "login-config-totp", fields: []string{"totp", "userLabel"}}
 }
 func (Terms) page() page       { return page{template: "terms", quiet: true} }
+func (DeviceCode) page() page  { return page{template: "login-oauth2-device-verify-user-code"} }
 func (VerifyEmail) page() page { return page{template: "login-verify-email"} }
 func (Setup) page() page {
 	return page{template: "setup", fields: []string{"username", "password", "password-confirm"}}

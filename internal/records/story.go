@@ -306,6 +306,8 @@ func (t *teller) timeline(s *Story, rec *store.Record) {
 			add(part.Start, "client", "Client "+t.client(part.ID)+" took part; the last time it came by single sign-on"+scopeWords(part)+".", "")
 		case part.How == iam.HowSSO:
 			add(part.Start, "client", "Client "+t.client(part.ID)+" came in by single sign-on"+scopeWords(part)+".", "")
+		case part.How == iam.HowDevice:
+			add(part.Start, "client", "Client "+t.client(part.ID)+" was let in on a device, by the code that the device showed"+scopeWords(part)+".", "")
 		case part.How == iam.HowExchange:
 			add(part.Start, "client", "Client "+t.client(part.ID)+" came in by exchanging another client's token"+scopeWords(part)+".", "")
 		default:
@@ -342,7 +344,7 @@ func (t *teller) timeline(s *Story, rec *store.Record) {
 
 var grantWords = map[string]string{
 	"ac": " for an authorization code", "rt": " by refreshing", "ro": " by a direct grant", "cc": " by client credentials",
-	"te": " by token exchange", "na": " with the authorization response",
+	"te": " by token exchange", "dg": " for a device code", "na": " with the authorization response",
 }
 
 func scopeWords(p *Part) string {

@@ -68,5 +68,8 @@ var advice = map[iam.Reason]Advised{
 	iam.NotBeforeClient:   {"All tokens of one client are refused.", "Log in again at the client: its not-before (Clients, Advanced, Revocation) refuses what is older, for good."},
 	iam.NotBeforeUser:     {"All tokens of one user are refused, offline ones too.", "Log in again at the clients: a logout of the user everywhere refuses what is older, for good."},
 	iam.OfflineNotGranted: {"Offline tokens are refused, or not given out.", "Give the user the role offline_access and the client the scope; then refreshing works again."},
+	iam.DeviceCodeUnknown: {"A device reports that its code is not valid.", "Let the device begin anew and show a new code; it must ask for its tokens once only."},
+	iam.DeviceCodeLate:    {"A device reports that its code has expired.", "Begin again at the device and type its code in time, or raise the realm's or the client's life of device codes (OAuth 2.0 Device Code Lifespan)."},
+	iam.PolledTooFast:     {"A device is told to slow down (slow_down).", "Let the device wait for the interval that it was given, and five seconds more after each slow_down, or lower the interval (OAuth 2.0 Device Polling Interval)."},
 	iam.ConsentMissing:    {"A client's refresh is refused, and its next login asks for consent.", "Log in again at the client and consent, or take what needs consent from the client (Clients, Settings: Consent required)."},
 }

@@ -199,7 +199,7 @@ func (f *facts) noSession() ([]*cause, error) {
 		}
 	}
 	list = append(list, ends...)
-	since, err := f.refusedSince(last, "LOGIN", "CODE_TO_TOKEN", "PUSHED_AUTHORIZATION_REQUEST")
+	since, err := f.refusedSince(last, "LOGIN", "CODE_TO_TOKEN", "PUSHED_AUTHORIZATION_REQUEST", "OAUTH2_DEVICE_AUTH", "OAUTH2_DEVICE_CODE_TO_TOKEN")
 	if err != nil {
 		return nil, err
 	}
@@ -327,7 +327,7 @@ const mostNeighbours = 20
 // overtaken tells whether what was refused has gone well since.
 func (f *facts) overtaken(o *seenRefusal) bool {
 	since := func(at time.Time) bool { return at.After(o.Last) }
-	if o.kind == "LOGIN" || o.kind == "PUSHED_AUTHORIZATION_REQUEST" {
+	if o.kind == "LOGIN" || o.kind == "PUSHED_AUTHORIZATION_REQUEST" || o.kind == "OAUTH2_DEVICE_AUTH" {
 		if slips[o.reason] && slices.ContainsFunc(f.sessions, func(s *seenSession) bool { return since(s.Started) || since(s.proved) }) {
 			return true
 		}

@@ -238,6 +238,7 @@ func (f *facts) mended(o *seenRefusal, c *cause) bool {
 func (f *facts) allowed(c *realms.Client, o *seenRefusal, set func(...Evidence)) bool {
 	on, known := map[string]bool{
 		iam.SettingStandardFlow: c.StandardFlow, iam.SettingImplicitFlow: c.ImplicitFlow, iam.SettingDirectGrants: c.DirectGrants,
+		iam.AttrDeviceGrant: c.Flag(iam.AttrDeviceGrant),
 	}[o.Doc.Setting]
 	if known {
 		set(f.settingOf(c.ID, o.Doc.Setting, onOff(on)))

@@ -43,6 +43,8 @@ func (r *Realm) IAM() (*iam.Realm, error) {
 			AccessToken:         seconds(r.AccessTokenLifespan),
 			AccessTokenImplicit: seconds(r.AccessTokenLifespanForImplicitFlow),
 			AccessCode:          seconds(r.AccessCodeLifespan),
+			DeviceCode:          seconds(r.OAuth2DeviceCodeLifespan),
+			DevicePolling:       seconds(r.OAuth2DevicePollingInterval),
 			UserAction:          seconds(r.AccessCodeLifespanUserAction),
 			Login:               seconds(r.AccessCodeLifespanLogin),
 			ActionTokenByUser:   seconds(r.ActionTokenGeneratedByUserLifespan),

@@ -67,6 +67,15 @@ func (s *Service) HasOnce(ctx context.Context, r *realms.Realm, key string) (boo
 	return s.db.HasOnce(ctx, r.ID, key, s.db.Now())
 }
 
+// LookOnce returns a value that was stored to be taken once, and leaves it; ErrGone as TakeOnce.
+func (s *Service) LookOnce(ctx context.Context, r *realms.Realm, key string) ([]byte, error) {
+	value, err := s.db.LookOnce(ctx, r.ID, key, s.db.Now())
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrGone
+	}
+	return value, err
+}
+
 // OnceExpired reports whether a key is stored still, and has expired: as long
 // as it is not swept, what came too late can be told from what never was.
 func (s *Service) OnceExpired(ctx context.Context, r *realms.Realm, key string) (bool, error) {

@@ -82,6 +82,15 @@ func (r *Reader) HasOnce(ctx context.Context, realm iam.RealmID, key string, now
 	return n > 0, err
 }
 
+// LookOnce returns a value that can still be taken at now, and leaves it; ErrNotFound as TakeOnce.
+func (r *Reader) LookOnce(ctx context.Context, realm iam.RealmID, key string, now time.Time) ([]byte, error) {
+	sealed, err := one(ctx, r, scanValue[[]byte], `select value from single_use where realm_id = $1 and key = $2 and expires_at > $3`, realm, key, millis(now))
+	if err != nil {
+		return nil, err
+	}
+	return r.unseal("once "+key, sealed)
+}
+
 // OnceExpired reports whether a key is stored, and has expired at now.
 func (r *Reader) OnceExpired(ctx context.Context, realm iam.RealmID, key string, now time.Time) (bool, error) {
 	n, err := one(ctx, r, scanValue[int64], `select count(*) from single_use where realm_id = $1 and key = $2 and expires_at <= $3`, realm, key, millis(now))

@@ -1,0 +1,517 @@
+package oidc
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"latchkey/internal/authn"
+	"latchkey/internal/claims"
+	"latchkey/internal/iam"
+	"latchkey/internal/pages"
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
+	"latchkey/internal/web"
+)
+
+// The device authorization grant (RFC 8628): a device without a browser shows a
+// user code, somebody types that into a browser elsewhere, logs in and allows
+// it, and the device, which asks again and again, gets its tokens.
+//
+// What there is of it are single-use objects: the device code with the request,
+// the user code that leads to it, and the answer, which only one of all browsers
+// that have typed the code can give.
+
+// A deviceCode is what a device asked for. Keycloak: OAuth2DeviceCodeModel.
+type deviceCode struct {
+	Client       iam.ClientID `json:"client"`
+	UserCode     string       `json:"user_code"`
+	Scope        string       `json:"scope,omitempty"`
+	Nonce        string       `json:"nonce,omitempty"`
+	Challenge    string       `json:"code_challenge,omitempty"`
+	ChallengeAlg string       `json:"code_challenge_method,omitempty"`
+	Interval     int64        `json:"interval"` // seconds
+	Expires      int64        `json:"exp"`      // milliseconds since 1970
+}
+
+// A deviceAnswer is what the user said: no, or yes within a session.
+type deviceAnswer struct {
+	Denied  bool          `json:"denied,omitempty"`
+	Session iam.SessionID `json:"sid,omitempty"`
+	User    iam.UserID    `json:"sub,omitempty"`
+}
+
+func deviceKey(code string) string       { return "device " + code }
+func deviceUserKey(code string) string   { return "device user " + code }
+func deviceAnswerKey(code string) string { return "device answer " + code }
+func devicePollKey(code string) string   { return "device poll " + code }
+
+// deviceGrace is how much longer than its code, and twice its interval, a device is told that it comes too late.
+const deviceGrace = 10 * time.Second
+
+// deviceOff is said to clients that may not use the grant.
+const deviceOff = "Client is not allowed to initiate OAuth 2.0 Device Authorization Grant. The flow is disabled for the client."
+
+// deviceEndpoint serves the two addresses that devices and browsers share: a form is a device's
+// unless its sender wants a page. Keycloak: DeviceEndpoint.
+func (h *Handler) deviceEndpoint(c *call) error {
+	if c.r.Method == http.MethodPost && web.MediaType(c.r) != "application/x-www-form-urlencoded" {
+		return statusError(http.StatusUnsupportedMediaType)
+	}
+	if c.r.Method == http.MethodPost && !web.AcceptsHTML(c.r) {
+		c.event.Kind = "OAUTH2_DEVICE_AUTH"
+		return h.deviceAuth(c)
+	}
+	form, err := readParams(c.r)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !c.secure():
+		return c.refuse("ssl_required", badPage("httpsRequiredMessage"))
+	case !c.realm.Enabled:
+		return c.refuse("realm_disabled", badPage("realmNotEnabledMessage"))
+	case form.Has("cancel"):
+		c.deviceOver("oauth2DeviceConsentDeniedMessage")
+		return nil
+	case c.r.Method == http.MethodPost:
+		return c.typedCode(form.Get("device_user_code"))
+	}
+	return c.typedCode(form.Get("user_code"))
+}
+
+// deviceAuth answers a device with its codes (RFC 8628 3.1). Keycloak: DeviceEndpoint.handleDeviceRequest.
+func (h *Handler) deviceAuth(c *call) error {
+	b, err := c.back()
+	if err != nil {
+		return err
+	}
+	if err := b.authenticateClient(); err != nil {
+		return err
+	}
+	b.event.Client = b.client.ClientID
+	if err := b.checkOrigin(b.client); err != nil {
+		return err
+	}
+	switch {
+	case !b.client.Flag(iam.AttrDeviceGrant):
+		b.event.Cause.Setting = iam.AttrDeviceGrant
+		return b.bad("not_allowed", "unauthorized_client", deviceOff)
+	case b.client.Access == iam.BearerOnly:
+		return b.deny(http.StatusForbidden, "not_allowed", "unauthorized_client", "Bearer-only applications are not allowed to initiate browser login.")
+	case b.client.Protocol != iam.OIDC:
+		return b.bad("invalid_client", "unauthorized_client", "Wrong client protocol.")
+	case b.form.Duplicate() != "":
+		return b.bad("invalid_request", "invalid_grant", "duplicated parameter")
+	}
+	c.w.Header().Set("Cache-Control", web.CacheNoPage)
+	a := &authCall{call: b.call, form: b.form, client: b.client, pushing: true}
+	if err := a.parse(); err != nil {
+		return err
+	}
+	var refused *clientError
+	if err := a.checkPKCE(); errors.As(err, &refused) {
+		return &Error{http.StatusBadRequest, refused.code, refused.description}
+	} else if err != nil {
+		return err
+	}
+	life, interval := deviceTimes(c.realm, b.client)
+	code, err := c.newDevice(&deviceCode{
+		Client: b.client.ID, Scope: a.req.Scope, Nonce: a.req.Nonce, Challenge: a.req.Challenge, ChallengeAlg: a.req.ChallengeAlg,
+		Interval: interval, Expires: c.Now().Add(time.Duration(life) * time.Second).UnixMilli(),
+	})
+	if err != nil {
+		return err
+	}
+	at := c.realm.Attrs["shortVerificationUri"]
+	if at == "" {
+		at = c.deviceURL()
+	}
+	shown := code.text.UserCode[:4] + "-" + code.text.UserCode[4:]
+	out := new(claims.Set)
+	out.Put("device_code", code.id)
+	out.Put("user_code", shown)
+	out.Put("verification_uri", at)
+	out.Put("verification_uri_complete", at+"?user_code="+shown)
+	out.Put("expires_in", life)
+	out.Put("interval", interval)
+	body, err := out.Plain()
+	if err != nil {
+		return err
+	}
+	c.bytes(http.StatusOK, "application/json", body)
+	return nil
+}
+
+// deviceTimes are the life of a client's device codes and how often it may ask, in
+// seconds: its own, else the realm's. Keycloak: OAuth2DeviceConfig.
+func deviceTimes(r *realms.Realm, client *realms.Client) (life, interval int64) {
+	of := func(name string, realm int64) int64 {
+		if n, err := strconv.ParseInt(client.Attr(name), 10, 32); err == nil && n > 0 {
+			return n
+		}
+		return realm
+	}
+	return of("oauth2.device.code.lifespan", int64(r.Lifespans.DeviceCode/time.Second)), of("oauth2.device.polling.interval", int64(r.Lifespans.DevicePolling/time.Second))
+}
+
+// userCodeLetters make no words and are not taken for one another.
+// Keycloak: DefaultOAuth2DeviceUserCodeProvider.
+const (
+	userCodeLetters = "BCDFGHJKLMNPQRSTVWXZ"
+	userCodeLength  = 8
+)
+
+func newUserCode() (string, error) {
+	code := make([]byte, userCodeLength)
+	for i := range code {
+		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(userCodeLetters))))
+		if err != nil {
+			return "", err
+		}
+		code[i] = userCodeLetters[n.Int64()]
+	}
+	return string(code), nil
+}
+
+// readUserCode is a user code as it was typed, in the form in which it is kept.
+func readUserCode(typed string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(typed))
+}
+
+// A knownDevice is a device's request with the code that it has for it.
+type knownDevice struct {
+	id   string
+	text *deviceCode
+}
+
+// keptUntil is how long what belongs to the request is stored.
+func (d *knownDevice) keptUntil() time.Time {
+	return time.UnixMilli(d.text.Expires).Add(time.Duration(2*d.text.Interval)*time.Second + deviceGrace)
+}
+
+// newDevice stores a request under new codes. A user code that somebody else has is not given out twice.
+func (c *call) newDevice(q *deviceCode) (*knownDevice, error) {
+	var id [32]byte
+	_, _ = rand.Read(id[:]) // never fails
+	d := &knownDevice{base64.RawURLEncoding.EncodeToString(id[:]), q}
+	for fresh := false; !fresh; {
+		var err error
+		if q.UserCode, err = newUserCode(); err != nil {
+			return nil, err
+		}
+		if fresh, err = c.Sessions.PutOnce(c.ctx(), c.realm, deviceUserKey(q.UserCode), []byte(d.id), d.keptUntil()); err != nil {
+			return nil, err
+		}
+	}
+	doc, err := json.Marshal(q)
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.Sessions.PutOnce(c.ctx(), c.realm, deviceKey(d.id), doc, d.keptUntil())
+	return d, err
+}
+
+// device finds the request of a device code; nil when there is none, or no longer.
+func (c *call) device(id string) (*knownDevice, error) {
+	doc, err := c.Sessions.LookOnce(c.ctx(), c.realm, deviceKey(id))
+	if errors.Is(err, sessions.ErrGone) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	d := &knownDevice{id, new(deviceCode)}
+	if err := json.Unmarshal(doc, d.text); err != nil {
+		return nil, fmt.Errorf("device code: %w", err)
+	}
+	return d, nil
+}
+
+// deviceByUserCode finds the request that a user code belongs to.
+func (c *call) deviceByUserCode(code string) (*knownDevice, error) {
+	id, err := c.Sessions.LookOnce(c.ctx(), c.realm, deviceUserKey(code))
+	if errors.Is(err, sessions.ErrGone) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	return c.device(string(id))
+}
+
+// answerFor is what the user said to a request, nil while nothing was said.
+func (c *call) answerFor(d *knownDevice) (*deviceAnswer, error) {
+	doc, err := c.Sessions.LookOnce(c.ctx(), c.realm, deviceAnswerKey(d.id))
+	if errors.Is(err, sessions.ErrGone) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	a := new(deviceAnswer)
+	return a, json.Unmarshal(doc, a)
+}
+
+// typedCode takes a user code to the login of the device's client, or asks for another.
+// Keycloak: DeviceEndpoint.verifyUserCode, processVerification.
+func (c *call) typedCode(typed string) error {
+	if typed == "" {
+		c.askCode("")
+		return nil
+	}
+	again := func(key, reason string) error {
+		c.detail("reason", reason)
+		_ = c.refuse("invalid_oauth2_user_code", nil)
+		c.askCode(key)
+		return nil
+	}
+	d, err := c.deviceByUserCode(readUserCode(typed))
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		return again("oauth2DeviceInvalidUserCodeMessage", "device code not found (it may already have been used)")
+	}
+	said, err := c.answerFor(d)
+	switch {
+	case err != nil:
+		return err
+	case said != nil && said.Denied:
+		return again("oauth2DeviceInvalidUserCodeMessage", "device code denied")
+	case said != nil:
+		return again("oauth2DeviceInvalidUserCodeMessage", "device code not found (it may already have been used)")
+	case c.Now().UnixMilli() >= d.text.Expires:
+		return again("oauth2DeviceExpiredUserCodeMessage", "device code expired")
+	}
+	client, err := c.realm.Client(c.ctx(), d.text.Client)
+	if realms.Missing(err) {
+		return again("oauth2DeviceInvalidUserCodeMessage", "device code not found (it may already have been used)")
+	} else if err != nil {
+		return err
+	}
+	c.asks = c.pageClient(client)
+	c.event.Client = client.ClientID
+	switch {
+	case !client.Enabled:
+		return c.refuse("client_disabled", badPage("clientDisabledMessage"))
+	case !client.Flag(iam.AttrDeviceGrant):
+		c.event.Cause.Setting = iam.AttrDeviceGrant
+		return c.refuse("not_allowed", badPage("oauth2DeviceAuthorizationGrantDisabledMessage"))
+	}
+	c.detail("scope", d.text.Scope)
+	c.emit()
+	q := request{
+		iam.LoginRequest{Client: client.ID, Issuer: c.issuer(), Scope: d.text.Scope, Confirm: true},
+		own{Device: d.id},
+	}
+	c.login.Start(c.w, c.r, &authn.Begin{Realm: c.realm.ID, Client: &client.Client, Request: q.seal(), Redirect: true})
+	return nil
+}
+
+func (c *call) deviceURL() string { return c.issuer() + "/device" }
+
+// askCode asks for a user code; key is a message about the one before, "" for none.
+func (c *call) askCode(key string) {
+	p := pages.Request{URLs: pages.URLs{Action: c.deviceURL()}}
+	if key != "" {
+		p.Message = &pages.Message{Type: pages.Problem, Key: key}
+	}
+	c.w.Header().Set("Cache-Control", web.CacheNoPage)
+	c.page(http.StatusOK, p, pages.DeviceCode{})
+}
+
+// deviceStatus says how it ended, after a redirect. Keycloak: DeviceEndpoint.status.
+func (h *Handler) deviceStatus(c *call) error {
+	form, err := web.Query(c.r)
+	if err != nil {
+		return err
+	}
+	switch form.Get("error") {
+	case "":
+		c.page(http.StatusOK, pages.Request{Message: &pages.Message{Type: pages.Success, Key: "oauth2DeviceVerificationCompleteMessage"}},
+			pages.Info{HeaderKey: "oauth2DeviceVerificationCompleteHeader", SkipLink: true})
+	case "access_denied":
+		c.deviceOver("oauth2DeviceConsentDeniedMessage")
+	case "expired_token":
+		c.deviceOver("oauth2DeviceExpiredUserCodeMessage")
+	default:
+		c.deviceOver("oauth2DeviceVerificationFailedMessage")
+	}
+	return nil
+}
+
+// deviceOver shows that a device was not let in, with the way back to the beginning.
+func (c *call) deviceOver(key string) {
+	c.page(http.StatusOK, pages.Request{Message: &pages.Message{Type: pages.Problem, Key: key}},
+		pages.Info{HeaderKey: "oauth2DeviceVerificationFailedHeader", ActionURL: c.deviceURL()})
+}
+
+// deviceEnd leads the browser to deviceStatus; code is an error's, "" for none.
+func (c *call) deviceEnd(code string) {
+	at := c.deviceURL() + "/status"
+	if code != "" {
+		at += "?error=" + code
+	}
+	c.w.Header().Set("Cache-Control", web.CacheNoPage)
+	c.w.Header().Set("Location", at)
+	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "")
+	c.w.WriteHeader(http.StatusFound)
+}
+
+// answerDevice keeps what the user said, and reports whether that was in time and the first answer.
+func (c *call) answerDevice(id string, a *deviceAnswer) (bool, error) {
+	d, err := c.device(id)
+	if err != nil || d == nil || c.Now().UnixMilli() >= d.text.Expires {
+		return false, err
+	}
+	doc, err := json.Marshal(a)
+	if err != nil {
+		return false, err
+	}
+	first, err := c.Sessions.PutOnce(c.ctx(), c.realm, deviceAnswerKey(id), doc, d.keptUntil())
+	if err != nil || !first || a.Denied {
+		return first, err
+	}
+	// The code was typed for the last time.
+	if _, err := c.Sessions.TakeOnce(c.ctx(), c.realm, deviceUserKey(d.text.UserCode)); err != nil && !errors.Is(err, sessions.ErrGone) {
+		return false, err
+	}
+	return true, nil
+}
+
+// approveDevice lets the device in, whose login is stored.
+// Keycloak: DeviceGrantType.approveOAuth2DeviceAuthorization.
+func (c *call) approveDevice(id string, d *authn.Done) error {
+	ok, err := c.answerDevice(id, &deviceAnswer{Session: d.Session.ID, User: d.User.ID})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		c.deviceEnd("expired_token")
+		return nil
+	}
+	c.deviceEnd("")
+	return nil
+}
+
+// refuseDevice ends a login without letting the device in; only the user's own no is
+// the last word. Keycloak: DeviceGrantType.denyOAuth2DeviceAuthorization.
+func (c *call) refuseDevice(id string, why authn.Why) error {
+	if why != authn.Denied {
+		c.deviceEnd("server_error")
+		return nil
+	}
+	ok, err := c.answerDevice(id, &deviceAnswer{Denied: true})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		c.deviceEnd("expired_token")
+		return nil
+	}
+	c.deviceEnd("access_denied")
+	return nil
+}
+
+// device answers a device that asks for its tokens (RFC 8628 3.4).
+// Keycloak: DeviceGrantType.process.
+func (t *tokenCall) device() (*decision, error) {
+	if !t.client.Flag(iam.AttrDeviceGrant) {
+		t.event.Cause.Setting = iam.AttrDeviceGrant
+		return nil, t.bad("not_allowed", "invalid_grant", "Client not allowed OAuth 2.0 Device Authorization Grant")
+	}
+	if !t.form.Has("device_code") {
+		return nil, t.bad("invalid_oauth2_device_code", "invalid_request", "Missing parameter: device_code")
+	}
+	d, err := t.call.device(t.form.Get("device_code"))
+	switch {
+	case err != nil:
+		return nil, err
+	case d == nil:
+		t.event.Cause.Reason = iam.DeviceCodeUnknown
+		return nil, t.refuse("invalid_oauth2_device_code", &Error{http.StatusBadRequest, "invalid_grant", "Device code not valid"})
+	case d.text.Client != t.client.ID:
+		t.event.Cause.Reason = iam.WrongClient
+		return nil, t.bad("invalid_oauth2_device_code", "invalid_grant", "unauthorized client")
+	case t.Now().UnixMilli() >= d.text.Expires:
+		t.event.Cause.Reason = iam.DeviceCodeLate
+		return nil, t.refuse("expired_oauth2_device_code", &Error{http.StatusBadRequest, "expired_token", "Device code is expired"})
+	}
+	allowed, err := t.Sessions.PutOnce(t.ctx(), t.realm, devicePollKey(d.id), nil, t.Now().Add(time.Duration(d.text.Interval)*time.Second))
+	if err != nil {
+		return nil, err
+	}
+	if !allowed {
+		t.event.Cause.Reason = iam.PolledTooFast
+		return nil, t.refuse("slow_down", &Error{http.StatusBadRequest, "slow_down", "Slow down"})
+	}
+	said, err := t.answerFor(d)
+	switch {
+	case err != nil:
+		return nil, err
+	case said == nil: // nothing is refused yet, and no event tells of it
+		return nil, &Error{http.StatusBadRequest, "authorization_pending", "The authorization request is still pending"}
+	case said.Denied:
+		t.event.Cause.Reason = iam.ConsentRefused
+		return nil, t.bad("access_denied", "access_denied", "The end user denied the authorization request")
+	}
+	if err := t.checkVerifier(d.text.Challenge, d.text.ChallengeAlg); err != nil {
+		return nil, err
+	}
+	return t.redeemDevice(d, said)
+}
+
+// redeemDevice gives out the tokens of a request that was allowed, once.
+func (t *tokenCall) redeemDevice(d *knownDevice, said *deviceAnswer) (*decision, error) {
+	t.detail("code_id", string(said.Session))
+	t.event.Session = said.Session
+	view, err := t.Sessions.Find(t.ctx(), t.realm, iam.SessionRef{ID: said.Session, User: said.User}, &t.client.Client)
+	if errors.Is(err, sessions.ErrGone) {
+		return nil, &Error{http.StatusBadRequest, "authorization_pending", "The authorization request is verified but can not lookup the user session yet"}
+	}
+	if view == nil {
+		return nil, err
+	}
+	if _, gone := t.Sessions.TakeOnce(t.ctx(), t.realm, deviceKey(d.id)); errors.Is(gone, sessions.ErrGone) { // somebody asked at the same time
+		t.event.Cause.Reason = iam.DeviceCodeUnknown
+		return nil, t.refuse("invalid_oauth2_device_code", &Error{http.StatusBadRequest, "invalid_grant", "Device code not valid"})
+	} else if gone != nil {
+		return nil, gone
+	}
+	t.event.User = view.Session.User
+	switch {
+	case errors.Is(err, sessions.ErrUserGone):
+		return nil, t.refuse("user_not_found", &Error{http.StatusBadRequest, "invalid_grant", "User not found"})
+	case view.User != nil && !view.User.Enabled:
+		return nil, t.refuse("user_disabled", &Error{http.StatusBadRequest, "invalid_grant", "User disabled"})
+	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrPartExpired), errors.Is(err, sessions.ErrNoPart):
+		t.event.Cause.Reason = iam.SessionEnded
+		return nil, t.bad("user_session_not_found", "invalid_grant", "Session not active")
+	case err != nil:
+		return nil, t.switchedOff(err)
+	}
+	g := &iam.Grant{
+		Client: &t.client.Client, User: view.User, Session: view.Session, Part: view.Part, Type: "dg", Nonce: d.text.Nonce,
+		Scopes: tokens.Requested(t.realm, &t.client.Client, d.text.Scope), Asked: d.text.Scope, OpenID: tokens.HasScope(d.text.Scope, tokens.ScopeOpenID),
+	}
+	view.Inform(g)
+	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		t.event.Cause.Reason = iam.ConsentMissing
+		return nil, t.bad("not_allowed", "invalid_scope", "Client no longer has requested consent from user")
+	}
+	if err := t.withRefresh(g, d.text.Scope, view.Part.Notes[noteFirstOffline] != ""); err != nil {
+		return nil, err
+	}
+	return &decision{grant: g}, nil
+}
