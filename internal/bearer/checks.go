@@ -118,7 +118,7 @@ func (j *judging) proved() (Refusal, error) {
 		return BoundToken, nil
 	case !bound && j.want.DPoP:
 		return UnboundToken, nil
-	case !bound && j.v.Client != nil && j.v.Client.Flag("dpop.bound.access.tokens"):
+	case !bound && j.v.Client != nil && j.v.Client.OIDC.DPoP:
 		return BindingDemanded, nil
 	case !bound:
 		return "", nil

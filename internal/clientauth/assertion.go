@@ -1,9 +1,9 @@
 package clientauth
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -144,7 +144,7 @@ func (a *attempt) asserted(method string, signature func(*assertion) error) erro
 	if methodOf(a.client) != method {
 		return badAssertion("Not configured authenticator for client")
 	}
-	alg, expected := x.jws.Header.Alg, a.client.Attr("token.endpoint.auth.signing.alg")
+	alg, expected := x.jws.Header.Alg, a.client.OIDC.AssertionAlg
 	if !jose.Known(alg) || method == "client-jwt" && jose.Symmetric(alg) || expected != "" && expected != alg {
 		return badAssertion("Invalid signature algorithm")
 	}
@@ -186,10 +186,7 @@ func (a *attempt) addressed(x *assertion) error {
 // Keycloak: AbstractBaseJWTValidator.validateTokenActive.
 func (a *attempt) timely(x *assertion) error {
 	now := a.now().Unix()
-	longest := int64(60)
-	if n, err := strconv.ParseInt(a.client.Attr("token.endpoint.auth.signing.max.exp"), 10, 64); err == nil && n > 0 {
-		longest = n
-	}
+	longest := cmp.Or(a.client.OIDC.AssertionLife, 60)
 	if x.Expires == nil {
 		return badAssertion("Token exp claim is required")
 	}

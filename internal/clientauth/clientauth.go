@@ -196,7 +196,7 @@ func (a *attempt) secret() error {
 	if a.Form.Has("client_secret") {
 		method = "client_secret_post"
 	}
-	switch allowed := a.client.Attr("client.secret.authentication.allowed.method"); {
+	switch allowed := a.client.OIDC.SecretMethod; {
 	case !a.client.Enabled:
 		return &Refusal{Word: wordDisabled, Status: 401, Code: "invalid_client", Description: Invalid}
 	case a.client.Access == iam.Public:

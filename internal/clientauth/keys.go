@@ -1,7 +1,6 @@
 package clientauth
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
@@ -21,10 +20,10 @@ func (s *Service) Keys(ctx context.Context, r *realms.Realm, client *iam.Client,
 	var set jose.Set
 	var err error
 	switch {
-	case client.Flag("use.jwks.url"):
+	case client.OIDC.Keys.ByURL:
 		set, err = s.keys.fetch(ctx, r, jwksURL(client, base), r.Reach(client), kid)
-	case client.Flag("use.jwks.string"):
-		set, err = jose.ParseSet([]byte(client.Attr("jwks.string")))
+	case client.OIDC.Keys.ByText:
+		set, err = jose.ParseSet([]byte(client.OIDC.Keys.Text))
 	case use == "sig":
 		set, err = clientCertificate(client)
 	}
@@ -49,7 +48,7 @@ func (s *Service) Keys(ctx context.Context, r *realms.Realm, client *iam.Client,
 }
 
 func clientCertificate(client *iam.Client) (jose.Set, error) {
-	text := cmp.Or(client.Attr("jwt.credential.certificate"), client.Attr("jwt.credential.public.key"))
+	text := client.OIDC.Keys.PEM
 	if text == "" {
 		return nil, errNoClientKey
 	}
@@ -57,7 +56,7 @@ func clientCertificate(client *iam.Client) (jose.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	kid := client.Attr("jwt.credential.kid")
+	kid := client.OIDC.Keys.KID
 	if kid == "" {
 		if kid, err = jose.KeyID(pub); err != nil {
 			return nil, err

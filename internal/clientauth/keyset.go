@@ -82,7 +82,7 @@ func (f *keyFetcher) get(ctx context.Context, address string, reach iam.Reach) (
 
 // jwksURL is where a client's keys are; a relative one stands below its root.
 func jwksURL(c *iam.Client, base string) string {
-	u := c.Attr("jwks.url")
+	u := c.OIDC.Keys.URL
 	if strings.HasPrefix(u, "/") {
 		return c.ResolvedRoot(base) + u
 	}

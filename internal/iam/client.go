@@ -52,7 +52,8 @@ type Client struct {
 	InheritedScopes  []ScopeID // of DefaultScopes: those that it has because the realm had them as defaults when it was made
 	ScopeRoles       []RoleID  // scope mappings, when FullScope is off
 	Mappers          []ProtocolMapper
-	Attrs            map[string]string // client attributes: lifespans, algorithms, logout URLs, PKCE...
+	OIDC             ClientOIDC        // of Attrs
+	Attrs            map[string]string // client attributes: lifespans, logout URLs...
 	FlowOverrides    map[string]FlowID // "browser", "direct_grant"
 	ManagesOwnAccess bool              // authorizationServicesEnabled
 	Registered       bool              // has a registration access token, whose holder may change it

@@ -313,10 +313,10 @@ func (a *authCall) checkResponse() error {
 	}
 	a.detail("response_mode", strings.ReplaceAll(a.mode, ".", "_"))
 	if a.types.implicit() && a.mode == "query"+jarm &&
-		(a.client.Attr("authorization.encrypted.response.alg") == "" || a.client.Attr("authorization.encrypted.response.enc") == "") {
+		(a.client.OIDC.Response.Alg == "" || a.client.OIDC.Response.Enc == "") {
 		return a.reject("invalid_request", "invalid_request", "Response_mode 'query.jwt' is allowed only when the authorization response token is encrypted")
 	}
-	if a.types.implicit() && a.client.Flag("dpop.bound.access.tokens") {
+	if a.types.implicit() && a.client.OIDC.DPoP {
 		return a.reject("not_allowed", "unauthorized_client", "DPoP is not supported for implicit nor hybrid flows. Client requires DPoP bound access tokens.")
 	}
 	const refusal = "Client is not allowed to initiate browser login with given response_type. %s flow is disabled for the client."
@@ -335,7 +335,7 @@ func (a *authCall) checkPushed() error {
 	if a.pushed {
 		return nil
 	}
-	if a.client.Flag("require.pushed.authorization.requests") || a.realm.Attrs["requirePushedAuthorizationRequests"] == "true" {
+	if a.client.OIDC.PushedOnly || a.realm.Attrs["requirePushedAuthorizationRequests"] == "true" {
 		return a.reject("invalid_request", "invalid_request", "Pushed Authorization Request is only allowed.")
 	}
 	return nil
@@ -376,7 +376,7 @@ func (a *authCall) checkPKCE() error {
 		return nil
 	}
 	challenge, method := a.form.Has("code_challenge"), a.form.Has("code_challenge_method")
-	demanded := a.client.Attr("pkce.code.challenge.method")
+	demanded := a.client.OIDC.PKCE
 	problem := ""
 	switch {
 	case demanded != "" && !method:

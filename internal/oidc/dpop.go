@@ -35,14 +35,14 @@ func (c *call) proof(access string) *tokens.Proof {
 // not built, and a token without one would be worth more than the client was told.
 // Keycloak: DPoPUtil.handleDPoPHeader, MtlsHoKTokenUtil without a certificate.
 func (t *tokenCall) bind() error {
-	if proofs(t.r) != nil || t.client.Flag("dpop.bound.access.tokens") {
+	if proofs(t.r) != nil || t.client.OIDC.DPoP {
 		jkt, err := t.proof("").Check()
 		if err != nil {
 			return t.badProof(err)
 		}
 		t.jkt = jkt
 	}
-	if t.client.Flag("tls.client.certificate.bound.access.tokens") {
+	if t.client.OIDC.MTLS {
 		return t.bad("invalid_request", "invalid_request", "Client Certification missing for MTLS HoK Token Binding")
 	}
 	return nil

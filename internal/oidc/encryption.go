@@ -8,11 +8,9 @@ import (
 )
 
 // encryption returns what encrypts a kind of answer for a client that wants it
-// so, nil for one that does not. The kind is the attributes' prefix:
-// "id.token", "user.info", "authorization". Keycloak: DefaultTokenManager.getEncryptedToken.
-func (c *call) encryption(client *iam.Client, kind, cty string) func(string) (string, error) {
-	alg := client.Attr(kind + ".encrypted.response.alg")
-	if alg == "" {
+// so, nil for one that does not. Keycloak: DefaultTokenManager.getEncryptedToken.
+func (c *call) encryption(client *iam.Client, how iam.Encryption, cty string) func(string) (string, error) {
+	if how.Alg == "" {
 		return nil
 	}
 	return func(plain string) (string, error) {
@@ -21,10 +19,10 @@ func (c *call) encryption(client *iam.Client, kind, cty string) func(string) (st
 			return "", &Error{http.StatusBadRequest, "invalid_request", "can not get encryption KEK"}
 		}
 		for _, k := range set {
-			if k.CanEncrypt(alg) {
+			if k.CanEncrypt(how.Alg) {
 				to := *k
-				to.Alg, to.Use = alg, "enc"
-				return to.Encrypt(cmp.Or(client.Attr(kind+".encrypted.response.enc"), "A128CBC-HS256"), cty, []byte(plain))
+				to.Alg, to.Use = how.Alg, "enc"
+				return to.Encrypt(cmp.Or(how.Enc, "A128CBC-HS256"), cty, []byte(plain))
 			}
 		}
 		return "", &Error{http.StatusBadRequest, "invalid_request", "can not get encryption KEK"}

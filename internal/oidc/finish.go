@@ -110,10 +110,10 @@ func (c *call) store(d *authn.Done, q *request, types responseType, scopes []*ia
 func (c *call) answer(d *authn.Done, q *request, l *sessions.Login, types responseType, scopes []*iam.ClientScope, code string) error {
 	var p params
 	p.state(q)
-	if !d.Client.Flag("exclude.session.state.from.auth.response") {
+	if d.Client.OIDC.SessionState {
 		p.add("session_state", string(d.Session.ID))
 	}
-	if !d.Client.Flag("exclude.issuer.from.auth.response") {
+	if d.Client.OIDC.IssuerParam {
 		p.add("iss", q.Issuer)
 	}
 	if d.ActionStatus != "" {
@@ -245,7 +245,7 @@ func (c *call) addTokens(p *params, d *authn.Done, q *request, part *iam.ClientS
 	if types.code {
 		w.Code = code
 	}
-	w.Encrypt = c.encryption(d.Client, "id.token", "JWT")
+	w.Encrypt = c.encryption(d.Client, d.Client.OIDC.IDToken, "JWT")
 	w.State = q.State
 	res, err := c.Issuer.Issue(c.ctx(), c.realm, g, w)
 	if err != nil {

@@ -47,7 +47,7 @@ func (t *tokenCall) clientCredentials() (*decision, error) {
 		Client: &t.client.Client, User: user, Session: us, Part: t.newPart(us, scope, iam.HowService), Type: "cc",
 		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 	}
-	if !t.client.Flag("client_credentials.use_refresh_token") {
+	if !t.client.OIDC.ServiceRefresh {
 		g.Transient = iam.Transient
 		return &decision{grant: g}, nil
 	}

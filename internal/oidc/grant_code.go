@@ -170,7 +170,7 @@ func (t *tokenCall) switchedOff(err error) error {
 // Keycloak: OAuth2GrantTypeBase.createTokenResponseBuilder, DefaultRefreshTokenProvider.
 func (t *tokenCall) withRefresh(g *iam.Grant, scope string, first bool) error {
 	g.Offline = tokens.OfflineRequested(g.Scopes)
-	if !usesRefresh(g.Client) {
+	if !g.Client.OIDC.Refresh {
 		return nil
 	}
 	g.Refresh = iam.RefreshOnline

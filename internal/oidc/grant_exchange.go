@@ -39,7 +39,7 @@ func (t *tokenCall) exchange() (*decision, error) {
 	if kind == "" {
 		kind = typeAccess
 	}
-	renewable := usesRefresh(&t.client.Client) && t.client.Attr("standard.token.exchange.enableRefreshRequestedTokenType") == "SAME_SESSION"
+	renewable := t.client.OIDC.Refresh && t.client.OIDC.ExchangeRefresh
 	if kind != typeAccess && kind != typeID && (kind != typeRefresh || !renewable) {
 		return nil, t.bad("invalid_request", "invalid_request", "requested_token_type unsupported")
 	}
@@ -67,7 +67,7 @@ func (t *tokenCall) unsupported() string {
 		}
 	}
 	switch {
-	case !t.client.Flag("standard.token.exchange.enabled"):
+	case !t.client.OIDC.Exchange:
 		return "Standard token exchange is not enabled for the requested client"
 	case !t.form.Has("subject_token"):
 		return "Parameter 'subject_token' required for standard token exchange"

@@ -68,7 +68,7 @@ func (t *tokenCall) newPart(us *iam.UserSession, scope string, how iam.How) *iam
 // begin stores the session that a grant at this endpoint makes: an online one,
 // or with offline access an offline one alone.
 func (t *tokenCall) begin(g *iam.Grant) error {
-	if g.Offline = tokens.OfflineRequested(g.Scopes); g.Offline && usesRefresh(g.Client) {
+	if g.Offline = tokens.OfflineRequested(g.Scopes); g.Offline && g.Client.OIDC.Refresh {
 		g.Refresh = iam.RefreshOffline
 		if err := t.mayGoOffline(g); err != nil {
 			return err
@@ -76,7 +76,7 @@ func (t *tokenCall) begin(g *iam.Grant) error {
 		_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, Part: g.Part})
 		return err
 	}
-	if usesRefresh(g.Client) {
+	if g.Client.OIDC.Refresh {
 		g.Refresh = iam.RefreshOnline
 	}
 	return t.Sessions.Login(t.ctx(), &sessions.Login{Realm: t.realm, Session: g.Session, New: true, Part: g.Part})

@@ -78,7 +78,7 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 		Offline: view.Session.Offline, Audience: old.Requested,
 	}
 	view.Inform(g)
-	if usesRefresh(g.Client) {
+	if g.Client.OIDC.Refresh {
 		g.Refresh, g.KeepScope, g.ReuseID, g.Chained = iam.RefreshKind(old.Type), old.Scope, old.ReuseID, true
 	}
 	openid := tokens.HasScope(view.Part.Notes[noteScope], tokens.ScopeOpenID)

@@ -160,7 +160,7 @@ func (b *backCall) addressed(p *tokens.Token, mapped *claims.Set) bool {
 	if p.Context().Light {
 		audience = mapped.Audience()
 	}
-	return slices.Contains(audience, b.client.ClientID) || b.client.Flag("allow.token.introspection.without.audience.check")
+	return slices.Contains(audience, b.client.ClientID) || b.client.OIDC.AnyAudience
 }
 
 // writeIntrospection answers; nil is a token that is worth nothing. rpt asks for
@@ -170,7 +170,7 @@ func (b *backCall) writeIntrospection(p *introspected, rpt bool) error {
 	if p != nil {
 		out = p.claims
 	}
-	if p != nil && b.r.Header.Get("Accept") == "application/jwt" && b.client.Flag("client.introspection.response.allow.jwt.claim.enabled") {
+	if p != nil && b.r.Header.Get("Accept") == "application/jwt" && b.client.OIDC.IntrospectJWT {
 		var err error
 		if jwt, err = b.Issuer.Sign(b.ctx(), b.realm, out, "", "JWT"); err != nil {
 			return err

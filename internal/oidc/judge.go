@@ -17,7 +17,7 @@ func (h *Handler) Judge(r *http.Request, realm *realms.Realm, client *realms.Cli
 	no := &authn.Unfit{Status: http.StatusBadRequest}
 	types := strings.Fields(q.ResponseType)
 	code := slices.Contains(types, "code")
-	demanded := client.Attr("pkce.code.challenge.method")
+	demanded := client.OIDC.PKCE
 	switch own := c.issuer() + accountPath; {
 	case client.Access == iam.BearerOnly:
 		no.Status, no.Event, no.Message = http.StatusForbidden, "not_allowed", "bearerOnlyMessage"
@@ -30,7 +30,7 @@ func (h *Handler) Judge(r *http.Request, realm *realms.Realm, client *realms.Cli
 	case (slices.Contains(types, "token") || slices.Contains(types, "id_token")) && !client.ImplicitFlow:
 		no.Event, no.Message, no.Refusal.Setting = "not_allowed", "invalidRequestMessage", iam.SettingImplicitFlow
 	case code && q.RedirectURI != own && demanded != "" && (q.Challenge == "" || q.ChallengeAlg != demanded),
-		q.Direct && (client.Flag("require.pushed.authorization.requests") || realm.Attrs["requirePushedAuthorizationRequests"] == "true"),
+		q.Direct && (client.OIDC.PushedOnly || realm.Attrs["requirePushedAuthorizationRequests"] == "true"),
 		q.Object != "" && !iam.ObjectsDemanded[client.Attr(iam.AttrObjectDemanded)].Met(q.Object):
 		no.Event, no.Message = "invalid_request", "invalidRequestMessage"
 	default:

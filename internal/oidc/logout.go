@@ -305,7 +305,7 @@ func (l *logoutCall) goOn(front []logout.FrontClient) error {
 		return nil
 	}
 	// Keycloak: OIDCAdvancedConfigWrapper.isLogoutConfirmationEnabled.
-	if to != "" && (l.client == nil || !l.client.Flag("logout.confirmation.enabled")) {
+	if to != "" && (l.client == nil || !l.client.OIDC.ConfirmLogout) {
 		l.redirect(to)
 		return nil
 	}

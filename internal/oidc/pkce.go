@@ -11,7 +11,7 @@ import (
 // login (RFC 7636 4.6). Keycloak: PkceUtils.
 func (t *tokenCall) checkVerifier(challenge, method string) error {
 	verifier, given := t.form.Get("code_verifier"), t.form.Has("code_verifier")
-	enforced := t.client.Attr("pkce.code.challenge.method") != ""
+	enforced := t.client.OIDC.PKCE != ""
 	switch {
 	case !given && (enforced || challenge != ""):
 		return t.bad("code_verifier_missing", "invalid_grant", "PKCE code verifier not specified")

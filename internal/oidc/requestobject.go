@@ -49,7 +49,7 @@ func (a *authCall) readRequestObject() error {
 	switch {
 	case byURI:
 		allowed := iam.RedirectsOf(&a.client.Client, a.urls.Frontend)
-		allowed.Patterns, allowed.Forbidden = splitList(a.client.Attr("request.uris")), nil
+		allowed.Patterns, allowed.Forbidden = splitList(a.client.OIDC.RequestObjects.URIs), nil
 		uri, ok := allowed.Match(a.form.Get("request_uri"))
 		if !ok {
 			return refused("Specified 'request_uri' not allowed for this client.")
@@ -102,10 +102,10 @@ func (a *authCall) openRequestObject(text string) (map[string]jsontext.Value, er
 	if !ok {
 		return nil, errNotVerified
 	}
-	if alg := a.client.Attr("request.object.encryption.alg"); alg != "" && alg != "any" && alg != header.Alg {
+	if alg := a.client.OIDC.RequestObjects.Encryption.Alg; alg != "" && alg != "any" && alg != header.Alg {
 		return nil, errors.New("Request object encrypted with different algorithm than client requested algorithm") //nolint:staticcheck // the reference's words
 	}
-	if enc := a.client.Attr("request.object.encryption.enc"); enc != "" && enc != "any" && enc != header.Enc {
+	if enc := a.client.OIDC.RequestObjects.Encryption.Enc; enc != "" && enc != "any" && enc != header.Enc {
 		return nil, errors.New("Request object content encrypted with different algorithm than client requested algorithm") //nolint:staticcheck // the same
 	}
 	for _, k := range keys.Of(a.realm).Accepted(iam.Enc) {
@@ -126,7 +126,7 @@ func (a *authCall) openRequestObject(text string) (map[string]jsontext.Value, er
 }
 
 func (a *authCall) signatureDemanded() string {
-	if alg := a.client.Attr("request.object.signature.alg"); alg != "any" {
+	if alg := a.client.OIDC.RequestObjects.Signature; alg != "any" {
 		return alg
 	}
 	return ""

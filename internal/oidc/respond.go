@@ -99,7 +99,7 @@ func (c *call) sendError(mode string, client *iam.Client, q *request, code, desc
 	p.add("error", code)
 	p.add("error_description", description)
 	p.state(q)
-	if !client.Flag("exclude.issuer.from.auth.response") {
+	if client.OIDC.IssuerParam {
 		p.add("iss", q.Issuer)
 	}
 	return c.send(mode, client, q.RedirectURI, p)
@@ -120,8 +120,8 @@ func (c *call) wrap(client *iam.Client, p params) (params, error) {
 	t.Put("aud", client.ClientID)
 	t.Put("iss", c.issuer())
 	t.Put("exp", c.Now().Add(c.realm.Lifespans.AccessCode).Unix())
-	token, err := c.Issuer.Sign(c.ctx(), c.realm, t, client.Attr("authorization.signed.response.alg"), "JWT")
-	if encrypt := c.encryption(client, "authorization", "JWT"); err == nil && encrypt != nil {
+	token, err := c.Issuer.Sign(c.ctx(), c.realm, t, client.OIDC.ResponseAlg, "JWT")
+	if encrypt := c.encryption(client, client.OIDC.Response, "JWT"); err == nil && encrypt != nil {
 		token, err = encrypt(token)
 	}
 	return params{{Name: "response", Value: token}}, err

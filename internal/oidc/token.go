@@ -161,7 +161,7 @@ func (b *backCall) openToClient() error {
 func (t *tokenCall) answer(d *decision) error {
 	d.grant.Issuer = t.issuer()
 	d.grant.Confirm.JKT = t.jkt
-	d.want.Encrypt = t.encryption(d.grant.Client, "id.token", "JWT")
+	d.want.Encrypt = t.encryption(d.grant.Client, d.grant.Client.OIDC.IDToken, "JWT")
 	res, err := t.Issuer.Issue(t.ctx(), t.realm, d.grant, d.want)
 	if err != nil {
 		return err
@@ -249,9 +249,6 @@ func (t *tokenCall) requestedScope() (string, error) {
 	}
 	return scope, nil
 }
-
-// usesRefresh tells whether a client's grants come with refresh tokens.
-func usesRefresh(c *iam.Client) bool { return c.Attr("use.refresh.tokens") != "false" }
 
 // consented reports whether the user's consent, where the client needs it,
 // still covers the scopes. Keycloak: TokenManager.verifyConsentStillAvailable.

@@ -12,9 +12,6 @@ import (
 	"latchkey/internal/web"
 )
 
-// lightUserinfo is the client's attribute that lets lightweight tokens in.
-const lightUserinfo = "allow.userinfo.with.lightweight.access.token"
-
 // revokedReason is how the reference explains a revoked token to its event log.
 const revokedReason = "JWT check failed for check org.keycloak.protocol.oidc.TokenManager$TokenRevocationCheck@0000000"
 
@@ -141,7 +138,7 @@ func (b *backCall) checkUserinfoToken(raw string) (*bearer.Verdict, error) {
 	switch {
 	case v.Client.Protocol != iam.OIDC:
 		say = saying{word: "invalid_client", reason: "Wrong client protocol", description: "Wrong client protocol"}
-	case v.Good() && v.Token.Context().Light && !v.Client.Flag(lightUserinfo):
+	case v.Good() && v.Token.Context().Light && !v.Client.OIDC.LightUserinfo:
 		say = saying{word: "invalid_token", reason: light, description: light, tells: theUser}
 	case v.Good():
 		b.tell(v, theUser)
@@ -184,7 +181,7 @@ func (b *backCall) writeUserinfo(v *bearer.Verdict) error {
 		}
 		return true
 	})
-	alg := v.Client.Attr("user.info.response.signature.alg")
+	alg := v.Client.OIDC.UserInfoAlg
 	signed := alg != "" && alg != "none"
 	contentType, cty := "application/json", ""
 	var body []byte
@@ -200,7 +197,7 @@ func (b *backCall) writeUserinfo(v *bearer.Verdict) error {
 	} else {
 		body, err = out.Plain()
 	}
-	if encrypt := b.encryption(&v.Client.Client, "user.info", cty); err == nil && encrypt != nil {
+	if encrypt := b.encryption(&v.Client.Client, v.Client.OIDC.UserInfo, cty); err == nil && encrypt != nil {
 		var text string
 		text, err = encrypt(string(body))
 		body = []byte(text)

@@ -158,6 +158,7 @@ func (c *Client) IAM() (*iam.Client, error) {
 		SurrogateAuth:    Val(c.SurrogateAuthRequired),
 		NotBefore:        epoch(c.NotBefore),
 		Mappers:          mappers(c.ProtocolMappers),
+		OIDC:             clientOIDC(c.Attributes),
 		Attrs:            c.Attributes,
 		ManagesOwnAccess: Val(c.AuthorizationServicesEnabled),
 		Registered:       Val(c.RegistrationAccessToken) != "",

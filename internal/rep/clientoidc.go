@@ -1,0 +1,50 @@
+package rep
+
+import (
+	"cmp"
+	"strconv"
+
+	"latchkey/internal/iam"
+)
+
+// clientOIDC reads the attributes of a client that are settings for OpenID Connect.
+func clientOIDC(attrs map[string]string) iam.ClientOIDC {
+	flag := func(name string) bool { return attrs[name] == "true" }
+	encryption := func(kind string) iam.Encryption {
+		return iam.Encryption{Alg: attrs[kind+".encrypted.response.alg"], Enc: attrs[kind+".encrypted.response.enc"]}
+	}
+	life, _ := strconv.ParseInt(attrs["token.endpoint.auth.signing.max.exp"], 10, 64)
+	return iam.ClientOIDC{
+		PKCE:            attrs["pkce.code.challenge.method"],
+		PushedOnly:      flag("require.pushed.authorization.requests"),
+		DPoP:            flag("dpop.bound.access.tokens"),
+		MTLS:            flag("tls.client.certificate.bound.access.tokens"),
+		SessionState:    !flag("exclude.session.state.from.auth.response"),
+		IssuerParam:     !flag("exclude.issuer.from.auth.response"),
+		Refresh:         attrs["use.refresh.tokens"] != "false",
+		ServiceRefresh:  flag("client_credentials.use_refresh_token"),
+		Exchange:        flag("standard.token.exchange.enabled"),
+		ExchangeRefresh: attrs["standard.token.exchange.enableRefreshRequestedTokenType"] == "SAME_SESSION",
+		ConfirmLogout:   flag("logout.confirmation.enabled"),
+		AnyAudience:     flag("allow.token.introspection.without.audience.check"),
+		IntrospectJWT:   flag("client.introspection.response.allow.jwt.claim.enabled"),
+		LightUserinfo:   flag("allow.userinfo.with.lightweight.access.token"),
+		UserInfoAlg:     attrs["user.info.response.signature.alg"],
+		ResponseAlg:     attrs["authorization.signed.response.alg"],
+		IDToken:         encryption("id.token"),
+		UserInfo:        encryption("user.info"),
+		Response:        encryption("authorization"),
+		RequestObjects: iam.RequestObjects{
+			Signature:  attrs["request.object.signature.alg"],
+			Encryption: iam.Encryption{Alg: attrs["request.object.encryption.alg"], Enc: attrs["request.object.encryption.enc"]},
+			URIs:       attrs["request.uris"],
+		},
+		SecretMethod:  attrs["client.secret.authentication.allowed.method"],
+		AssertionAlg:  attrs["token.endpoint.auth.signing.alg"],
+		AssertionLife: max(life, 0),
+		Keys: iam.ClientKeys{
+			ByURL: flag("use.jwks.url"), ByText: flag("use.jwks.string"), URL: attrs["jwks.url"], Text: attrs["jwks.string"],
+			PEM: cmp.Or(attrs["jwt.credential.certificate"], attrs["jwt.credential.public.key"]), KID: attrs["jwt.credential.kid"],
+		},
+	}
+}
