@@ -478,6 +478,32 @@ func TestNoPlaceIsNamed(t *testing.T) {
 	}
 }
 
+// subject is the first line of a commit: the room, and what it does now.
+var subject = regexp.MustCompile(`^[a-zA-Z0-9_/., -]+: .{12,}$`)
+
+func badSubject(s string) bool {
+	return len(s) > 72 || !subject.MatchString(s) || strings.HasSuffix(s, ".")
+}
+
+// Commits that are not on the branch main yet have a subject as CONTRIBUTING.md wants it.
+func TestCommits(t *testing.T) {
+	for s, want := range map[string]bool{"store: a session begins without a temporary table": false, "fix": true, "store: fix": true, "store: ends with a full stop here.": true,
+		"store: " + strings.Repeat("long ", 14): true} {
+		if badSubject(s) != want {
+			t.Errorf("%q is refused: %v, want %v", s, !want, want)
+		}
+	}
+	log, err := exec.Command("git", "log", "--format=%s", "main..HEAD").Output()
+	if err != nil {
+		t.Skip("there is no history here, or no branch main")
+	}
+	for s := range strings.Lines(string(log)) {
+		if s = strings.TrimSuffix(s, "\n"); badSubject(s) {
+			t.Errorf("the subject %q is not \"room: what it does now\" of 72 characters at most", s)
+		}
+	}
+}
+
 func TestGofmt(t *testing.T) {
 	fsys := os.DirFS(".")
 	for _, p := range files(t, fsys, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
