@@ -134,10 +134,3 @@ func (c *Component) Get(name string) string {
 	}
 	return ""
 }
-
-// An IdentityProvider is another server that users may come from.
-type IdentityProvider struct {
-	ID, Alias, DisplayName, Provider string
-	Enabled, LinkOnly, HideOnLogin   bool
-	Config                           map[string]string
-}

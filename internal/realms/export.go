@@ -246,9 +246,9 @@ func (x *exporter) objects(context.Context) error {
 	x.out.IdentityProviders, x.out.IdentityProviderMappers = []rep.IdentityProvider{}, []rep.IdentityProviderMapper{}
 	for _, p := range x.r.IDPs {
 		x.out.IdentityProviders = append(x.out.IdentityProviders, *p.Rep)
-	}
-	for _, p := range x.r.IDPMappers {
-		x.out.IdentityProviderMappers = append(x.out.IdentityProviderMappers, *p)
+		for _, mapper := range p.Mappers {
+			x.out.IdentityProviderMappers = append(x.out.IdentityProviderMappers, *mapper.Rep)
+		}
 	}
 	return nil
 }

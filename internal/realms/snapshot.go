@@ -24,11 +24,10 @@ type Realm struct {
 
 	Scopes          []*Scope // client scopes by name
 	Components      []*Component
-	Webhooks        []*Webhook        // of Components
-	RequiredActions []*RequiredAction // by priority
-	IDPs            []*IdentityProvider
-	IDPMappers      []*rep.IdentityProviderMapper
-	FlowDocs        []*FlowDoc // all flows, sub-flows included, in the order in which they were made
+	Webhooks        []*Webhook          // of Components
+	RequiredActions []*RequiredAction   // by priority
+	IDPs            []*IdentityProvider // by alias
+	FlowDocs        []*FlowDoc          // all flows, sub-flows included, in the order in which they were made
 	AuthConfigs     []*rep.AuthenticatorConfig
 
 	scopes     map[iam.ScopeID]*Scope
@@ -85,10 +84,27 @@ type RequiredAction struct {
 	ID  string // of the stored object
 }
 
-// An IdentityProvider is an identity provider and its representation.
+// An IdentityProvider is an identity provider with its mappers, and its representation.
 type IdentityProvider struct {
 	iam.IdentityProvider
-	Rep *rep.IdentityProvider
+	Rep     *rep.IdentityProvider
+	Mappers []*IdentityProviderMapper // by name
+}
+
+// An IdentityProviderMapper is a mapper of an identity provider and its representation.
+type IdentityProviderMapper struct {
+	iam.IdentityProviderMapper
+	Rep *rep.IdentityProviderMapper
+}
+
+// Mapper returns a mapper by its id, nil when there is none.
+func (p *IdentityProvider) Mapper(id string) *IdentityProviderMapper {
+	for _, m := range p.Mappers {
+		if m.ID == id {
+			return m
+		}
+	}
+	return nil
 }
 
 // A FlowDoc is a flow as stored: its representation and its executions'.
@@ -175,6 +191,7 @@ func (r *Realm) loadObjects(ctx context.Context) error {
 	flows := map[iam.FlowID]*FlowDoc{}
 	var executions []*rep.Execution
 	parents := map[*rep.Execution]iam.FlowID{}
+	mappers := map[string][]*IdentityProviderMapper{} // by the provider's id
 	for _, o := range objects {
 		var err error
 		switch o.Kind {
@@ -206,7 +223,7 @@ func (r *Realm) loadObjects(ctx context.Context) error {
 		case store.KindIDPMapper:
 			doc := new(rep.IdentityProviderMapper)
 			if err = rep.Unmarshal(o.Doc, doc); err == nil {
-				r.IDPMappers = append(r.IDPMappers, doc)
+				mappers[o.Parent] = append(mappers[o.Parent], &IdentityProviderMapper{IdentityProviderMapper: *doc.IAM(), Rep: doc})
 			}
 		case store.KindFlow:
 			doc := &FlowDoc{Flow: new(rep.Flow)}
@@ -236,7 +253,24 @@ func (r *Realm) loadObjects(ctx context.Context) error {
 		}
 	}
 	r.compileFlows(flows)
+	for _, p := range r.IDPs {
+		p.Mappers = mappers[p.ID]
+		p.FirstLogin = r.flowOf(p, p.Rep.FirstBrokerLoginFlowAlias)
+		p.PostLogin = r.flowOf(p, p.Rep.PostBrokerLoginFlowAlias)
+	}
 	return r.bindScopes(ctx)
+}
+
+// flowOf finds the flow that a provider is set to, "" when it is set to none.
+func (r *Realm) flowOf(p *IdentityProvider, alias *string) iam.FlowID {
+	if rep.Val(alias) == "" {
+		return ""
+	}
+	if f := r.Flow(*alias); f != nil {
+		return f.ID
+	}
+	p.Missing = append(p.Missing, *alias)
+	return ""
 }
 
 func (r *Realm) addScope(doc *rep.ClientScope) error {

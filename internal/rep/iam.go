@@ -269,16 +269,22 @@ func (c *Component) IAM() *iam.Component {
 	}
 }
 
-// IAM compiles an identity provider.
+// IAM compiles an identity provider; its flows are left to the caller.
 func (p *IdentityProvider) IAM() *iam.IdentityProvider {
 	return &iam.IdentityProvider{
 		ID: p.InternalID, Alias: p.Alias, DisplayName: Val(p.DisplayName), Provider: p.ProviderID,
-		Enabled:  p.Enabled == nil || *p.Enabled,
+		Enabled:    p.Enabled == nil || *p.Enabled,
+		TrustEmail: Val(p.TrustEmail), StoreToken: Val(p.StoreToken), ReadToken: Val(p.AddReadTokenRoleOnCreate),
 		LinkOnly: Val(p.LinkOnly),
 		// Realm files older than Keycloak 26 have it in the configuration.
 		HideOnLogin: Val(p.HideOnLogin) || p.HideOnLogin == nil && flag(p.Config, "hideOnLoginPage", false),
 		Config:      p.Config,
 	}
+}
+
+// IAM compiles a mapper of an identity provider.
+func (m *IdentityProviderMapper) IAM() *iam.IdentityProviderMapper {
+	return &iam.IdentityProviderMapper{ID: m.ID, Name: m.Name, Mapper: m.IdentityProviderMapper, Config: m.Config}
 }
 
 // IAM compiles a required action.
