@@ -57,7 +57,7 @@ func newHouse(t *testing.T) *house {
 	x := &house{T: t, db: storetest.SQLite(t), mux: http.NewServeMux()}
 	ctx := t.Context()
 	cache := realms.NewCache(x.db)
-	m := &realms.Manager{Cache: cache, Clock: time.Now, NewKey: keys.NewMaker(time.Now).Fill}
+	m := realms.NewManager(cache, time.Now, realms.Rules{NewKey: keys.NewMaker(time.Now).Fill})
 	for _, doc := range []string{`{"realm":"master","enabled":true}`, realmDoc} {
 		given := new(rep.Realm)
 		x.must(rep.Unmarshal([]byte(doc), given))
@@ -68,7 +68,7 @@ func newHouse(t *testing.T) *house {
 	x.realm, err = cache.Get(ctx, "shop")
 	x.must(err)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	x.events, x.live = events.New(x.db, log), sessions.New(x.db, nil)
+	x.events, x.live = events.New(x.db, log, nil, nil), sessions.New(x.db, nil)
 	people := users.New(x.db, passhash.New(64<<20), policy.New(""), x.live)
 	anna, err := people.ByName(ctx, x.realm, "anna")
 	x.must(err)

@@ -45,7 +45,7 @@ func newShop(t *testing.T) *shop {
 func newShopOn(t *testing.T, db *store.DB) *shop {
 	t.Helper()
 	cache := realms.NewCache(db)
-	manager := &realms.Manager{Cache: cache, Clock: db.Now, NewKey: func(context.Context, string, string, map[string][]string) error { return nil }}
+	manager := realms.NewManager(cache, db.Now, realms.Rules{NewKey: func(context.Context, string, string, map[string][]string) error { return nil }})
 	given := &rep.Realm{Realm: "shop", Enabled: new(true), AdminEventsEnabled: new(true), AdminEventsDetailsEnabled: new(true)}
 	if _, err := manager.Create(t.Context(), given); err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func newShopOn(t *testing.T, db *store.DB) *shop {
 	}
 	log := slog.New(slog.DiscardHandler)
 	h := &Handler{
-		Realms: cache, Manager: manager, Clients: clients.New(cache, nil, sessions.New(db, nil)), Sessions: sessions.New(db, nil), Events: events.New(db, log), Hostname: hostname, Log: log,
+		Realms: cache, Manager: manager, Clients: clients.New(cache, nil, sessions.New(db, nil)), Sessions: sessions.New(db, nil), Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log,
 		Users: users.New(db, passhash.New(64<<20), policy.New(""), sessions.New(db, nil)), Roles: roles.New(db),
 		KnownMapper: func(provider string) bool { return strings.HasPrefix(provider, "oidc-") },
 	}

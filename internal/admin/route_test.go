@@ -115,7 +115,7 @@ func small(t *testing.T) *Handler {
 		"nobody":   {"shop", nil},
 		"stranger": {"master", []iam.RoleID{"master-realmmanage-users"}},
 	}
-	return &Handler{Realms: cache, Events: events.New(db, log), Hostname: hostname, Log: log, Authenticate: func(r *http.Request) (*Caller, error) {
+	return &Handler{Realms: cache, Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log, Authenticate: func(r *http.Request) (*Caller, error) {
 		name, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		who, ok := callers[name]
 		if !ok {

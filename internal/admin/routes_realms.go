@@ -373,7 +373,7 @@ func (h *Handler) partialImport(c *Call) (any, error) {
 	if err := h.mayImport(c, p); err != nil {
 		return nil, err
 	}
-	done, err := h.Manager.PartialImport(c, c.Realm, p, h.Sessions.DeleteUserBy(c.ending("POST partialImport")))
+	done, err := h.Manager.PartialImport(c, c.Realm, p, c.ending("POST partialImport"))
 	if errors.Is(err, realms.ErrPrecondition) {
 		refused, _ := errors.AsType[*iam.Error](err)
 		return nil, Message(http.StatusPreconditionFailed, refused.Msg)

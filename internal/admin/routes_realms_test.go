@@ -32,10 +32,10 @@ func whole(t *testing.T) (h *Handler, ask func(who, method, path, body string) (
 	t.Helper()
 	ctx := t.Context()
 	db := storetest.SQLite(t)
-	manager := &realms.Manager{Cache: realms.NewCache(db), Clock: time.Now, NewKey: keys.NewMaker(time.Now).Fill, CheckPolicy: policy.New("").Valid,
+	manager := realms.NewManager(realms.NewCache(db), time.Now, realms.Rules{NewKey: keys.NewMaker(time.Now).Fill, CheckPolicy: policy.New("").Valid,
 		Hash: func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) {
 			return &iam.Credential{Kind: iam.Password, Data: []byte("{}"), Secret: iam.Secret("{}")}, nil
-		}}
+		}})
 	for _, r := range []*rep.Realm{
 		{Realm: "master", Enabled: new(true), Users: []rep.User{{ID: "root", Username: "root"}, {ID: "maker", Username: "maker"}}},
 		{Realm: "shop", Enabled: new(true), AdminEventsEnabled: new(true), Groups: []rep.Group{{ID: "g", Name: "new", Description: new("d")}}},
@@ -49,7 +49,7 @@ func whole(t *testing.T) (h *Handler, ask func(who, method, path, body string) (
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	h = &Handler{Realms: manager.Cache, Manager: manager, Events: events.New(db, log), Hostname: hostname, Log: log}
+	h = &Handler{Realms: manager.Cache, Manager: manager, Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log}
 	h.Authenticate = func(r *http.Request) (*Caller, error) {
 		who, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		home, err := manager.Cache.Get(r.Context(), "master")

@@ -77,9 +77,6 @@ var partsOfFlows = map[string]struct {
 // name and the server cannot do.
 func (h *Handler) onlyBuilt(v *rep.ServerInfo) {
 	can := h.Manager.Can
-	if can == nil {
-		return
-	}
 	v.Providers, v.ComponentTypes = maps.Clone(v.Providers), maps.Clone(v.ComponentTypes)
 	for name, part := range partsOfFlows {
 		info := v.Providers[name]

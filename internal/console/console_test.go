@@ -39,7 +39,7 @@ func zipped(t *testing.T, text string) []byte {
 func door(t *testing.T, files fstest.MapFS, host web.HostnameOptions) (*Handler, http.Handler) {
 	t.Helper()
 	cache := realms.NewCache(storetest.SQLite(t))
-	m := &realms.Manager{Cache: cache, Clock: time.Now, NewKey: keys.NewMaker(time.Now).Fill}
+	m := realms.NewManager(cache, time.Now, realms.Rules{NewKey: keys.NewMaker(time.Now).Fill})
 	for _, doc := range []string{`{"realm":"master","enabled":true}`,
 		`{"realm":"shop","enabled":true,"displayName":"</script><b>","internationalizationEnabled":true,"supportedLocales":["de","en"],
 		"localizationTexts":{"de":{"own":"Eigenes"},"en":{"own":"Own","greeting":"</script>"}},"attributes":{"darkMode":"false"}}`,

@@ -33,7 +33,7 @@ func hook(id, url string, config map[string][]string) *rep.Component {
 func (n *node) put(list ...*rep.Component) *realms.Realm {
 	n.t.Helper()
 	cache := realms.NewCache(n.db)
-	m := &realms.Manager{Cache: cache, Clock: n.db.Now}
+	m := realms.NewManager(cache, n.db.Now, realms.Rules{})
 	for _, c := range list {
 		r, err := cache.Get(n.t.Context(), "shop")
 		if err == nil {
@@ -168,7 +168,7 @@ func TestWebhookGone(t *testing.T) {
 			cache := realms.NewCache(db)
 			fresh, err := cache.Get(t.Context(), "shop")
 			if err == nil {
-				err = (&realms.Manager{Cache: cache, Clock: db.Now}).DeleteComponent(t.Context(), fresh, "h")
+				err = realms.NewManager(cache, db.Now, realms.Rules{}).DeleteComponent(t.Context(), fresh, "h")
 			}
 			if err != nil {
 				t.Fatal(err)

@@ -24,16 +24,20 @@ type (
 
 // A Writer writes events down. It is safe for concurrent use.
 type Writer struct {
-	Metrics *telemetry.Metrics // counts user events; nil counts nothing
-	// Refused is told of every error event, kept or not; nil tells nobody.
-	Refused func(ctx context.Context, r *realms.Realm, e *iam.Event)
-
-	db  *store.DB
-	log *slog.Logger
+	db      *store.DB
+	log     *slog.Logger
+	metrics *telemetry.Metrics
+	tell    func(ctx context.Context, r *realms.Realm, e *iam.Event) // of a refusal
 }
 
-// New makes a Writer that stores in db and logs to log.
-func New(db *store.DB, log *slog.Logger) *Writer { return &Writer{db: db, log: log} }
+// New makes a Writer that stores in db, logs to log, and counts user events, nil
+// for nowhere. refused is told of every error event, kept or not; nil tells nobody.
+func New(db *store.DB, log *slog.Logger, metrics *telemetry.Metrics, refused func(ctx context.Context, r *realms.Realm, e *iam.Event)) *Writer {
+	if refused == nil {
+		refused = func(context.Context, *realms.Realm, *iam.Event) {}
+	}
+	return &Writer{db: db, log: log, metrics: metrics, tell: refused}
+}
 
 // Emit writes a user event down: Time and ID are filled in. An event that
 // cannot be stored is logged as such and never fails the request it tells of.
@@ -41,7 +45,7 @@ func (w *Writer) Emit(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	e.Realm = r.ID
 	e.Time = w.db.Now()
 	bound(e)
-	w.Metrics.Event(string(e.Kind), e.Error)
+	w.metrics.Event(string(e.Kind), e.Error)
 	w.refused(ctx, r, e)
 	if listens(r) {
 		w.logEvent(ctx, r, e)
@@ -62,8 +66,8 @@ func (w *Writer) Refuse(ctx context.Context, r *realms.Realm, e *iam.Event) {
 }
 
 func (w *Writer) refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
-	if e.Error != "" && w.Refused != nil {
-		w.Refused(ctx, r, e)
+	if e.Error != "" {
+		w.tell(ctx, r, e)
 	}
 }
 

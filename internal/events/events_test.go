@@ -41,7 +41,7 @@ func TestRealmsKeepWhatTheySay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
 				r := realm(t, db, c.doc)
-				w := events.New(db, slog.New(slog.DiscardHandler))
+				w := events.New(db, slog.New(slog.DiscardHandler), nil, nil)
 				for _, kind := range []iam.EventKind{"LOGIN", "REFRESH_TOKEN", "CODE_TO_TOKEN_ERROR"} {
 					w.Emit(t.Context(), r, &iam.Event{Kind: kind, User: "u", Details: map[string]string{"k": "v"}})
 				}
@@ -68,7 +68,7 @@ func TestFiltersAndPages(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
 		r := realm(t, db, `{"eventsEnabled":true,"adminEventsEnabled":true}`)
-		w := events.New(db, slog.New(slog.DiscardHandler))
+		w := events.New(db, slog.New(slog.DiscardHandler), nil, nil)
 		for i := range 5 {
 			w.Emit(ctx, r, &iam.Event{Kind: "LOGIN", User: iam.UserID(rune('a' + i)), Client: "till", IP: "127.0.0.1"})
 		}
@@ -118,7 +118,7 @@ func TestFiltersAndPages(t *testing.T) {
 func TestErrorsAreLoggedAndSecretsAreNot(t *testing.T) {
 	var out bytes.Buffer
 	r := realm(t, storetest.SQLite(t), `{"eventsListeners":["jboss-logging"]}`)
-	w := events.New(storetest.SQLite(t), slog.New(slog.NewTextHandler(&out, nil)))
+	w := events.New(storetest.SQLite(t), slog.New(slog.NewTextHandler(&out, nil)), nil, nil)
 	w.Emit(t.Context(), r, &iam.Event{Kind: "LOGIN_ERROR", Error: "user_not_found", Client: "till"})
 	w.Emit(t.Context(), r, &iam.Event{Kind: "LOGIN", Client: "till"})
 	if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "error=user_not_found") {

@@ -27,9 +27,9 @@ func TestPush(t *testing.T) {
 	db := storetest.SQLite(t)
 	cache := realms.NewCache(db)
 	maker := keys.NewMaker(time.Now)
-	m := &realms.Manager{Cache: cache, Clock: time.Now, NewKey: maker.Fill, Hash: func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) {
+	m := realms.NewManager(cache, time.Now, realms.Rules{NewKey: maker.Fill, Hash: func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) {
 		return nil, errors.New("no users here")
-	}}
+	}})
 	for _, doc := range []string{`{"realm":"master","enabled":true}`,
 		`{"realm":"shop","enabled":true,"clients":[{"clientId":"old","adminUrl":"http://old.test/adm"},{"clientId":"rel","rootUrl":"http://rel.test","adminUrl":"/adm/"},{"clientId":"plain"}]}`} {
 		given := new(rep.Realm)

@@ -16,6 +16,11 @@ import (
 type Manager struct {
 	Cache *Cache
 	Clock func() time.Time
+	Rules
+}
+
+// Rules are what realms are made by that other rooms know. What is nil is filled in by NewManager.
+type Rules struct {
 	// NewKey puts a new key into the configuration of a key component that has
 	// none; ErrUnsupportedKey when it cannot. See keys.Maker.Fill.
 	NewKey func(ctx context.Context, realm, providerID string, config map[string][]string) error
@@ -30,6 +35,35 @@ type Manager struct {
 	// CheckCredential says why nothing can fit a stored credential, for Check; nil
 	// takes every one. See users.Service.CheckStored.
 	CheckCredential func(*iam.Credential) error
+	// DeleteUser removes who is overwritten by a partial import, and tells of the
+	// sessions that end with them. See sessions.Service.DeleteUser.
+	DeleteUser func(ctx context.Context, tx *store.Tx, r *Realm, id iam.UserID, by iam.End) error
+}
+
+// errNoRule is what a Manager answers that was made without a rule that it needs.
+var errNoRule = errors.New("realms: this was made without the rule for it")
+
+// NewManager makes a Manager.
+func NewManager(cache *Cache, clock func() time.Time, r Rules) *Manager {
+	if r.NewKey == nil {
+		r.NewKey = func(context.Context, string, string, map[string][]string) error { return errNoRule }
+	}
+	if r.Can == nil {
+		r.Can = func(Capability, string) bool { return true }
+	}
+	if r.Hash == nil {
+		r.Hash = func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) { return nil, errNoRule }
+	}
+	if r.CheckPolicy == nil {
+		r.CheckPolicy = func(iam.PasswordPolicy) error { return nil }
+	}
+	if r.CheckCredential == nil {
+		r.CheckCredential = func(*iam.Credential) error { return nil }
+	}
+	if r.DeleteUser == nil {
+		r.DeleteUser = func(context.Context, *store.Tx, *Realm, iam.UserID, iam.End) error { return errNoRule }
+	}
+	return &Manager{cache, clock, r}
 }
 
 // ErrUnsupportedKey marks a key provider of Keycloak's that Latchkey lacks, or a

@@ -19,12 +19,10 @@ import (
 )
 
 func newManager(db *store.DB) *realms.Manager {
-	return &realms.Manager{
-		Cache: realms.NewCache(db), Clock: time.Now, NewKey: newKey, CheckPolicy: policy.New("").Valid,
+	return realms.NewManager(realms.NewCache(db), time.Now, realms.Rules{NewKey: newKey, CheckPolicy: policy.New("").Valid, DeleteUser: deleteUser,
 		Hash: func(_ context.Context, _ *iam.Realm, _ *iam.User, password string) (*iam.Credential, error) {
 			return &iam.Credential{Data: []byte(`{"algorithm":"test"}`), Secret: iam.Secret(`{"value":"` + password + `"}`)}, nil
-		},
-	}
+		}})
 }
 
 // rsaConfig is one RSA key for all tests: making them takes most of the time.

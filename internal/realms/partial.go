@@ -28,20 +28,16 @@ func Importable(clientID string) bool {
 	return !BuiltIn(clientID) && !strings.HasSuffix(clientID, masterSuffix)
 }
 
-// DeleteUser removes a user as a part of a transaction.
-type DeleteUser func(ctx context.Context, tx *store.Tx, r *Realm, id iam.UserID) error
-
 // PartialImport adds clients, roles, groups, identity providers and users to a
 // realm, all or none. What is there already decides by p's policy: SKIP,
 // OVERWRITE, or else the import fails with an *iam.Error of kind Conflict.
-// deleteUser removes who is overwritten, and tells of the sessions that end with
-// them: see sessions.Service.DeleteUser. Keycloak: PartialImportManager.
-func (m *Manager) PartialImport(ctx context.Context, r *Realm, p *rep.PartialImport, deleteUser DeleteUser) ([]PartialResult, error) {
+// by says who ends the sessions of users who are overwritten. Keycloak: PartialImportManager.
+func (m *Manager) PartialImport(ctx context.Context, r *Realm, p *rep.PartialImport, by iam.End) ([]PartialResult, error) {
 	whole, err := m.Export(ctx, r.Name)
 	if err != nil {
 		return nil, err
 	}
-	x := &partial{m: m, r: r, deleteUser: deleteUser, whole: whole, given: &rep.Realm{Realm: r.Name}, policy: or(p.Policy, or(p.IfResourceExists, "FAIL"))}
+	x := &partial{m: m, r: r, by: by, whole: whole, given: &rep.Realm{Realm: r.Name}, policy: or(p.Policy, or(p.IfResourceExists, "FAIL"))}
 	for _, step := range []func(context.Context, *rep.PartialImport) error{x.clients, x.roles, x.providers, x.groups, x.users} {
 		if err := step(ctx, p); err != nil {
 			return nil, err
@@ -80,15 +76,15 @@ func (m *Manager) PartialImport(ctx context.Context, r *Realm, p *rep.PartialImp
 // A partial import being prepared: given is what will be written, whole the
 // realm as it will be.
 type partial struct {
-	m          *Manager
-	r          *Realm
-	whole      *rep.Realm
-	given      *rep.Realm
-	newRoles   *rep.Roles
-	policy     string
-	done       []PartialResult
-	remove     []func(ctx context.Context, tx *store.Tx) error
-	deleteUser DeleteUser
+	m        *Manager
+	r        *Realm
+	whole    *rep.Realm
+	given    *rep.Realm
+	newRoles *rep.Roles
+	policy   string
+	done     []PartialResult
+	remove   []func(ctx context.Context, tx *store.Tx) error
+	by       iam.End
 }
 
 // take decides about one thing: whether it is to be written.
@@ -123,7 +119,7 @@ func (x *partial) clients(_ context.Context, p *rep.PartialImport) error {
 		ok, err := x.take(i >= 0, "CLIENT", cl.ClientID, id, "Client id '"+cl.ClientID+"' already exists", func(ctx context.Context, tx *store.Tx) error {
 			switch account, err := tx.ServiceAccount(ctx, x.r.ID, iam.ClientID(id)); {
 			case err == nil:
-				if err := x.deleteUser(ctx, tx, x.r, account.ID); err != nil {
+				if err := x.m.DeleteUser(ctx, tx, x.r, account.ID, x.by); err != nil {
 					return err
 				}
 			case !errors.Is(err, store.ErrNotFound):
@@ -319,7 +315,7 @@ func (x *partial) users(ctx context.Context, p *rep.PartialImport) error {
 			id = string(have.ID)
 		}
 		ok, err := x.take(exists, "USER", u.Username, id, "User with user name "+u.Username+" already exists.", func(ctx context.Context, tx *store.Tx) error {
-			return x.deleteUser(ctx, tx, x.r, iam.UserID(id))
+			return x.m.DeleteUser(ctx, tx, x.r, iam.UserID(id), x.by)
 		})
 		if err != nil {
 			return err

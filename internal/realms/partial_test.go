@@ -13,7 +13,7 @@ import (
 )
 
 // deleteUser is sessions.Service.DeleteUser for users without sessions.
-func deleteUser(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.UserID) error {
+func deleteUser(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.UserID, _ iam.End) error {
 	_, err := tx.DeleteUser(ctx, r.ID, id, func(*store.Ending) {})
 	return err
 }
@@ -39,7 +39,7 @@ func TestPartialImport(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			done, err := m.PartialImport(ctx, now, p, deleteUser)
+			done, err := m.PartialImport(ctx, now, p, iam.End{})
 			actions := ""
 			for _, d := range done {
 				actions += d.Action[:1]
@@ -108,7 +108,7 @@ func TestPartialImport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		done, err := m.PartialImport(ctx, r, p, deleteUser)
+		done, err := m.PartialImport(ctx, r, p, iam.End{})
 		if err != nil || len(done) != 1 || done[0].ResourceType != "IDP_MAPPER" || done[0].ResourceName != "second" {
 			t.Errorf("a mapper alone: %+v, %v", done, err)
 		}

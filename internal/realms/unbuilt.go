@@ -84,9 +84,6 @@ func fillPolicies(r *rep.Realm) error {
 // before, since a file brought it, may stay: a realm that was read can be sent
 // back as it was.
 func (m *Manager) refuseSwitches(before, after *rep.Realm) error {
-	if m.Can == nil {
-		return nil
-	}
 	for _, s := range realmSwitches() {
 		if m.Can(CanDo, s.feature) {
 			continue

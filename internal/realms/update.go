@@ -181,9 +181,6 @@ func checkSettings(r *rep.Realm) error {
 
 // checkPasswordPolicy refuses a policy that cannot be followed.
 func (m *Manager) checkPasswordPolicy(text string) error {
-	if m.CheckPolicy == nil {
-		return nil
-	}
 	return m.CheckPolicy(iam.ParsePasswordPolicy(text))
 }
 

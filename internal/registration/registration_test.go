@@ -44,7 +44,7 @@ func build(t *testing.T, db *store.DB) *house {
 	t.Helper()
 	cache := realms.NewCache(db)
 	maker := keys.NewMaker(db.Now)
-	manager := &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill}
+	manager := realms.NewManager(cache, db.Now, realms.Rules{NewKey: maker.Fill})
 	if _, err := manager.Create(t.Context(), &rep.Realm{Realm: "shop", Enabled: new(true)}); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func node(t *testing.T, db *store.DB, cache *realms.Cache, maker *keys.Maker) *h
 	issuer := &tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: log}, Roles: roles.New(db), Now: db.Now}
 	h := &house{t, cache, clients.New(cache, issuer, live), http.NewServeMux()}
 	(&registration.Handler{
-		Realms: cache, Clients: h.clients, ClientAuth: clientauth.New(live, db.Now), Judge: &bearer.Service{Sessions: live, Roles: roles.New(db), Issuer: issuer, Now: db.Now}, Roles: roles.New(db), Events: events.New(db, log), Hostname: hostname, Log: log, Now: db.Now,
+		Realms: cache, Clients: h.clients, ClientAuth: clientauth.New(live, db.Now), Judge: &bearer.Service{Sessions: live, Roles: roles.New(db), Issuer: issuer, Now: db.Now}, Roles: roles.New(db), Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log, Now: db.Now,
 		Lookup: func(context.Context, string) ([]string, error) { return []string{"192.0.2.1"}, nil },
 	}).Routes(h.mux)
 	return h

@@ -14,7 +14,7 @@ import (
 func TestRightsCover(t *testing.T) {
 	ctx := t.Context()
 	cache := realms.NewCache(storetest.SQLite(t))
-	manager := &realms.Manager{Cache: cache, Clock: cache.DB().Now, NewKey: noKey}
+	manager := realms.NewManager(cache, cache.DB().Now, realms.Rules{NewKey: noKey})
 	for _, name := range []string{"master", "shop", "bank"} {
 		if _, err := manager.Create(ctx, &rep.Realm{Realm: name, Enabled: new(true)}); err != nil {
 			t.Fatal(err)

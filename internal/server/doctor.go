@@ -50,8 +50,8 @@ func OpenDoctor(ctx context.Context, cfg Config) (*Doctor, error) {
 	}
 	cache, maker := realms.NewCache(db), keys.NewMaker(db.Now)
 	issuer := &tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: log}, Roles: roles.New(db), Now: db.Now}
-	manager := &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill}
-	return &Doctor{db: db, events: events.New(db, log), hostname: hostname,
+	manager := realms.NewManager(cache, db.Now, realms.Rules{NewKey: maker.Fill})
+	return &Doctor{db: db, events: events.New(db, log, nil, nil), hostname: hostname,
 		service: &doctor.Service{Cache: cache, Manager: manager, Clients: clients.New(cache, issuer, sessions.New(db, nil))}}, nil
 }
 

@@ -133,7 +133,8 @@ func TestJobsSweepAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manager := newManager(s.db, s.realms, keys.NewMaker(s.db.Now), newUsers(s.db, cfg, sessions.New(s.db, nil)))
+	live := sessions.New(s.db, nil)
+	manager := newManager(s.db, s.realms, keys.NewMaker(s.db.Now), newUsers(s.db, cfg, live), live)
 	if err := manager.Update(ctx, master.ID, &rep.Realm{EventsExpiration: new(int64(3600))}); err != nil {
 		t.Fatal(err)
 	}

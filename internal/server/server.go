@@ -97,7 +97,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	outgoing, notify := deliveries.New(s.realms, s.log, s.metrics), web.NewClient(web.Notification).Send
 	live := sessions.New(s.db, deliveries.NewHooks(outgoing, notify, sessionLog(cfg, s.log)))
 	people := newUsers(s.db, cfg, live)
-	manager := newManager(s.db, s.realms, maker, people)
+	manager := newManager(s.db, s.realms, maker, people, live)
 	if cfg.ImportRealm {
 		o := ImportOptions{Path: cfg.ImportFrom(), OnConflict: OnConflictSkip, AcceptGaps: cfg.ImportAcceptGaps, Env: os.LookupEnv, Out: os.Stderr}
 		if err := importFiles(ctx, manager, o); err != nil {
@@ -108,10 +108,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	signers := &keys.Service{Cache: s.realms, Maker: maker, Log: s.log}
-	log := events.New(s.db, s.log)
-	log.Metrics = s.metrics
 	ledger := records.NewLedger(s.db)
-	log.Refused = ledger.Refused
+	log := events.New(s.db, s.log, s.metrics, ledger.Refused)
 
 	standings := roles.New(s.db)
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}

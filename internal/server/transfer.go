@@ -54,9 +54,9 @@ type ExportOptions struct {
 var errUnwired = errors.New("this build cannot do that yet")
 
 // newManager puts together what makes, changes, imports and exports realms.
-func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, people *users.Service) *realms.Manager {
-	return &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: people.FirstPassword, Can: capabilities(), CheckPolicy: people.ValidPolicy,
-		CheckCredential: people.CheckStored}
+func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, people *users.Service, live *sessions.Service) *realms.Manager {
+	return realms.NewManager(cache, db.Now, realms.Rules{NewKey: maker.Fill, Hash: people.FirstPassword, Can: capabilities(), CheckPolicy: people.ValidPolicy,
+		CheckCredential: people.CheckStored, DeleteUser: live.DeleteUser})
 }
 
 // newUsers is the users' rules with the lists that password policies name.
@@ -103,7 +103,8 @@ func withManager(ctx context.Context, cfg Config, f func(*realms.Manager) error)
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return f(newManager(db, realms.NewCache(db), keys.NewMaker(db.Now), newUsers(db, cfg, sessions.New(db, nil))))
+	live := sessions.New(db, nil)
+	return f(newManager(db, realms.NewCache(db), keys.NewMaker(db.Now), newUsers(db, cfg, live), live))
 }
 
 // Import reads realm files into the database, all realms or none. A server that

@@ -352,13 +352,6 @@ func (s *Service) DeleteUser(ctx context.Context, tx *store.Tx, r *realms.Realm,
 	return s.tell(ctx, tx, r, list)
 }
 
-// DeleteUserBy is DeleteUser for who removes users as a part of something larger.
-func (s *Service) DeleteUserBy(by iam.End) realms.DeleteUser {
-	return func(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.UserID) error {
-		return s.DeleteUser(ctx, tx, r, id, by)
-	}
-}
-
 // complete fills in what of a session is not written yet, and leaves of its
 // address what the realm keeps in records.
 func (s *Service) complete(r *realms.Realm, x *Ending) {

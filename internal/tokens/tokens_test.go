@@ -37,10 +37,10 @@ func build(t testing.TB, settings string) *house {
 	db := storetest.SQLite(t)
 	cache := realms.NewCache(db)
 	maker := keys.NewMaker(func() time.Time { return at })
-	m := &realms.Manager{Cache: cache, Clock: func() time.Time { return at }, NewKey: maker.Fill,
+	m := realms.NewManager(cache, func() time.Time { return at }, realms.Rules{NewKey: maker.Fill,
 		Hash: func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) {
 			return nil, errors.New("no passwords here")
-		}}
+		}})
 	given := new(rep.Realm)
 	doc := `{"realm":"shop","enabled":true,"clients":[{"clientId":"app","redirectUris":["https://app.example.org/*"],"webOrigins":["+"]}],
 		"users":[{"username":"ann","email":"ann@example.org","firstName":"Ann","lastName":"Lee","enabled":true,"realmRoles":["default-roles-shop"]}]`

@@ -95,7 +95,7 @@ func New(t testing.TB, db *store.DB, document string, protocols map[iam.Protocol
 	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
 	cache, maker := realms.NewCache(db), keys.NewMaker(db.Now)
 	h := &House{DB: db, Realms: cache, Keys: &keys.Service{Cache: cache, Maker: maker, Log: log}, Roles: roles.New(db),
-		Sessions: sessions.New(db, nil), Events: events.New(db, log), emails: emails.New()}
+		Sessions: sessions.New(db, nil), Events: events.New(db, log, nil, nil), emails: emails.New()}
 	h.Users = users.New(db, passhash.New(1<<20), policy.New(""), h.Sessions)
 	issuer := &tokens.Issuer{Keys: h.Keys, Roles: h.Roles, Now: db.Now}
 	queue := deliveries.New(cache, log, telemetry.NewMetrics())
@@ -103,7 +103,7 @@ func New(t testing.TB, db *store.DB, document string, protocols map[iam.Protocol
 	maps.Copy(all, protocols)
 	h.Notifier = logout.New(issuer, queue, h.post, func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe }, log, all)
 	h.Ender = &logout.Ender{Sessions: h.Sessions, Notifier: h.Notifier}
-	m := &realms.Manager{Cache: cache, Clock: db.Now, NewKey: maker.Fill, Hash: h.Users.FirstPassword, CheckCredential: h.Users.CheckStored}
+	m := realms.NewManager(cache, db.Now, realms.Rules{NewKey: maker.Fill, Hash: h.Users.FirstPassword, CheckCredential: h.Users.CheckStored})
 	for _, doc := range []string{`{"realm":"master","enabled":true}`, document} {
 		given := new(rep.Realm)
 		if err := rep.Unmarshal([]byte(doc), given); err != nil {
