@@ -35,28 +35,37 @@ type authCall struct {
 // URI is known to be the client's, refusals are pages; after it, a clientError
 // goes back to the client.
 type check struct {
-	rule string
-	do   func(*authCall) error
+	rule   string
+	do     func(*authCall) error
+	pushed int // its place among those of a pushed request, 0 where that is not asked
 }
 
-// authChecks is what the authorization endpoint verifies, in the reference's
-// order. Keycloak: AuthorizationEndpoint.process, AuthorizationEndpointChecker.
+// authChecks is what an authorization request must pass: at the authorization endpoint
+// in this order, at that of pushed requests in their own.
+// Keycloak: AuthorizationEndpoint.process, AuthorizationEndpointChecker, ParEndpoint.request.
 var authChecks = []check{
-	{"client_id is given once", (*authCall).takeClientID},
-	{"HTTPS where the realm demands it", (*authCall).checkSecure},
-	{"the realm is enabled", (*authCall).checkRealm},
-	{"the client exists, is enabled and logs people in", (*authCall).checkClient},
-	{"a pushed request is the client's, and comes once", (*authCall).takePushed},
-	{"a request object is the client's", (*authCall).readRequestObject},
-	{"parameters can be read", (*authCall).parse},
-	{"redirect_uri is the client's", (*authCall).checkRedirectURI},
-	{"response_type and response_mode, as the client may use them", (*authCall).checkResponse},
-	{"no pushed request is demanded", (*authCall).checkPushed},
-	{"no parameter twice", (*authCall).checkDuplicates},
-	{"scopes are the client's", (*authCall).checkScope},
-	{"a nonce where tokens come in the answer", (*authCall).checkNonce},
-	{"PKCE", (*authCall).checkPKCE},
-	{"an essential acr is one that there is, and not below the client's minimum", (*authCall).checkACR},
+	{"client_id is given once", (*authCall).takeClientID, 0},
+	{"HTTPS where the realm demands it", (*authCall).checkSecure, 0},
+	{"the realm is enabled", (*authCall).checkRealm, 0},
+	{"the client exists, is enabled and logs people in", (*authCall).checkClient, 0},
+	{"a pushed request is the client's, and comes once", (*authCall).takePushed, 0},
+	{"a request object is the client's", (*authCall).readRequestObject, 1},
+	{"parameters can be read", (*authCall).parse, 2},
+	{"redirect_uri is the client's", (*authCall).checkRedirectURI, 3},
+	{"response_type and response_mode, as the client may use them", (*authCall).checkResponse, 4},
+	{"no pushed request is demanded", (*authCall).checkPushed, 0},
+	{"no parameter twice", (*authCall).checkDuplicates, 6},
+	{"scopes are the client's", (*authCall).checkScope, 5},
+	{"a nonce where tokens come in the answer", (*authCall).checkNonce, 7},
+	{"PKCE", (*authCall).checkPKCE, 8},
+	{"an essential acr is one that there is, and not below the client's minimum", (*authCall).checkACR, 0},
+}
+
+// pushedChecks are those of a pushed request.
+func pushedChecks() []check {
+	list := slices.DeleteFunc(slices.Clone(authChecks), func(x check) bool { return x.pushed == 0 })
+	slices.SortFunc(list, func(a, b check) int { return a.pushed - b.pushed })
+	return list
 }
 
 // A clientError is a refusal that the client is told by redirect.

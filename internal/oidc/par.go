@@ -20,13 +20,6 @@ import (
 // requestURIPrefix begins the names of pushed requests.
 const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 
-// pushedChecks is what a pushed request must pass, as the authorization
-// endpoint checks it. Keycloak: ParEndpoint.request.
-var pushedChecks = []func(*authCall) error{
-	(*authCall).readRequestObject, (*authCall).parse, (*authCall).checkRedirectURI, (*authCall).checkResponse,
-	(*authCall).checkScope, (*authCall).checkDuplicates, (*authCall).checkNonce, (*authCall).checkPKCE,
-}
-
 // push keeps an authorization request for the browser to come (RFC 9126).
 func (h *Handler) push(c *call) error {
 	b, err := c.back()
@@ -116,8 +109,8 @@ func (b *backCall) notPushed(err error) error {
 func (b *backCall) checkPushedRequest() error {
 	sent := web.Form{Values: maps.Clone(b.form.Values)} // what an object says is read again when the browser comes
 	a := &authCall{call: b.call, form: sent, client: b.client, pushing: true}
-	for _, check := range pushedChecks {
-		err := check(a)
+	for _, x := range pushedChecks() {
+		err := x.do(a)
 		var page *pageError
 		var refused *clientError
 		switch {
