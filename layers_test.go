@@ -62,11 +62,11 @@ var layers = map[string]string{
 	"clientauth":      "iam jose realms sessions authn web",     // which client sent a request
 	"bearer":          "iam realms roles sessions tokens users", // whether a presented token is good
 	"authn":           "iam realms",                             // the snapshot that a walk is in; it asks no rule
-	"authn/steps":     "iam authn authn/actions users roles sessions logout emails policy events otp i18n realms pages",
+	"authn/steps":     "iam authn authn/actions authn/tabs users roles sessions logout emails policy events otp i18n realms pages",
 	"authn/tabs":      "iam store",
 	"authn/authntest": "*", // the rooms of a login, for tests
-	"authn/actions":   "iam rep authn users roles sessions logout emails policy events otp i18n realms pages",
-	"emails":          "iam authn realms",
+	"authn/actions":   "iam rep authn authn/tabs users roles sessions logout emails policy events otp i18n realms pages",
+	"emails":          "iam authn authn/tabs realms users store deliveries tokens telemetry mail pages i18n",
 	"broker":          "iam realms users authn jose xmlsec web",
 	"authz":           "iam realms store users roles",
 	"jobs":            "store telemetry",                   // when work is done; what it is stays with its room
@@ -76,7 +76,7 @@ var layers = map[string]string{
 	"oidc":         doorMay + " pages jose", // the tokens that clients sign
 	"saml":         doorMay + " xmlsec",
 	"login":        doorMay + " pages",
-	"admin":        doorMay,
+	"admin":        doorMay + " pages", // names the mails that it sends
 	"account":      doorMay,
 	"scim":         doorMay,
 	"registration": doorMay,
@@ -113,6 +113,9 @@ var owners = map[string]string{
 	"golang.org/x/sync":                   "*",
 	"golang.org/x/text":                   "*",
 	"golang.org/x/time":                   "*",
+	"github.com/emersion/go-sasl":         "",
+	"github.com/emersion/go-smtp":         "",
+	"golang.org/x/net/idna":               "mail",       // domains of addresses
 	"golang.org/x/net/publicsuffix":       "web doctor", // which hosts are of one site
 	"github.com/dlclark/regexp2":          "policy users",
 	"github.com/russellhaering/goxmldsig": "xmlsec",

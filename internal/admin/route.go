@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/clients"
 	"latchkey/internal/deliveries"
 	"latchkey/internal/doctor"
+	"latchkey/internal/emails"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/logout"
@@ -74,6 +75,7 @@ type Handler struct {
 	Why      *records.Explainer
 	Hostname *web.Hostname
 	Log      *slog.Logger
+	Mails    *emails.Service
 
 	// Deliveries shows what other servers were told of.
 	Deliveries *deliveries.Queue
@@ -113,7 +115,7 @@ func (h *Handler) Routes() []Route {
 		h.evaluateRoutes(), h.registrationRoutes(), h.certificateRoutes(),
 		h.sessionRoutes(), h.endRoutes(),
 		h.eventRoutes(),
-		h.deliveryRoutes(),
+		h.deliveryRoutes(), h.mailRoutes(),
 		h.userRoutes(),
 		h.userCredentialRoutes(),
 		h.userBelongingRoutes(),

@@ -26,9 +26,6 @@ func (h *Handler) userCredentialRoutes() []Route {
 		{"PUT " + one + "/userLabel", ManageUser, None, "", h.labelCredential, ByMethod},
 		{"POST " + one + "/moveToFirst", ManageUser, None, "", h.moveCredential, ByMethod},
 		{"POST " + one + "/moveAfter/{after}", ManageUser, None, "", h.moveCredential, ByMethod},
-		{"PUT " + userPath + "/execute-actions-email", ManageUser, Action, "USER", h.executeActions, ByMethod},
-		{"PUT " + userPath + "/reset-password-email", ManageUser, Action, "USER", h.executeReset, ByMethod},
-		{"PUT " + userPath + "/send-verify-email", ManageUser, Action, "USER", h.sendVerification, ByMethod},
 	}
 }
 
@@ -180,80 +177,6 @@ func (h *Handler) moveCredential(c *Call) (any, error) {
 		return nil, err
 	}
 	return nil, h.Users.MoveCredential(c, c.Realm, u.ID, c.Path("credential"), c.Path("after"))
-}
-
-// noSender is what Keycloak says when a realm has no sender's address.
-const noSender = "Invalid sender address 'null'. If the address contains UTF-8 characters in the local part please ensure the SMTP server supports the SMTPUTF8 extension and enable 'Allow UTF-8' in the email realm configuration."
-
-// mailTarget checks whom and from where a mail would be about. Keycloak:
-// UserResource.verifySendEmailParams.
-func (h *Handler) mailTarget(c *Call) error {
-	u, err := h.user(c)
-	if err != nil {
-		return err
-	}
-	if _, err := c.Int("lifespan", 0); err != nil {
-		return err
-	}
-	client, redirect := c.Query("client_id"), c.Query("redirect_uri")
-	switch {
-	case u.Email == "":
-		return Message(http.StatusBadRequest, "User email missing")
-	case !u.Enabled:
-		return Message(http.StatusBadRequest, "User is disabled")
-	case redirect != "" && client == "":
-		return Message(http.StatusBadRequest, "Client id missing")
-	case client == "":
-		return nil
-	}
-	cl, err := c.Realm.ClientByName(c, client)
-	switch {
-	case err != nil:
-		return Message(http.StatusBadRequest, "Client doesn't exist")
-	case !cl.Enabled:
-		return Message(http.StatusBadRequest, "Client is not enabled")
-	case redirect != "":
-		if _, ok := iam.RedirectsOf(&cl.Client, c.URLs.Frontend).Match(redirect); !ok {
-			return Message(http.StatusBadRequest, "Invalid redirect uri.")
-		}
-	}
-	return nil
-}
-
-func (h *Handler) executeActions(c *Call) (any, error) {
-	actions, err := Body[[]string](c)
-	if errors.Is(err, rep.ErrNoBody) {
-		actions, err = new([]string), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return nil, h.mailActions(c, *actions)
-}
-
-func (h *Handler) executeReset(c *Call) (any, error) {
-	return nil, h.mailActions(c, []string{"UPDATE_PASSWORD"})
-}
-
-// mailActions would send the mail, if this server could: Latchkey has no mail
-// yet and answers as Keycloak does where no mail can be sent.
-func (h *Handler) mailActions(c *Call, actions []string) error {
-	if err := h.mailTarget(c); err != nil {
-		return err
-	}
-	for _, a := range actions {
-		if c.Realm.RequiredAction(a) == nil {
-			return Message(http.StatusBadRequest, "Provided invalid required actions")
-		}
-	}
-	return Message(http.StatusInternalServerError, "Failed to send execute actions email: "+noSender)
-}
-
-func (h *Handler) sendVerification(c *Call) (any, error) {
-	if err := h.mailTarget(c); err != nil {
-		return nil, err
-	}
-	return nil, Message(http.StatusInternalServerError, "Failed to send verify email")
 }
 
 // newCredentials makes credentials of those that are posted with a new user.

@@ -9,8 +9,8 @@ import (
 	"latchkey/internal/realms"
 )
 
-// deliveryRoutes show what other servers were told, or are still to be told:
-// back-channel logouts and webhooks. Keycloak has no such thing.
+// deliveryRoutes show what other servers and users were told, or are still to be told:
+// back-channel logouts, webhooks and mails. Keycloak has no such thing.
 func (h *Handler) deliveryRoutes() []Route {
 	const at = "/admin/realms/{realm}/deliveries"
 	return []Route{
@@ -53,8 +53,8 @@ func (h *Handler) listDeliveries(c *Call) (any, error) {
 	if f.State != "" && !slices.Contains([]deliveries.State{deliveries.Due, deliveries.Delivered, deliveries.GivenUp}, f.State) {
 		return nil, Message(http.StatusBadRequest, "Unknown state; the states are due, delivered and given up")
 	}
-	if f.Kind != "" && f.Kind != deliveries.KindLogout && f.Kind != deliveries.KindWebhook {
-		return nil, Message(http.StatusBadRequest, "Unknown kind; the kinds are "+deliveries.KindLogout+" and "+deliveries.KindWebhook)
+	if f.Kind != "" && !slices.Contains([]string{deliveries.KindLogout, deliveries.KindWebhook, deliveries.KindMail}, f.Kind) {
+		return nil, Message(http.StatusBadRequest, "Unknown kind; the kinds are "+deliveries.KindLogout+", "+deliveries.KindWebhook+" and "+deliveries.KindMail)
 	}
 	var err error
 	if f.Max, err = c.Int("max", defaultPage); err != nil {

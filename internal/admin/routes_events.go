@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/internal/emails"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/rep"
@@ -163,8 +164,8 @@ func (h *Handler) getEventsConfig(c *Call) (any, error) {
 	return v, nil
 }
 
-// listeners are the event listeners that are there; the log is one.
-var listeners = []string{"jboss-logging"}
+// listeners are the event listeners that are there: the log, and mails to users.
+var listeners = []string{"jboss-logging", emails.ListenerID}
 
 func (h *Handler) updateEventsConfig(c *Call) (any, error) {
 	given, err := Body[rep.EventsConfig](c)

@@ -94,6 +94,7 @@ type Run struct {
 	Form     url.Values // what was posted; nil when the page is only opened
 	Query    url.Values
 	Identity *Identity // what the identity cookie says, nil without a valid one
+	Wishes   []string  // languages that client and browser ask for, where the realm has more than one
 	Remember string    // the remember-me cookie's user name
 
 	Event    iam.Event   // the event of this request, filled in as things become known

@@ -38,6 +38,9 @@ type HTTP struct {
 // Limit is how long a call may take.
 func (HTTP) Limit() time.Duration { return callTime }
 
+// Receiver is the webhook or the client.
+func (HTTP) Receiver(d *Delivery) (string, int) { return d.Hook + " " + string(d.Client), maxPerTo }
+
 // Send makes the call; any status but 2xx is a failure.
 func (h HTTP) Send(ctx context.Context, r *realms.Realm, d *Delivery) error {
 	call, err := h.Make(ctx, r, d)

@@ -34,6 +34,7 @@ const (
 const (
 	KindLogout  = "backchannel-logout"
 	KindWebhook = "webhook"
+	KindMail    = "mail"
 )
 
 const (
@@ -59,6 +60,9 @@ type Kind interface {
 	Send(ctx context.Context, r *realms.Realm, d *Delivery) error
 	// Limit is how long an attempt may take. It is less than the lease of a delivery.
 	Limit() time.Duration
+	// Receiver names whom a delivery is for among those of its realm and kind, and says how many
+	// attempts for it may be under way at a time; where that is one, they are made in order.
+	Receiver(d *Delivery) (name string, most int)
 }
 
 // Hopeless is an error that says why a delivery will never arrive.
@@ -279,7 +283,7 @@ func (q *Queue) Poll(ctx context.Context) error {
 // start has a delivery tried that this node has taken. Where its receiver has
 // enough to do it waits for its turn, or is refused.
 func (q *Queue) start(j *job, wait bool) bool {
-	to := receiver(j.Delivery)
+	to, most := q.receiver(j.Delivery)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lanes[to]
@@ -294,7 +298,7 @@ func (q *Queue) start(j *job, wait bool) bool {
 		}
 		j.finish()
 		return true
-	case l.running < maxPerTo:
+	case l.running < most:
 		l.running++
 		q.waiting++
 		q.running.Go(func() { q.drive(to, l, j) })
@@ -307,9 +311,13 @@ func (q *Queue) start(j *job, wait bool) bool {
 	return false
 }
 
-// receiver names whom a delivery is for.
-func receiver(d *Delivery) string {
-	return string(d.Realm) + " " + d.Hook + " " + string(d.Client)
+// receiver names whom a delivery is for, and how many attempts for it may be under way.
+func (q *Queue) receiver(d *Delivery) (string, int) {
+	name, most := "", maxPerTo
+	if kind, ok := q.kinds[d.Kind]; ok {
+		name, most = kind.Receiver(d)
+	}
+	return string(d.Realm) + " " + d.Kind + " " + name, most
 }
 
 // drive tries a delivery and then, in its place, those that wait for the same receiver.

@@ -397,6 +397,8 @@ type slow struct {
 
 func (s slow) Limit() time.Duration { return s.limit }
 
+func (s slow) Receiver(*deliveries.Delivery) (string, int) { return "", 1 }
+
 func (s slow) Send(ctx context.Context, _ *realms.Realm, _ *deliveries.Delivery) error {
 	<-ctx.Done()
 	return s.err

@@ -27,16 +27,21 @@ type Writer struct {
 	db      *store.DB
 	log     *slog.Logger
 	metrics *telemetry.Metrics
-	tell    func(ctx context.Context, r *realms.Realm, e *iam.Event) // of a refusal
+	tell    Listener // of a refusal
+	listen  []Listener
 }
+
+// A Listener hears of user events. One of those that hear of all looks into the realm whether it is asked to do something.
+type Listener func(ctx context.Context, r *realms.Realm, e *iam.Event)
 
 // New makes a Writer that stores in db, logs to log, and counts user events, nil
 // for nowhere. refused is told of every error event, kept or not; nil tells nobody.
-func New(db *store.DB, log *slog.Logger, metrics *telemetry.Metrics, refused func(ctx context.Context, r *realms.Realm, e *iam.Event)) *Writer {
+// Others hear of all events.
+func New(db *store.DB, log *slog.Logger, metrics *telemetry.Metrics, refused Listener, others ...Listener) *Writer {
 	if refused == nil {
 		refused = func(context.Context, *realms.Realm, *iam.Event) {}
 	}
-	return &Writer{db: db, log: log, metrics: metrics, tell: refused}
+	return &Writer{db: db, log: log, metrics: metrics, tell: refused, listen: others}
 }
 
 // Emit writes a user event down: Time and ID are filled in. An event that
@@ -49,6 +54,9 @@ func (w *Writer) Emit(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	w.refused(ctx, r, e)
 	if listens(r) {
 		w.logEvent(ctx, r, e)
+	}
+	for _, hear := range w.listen {
+		hear(ctx, r, e)
 	}
 	if !r.Events.Enabled || !kept(r.Events, string(e.Kind)) {
 		return

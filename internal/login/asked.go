@@ -1,7 +1,7 @@
 package login
 
 import (
-	"latchkey/internal/authn/steps"
+	"latchkey/internal/authn/tabs"
 	"latchkey/internal/iam"
 )
 
@@ -18,7 +18,7 @@ func (a *attempt) noteAsked() {
 }
 
 func (a *attempt) keepAsked(why iam.Reason, named iam.SessionID) {
-	for name, value := range map[string]string{steps.NoteAsked: string(why), steps.NoteNamed: string(named)} {
+	for name, value := range map[string]string{tabs.NoteAsked: string(why), tabs.NoteNamed: string(named)} {
 		if value == "" {
 			continue
 		}
@@ -34,7 +34,7 @@ func (a *attempt) origin(sso bool) iam.Origin {
 	if sso {
 		return iam.Origin{How: iam.HowSSO}
 	}
-	o := iam.Origin{How: iam.HowBrowser, Flow: a.realm.Flows.Browser, Asked: iam.Reason(a.tab.Notes[steps.NoteAsked]), Named: iam.SessionID(a.tab.Notes[steps.NoteNamed])}
+	o := iam.Origin{How: iam.HowBrowser, Flow: a.realm.Flows.Browser, Asked: iam.Reason(a.tab.Notes[tabs.NoteAsked]), Named: iam.SessionID(a.tab.Notes[tabs.NoteNamed])}
 	if flow := a.flow(a.tab.Flow); flow != nil {
 		o.Flow = flow.Alias
 	}
@@ -44,7 +44,7 @@ func (a *attempt) origin(sso bool) iam.Origin {
 // askedAgain tells of a login page that a browser is shown although it is
 // signed on: who does not fill it in leaves no other trace. There is no event of it.
 func (a *attempt) askedAgain() {
-	if a.starting && a.identity != nil && a.tab.Notes[steps.NoteAsked] != "" {
+	if a.starting && a.identity != nil && a.tab.Notes[tabs.NoteAsked] != "" {
 		a.notSignedOn()
 	}
 }
@@ -52,7 +52,7 @@ func (a *attempt) askedAgain() {
 // notSignedOn tells of a request that finds no session that is enough:
 // there is no event of it, as in the reference.
 func (a *attempt) notSignedOn() {
-	e := &iam.Event{Kind: "LOGIN_ERROR", Client: a.client.ClientID, IP: a.addr(), Error: "login_required", Cause: iam.Cause{Reason: iam.Reason(a.tab.Notes[steps.NoteAsked]), Agent: a.r.UserAgent(), Refusal: iam.Refusal{Prompted: true}}}
+	e := &iam.Event{Kind: "LOGIN_ERROR", Client: a.client.ClientID, IP: a.addr(), Error: "login_required", Cause: iam.Cause{Reason: iam.Reason(a.tab.Notes[tabs.NoteAsked]), Agent: a.r.UserAgent(), Refusal: iam.Refusal{Prompted: true}}}
 	switch {
 	case a.identity != nil:
 		e.User, e.Session = a.identity.User.ID, a.identity.Session.ID

@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/authn/tabs"
 	"latchkey/internal/bearer"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
@@ -79,6 +80,15 @@ func (a *attempt) readRoot() error {
 	if named {
 		a.named = c.ID
 		open := c.Kind == rootPlain || c.Kind == rootLogin && a.readRestart().Root == c.ID
+		if open && a.starting {
+			gone, err := a.h.Sessions.HasOnce(a.ctx, a.realm, rootGone(c.ID))
+			if err != nil {
+				return err
+			}
+			if gone {
+				open, a.opened = false, new(restartToken)
+			}
+		}
 		if open && now.Before(time.Unix(c.Issued, 0).Add(a.rootLifespan())) {
 			a.root = c
 			return nil
@@ -232,9 +242,9 @@ func (a *attempt) setRestart(open bool) error {
 	if old.Root == a.root.ID {
 		t.Tabs = old.Tabs
 	}
-	t.Tabs = slices.DeleteFunc(slices.Clone(t.Tabs), func(id string) bool { return id == began(a.tab) })
+	t.Tabs = slices.DeleteFunc(slices.Clone(t.Tabs), func(id string) bool { return id == tabs.Began(a.tab) })
 	if open {
-		t.Tabs = append(t.Tabs, began(a.tab))
+		t.Tabs = append(t.Tabs, tabs.Began(a.tab))
 	}
 	t.Tabs = t.Tabs[max(0, len(t.Tabs)-maxTabs):]
 	value, err := a.h.Tabs.Seal(a.purpose("restart"), t)
@@ -247,8 +257,11 @@ func (a *attempt) setRestart(open bool) error {
 
 // endRestart forgets KC_RESTART when the browser's last open login has ended.
 func (a *attempt) endRestart() {
+	if a.tab.Notes[noteForkedTo] != "" { // the other one is open
+		return
+	}
 	t := a.readRestart()
-	if t.Root == a.root.ID && slices.ContainsFunc(t.Tabs, func(id string) bool { return id != began(a.tab) }) {
+	if t.Root == a.root.ID && slices.ContainsFunc(t.Tabs, func(id string) bool { return id != tabs.Began(a.tab) }) {
 		return
 	}
 	a.cookies.Expire(a.w, a.r, web.CookieRestart)

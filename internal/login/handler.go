@@ -18,6 +18,7 @@ import (
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
@@ -29,6 +30,7 @@ type Config struct {
 	Sessions *sessions.Service
 	Judge    *bearer.Service // of identity cookies
 	Users    *users.Service
+	Issuer   *tokens.Issuer // of action tokens
 	Events   *events.Writer
 	Tabs     *tabs.Keeper
 	Engine   *authn.Engine
@@ -117,6 +119,7 @@ type attempt struct {
 	message  *authn.Message // forwarded from an earlier request
 	kind     iam.EventKind
 	details  map[string]string // of the event, before a run exists
+	subject  iam.UserID        // of the event, likewise
 	identity *authn.Identity
 	read     *readToken           // the identity cookie
 	seen     *seen                // the session that was read last
@@ -210,7 +213,7 @@ func (a *attempt) emitError(word string) { a.emitRefusal(word, iam.Refusal{}) }
 
 // emitRefusal is emitError with what was refused.
 func (a *attempt) emitRefusal(word string, what iam.Refusal) {
-	e := iam.Event{Kind: events.Failed(a.kind), IP: web.RequestOf(a.r).Addr, Error: word, Details: a.details, Cause: iam.Cause{Refusal: what}}
+	e := iam.Event{Kind: events.Failed(a.kind), User: a.subject, IP: web.RequestOf(a.r).Addr, Error: word, Details: a.details, Cause: iam.Cause{Refusal: what}}
 	if a.client != nil {
 		e.Client = a.client.ClientID
 	}

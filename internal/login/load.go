@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,29 +21,19 @@ import (
 // pathRequired is the path, and the tab's Flow, once a flow has succeeded.
 const pathRequired = "required-action"
 
-// A clientData is what the client_data parameter carries, sealed for the
-// realm: the request, with which the login goes on in the browser that it was made
-// for. In Keycloak it is four of the request's parameters.
-type clientData struct {
-	Root    iam.SessionID    `json:"r,omitempty"` // of the browser that it was made for; "" in those of an earlier version
-	Tab     string           `json:"t"`
-	First   string           `json:"f,omitempty"` // see iam.AuthTab
-	Request iam.LoginRequest `json:"q"`
-	Type    string           `json:"y,omitempty"` // auth_type
-	Issued  int64            `json:"i"`           // seconds since 1970
-	Message string           `json:"m,omitempty"` // message key to show next
-	Asked   iam.Reason       `json:"a,omitempty"` // see steps.NoteAsked
-	Named   iam.SessionID    `json:"n,omitempty"` // see steps.NoteNamed
-}
-
-func (a *attempt) readClientData() (d clientData, ok bool) {
+func (a *attempt) readClientData() (d tabs.Data, ok bool) {
 	v := a.query.Get("client_data")
-	return d, v != "" && a.h.Tabs.Open(a.purpose("client_data"), v, &d) == nil
+	if v == "" {
+		return d, false
+	}
+	d, err := a.h.Tabs.OpenData(a.realm.ID, v)
+	return d, err == nil
 }
 
 func (a *attempt) clientData(message string) (string, error) {
-	return a.h.Tabs.Seal(a.purpose("client_data"), clientData{Root: a.tab.Root, Tab: a.tab.ID, First: a.tab.First, Request: a.tab.Request, Type: a.tab.Notes[noteType], Issued: a.tab.Created.Unix(), Message: message,
-		Asked: iam.Reason(a.tab.Notes[steps.NoteAsked]), Named: iam.SessionID(a.tab.Notes[steps.NoteNamed])})
+	d := tabs.DataOf(a.tab)
+	d.Message = message
+	return a.h.Tabs.SealData(a.realm.ID, d)
 }
 
 // codePurpose binds a sealed session code to realm, browser and tab.
@@ -85,6 +76,9 @@ func (a *attempt) load(path, code string) (action, ok bool) {
 	execution := iam.ExecID(a.query.Get("execution"))
 	if a.picked && a.tab.Version > 0 && a.form == nil && !a.save() {
 		return false, false
+	}
+	if a.form == nil && path == pathRequired && code != "" && code == a.tab.Code && execution == a.tab.Current && a.h.Actions.ByLink(string(execution)) {
+		a.form = url.Values{} // the page's link is its form
 	}
 	if code == "" || a.form == nil {
 		if execution == "" && path != a.tab.Flow && path != pathRequired && a.tab.Flow != pathRequired { // only a flow that has succeeded leads past flows
@@ -145,13 +139,8 @@ func (a *attempt) loadTab() error {
 		return tabs.ErrGone
 	default:
 		a.foreign = data.Root == ""
-		a.tab = &iam.AuthTab{Root: a.root.ID, ID: id, Request: data.Request, Flow: authn.PathAuthenticate, Created: time.Unix(data.Issued, 0)}
-		if data.First != "" {
-			a.tab.ID = data.First
-		}
-		if data.Type != "" {
-			a.tab.Notes = map[string]string{noteType: data.Type}
-		}
+		a.tab = data.Fresh(a.root.ID, id)
+		a.tab.Flow = authn.PathAuthenticate
 		a.keepAsked(data.Asked, data.Named)
 	}
 	a.pickLocale()
@@ -330,9 +319,9 @@ func (a *attempt) save() bool {
 	switch p := proved(a.tab); {
 	case a.tab.Left != nil: // to be found by what comes back
 		id, _, _ := strings.Cut(a.tab.Left.State, ".")
-		a.tab.First, a.tab.ID, a.proved = began(a.tab), id, p
+		a.tab.First, a.tab.ID, a.proved = tabs.Began(a.tab), id, p
 	case p != a.proved:
-		a.tab.First, a.tab.ID, a.proved = began(a.tab), random(8), p
+		a.tab.First, a.tab.ID, a.proved = tabs.Began(a.tab), random(8), p
 	}
 	won, err := a.h.Tabs.Save(a.ctx, a.realm.ID, loaded, a.tab, now.Add(a.rootLifespan()))
 	if err != nil {
@@ -366,14 +355,6 @@ func proved(t *iam.AuthTab) string {
 	}
 	slices.Sort(out[1:])
 	return strings.Join(out, " ")
-}
-
-// began is the id that a tab began under.
-func began(t *iam.AuthTab) string {
-	if t.First != "" {
-		return t.First
-	}
-	return t.ID
 }
 
 // keepsFaith tells whether what the tab learnt from a single sign-on session

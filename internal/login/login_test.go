@@ -61,7 +61,7 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string, more ...authn.Spec) *
 		t.Fatal(err)
 	}
 	x.config = login.Config{
-		Realms: x.Realms, Keys: x.Keys, Sessions: x.Sessions, Events: x.Events, Tabs: tabs.New(db), Engine: steps.New(x.Steps(), more...), Actions: actions.New(x.Actions()),
+		Realms: x.Realms, Keys: x.Keys, Sessions: x.Sessions, Issuer: x.Issuer, Events: x.Events, Tabs: tabs.New(db), Engine: steps.New(x.Steps(), more...), Actions: actions.New(x.Actions()),
 		Pages: set, Hostname: host, Log: slog.New(slog.DiscardHandler), Users: x.Users, Judge: &bearer.Service{Sessions: x.Sessions, Users: x.Users, Now: db.Now},
 		Protocols: map[iam.Protocol]login.Protocol{toyName: toy{x}},
 	}

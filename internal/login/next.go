@@ -32,6 +32,9 @@ func (a *attempt) flowDone() {
 		return
 	}
 	a.localeCookie()
+	if next == "" && a.ends() {
+		return
+	}
 	if next == "" {
 		missing, detail, err := a.missingConsent()
 		if err != nil {
@@ -158,6 +161,9 @@ func (a *attempt) nextAction() {
 			a.actionResult(alias, res)
 			return
 		}
+	}
+	if a.ends() {
+		return
 	}
 	missing, detail, err := a.missingConsent()
 	if err != nil {
@@ -404,6 +410,9 @@ var errOtherUser = errors.New("login: the session is another user's")
 // Keycloak: AuthenticationProcessor.attachSession, AuthenticationManager.redirectAfterSuccessfulFlow.
 func (a *attempt) finish() {
 	run := a.run
+	if !a.spendToken() {
+		return
+	}
 	a.requestDetails()
 	s, joined, err := a.session()
 	if errors.Is(err, errOtherUser) {

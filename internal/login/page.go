@@ -8,6 +8,7 @@ import (
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/steps"
+	"latchkey/internal/authn/tabs"
 	"latchkey/internal/i18n"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
@@ -23,15 +24,23 @@ func (a *attempt) chooseLocale() string {
 	if !l.Enabled {
 		return "en"
 	}
-	var picked, own, asked string
+	var picked, own string
 	if a.tab != nil {
-		picked, asked = a.tab.Notes[actions.NoteLocale], a.tab.Request.UILocales
+		picked = a.tab.Notes[tabs.NoteLocale]
 	}
 	if a.run != nil && a.run.User != nil {
 		own = a.run.User.Attr("locale")
 	}
-	wishes := append([]string{picked, own, asked, web.CookieValue(a.r, web.CookieLocale)}, i18n.AcceptLanguage(a.r.Header.Get("Accept-Language"))...)
-	return i18n.Choose(l.Supported, l.Default, wishes...)
+	return i18n.Choose(l.Supported, l.Default, append([]string{picked, own}, a.wishes()...)...)
+}
+
+// wishes are the languages that client and browser ask for.
+func (a *attempt) wishes() []string {
+	asked := ""
+	if a.tab != nil {
+		asked = a.tab.Request.UILocales
+	}
+	return append([]string{asked, web.CookieValue(a.r, web.CookieLocale)}, i18n.AcceptLanguage(a.r.Header.Get("Accept-Language"))...)
 }
 
 // pickLocale keeps the language that the user picks, for the pages of this
@@ -45,7 +54,7 @@ func (a *attempt) pickLocale() {
 	if a.tab.Notes == nil {
 		a.tab.Notes = map[string]string{}
 	}
-	a.tab.Notes[actions.NoteLocale], a.picked = picked, true
+	a.tab.Notes[tabs.NoteLocale], a.picked = picked, true
 }
 
 // localeCookie brings the cookie in line with the language that the user has,
@@ -54,7 +63,7 @@ func (a *attempt) localeCookie() {
 	for _, x := range a.run.Actions {
 		switch {
 		case x.Provider != actions.UpdateUserLocale || !x.Enabled:
-		case a.run.Note(actions.NoteLocale) != "": // set when it was picked
+		case a.run.Note(tabs.NoteLocale) != "": // set when it was picked
 		case a.run.User.Attr("locale") != "":
 			a.cookies.Set(a.w, web.CookieLocale, a.run.User.Attr("locale"))
 		default:

@@ -6,11 +6,9 @@ import (
 
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/steps"
+	"latchkey/internal/authn/tabs"
 	"latchkey/internal/iam"
 )
-
-// noteType keeps the auth_type of the events.
-const noteType = "auth_type"
 
 // Start begins a login that a protocol's door has checked, and answers the
 // request. Keycloak: AuthorizationEndpointBase.handleBrowserAuthenticationRequest.
@@ -48,7 +46,7 @@ func (h *Handler) Start(w http.ResponseWriter, r *http.Request, b *authn.Begin) 
 	}
 	a.tab = a.newTab(b.Request, path)
 	if b.Type != "" && path == authn.PathAuthenticate {
-		a.tab.Notes = map[string]string{noteType: b.Type}
+		a.tab.Notes = map[string]string{tabs.NoteType: b.Type}
 	}
 	a.noteAsked()
 	if a.passive || path != authn.PathAuthenticate {
@@ -132,11 +130,14 @@ func (a *attempt) newRun(kind iam.EventKind) error {
 	if req.RedirectURI != "" || !req.Confirm { // a device has none
 		a.run.Detail("redirect_uri", req.RedirectURI)
 	}
-	if t := a.tab.Notes[noteType]; t != "" {
+	if t := a.tab.Notes[tabs.NoteType]; t != "" {
 		a.run.Detail("auth_type", t)
 	}
 	if a.starting { // events are the authorization endpoint's
 		a.requestDetails()
+	}
+	if a.realm.Locale.Enabled {
+		a.run.Wishes = a.wishes()
 	}
 	for _, x := range a.realm.RequiredActions {
 		a.run.Actions = append(a.run.Actions, x.RequiredAction)

@@ -225,22 +225,30 @@ func (a *attempt) choices(out authn.Choose) {
 	a.showPage(authn.Page{View: view}, a.tab.Flow, string(out.Exec), nil)
 }
 
-// fork goes on with the browser flow in a tab of its own.
+// noteForkedTo marks a tab that waits for the link of a mail, while another goes on.
+const noteForkedTo = "forked.to"
+
+// fork goes on with the browser flow in a tab of its own. The one that it comes out
+// of stays, for the link of a mail that went out.
 // Keycloak: AuthenticationProcessor.handleBrowserException, ForkFlowException.
 func (a *attempt) fork(out authn.Forked) {
 	from := a.tab
-	if from.Version == 0 { // at least the next page's cookies hold for both
-		from.Notes = nil
-	}
 	typed := a.form.Get("username")
-	if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, from.Root, from.ID); err != nil {
-		a.broken(err)
-		return
+	if a.run.User == nil { // no mail went out that would lead back
+		if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, from.Root, from.ID); err != nil {
+			a.broken(err)
+			return
+		}
+	} else {
+		a.run.SetNote(noteForkedTo, "true")
+		if !a.save() {
+			return
+		}
 	}
-	a.tab = a.newTab(from.Request, authn.PathAuthenticate)
+	a.tab, a.proved = a.newTab(from.Request, authn.PathAuthenticate), ""
 	a.tab.Notes = map[string]string{steps.NoteForked: from.ID}
-	if t := from.Notes[noteType]; t != "" {
-		a.tab.Notes[noteType] = t
+	if t := from.Notes[tabs.NoteType]; t != "" {
+		a.tab.Notes[tabs.NoteType] = t
 	}
 	a.run, a.form, a.kind = nil, nil, "LOGIN"
 	if typed != "" && a.tab.Request.LoginHint == "" {
@@ -281,13 +289,13 @@ func (a *attempt) failed(e *authn.FlowError) {
 // forget drops what the flow has learnt, from the stored tab too.
 func (a *attempt) forget() {
 	loaded := a.tab.ID
-	keep := a.tab.Notes[noteType]
-	a.tab.ID, a.tab.First = began(a.tab), ""
+	keep := a.tab.Notes[tabs.NoteType]
+	a.tab.ID, a.tab.First = tabs.Began(a.tab), ""
 	a.tab.User, a.tab.Current, a.tab.Status, a.tab.UserNotes, a.tab.Required = "", "", nil, nil, nil
 	a.tab.Left, a.tab.Entered = nil, nil
 	a.tab.Notes, a.tab.Flow = nil, authn.PathAuthenticate
 	if keep != "" {
-		a.tab.Notes = map[string]string{noteType: keep}
+		a.tab.Notes = map[string]string{tabs.NoteType: keep}
 	}
 	if a.tab.Version > 0 {
 		if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, a.tab.Root, loaded); err != nil {
@@ -360,16 +368,3 @@ func (a *attempt) detachedInfo() {
 
 // nowhere answers an address that only takes a form.
 func (a *attempt) nowhere() { a.errorPage(http.StatusNotFound, "pageNotFound") }
-
-// actionToken follows a link from a mail. None are sent yet, so none is good.
-func (a *attempt) actionToken() {
-	if a.query.Get("key") == "" {
-		a.details["reason"] = "invalidRequestMessage"
-		a.emitError("not_allowed")
-		a.errorPage(http.StatusBadRequest, "invalidRequestMessage")
-		return
-	}
-	a.details["reason"] = "Failed to parse JWT"
-	a.emitError("invalid_code")
-	a.errorPage(http.StatusBadRequest, "invalidCodeMessage")
-}

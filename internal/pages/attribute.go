@@ -45,6 +45,8 @@ func (s *scene) Rows() []row {
 	switch v := s.View.(type) {
 	case UpdateProfile:
 		attributes = v.Attributes
+	case UpdateEmail:
+		attributes = v.Attributes
 	case Register:
 		attributes = v.Attributes
 		if v.PasswordRequired {

@@ -25,6 +25,8 @@ type Set struct {
 	templates map[string]*template.Template
 	resources map[string]Resource
 	catalog   *i18n.Catalog
+	mails     *i18n.Catalog      // texts of mails
+	mail      *template.Template // what is around the text of a mail in HTML
 	base      string
 }
 
@@ -39,6 +41,9 @@ func New(o Options) (*Set, error) {
 	}
 	if s.catalog, err = i18n.Load(sides{"lower": files.lower, "upper": files.upper}, "lower/messages", "upper/messages"); err != nil {
 		return nil, fmt.Errorf("theme messages: %w", err)
+	}
+	if err = s.loadMails(files); err != nil {
+		return nil, err
 	}
 	shared := template.New("").Option("missingkey=error").Funcs(functions)
 	for _, name := range []string{"layout", "fields"} {

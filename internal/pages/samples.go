@@ -80,6 +80,7 @@ func Samples() []Sample {
 		{"register-wrong", wrong("username", "usernameExistsMessage"), Register{Attributes: attributes[:4], PasswordRequired: true}},
 		{"login-update-profile", message(Warning, "updateProfileMessage"), UpdateProfile{attributes}},
 		{"login-update-profile-app", with(func(r *Request) { r.AppInitiated = true }), UpdateProfile{attributes[:4]}},
+		{"update-email", with(func(r *Request) { r.AppInitiated = true }), UpdateEmail{attributes[1:2]}},
 		{"login-update-password", message(Warning, "updatePasswordMessage"), UpdatePassword{}},
 		{"login-update-password-wrong", wrong("password", "invalidPasswordMinLengthMessage", 8), UpdatePassword{}},
 		{"login-config-totp", message(Warning, "configureTotpMessage"), totp},

@@ -100,12 +100,7 @@ func (s *scene) Brand() template.HTML {
 }
 
 // Direction is that of the page's script.
-func (s *scene) Direction() string {
-	if s.texts.RightToLeft() {
-		return "rtl"
-	}
-	return "ltr"
-}
+func (s *scene) Direction() string { return direction(s.texts) }
 
 // Resource is the URL of a file of the theme.
 func (s *scene) Resource(name string) (string, error) {

@@ -67,6 +67,9 @@ type Register struct {
 // UpdateProfile asks for attributes: the required actions UPDATE_PROFILE and VERIFY_PROFILE. Keycloak: login-update-profile.ftl.
 type UpdateProfile struct{ Attributes []Attribute }
 
+// UpdateEmail asks for a new address, which is the one attribute: the required action UPDATE_EMAIL. Keycloak: update-email.ftl.
+type UpdateEmail struct{ Attributes []Attribute }
+
 // UpdatePassword asks for a new password. Keycloak: login-update-password.ftl.
 type UpdatePassword struct{}
 
@@ -203,7 +206,7 @@ type ThirdPartyCookies2 struct{}
 
 // templateNames are those of all pages.
 var templateNames = []string{
-	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "login-update-password", "login-config-totp",
+	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "update-email", "login-update-password", "login-config-totp",
 	"terms", "login-verify-email", "login-reset-password", "select-authenticator", "login-oauth-grant", "login-oauth2-device-verify-user-code", "info", "error", "login-page-expired",
 	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "delete-account-confirm", "welcome", "setup", "login-status-iframe", "3p-cookies-step1",
 	"3p-cookies-step2",
@@ -219,6 +222,7 @@ func (LoginPassword) page() page {
 func (LoginOTP) page() page      { return page{template: "login-otp", fields: []string{"totp"}} }
 func (Register) page() page      { return page{template: "register", attributes: true} }
 func (UpdateProfile) page() page { return page{template: "login-update-profile", attributes: true} }
+func (UpdateEmail) page() page   { return page{template: "update-email", attributes: true} }
 func (UpdatePassword) page() page {
 	return page{template: "login-update-password", fields: []string{"password", "password-confirm"}}
 }

@@ -316,7 +316,6 @@ func (g *gapFinder) features() {
 	for _, s := range realmSwitches() {
 		feature(len(s.on(r)) > 0, s.feature, s.name, s.whom(r))
 	}
-	feature(len(r.SMTPServer) > 0 && (rep.Val(r.VerifyEmail) || rep.Val(r.ResetPasswordAllowed)), "email", "e-mail", "address verification and password reset")
 	for _, l := range r.EventsListeners {
 		if !g.can(CanListen, l) {
 			g.add("event listener "+l, "")

@@ -36,6 +36,27 @@ func MaskedMail(smtp map[string]string) map[string]string {
 	return smtp
 }
 
+// UnmaskedMail are settings with the stored secrets where they are masked: if they go where the
+// stored ones go, for who may try settings shall not learn a password by another server's name.
+// Keycloak: RealmAdminResource.reuseConfiguredAuthenticationForSmtp.
+func UnmaskedMail(smtp, stored map[string]string) map[string]string {
+	smtp = maps.Clone(smtp)
+	same := true
+	for _, name := range []string{"host", "port", "user", "authType", "authTokenUrl", "authTokenClientId"} {
+		same = same && smtp[name] == stored[name]
+	}
+	for _, name := range mailSecrets {
+		if smtp[name] != Masked {
+			continue
+		}
+		delete(smtp, name)
+		if same {
+			smtp[name] = stored[name]
+		}
+	}
+	return smtp
+}
+
 // Update changes a realm's own settings: what posted has replaces what is
 // there, collections of other objects are ignored. A name renames the realm.
 // Keycloak: RealmAdminResource.updateRealm, DefaultExportImportManager.updateRealm.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"latchkey/internal/account"
 	"latchkey/internal/admin"
@@ -29,6 +30,7 @@ import (
 	"latchkey/internal/keys"
 	"latchkey/internal/login"
 	"latchkey/internal/logout"
+	"latchkey/internal/mail"
 	"latchkey/internal/oidc"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
@@ -108,17 +110,16 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	signers := &keys.Service{Cache: s.realms, Maker: maker, Log: s.log}
-	ledger := records.NewLedger(s.db)
-	log := events.New(s.db, s.log, s.metrics, ledger.Refused)
-
 	standings := roles.New(s.db)
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
+	mails := emails.New(set, mail.NewSender(web.NewClient(web.MailToken), nil, time.Now, s.log), outgoing, s.db, issuer, s.log)
+	ledger := records.NewLedger(s.db)
+	log := events.New(s.db, s.log, s.metrics, ledger.Refused, mails.Listener(people))
 	notifier := logout.New(issuer, outgoing, notify, web.NewClient(web.AdminURL).Post, s.log,
 		map[iam.Protocol]logout.Protocol{iam.OIDC: logout.OIDC{Issuer: issuer}})
 	ender := &logout.Ender{Sessions: live, Notifier: notifier}
-	writer := emails.New()
-	engine := steps.New(steps.Rooms{Users: people, Roles: standings, Sessions: live, Ender: ender, Emails: writer})
-	required, keeper := actions.New(actions.Rooms{Users: people, Roles: standings, Ender: ender, Emails: writer}), tabs.New(s.db)
+	engine := steps.New(steps.Rooms{Users: people, Roles: standings, Sessions: live, Ender: ender, Emails: mails})
+	required, keeper := actions.New(actions.Rooms{Users: people, Roles: standings, Ender: ender, Emails: mails}), tabs.New(s.db)
 	judge := &bearer.Service{Sessions: live, Users: people, Roles: standings, Issuer: issuer, Now: s.db.Now}
 	proofs := clientauth.New(live, s.db.Now)
 	protocol := oidc.New(oidc.Config{
@@ -126,7 +127,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Issuer: issuer, Engine: engine, Actions: required, Users: people, Ender: ender, Tabs: keeper, Ledger: ledger,
 	})
 	door := login.New(login.Config{
-		Realms: s.realms, Keys: signers, Sessions: live, Judge: judge, Events: log, Tabs: keeper, Engine: engine, Actions: required, Pages: set, Hostname: s.hostname, Log: s.log,
+		Realms: s.realms, Keys: signers, Sessions: live, Issuer: issuer, Judge: judge, Events: log, Tabs: keeper, Engine: engine, Actions: required, Pages: set, Hostname: s.hostname, Log: s.log,
 		Users: people, Protocols: map[iam.Protocol]login.Protocol{iam.OIDC: protocol},
 	})
 
@@ -137,6 +138,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
 		Realms: s.realms, Manager: manager, Started: s.db.Now(), RSA: jose.RSA(), Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
+		Mails: mails,
 		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: (&admin.Bearer{Realms: s.realms, Judge: judge, Hostname: s.hostname, Ledger: ledger}).Authenticate,
 	}).Mux()
 

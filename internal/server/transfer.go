@@ -13,6 +13,7 @@ import (
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/claims"
+	"latchkey/internal/emails"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/passhash"
@@ -87,7 +88,7 @@ func capabilities() func(realms.Capability, string) bool {
 		realms.CanVerify: func(kind string) bool {
 			return kind == string(iam.PasswordHistory) || users.Checks(iam.CredentialKind(kind))
 		},
-		realms.CanListen: among("jboss-logging"),
+		realms.CanListen: among("jboss-logging", emails.ListenerID),
 		realms.CanSpeak:  among(string(iam.OIDC)),
 	}
 	return func(kind realms.Capability, id string) bool {

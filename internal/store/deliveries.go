@@ -161,6 +161,12 @@ func (r *Reader) Delivery(ctx context.Context, realm iam.RealmID, id string) (*D
 	return one(ctx, r, scanDelivery, `select `+deliveryColumns+` from deliveries where realm_id = $1 and id = $2`, realm, id)
 }
 
+// DueDeliveries counts a realm's deliveries of a kind that are due, up to most.
+func (r *Reader) DueDeliveries(ctx context.Context, realm iam.RealmID, kind string, most int) (int64, error) {
+	return one(ctx, r, scanValue[int64], `select count(*) from (select 1 from deliveries where realm_id = $1 and state <> 'delivered' and state = 'due' and kind = $2 limit $3) as waiting`,
+		realm, kind, most)
+}
+
 // A DeliveryFilter narrows a list of deliveries; zero members do not.
 type DeliveryFilter struct {
 	Kind    string

@@ -21,7 +21,12 @@ const (
 	UpdateProfile
 	Account
 	BrokerReview
+	UpdateEmail
 )
+
+// EmailPending is the attribute of an address that is to take the place of the user's once it is verified.
+// Keycloak: UserModel.EMAIL_PENDING.
+const EmailPending = "kc.email.pending"
 
 // role is the pseudo role of permissions and requirements.
 func (c Context) role() string {
@@ -356,7 +361,7 @@ func (v *View) Readable() map[string][]string {
 	out := map[string][]string{}
 	unmanaged, _ := v.unmanaged()
 	for name, values := range v.User.Attrs {
-		if a := v.managed(name); a != nil && v.canView(a) || a == nil && (unmanaged || v.Context == AdminAPI && ownAttribute(name)) {
+		if a := v.managed(name); a != nil && v.canView(a) || a == nil && (unmanaged || v.Context == AdminAPI && (ownAttribute(name) || name == EmailPending)) {
 			out[name] = values
 		}
 	}

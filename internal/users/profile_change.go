@@ -270,6 +270,20 @@ func (v *View) missing(a *attribute, values []string) []string {
 	return []string{"error-user-attribute-required"}
 }
 
+// CheckStored lists what is wrong with what the user has. Of an address that is not there it says
+// what it says of other attributes, since nobody has left out a field of a form.
+func (v *View) CheckStored() iam.Errors {
+	errs := v.Check(v.Stored())
+	for i, e := range errs {
+		if e.Msg == "missingEmailMessage" {
+			again := *e
+			again.Msg = "error-user-attribute-required"
+			errs[i] = &again
+		}
+	}
+	return errs
+}
+
 // Apply puts a draft into a user: attributes of the profile that it does not
 // name are emptied (see Kept), unless they may not be changed. With replace,
 // so are attributes that the profile does not know.
@@ -301,7 +315,8 @@ func (v *View) Apply(u *iam.User, given Draft, replace bool) {
 		if _, kept := d[name]; kept || name == "username" || v.internal(name) {
 			continue
 		}
-		if a := v.managed(name); a == nil && !unmanaged || a != nil && !v.canEdit(a) {
+		pending := name == EmailPending && v.Context == AdminAPI && given[name] == nil // administrators can call the change off
+		if a := v.managed(name); a == nil && !unmanaged && !pending || a != nil && !v.canEdit(a) {
 			continue
 		}
 		setValues(u, name, nil)
@@ -384,6 +399,46 @@ func (s *Service) UpdateProfile(ctx context.Context, r *realms.Realm, c Context,
 	return s.Change(ctx, r, id, func(u *iam.User) error {
 		p.In(c, u).Apply(u, given, replace)
 		return r.FillDefaults(u)
+	})
+}
+
+// CheckEmail lists what is wrong with a new address for a user.
+// Keycloak: UpdateEmail.validateEmailUpdate.
+func (s *Service) CheckEmail(ctx context.Context, r *realms.Realm, u *iam.User, email string) (iam.Errors, error) {
+	p, err := ProfileOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.CheckDraft(ctx, p.In(UpdateEmail, u), emailDraft(u, email))
+}
+
+func emailDraft(u *iam.User, email string) Draft {
+	return Kept(u, Draft{"username": {u.Username}, "email": {strings.TrimSpace(email)}})
+}
+
+// UpdateEmail gives a user another address, which is checked before: what is wrong with it is iam.Errors.
+// What waited for it is done. Keycloak: UpdateEmail.updateEmailNow.
+func (s *Service) UpdateEmail(ctx context.Context, r *realms.Realm, u *iam.User, email string, verified bool) (*iam.User, error) {
+	errs, err := s.CheckEmail(ctx, r, u, email)
+	if err != nil {
+		return nil, err
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return s.Change(ctx, r, u.ID, func(u *iam.User) error {
+		before := u.Email
+		setValues(u, "email", []string{strings.TrimSpace(email)})
+		if verified {
+			u.EmailVerified = true
+		} else if u.Email != before {
+			u.EmailVerified = false
+		}
+		delete(u.Attrs, EmailPending)
+		u.Required = slices.DeleteFunc(u.Required, func(alias string) bool {
+			return alias == "UPDATE_EMAIL" || verified && alias == "VERIFY_EMAIL"
+		})
+		return nil
 	})
 }
 

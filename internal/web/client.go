@@ -25,6 +25,7 @@ const (
 	RequestObject                // a client's authorization request (request_uri)
 	Notification                 // back-channel logouts and webhooks
 	AdminURL                     // not-before policies and logouts at a client's admin URL
+	MailToken                    // access tokens for a realm's mail server
 	AnotherServer                // the doctor's questions to a server, which its caller names
 )
 
@@ -39,6 +40,7 @@ var purposes = [...]struct {
 	RequestObject: {5 * time.Second, iam.MaxObject},
 	Notification:  {10 * time.Second, 64 << 10},
 	AdminURL:      {10 * time.Second, 64 << 10},
+	MailToken:     {10 * time.Second, 64 << 10},
 	AnotherServer: {time.Minute, 64 << 20},
 }
 

@@ -17,13 +17,12 @@ import (
 
 // switches are the settings of a realm that turn on what is not built.
 var switches = map[string]string{
-	"organizations":             `{"organizationsEnabled": true}`,
-	"fine-grained permissions":  `{"adminPermissionsEnabled": true}`,
-	"SCIM":                      `{"scimApiEnabled": true}`,
-	"user-managed access":       `{"userManagedAccessAllowed": true}`,
-	"passkeys":                  `{"webAuthnPolicyPasswordlessRpEntityName": "x", "webAuthnPolicyPasswordlessPasskeysEnabled": true}`,
-	"mail as an event listener": `{"eventsListeners": ["jboss-logging", "email"]}`,
-	"client policies":           `{"clientPolicies": {"policies": [{"name": "p", "enabled": true, "conditions": [], "profiles": []}]}}`,
+	"organizations":            `{"organizationsEnabled": true}`,
+	"fine-grained permissions": `{"adminPermissionsEnabled": true}`,
+	"SCIM":                     `{"scimApiEnabled": true}`,
+	"user-managed access":      `{"userManagedAccessAllowed": true}`,
+	"passkeys":                 `{"webAuthnPolicyPasswordlessRpEntityName": "x", "webAuthnPolicyPasswordlessPasskeysEnabled": true}`,
+	"client policies":          `{"clientPolicies": {"policies": [{"name": "p", "enabled": true, "conditions": [], "profiles": []}]}}`,
 }
 
 // TestSwitchesThatDoNothing: a request does not turn on what is not there, be it
@@ -87,7 +86,7 @@ func TestLoginsWithAcceptedGaps(t *testing.T) {
 		s := harness.Prepare(t, harness.Options{Engine: e})
 		file := filepath.Join(t.TempDir(), "realm.json")
 		const doc = `{"realm": "firm", "enabled": true, "organizationsEnabled": true, "adminPermissionsEnabled": true, "scimApiEnabled": true,
-			"userManagedAccessAllowed": true, "eventsListeners": ["jboss-logging", "email"],
+			"userManagedAccessAllowed": true,
 			"organizations": [{"name": "acme", "alias": "acme", "enabled": true, "domains": [{"name": "acme.example"}]}],
 			"clientPolicies": {"policies": [{"name": "p", "enabled": true, "conditions": [], "profiles": []}]},
 			"clients": [{"clientId": "app", "secret": "app-secret", "redirectUris": ["http://app.example/*"], "directAccessGrantsEnabled": true}],
@@ -101,7 +100,7 @@ func TestLoginsWithAcceptedGaps(t *testing.T) {
 			t.Errorf("imported without a question:\n%s", out)
 		}
 		for _, want := range []string{"authenticator organization in flow", "everybody who logs in by browser", "1 organization is kept", "fine-grained admin permissions",
-			"SCIM API", "user-managed access", "event listener email", "1 policy is not enforced"} {
+			"SCIM API", "user-managed access", "1 policy is not enforced"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("the gaps do not say %q:\n%s", want, out)
 			}

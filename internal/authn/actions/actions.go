@@ -26,8 +26,11 @@ type Rooms struct {
 type spec struct {
 	id        string // Keycloak's provider id
 	initiable bool   // may be asked for by kc_action
+	oneTime   bool   // a link to it is good once
 	// due tells whether the user must do it although nobody said so; nil: never.
 	due func(context.Context, *authn.Run) (bool, error)
+	// kept: what is due once stays on the user's list until it is done.
+	kept bool
 	// show begins the action: Challenge with its page, Success when there is
 	// nothing to do, Attempted to leave it for another time.
 	show   func(context.Context, *authn.Run) (authn.Result, error)
@@ -52,11 +55,12 @@ func New(w Rooms) *Set {
 
 func (w Rooms) all() []spec {
 	return []spec{
-		{id: "UPDATE_PASSWORD", initiable: true, due: w.passwordDue, show: showPassword, submit: w.updatePassword},
+		{id: "UPDATE_PASSWORD", initiable: true, oneTime: true, due: w.passwordDue, kept: true, show: showPassword, submit: w.updatePassword},
 		{id: "UPDATE_PROFILE", initiable: true, show: showProfile, submit: w.updateProfile},
 		{id: "VERIFY_PROFILE", due: profileDue, show: showVerify, submit: w.updateProfile},
-		{id: "VERIFY_EMAIL", initiable: true, due: emailDue, show: w.verifyEmail, submit: w.verifyEmail},
-		{id: "CONFIGURE_TOTP", initiable: true, show: w.showTOTP, submit: w.configureTOTP},
+		{id: "VERIFY_EMAIL", initiable: true, oneTime: true, due: emailDue, kept: true, show: w.showVerifyEmail, submit: w.sendVerifyEmail},
+		{id: updateEmail, initiable: true, oneTime: true, due: updateDue, show: showUpdateEmail, submit: w.updateEmail},
+		{id: "CONFIGURE_TOTP", initiable: true, oneTime: true, show: w.showTOTP, submit: w.configureTOTP},
 		{id: "TERMS_AND_CONDITIONS", show: showTerms, submit: w.acceptTerms},
 		{id: UpdateUserLocale, due: w.localeDue, show: passOver, submit: passOver},
 		{id: "delete_credential", initiable: true, show: w.showDeleteCredential, submit: w.deleteCredential},
@@ -68,6 +72,16 @@ func (w Rooms) all() []spec {
 func Built(id string) bool {
 	return slices.ContainsFunc(Rooms{}.all(), func(a spec) bool { return a.id == id })
 }
+
+// OneTime tells whether the link of a mail to a required action is good once, by its provider id.
+func (s *Set) OneTime(id string) bool { return s.specs[id].oneTime }
+
+// ByLink tells whether the page of a required action submits by a link, as that which sends the
+// verification mail again does.
+func (s *Set) ByLink(alias string) bool { return alias == verifyEmail }
+
+// LogoutOthers ends the user's sessions but for that of the login.
+func (s *Set) LogoutOthers(ctx context.Context, r *authn.Run) error { return s.w.logoutOthers(ctx, r) }
 
 // Notes in the tab.
 const (
@@ -98,7 +112,11 @@ func (s *Set) Evaluate(ctx context.Context, r *authn.Run) error {
 		if err != nil {
 			return err
 		}
-		if due {
+		if due && spec.kept {
+			if err := s.keep(ctx, r, a.Alias); err != nil {
+				return err
+			}
+		} else if due {
 			r.Require(a.Alias)
 		} else if a.Provider == "VERIFY_PROFILE" { // a profile that is complete by now needs no more looking at
 			if err := s.remove(ctx, r, a.Alias); err != nil {
@@ -107,6 +125,18 @@ func (s *Set) Evaluate(ctx context.Context, r *authn.Run) error {
 		}
 	}
 	return nil
+}
+
+// keep puts an action on the user's list.
+func (s *Set) keep(ctx context.Context, r *authn.Run, alias string) error {
+	if slices.Contains(r.User.Required, alias) {
+		return nil
+	}
+	u, err := s.w.Users.Require(ctx, r.Realm, r.User.ID, alias)
+	if err == nil {
+		r.User = u
+	}
+	return err
 }
 
 // Pending lists the enabled actions that the login cannot end without, by

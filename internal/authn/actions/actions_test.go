@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/authntest"
+	"latchkey/internal/authn/tabs"
 	"latchkey/internal/iam"
 	"latchkey/internal/sessions"
 	"latchkey/internal/store/storetest"
@@ -266,7 +267,7 @@ func TestDeletions(t *testing.T) {
 		{"delete_credential", "", false, "ann", "attempted error !CUSTOM_REQUIRED_ACTION_ERROR/missing_credential_id"},
 		{"delete_credential", "other", false, "ann", "attempted error !CUSTOM_REQUIRED_ACTION_ERROR/credential_not_found"},
 		{"delete_credential", "device", false, "ann", "challenge"},
-		{"delete_credential", "device", true, "ann", "success success -otp phone !REMOVE_CREDENTIAL/ !REMOVE_TOTP/"},
+		{"delete_credential", "device", true, "ann", "success success -otp phone !REMOVE_TOTP/ !REMOVE_CREDENTIAL/"},
 		{"delete_credential", "other", true, "ann", "challenge Credential not found !REMOVE_CREDENTIAL_ERROR/delete_credential_failed"},
 		{"delete_account", "", false, "ann", "challenge deletingAccountForbidden"},
 		{"delete_account", "", false, "eve", "challenge"},
@@ -324,7 +325,7 @@ func TestLocaleIsKept(t *testing.T) {
 		r := l.run("ann")
 		before := l.state("ann")
 		r.Actions = append(r.Actions, iam.RequiredAction{Alias: "update_user_locale", Provider: actions.UpdateUserLocale, Enabled: true})
-		r.SetNote(actions.NoteLocale, picked)
+		r.SetNote(tabs.NoteLocale, picked)
 		if next, err := l.Next(t.Context(), r, nil); err != nil || next != "" {
 			t.Fatal(next, err)
 		}

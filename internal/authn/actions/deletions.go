@@ -80,10 +80,10 @@ func (w Rooms) deleteCredential(ctx context.Context, r *authn.Run) (authn.Result
 	if err := w.Users.RemoveCredential(ctx, r.Realm, r.User.ID, c.ID); err != nil {
 		return nil, err
 	}
-	r.Emit("")
 	if c.Kind == iam.OTP {
 		r.EmitAs("REMOVE_TOTP", "") // the older of two names, still written beside the newer
 	}
+	r.Emit("")
 	return authn.Success{}, nil
 }
 

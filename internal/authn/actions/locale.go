@@ -4,19 +4,17 @@ import (
 	"context"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/authn/tabs"
 	"latchkey/internal/iam"
 )
 
 // UpdateUserLocale is the provider id of the action that keeps the user's language.
 const UpdateUserLocale = "update_user_locale"
 
-// NoteLocale is the language that the user picked on a page of the login.
-const NoteLocale = "locale_user_requested"
-
 // localeDue keeps the language that the user picked: it is never due, but done
 // whenever the login looks at what is. Keycloak: UpdateUserLocaleAction, DefaultLocaleUpdaterProvider.
 func (w Rooms) localeDue(ctx context.Context, r *authn.Run) (bool, error) {
-	picked, had := r.Note(NoteLocale), r.User.Attr("locale")
+	picked, had := r.Note(tabs.NoteLocale), r.User.Attr("locale")
 	if picked == "" || picked == had {
 		return false, nil
 	}

@@ -14,34 +14,6 @@ import (
 	"latchkey/internal/users"
 )
 
-// emailDue, verifyEmail: Keycloak's VerifyEmail.
-func emailDue(_ context.Context, r *authn.Run) (bool, error) {
-	return r.Realm.Login.VerifyEmail && !r.User.EmailVerified, nil
-}
-
-func (w Rooms) verifyEmail(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	if r.User.EmailVerified {
-		r.SetNote(noteMailed, "")
-		return authn.Success{}, nil
-	}
-	if strings.TrimSpace(r.User.Email) == "" {
-		return authn.Attempted{}, nil
-	}
-	view := pages.VerifyEmail{Email: r.User.Email, Sent: true}
-	if r.Note(noteMailed) == r.User.Email && r.Form == nil { // a reload sends no second mail
-		return authn.Challenge{Page: page(view, "verifyEmailMessage")}, nil
-	}
-	r.Detail("email", r.User.Email)
-	if err := w.Emails.SendVerification(ctx, r); err != nil {
-		r.Detail("reason", err.Error())
-		r.EmitAs("SEND_VERIFY_EMAIL", "email_send_failed")
-		return authn.Challenge{Page: authn.Page{View: pages.Error{}, Message: &authn.Message{Tone: pages.Problem, Key: "emailSendErrorMessage"}, Status: 500}}, nil
-	}
-	r.SetNote(noteMailed, r.User.Email)
-	r.EmitAs("SEND_VERIFY_EMAIL", "")
-	return authn.Challenge{Page: page(view, "verifyEmailMessage")}, nil
-}
-
 // showTerms, acceptTerms: Keycloak's TermsAndConditions.
 func showTerms(context.Context, *authn.Run) (authn.Result, error) {
 	return authn.Challenge{Page: authn.Page{View: pages.Terms{}}}, nil

@@ -3,6 +3,7 @@ package actions
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"latchkey/internal/authn"
@@ -18,14 +19,21 @@ func (w Rooms) logoutOthers(ctx context.Context, r *authn.Run) error {
 
 // Keycloak: UpdatePassword.
 
-const reasonPassword = "updatePasswordMessage"
+// reasonPassword says why a new password is asked for: whether it is the user's list that says so,
+// or a link or an application. Keycloak: FreeMarkerLoginFormsProvider.createResponse.
+func reasonPassword(r *authn.Run) string {
+	if slices.Contains(r.User.Required, "UPDATE_PASSWORD") {
+		return "updatePasswordMessage"
+	}
+	return "resetPasswordMessage"
+}
 
 func (w Rooms) passwordDue(ctx context.Context, r *authn.Run) (bool, error) {
 	return w.Users.PasswordExpired(ctx, r.Realm, r.User)
 }
 
-func showPassword(context.Context, *authn.Run) (authn.Result, error) {
-	return authn.Challenge{Page: page(pages.UpdatePassword{}, reasonPassword)}, nil
+func showPassword(_ context.Context, r *authn.Run) (authn.Result, error) {
+	return authn.Challenge{Page: page(pages.UpdatePassword{}, reasonPassword(r))}, nil
 }
 
 func (w Rooms) updatePassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
@@ -37,7 +45,7 @@ func (w Rooms) updatePassword(ctx context.Context, r *authn.Run) (authn.Result, 
 	}
 	refuse := func(word string, e authn.FieldError) (authn.Result, error) {
 		both(word)
-		return authn.Challenge{Page: page(pages.UpdatePassword{}, reasonPassword, e)}, nil
+		return authn.Challenge{Page: page(pages.UpdatePassword{}, reasonPassword(r), e)}, nil
 	}
 	password := r.Form.Get("password-new")
 	if strings.TrimSpace(password) == "" {

@@ -40,7 +40,7 @@ func showProfile(_ context.Context, r *authn.Run) (authn.Result, error) {
 
 func profileDue(_ context.Context, r *authn.Run) (bool, error) {
 	v, err := viewOf(r)
-	return err == nil && len(v.Check(v.Stored())) > 0, err
+	return err == nil && len(v.CheckStored()) > 0, err
 }
 
 func showVerify(_ context.Context, r *authn.Run) (authn.Result, error) {
@@ -48,7 +48,7 @@ func showVerify(_ context.Context, r *authn.Run) (authn.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	errs := v.Check(v.Stored())
+	errs := v.CheckStored()
 	if len(errs) == 0 {
 		return authn.Success{}, nil
 	}

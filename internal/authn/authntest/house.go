@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/steps"
@@ -19,7 +20,9 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/logout"
+	"latchkey/internal/mail"
 	"latchkey/internal/otp"
+	"latchkey/internal/pages"
 	"latchkey/internal/passhash"
 	"latchkey/internal/policy"
 	"latchkey/internal/realms"
@@ -30,6 +33,7 @@ import (
 	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
+	"latchkey/internal/web"
 )
 
 // Members of a realm's document. Passwords cost little with CheapHash; Device is a
@@ -67,6 +71,7 @@ type House struct {
 	Events   *events.Writer
 	Notifier *logout.Notifier
 	Ender    *logout.Ender
+	Issuer   *tokens.Issuer
 	Realm    *realms.Realm // as it was made
 
 	emails *emails.Service
@@ -95,10 +100,16 @@ func New(t testing.TB, db *store.DB, document string, protocols map[iam.Protocol
 	ctx, log := t.Context(), slog.New(slog.DiscardHandler)
 	cache, maker := realms.NewCache(db), keys.NewMaker(db.Now)
 	h := &House{DB: db, Realms: cache, Keys: &keys.Service{Cache: cache, Maker: maker, Log: log}, Roles: roles.New(db),
-		Sessions: sessions.New(db, nil), Events: events.New(db, log, nil, nil), emails: emails.New()}
+		Sessions: sessions.New(db, nil), Events: events.New(db, log, nil, nil)}
 	h.Users = users.New(db, passhash.New(1<<20), policy.New(""), h.Sessions)
 	issuer := &tokens.Issuer{Keys: h.Keys, Roles: h.Roles, Now: db.Now}
 	queue := deliveries.New(cache, log, telemetry.NewMetrics())
+	set, err := pages.New(pages.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Issuer = issuer
+	h.emails = emails.New(set, mail.NewSender(web.NewClient(web.MailToken), nil, time.Now, log), queue, db, issuer, log)
 	all := map[iam.Protocol]logout.Protocol{iam.OIDC: logout.OIDC{Issuer: issuer}}
 	maps.Copy(all, protocols)
 	h.Notifier = logout.New(issuer, queue, h.post, func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe }, log, all)
@@ -112,7 +123,6 @@ func New(t testing.TB, db *store.DB, document string, protocols map[iam.Protocol
 		if _, err := m.Create(ctx, given); err != nil {
 			t.Fatal(err)
 		}
-		var err error
 		if h.Realm, err = cache.Get(ctx, given.Realm); err != nil {
 			t.Fatal(err)
 		}

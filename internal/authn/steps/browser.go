@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/authn/tabs"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/policy"
@@ -51,7 +52,7 @@ func (w Rooms) cookie(ctx context.Context, r *authn.Run) (authn.Result, error) {
 		return res, nil
 	}
 	if why := reauthenticate(r, session); why != "" {
-		r.SetNote(NoteAsked, string(why))
+		r.SetNote(tabs.NoteAsked, string(why))
 		r.SetLevel(-1)
 		r.SetNote(NoteForced, "true")
 		r.SetNote(NoteInfo, "reauthenticate")
@@ -67,7 +68,7 @@ func (w Rooms) cookie(ctx context.Context, r *authn.Run) (authn.Result, error) {
 		return nil, err
 	}
 	if requested > reached {
-		r.SetNote(NoteAsked, string(iam.AskedACR))
+		r.SetNote(tabs.NoteAsked, string(iam.AskedACR))
 		if r.Tab.Request.Action != "" {
 			r.SetNote(NoteInfo, "authenticateStrong")
 		}

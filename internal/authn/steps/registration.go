@@ -31,7 +31,7 @@ func registrationPage(_ context.Context, r *authn.Run, f authn.FormState) (any, 
 	}
 	return authn.Page{Errors: f.Errors, View: pages.Register{
 		Attributes:       actions.Attributes(p.In(users.Registration, nil), f.Values),
-		PasswordRequired: slices.Contains(f.Actions, "registration-password-action"),
+		PasswordRequired: slices.Contains(f.Actions, "registration-password-action") && !r.Realm.Login.VerifyEmail,
 		TermsRequired:    slices.Contains(f.Actions, "registration-terms-and-conditions"),
 	}}, nil
 }
@@ -117,6 +117,9 @@ func (w Rooms) createUser(ctx context.Context, r *authn.Run) (authn.Result, erro
 // checkNewPassword: Keycloak's RegistrationPassword.validate.
 func (w Rooms) checkNewPassword(ctx context.Context, r *authn.Run) (authn.Verdict, error) {
 	r.Detail("register_method", "form")
+	if r.Realm.Login.VerifyEmail { // the password comes once the address is verified: see setNewPassword
+		return authn.Verdict{}, nil
+	}
 	var errs []authn.FieldError
 	password := r.Form.Get("password")
 	if strings.TrimSpace(password) == "" {
@@ -144,6 +147,13 @@ func (w Rooms) checkNewPassword(ctx context.Context, r *authn.Run) (authn.Verdic
 
 // setNewPassword: Keycloak's RegistrationPassword.success.
 func (w Rooms) setNewPassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	if r.Realm.Login.VerifyEmail {
+		u, err := w.Users.Require(ctx, r.Realm, r.User.ID, "UPDATE_PASSWORD")
+		if err == nil {
+			r.User = u
+		}
+		return authn.Success{}, err
+	}
 	if err := w.Users.SetPassword(ctx, r.Realm, r.User, r.Form.Get("password")); err != nil {
 		var refused *iam.Error
 		if errors.As(err, &refused) {

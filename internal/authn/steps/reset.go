@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/emails"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 )
@@ -74,8 +75,11 @@ func (w Rooms) sendReset(ctx context.Context, r *authn.Run) (authn.Result, error
 		return sent, nil
 	}
 	// Whether the mail could be sent is no news for who typed the name, either.
-	if err := w.Emails.SendReset(ctx, r); err != nil {
-		r.Detail("reason", err.Error())
+	if err := w.Emails.PostReset(ctx, r); err != nil {
+		if emails.Words(err) == "" {
+			return nil, err
+		}
+		r.Detail("reason", emails.Words(err))
 		r.EmitAs("SEND_RESET_PASSWORD", "email_send_failed")
 		return sent, nil
 	}

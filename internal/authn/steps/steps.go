@@ -60,8 +60,6 @@ const (
 	NoteRemember     = "remember_me"        // "true"
 	NoteSSO          = "SSO_AUTH"           // "true": the cookie alone sufficed
 	NoteFrom         = "identity.session"   // whose word the login takes for who the user is
-	NoteAsked        = "asked"              // an iam.Reason: why the browser's session, or what it sent, was not enough
-	NoteNamed        = "asked.session"      // the session that the browser's cookie named then
 	NoteForced       = "forced-reauthentication"
 	NoteInfo         = "fwMessageInfo" // message key for the next page
 	noteUserSet      = "USER_SET_BEFORE_USERNAME_PASSWORD_AUTH"

@@ -53,6 +53,26 @@ func (k *Keeper) Any(ctx context.Context, realm iam.RealmID, root iam.SessionID,
 	return false, err
 }
 
+// Stored returns a browser's stored logins.
+func (k *Keeper) Stored(ctx context.Context, realm iam.RealmID, root iam.SessionID) ([]*iam.AuthTab, error) {
+	ids, err := k.db.AuthTabs(ctx, realm, root, k.db.Now().UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	var list []*iam.AuthTab
+	for _, id := range ids {
+		t, err := k.Load(ctx, realm, root, id)
+		if errors.Is(err, ErrGone) { // finished since
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, t)
+	}
+	return list, nil
+}
+
 // Save stores a login that lives until a time: a new one when its Version is
 // 0, else over what was loaded under an id. It reports whether it did; when it did
 // not, another request was faster and what is stored holds.
