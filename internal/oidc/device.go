@@ -105,13 +105,13 @@ func (h *Handler) deviceAuth(c *call) error {
 	switch {
 	case !b.client.Flag(iam.AttrDeviceGrant):
 		b.event.Cause.Setting = iam.AttrDeviceGrant
-		return b.bad("not_allowed", "unauthorized_client", deviceOff)
+		return b.deny(refusal{word: "not_allowed", code: "unauthorized_client", description: deviceOff})
 	case b.client.Access == iam.BearerOnly:
-		return b.deny(http.StatusForbidden, "not_allowed", "unauthorized_client", "Bearer-only applications are not allowed to initiate browser login.")
+		return b.deny(refusal{word: "not_allowed", status: http.StatusForbidden, code: "unauthorized_client", description: "Bearer-only applications are not allowed to initiate browser login."})
 	case b.client.Protocol != iam.OIDC:
-		return b.bad("invalid_client", "unauthorized_client", "Wrong client protocol.")
+		return b.deny(refusal{word: "invalid_client", code: "unauthorized_client", description: "Wrong client protocol."})
 	case b.form.Duplicate() != "":
-		return b.bad("invalid_request", "invalid_grant", "duplicated parameter")
+		return b.deny(refusal{word: "invalid_request", code: "invalid_grant", description: "duplicated parameter"})
 	}
 	c.w.Header().Set("Cache-Control", web.CacheNoPage)
 	a := &authCall{call: b.call, form: b.form, client: b.client, pushing: true}
@@ -425,10 +425,10 @@ func (c *call) refuseDevice(id string, why authn.Why) error {
 func (t *tokenCall) device() (*decision, error) {
 	if !t.client.Flag(iam.AttrDeviceGrant) {
 		t.event.Cause.Setting = iam.AttrDeviceGrant
-		return nil, t.bad("not_allowed", "invalid_grant", "Client not allowed OAuth 2.0 Device Authorization Grant")
+		return nil, t.deny(refusal{word: "not_allowed", code: "invalid_grant", description: "Client not allowed OAuth 2.0 Device Authorization Grant"})
 	}
 	if !t.form.Has("device_code") {
-		return nil, t.bad("invalid_oauth2_device_code", "invalid_request", "Missing parameter: device_code")
+		return nil, t.deny(refusal{word: "invalid_oauth2_device_code", code: "invalid_request", description: "Missing parameter: device_code"})
 	}
 	d, err := t.call.device(t.form.Get("device_code"))
 	switch {
@@ -438,8 +438,7 @@ func (t *tokenCall) device() (*decision, error) {
 		t.event.Cause.Reason = iam.DeviceCodeUnknown
 		return nil, t.refuse("invalid_oauth2_device_code", &Error{http.StatusBadRequest, "invalid_grant", "Device code not valid"})
 	case d.text.Client != t.client.ID:
-		t.event.Cause.Reason = iam.WrongClient
-		return nil, t.bad("invalid_oauth2_device_code", "invalid_grant", "unauthorized client")
+		return nil, t.deny(refusal{reason: iam.WrongClient, word: "invalid_oauth2_device_code", code: "invalid_grant", description: "unauthorized client"})
 	case t.Now().UnixMilli() >= d.text.Expires:
 		t.event.Cause.Reason = iam.DeviceCodeLate
 		return nil, t.refuse("expired_oauth2_device_code", &Error{http.StatusBadRequest, "expired_token", "Device code is expired"})
@@ -459,8 +458,7 @@ func (t *tokenCall) device() (*decision, error) {
 	case said == nil: // nothing is refused yet, and no event tells of it
 		return nil, &Error{http.StatusBadRequest, "authorization_pending", "The authorization request is still pending"}
 	case said.Denied:
-		t.event.Cause.Reason = iam.ConsentRefused
-		return nil, t.bad("access_denied", "access_denied", "The end user denied the authorization request")
+		return nil, t.deny(refusal{reason: iam.ConsentRefused, word: "access_denied", description: "The end user denied the authorization request"})
 	}
 	if err := t.checkVerifier(d.text.Challenge, d.text.ChallengeAlg); err != nil {
 		return nil, err
@@ -492,8 +490,7 @@ func (t *tokenCall) redeemDevice(d *knownDevice, said *deviceAnswer) (*decision,
 	case view.User != nil && !view.User.Enabled:
 		return nil, t.refuse("user_disabled", &Error{http.StatusBadRequest, "invalid_grant", "User disabled"})
 	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrPartExpired), errors.Is(err, sessions.ErrNoPart):
-		t.event.Cause.Reason = iam.SessionEnded
-		return nil, t.bad("user_session_not_found", "invalid_grant", "Session not active")
+		return nil, t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
 	case err != nil:
 		return nil, t.switchedOff(err)
 	}
@@ -507,8 +504,7 @@ func (t *tokenCall) redeemDevice(d *knownDevice, said *deviceAnswer) (*decision,
 		return nil, err
 	}
 	if !ok {
-		t.event.Cause.Reason = iam.ConsentMissing
-		return nil, t.bad("not_allowed", "invalid_scope", "Client no longer has requested consent from user")
+		return nil, t.deny(refusal{reason: iam.ConsentMissing, word: "not_allowed", code: "invalid_scope", description: "Client no longer has requested consent from user"})
 	}
 	if err := t.withRefresh(g, d.text.Scope, view.Part.Notes[noteFirstOffline] != ""); err != nil {
 		return nil, err

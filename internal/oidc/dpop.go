@@ -43,7 +43,7 @@ func (t *tokenCall) bind() error {
 		t.jkt = jkt
 	}
 	if t.client.OIDC.MTLS {
-		return t.bad("invalid_request", "invalid_request", "Client Certification missing for MTLS HoK Token Binding")
+		return t.deny(refusal{word: "invalid_request", description: "Client Certification missing for MTLS HoK Token Binding"})
 	}
 	return nil
 }
@@ -51,7 +51,7 @@ func (t *tokenCall) bind() error {
 // badProof refuses with an event when err is a ProofError.
 func (t *tokenCall) badProof(err error) error {
 	if refused, ok := errors.AsType[tokens.ProofError](err); ok {
-		return t.bad("invalid_dpop_proof", "invalid_request", refused.Error())
+		return t.deny(refusal{word: "invalid_dpop_proof", code: "invalid_request", description: refused.Error()})
 	}
 	return err
 }
@@ -63,9 +63,9 @@ func (t *tokenCall) checkThumbprint(wanted string) error {
 	case wanted == "" || wanted == t.jkt:
 		return nil
 	case t.jkt == "":
-		return t.bad("invalid_request", "invalid_request", "DPoP Proof missing")
+		return t.deny(refusal{word: "invalid_request", description: "DPoP Proof missing"})
 	}
-	return t.bad("invalid_request", "invalid_request", "DPoP Proof public key thumbprint does not match dpop_jkt")
+	return t.deny(refusal{word: "invalid_request", description: "DPoP Proof public key thumbprint does not match dpop_jkt"})
 }
 
 // logoutBound checks the key that a refresh token is bound to, for a logout, where the
@@ -90,13 +90,13 @@ func (b *backCall) proveForLogin() error {
 	}
 	jkt, err := b.proof("").Check()
 	if refused, ok := errors.AsType[tokens.ProofError](err); ok {
-		return b.told(http.StatusBadRequest, "invalid_request", refused.Error())
+		return b.deny(refusal{word: "invalid_request", description: refused.Error(), detail: "detail"})
 	}
 	switch {
 	case err != nil:
 		return err
 	case b.form.Has("dpop_jkt") && b.form.Get("dpop_jkt") != jkt:
-		return b.told(http.StatusBadRequest, "invalid_request", "DPoP Proof public key thumbprint does not match dpop_jkt.")
+		return b.deny(refusal{word: "invalid_request", description: "DPoP Proof public key thumbprint does not match dpop_jkt.", detail: "detail"})
 	}
 	b.form.Set("dpop_jkt", jkt)
 	return nil

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -22,6 +23,25 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Description }
+
+// A refusal is a no to a program that asks: the answer in OAuth's words, and the event's.
+type refusal struct {
+	word        string     // of the event
+	reason      iam.Reason // that is recorded, "" where the word says it
+	status      int        // 400 when 0
+	code        string     // the word when ""
+	description string
+	detail      string // of the event, which tells the description: "reason" when ""
+}
+
+// deny writes a refusal's event down and returns its answer.
+func (c *call) deny(no refusal) error {
+	if no.reason != "" {
+		c.event.Cause.Reason = no.reason
+	}
+	c.detail(cmp.Or(no.detail, "reason"), no.description)
+	return c.refuse(no.word, &Error{cmp.Or(no.status, http.StatusBadRequest), cmp.Or(no.code, no.word), no.description})
+}
 
 // A pageError is a refusal that is shown to a person: a message key with its
 // arguments.

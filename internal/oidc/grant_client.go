@@ -13,7 +13,7 @@ import (
 // Keycloak: ClientCredentialsGrantType.process.
 func (t *tokenCall) clientCredentials() (*decision, error) {
 	refused := func(reason string) error {
-		return t.deny(http.StatusUnauthorized, "invalid_client", "unauthorized_client", reason)
+		return t.deny(refusal{word: "invalid_client", status: http.StatusUnauthorized, code: "unauthorized_client", description: reason})
 	}
 	switch {
 	case t.client.Access == iam.Public:
@@ -26,12 +26,12 @@ func (t *tokenCall) clientCredentials() (*decision, error) {
 		return nil, err
 	}
 	if user == nil {
-		return nil, t.deny(http.StatusUnauthorized, "user_not_found", "invalid_request", "The associated service account for the client does not exist")
+		return nil, t.deny(refusal{word: "user_not_found", status: http.StatusUnauthorized, code: "invalid_request", description: "The associated service account for the client does not exist"})
 	}
 	t.detail("username", user.Username)
 	t.event.User = user.ID
 	if !user.Enabled {
-		return nil, t.deny(http.StatusUnauthorized, "user_disabled", "invalid_request", "User '"+user.Username+"' disabled")
+		return nil, t.deny(refusal{word: "user_disabled", status: http.StatusUnauthorized, code: "invalid_request", description: "User '" + user.Username + "' disabled"})
 	}
 	scope, err := t.requestedScope()
 	if err != nil {

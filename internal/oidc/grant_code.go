@@ -39,15 +39,14 @@ func (t *tokenCall) code() (*decision, error) {
 		return nil, t.refuse("invalid_redirect_uri", &Error{400, "invalid_grant", "Incorrect redirect_uri"})
 	}
 	if code.Client != t.client.ID {
-		t.event.Cause.Reason = iam.WrongClient
-		return nil, t.bad("invalid_client", "invalid_grant", "Auth error: Found different client_id in clientSession")
+		return nil, t.deny(refusal{reason: iam.WrongClient, word: "invalid_client", code: "invalid_grant", description: "Auth error: Found different client_id in clientSession"})
 	}
 	if !t.client.StandardFlow {
 		t.event.Cause.Setting = iam.SettingStandardFlow
-		return nil, t.bad("not_allowed", "invalid_grant", "Client not allowed to exchange code")
+		return nil, t.deny(refusal{word: "not_allowed", code: "invalid_grant", description: "Client not allowed to exchange code"})
 	}
 	if view.Part == nil {
-		return nil, t.bad("user_session_not_found", "invalid_grant", "Session not active")
+		return nil, t.deny(refusal{word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
 	}
 	if err := t.checkVerifier(code.Challenge, code.ChallengeAlg); err != nil {
 		return nil, err
@@ -65,8 +64,7 @@ func (t *tokenCall) code() (*decision, error) {
 		return nil, err
 	}
 	if !ok {
-		t.event.Cause.Reason = iam.ConsentMissing
-		return nil, t.bad("not_allowed", "invalid_scope", "Client no longer has requested consent from user")
+		return nil, t.deny(refusal{reason: iam.ConsentMissing, word: "not_allowed", code: "invalid_scope", description: "Client no longer has requested consent from user"})
 	}
 	if err := t.noteAdapter(view); err != nil {
 		return nil, t.badRefresh(err)
@@ -130,8 +128,7 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 		return nil, nil, t.refuse("user_not_found", &Error{400, "invalid_grant", "User not found"})
 	case errors.Is(findErr, sessions.ErrExpired), errors.Is(findErr, sessions.ErrPartExpired):
 		t.event.User = view.Session.User
-		t.event.Cause.Reason = iam.SessionEnded
-		return nil, nil, t.bad("user_session_not_found", "invalid_grant", "Session not active")
+		return nil, nil, t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
 	}
 	return nil, nil, t.switchedOff(findErr)
 }
@@ -189,8 +186,7 @@ func (t *tokenCall) withRefresh(g *iam.Grant, scope string, first bool) error {
 	endOnline := first && t.realm.OfflineSSO().EndsOnline(tokens.HasScope(scope, tokens.ScopeOffline))
 	_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, Part: &part, EndOnline: endOnline, Stored: true})
 	if errors.Is(err, sessions.ErrGone) {
-		t.event.Cause.Reason = iam.SessionEnded
-		return t.bad("user_session_not_found", "invalid_grant", "Session not active")
+		return t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
 	}
 	return err
 }
@@ -200,8 +196,7 @@ func (t *tokenCall) withRefresh(g *iam.Grant, scope string, first bool) error {
 func (t *tokenCall) mayGoOffline(g *iam.Grant) error {
 	allowed, err := t.Issuer.OfflineAllowed(t.ctx(), t.realm, g)
 	if err == nil && !allowed {
-		t.event.Cause.Reason = iam.OfflineNotGranted
-		return t.bad("not_allowed", "not_allowed", "Offline tokens not allowed for the user or client")
+		return t.deny(refusal{reason: iam.OfflineNotGranted, word: "not_allowed", description: "Offline tokens not allowed for the user or client"})
 	}
 	return err
 }

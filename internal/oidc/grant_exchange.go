@@ -25,7 +25,7 @@ const (
 func (t *tokenCall) exchange() (*decision, error) {
 	t.detail("auth_method", "token_exchange")
 	if why := t.unsupported(); why != "" {
-		return nil, t.bad("invalid_request", "invalid_request", why)
+		return nil, t.deny(refusal{word: "invalid_request", description: why})
 	}
 	t.detail("requested_token_type", t.form.Get("requested_token_type"))
 	v, err := t.subject()
@@ -41,7 +41,7 @@ func (t *tokenCall) exchange() (*decision, error) {
 	}
 	renewable := t.client.OIDC.Refresh && t.client.OIDC.ExchangeRefresh
 	if kind != typeAccess && kind != typeID && (kind != typeRefresh || !renewable) {
-		return nil, t.bad("invalid_request", "invalid_request", "requested_token_type unsupported")
+		return nil, t.deny(refusal{word: "invalid_request", description: "requested_token_type unsupported"})
 	}
 	t.detail("requested_token_type", kind)
 	if err := t.checkAudience(v.Token); err != nil {
@@ -92,7 +92,7 @@ func (t *tokenCall) subject() (*bearer.Verdict, error) {
 		return nil, t.refuse("invalid_token", &Error{400, "invalid_request", "Invalid token"})
 	case tok.Confirm.X5T != "", tok.Confirm.JKT != "" && tok.Client != t.client.ClientID:
 		// Nobody can prove a certificate here: that is not built.
-		return nil, t.bad("invalid_request", "invalid_request", "Sender-constrained token exchange rejected as the token was not issued for the requesting client")
+		return nil, t.deny(refusal{word: "invalid_request", description: "Sender-constrained token exchange rejected as the token was not issued for the requesting client"})
 	}
 	if err := tok.Bound(t.jkt); err != nil {
 		return nil, t.badProof(err)
@@ -120,7 +120,7 @@ func (t *tokenCall) checkAudience(subject *tokens.Token) error {
 		}
 	}
 	if t.client.Access == iam.Public {
-		return t.bad("invalid_client", "invalid_client", "Public client is not allowed to exchange token")
+		return t.deny(refusal{word: "invalid_client", description: "Public client is not allowed to exchange token"})
 	}
 	if subject.Client != t.client.ClientID && !slices.Contains(subject.Audience, t.client.ClientID) {
 		t.detail("reason", "client is not within the token audience")
@@ -168,9 +168,9 @@ func (t *tokenCall) exchangeGrant(v *bearer.Verdict, scope, kind string) (*iam.G
 	if kind == typeRefresh {
 		switch {
 		case us.Offline || v.View == nil || v.Token.Context().Guest:
-			return nil, t.bad("invalid_request", "invalid_request", "Refresh token not valid as requested_token_type because creating a new session is needed")
+			return nil, t.deny(refusal{word: "invalid_request", description: "Refresh token not valid as requested_token_type because creating a new session is needed"})
 		case tokens.OfflineRequested(g.Scopes):
-			return nil, t.bad("invalid_request", "invalid_request", "Scope offline_access not allowed for token exchange")
+			return nil, t.deny(refusal{word: "invalid_request", description: "Scope offline_access not allowed for token exchange"})
 		}
 		g.Refresh = iam.RefreshOnline
 		return g, sessions.Undisturbed(func() error {
@@ -224,7 +224,7 @@ func (t *tokenCall) rememberScope(own func(), g *iam.Grant, scope string) error 
 // exchanged checks that the token is for whom it was asked for, and says what it is.
 func (t *tokenCall) exchanged(res *tokens.Response, kind string) error {
 	if missing := lacking(res.Audience, t.form.Values["audience"]); len(missing) > 0 {
-		return t.bad("invalid_request", "invalid_request", "Requested audience not available: "+strings.Join(missing, " "))
+		return t.deny(refusal{word: "invalid_request", description: "Requested audience not available: " + strings.Join(missing, " ")})
 	}
 	t.detail("audience", strings.Join(res.Audience, " "))
 	if kind == typeID {

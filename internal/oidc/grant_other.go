@@ -13,7 +13,7 @@ import (
 
 // ciba: CibaGrantType of a client without backchannel authentication.
 func (t *tokenCall) ciba() (*decision, error) {
-	return nil, t.bad("not_allowed", "invalid_grant", "Client not allowed OIDC CIBA Grant")
+	return nil, t.deny(refusal{word: "not_allowed", code: "invalid_grant", description: "Client not allowed OIDC CIBA Grant"})
 }
 
 // jwtBearer: JWTAuthorizationGrantType of a realm without an identity provider
@@ -25,13 +25,13 @@ func (t *tokenCall) jwtBearer() (*decision, error) {
 	} else if _, err := jose.Parse(t.form.Get("assertion")); err != nil {
 		return nil, &Error{http.StatusBadRequest, "invalid_grant", "The provided assertion is not a valid JWT"}
 	}
-	return nil, t.bad("invalid_request", "invalid_grant", reason)
+	return nil, t.deny(refusal{word: "invalid_request", code: "invalid_grant", description: reason})
 }
 
 // uma: PermissionGrantType for a resource server without authorization services.
 func (t *tokenCall) uma() (*decision, error) {
 	t.detail("auth_method", "oauth_credentials")
-	return nil, t.bad("invalid_request", "invalid_request", "Client does not support permissions")
+	return nil, t.deny(refusal{word: "invalid_request", description: "Client does not support permissions"})
 }
 
 // permissionChecks are accessChecks behind the client, whose policy says which scripts may
@@ -59,12 +59,12 @@ func (t *tokenCall) umaByToken(raw string) (*decision, error) {
 	case !v.Good():
 		return nil, t.refuse("invalid_token", &Error{http.StatusBadRequest, "invalid_grant", "Invalid bearer token"})
 	case !t.form.Has("audience"):
-		return nil, t.bad("invalid_request", "invalid_request", "You must provide the issuedFor")
+		return nil, t.deny(refusal{word: "invalid_request", description: "You must provide the issuedFor"})
 	}
 	if _, err := t.realm.ClientByName(t.ctx(), t.form.Get("audience")); realms.Missing(err) {
-		return nil, t.bad("invalid_request", "invalid_request", "Unknown resource server id: ["+t.form.Get("audience")+"]")
+		return nil, t.deny(refusal{word: "invalid_request", description: "Unknown resource server id: [" + t.form.Get("audience") + "]"})
 	} else if err != nil {
 		return nil, err
 	}
-	return nil, t.bad("invalid_request", "invalid_request", "Client does not support permissions")
+	return nil, t.deny(refusal{word: "invalid_request", description: "Client does not support permissions"})
 }

@@ -21,10 +21,10 @@ func (t *tokenCall) password() (*decision, error) {
 	t.detail("auth_method", "oauth_credentials")
 	if !t.client.DirectGrants {
 		t.event.Cause.Setting = iam.SettingDirectGrants
-		return nil, t.bad("not_allowed", "unauthorized_client", "Client not allowed for direct access grants")
+		return nil, t.deny(refusal{word: "not_allowed", code: "unauthorized_client", description: "Client not allowed for direct access grants"})
 	}
 	if t.client.ConsentRequired {
-		return nil, t.bad("consent_denied", "invalid_client", "Client requires user consent")
+		return nil, t.deny(refusal{word: "consent_denied", code: "invalid_client", description: "Client requires user consent"})
 	}
 	scope, err := t.requestedScope()
 	if err != nil {
@@ -146,7 +146,7 @@ func (t *tokenCall) ready(run *authn.Run) error {
 	}
 	if slices.Concat(run.User.Required, run.Tab.Required) != nil {
 		t.event.Cause.User = run.User.ID // the event names nobody
-		return t.bad("resolve_required_actions", "invalid_grant", "Account is not fully set up")
+		return t.deny(refusal{word: "resolve_required_actions", code: "invalid_grant", description: "Account is not fully set up"})
 	}
 	if run.Clean {
 		return nil

@@ -34,8 +34,7 @@ func (t *tokenCall) refresh() (*decision, error) {
 		return nil, err
 	}
 	if !ok {
-		t.event.Cause.Reason = iam.ConsentMissing
-		return nil, t.bad("invalid_token", "invalid_scope", "Client no longer has requested consent from user")
+		return nil, t.deny(refusal{reason: iam.ConsentMissing, word: "invalid_token", code: "invalid_scope", description: "Client no longer has requested consent from user"})
 	}
 	if err := t.noteAdapter(view); err != nil {
 		return nil, t.badRefresh(err)
@@ -98,8 +97,7 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 func (t *tokenCall) badRefresh(err error) error {
 	var e refreshError
 	if errors.As(err, &e) {
-		t.event.Cause.Reason = e.cause
-		return t.bad("invalid_token", "invalid_grant", e.text)
+		return t.deny(refusal{reason: e.cause, word: "invalid_token", code: "invalid_grant", description: e.text})
 	}
 	return err
 }

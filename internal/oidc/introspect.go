@@ -24,7 +24,7 @@ func (h *Handler) introspect(c *call) error {
 	if err := b.authenticateClient(); err != nil {
 		var refused *Error
 		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && refused.Code == "unauthorized_client" {
-			return b.told(http.StatusUnauthorized, "invalid_client", "Client authentication failed.")
+			return b.deny(refusal{word: "invalid_client", status: http.StatusUnauthorized, description: "Client authentication failed.", detail: "detail"})
 		}
 		return err
 	}
@@ -32,27 +32,21 @@ func (h *Handler) introspect(c *call) error {
 	hint := b.form.Get("token_type_hint")
 	switch {
 	case b.client.Access == iam.Public:
-		return b.told(http.StatusForbidden, "invalid_request", "Client not allowed.")
+		return b.deny(refusal{word: "invalid_request", status: http.StatusForbidden, description: "Client not allowed.", detail: "detail"})
 	case b.form.Duplicate() != "":
-		return b.told(http.StatusBadRequest, "invalid_request", "duplicated parameter")
+		return b.deny(refusal{word: "invalid_request", description: "duplicated parameter", detail: "detail"})
 	case !b.form.Has("token"):
-		return b.told(http.StatusBadRequest, "invalid_request", "Token not provided.")
+		return b.deny(refusal{word: "invalid_request", description: "Token not provided.", detail: "detail"})
 	case b.form.Has("token_type_hint") && !slices.Contains([]string{"access_token", "refresh_token", "requesting_party_token"}, hint):
 		b.detail("token_type", hint)
 		_ = b.refuse("invalid_request", nil)
-		return b.told(http.StatusBadRequest, "invalid_request", "Unsupported token type.")
+		return b.deny(refusal{word: "invalid_request", description: "Unsupported token type.", detail: "detail"})
 	}
 	p, err := b.checkIntrospected(b.form.Get("token"), hint == "refresh_token")
 	if err != nil {
 		return err
 	}
 	return b.writeIntrospection(p, hint == "requesting_party_token")
-}
-
-// told refuses with an event whose detail is the description.
-func (b *backCall) told(status int, code, description string) error {
-	b.detail("detail", description)
-	return b.refuse(code, &Error{status, code, description})
 }
 
 // introspected is what checks come to: nil, and an event, for a token that is

@@ -368,8 +368,7 @@ func (c *call) logoutToken(form web.Form) error {
 	}
 	var bad refreshError
 	if errors.As(err, &bad) {
-		b.event.Cause.Reason = bad.cause
-		return b.bad("invalid_token", "invalid_grant", bad.text)
+		return b.deny(refusal{reason: bad.cause, word: "invalid_token", code: "invalid_grant", description: bad.text})
 	}
 	if err != nil {
 		return err
@@ -382,7 +381,7 @@ func (c *call) logoutToken(form web.Form) error {
 	}
 	if !over {
 		if tok.BeforeSession(v.Session.Started) {
-			return b.bad("invalid_token", "invalid_grant", "Refresh toked issued before the user session started")
+			return b.deny(refusal{word: "invalid_token", code: "invalid_grant", description: "Refresh toked issued before the user session started"})
 		}
 		if err := b.endSession(v.Session); err != nil {
 			return err

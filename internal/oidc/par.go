@@ -30,7 +30,7 @@ func (h *Handler) push(c *call) error {
 		return b.notPushed(err)
 	}
 	if b.form.Has("request_uri") {
-		return b.told(http.StatusBadRequest, "invalid_request", "It is not allowed to include request_uri to PAR.")
+		return b.deny(refusal{word: "invalid_request", description: "It is not allowed to include request_uri to PAR.", detail: "detail"})
 	}
 	for _, name := range []string{"client_secret", "client_assertion", "client_assertion_type"} {
 		delete(b.form.Values, name)
@@ -47,7 +47,7 @@ func (h *Handler) push(c *call) error {
 	}
 	b.form.Set("client_id", b.client.ClientID)
 	if !b.keepRead() {
-		return b.told(http.StatusBadRequest, "invalid_request", "the request is too long")
+		return b.deny(refusal{word: "invalid_request", description: "the request is too long", detail: "detail"})
 	}
 	doc, err := json.Marshal(b.form.Values)
 	if err != nil {
@@ -101,7 +101,7 @@ func (b *backCall) notPushed(err error) error {
 	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
 		return err
 	}
-	return b.told(http.StatusUnauthorized, "invalid_request", "Authentication failed.")
+	return b.deny(refusal{word: "invalid_request", status: http.StatusUnauthorized, description: "Authentication failed.", detail: "detail"})
 }
 
 // checkPushedRequest answers here what the browser would be shown or sent back
@@ -116,17 +116,17 @@ func (b *backCall) checkPushedRequest() error {
 		switch {
 		case err == nil:
 		case errors.As(err, &page) && page.key == "invalidParameterMessage":
-			return b.told(http.StatusBadRequest, "invalid_request", "Invalid parameter: redirect_uri")
+			return b.deny(refusal{word: "invalid_request", description: "Invalid parameter: redirect_uri", detail: "detail"})
 		case errors.As(err, &page) && b.form.Has("request"):
-			return b.told(http.StatusBadRequest, "invalid_request_object", page.key)
+			return b.deny(refusal{word: "invalid_request_object", description: page.key, detail: "detail"})
 		case errors.As(err, &page):
-			return b.told(http.StatusBadRequest, "invalid_request", page.key)
+			return b.deny(refusal{word: "invalid_request", description: page.key, detail: "detail"})
 		case errors.As(err, &refused) && refused.code == "unsupported_response_type":
-			return b.told(http.StatusBadRequest, "invalid_request", "Unsupported response type")
+			return b.deny(refusal{word: "invalid_request", description: "Unsupported response type", detail: "detail"})
 		case errors.As(err, &refused) && refused.code == "unauthorized_client":
-			return b.told(http.StatusUnauthorized, refused.code, refused.description)
+			return b.deny(refusal{word: refused.code, status: http.StatusUnauthorized, code: refused.code, description: refused.description, detail: "detail"})
 		case errors.As(err, &refused):
-			return b.told(http.StatusBadRequest, "invalid_request", refused.description)
+			return b.deny(refusal{word: "invalid_request", description: refused.description, detail: "detail"})
 		default:
 			return err
 		}

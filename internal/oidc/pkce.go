@@ -14,11 +14,11 @@ func (t *tokenCall) checkVerifier(challenge, method string) error {
 	enforced := t.client.OIDC.PKCE != ""
 	switch {
 	case !given && (enforced || challenge != ""):
-		return t.bad("code_verifier_missing", "invalid_grant", "PKCE code verifier not specified")
+		return t.deny(refusal{word: "code_verifier_missing", code: "invalid_grant", description: "PKCE code verifier not specified"})
 	case !given:
 		return nil
 	case challenge == "" && !enforced:
-		return t.bad("invalid_code_verifier", "invalid_grant", "PKCE code verifier specified but challenge not present in authorization")
+		return t.deny(refusal{word: "invalid_code_verifier", code: "invalid_grant", description: "PKCE code verifier specified but challenge not present in authorization"})
 	case !validVerifier(verifier):
 		return t.verifierError("invalid_code_verifier", "Invalid code verifier")
 	}

@@ -109,7 +109,7 @@ var revocationChecks = []bearer.Check{bearer.OfType, bearer.OfClient, bearer.Liv
 
 func (b *backCall) revocable() (*bearer.Verdict, error) {
 	if !b.form.Has("token") {
-		return nil, b.bad("invalid_request", "invalid_request", "Token not provided")
+		return nil, b.deny(refusal{word: "invalid_request", description: "Token not provided"})
 	}
 	v, err := b.judge(b.form.Get("token"), bearer.Want{Checks: revocationChecks, Types: slices.Concat(refreshTypes, accessTypes), Client: b.client.ClientID})
 	if err != nil {
@@ -119,9 +119,9 @@ func (b *backCall) revocable() (*bearer.Verdict, error) {
 	case v.Good():
 		return v, nil
 	case v.Refusal == bearer.WrongType:
-		return nil, b.bad("invalid_token_type", "unsupported_token_type", "Unsupported token type")
+		return nil, b.deny(refusal{word: "invalid_token_type", code: "unsupported_token_type", description: "Unsupported token type"})
 	case v.Refusal == bearer.OtherClient && v.Token.Client != "":
-		return nil, b.bad("invalid_request", "invalid_request", "Unmatching clients")
+		return nil, b.deny(refusal{word: "invalid_request", description: "Unmatching clients"})
 	case v.Refusal == bearer.OtherClient:
 		b.detail("reason", "Issued for not set")
 	}

@@ -229,23 +229,12 @@ func (c *call) bytes(status int, contentType string, b []byte) {
 	_, _ = c.w.Write(b)
 }
 
-// bad refuses with 400, an event with the description as its reason.
-func (c *call) bad(word, code, description string) error {
-	return c.deny(http.StatusBadRequest, word, code, description)
-}
-
-func (c *call) deny(status int, word, code, description string) error {
-	c.detail("reason", description)
-	return c.refuse(word, &Error{status, code, description})
-}
-
 // requestedScope returns the scope parameter if every name in it is one of the
 // client's. Keycloak: OAuth2GrantTypeBase.getRequestedScopes.
 func (t *tokenCall) requestedScope() (string, error) {
 	scope := t.form.Get("scope")
 	if t.form.Has("scope") && (scope == "" || !tokens.ValidScope(t.realm, &t.client.Client, scope)) {
-		t.event.Cause.Reason = iam.WrongScope
-		return "", t.bad("invalid_request", "invalid_scope", "Invalid scopes: "+scope)
+		return "", t.deny(refusal{reason: iam.WrongScope, word: "invalid_request", code: "invalid_scope", description: "Invalid scopes: " + scope})
 	}
 	return scope, nil
 }

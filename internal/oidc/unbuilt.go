@@ -41,5 +41,5 @@ func (h *Handler) logoutFromProvider(c *call) error {
 	} else if t, err := jose.Parse(b.form.Get("logout_token")); err != nil || t.Claims(new(map[string]any)) != nil {
 		reason = "The decode of the logoutToken failed"
 	}
-	return b.bad("invalid_token", "invalid_request", reason)
+	return b.deny(refusal{word: "invalid_token", code: "invalid_request", description: reason})
 }
