@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -247,6 +249,44 @@ func TestUsernamePassword(t *testing.T) {
 		if got := outcome(t, r, out, err); got != c.want {
 			t.Errorf("%s/%s: got %q, want %q", c.name, c.password, got, c.want)
 		}
+	}
+}
+
+// A password that cannot be compared now is not wrong: it counts as no failure, where
+// one would lock the user out.
+func TestUnavailableIsNotWrong(t *testing.T) {
+	p := newPeople(t, locking(false))
+	var busy sync.WaitGroup
+	slow := &iam.Realm{Password: iam.ParsePasswordPolicy("hashAlgorithm(pbkdf2-sha256) and hashIterations(4000000)")}
+	for range runtime.GOMAXPROCS(0) { // as many as are hashed at a time
+		busy.Go(func() {
+			if _, err := p.Users.HashPassword(t.Context(), slow, "x"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	time.Sleep(100 * time.Millisecond)
+	try := func(ctx context.Context) (*authn.Run, authn.Outcome, error) {
+		r := p.run()
+		if _, err := p.Start(t.Context(), r, browser()); err != nil {
+			t.Fatal(err)
+		}
+		r.Form = form("username", "ann", "password", "ann-pw")
+		out, err := p.Submit(ctx, r, browser(), "auth-username-password-form")
+		if _, e := steps.Settle(ctx, p.Users, p.Engine, r); e != nil {
+			t.Fatal(e)
+		}
+		return r, out, err
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, out, err := try(soon); err == nil {
+		t.Fatalf("compared all the same: %+v", out)
+	}
+	busy.Wait()
+	r, out, err := try(t.Context())
+	if got := outcome(t, r, out, err); got != "passed ann" {
+		t.Error(got)
 	}
 }
 
