@@ -435,21 +435,18 @@ func (t *tokenCall) device() (*decision, error) {
 	case err != nil:
 		return nil, err
 	case d == nil:
-		t.event.Cause.Reason = iam.DeviceCodeUnknown
-		return nil, t.refuse("invalid_oauth2_device_code", &Error{http.StatusBadRequest, "invalid_grant", "Device code not valid"})
+		return nil, t.deny(refusal{reason: iam.DeviceCodeUnknown, word: "invalid_oauth2_device_code", code: "invalid_grant", description: "Device code not valid", detail: untold})
 	case d.text.Client != t.client.ID:
 		return nil, t.deny(refusal{reason: iam.WrongClient, word: "invalid_oauth2_device_code", code: "invalid_grant", description: "unauthorized client"})
 	case t.Now().UnixMilli() >= d.text.Expires:
-		t.event.Cause.Reason = iam.DeviceCodeLate
-		return nil, t.refuse("expired_oauth2_device_code", &Error{http.StatusBadRequest, "expired_token", "Device code is expired"})
+		return nil, t.deny(refusal{reason: iam.DeviceCodeLate, word: "expired_oauth2_device_code", code: "expired_token", description: "Device code is expired", detail: untold})
 	}
 	allowed, err := t.Sessions.PutOnce(t.ctx(), t.realm, devicePollKey(d.id), nil, t.Now().Add(time.Duration(d.text.Interval)*time.Second))
 	if err != nil {
 		return nil, err
 	}
 	if !allowed {
-		t.event.Cause.Reason = iam.PolledTooFast
-		return nil, t.refuse("slow_down", &Error{http.StatusBadRequest, "slow_down", "Slow down"})
+		return nil, t.deny(refusal{reason: iam.PolledTooFast, word: "slow_down", description: "Slow down", detail: untold})
 	}
 	said, err := t.answerFor(d)
 	switch {
@@ -478,17 +475,16 @@ func (t *tokenCall) redeemDevice(d *knownDevice, said *deviceAnswer) (*decision,
 		return nil, err
 	}
 	if _, gone := t.Sessions.TakeOnce(t.ctx(), t.realm, deviceKey(d.id)); errors.Is(gone, sessions.ErrGone) { // somebody asked at the same time
-		t.event.Cause.Reason = iam.DeviceCodeUnknown
-		return nil, t.refuse("invalid_oauth2_device_code", &Error{http.StatusBadRequest, "invalid_grant", "Device code not valid"})
+		return nil, t.deny(refusal{reason: iam.DeviceCodeUnknown, word: "invalid_oauth2_device_code", code: "invalid_grant", description: "Device code not valid", detail: untold})
 	} else if gone != nil {
 		return nil, gone
 	}
 	t.event.User = view.Session.User
 	switch {
 	case errors.Is(err, sessions.ErrUserGone):
-		return nil, t.refuse("user_not_found", &Error{http.StatusBadRequest, "invalid_grant", "User not found"})
+		return nil, t.deny(refusal{word: "user_not_found", code: "invalid_grant", description: "User not found", detail: untold})
 	case view.User != nil && !view.User.Enabled:
-		return nil, t.refuse("user_disabled", &Error{http.StatusBadRequest, "invalid_grant", "User disabled"})
+		return nil, t.deny(refusal{word: "user_disabled", code: "invalid_grant", description: "User disabled", detail: untold})
 	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrPartExpired), errors.Is(err, sessions.ErrNoPart):
 		return nil, t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
 	case err != nil:

@@ -77,7 +77,7 @@ func (b *backCall) logoutBound(tok *tokens.Token) error {
 	}
 	refused, err := b.proof("").Holds(tok)
 	if refused != "" {
-		return refreshError{refused, iam.TokenInvalid}
+		return b.worthless(iam.TokenInvalid, refused)
 	}
 	return err
 }

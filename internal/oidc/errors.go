@@ -31,15 +31,20 @@ type refusal struct {
 	status      int        // 400 when 0
 	code        string     // the word when ""
 	description string
-	detail      string // of the event, which tells the description: "reason" when ""
+	detail      string // of the event, which tells the description: "reason" when "", untold for none
 }
+
+// untold is for refusals whose event has its word alone.
+const untold = "-"
 
 // deny writes a refusal's event down and returns its answer.
 func (c *call) deny(no refusal) error {
 	if no.reason != "" {
 		c.event.Cause.Reason = no.reason
 	}
-	c.detail(cmp.Or(no.detail, "reason"), no.description)
+	if no.detail != untold {
+		c.detail(cmp.Or(no.detail, "reason"), no.description)
+	}
 	return c.refuse(no.word, &Error{cmp.Or(no.status, http.StatusBadRequest), cmp.Or(no.code, no.word), no.description})
 }
 

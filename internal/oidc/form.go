@@ -86,14 +86,14 @@ func (b *backCall) authenticateClient() error {
 	}
 	if no := p.Refusal; no != nil {
 		b.anyOrigin()
-		return b.refuse(no.Word, &Error{no.Status, no.Code, no.Description})
+		return b.deny(refusal{word: no.Word, status: no.Status, code: no.Code, description: no.Description, detail: untold})
 	}
 	b.client = p.Client
 	switch {
 	case !b.client.Enabled:
 		return b.clientOff()
 	case b.client.Protocol != "" && b.client.Protocol != iam.OIDC:
-		return b.refuse("invalid_client", &Error{http.StatusBadRequest, "invalid_client", "Wrong client protocol."})
+		return b.deny(refusal{word: "invalid_client", description: "Wrong client protocol.", detail: untold})
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func (b *backCall) authenticateClient() error {
 // clientOff refuses because the client is switched off.
 func (b *backCall) clientOff() error {
 	b.anyOrigin()
-	return b.refuse("client_disabled", &Error{http.StatusUnauthorized, "invalid_client", clientauth.Invalid})
+	return b.deny(refusal{word: "client_disabled", status: http.StatusUnauthorized, code: "invalid_client", description: clientauth.Invalid, detail: untold})
 }
 
 // printable: StringUtil.removeControlCharacters.

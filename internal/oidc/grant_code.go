@@ -18,7 +18,7 @@ import (
 func (t *tokenCall) code() (*decision, error) {
 	if !t.form.Has("code") {
 		t.detail("reason", "Missing parameter: code")
-		return nil, t.refuse("invalid_code", &Error{400, "invalid_request", "Missing parameter: code"})
+		return nil, t.deny(refusal{word: "invalid_code", code: "invalid_request", description: "Missing parameter: code", detail: untold})
 	}
 	text := t.form.Get("code")
 	code, view, err := t.redeem(text)
@@ -27,7 +27,7 @@ func (t *tokenCall) code() (*decision, error) {
 	}
 	t.event.User = view.User.ID
 	if !view.User.Enabled {
-		return nil, t.refuse("user_disabled", &Error{400, "invalid_grant", "User disabled"})
+		return nil, t.deny(refusal{word: "user_disabled", code: "invalid_grant", description: "User disabled", detail: untold})
 	}
 	if code.RedirectURI != "" && code.RedirectURI != t.form.Get("redirect_uri") {
 		got := "null"
@@ -36,7 +36,7 @@ func (t *tokenCall) code() (*decision, error) {
 		}
 		t.detail("reason", "Parameter 'redirect_uri' did not match originally saved redirect URI used in initial OIDC request. Saved redirectUri: "+
 			code.RedirectURI+", redirectUri parameter: "+got)
-		return nil, t.refuse("invalid_redirect_uri", &Error{400, "invalid_grant", "Incorrect redirect_uri"})
+		return nil, t.deny(refusal{word: "invalid_redirect_uri", code: "invalid_grant", description: "Incorrect redirect_uri", detail: untold})
 	}
 	if code.Client != t.client.ID {
 		return nil, t.deny(refusal{reason: iam.WrongClient, word: "invalid_client", code: "invalid_grant", description: "Auth error: Found different client_id in clientSession"})
@@ -67,7 +67,7 @@ func (t *tokenCall) code() (*decision, error) {
 		return nil, t.deny(refusal{reason: iam.ConsentMissing, word: "not_allowed", code: "invalid_scope", description: "Client no longer has requested consent from user"})
 	}
 	if err := t.noteAdapter(view); err != nil {
-		return nil, t.badRefresh(err)
+		return nil, err
 	}
 	g.Part = view.Part
 	if err := t.withRefresh(g, code.Scope, view.Part.Notes[noteFirstOffline] != ""); err != nil {
@@ -125,7 +125,7 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 	case findErr == nil, errors.Is(findErr, sessions.ErrNoPart):
 		return &code, view, nil
 	case errors.Is(findErr, sessions.ErrUserGone):
-		return nil, nil, t.refuse("user_not_found", &Error{400, "invalid_grant", "User not found"})
+		return nil, nil, t.deny(refusal{word: "user_not_found", code: "invalid_grant", description: "User not found", detail: untold})
 	case errors.Is(findErr, sessions.ErrExpired), errors.Is(findErr, sessions.ErrPartExpired):
 		t.event.User = view.Session.User
 		return nil, nil, t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})

@@ -89,7 +89,7 @@ func (t *tokenCall) subject() (*bearer.Verdict, error) {
 	switch {
 	case !v.Good():
 		t.detail("reason", "subject_token validation failure")
-		return nil, t.refuse("invalid_token", &Error{400, "invalid_request", "Invalid token"})
+		return nil, t.deny(refusal{word: "invalid_token", code: "invalid_request", description: "Invalid token", detail: untold})
 	case tok.Confirm.X5T != "", tok.Confirm.JKT != "" && tok.Client != t.client.ClientID:
 		// Nobody can prove a certificate here: that is not built.
 		return nil, t.deny(refusal{word: "invalid_request", description: "Sender-constrained token exchange rejected as the token was not issued for the requesting client"})
@@ -108,7 +108,7 @@ func (t *tokenCall) checkAudience(subject *tokens.Token) error {
 		if realms.Missing(err) {
 			t.detail("reason", "audience not found")
 			t.detail("audience", name)
-			return t.refuse("client_not_found", &Error{400, "invalid_client", "Audience not found"})
+			return t.deny(refusal{word: "client_not_found", code: "invalid_client", description: "Audience not found", detail: untold})
 		}
 		if err != nil {
 			return err
@@ -116,7 +116,7 @@ func (t *tokenCall) checkAudience(subject *tokens.Token) error {
 		if !target.Enabled {
 			t.detail("reason", "audience client disabled")
 			t.detail("audience", name)
-			return t.refuse("client_disabled", &Error{400, "invalid_client", "Client disabled"})
+			return t.deny(refusal{word: "client_disabled", code: "invalid_client", description: "Client disabled", detail: untold})
 		}
 	}
 	if t.client.Access == iam.Public {
@@ -124,7 +124,7 @@ func (t *tokenCall) checkAudience(subject *tokens.Token) error {
 	}
 	if subject.Client != t.client.ClientID && !slices.Contains(subject.Audience, t.client.ClientID) {
 		t.detail("reason", "client is not within the token audience")
-		return t.refuse("not_allowed", &Error{403, "access_denied", "Client is not within the token audience"})
+		return t.deny(refusal{word: "not_allowed", status: 403, code: "access_denied", description: "Client is not within the token audience", detail: untold})
 	}
 	return nil
 }
@@ -147,7 +147,7 @@ func (t *tokenCall) exchangeGrant(v *bearer.Verdict, scope, kind string) (*iam.G
 	}
 	if !ok {
 		t.detail("reason", "Missing consents for Token Exchange in client "+t.client.ClientID)
-		return nil, t.refuse("consent_denied", &Error{400, "invalid_scope", "Missing consents for Token Exchange in client " + t.client.ClientID})
+		return nil, t.deny(refusal{word: "consent_denied", code: "invalid_scope", description: "Missing consents for Token Exchange in client " + t.client.ClientID, detail: untold})
 	}
 	stale := int64(0) // the version of a part that has timed out
 	own := func() {

@@ -57,7 +57,7 @@ func (t *tokenCall) umaByToken(raw string) (*decision, error) {
 	}
 	switch {
 	case !v.Good():
-		return nil, t.refuse("invalid_token", &Error{http.StatusBadRequest, "invalid_grant", "Invalid bearer token"})
+		return nil, t.deny(refusal{word: "invalid_token", code: "invalid_grant", description: "Invalid bearer token", detail: untold})
 	case !t.form.Has("audience"):
 		return nil, t.deny(refusal{word: "invalid_request", description: "You must provide the issuedFor"})
 	}

@@ -25,7 +25,7 @@ func (t *tokenCall) refresh() (*decision, error) {
 	}
 	v, err := t.judgeRefresh(t.form.Get("refresh_token"), refreshChecks, t.jkt)
 	if err != nil {
-		return nil, t.badRefresh(err)
+		return nil, err
 	}
 	old, view := v.Token, v.View
 	g, want, finish := t.refreshGrant(old, param, view)
@@ -37,11 +37,11 @@ func (t *tokenCall) refresh() (*decision, error) {
 		return nil, t.deny(refusal{reason: iam.ConsentMissing, word: "invalid_token", code: "invalid_scope", description: "Client no longer has requested consent from user"})
 	}
 	if err := t.noteAdapter(view); err != nil {
-		return nil, t.badRefresh(err)
+		return nil, err
 	}
 	if t.realm.Refresh.Rotate {
 		if g.RefreshID, err = t.Sessions.Rotate(t.ctx(), t.realm, view, g.Client, old.Use()); err != nil {
-			return nil, t.badRefresh(changed(err))
+			return nil, t.changed(err)
 		}
 	}
 	g.Part = view.Part
@@ -93,23 +93,10 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 	}
 }
 
-// badRefresh refuses with an event when err is a refreshError.
-func (t *tokenCall) badRefresh(err error) error {
-	var e refreshError
-	if errors.As(err, &e) {
-		return t.deny(refusal{reason: e.cause, word: "invalid_token", code: "invalid_grant", description: e.text})
-	}
-	return err
+// worthless refuses a refresh token, or what came of it.
+func (b *backCall) worthless(reason iam.Reason, text string) error {
+	return b.deny(refusal{reason: reason, word: "invalid_token", code: "invalid_grant", description: text})
 }
-
-// A refreshError says why a refresh token is not good: in the reference's words,
-// and in ours.
-type refreshError struct {
-	text  string
-	cause iam.Reason
-}
-
-func (e refreshError) Error() string { return e.text }
 
 // refreshChecks are those of TokenManager.verifyRefreshToken and validateToken, in their order.
 var refreshChecks = []bearer.Check{
@@ -174,7 +161,7 @@ func (b *backCall) judgeRefresh(raw string, order []bearer.Check, jkt string) (*
 	if say.offline != "" && v.Token.Type == tokens.TypeOffline {
 		say.text = say.offline
 	}
-	return nil, refreshError{b.fill(say.text, v), v.Reason()}
+	return nil, b.worthless(v.Reason(), b.fill(say.text, v))
 }
 
 // endExpired ends a session that somebody came back to too late.
@@ -187,14 +174,14 @@ func (b *backCall) endExpired(view *sessions.View) error {
 }
 
 // changed refuses where the client session could not be changed, and keeps other errors.
-func changed(err error) error {
+func (b *backCall) changed(err error) error {
 	switch {
 	case errors.Is(err, sessions.ErrReused):
-		return refreshError{"Maximum allowed refresh token reuse exceeded", iam.TokenReuse}
+		return b.worthless(iam.TokenReuse, "Maximum allowed refresh token reuse exceeded")
 	case errors.Is(err, sessions.ErrStale):
-		return refreshError{"Stale token", iam.TokenReuse}
+		return b.worthless(iam.TokenReuse, "Stale token")
 	case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrNoPart):
-		return refreshError{"Session doesn't have required client", iam.PartEnded}
+		return b.worthless(iam.PartEnded, "Session doesn't have required client")
 	}
 	return err
 }
@@ -206,5 +193,5 @@ func (t *tokenCall) noteAdapter(view *sessions.View) error {
 	if state == "" {
 		return nil
 	}
-	return changed(t.Sessions.PutNote(t.ctx(), t.realm, view, &t.client.Client, logout.NoteAdapter, state))
+	return t.changed(t.Sessions.PutNote(t.ctx(), t.realm, view, &t.client.Client, logout.NoteAdapter, state))
 }

@@ -366,10 +366,6 @@ func (c *call) logoutToken(form web.Form) error {
 	if err == nil {
 		err = b.logoutBound(verdict.Token)
 	}
-	var bad refreshError
-	if errors.As(err, &bad) {
-		return b.deny(refusal{reason: bad.cause, word: "invalid_token", code: "invalid_grant", description: bad.text})
-	}
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"net/http"
 )
 
 // checkVerifier holds a code verifier against the challenge that came with the
@@ -34,7 +33,7 @@ func (t *tokenCall) checkVerifier(challenge, method string) error {
 
 func (t *tokenCall) verifierError(word, what string) error {
 	t.detail("reason", what)
-	return t.refuse(word, &Error{http.StatusBadRequest, "invalid_grant", "PKCE verification failed: " + what})
+	return t.deny(refusal{word: word, code: "invalid_grant", description: "PKCE verification failed: " + what, detail: untold})
 }
 
 // validVerifier: 43 to 128 unreserved characters (RFC 7636 4.1).

@@ -21,7 +21,7 @@ func (h *Handler) backchannelAuth(c *call) error {
 		return err
 	}
 	b.event.Client = b.client.ClientID
-	return b.refuse("not_allowed", &Error{http.StatusUnauthorized, "invalid_grant", "Client not allowed OIDC CIBA Grant"})
+	return b.deny(refusal{word: "not_allowed", status: http.StatusUnauthorized, code: "invalid_grant", description: "Client not allowed OIDC CIBA Grant", detail: untold})
 }
 
 // logoutFromProvider is where identity providers tell of logouts; brokering is
