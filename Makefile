@@ -11,6 +11,7 @@ ENGINE ?= sqlite
 
 .PHONY: build run test bench scale attacks fuzz
 build:
+	packaging/console
 	GO="$(GO)" packaging/build bin/latchkey
 run: build
 	bin/latchkey start-dev
