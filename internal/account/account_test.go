@@ -85,7 +85,7 @@ func newHouse(t *testing.T) *house {
 		x.must(err)
 		us := &iam.UserSession{ID: iam.SessionID(s.id), Realm: x.realm.ID, User: anna.ID, Offline: s.offline, IP: "192.0.2.1", Started: time.Now(), LastAccess: time.Now()}
 		sessions.NoteDevice(us, s.agent)
-		x.must(x.live.Login(ctx, &sessions.Login{Session: us, New: true, Part: &iam.ClientSession{
+		x.must(x.live.Login(ctx, &sessions.Login{Session: us, New: true, ClientSession: &iam.ClientSession{
 			Session: us.ID, Realm: x.realm.ID, Client: client.ID, Offline: s.offline, Started: time.Now(), LastAccess: time.Now(),
 		}}))
 	}

@@ -38,7 +38,7 @@ func (h *Handler) applications(c *call) (any, error) {
 			return nil, err
 		}
 		for _, s := range list {
-			for _, p := range s.Parts {
+			for _, p := range s.ClientSessions {
 				if kind == iam.Offline {
 					show(p.Client).OfflineAccess = true
 				} else {
@@ -224,7 +224,7 @@ func (h *Handler) revoke(c *call, client *realms.Client) error {
 	}
 	var ended []*iam.ClientSession
 	for _, s := range list {
-		for _, p := range s.Parts {
+		for _, p := range s.ClientSessions {
 			if p.Client == client.ID {
 				ended = append(ended, p)
 			}

@@ -55,7 +55,7 @@ func (b *Bearer) Authenticate(r *http.Request, realm *realms.Realm) (*Caller, er
 	}
 	var part *iam.ClientSession
 	if v.View != nil {
-		part = v.View.Part
+		part = v.View.ClientSession
 	}
 	out := &Caller{
 		User: v.User, Token: v.Token, Client: &v.Client.Client, Session: iam.SessionID(v.Token.Session), Offline: v.Token.Context().Offline, Level: claims.Reached(part),

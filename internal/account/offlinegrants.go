@@ -34,7 +34,7 @@ func (h *Handler) endOfflineGrant(c *call) (any, error) {
 	if len(ended) == 0 {
 		return nil, errNoGrant()
 	}
-	h.tell(c, ended[0].Parts)
+	h.tell(c, ended[0].ClientSessions)
 	h.emit(c, "LOGOUT", id, nil)
 	return nil, nil
 }

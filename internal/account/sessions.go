@@ -87,7 +87,7 @@ func (c *call) session(s sessions.Listed) (rep.AccountSession, error) {
 	if c.current(s.UserSession) {
 		out.Current = new(true)
 	}
-	for _, p := range s.Parts {
+	for _, p := range s.ClientSessions {
 		client, err := c.client(p.Client)
 		if err != nil {
 			return out, err

@@ -385,11 +385,11 @@ func TestSessionEndpoints(t *testing.T) {
 		now := s.h.Manager.Clock()
 		us := &iam.UserSession{ID: id, Realm: r.ID, User: iam.UserID(user), IP: "10.0.0.1", Started: now, LastAccess: now}
 		part := &iam.ClientSession{Session: id, Realm: r.ID, Client: iam.ClientID(client), Started: now, LastAccess: now}
-		if err := s.h.Sessions.Login(t.Context(), &sessions.Login{Session: us, New: true, Part: part}); err != nil {
+		if err := s.h.Sessions.Login(t.Context(), &sessions.Login{Session: us, New: true, ClientSession: part}); err != nil {
 			t.Fatal(err)
 		}
 		if client == job {
-			if _, _, err := s.h.Sessions.GoOffline(t.Context(), r, sessions.OfflineGrant{Online: us, Part: part, EndOnline: true, Stored: true}); err != nil {
+			if _, _, err := s.h.Sessions.GoOffline(t.Context(), r, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true, Stored: true}); err != nil {
 				t.Fatal(err)
 			}
 		}

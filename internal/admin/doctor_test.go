@@ -35,8 +35,8 @@ func patient(t *testing.T, db *store.DB) (s *shop, web string) {
 			used = db.Now().Add(-time.Minute)
 		}
 		err := s.h.Sessions.Login(t.Context(), &sessions.Login{New: true,
-			Session: &iam.UserSession{ID: id, Realm: realm.ID, User: "u", Offline: true, Started: at, LastAccess: used},
-			Part:    &iam.ClientSession{Session: id, Realm: realm.ID, Client: iam.ClientID(web), Offline: true, Started: at, LastAccess: used}})
+			Session:       &iam.UserSession{ID: id, Realm: realm.ID, User: "u", Offline: true, Started: at, LastAccess: used},
+			ClientSession: &iam.ClientSession{Session: id, Realm: realm.ID, Client: iam.ClientID(web), Offline: true, Started: at, LastAccess: used}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,8 +299,8 @@ func TestDoctorEvidence(t *testing.T) {
 		s.want("GET", "/doctor?check=zombie-offline-sessions", "", 200, `"healthy":["zombie-offline-sessions"]`)
 		for _, offline := range []bool{false, true} {
 			err = s.h.Sessions.Login(ctx, &sessions.Login{New: true,
-				Session: &iam.UserSession{ID: "left", Realm: realm.ID, User: "u", Offline: offline, Started: db.Now(), LastAccess: db.Now()},
-				Part:    &iam.ClientSession{Session: "left", Realm: realm.ID, Client: iam.ClientID(web), Offline: offline, Started: db.Now(), LastAccess: db.Now()}})
+				Session:       &iam.UserSession{ID: "left", Realm: realm.ID, User: "u", Offline: offline, Started: db.Now(), LastAccess: db.Now()},
+				ClientSession: &iam.ClientSession{Session: "left", Realm: realm.ID, Client: iam.ClientID(web), Offline: offline, Started: db.Now(), LastAccess: db.Now()}})
 			if err != nil {
 				t.Fatal(err)
 			}

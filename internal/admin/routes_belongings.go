@@ -146,7 +146,7 @@ func (h *Handler) offlineSessionsOfUser(c *Call, u *iam.User) (any, error) {
 		return nil, err
 	}
 	for i := len(list) - 1; i >= 0; i-- {
-		if !slices.ContainsFunc(list[i].Parts, func(p *iam.ClientSession) bool { return p.Client == client.ID }) {
+		if !slices.ContainsFunc(list[i].ClientSessions, func(p *iam.ClientSession) bool { return p.Client == client.ID }) {
 			list = slices.Delete(list, i, i+1)
 		}
 	}
@@ -215,7 +215,7 @@ func (h *Handler) consentsOfUser(c *Call, u *iam.User) (any, error) {
 	offline := map[iam.ClientID]bool{}
 	order := []iam.ClientID{}
 	for _, s := range live {
-		for _, p := range s.Parts {
+		for _, p := range s.ClientSessions {
 			if !offline[p.Client] {
 				offline[p.Client] = true
 				order = append(order, p.Client)

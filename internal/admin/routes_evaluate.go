@@ -125,7 +125,7 @@ func (h *Handler) example(of func(*Call, *tokens.Issuer, *realms.Realm, *iam.Gra
 			Client: &cl.Client, User: u, Scopes: requested, Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID), Type: "na",
 			Offline: tokens.OfflineRequested(requested), Issuer: c.issuer(),
 			Session: &iam.UserSession{ID: session, Realm: c.Realm.ID, User: u.ID, Username: u.Username, Started: now, LastAccess: now},
-			Part: &iam.ClientSession{Session: session, Realm: c.Realm.ID, Client: cl.ID, Started: now, LastAccess: now,
+			ClientSession: &iam.ClientSession{Session: session, Realm: c.Realm.ID, Client: cl.ID, Started: now, LastAccess: now,
 				Notes: map[string]string{"response_type": "code"}}, // not implicit, whose tokens live longer
 		}
 		for _, name := range c.R.URL.Query()["audience"] {

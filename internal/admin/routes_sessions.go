@@ -40,14 +40,14 @@ func viewSessions(c *Call, list []sessions.Listed, used iam.ClientID) ([]rep.Use
 			continue
 		}
 		outline := sessions.Outline{UserSession: s.UserSession, UserName: s.UserName}
-		for _, p := range s.Parts {
+		for _, p := range s.ClientSessions {
 			outline.Clients = append(outline.Clients, p.Client)
 		}
 		v, err := viewSession(c, outline)
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range s.Parts {
+		for _, p := range s.ClientSessions {
 			if p.Client == used {
 				v.LastAccess = p.LastAccess.Unix() * 1000
 			}

@@ -71,8 +71,8 @@ type Done struct {
 // A Joined is a client's part in the session that a login joins, as it was when
 // the session was read.
 type Joined struct {
-	Part *iam.ClientSession // nil when there is none
-	Live bool               // it can be gone on with
+	ClientSession *iam.ClientSession // nil when there is none
+	Live          bool               // it can be gone on with
 }
 
 // An IdentityToken is what the KEYCLOAK_IDENTITY cookie says: a JWT signed with

@@ -69,7 +69,7 @@ func (v *Verdict) NotBefore(r *realms.Realm, of Refusal) time.Time {
 		return v.View.RealmNotBefore
 	case of == BeforeRealm:
 		return r.NotBefore
-	case of == BeforeClient && v.View != nil && v.View.Part != nil:
+	case of == BeforeClient && v.View != nil && v.View.ClientSession != nil:
 		return v.View.ClientNotBefore
 	case of == BeforeClient && v.Client != nil:
 		return v.Client.NotBefore
@@ -217,7 +217,7 @@ func (j *judging) found(view *sessions.View, said error) (err error) {
 
 // guest tells whether the client needs no part in the session: it got the token by exchange.
 func (j *judging) guest() bool {
-	return j.context.Guest && errors.Is(j.session.err, sessions.ErrNoPart)
+	return j.context.Guest && errors.Is(j.session.err, sessions.ErrNoClientSession)
 }
 
 // findUser finds whom a token is about that never had a session. Where its subject

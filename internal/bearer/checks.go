@@ -182,9 +182,9 @@ func (j *judging) knownUser() (Refusal, error) {
 
 func (j *judging) livePart() Refusal {
 	switch {
-	case errors.Is(j.session.err, sessions.ErrPartExpired):
+	case errors.Is(j.session.err, sessions.ErrClientSessionExpired):
 		return PartTimedOut
-	case errors.Is(j.session.err, sessions.ErrNoPart) && !j.guest():
+	case errors.Is(j.session.err, sessions.ErrNoClientSession) && !j.guest():
 		return PartGone
 	}
 	return ""
@@ -198,7 +198,7 @@ func (j *judging) afterSession() Refusal {
 }
 
 func (j *judging) afterPart() Refusal {
-	if j.v.View != nil && j.v.View.Part != nil && !j.context.Guest && j.v.Token.BeforeSession(j.v.View.Part.Started) {
+	if j.v.View != nil && j.v.View.ClientSession != nil && !j.context.Guest && j.v.Token.BeforeSession(j.v.View.ClientSession.Started) {
 		return OlderThanPart
 	}
 	return ""
@@ -230,7 +230,7 @@ func (j *judging) realmOn() (Refusal, error) {
 
 // clientOn: whether the client is enabled is read with its part in the session.
 func (j *judging) clientOn() Refusal {
-	if c := j.v.Client; c != nil && (!c.Enabled || j.v.View != nil && j.v.View.Part != nil && !j.v.View.ClientEnabled) {
+	if c := j.v.Client; c != nil && (!c.Enabled || j.v.View != nil && j.v.View.ClientSession != nil && !j.v.View.ClientEnabled) {
 		return ClientOff
 	}
 	return ""
@@ -264,7 +264,7 @@ func (j *judging) offlineGranted() (Refusal, error) {
 		return "", err
 	}
 	view := j.v.View
-	if view == nil || !view.Session.Offline || view.Part == nil || j.v.Client == nil || j.v.User == nil {
+	if view == nil || !view.Session.Offline || view.ClientSession == nil || j.v.Client == nil || j.v.User == nil {
 		return "", nil
 	}
 	g := &iam.Grant{Client: &j.v.Client.Client, User: j.v.User, Scopes: tokens.Requested(j.realm, &j.v.Client.Client, tokens.ScopeOffline)}
@@ -279,7 +279,7 @@ func (j *judging) offlineGranted() (Refusal, error) {
 // unspent asks the chain of refresh tokens whether one may be presented again.
 func (j *judging) unspent() Refusal {
 	tok, view := j.v.Token, j.v.View
-	if view != nil && view.Part != nil && (tok.Type == tokens.TypeRefresh || tok.Type == tokens.TypeOffline) && sessions.Spent(j.realm, view.Part, tok.Use()) {
+	if view != nil && view.ClientSession != nil && (tok.Type == tokens.TypeRefresh || tok.Type == tokens.TypeOffline) && sessions.Spent(j.realm, view.ClientSession, tok.Use()) {
 		return SpentToken
 	}
 	return ""

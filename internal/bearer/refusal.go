@@ -45,7 +45,7 @@ var reasons = map[Refusal]iam.Reason{
 	Unsigned: iam.TokenInvalid, RetiredKey: iam.TokenRetiredKey, WrongType: iam.TokenInvalid, OtherHost: iam.TokenOtherHost, Expired: iam.TokenExpired,
 	OtherClient: iam.WrongClient, BoundToken: iam.TokenInvalid, UnboundToken: iam.TokenInvalid, BindingDemanded: iam.TokenInvalid, WrongProof: iam.TokenInvalid,
 	NoOpenID: iam.WrongScope, UnknownClient: iam.UnknownClient, SessionGone: iam.SessionEnded, SessionTimedOut: iam.SessionEnded, SessionForgotten: iam.SessionEnded,
-	PartGone: iam.PartEnded, PartTimedOut: iam.PartEnded, OlderThanSession: iam.TokenOfPast, OlderThanPart: iam.TokenOfPast, RevokedToken: iam.Revoked,
+	PartGone: iam.ClientSessionEnded, PartTimedOut: iam.ClientSessionEnded, OlderThanSession: iam.TokenOfPast, OlderThanPart: iam.TokenOfPast, RevokedToken: iam.Revoked,
 	RealmOff: iam.RealmDisabled, ClientOff: iam.ClientDisabled, UserGone: iam.UserRemoved, UserOff: iam.UserDisabled, AccountOff: iam.UserDisabled,
 	BeforeRealm: iam.NotBeforeRealm, BeforeClient: iam.NotBeforeClient, BeforeUser: iam.NotBeforeUser, NotGranted: iam.OfflineNotGranted, SpentToken: iam.TokenReuse,
 }

@@ -119,10 +119,10 @@ func exchanged(v *Verdict) bool {
 	if how.Guest || how.Grant == "te" {
 		return true
 	}
-	if v.View == nil || v.View.Part == nil {
+	if v.View == nil || v.View.ClientSession == nil {
 		return false
 	}
-	for note := range v.View.Part.Notes {
+	for note := range v.View.ClientSession.Notes {
 		if strings.HasPrefix(note, iam.NoteExchanged) {
 			return true
 		}
@@ -137,7 +137,7 @@ func (s *Service) leftOut(ctx context.Context, r *realms.Realm, v *Verdict) (out
 		OpenID: tokens.HasScope(v.Token.Scope, tokens.ScopeOpenID),
 	}
 	if v.View != nil {
-		g.Session, g.Part = v.View.Session, v.View.Part
+		g.Session, g.ClientSession = v.View.Session, v.View.ClientSession
 		v.View.Inform(g)
 	}
 	t, err := s.Issuer.Rights(ctx, r, g, v.Token.Scope)

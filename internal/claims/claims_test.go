@@ -16,10 +16,10 @@ func input(mappers ...iam.ProtocolMapper) *claims.Input {
 		Grant: &iam.Grant{
 			User: &iam.User{ID: "7d6f", Username: "ann", Email: "ann@example.org", FirstName: "Ann", LastName: "Lee", EmailVerified: true,
 				Attrs: map[string][]string{"desk": {"a", "b"}, "age": {"42"}, "odd": {"x"}, "street": {"Main 1"}, "json": {`{"k":[1]}`}}},
-			Client:  &iam.Client{ClientID: "app", WebOrigins: []string{"+"}, RedirectURIs: []string{"https://app.example.org/*"}, Mappers: mappers},
-			Session: &iam.UserSession{ID: "s1", Notes: map[string]string{"AUTH_TIME": "1700000000"}},
-			Part:    &iam.ClientSession{Notes: map[string]string{}},
-			Nonce:   "n",
+			Client:        &iam.Client{ClientID: "app", WebOrigins: []string{"+"}, RedirectURIs: []string{"https://app.example.org/*"}, Mappers: mappers},
+			Session:       &iam.UserSession{ID: "s1", Notes: map[string]string{"AUTH_TIME": "1700000000"}},
+			ClientSession: &iam.ClientSession{Notes: map[string]string{}},
+			Nonce:         "n",
 		},
 		Standing: &roles.Standing{Groups: []*roles.Group{{Group: iam.Group{Name: "north"}, Up: top}}},
 		Access:   &roles.Access{Realm: []string{"user"}, Clients: map[string][]string{"app": {"own"}, "api.v1": {"read", "write"}}},
@@ -194,7 +194,7 @@ func TestACR(t *testing.T) {
 		{"essential", map[string]string{"level-of-authentication": "2", "acr_values": "gold", "claims": `{"id_token":{"acr":{"essential":true,"values":["silver"]}}}`}, levels, "silver"},
 	} {
 		in := input(mapper("oidc-acr-mapper"))
-		in.Grant.Part.Notes, in.Levels = c.notes, c.levels
+		in.Grant.ClientSession.Notes, in.Levels = c.notes, c.levels
 		if got, want := run(t, in, claims.IDToken), `{"acr":"`+c.want+`"}`; got != want {
 			t.Errorf("%s: %s, want %s", c.name, got, want)
 		}

@@ -44,10 +44,10 @@ func (in *Input) note(name string) string {
 
 // partNote returns a note of the client's part in the session.
 func (in *Input) partNote(name string) string {
-	if in.Grant.Part == nil {
+	if in.Grant.ClientSession == nil {
 		return ""
 	}
-	return in.Grant.Part.Notes[name]
+	return in.Grant.ClientSession.Notes[name]
 }
 
 // A spec is a provider of mappers.

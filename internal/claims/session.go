@@ -74,7 +74,7 @@ func Reached(p *iam.ClientSession) int {
 }
 
 func (in *Input) acr() string {
-	level := Reached(in.Grant.Part)
+	level := Reached(in.Grant.ClientSession)
 	minimum := ""
 	if c := in.Grant.Client; c != nil {
 		minimum = c.Attr("minimum.acr.value")

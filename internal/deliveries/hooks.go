@@ -115,7 +115,7 @@ func (h *Hooks) Ended(ctx context.Context, tx *store.Tx, r *realms.Realm, ending
 		for _, x := range endings {
 			s := told(r, x.Session)
 			s.LastAccess = moment(x.Session.LastAccess)
-			for _, p := range x.Parts {
+			for _, p := range x.ClientSessions {
 				s.Clients = append(s.Clients, nameOf(r, p.Client))
 			}
 			info, _ := x.End.Reason.Info()

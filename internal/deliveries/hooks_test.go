@@ -54,7 +54,7 @@ var (
 	begun = time.Date(2026, 3, 1, 9, 0, 0, 5e6, time.UTC)
 	spell = &iam.UserSession{ID: "s1", Realm: "r", User: "u1", Username: "ann", IP: "192.0.2.7", Started: begun, LastAccess: begun,
 		Origin: iam.Origin{How: iam.HowBrowser, Flow: "browser", Client: "c1"}}
-	ending = &store.Ending{Session: spell, Parts: []*iam.ClientSession{{Client: "c1"}, {Client: "c2"}},
+	ending = &store.Ending{Session: spell, ClientSessions: []*iam.ClientSession{{Client: "c1"}, {Client: "c2"}},
 		End: iam.End{Reason: iam.Idle, By: iam.ActorSweep, Rule: "ssoSessionIdleTimeout"}}
 )
 

@@ -150,7 +150,7 @@ func (s *Service) sessions(ctx context.Context, r *realms.Realm, e *Evidence) (m
 				most = l.OfflineMax
 			}
 		}
-		q := store.PartQuery{Offline: offline, UsedSince: e.At.Add(-idle), Week: e.At.Add(-week), Refreshed: Refreshed,
+		q := store.ClientSessionQuery{Offline: offline, UsedSince: e.At.Add(-idle), Week: e.At.Add(-week), Refreshed: Refreshed,
 			Older: e.At.Add(-OfflineMaximum(r.Rep)), Most: CountMost + 1}
 		if most > 0 {
 			q.BegunSince = e.At.Add(-most)
@@ -168,7 +168,7 @@ func (s *Service) sessions(ctx context.Context, r *realms.Realm, e *Evidence) (m
 					q.NotBefore = c.NotBefore
 				}
 			}
-			p, err := db.PartNumbers(ctx, r.ID, q)
+			p, err := db.ClientSessionNumbers(ctx, r.ID, q)
 			if err != nil {
 				return nil, nil, err
 			}

@@ -162,9 +162,9 @@ type Setting struct {
 	Value string       `json:"value,omitzero"` // as it was, where it cannot be looked up later
 }
 
-// An EndedPart is what is kept of a client's part that has ended, alone or with
+// An EndedClientSession is what is kept of a client's part that has ended, alone or with
 // its session.
-type EndedPart struct {
+type EndedClientSession struct {
 	ClientSession
 	User  UserID
 	Ended int64 // milliseconds since 1970

@@ -163,29 +163,29 @@ const (
 // who, for whom, through which session, with which scopes. Every grant type
 // ends in one, and tokens.Issuer is the only place that turns one into bytes.
 // How strong the login was, its time and the claims parameter stand in the
-// notes of Session and Part, where mappers look for them.
+// notes of Session and ClientSession, where mappers look for them.
 type Grant struct {
-	Client    *Client
-	User      *User // never nil: a service account is a user
-	Session   *UserSession
-	Part      *ClientSession
-	Transient Transience     // whether the session is stored
-	Scopes    []*ClientScope // granted, openid itself excluded
-	OpenID    bool           // openid was asked for: an ID token is due
-	Asked     string         // the scope parameter
-	Offline   bool           // offline_access was asked for, or the session is an offline one
-	Audience  []string       // requested by token exchange, as client_ids; nil: as mappers say
-	Nonce     string
-	Refresh   RefreshKind
-	KeepScope string // the scope of the refresh token this one comes from, "" for as granted
-	ReuseID   string // of the refresh token that is rotated
-	Chained   bool   // a refresh token is rotated, maybe one without a ReuseID: from before the realm rotated them
-	RefreshID string // id of the refresh token to make, "" for any
-	Type      string // Keycloak's grant shortcut in token ids: "ac", "rt", "ro", "cc", "te", "na"
-	Confirm   Confirmation
-	Issuer    string  // the realm's issuer URL for this request
-	NoGroups  bool    // the user was seen to be in no group, by the statement that read the session;
-	Roles     RoleIDs // then these were given to the user, composites not expanded
+	Client        *Client
+	User          *User // never nil: a service account is a user
+	Session       *UserSession
+	ClientSession *ClientSession
+	Transient     Transience     // whether the session is stored
+	Scopes        []*ClientScope // granted, openid itself excluded
+	OpenID        bool           // openid was asked for: an ID token is due
+	Asked         string         // the scope parameter
+	Offline       bool           // offline_access was asked for, or the session is an offline one
+	Audience      []string       // requested by token exchange, as client_ids; nil: as mappers say
+	Nonce         string
+	Refresh       RefreshKind
+	KeepScope     string // the scope of the refresh token this one comes from, "" for as granted
+	ReuseID       string // of the refresh token that is rotated
+	Chained       bool   // a refresh token is rotated, maybe one without a ReuseID: from before the realm rotated them
+	RefreshID     string // id of the refresh token to make, "" for any
+	Type          string // Keycloak's grant shortcut in token ids: "ac", "rt", "ro", "cc", "te", "na"
+	Confirm       Confirmation
+	Issuer        string  // the realm's issuer URL for this request
+	NoGroups      bool    // the user was seen to be in no group, by the statement that read the session;
+	Roles         RoleIDs // then these were given to the user, composites not expanded
 }
 
 // A Transience says whether a grant's session is stored.

@@ -160,13 +160,13 @@ func (a *attempt) joined(id iam.SessionID) *authn.Joined {
 	if a.seen == nil || a.seen.ref.ID != id || a.seen.client != &a.client.Client || a.seen.err != nil {
 		return nil
 	}
-	return &authn.Joined{Part: a.seen.view.Part, Live: a.seen.live}
+	return &authn.Joined{ClientSession: a.seen.view.ClientSession, Live: a.seen.live}
 }
 
 // sessionEnded tells errors about sessions from faults.
 func sessionEnded(err error) bool {
 	for _, e := range []error{sessions.ErrGone, sessions.ErrExpired, sessions.ErrUserGone, sessions.ErrUserDisabled, sessions.ErrRealmDisabled,
-		sessions.ErrClientDisabled, sessions.ErrNoPart, sessions.ErrPartExpired, sessions.ErrBeforeNotBefore} {
+		sessions.ErrClientDisabled, sessions.ErrNoClientSession, sessions.ErrClientSessionExpired, sessions.ErrBeforeNotBefore} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -32,9 +32,9 @@ type toy struct{ *house }
 func (x toy) Finish(w http.ResponseWriter, r *http.Request, d *authn.Done) {
 	part := &iam.ClientSession{Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: d.Session.Started, LastAccess: d.Session.LastAccess}
 	if v, err := x.Sessions.Find(r.Context(), x.Realm, d.Session.Ref(), d.Client); err == nil {
-		part.Version = v.Part.Version
+		part.Version = v.ClientSession.Version
 	}
-	err := x.Sessions.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Root: d.Root, Tab: d.Tab, Part: part})
+	err := x.Sessions.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Root: d.Root, Tab: d.Tab, ClientSession: part})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

@@ -33,17 +33,17 @@ type Report struct {
 
 // An EndedSession is a session that ends, or from which clients are taken out.
 type EndedSession struct {
-	ID         iam.SessionID `json:"id"`
-	Kind       string        `json:"kind"`  // online or offline
-	Whole      bool          `json:"whole"` // false: only the clients' parts end
-	Start      int64         `json:"start"`
-	LastAccess int64         `json:"lastAccess"`
-	Text       string        `json:"text"`
-	Clients    []*EndedPart  `json:"clients"`
+	ID         iam.SessionID         `json:"id"`
+	Kind       string                `json:"kind"`  // online or offline
+	Whole      bool                  `json:"whole"` // false: only the clients' parts end
+	Start      int64                 `json:"start"`
+	LastAccess int64                 `json:"lastAccess"`
+	Text       string                `json:"text"`
+	Clients    []*EndedClientSession `json:"clients"`
 }
 
-// An EndedPart is a client's part that ends, and what becomes of its tokens.
-type EndedPart struct {
+// An EndedClientSession is a client's part that ends, and what becomes of its tokens.
+type EndedClientSession struct {
 	ID           iam.ClientID `json:"id"`
 	ClientID     string       `json:"clientId,omitzero"`
 	RefreshToken string       `json:"refreshToken"`
@@ -138,7 +138,7 @@ func (e *Ender) telling(r *realms.Realm, issuer string, calls **Calls) sessions.
 		}
 		var parts []*iam.ClientSession
 		for _, x := range list {
-			parts = append(parts, x.Parts...)
+			parts = append(parts, x.ClientSessions...)
 		}
 		*calls, err = e.Notifier.Enqueue(ctx, tx, r, issuer, list[0].Session.User, parts)
 		return err
@@ -183,7 +183,7 @@ func (e *Ender) End(ctx context.Context, r *realms.Realm, issuer string, user ia
 // an online and an offline one of the same id are one to it.
 func told(list []sessions.Affected) (parts []*iam.ClientSession) {
 	for _, x := range list {
-		for _, p := range x.Parts {
+		for _, p := range x.ClientSessions {
 			if !slices.ContainsFunc(parts, func(o *iam.ClientSession) bool { return o.Client == p.Client && o.Session == p.Session }) {
 				parts = append(parts, p)
 			}
@@ -197,7 +197,7 @@ func (e *Ender) report(ctx context.Context, r *realms.Realm, issuer string, list
 	now := e.Notifier.issuer.Now()
 	var whole, parts int
 	for _, x := range list {
-		s := &EndedSession{ID: x.ID, Kind: "online", Whole: x.Whole, Start: x.Started.UnixMilli(), LastAccess: x.LastAccess.UnixMilli(), Clients: []*EndedPart{}}
+		s := &EndedSession{ID: x.ID, Kind: "online", Whole: x.Whole, Start: x.Started.UnixMilli(), LastAccess: x.LastAccess.UnixMilli(), Clients: []*EndedClientSession{}}
 		if x.Offline {
 			s.Kind = "offline"
 		}
@@ -214,9 +214,9 @@ func (e *Ender) report(ctx context.Context, r *realms.Realm, issuer string, list
 		if x.Whole {
 			whole++
 		} else {
-			parts += len(x.Parts)
+			parts += len(x.ClientSessions)
 		}
-		for _, p := range x.Parts {
+		for _, p := range x.ClientSessions {
 			part, err := ended(ctx, r, x.UserSession, p, now)
 			if err != nil {
 				return nil, err
@@ -260,8 +260,8 @@ func count(n int, word string, words ...string) string {
 
 // ended says what becomes of a client's tokens. An access token of this moment
 // is the one that lives longest.
-func ended(ctx context.Context, r *realms.Realm, us *iam.UserSession, p *iam.ClientSession, now time.Time) (*EndedPart, error) {
-	out := &EndedPart{ID: p.Client, RefreshToken: "Refused at once."}
+func ended(ctx context.Context, r *realms.Realm, us *iam.UserSession, p *iam.ClientSession, now time.Time) (*EndedClientSession, error) {
+	out := &EndedClientSession{ID: p.Client, RefreshToken: "Refused at once."}
 	if us.Offline {
 		out.RefreshToken = "The offline token is refused at once."
 	}

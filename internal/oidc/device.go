@@ -485,13 +485,13 @@ func (t *tokenCall) redeemDevice(d *knownDevice, said *deviceAnswer) (*decision,
 		return nil, t.deny(refusal{word: "user_not_found", code: "invalid_grant", description: "User not found", detail: untold})
 	case view.User != nil && !view.User.Enabled:
 		return nil, t.deny(refusal{word: "user_disabled", code: "invalid_grant", description: "User disabled", detail: untold})
-	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrPartExpired), errors.Is(err, sessions.ErrNoPart):
+	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrClientSessionExpired), errors.Is(err, sessions.ErrNoClientSession):
 		return nil, t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
 	case err != nil:
 		return nil, t.switchedOff(err)
 	}
 	g := &iam.Grant{
-		Client: &t.client.Client, User: view.User, Session: view.Session, Part: view.Part, Type: "dg", Nonce: d.text.Nonce,
+		Client: &t.client.Client, User: view.User, Session: view.Session, ClientSession: view.ClientSession, Type: "dg", Nonce: d.text.Nonce,
 		Scopes: tokens.Requested(t.realm, &t.client.Client, d.text.Scope), Asked: d.text.Scope, OpenID: tokens.HasScope(d.text.Scope, tokens.ScopeOpenID),
 	}
 	view.Inform(g)
@@ -502,7 +502,7 @@ func (t *tokenCall) redeemDevice(d *knownDevice, said *deviceAnswer) (*decision,
 	if !ok {
 		return nil, t.deny(refusal{reason: iam.ConsentMissing, word: "not_allowed", code: "invalid_scope", description: "Client no longer has requested consent from user"})
 	}
-	if err := t.withRefresh(g, d.text.Scope, view.Part.Notes[noteFirstOffline] != ""); err != nil {
+	if err := t.withRefresh(g, d.text.Scope, view.ClientSession.Notes[noteFirstOffline] != ""); err != nil {
 		return nil, err
 	}
 	return &decision{grant: g}, nil

@@ -123,7 +123,7 @@ func (c *call) answer(d *authn.Done, q *request, l *sessions.Login, types respon
 	p.add("code", code)
 	var details map[string]string
 	if types.implicit() {
-		res, err := c.addTokens(&p, d, q, l.Part, scopes, types, code)
+		res, err := c.addTokens(&p, d, q, l.ClientSession, scopes, types, code)
 		if err != nil {
 			return err
 		}
@@ -146,7 +146,7 @@ func (c *call) storeLogin(d *authn.Done, q *request, l *sessions.Login, scopes [
 				return err
 			}
 		}
-		if l.Part, err = c.clientPart(d, q, scopes, was); err != nil {
+		if l.ClientSession, err = c.clientPart(d, q, scopes, was); err != nil {
 			return err
 		}
 		was = nil
@@ -159,7 +159,7 @@ func (c *call) joined(d *authn.Done) (*authn.Joined, error) {
 	v, live, err := c.Sessions.Look(c.ctx(), c.realm, d.Session.Ref(), d.Client)
 	switch {
 	case v != nil:
-		return &authn.Joined{Part: v.Part, Live: live}, nil
+		return &authn.Joined{ClientSession: v.ClientSession, Live: live}, nil
 	case d.New && errors.Is(err, sessions.ErrGone):
 		return new(authn.Joined), nil
 	}
@@ -196,13 +196,13 @@ func (c *call) clientPart(d *authn.Done, q *request, scopes []*iam.ClientScope, 
 	}
 	part.Origin.Client, part.Origin.Scope, part.Origin.Issuer = d.Client.ID, q.Scope, q.Issuer
 	part.Origin.Scopes = tokens.Why(d.Client, q.Scope, scopes)
-	if was.Part != nil {
-		part.Version = was.Part.Version
-		if asked := was.Part.Notes["acr_values"]; notes["acr_values"] == "" && asked != "" && was.Live {
+	if was.ClientSession != nil {
+		part.Version = was.ClientSession.Version
+		if asked := was.ClientSession.Notes["acr_values"]; notes["acr_values"] == "" && asked != "" && was.Live {
 			notes["acr_values"] = asked // a request that asks for no context goes on with the one before
 		}
 	}
-	if offline && !d.New && was.Part == nil {
+	if offline && !d.New && was.ClientSession == nil {
 		fresh, err := c.neverUsed(d.Session.Ref())
 		if err != nil {
 			return nil, err
@@ -212,9 +212,9 @@ func (c *call) clientPart(d *authn.Done, q *request, scopes []*iam.ClientScope, 
 		}
 	}
 	if was.Live {
-		part.Started = was.Part.Started
+		part.Started = was.ClientSession.Started
 		part.Origin.Again = part.Started.Before(now)
-		part.Chains = was.Part.Chains // a spent refresh token stays spent
+		part.Chains = was.ClientSession.Chains // a spent refresh token stays spent
 	}
 	return part, nil
 }
@@ -230,7 +230,7 @@ func (c *call) neverUsed(ref iam.SessionRef) (bool, error) {
 	case err != nil, v.Session.Started.Unix() != v.Session.LastAccess.Unix():
 		return false, nil
 	}
-	parts, err := c.Sessions.Parts(c.ctx(), c.realm, ref.Only())
+	parts, err := c.Sessions.ClientSessions(c.ctx(), c.realm, ref.Only())
 	return err == nil && len(parts) == 0, err
 }
 
@@ -238,7 +238,7 @@ func (c *call) neverUsed(ref iam.SessionRef) (bool, error) {
 // offline session is made, and so no token of one; Keycloak's then is good for nothing.
 func (c *call) addTokens(p *params, d *authn.Done, q *request, part *iam.ClientSession, scopes []*iam.ClientScope, types responseType, code string) (*tokens.Response, error) {
 	g := &iam.Grant{
-		Client: d.Client, User: d.User, Session: d.Session, Part: part, Scopes: scopes, Asked: d.Request.Scope, OpenID: tokens.HasScope(d.Request.Scope, tokens.ScopeOpenID), Nonce: q.Nonce,
+		Client: d.Client, User: d.User, Session: d.Session, ClientSession: part, Scopes: scopes, Asked: d.Request.Scope, OpenID: tokens.HasScope(d.Request.Scope, tokens.ScopeOpenID), Nonce: q.Nonce,
 		Offline: types.code && tokens.OfflineRequested(scopes), Type: "na", Issuer: d.Request.Issuer,
 	}
 	w := tokens.Want{NoAccess: !types.token, ID: types.idToken, NoID: !types.idToken}
@@ -260,7 +260,7 @@ func (c *call) addTokens(p *params, d *authn.Done, q *request, part *iam.ClientS
 		p.add("expires_in", strconv.FormatInt(res.ExpiresIn, 10))
 	}
 	if types.code && tokens.OfflineRequested(scopes) {
-		_, _, err = c.Sessions.GoOffline(c.ctx(), c.realm, sessions.OfflineGrant{Online: d.Session, Part: part, Stored: true})
+		_, _, err = c.Sessions.GoOffline(c.ctx(), c.realm, sessions.OfflineGrant{Online: d.Session, ClientSession: part, Stored: true})
 	}
 	return res, err
 }

@@ -44,7 +44,7 @@ func (t *tokenCall) clientCredentials() (*decision, error) {
 		Notes:  map[string]string{"clientId": t.client.ClientID, "client_id": t.client.ClientID, "clientHost": addr, "clientAddress": addr},
 	}
 	g := &iam.Grant{
-		Client: &t.client.Client, User: user, Session: us, Part: t.newPart(us, scope, iam.HowService), Type: "cc",
+		Client: &t.client.Client, User: user, Session: us, ClientSession: t.newPart(us, scope, iam.HowService), Type: "cc",
 		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 	}
 	if !t.client.OIDC.ServiceRefresh {

@@ -45,7 +45,7 @@ func (t *tokenCall) code() (*decision, error) {
 		t.event.Cause.Setting = iam.SettingStandardFlow
 		return nil, t.deny(refusal{word: "not_allowed", code: "invalid_grant", description: "Client not allowed to exchange code"})
 	}
-	if view.Part == nil {
+	if view.ClientSession == nil {
 		return nil, t.deny(refusal{word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
 	}
 	if err := t.checkVerifier(code.Challenge, code.ChallengeAlg); err != nil {
@@ -55,7 +55,7 @@ func (t *tokenCall) code() (*decision, error) {
 		return nil, err
 	}
 	g := &iam.Grant{
-		Client: &t.client.Client, User: view.User, Session: view.Session, Part: view.Part, Type: "ac", Nonce: code.Nonce,
+		Client: &t.client.Client, User: view.User, Session: view.Session, ClientSession: view.ClientSession, Type: "ac", Nonce: code.Nonce,
 		Scopes: tokens.Requested(t.realm, &t.client.Client, code.Scope), Asked: code.Scope, OpenID: tokens.HasScope(code.Scope, tokens.ScopeOpenID),
 	}
 	view.Inform(g)
@@ -69,8 +69,8 @@ func (t *tokenCall) code() (*decision, error) {
 	if err := t.noteAdapter(view); err != nil {
 		return nil, err
 	}
-	g.Part = view.Part
-	if err := t.withRefresh(g, code.Scope, view.Part.Notes[noteFirstOffline] != ""); err != nil {
+	g.ClientSession = view.ClientSession
+	if err := t.withRefresh(g, code.Scope, view.ClientSession.Notes[noteFirstOffline] != ""); err != nil {
 		return nil, err
 	}
 	return &decision{grant: g}, nil
@@ -122,11 +122,11 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 		return nil, nil, t.refuse("invalid_code", notValid)
 	}
 	switch {
-	case findErr == nil, errors.Is(findErr, sessions.ErrNoPart):
+	case findErr == nil, errors.Is(findErr, sessions.ErrNoClientSession):
 		return &code, view, nil
 	case errors.Is(findErr, sessions.ErrUserGone):
 		return nil, nil, t.deny(refusal{word: "user_not_found", code: "invalid_grant", description: "User not found", detail: untold})
-	case errors.Is(findErr, sessions.ErrExpired), errors.Is(findErr, sessions.ErrPartExpired):
+	case errors.Is(findErr, sessions.ErrExpired), errors.Is(findErr, sessions.ErrClientSessionExpired):
 		t.event.User = view.Session.User
 		return nil, nil, t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
 	}
@@ -179,12 +179,12 @@ func (t *tokenCall) withRefresh(g *iam.Grant, scope string, first bool) error {
 	if err := t.mayGoOffline(g); err != nil {
 		return err
 	}
-	part := *g.Part
+	part := *g.ClientSession
 	part.Notes = maps.Clone(part.Notes)
 	delete(part.Notes, noteFirstOffline)
 	part.Origin = iam.Origin{How: iam.HowOffline, Client: g.Client.ID, Scope: scope, Scopes: tokens.Why(g.Client, scope, g.Scopes), Issuer: t.issuer()}
 	endOnline := first && t.realm.OfflineSSO().EndsOnline(tokens.HasScope(scope, tokens.ScopeOffline))
-	_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, Part: &part, EndOnline: endOnline, Stored: true})
+	_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, ClientSession: &part, EndOnline: endOnline, Stored: true})
 	if errors.Is(err, sessions.ErrGone) {
 		return t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
 	}

@@ -156,13 +156,13 @@ func (t *tokenCall) exchangeGrant(v *bearer.Verdict, scope, kind string) (*iam.G
 		}
 		mine, err := t.Sessions.Find(t.ctx(), t.realm, us.Ref(), &t.client.Client)
 		if err == nil {
-			g.Session, g.Part = mine.Session, mine.Part
+			g.Session, g.ClientSession = mine.Session, mine.ClientSession
 			// A request without scope asks for the scope "openid" as the client's login did.
 			if scope == "" {
-				g.OpenID = tokens.HasScope(mine.Part.Notes[noteScope], tokens.ScopeOpenID)
+				g.OpenID = tokens.HasScope(mine.ClientSession.Notes[noteScope], tokens.ScopeOpenID)
 			}
-		} else if mine != nil && mine.Part != nil {
-			stale = mine.Part.Version
+		} else if mine != nil && mine.ClientSession != nil {
+			stale = mine.ClientSession.Version
 		}
 	}
 	if kind == typeRefresh {
@@ -174,32 +174,32 @@ func (t *tokenCall) exchangeGrant(v *bearer.Verdict, scope, kind string) (*iam.G
 		}
 		g.Refresh = iam.RefreshOnline
 		return g, sessions.Undisturbed(func() error {
-			if own(); g.Part == nil {
-				g.Part = t.newPart(&us, scope, iam.HowExchange)
-				g.Part.Version = stale
+			if own(); g.ClientSession == nil {
+				g.ClientSession = t.newPart(&us, scope, iam.HowExchange)
+				g.ClientSession.Version = stale
 			}
-			if g.Part.Notes == nil {
-				g.Part.Notes = map[string]string{}
+			if g.ClientSession.Notes == nil {
+				g.ClientSession.Notes = map[string]string{}
 			}
-			g.Part.Notes[iam.NoteExchanged+v.Token.Client] = v.Token.ID
+			g.ClientSession.Notes[iam.NoteExchanged+v.Token.Client] = v.Token.ID
 			if scope != "" {
-				g.Part.Notes[noteScope] = scope
+				g.ClientSession.Notes[noteScope] = scope
 			}
-			return t.Sessions.Join(t.ctx(), g.Part)
+			return t.Sessions.Join(t.ctx(), g.ClientSession)
 		})
 	}
 	if err := t.rememberScope(own, g, scope); err != nil {
 		return nil, err
 	}
-	if g.Part == nil {
+	if g.ClientSession == nil {
 		g.Transient = iam.TransientClient
 		if v.View == nil {
 			g.Transient = iam.Transient
 			t.event.Session = ""
 		}
 		now := t.Now()
-		g.Part = t.newPart(&us, scope, iam.HowExchange)
-		g.Part.Started, g.Part.LastAccess = now, now
+		g.ClientSession = t.newPart(&us, scope, iam.HowExchange)
+		g.ClientSession.Started, g.ClientSession.LastAccess = now, now
 	}
 	return g, nil
 }
@@ -209,15 +209,15 @@ func (t *tokenCall) exchangeGrant(v *bearer.Verdict, scope, kind string) (*iam.G
 // go by it. Keycloak: TokenManager.attachAuthenticationSession.
 func (t *tokenCall) rememberScope(own func(), g *iam.Grant, scope string) error {
 	return sessions.Undisturbed(func() error {
-		if own(); g.Part == nil || scope == "" || g.Part.Notes[noteScope] == scope {
+		if own(); g.ClientSession == nil || scope == "" || g.ClientSession.Notes[noteScope] == scope {
 			return nil
 		}
-		g.Part.Notes = maps.Clone(g.Part.Notes)
-		if g.Part.Notes == nil {
-			g.Part.Notes = map[string]string{}
+		g.ClientSession.Notes = maps.Clone(g.ClientSession.Notes)
+		if g.ClientSession.Notes == nil {
+			g.ClientSession.Notes = map[string]string{}
 		}
-		g.Part.Notes[noteScope] = scope
-		return t.Sessions.Join(t.ctx(), g.Part)
+		g.ClientSession.Notes[noteScope] = scope
+		return t.Sessions.Join(t.ctx(), g.ClientSession)
 	})
 }
 

@@ -45,7 +45,7 @@ func (t *tokenCall) password() (*decision, error) {
 	us.Origin = iam.Origin{How: iam.HowDirect, Flow: t.realm.Flows.DirectGrant, Client: t.client.ID}
 	t.event.User, t.event.Session = us.User, us.ID
 	g := &iam.Grant{
-		Client: &t.client.Client, User: run.User, Session: us, Part: part, Type: "ro",
+		Client: &t.client.Client, User: run.User, Session: us, ClientSession: part, Type: "ro",
 		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 	}
 	return &decision{grant: g}, t.begin(g)
@@ -73,13 +73,13 @@ func (t *tokenCall) begin(g *iam.Grant) error {
 		if err := t.mayGoOffline(g); err != nil {
 			return err
 		}
-		_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, Part: g.Part})
+		_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, ClientSession: g.ClientSession})
 		return err
 	}
 	if g.Client.OIDC.Refresh {
 		g.Refresh = iam.RefreshOnline
 	}
-	return t.Sessions.Login(t.ctx(), &sessions.Login{Realm: t.realm, Session: g.Session, New: true, Part: g.Part})
+	return t.Sessions.Login(t.ctx(), &sessions.Login{Realm: t.realm, Session: g.Session, New: true, ClientSession: g.ClientSession})
 }
 
 // login walks the direct grant flow. What it wants said in refusal stands in

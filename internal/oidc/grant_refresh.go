@@ -44,7 +44,7 @@ func (t *tokenCall) refresh() (*decision, error) {
 			return nil, t.changed(err)
 		}
 	}
-	g.Part = view.Part
+	g.ClientSession = view.ClientSession
 	t.event.User = view.User.ID
 	if g.Refresh == iam.RefreshOffline {
 		whole := *g // what narrows the access token leaves the offline token as it is
@@ -72,7 +72,7 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 		scope = strings.Join(kept, " ")
 	}
 	g := &iam.Grant{
-		Client: &t.client.Client, User: view.User, Session: view.Session, Part: view.Part, Type: "rt", Nonce: old.Nonce,
+		Client: &t.client.Client, User: view.User, Session: view.Session, ClientSession: view.ClientSession, Type: "rt", Nonce: old.Nonce,
 		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 		Offline: view.Session.Offline, Audience: old.Requested,
 	}
@@ -80,7 +80,7 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 	if g.Client.OIDC.Refresh {
 		g.Refresh, g.KeepScope, g.ReuseID, g.Chained = iam.RefreshKind(old.Type), old.Scope, old.ReuseID, true
 	}
-	openid := tokens.HasScope(view.Part.Notes[noteScope], tokens.ScopeOpenID)
+	openid := tokens.HasScope(view.ClientSession.Notes[noteScope], tokens.ScopeOpenID)
 	want := tokens.Want{ID: openid, NoID: !openid}
 	if param == "" || g.Refresh != iam.RefreshOffline {
 		return g, want, nil
@@ -151,7 +151,7 @@ func (b *backCall) judgeRefresh(raw string, order []bearer.Check, jkt string) (*
 	case bearer.SessionTimedOut, bearer.SessionForgotten:
 		err = b.endExpired(v.View)
 	case bearer.PartTimedOut:
-		end := b.Sessions.PartTimedOut(b.realm, &b.client.Client, v.View.Session, v.View.Part)
+		end := b.Sessions.ClientSessionTimedOut(b.realm, &b.client.Client, v.View.Session, v.View.ClientSession)
 		err = b.Sessions.Detach(b.ctx(), b.realm, v.View.Session.Ref(), b.client.ID, end)
 	}
 	if err != nil {
@@ -180,8 +180,8 @@ func (b *backCall) changed(err error) error {
 		return b.worthless(iam.TokenReuse, "Maximum allowed refresh token reuse exceeded")
 	case errors.Is(err, sessions.ErrStale):
 		return b.worthless(iam.TokenReuse, "Stale token")
-	case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrNoPart):
-		return b.worthless(iam.PartEnded, "Session doesn't have required client")
+	case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrNoClientSession):
+		return b.worthless(iam.ClientSessionEnded, "Session doesn't have required client")
 	}
 	return err
 }

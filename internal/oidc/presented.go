@@ -137,8 +137,8 @@ func (c *call) sessionFor(v *bearer.Verdict) *iam.UserSession {
 
 // partFor is the client's part in the session of a token, or what stands in for it.
 func (c *call) partFor(v *bearer.Verdict) *iam.ClientSession {
-	if v.View != nil && v.View.Part != nil {
-		return v.View.Part
+	if v.View != nil && v.View.ClientSession != nil {
+		return v.View.ClientSession
 	}
 	now := c.Now()
 	p := &iam.ClientSession{Realm: c.realm.ID, Client: v.Client.ID, Started: now, LastAccess: now, Notes: map[string]string{"iss": c.issuer()}}
@@ -152,7 +152,7 @@ func (c *call) partFor(v *bearer.Verdict) *iam.ClientSession {
 // again over it. Its scopes are for the issuer to find.
 func (c *call) grantOf(v *bearer.Verdict) *iam.Grant {
 	g := &iam.Grant{
-		Client: &v.Client.Client, User: v.User, Session: c.sessionFor(v), Part: c.partFor(v), Nonce: v.Token.Nonce, Issuer: c.issuer(),
+		Client: &v.Client.Client, User: v.User, Session: c.sessionFor(v), ClientSession: c.partFor(v), Nonce: v.Token.Nonce, Issuer: c.issuer(),
 		OpenID: tokens.HasScope(v.Token.Scope, tokens.ScopeOpenID),
 	}
 	if v.View != nil {

@@ -66,7 +66,7 @@ func (b *backCall) endParts(tok *tokens.Token) error {
 		if kind == iam.Offline && tok.Type != tokens.TypeOffline {
 			continue
 		}
-		if _, err := b.Sessions.EndLastPart(b.ctx(), b.realm, tok.Ref(kind), b.client.ID, b.revocation(tok, "revocation endpoint")); err != nil {
+		if _, err := b.Sessions.EndLastClientSession(b.ctx(), b.realm, tok.Ref(kind), b.client.ID, b.revocation(tok, "revocation endpoint")); err != nil {
 			return err
 		}
 	}

@@ -208,7 +208,7 @@ func (b *backCall) byImpersonator(s *iam.UserSession) {
 func (t *tokenCall) note(g *iam.Grant, res *tokens.Response) {
 	if g.Transient == iam.Transient {
 		t.Ledger.Transient(t.realm, records.Transient{
-			User: g.User.ID, Client: g.Client.ID, IP: t.event.IP, How: g.Part.Origin.How, Scopes: g.Part.Origin.Scopes, Token: res.AccessID, Expires: res.ExpiresAt,
+			User: g.User.ID, Client: g.Client.ID, IP: t.event.IP, How: g.ClientSession.Origin.How, Scopes: g.ClientSession.Origin.Scopes, Token: res.AccessID, Expires: res.ExpiresAt,
 		})
 		return
 	}

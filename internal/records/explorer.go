@@ -75,33 +75,33 @@ type Count struct {
 
 // An Entry is one session as lists show it. Times are milliseconds since 1970.
 type Entry struct {
-	ID         string        `json:"id"` // for the story
-	Kind       string        `json:"kind"`
-	State      string        `json:"state,omitzero"`     // of sessions
-	Session    iam.SessionID `json:"sessionId,omitzero"` // the sid claim
-	User       iam.UserID    `json:"userId,omitzero"`
-	Username   string        `json:"username,omitzero"`
-	Clients    []*Part       `json:"clients"`
-	Address    string        `json:"ipAddress,omitzero"`
-	Device     *Device       `json:"device,omitzero"`
-	RememberMe bool          `json:"rememberMe,omitzero"`
-	Start      int64         `json:"start"`
-	LastAccess int64         `json:"lastAccess"`
-	Began      *Beginning    `json:"began,omitzero"`
-	GoodFor    *GoodFor      `json:"goodFor,omitzero"` // of what is live
-	End        *Ending       `json:"end,omitzero"`     // of what has ended
-	Count      int64         `json:"count,omitzero"`   // of what is counted by the hour
-	Reason     iam.Reason    `json:"reason,omitzero"`  // of refusals
-	Text       string        `json:"text,omitzero"`    // of refusals, in a plain sentence
-	Token      string        `json:"tokenId,omitzero"` // the last one, of what is counted
-	Scopes     []Scope       `json:"scopes,omitzero"`  // likewise
+	ID         string           `json:"id"` // for the story
+	Kind       string           `json:"kind"`
+	State      string           `json:"state,omitzero"`     // of sessions
+	Session    iam.SessionID    `json:"sessionId,omitzero"` // the sid claim
+	User       iam.UserID       `json:"userId,omitzero"`
+	Username   string           `json:"username,omitzero"`
+	Clients    []*ClientSession `json:"clients"`
+	Address    string           `json:"ipAddress,omitzero"`
+	Device     *Device          `json:"device,omitzero"`
+	RememberMe bool             `json:"rememberMe,omitzero"`
+	Start      int64            `json:"start"`
+	LastAccess int64            `json:"lastAccess"`
+	Began      *Beginning       `json:"began,omitzero"`
+	GoodFor    *GoodFor         `json:"goodFor,omitzero"` // of what is live
+	End        *Ending          `json:"end,omitzero"`     // of what has ended
+	Count      int64            `json:"count,omitzero"`   // of what is counted by the hour
+	Reason     iam.Reason       `json:"reason,omitzero"`  // of refusals
+	Text       string           `json:"text,omitzero"`    // of refusals, in a plain sentence
+	Token      string           `json:"tokenId,omitzero"` // the last one, of what is counted
+	Scopes     []Scope          `json:"scopes,omitzero"`  // likewise
 }
 
 // A Device is what the browser or program said of itself.
 type Device = sessions.Device
 
-// A Part is a client's part in a session.
-type Part struct {
+// A ClientSession is a client's part in a session.
+type ClientSession struct {
 	ID         iam.ClientID `json:"id"`
 	ClientID   string       `json:"clientId,omitzero"`
 	State      string       `json:"state"`
@@ -415,14 +415,14 @@ func (x *Explorer) entries(ctx context.Context, r *realms.Realm, list []*store.R
 		return nil, err
 	}
 	for _, kind := range iam.SessionKinds() {
-		parts, err := x.Sessions.Parts(ctx, r, iam.SessionRefs{Kind: kind, IDs: live[kind]})
+		parts, err := x.Sessions.ClientSessions(ctx, r, iam.SessionRefs{Kind: kind, IDs: live[kind]})
 		if err != nil {
 			return nil, err
 		}
 		t.live = append(t.live, parts...)
 	}
 	if len(ended) > 0 {
-		if t.ended, err = x.DB.EndedPartsOf(ctx, r.ID, ended); err != nil {
+		if t.ended, err = x.DB.EndedClientSessionsOf(ctx, r.ID, ended); err != nil {
 			return nil, err
 		}
 	}

@@ -45,7 +45,7 @@ func (x *Explorer) OfflineGrants(ctx context.Context, r *realms.Realm, user iam.
 		of[s.ID] = s.UserSession
 		refs.IDs = append(refs.IDs, s.ID)
 	}
-	parts, err := x.Sessions.Parts(ctx, r, refs)
+	parts, err := x.Sessions.ClientSessions(ctx, r, refs)
 	if err != nil {
 		return nil, err
 	}

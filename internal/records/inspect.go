@@ -220,7 +220,7 @@ func (c *inspecting) explain(no bearer.Refusal, at Seen) error {
 	case bearer.SessionTimedOut, bearer.SessionForgotten:
 		c.refuseEnd(c.x.Sessions.TimedOut(c.r, v.Session), "The session")
 	case bearer.PartTimedOut:
-		c.refuseEnd(c.x.Sessions.PartTimedOut(c.r, &c.v.Client.Client, v.Session, v.Part), "The client's part in the session")
+		c.refuseEnd(c.x.Sessions.ClientSessionTimedOut(c.r, &c.v.Client.Client, v.Session, v.ClientSession), "The client's part in the session")
 	case bearer.PartGone:
 		return c.partEnded(iam.SessionID(c.t.Session))
 	case bearer.SpentToken:
@@ -284,7 +284,7 @@ func (c *inspecting) sessionEnded(sid iam.SessionID) error {
 
 // partEnded tells why the client's part ended while the session goes on.
 func (c *inspecting) partEnded(sid iam.SessionID) error {
-	parts, err := c.x.DB.EndedParts(c.ctx, c.r.ID, sid)
+	parts, err := c.x.DB.EndedClientSessions(c.ctx, c.r.ID, sid)
 	if err != nil {
 		return err
 	}
@@ -295,7 +295,7 @@ func (c *inspecting) partEnded(sid iam.SessionID) error {
 			return nil
 		}
 	}
-	c.refuse(iam.PartEnded, "No record of it is left.")
+	c.refuse(iam.ClientSessionEnded, "No record of it is left.")
 	return nil
 }
 

@@ -68,13 +68,13 @@ func (x *Explorer) Story(ctx context.Context, r *realms.Realm, name string, seeE
 	}
 	sid := iam.SessionID(list[0].ID)
 	for _, kind := range iam.SessionKinds() {
-		parts, err := x.Sessions.Parts(ctx, r, iam.SessionRef{ID: sid, Kind: kind}.Only())
+		parts, err := x.Sessions.ClientSessions(ctx, r, iam.SessionRef{ID: sid, Kind: kind}.Only())
 		if err != nil {
 			return nil, err
 		}
 		t.live = append(t.live, parts...)
 	}
-	if t.ended, err = x.DB.EndedParts(ctx, r.ID, sid); err != nil {
+	if t.ended, err = x.DB.EndedClientSessions(ctx, r.ID, sid); err != nil {
 		return nil, err
 	}
 	if err := t.nameClients(list); err != nil {
@@ -319,7 +319,7 @@ func (t *teller) timeline(s *Story, rec *store.Record) {
 	}
 	sid, offline := iam.SessionID(rec.ID), rec.Source.Offline
 	issued := func(p *iam.ClientSession) {
-		part := slices.IndexFunc(s.Clients, func(x *Part) bool { return x.ID == p.Client && x.Start == ms(p.Started) })
+		part := slices.IndexFunc(s.Clients, func(x *ClientSession) bool { return x.ID == p.Client && x.Start == ms(p.Started) })
 		for _, i := range iam.Issuances(p.Issued) {
 			add(i.At, "tokens", "Client "+t.client(p.Client)+" was given tokens"+grantWords[i.Grant]+".", i.Access)
 			if part >= 0 {
@@ -347,7 +347,7 @@ var grantWords = map[string]string{
 	"te": " by token exchange", "dg": " for a device code", "na": " with the authorization response",
 }
 
-func scopeWords(p *Part) string {
+func scopeWords(p *ClientSession) string {
 	// Alike ones together: most have one reason.
 	var words []string
 	for rest := p.Scopes; len(rest) > 0; {

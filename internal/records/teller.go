@@ -21,7 +21,7 @@ type teller struct {
 	names   map[iam.UserID]string // of users
 	clients clientNames
 	live    []*iam.ClientSession
-	ended   []*iam.EndedPart
+	ended   []*iam.EndedClientSession
 }
 
 // nameClients finds the names of all clients that records and parts speak of,
@@ -63,7 +63,7 @@ func ms(at time.Time) int64 {
 func (t *teller) entry(rec *store.Record) *Entry {
 	e := &Entry{
 		ID: id(rec), User: rec.User, Username: t.names[rec.User], Address: t.r.KeptAddress(rec.IP), RememberMe: rec.Remember,
-		Start: ms(rec.Started), LastAccess: ms(rec.LastAccess), Clients: []*Part{},
+		Start: ms(rec.Started), LastAccess: ms(rec.LastAccess), Clients: []*ClientSession{},
 	}
 	if rec.Occurrence != nil {
 		t.occurrence(e, rec.Occurrence)
@@ -136,15 +136,15 @@ func (t *teller) partTimedOut(rec *store.Record, p *iam.ClientSession) *Ending {
 	if !life.At(t.x.DB.Now()) {
 		return nil
 	}
-	return t.ending(life.First(), t.x.Sessions.PartTimedOut(t.r, &c.Client, us, p))
+	return t.ending(life.First(), t.x.Sessions.ClientSessionTimedOut(t.r, &c.Client, us, p))
 }
 
 func userSession(r *realms.Realm, rec *store.Record) *iam.UserSession {
 	return &iam.UserSession{ID: iam.SessionID(rec.ID), Realm: r.ID, User: rec.User, Offline: rec.Source.Offline, Remember: rec.Remember, Started: rec.Started, LastAccess: rec.LastAccess}
 }
 
-func (t *teller) part(p *iam.ClientSession) *Part {
-	return &Part{
+func (t *teller) part(p *iam.ClientSession) *ClientSession {
+	return &ClientSession{
 		ID: p.Client, ClientID: t.clients[p.Client], State: StateLive, Start: ms(p.Started), LastAccess: ms(p.LastAccess), Refreshes: p.Refreshes,
 		How: p.Origin.How, Again: p.Origin.Again, Scope: p.Origin.Scope, Scopes: scopesOf(p.Origin.Scopes),
 	}
@@ -198,7 +198,7 @@ func (t *teller) actor(e iam.End) (name, realm string) {
 func (t *teller) occurrence(e *Entry, o *store.Occurrence) {
 	e.Kind, e.Count, e.Session, e.Token = KindTransient, o.Count, o.Doc.Session, o.Doc.Token
 	if o.Client != "" {
-		e.Clients = append(e.Clients, &Part{ID: o.Client, ClientID: t.clients[o.Client], Start: ms(o.First), LastAccess: ms(o.Last)})
+		e.Clients = append(e.Clients, &ClientSession{ID: o.Client, ClientID: t.clients[o.Client], Start: ms(o.First), LastAccess: ms(o.Last)})
 	}
 	if o.Kind == store.TransientToken {
 		e.State = StateLive

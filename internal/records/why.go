@@ -169,16 +169,16 @@ type cause struct {
 	reason   iam.Reason
 	rank     rank
 	at       time.Time
-	state    bool           // as things stand, whatever has happened
-	prompt   bool           // it is why the login page was shown
-	client   iam.ClientID   // that it is about
-	session  *seenSession   // that ended, or that is not good for something
-	part     *seenPart      // of which the same is true
-	end      *iam.End       // why it ended
-	refusals []*seenRefusal // that it explains
-	scope    iam.Scopes     // of the part, for offline_access
-	settings []Evidence     // that led to it
-	detail   string         // goes on after the clause of the reason
+	state    bool               // as things stand, whatever has happened
+	prompt   bool               // it is why the login page was shown
+	client   iam.ClientID       // that it is about
+	session  *seenSession       // that ended, or that is not good for something
+	part     *seenClientSession // of which the same is true
+	end      *iam.End           // why it ended
+	refusals []*seenRefusal     // that it explains
+	scope    iam.Scopes         // of the part, for offline_access
+	settings []Evidence         // that led to it
+	detail   string             // goes on after the clause of the reason
 }
 
 // ranked sorts causes, and makes one of those that are the same.

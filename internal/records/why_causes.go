@@ -79,7 +79,7 @@ func (f *facts) locked() (*cause, error) {
 		c.detail = ", until " + clock(failures.NotBefore) + ", after " + number(failures.Failures) + " failed logins"
 	}
 	for _, o := range f.locks {
-		if !slices.ContainsFunc(f.joins, func(p *seenPart) bool { return p.Client == o.Client && p.Started.After(o.Last) }) {
+		if !slices.ContainsFunc(f.joins, func(p *seenClientSession) bool { return p.Client == o.Client && p.Started.After(o.Last) }) {
 			c.refusals = append(c.refusals, o)
 		}
 	}
@@ -115,7 +115,7 @@ func (f *facts) ending(s *seenSession) *cause {
 }
 
 // endingPart is the end of a client's part as a cause.
-func (f *facts) endingPart(p *seenPart) *cause {
+func (f *facts) endingPart(p *seenClientSession) *cause {
 	c := &cause{reason: p.end.Reason, rank: ended, at: p.ended, session: p.session, part: p, end: &p.end, client: p.Client, scope: p.Origin.Scopes}
 	c.settings = f.endSettings(c)
 	return c
@@ -138,7 +138,7 @@ func (f *facts) stale(at time.Time, client *iam.Client) (iam.Reason, time.Time) 
 }
 
 // cut is a session or part whose cookie or tokens a not-before refuses.
-func (f *facts) cut(s *seenSession, p *seenPart, reason iam.Reason, at time.Time) *cause {
+func (f *facts) cut(s *seenSession, p *seenClientSession, reason iam.Reason, at time.Time) *cause {
 	c := &cause{reason: reason, rank: holds, at: at, state: true, session: s, part: p, client: f.clientID}
 	if p != nil {
 		c.client = p.Client
@@ -216,12 +216,12 @@ func (f *facts) there(on bool) bool {
 	if f.clientID == "" {
 		return on || f.newest(func(s *seenSession) bool { return !s.Offline }) == nil && slices.ContainsFunc(f.sessions, (*seenSession).live)
 	}
-	is := func(p *seenPart, live, offline bool) bool { return p.live() == live && p.Offline == offline }
-	if on && slices.ContainsFunc(f.parts, func(p *seenPart) bool { return is(p, true, false) }) {
+	is := func(p *seenClientSession, live, offline bool) bool { return p.live() == live && p.Offline == offline }
+	if on && slices.ContainsFunc(f.parts, func(p *seenClientSession) bool { return is(p, true, false) }) {
 		return true
 	}
-	return slices.ContainsFunc(f.parts, func(p *seenPart) bool { return is(p, true, true) }) &&
-		!slices.ContainsFunc(f.parts, func(p *seenPart) bool { return is(p, false, false) })
+	return slices.ContainsFunc(f.parts, func(p *seenClientSession) bool { return is(p, true, true) }) &&
+		!slices.ContainsFunc(f.parts, func(p *seenClientSession) bool { return is(p, false, false) })
 }
 
 // stillToDo are refusals for required actions that the user has still to do:
@@ -267,7 +267,7 @@ func (f *facts) ends(on bool) (list []*cause) {
 }
 
 // newestPart is the part that ended last.
-func (f *facts) newestPart() (last *seenPart) {
+func (f *facts) newestPart() (last *seenClientSession) {
 	for _, p := range f.parts {
 		if !p.live() && (last == nil || p.ended.After(last.ended)) {
 			last = p
@@ -331,11 +331,11 @@ func (f *facts) overtaken(o *seenRefusal) bool {
 		if slips[o.reason] && slices.ContainsFunc(f.sessions, func(s *seenSession) bool { return since(s.Started) || since(s.proved) }) {
 			return true
 		}
-		return slices.ContainsFunc(f.parts, func(p *seenPart) bool {
+		return slices.ContainsFunc(f.parts, func(p *seenClientSession) bool {
 			return (o.Client == "" || p.Client == o.Client) && (since(p.Started) || since(p.issued()) || p.live() && since(p.LastAccess))
 		})
 	}
-	return slices.ContainsFunc(f.parts, func(p *seenPart) bool {
+	return slices.ContainsFunc(f.parts, func(p *seenClientSession) bool {
 		switch {
 		case o.Client != "" && p.Client != o.Client:
 			return false
@@ -353,9 +353,9 @@ func (f *facts) joined(c *cause, o *seenRefusal) *cause {
 	switch {
 	case o.reason == iam.SessionEnded && s != nil && !s.live():
 		s.copyEnd(c)
-	case o.reason == iam.SessionEnded && p != nil && !p.live(), o.reason == iam.PartEnded && p != nil && !p.live():
+	case o.reason == iam.SessionEnded && p != nil && !p.live(), o.reason == iam.ClientSessionEnded && p != nil && !p.live():
 		p.copyEnd(c)
-	case o.reason == iam.PartEnded && s != nil && !s.live():
+	case o.reason == iam.ClientSessionEnded && s != nil && !s.live():
 		s.copyEnd(c)
 	case o.reason == iam.TokenExpired && p != nil && !p.live() && (p.end.Reason == iam.Idle || p.end.Reason == iam.MaxAge):
 		p.copyEnd(c)
@@ -374,7 +374,7 @@ func (s *seenSession) copyEnd(c *cause) {
 	c.reason, c.at, c.session, c.end = s.end.Reason, s.ended, s, &s.end
 }
 
-func (p *seenPart) copyEnd(c *cause) {
+func (p *seenClientSession) copyEnd(c *cause) {
 	c.reason, c.at, c.session, c.part, c.end, c.scope = p.end.Reason, p.ended, p.session, p, &p.end, p.Origin.Scopes
 }
 
@@ -393,7 +393,7 @@ func (f *facts) sessionOf(o *seenRefusal) (found *seenSession) {
 }
 
 // partOf is the client's part that a refusal was about, the one that ended last.
-func (f *facts) partOf(o *seenRefusal) (found *seenPart) {
+func (f *facts) partOf(o *seenRefusal) (found *seenClientSession) {
 	for _, p := range f.parts {
 		if p.Session == o.Doc.Session && p.Client == o.Client && !p.Started.After(o.Last) && (found == nil || p.ended.After(found.ended)) {
 			found = p
@@ -445,7 +445,7 @@ func (f *facts) refreshFailed() ([]*cause, error) {
 
 // broken tells why a live part's refresh token would be refused, nil when it
 // would not.
-func (f *facts) broken(p *seenPart) (*cause, error) {
+func (f *facts) broken(p *seenClientSession) (*cause, error) {
 	client, err := f.clientOf(p.Client)
 	if client == nil || err != nil || f.past || f.user == nil {
 		return nil, err
@@ -487,7 +487,7 @@ func (f *facts) broken(p *seenPart) (*cause, error) {
 
 // missingConsent lists the scopes of a part that need the user's consent and do
 // not have it.
-func (f *facts) missingConsent(p *seenPart, c *iam.Client) (missing []string, err error) {
+func (f *facts) missingConsent(p *seenClientSession, c *iam.Client) (missing []string, err error) {
 	if !c.ConsentRequired {
 		return nil, nil
 	}

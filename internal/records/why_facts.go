@@ -24,16 +24,16 @@ type facts struct {
 	now  time.Time
 	past bool // now is not the present: how things stand today explains nothing
 
-	user     *iam.User      // nil when removed
-	clientID iam.ClientID   // asked about, "" for any
-	client   *realms.Client // of that id, nil when removed
-	unknown  bool           // a client was asked about that never was
-	sessions []*seenSession // of the user, the latest beginning first
-	parts    []*seenPart    // of the client asked about, or of all, likewise
-	refusals []*seenRefusal // of the user, the latest first
-	locks    []*seenRefusal // of the user at any client, for a lock, likewise
-	joins    []*seenPart    // live parts of all clients
-	others   []*seenRefusal // of the client, of nobody in particular, likewise
+	user     *iam.User            // nil when removed
+	clientID iam.ClientID         // asked about, "" for any
+	client   *realms.Client       // of that id, nil when removed
+	unknown  bool                 // a client was asked about that never was
+	sessions []*seenSession       // of the user, the latest beginning first
+	parts    []*seenClientSession // of the client asked about, or of all, likewise
+	refusals []*seenRefusal       // of the user, the latest first
+	locks    []*seenRefusal       // of the user at any client, for a lock, likewise
+	joins    []*seenClientSession // live parts of all clients
+	others   []*seenRefusal       // of the client, of nobody in particular, likewise
 	names    clientNames
 	clients  map[iam.ClientID]*realms.Client // that were looked up, nil when gone
 	alone    map[string]bool                 // of these, whether nobody else's sessions began there
@@ -60,18 +60,18 @@ func (s *seenSession) id() string {
 
 func (s *seenSession) live() bool { return s.ended.IsZero() }
 
-// A seenPart is a client's part in a session, live or ended.
-type seenPart struct {
+// A seenClientSession is a client's part in a session, live or ended.
+type seenClientSession struct {
 	iam.ClientSession
 	session *seenSession // nil when its record is gone
 	ended   time.Time    // zero while it lives
 	end     iam.End
 }
 
-func (p *seenPart) live() bool { return p.ended.IsZero() }
+func (p *seenClientSession) live() bool { return p.ended.IsZero() }
 
 // issued is when it last got tokens, as far as is known.
-func (p *seenPart) issued() time.Time {
+func (p *seenClientSession) issued() time.Time {
 	if list := iam.Issuances(p.Issued); len(list) > 0 {
 		return time.UnixMilli(list[0].At)
 	}
@@ -105,7 +105,7 @@ func (f *facts) findClient() error {
 		return err
 	}
 	// One that was removed is known by its name for as long as records of it are.
-	list, err := f.x.Records.db.EndedPartsOfUser(f.ctx, f.r.ID, f.id, "", time.Time{}, mostParts)
+	list, err := f.x.Records.db.EndedClientSessionsOfUser(f.ctx, f.r.ID, f.id, "", time.Time{}, mostParts)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (f *facts) read() error {
 		}
 	}
 	slices.SortStableFunc(f.sessions, func(a, b *seenSession) int { return b.Started.Compare(a.Started) })
-	slices.SortStableFunc(f.parts, func(a, b *seenPart) int { return b.Started.Compare(a.Started) })
+	slices.SortStableFunc(f.parts, func(a, b *seenClientSession) int { return b.Started.Compare(a.Started) })
 	for _, s := range f.sessions {
 		f.ips[f.r.KeptAddress(s.IP)] = true
 	}
@@ -168,7 +168,7 @@ func (f *facts) readLive() error {
 			refs.IDs = append(refs.IDs, s.ID)
 			at[s.ID] = f.addSession(s)
 		}
-		parts, err := f.x.Sessions.Parts(f.ctx, f.r, refs)
+		parts, err := f.x.Sessions.ClientSessions(f.ctx, f.r, refs)
 		if err != nil {
 			return err
 		}
@@ -204,7 +204,7 @@ func (f *facts) addSession(s *seenSession) *seenSession {
 	return s
 }
 
-func (f *facts) addPart(p *seenPart) {
+func (f *facts) addPart(p *seenClientSession) {
 	if !p.Started.After(f.now) && p.live() {
 		f.joins = append(f.joins, p)
 	}
@@ -219,14 +219,14 @@ func (f *facts) addPart(p *seenPart) {
 
 // addStored adds the stored part of a session; it ends with it, or before.
 func (f *facts) addStored(s *seenSession, stored *iam.ClientSession) error {
-	p := &seenPart{ClientSession: *stored, session: s, ended: s.ended, end: s.end}
+	p := &seenClientSession{ClientSession: *stored, session: s, ended: s.ended, end: s.end}
 	c, err := f.clientOf(p.Client)
 	if err != nil {
 		return err
 	}
 	if c != nil && p.live() {
 		if e := sessions.OfClientSession(&f.r.Realm, &c.Client, &s.UserSession, &p.ClientSession); e.At(f.now) {
-			p.ended, p.end = e.First(), f.x.Sessions.PartTimedOut(f.r, &c.Client, &s.UserSession, &p.ClientSession)
+			p.ended, p.end = e.First(), f.x.Sessions.ClientSessionTimedOut(f.r, &c.Client, &s.UserSession, &p.ClientSession)
 		}
 	}
 	f.addPart(p)
@@ -257,12 +257,12 @@ func (f *facts) readEnded() error {
 	for _, rec := range list {
 		f.addSession(f.recorded(rec))
 	}
-	parts, err := f.x.Records.db.EndedPartsOfUser(f.ctx, f.r.ID, f.id, f.clientID, time.Time{}, mostParts)
+	parts, err := f.x.Records.db.EndedClientSessionsOfUser(f.ctx, f.r.ID, f.id, f.clientID, time.Time{}, mostParts)
 	if err != nil {
 		return err
 	}
 	for _, ended := range parts {
-		p := &seenPart{ClientSession: ended.ClientSession, ended: time.UnixMilli(ended.Ended), end: ended.End}
+		p := &seenClientSession{ClientSession: ended.ClientSession, ended: time.UnixMilli(ended.Ended), end: ended.End}
 		for _, s := range f.sessions {
 			if s.ID == p.Session && s.Offline == p.Offline && !s.Started.After(p.Started) && (s.live() || !s.ended.Before(p.ended)) {
 				p.session = s

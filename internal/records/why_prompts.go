@@ -55,7 +55,7 @@ func (f *facts) askedAgain() ([]*cause, error) {
 // answered tells whether the browser that had to log in has done so since, as
 // far as browsers are told apart: what another one does is no answer.
 func (f *facts) answered(o *seenRefusal) bool {
-	return slices.ContainsFunc(f.parts, func(p *seenPart) bool {
+	return slices.ContainsFunc(f.parts, func(p *seenClientSession) bool {
 		if o.Client != "" && p.Client != o.Client || !p.session.sameBrowser(o) {
 			return false
 		}
@@ -83,7 +83,7 @@ func (f *facts) endedInAnotherBrowser() *seenSession {
 
 // lastPrompt is why the login page was shown at the latest login in a browser.
 func (f *facts) lastPrompt() *cause {
-	var login *seenPart
+	var login *seenClientSession
 	var at time.Time
 	for _, p := range f.parts {
 		if p.Offline || p.Origin.How != iam.HowBrowser && (f.clientID == "" || p.Origin.How != iam.HowSSO) {
@@ -115,7 +115,7 @@ func (f *facts) lastPrompt() *cause {
 var askedInSession = map[iam.Reason]bool{iam.AskedMaxAge: true, iam.AskedPrompt: true, iam.AskedACR: true}
 
 // promptOfEnded joins a prompt to the session that the browser's cookie named.
-func (f *facts) promptOfEnded(c *cause, login *seenPart) *cause {
+func (f *facts) promptOfEnded(c *cause, login *seenClientSession) *cause {
 	var named *seenSession
 	for _, s := range f.sessions {
 		if s.ID == login.Origin.Named && !s.Offline && s != login.session && (named == nil || s.Started.After(named.Started)) && !s.Started.After(c.at) {
@@ -143,11 +143,11 @@ func (f *facts) promptOfEnded(c *cause, login *seenPart) *cause {
 // promptWithoutCookie explains a browser that came without a cookie: after the
 // user's last session ended that is how it should be, and while one lives the
 // same browser has lost it. A first login, or another browser's, needs no reason.
-func (f *facts) promptWithoutCookie(c *cause, login *seenPart) *cause {
+func (f *facts) promptWithoutCookie(c *cause, login *seenClientSession) *cause {
 	if login.session == nil {
 		return nil
 	}
-	if s := login.session; s.proved.After(s.Started) && !slices.ContainsFunc(f.parts, func(p *seenPart) bool { return p.session == s && askedInSession[p.Origin.Asked] }) {
+	if s := login.session; s.proved.After(s.Started) && !slices.ContainsFunc(f.parts, func(p *seenClientSession) bool { return p.session == s && askedInSession[p.Origin.Asked] }) {
 		c.at = s.proved
 		c.detail = ", while the session that began " + clock(s.Started) + " was live"
 		return c

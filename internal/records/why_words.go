@@ -207,6 +207,6 @@ func (x *Explainer) newestParts(ctx context.Context, r *realms.Realm, client iam
 	for _, rec := range list {
 		refs.IDs = append(refs.IDs, iam.SessionID(rec.ID))
 	}
-	parts, err := x.Sessions.Parts(ctx, r, refs)
+	parts, err := x.Sessions.ClientSessions(ctx, r, refs)
 	return slices.DeleteFunc(parts, func(p *iam.ClientSession) bool { return p.Client != client }), err
 }

@@ -19,8 +19,8 @@ type Choice struct {
 // An Affected is a live session that a Choice is about.
 type Affected struct {
 	*iam.UserSession
-	Parts []*iam.ClientSession // that end
-	Whole bool                 // the session ends, not some parts in it alone
+	ClientSessions []*iam.ClientSession // that end
+	Whole          bool                 // the session ends, not some parts in it alone
 }
 
 func (c *Choice) kinds() (list []iam.SessionKind) {
@@ -50,12 +50,12 @@ func (s *Service) Chosen(ctx context.Context, r *realms.Realm, user iam.UserID, 
 				continue
 			}
 			if c.Clients == nil {
-				out = append(out, Affected{l.UserSession, l.Parts, true})
+				out = append(out, Affected{l.UserSession, l.ClientSessions, true})
 				continue
 			}
-			parts := slices.DeleteFunc(slices.Clone(l.Parts), func(p *iam.ClientSession) bool { return !slices.Contains(c.Clients, p.Client) })
+			parts := slices.DeleteFunc(slices.Clone(l.ClientSessions), func(p *iam.ClientSession) bool { return !slices.Contains(c.Clients, p.Client) })
 			if len(parts) > 0 {
-				out = append(out, Affected{l.UserSession, parts, kind == iam.Offline && len(parts) == len(l.Parts)})
+				out = append(out, Affected{l.UserSession, parts, kind == iam.Offline && len(parts) == len(l.ClientSessions)})
 			}
 		}
 	}
@@ -114,7 +114,7 @@ func refsOf(user iam.UserID, kind iam.SessionKind, list []*iam.UserSession) iam.
 func (s *Service) endWhole(ctx context.Context, tx *store.Tx, r *realms.Realm, refs iam.SessionRefs, _ []*iam.UserSession, _ Choice, e iam.End) (out []Affected, err error) {
 	list, err := s.endAll(ctx, tx, r, refs, e)
 	for _, x := range list {
-		out = append(out, Affected{x.Session, x.Parts, true})
+		out = append(out, Affected{x.Session, x.ClientSessions, true})
 	}
 	return out, err
 }
@@ -122,7 +122,7 @@ func (s *Service) endWhole(ctx context.Context, tx *store.Tx, r *realms.Realm, r
 func (s *Service) endParts(ctx context.Context, tx *store.Tx, r *realms.Realm, refs iam.SessionRefs, live []*iam.UserSession, c Choice, e iam.End) (out []Affected, err error) {
 	parts := map[iam.SessionID][]*iam.ClientSession{}
 	for _, client := range c.Clients {
-		list, err := tx.EndParts(ctx, r.ID, refs, client, s.toucher.adjustPart, e)
+		list, err := tx.EndClientSessions(ctx, r.ID, refs, client, s.toucher.adjustClientSession, e)
 		if err != nil {
 			return nil, err
 		}

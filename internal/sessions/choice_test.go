@@ -20,7 +20,7 @@ func (w *world) begin(id iam.SessionID, user iam.UserID, offline bool, clients .
 	us := &iam.UserSession{ID: id, Realm: "r", User: user, Offline: offline, Started: now, LastAccess: now}
 	for i, c := range clients {
 		part := &iam.ClientSession{Session: id, Realm: "r", Client: c, Offline: offline, Started: now, LastAccess: now}
-		if err := w.svc.Login(w.Context(), &sessions.Login{Session: us, New: i == 0, Part: part}); err != nil {
+		if err := w.svc.Login(w.Context(), &sessions.Login{Session: us, New: i == 0, ClientSession: part}); err != nil {
 			w.Fatal(err)
 		}
 	}
@@ -31,7 +31,7 @@ func (w *world) begin(id iam.SessionID, user iam.UserID, offline bool, clients .
 func brief(list []sessions.Affected) map[iam.SessionID]int {
 	m := map[iam.SessionID]int{}
 	for _, x := range list {
-		n := len(x.Parts)
+		n := len(x.ClientSessions)
 		if !x.Whole {
 			n = -n
 		}
@@ -122,7 +122,7 @@ func TestOfManyWhoEndWhatIsChosenOneDoes(t *testing.T) {
 					list, err := w.svc.EndChosen(w.Context(), w.realm, "u1", choice, iam.End{Reason: iam.LogoutByAdmin}, func(_ context.Context, _ *store.Tx, ended []sessions.Affected) error {
 						told = 0 // it may run again
 						for _, x := range ended {
-							told += len(x.Parts)
+							told += len(x.ClientSessions)
 						}
 						return nil
 					})
@@ -130,7 +130,7 @@ func TestOfManyWhoEndWhatIsChosenOneDoes(t *testing.T) {
 						w.Error(err)
 					}
 					for _, x := range list {
-						parts.Add(int64(len(x.Parts)))
+						parts.Add(int64(len(x.ClientSessions)))
 					}
 					within.Add(int64(told))
 				})

@@ -48,9 +48,9 @@ func maxRule(r *iam.Realm, us *iam.UserSession) string {
 	return "ssoSessionMaxLifespan"
 }
 
-// PartTimedOut is the end of a client's part whose time was over before the
+// ClientSessionTimedOut is the end of a client's part whose time was over before the
 // session's.
-func (s *Service) PartTimedOut(r *realms.Realm, c *iam.Client, us *iam.UserSession, p *iam.ClientSession) iam.End {
+func (s *Service) ClientSessionTimedOut(r *realms.Realm, c *iam.Client, us *iam.UserSession, p *iam.ClientSession) iam.End {
 	e := OfClientSession(&r.Realm, c, us, p)
 	kind, reason := "idle.timeout", iam.Idle
 	if !e.Max.IsZero() && e.Max.Before(e.Idle) {

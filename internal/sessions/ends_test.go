@@ -42,7 +42,7 @@ func TestOfManyWhoEndASessionOneDoesAndOneRecordIsKept(t *testing.T) {
 		if ended.Load() != 1 || len(list) != 1 || list[0].End.Reason != iam.LogoutByUser || list[0].End.Actor != "u1" || list[0].Ended.IsZero() {
 			w.Errorf("%d ended it; records %+v", ended.Load(), list)
 		}
-		parts, err := w.db.EndedParts(w.Context(), "r", "s")
+		parts, err := w.db.EndedClientSessions(w.Context(), "r", "s")
 		if err != nil || len(parts) != 1 || parts[0].Client != "c1" || parts[0].User != "u1" || parts[0].End.Reason != iam.LogoutByUser {
 			w.Errorf("parts %+v, %v", parts, err)
 		}
@@ -59,7 +59,7 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 		w.svc.SweepRealm(ctx, w.realm)
 		us, part := w.login("first", "u1", now)
 		part.Origin.Scopes = "openid:r offline_access:i"
-		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: true, Stored: true}); err != nil {
+		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true, Stored: true}); err != nil {
 			w.Fatal(err)
 		}
 		w.login("reused", "u1", now)
@@ -98,7 +98,7 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 			}
 		}
 		for id, want := range map[iam.SessionID]iam.Reason{"reused": iam.TokenReuse, "clientless": iam.ClientRemoved} {
-			parts, err := w.db.EndedParts(ctx, "r", id)
+			parts, err := w.db.EndedClientSessions(ctx, "r", id)
 			if err != nil || len(parts) != 1 || parts[0].End.Reason != want {
 				w.Errorf("%s: parts %+v, %v; want one ended for %s", id, parts, err, want)
 			}
@@ -126,7 +126,7 @@ func TestWhatWasIssuedIsWrittenBehindAndSurvivesTheEnd(t *testing.T) {
 			w.Fatal(err)
 		}
 		w.svc.Flush(ctx)
-		parts, err := w.db.EndedParts(ctx, "r", "s")
+		parts, err := w.db.EndedClientSessions(ctx, "r", "s")
 		if err != nil || len(parts) != 1 {
 			w.Fatal(parts, err)
 		}
@@ -159,7 +159,7 @@ func TestEndedRecordsGoAfterTheirRetention(t *testing.T) {
 		if n := len(w.records("a")) + len(w.records("b")); n != 0 {
 			w.Errorf("%d records are left", n)
 		}
-		if parts, err := w.db.EndedParts(ctx, "r", "a"); err != nil || len(parts) != 0 {
+		if parts, err := w.db.EndedClientSessions(ctx, "r", "a"); err != nil || len(parts) != 0 {
 			w.Errorf("parts are left: %v, %v", parts, err)
 		}
 	})
@@ -177,7 +177,7 @@ func TestRecordsKeepOfAddressesWhatTheRealmSays(t *testing.T) {
 				id := iam.SessionID(how + setting)
 				us := &iam.UserSession{ID: id, Realm: "r", User: "u1", IP: "192.0.2.77", Started: started, LastAccess: started}
 				part := &iam.ClientSession{Session: id, Realm: "r", Client: "c1", Started: started, LastAccess: started}
-				if err := w.svc.Login(ctx, &sessions.Login{Session: us, New: true, Part: part}); err != nil {
+				if err := w.svc.Login(ctx, &sessions.Login{Session: us, New: true, ClientSession: part}); err != nil {
 					w.Fatal(err)
 				}
 				return id
@@ -186,7 +186,7 @@ func TestRecordsKeepOfAddressesWhatTheRealmSays(t *testing.T) {
 			if _, err := w.svc.End(ctx, r, iam.SessionRef{ID: ended}, iam.End{Reason: iam.LogoutByUser}); err != nil {
 				w.Fatal(err)
 			}
-			if _, err := w.svc.EndLastPart(ctx, r, iam.SessionRef{ID: emptied}, "c1", iam.End{Reason: iam.Revoked}); err != nil {
+			if _, err := w.svc.EndLastClientSession(ctx, r, iam.SessionRef{ID: emptied}, "c1", iam.End{Reason: iam.Revoked}); err != nil {
 				w.Fatal(err)
 			}
 			w.svc.SweepRealm(ctx, r)

@@ -93,7 +93,7 @@ func (s *Service) Join(ctx context.Context, p *iam.ClientSession) error {
 // used twice. Keycloak: AuthenticatedClientSessionModel.detachFromUserSession.
 func (s *Service) Detach(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client iam.ClientID, e iam.End) error {
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
-		_, err := tx.EndParts(ctx, r.ID, ref.Only(), client, s.toucher.adjustPart, e)
+		_, err := tx.EndClientSessions(ctx, r.ID, ref.Only(), client, s.toucher.adjustClientSession, e)
 		return err
 	})
 }

@@ -14,7 +14,7 @@ func TestSessionsOfOthersAreNotThere(t *testing.T) {
 	each(t, func(w *world) {
 		ctx := w.Context()
 		us, part := w.login("s", "u1", w.db.Now())
-		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, Part: part, Stored: true}); err != nil {
+		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, Stored: true}); err != nil {
 			w.Fatal(err)
 		}
 		for _, offline := range []bool{false, true} {
@@ -28,7 +28,7 @@ func TestSessionsOfOthersAreNotThere(t *testing.T) {
 			if err := w.svc.Detach(ctx, w.realm, ref, "c1", iam.End{Reason: iam.Revoked}); err != nil {
 				w.Error(err)
 			}
-			if was, err := w.svc.EndLastPart(ctx, w.realm, ref, "c1", iam.End{Reason: iam.Revoked}); err != nil || was {
+			if was, err := w.svc.EndLastClientSession(ctx, w.realm, ref, "c1", iam.End{Reason: iam.Revoked}); err != nil || was {
 				w.Errorf("%+v: its part has ended: %v %v", ref, was, err)
 			}
 			if _, err := w.svc.End(ctx, w.realm, ref, iam.End{Reason: iam.LogoutByUser}); !errors.Is(err, sessions.ErrGone) {
@@ -37,7 +37,7 @@ func TestSessionsOfOthersAreNotThere(t *testing.T) {
 			if _, err := w.svc.Logout(ctx, w.realm, ref, iam.End{Reason: iam.LogoutByUser}, nil); !errors.Is(err, sessions.ErrGone) {
 				w.Errorf("%+v is logged out: %v", ref, err)
 			}
-			if parts, err := w.svc.Parts(ctx, w.realm, ref.Only()); err != nil || len(parts) != 0 {
+			if parts, err := w.svc.ClientSessions(ctx, w.realm, ref.Only()); err != nil || len(parts) != 0 {
 				w.Errorf("%+v: its parts are %v, %v", ref, parts, err)
 			}
 			if _, _, err := w.svc.Redeem(ctx, w.realm, "code", ref, w.client); !errors.Is(err, sessions.ErrGone) {
@@ -53,7 +53,7 @@ func TestSessionsOfOthersAreNotThere(t *testing.T) {
 		}
 		other := *us
 		other.User = "u2"
-		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: &other, Part: part, Stored: true}); !errors.Is(err, sessions.ErrGone) {
+		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: &other, ClientSession: part, Stored: true}); !errors.Is(err, sessions.ErrGone) {
 			w.Errorf("another user's offline session under the id: %v, want ErrGone", err)
 		}
 	})
@@ -70,11 +70,11 @@ func TestIDsAreUsedOnce(t *testing.T) {
 				return err
 			},
 			"went offline": func(us *iam.UserSession, part *iam.ClientSession) error {
-				_, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, Part: part, Stored: true, EndOnline: true})
+				_, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, Stored: true, EndOnline: true})
 				return err
 			},
 			"offline and ended": func(us *iam.UserSession, part *iam.ClientSession) error {
-				_, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, Part: part, Stored: true, EndOnline: true})
+				_, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, Stored: true, EndOnline: true})
 				if err == nil {
 					_, err = w.svc.End(ctx, w.realm, iam.SessionRef{ID: us.ID, Kind: iam.Offline}, iam.End{Reason: iam.LogoutByUser})
 				}

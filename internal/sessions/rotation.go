@@ -33,7 +33,7 @@ const chainSlack = 10 * time.Minute // that nodes' clocks may differ
 // writes the client session first gets through. Within the realm's grace the others
 // get the same successor, and nothing is written. A token that has been spent too
 // often ends the client session, since one of its two bearers is not the client.
-// ErrReused, ErrStale; ErrGone or ErrNoPart when it ended since v was read. v is
+// ErrReused, ErrStale; ErrGone or ErrNoClientSession when it ended since v was read. v is
 // the session with the client session as they are then.
 //
 // Keycloak: TokenManager.validateTokenReuse; it compares seconds instead of
@@ -79,27 +79,27 @@ func (s *Service) PutNote(ctx context.Context, r *realms.Realm, v *View, client 
 // somebody else changed it since it was read, it is read again and left to f.
 func (s *Service) change(ctx context.Context, r *realms.Realm, v *View, client *iam.Client, f func(p *iam.ClientSession) (write bool, err error)) error {
 	return Undisturbed(func() (err error) {
-		write, err := f(v.Part)
+		write, err := f(v.ClientSession)
 		if err != nil || !write {
 			return err
 		}
 		var won bool
 		err = s.db.Tx(ctx, func(tx *store.Tx) error {
-			won, err = tx.SwapClientSession(ctx, v.Part)
+			won, err = tx.SwapClientSession(ctx, v.ClientSession)
 			return err
 		})
 		switch {
 		case err != nil:
 			return err
 		case won:
-			v.Part.Version++
+			v.ClientSession.Version++
 			return nil
 		}
 		now, err := s.Find(ctx, r, v.Session.Ref(), client)
 		if err != nil {
 			return err
 		}
-		v.Part = now.Part
+		v.ClientSession = now.ClientSession
 		return ErrChanged
 	})
 }

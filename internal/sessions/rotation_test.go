@@ -51,7 +51,7 @@ func TestManyRotateOneToken(t *testing.T) {
 				case err == nil:
 					answered++
 					successors[next[n]] = true
-				case !errors.Is(err, sessions.ErrReused) && !errors.Is(err, sessions.ErrNoPart):
+				case !errors.Is(err, sessions.ErrReused) && !errors.Is(err, sessions.ErrNoClientSession):
 					w.Errorf("%s: %v", name, err)
 				}
 			}
@@ -60,13 +60,13 @@ func TestManyRotateOneToken(t *testing.T) {
 			}
 			v, err := w.svc.Find(w.Context(), w.realm, ref, w.client)
 			if c.answered < rivals {
-				if !errors.Is(err, sessions.ErrNoPart) {
+				if !errors.Is(err, sessions.ErrNoClientSession) {
 					w.Errorf("%s: the client session goes on: %v", name, err)
 				}
 				continue
 			}
-			if err != nil || len(v.Part.Chains) != 1 || v.Part.Chains[0].Uses != c.successors || sessions.Spent(w.realm, v.Part, sessions.RefreshUse{ID: v.Part.Chains[0].Newest, ReuseID: "chain"}) {
-				w.Errorf("%s: afterwards %+v, %v", name, v.Part, err)
+			if err != nil || len(v.ClientSession.Chains) != 1 || v.ClientSession.Chains[0].Uses != c.successors || sessions.Spent(w.realm, v.ClientSession, sessions.RefreshUse{ID: v.ClientSession.Chains[0].Newest, ReuseID: "chain"}) {
+				w.Errorf("%s: afterwards %+v, %v", name, v.ClientSession, err)
 			}
 			if _, err := w.svc.Rotate(w.Context(), w.realm, v, w.client, sessions.RefreshUse{ID: "never seen", ReuseID: "chain"}); !errors.Is(err, sessions.ErrStale) {
 				w.Errorf("%s: an older token: %v", name, err)

@@ -34,17 +34,17 @@ func New(db *store.DB, hooks *deliveries.Hooks) *Service {
 // The reasons why a session cannot be used. Each is told apart by Find, since
 // protocols answer differently and people want to know.
 var (
-	ErrGone            = errors.New("session: there is no such session")
-	ErrExpired         = errors.New("session: it has timed out")
-	ErrNoPart          = errors.New("session: the client has no part in it")
-	ErrPartExpired     = errors.New("session: the client's part has timed out")
-	ErrUserGone        = errors.New("session: its user is gone")
-	ErrUserDisabled    = errors.New("session: its user is disabled")
-	ErrClientDisabled  = errors.New("session: the client is disabled or gone")
-	ErrRealmDisabled   = errors.New("session: the realm is disabled")
-	ErrUsed            = errors.New("session: the id of a new one has been used by another")
-	ErrChanged         = errors.New("session: the client's part was changed since it was read")
-	ErrBeforeNotBefore = errors.New("session: the token was issued before a not-before of realm, client or user")
+	ErrGone                 = errors.New("session: there is no such session")
+	ErrExpired              = errors.New("session: it has timed out")
+	ErrNoClientSession      = errors.New("session: the client has no part in it")
+	ErrClientSessionExpired = errors.New("session: the client's part has timed out")
+	ErrUserGone             = errors.New("session: its user is gone")
+	ErrUserDisabled         = errors.New("session: its user is disabled")
+	ErrClientDisabled       = errors.New("session: the client is disabled or gone")
+	ErrRealmDisabled        = errors.New("session: the realm is disabled")
+	ErrUsed                 = errors.New("session: the id of a new one has been used by another")
+	ErrChanged              = errors.New("session: the client's part was changed since it was read")
+	ErrBeforeNotBefore      = errors.New("session: the token was issued before a not-before of realm, client or user")
 	// ErrForgotten is an ErrExpired: of a remembered session, in a realm that remembers none.
 	ErrForgotten        = fmt.Errorf("%w: remember me is switched off", ErrExpired)
 	errNothingToLogInto = errors.New("session: Login needs a user session")
@@ -95,10 +95,10 @@ func (s *Service) judge(r *realms.Realm, v *View, client *iam.Client, now time.T
 		return ErrExpired
 	case client == nil:
 		return nil
-	case v.Part == nil:
-		return ErrNoPart
-	case OfClientSession(&r.Realm, client, v.Session, v.Part).At(now):
-		return ErrPartExpired
+	case v.ClientSession == nil:
+		return ErrNoClientSession
+	case OfClientSession(&r.Realm, client, v.Session, v.ClientSession).At(now):
+		return ErrClientSessionExpired
 	case !v.ClientEnabled:
 		return ErrClientDisabled
 	}
@@ -109,7 +109,7 @@ func (s *Service) judge(r *realms.Realm, v *View, client *iam.Client, now time.T
 // part along: live tells whether it can be gone on with.
 func (s *Service) Look(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client *iam.Client) (v *View, live bool, err error) {
 	v, err = s.Find(ctx, r, ref, client)
-	if errors.Is(err, ErrNoPart) || errors.Is(err, ErrPartExpired) || errors.Is(err, ErrClientDisabled) {
+	if errors.Is(err, ErrNoClientSession) || errors.Is(err, ErrClientSessionExpired) || errors.Is(err, ErrClientDisabled) {
 		return v, false, nil
 	}
 	return v, err == nil, err
@@ -131,12 +131,12 @@ func (s *Service) Life(r *realms.Realm, us *iam.UserSession) (e Expiry, live boo
 	return e, !grace(e, us, &r.Realm).At(s.db.Now())
 }
 
-// Parts returns the parts of clients in live sessions, with what is
+// ClientSessions returns the parts of clients in live sessions, with what is
 // not written yet.
-func (s *Service) Parts(ctx context.Context, r *realms.Realm, refs iam.SessionRefs) ([]*iam.ClientSession, error) {
+func (s *Service) ClientSessions(ctx context.Context, r *realms.Realm, refs iam.SessionRefs) ([]*iam.ClientSession, error) {
 	list, err := s.db.ClientSessionsOf(ctx, r.ID, refs)
 	for _, p := range list {
-		s.toucher.adjustPart(p)
+		s.toucher.adjustClientSession(p)
 	}
 	return list, err
 }
@@ -156,14 +156,14 @@ type Once = store.Once
 
 // A Login is what a login stores, in one transaction.
 type Login struct {
-	Realm   *realms.Realm
-	Session *iam.UserSession // inserted when New, else only its part is added
-	New     bool
-	Notes   bool // Session's notes changed and are written
-	Part    *iam.ClientSession
-	Once    []Once
-	Root    iam.SessionID // of Tab
-	Tab     string        // the authentication tab to remove, "" for none
+	Realm         *realms.Realm
+	Session       *iam.UserSession // inserted when New, else only its part is added
+	New           bool
+	Notes         bool // Session's notes changed and are written
+	ClientSession *iam.ClientSession
+	Once          []Once
+	Root          iam.SessionID // of Tab
+	Tab           string        // the authentication tab to remove, "" for none
 }
 
 // Login stores a login whole or not at all. A session id that is taken already
@@ -175,8 +175,8 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 	if l.Session == nil {
 		return errNothingToLogInto
 	}
-	if !l.New && !l.Notes && l.Tab == "" && l.Part != nil {
-		return s.db.Single(ctx, func(tx *store.Tx) error { return won(tx.Rejoin(ctx, l.Part, l.Once)) })
+	if !l.New && !l.Notes && l.Tab == "" && l.ClientSession != nil {
+		return s.db.Single(ctx, func(tx *store.Tx) error { return won(tx.Rejoin(ctx, l.ClientSession, l.Once)) })
 	}
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		if l.New {
@@ -185,7 +185,7 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 				return err
 			}
 			if isNew {
-				if err := s.began(ctx, tx, l.Realm, l.Session, l.Part); err != nil {
+				if err := s.began(ctx, tx, l.Realm, l.Session, l.ClientSession); err != nil {
 					return err
 				}
 			}
@@ -196,8 +196,8 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 				return err
 			}
 		}
-		if l.Part != nil {
-			if err := put(ctx, tx, l.Part); err != nil {
+		if l.ClientSession != nil {
+			if err := put(ctx, tx, l.ClientSession); err != nil {
 				return err
 			}
 		}
@@ -260,11 +260,11 @@ func (s *Service) began(ctx context.Context, tx *store.Tx, r *realms.Realm, us *
 
 // An OfflineGrant is what an offline session is made of.
 type OfflineGrant struct {
-	Online    *iam.UserSession   // that it comes out of, or would have been
-	Part      *iam.ClientSession // the client's, with the origin of the offline part
-	EndOnline bool               // the online session ends in the same step
-	Stored    bool               // Online is stored: the offline session came out of it
-	Token     string             // id of the code or token that led to it, for the record
+	Online        *iam.UserSession   // that it comes out of, or would have been
+	ClientSession *iam.ClientSession // the client's, with the origin of the offline part
+	EndOnline     bool               // the online session ends in the same step
+	Stored        bool               // Online is stored: the offline session came out of it
+	Token         string             // id of the code or token that led to it, for the record
 }
 
 // GoOffline makes the offline session that an offline token stands for, or adds
@@ -275,7 +275,7 @@ type OfflineGrant struct {
 // Keycloak: UserSessionManager.createOrUpdateOfflineSession, AuthenticationProcessor.FIRST_OFFLINE_ACCESS.
 func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant) (us *iam.UserSession, p *iam.ClientSession, err error) {
 	write := func(tx *store.Tx) error {
-		newSession, newPart := *g.Online, *g.Part
+		newSession, newPart := *g.Online, *g.ClientSession
 		us, p = &newSession, &newPart
 		us.Offline, p.Offline = true, true
 		if g.Stored {
@@ -320,8 +320,8 @@ func joinOffline(ctx context.Context, tx *store.Tx, us *iam.UserSession, p *iam.
 		return nil, nil, err
 	}
 	touch := store.Touch{Realm: us.Realm, Session: us.ID, Kind: iam.Offline, At: tx.Now}
-	if v.Part != nil {
-		p, touch.Client = v.Part, p.Client
+	if v.ClientSession != nil {
+		p, touch.Client = v.ClientSession, p.Client
 	} else if err := put(ctx, tx, p); err != nil {
 		return nil, nil, err
 	}
@@ -357,8 +357,8 @@ func (s *Service) DeleteUser(ctx context.Context, tx *store.Tx, r *realms.Realm,
 func (s *Service) complete(r *realms.Realm, x *Ending) {
 	s.toucher.adjust(&View{Session: x.Session})
 	x.Session.IP = r.KeptAddress(x.Session.IP)
-	for _, p := range x.Parts {
-		s.toucher.adjustPart(p)
+	for _, p := range x.ClientSessions {
+		s.toucher.adjustClientSession(p)
 	}
 }
 
@@ -371,7 +371,7 @@ func (s *Service) tell(ctx context.Context, tx *store.Tx, r *realms.Realm, list 
 
 func partsOf(list []*Ending) (parts []*iam.ClientSession) {
 	for _, x := range list {
-		parts = append(parts, x.Parts...)
+		parts = append(parts, x.ClientSessions...)
 	}
 	return parts
 }
@@ -427,12 +427,12 @@ func (w Within) run(ctx context.Context, tx *store.Tx, list []*Ending, err error
 	return w(ctx, tx, list)
 }
 
-// EndLastPart ends one client's part in a session, and the session with its last
+// EndLastClientSession ends one client's part in a session, and the session with its last
 // part, online ones too: for a revoked refresh token.
 // Keycloak: TokenRevocationEndpoint.revokeClientSession.
-func (s *Service) EndLastPart(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client iam.ClientID, e iam.End) (was bool, err error) {
+func (s *Service) EndLastClientSession(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client iam.ClientID, e iam.End) (was bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
-		parts, err := tx.EndParts(ctx, r.ID, ref.Only(), client, s.toucher.adjustPart, e)
+		parts, err := tx.EndClientSessions(ctx, r.ID, ref.Only(), client, s.toucher.adjustClientSession, e)
 		if was = len(parts) > 0; err != nil || !was {
 			return err
 		}
@@ -502,7 +502,7 @@ func (s *Service) RevokeClient(ctx context.Context, r *realms.Realm, client iam.
 		if err != nil {
 			return err
 		}
-		parts, err := tx.EndParts(ctx, r.ID, refs, client, s.toucher.adjustPart, e)
+		parts, err := tx.EndClientSessions(ctx, r.ID, refs, client, s.toucher.adjustClientSession, e)
 		if err != nil {
 			return err
 		}
@@ -519,8 +519,8 @@ func (s *Service) RevokeClient(ctx context.Context, r *realms.Realm, client iam.
 // user's name as it is now, "" when the user is gone.
 type Listed struct {
 	*iam.UserSession
-	UserName string
-	Parts    []*iam.ClientSession
+	UserName       string
+	ClientSessions []*iam.ClientSession
 }
 
 // OfUser returns a user's live sessions of one kind, the latest access first.
@@ -615,7 +615,7 @@ func listed(list []*iam.UserSession, names map[iam.UserID]string, parts []*iam.C
 	}
 	for _, p := range parts {
 		if l := at[p.Session]; l != nil {
-			l.Parts = append(l.Parts, p)
+			l.ClientSessions = append(l.ClientSessions, p)
 		}
 	}
 	return out

@@ -58,7 +58,7 @@ func (w *world) login(id iam.SessionID, user iam.UserID, started time.Time) (*ia
 	w.Helper()
 	us := &iam.UserSession{ID: id, Realm: "r", User: user, Started: started, LastAccess: started, Notes: map[string]string{"a": "b"}}
 	part := &iam.ClientSession{Session: id, Realm: "r", Client: "c1", Started: started, LastAccess: started}
-	if err := w.svc.Login(w.Context(), &sessions.Login{Session: us, New: true, Part: part}); err != nil {
+	if err := w.svc.Login(w.Context(), &sessions.Login{Session: us, New: true, ClientSession: part}); err != nil {
 		w.Fatal(err)
 	}
 	return us, part
@@ -83,7 +83,7 @@ func TestFindTellsWhyNot(t *testing.T) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		if _, err := w.svc.Find(ctx, w.realm, iam.SessionRef{ID: "live"}, &other.Client); !errors.Is(err, sessions.ErrNoPart) {
+		if _, err := w.svc.Find(ctx, w.realm, iam.SessionRef{ID: "live"}, &other.Client); !errors.Is(err, sessions.ErrNoClientSession) {
 			w.Errorf("a client without part: %v", err)
 		}
 		// Behind the snapshot's back: what must never lag is read from the rows.
@@ -126,7 +126,7 @@ func TestTwoTabsFinishingAtOnceShareTheSession(t *testing.T) {
 func TestGoOfflineReplacesTheOnlineSessionOfAFirstCode(t *testing.T) {
 	each(t, func(w *world) {
 		us, part := w.login("s", "u1", w.db.Now())
-		if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: true, Stored: true}); err != nil {
+		if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true, Stored: true}); err != nil {
 			w.Fatal(err)
 		}
 		if err := w.find("s", false); !errors.Is(err, sessions.ErrGone) {
@@ -135,7 +135,7 @@ func TestGoOfflineReplacesTheOnlineSessionOfAFirstCode(t *testing.T) {
 		if err := w.find("s", true); err != nil {
 			w.Errorf("offline: %v", err)
 		}
-		if was, err := w.svc.EndLastPart(w.Context(), w.realm, iam.SessionRef{ID: "s", Kind: iam.Offline}, "c1", iam.End{Reason: iam.Revoked}); err != nil || !was {
+		if was, err := w.svc.EndLastClientSession(w.Context(), w.realm, iam.SessionRef{ID: "s", Kind: iam.Offline}, "c1", iam.End{Reason: iam.Revoked}); err != nil || !was {
 			w.Errorf("ending the part: %v %v", was, err)
 		}
 		if err := w.find("s", true); !errors.Is(err, sessions.ErrGone) {
@@ -150,7 +150,7 @@ func TestLogoutOfAnOfflineSessionTakesTheOnlineOne(t *testing.T) {
 		for _, offline := range []bool{true, false} {
 			id := iam.SessionID(strconv.FormatBool(offline))
 			us, part := w.login(id, "u1", w.db.Now())
-			if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, Stored: true}); err != nil {
+			if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, Stored: true}); err != nil {
 				w.Fatal(err)
 			}
 			told := 0
@@ -177,7 +177,7 @@ func TestLogoutOfAnOfflineSessionTakesTheOnlineOne(t *testing.T) {
 func TestGoingOfflineAgainKeepsTheClientsPart(t *testing.T) {
 	each(t, func(w *world) {
 		us, part := w.login("s", "u1", w.db.Now())
-		_, first, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: false, Stored: true})
+		_, first, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: false, Stored: true})
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -189,7 +189,7 @@ func TestGoingOfflineAgainKeepsTheClientsPart(t *testing.T) {
 			w.Fatal(err)
 		}
 		time.Sleep(2 * time.Millisecond)
-		_, again, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: true, Stored: true})
+		_, again, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true, Stored: true})
 		if err != nil || again.Notes["spent"] != "token" || !again.Started.Equal(first.Started) {
 			w.Errorf("the second time: %+v, %v; began %v", again, err, first.Started)
 		}
@@ -204,7 +204,7 @@ func TestLogoutAllLeavesOfflineSessions(t *testing.T) {
 		us, part := w.login("s1", "u1", w.db.Now())
 		w.login("s2", "u1", w.db.Now())
 		w.login("s3", "u2", w.db.Now())
-		if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: false, Stored: true}); err != nil {
+		if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: false, Stored: true}); err != nil {
 			w.Fatal(err)
 		}
 		parts, err := w.svc.EndOfUser(w.Context(), w.realm, "u1", iam.End{Reason: iam.LogoutByAdmin}, nil)
@@ -233,7 +233,7 @@ func TestTouchIsSeenAtOnceAndWrittenBehindForwardOnly(t *testing.T) {
 		}
 		w.svc.Flush(ctx)
 		v, err := w.db.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c1")
-		if err != nil || !v.Session.LastAccess.After(old) || !v.Part.LastAccess.After(old) {
+		if err != nil || !v.Session.LastAccess.After(old) || !v.ClientSession.LastAccess.After(old) {
 			w.Errorf("after the flush: %+v, %v", v, err)
 		}
 		if err := w.db.Tx(ctx, func(tx *store.Tx) error {
@@ -253,7 +253,7 @@ func TestSweepLeavesTheLiving(t *testing.T) {
 		w.login("live", "u1", now)
 		w.login("idle", "u1", now.Add(-2*time.Hour))
 		us, part := w.login("off", "u1", now)
-		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, Part: part, EndOnline: true, Stored: true}); err != nil {
+		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true, Stored: true}); err != nil {
 			w.Fatal(err)
 		}
 		w.svc.SweepRealm(ctx, w.realm)
@@ -339,7 +339,7 @@ func TestListsHoldTheLivingWithTheirParts(t *testing.T) {
 		var ids, outlined []iam.SessionID
 		for _, l := range full {
 			ids = append(ids, l.ID)
-			if l.UserName != "ann" || len(l.Parts) != 1 || l.Parts[0].Client != "c1" || l.Parts[0].Session != l.ID {
+			if l.UserName != "ann" || len(l.ClientSessions) != 1 || l.ClientSessions[0].Client != "c1" || l.ClientSessions[0].Session != l.ID {
 				w.Errorf("%+v", l)
 			}
 		}

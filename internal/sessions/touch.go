@@ -93,13 +93,13 @@ func (t *Toucher) adjust(v *View) {
 	if due.at.After(s.LastAccess) {
 		s.LastAccess = due.at
 	}
-	if v.Part != nil {
-		t.adjustPart(v.Part)
+	if v.ClientSession != nil {
+		t.adjustClientSession(v.ClientSession)
 	}
 }
 
-// adjustPart does so for a client's part, with the tokens that were issued.
-func (t *Toucher) adjustPart(p *iam.ClientSession) {
+// adjustClientSession does so for a client's part, with the tokens that were issued.
+func (t *Toucher) adjustClientSession(p *iam.ClientSession) {
 	t.mu.Lock()
 	due := t.due[touchKey{p.Realm, p.Session, iam.SessionKind(p.Offline), p.Client}]
 	t.mu.Unlock()

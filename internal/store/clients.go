@@ -95,7 +95,7 @@ func (tx *Tx) DeleteClient(ctx context.Context, realm iam.RealmID, id iam.Client
 		if err != nil {
 			return err
 		}
-		_, err = tx.EndParts(ctx, realm, refs, id, func(*iam.ClientSession) {}, iam.End{Reason: iam.ClientRemoved, By: iam.ActorAdmin})
+		_, err = tx.EndClientSessions(ctx, realm, refs, id, func(*iam.ClientSession) {}, iam.End{Reason: iam.ClientRemoved, By: iam.ActorAdmin})
 		if err != nil {
 			return err
 		}

@@ -14,8 +14,8 @@ func (r *Reader) ClientsWithSessions(ctx context.Context, realm iam.RealmID, off
 		and exists (select 1 from client_sessions c where c.realm_id = k.realm_id and c.client_id = k.id and c.offline = $2) order by k.id`, realm, offline)
 }
 
-// A PartQuery says which parts of a client PartNumbers counts, and how.
-type PartQuery struct {
+// A ClientSessionQuery says which parts of a client ClientSessionNumbers counts, and how.
+type ClientSessionQuery struct {
 	Client     iam.ClientID
 	Offline    bool
 	UsedSince  time.Time     // parts that were used before have timed out
@@ -27,21 +27,21 @@ type PartQuery struct {
 	Most       int           // so many parts are looked at
 }
 
-// PartNumbers are numbers about a client's parts in sessions, of at most
-// PartQuery.Most of them.
-type PartNumbers struct {
+// ClientSessionNumbers are numbers about a client's parts in sessions, of at most
+// ClientSessionQuery.Most of them.
+type ClientSessionNumbers struct {
 	Looked      int64 // parts that were looked at
-	Begun       int64 // since PartQuery.Week
+	Begun       int64 // since ClientSessionQuery.Week
 	Unrefreshed int64 // of Begun, those that were not refreshed
 	Older       int64
 	Dead        int64 // last used before a not-before of realm, client or user
 	LastAccess  time.Time
 }
 
-// PartNumbers counts the live parts of a client in sessions of one kind. It
+// ClientSessionNumbers counts the live parts of a client in sessions of one kind. It
 // looks at no more rows than it is told.
-func (r *Reader) PartNumbers(ctx context.Context, realm iam.RealmID, q PartQuery) (PartNumbers, error) {
-	return one(ctx, r, func(row row) (v PartNumbers, err error) {
+func (r *Reader) ClientSessionNumbers(ctx context.Context, realm iam.RealmID, q ClientSessionQuery) (ClientSessionNumbers, error) {
+	return one(ctx, r, func(row row) (v ClientSessionNumbers, err error) {
 		var last int64
 		err = row.Scan(&v.Looked, &v.Begun, &v.Unrefreshed, &v.Older, &v.Dead, &last)
 		v.LastAccess = fromMillis(last)

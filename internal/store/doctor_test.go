@@ -77,9 +77,9 @@ func TestDoctorNumbers(t *testing.T) {
 		if ids, err := db.ClientsWithSessions(ctx, "r", true); err != nil || len(ids) != 1 || ids[0] != "web" {
 			t.Errorf("clients with offline sessions: %v %v", ids, err)
 		}
-		q := store.PartQuery{Client: "web", Offline: true, UsedSince: ago(30 * day), Week: ago(7 * day), Refreshed: 2 * time.Second, Older: ago(60 * day), Most: 100}
-		got, err := db.PartNumbers(ctx, "r", q)
-		want := store.PartNumbers{Looked: 4, Begun: 3, Unrefreshed: 1, Older: 1, Dead: 1, LastAccess: ago(time.Hour)}
+		q := store.ClientSessionQuery{Client: "web", Offline: true, UsedSince: ago(30 * day), Week: ago(7 * day), Refreshed: 2 * time.Second, Older: ago(60 * day), Most: 100}
+		got, err := db.ClientSessionNumbers(ctx, "r", q)
+		want := store.ClientSessionNumbers{Looked: 4, Begun: 3, Unrefreshed: 1, Older: 1, Dead: 1, LastAccess: ago(time.Hour)}
 		if !got.LastAccess.Equal(want.LastAccess) {
 			t.Errorf("last access %s, want %s", got.LastAccess, want.LastAccess)
 		}
@@ -87,7 +87,7 @@ func TestDoctorNumbers(t *testing.T) {
 			t.Errorf("%+v, want %+v (%v)", got, want, err)
 		}
 		q.NotBefore, q.BegunSince, q.Most = ago(day/2), ago(60*day), 2
-		if got, err := db.PartNumbers(ctx, "r", q); err != nil || got.Looked != 2 {
+		if got, err := db.ClientSessionNumbers(ctx, "r", q); err != nil || got.Looked != 2 {
 			t.Errorf("at most two: %+v %v", got, err)
 		}
 		if first, err := db.FirstEvent(ctx, "r"); err != nil || !first.Equal(ago(200*day)) {

@@ -13,9 +13,9 @@ import (
 // An Ending is a session that a transaction has ended, with the parts that
 // clients had in it.
 type Ending struct {
-	Session *iam.UserSession
-	Parts   []*iam.ClientSession
-	End     iam.End
+	Session        *iam.UserSession
+	ClientSessions []*iam.ClientSession
+	End            iam.End
 }
 
 // EndSessions ends those of some user sessions that are there, and
@@ -57,7 +57,7 @@ func (tx *Tx) endSessions(ctx context.Context, realm iam.RealmID, refs iam.Sessi
 		}
 		for _, p := range parts {
 			if x := at[p.Session]; x != nil {
-				x.Parts = append(x.Parts, p)
+				x.ClientSessions = append(x.ClientSessions, p)
 			}
 		}
 	}
@@ -74,8 +74,8 @@ func (tx *Tx) recordEndings(ctx context.Context, list []*Ending) error {
 		s := x.Session
 		sessions = append(sessions, []any{s.Realm, s.ID, s.Offline, millis(s.Started), s.User, s.Username, s.IP, s.Remember, s.AuthMethod, millis(s.LastAccess),
 			millis(tx.Now), x.End.Reason, s.Notes[noteDevice], text(s.Origin), text(x.End)})
-		for _, p := range x.Parts {
-			parts = append(parts, partRow(p, s.User, false, millis(tx.Now), x.End))
+		for _, p := range x.ClientSessions {
+			parts = append(parts, clientSessionRow(p, s.User, false, millis(tx.Now), x.End))
 		}
 	}
 	err := tx.insertRows(ctx, sessions, func(rows string) string {
@@ -85,18 +85,18 @@ func (tx *Tx) recordEndings(ctx context.Context, list []*Ending) error {
 	if err != nil {
 		return err
 	}
-	return tx.insertRows(ctx, parts, insertEndedParts)
+	return tx.insertRows(ctx, parts, insertEndedClientSessions)
 }
 
 // noteDevice is the note of a session that keeps what the browser said of itself.
 const noteDevice = "KC_DEVICE_NOTE"
 
-func insertEndedParts(rows string) string {
+func insertEndedClientSessions(rows string) string {
 	return `insert into ended_parts (realm_id, session_id, offline, client_id, started_at, alone, user_id, last_access, ended_at, reason, refreshes, issued,
 		origin, ending) values ` + rows + ` on conflict do nothing`
 }
 
-func partRow(p *iam.ClientSession, user iam.UserID, alone bool, now int64, e iam.End) []any {
+func clientSessionRow(p *iam.ClientSession, user iam.UserID, alone bool, now int64, e iam.End) []any {
 	return []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), alone, user, millis(p.LastAccess), now, e.Reason, p.Refreshes, p.Issued, text(p.Origin), text(e)}
 }
 
@@ -134,9 +134,9 @@ func text(v any) string {
 	return string(b)
 }
 
-// EndParts ends one client's part in some sessions and keeps a
+// EndClientSessions ends one client's part in some sessions and keeps a
 // record of each. The sessions stay, even those that are left without a part.
-func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs, client iam.ClientID, adjust func(*iam.ClientSession), e iam.End) ([]*iam.ClientSession, error) {
+func (tx *Tx) EndClientSessions(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs, client iam.ClientID, adjust func(*iam.ClientSession), e iam.End) ([]*iam.ClientSession, error) {
 	var out []*iam.ClientSession
 	users := map[iam.SessionID]iam.UserID{}
 	for chunk := range slices.Chunk(refs.IDs, chunkSize) {
@@ -161,7 +161,7 @@ func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, refs iam.SessionR
 		if len(locked) == 0 {
 			continue
 		}
-		parts, err := all(ctx, &tx.Reader, scanPart(realm), `delete from client_sessions where realm_id = $1 and offline = $2 and client_id = $3
+		parts, err := all(ctx, &tx.Reader, scanClientSession(realm), `delete from client_sessions where realm_id = $1 and offline = $2 and client_id = $3
 			and session_id in (`+binds(4, len(chunk))+`) returning session_id, offline, client_id, refresh_chains, chains_version, started_at, last_access,
 			refreshes, version, notes, origin, issued`, args...)
 		if err != nil {
@@ -172,10 +172,10 @@ func (tx *Tx) EndParts(ctx context.Context, realm iam.RealmID, refs iam.SessionR
 	rows, left := make([][]any, len(out)), make([][]any, len(out))
 	for i, p := range out {
 		adjust(p)
-		rows[i] = partRow(p, users[p.Session], true, millis(tx.Now), e)
+		rows[i] = clientSessionRow(p, users[p.Session], true, millis(tx.Now), e)
 		left[i] = []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), millis(p.LastAccess)}
 	}
-	if err := tx.insertRows(ctx, rows, insertEndedParts); err != nil {
+	if err := tx.insertRows(ctx, rows, insertEndedClientSessions); err != nil {
 		return nil, err
 	}
 	return out, tx.insertRows(ctx, left, func(rows string) string {

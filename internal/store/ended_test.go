@@ -41,7 +41,7 @@ func TestPartsAreNotWrittenOver(t *testing.T) {
 			var all sync.WaitGroup
 			for n := range rivals {
 				all.Go(func() {
-					p := *v.Part
+					p := *v.ClientSession
 					p.Notes = map[string]string{"by": fmt.Sprint(n)}
 					err := db.Tx(ctx, func(tx *store.Tx) (err error) {
 						if n%2 == 0 {
@@ -61,8 +61,8 @@ func TestPartsAreNotWrittenOver(t *testing.T) {
 				t.Fatal(err)
 			}
 			for n, it := range won {
-				if it != (v.Part.Notes["by"] == fmt.Sprint(n)) {
-					t.Fatalf("round %d: rival %d was told %v, and %q stands there", round, n, it, v.Part.Notes["by"])
+				if it != (v.ClientSession.Notes["by"] == fmt.Sprint(n)) {
+					t.Fatalf("round %d: rival %d was told %v, and %q stands there", round, n, it, v.ClientSession.Notes["by"])
 				}
 			}
 		}
@@ -83,7 +83,7 @@ func TestPartAndSessionEndAtOnce(t *testing.T) {
 				all.Go(func() {
 					err := db.Tx(ctx, func(tx *store.Tx) (err error) {
 						if n%2 == 0 {
-							_, err = tx.EndParts(ctx, "r", iam.SessionRef{ID: id}.Only(), "c", func(*iam.ClientSession) {}, iam.End{Reason: iam.Revoked})
+							_, err = tx.EndClientSessions(ctx, "r", iam.SessionRef{ID: id}.Only(), "c", func(*iam.ClientSession) {}, iam.End{Reason: iam.Revoked})
 							return err
 						}
 						_, err = tx.EndSessions(ctx, "r", iam.SessionRef{ID: id}.Only(), func(x *store.Ending) { x.End.Reason = iam.LogoutByUser })
@@ -95,7 +95,7 @@ func TestPartAndSessionEndAtOnce(t *testing.T) {
 				})
 			}
 			all.Wait()
-			parts, err := db.EndedParts(ctx, "r", id)
+			parts, err := db.EndedClientSessions(ctx, "r", id)
 			if err != nil || len(parts) != 1 {
 				t.Errorf("%d records of the part, %v", len(parts), err)
 			}

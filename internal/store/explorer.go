@@ -386,20 +386,20 @@ func (r *Reader) Occurrence(ctx context.Context, realm iam.RealmID, id string) (
 	return one(ctx, r, scanOccurrence(realm, &key), `select o.first_at, `+happened+` from occurrences o where o.realm_id = $1 and o.id = $2`, realm, id)
 }
 
-// EndedParts returns the ended parts of clients in sessions of an id.
-func (r *Reader) EndedParts(ctx context.Context, realm iam.RealmID, id iam.SessionID) ([]*iam.EndedPart, error) {
-	return r.EndedPartsOf(ctx, realm, []iam.SessionID{id})
+// EndedClientSessions returns the ended parts of clients in sessions of an id.
+func (r *Reader) EndedClientSessions(ctx context.Context, realm iam.RealmID, id iam.SessionID) ([]*iam.EndedClientSession, error) {
+	return r.EndedClientSessionsOf(ctx, realm, []iam.SessionID{id})
 }
 
-// EndedPartsOf returns the ended parts of clients in sessions of several ids.
-func (r *Reader) EndedPartsOf(ctx context.Context, realm iam.RealmID, ids []iam.SessionID) ([]*iam.EndedPart, error) {
-	var out []*iam.EndedPart
+// EndedClientSessionsOf returns the ended parts of clients in sessions of several ids.
+func (r *Reader) EndedClientSessionsOf(ctx context.Context, realm iam.RealmID, ids []iam.SessionID) ([]*iam.EndedClientSession, error) {
+	var out []*iam.EndedClientSession
 	for chunk := range slices.Chunk(ids, chunkSize) {
 		args := []any{realm}
 		for _, id := range chunk {
 			args = append(args, id)
 		}
-		list, err := all(ctx, r, scanEndedPart(realm), `select `+endedPartColumns+` from ended_parts p where p.realm_id = $1
+		list, err := all(ctx, r, scanEndedClientSession(realm), `select `+endedPartColumns+` from ended_parts p where p.realm_id = $1
 			and p.session_id in (`+binds(2, len(chunk))+`) order by p.session_id, (p.ended_at + 0), p.client_id`, args...) // not by the index of all that ended
 		if err != nil {
 			return nil, err
@@ -409,18 +409,18 @@ func (r *Reader) EndedPartsOf(ctx context.Context, realm iam.RealmID, ids []iam.
 	return out, nil
 }
 
-// EndedPartsOfUser returns the latest ended parts of a user's sessions: those of
+// EndedClientSessionsOfUser returns the latest ended parts of a user's sessions: those of
 // one client, or of all for "", that ended at or after a time.
-func (r *Reader) EndedPartsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, client iam.ClientID, since time.Time, max int) ([]*iam.EndedPart, error) {
-	return all(ctx, r, scanEndedPart(realm), `select `+endedPartColumns+` from ended_parts p where p.realm_id = $1 and p.user_id = $2
+func (r *Reader) EndedClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, client iam.ClientID, since time.Time, max int) ([]*iam.EndedClientSession, error) {
+	return all(ctx, r, scanEndedClientSession(realm), `select `+endedPartColumns+` from ended_parts p where p.realm_id = $1 and p.user_id = $2
 		and ($3 = '' or p.client_id = $3) and p.ended_at >= $4 order by p.ended_at desc limit $5`, realm, user, client, millis(since), max)
 }
 
 const endedPartColumns = `p.session_id, p.offline, p.client_id, p.started_at, p.user_id, p.last_access, p.ended_at, p.refreshes, p.issued, p.origin, p.ending`
 
-func scanEndedPart(realm iam.RealmID) func(row) (*iam.EndedPart, error) {
-	return func(row row) (*iam.EndedPart, error) {
-		p := new(iam.EndedPart)
+func scanEndedClientSession(realm iam.RealmID) func(row) (*iam.EndedClientSession, error) {
+	return func(row row) (*iam.EndedClientSession, error) {
+		p := new(iam.EndedClientSession)
 		p.Realm = realm
 		var started, access int64
 		var origin, ending []byte

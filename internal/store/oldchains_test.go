@@ -42,13 +42,13 @@ func TestChainsOfTwoVersionsInterleaved(t *testing.T) {
 			if err != nil {
 				return false, err
 			}
-			v.Part.Chains = append(slices.DeleteFunc(v.Part.Chains, func(c iam.RefreshChain) bool { return c.ReuseID == "login" }), chain(n))
-			return write(tx, ctx, v.Part)
+			v.ClientSession.Chains = append(slices.DeleteFunc(v.ClientSession.Chains, func(c iam.RefreshChain) bool { return c.ReuseID == "login" }), chain(n))
+			return write(tx, ctx, v.ClientSession)
 		}
 	}
 	again := func(write func(*store.Tx, context.Context, *iam.ClientSession) (bool, error)) func(context.Context, *store.Tx, int) (bool, error) {
 		return func(ctx context.Context, tx *store.Tx, _ int) (bool, error) {
-			if _, err := tx.EndParts(ctx, "r", iam.SessionRef{ID: "s"}.Only(), "c", func(*iam.ClientSession) {}, iam.End{Reason: iam.Revoked}); err != nil {
+			if _, err := tx.EndClientSessions(ctx, "r", iam.SessionRef{ID: "s"}.Only(), "c", func(*iam.ClientSession) {}, iam.End{Reason: iam.Revoked}); err != nil {
 				return false, err
 			}
 			part := p
@@ -106,7 +106,7 @@ func TestChainsOfTwoVersionsInterleaved(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, got := range []*iam.ClientSession{v.Part, parts[0]} {
+				for _, got := range []*iam.ClientSession{v.ClientSession, parts[0]} {
 					if !slices.EqualFunc(got.Chains, want, sameChain) || len(got.Notes) > 1 {
 						t.Fatalf("%s: this version reads %+v and notes %v, want %+v", strings.Join(done, ", "), got.Chains, got.Notes, want)
 					}

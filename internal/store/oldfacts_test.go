@@ -57,7 +57,7 @@ func TestRecordsOfTheVersionBeforeTellTheFacts(t *testing.T) {
 			if err != nil || len(list) != 1 || list[0].End != x.want {
 				t.Errorf("session %s: %+v, %v; want %+v", id, list, err, x.want)
 			}
-			parts, err := db.EndedParts(ctx, "r", id)
+			parts, err := db.EndedClientSessions(ctx, "r", id)
 			if err != nil || len(parts) != 1 || parts[0].End != x.want {
 				t.Errorf("part %s: %+v, %v; want %+v", id, parts, err, x.want)
 			}

@@ -15,7 +15,7 @@ import (
 // one statement read it: never from a cache.
 type SessionView struct {
 	Session         *iam.UserSession
-	Part            *iam.ClientSession // nil when the client has no part in it, or none was asked for
+	ClientSession   *iam.ClientSession // nil when the client has no part in it, or none was asked for
 	User            *iam.User          // nil when the user is gone
 	RealmEnabled    bool
 	RealmNotBefore  time.Time
@@ -124,11 +124,11 @@ func scanSession(realm iam.RealmID) func(row) (*iam.UserSession, error) {
 	}
 }
 
-// partColumns are a part's.
-const partColumns = `c.session_id, c.offline, c.client_id, c.refresh_chains, c.chains_version, c.started_at, c.last_access, c.refreshes, c.version,
+// clientSessionColumns are a part's.
+const clientSessionColumns = `c.session_id, c.offline, c.client_id, c.refresh_chains, c.chains_version, c.started_at, c.last_access, c.refreshes, c.version,
 	c.notes, c.origin, c.issued`
 
-func scanPart(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
+func scanClientSession(realm iam.RealmID) func(row) (*iam.ClientSession, error) {
 	var p struct {
 		iam.ClientSession
 		started, access, chained int64
@@ -191,12 +191,12 @@ func scanSessionView(realm iam.RealmID, ref iam.SessionRef) func(row) (*SessionV
 		}
 		v.RealmNotBefore, v.ClientEnabled, v.ClientNotBefore = fromMillis(realmNB), clientEnabled.V, fromMillis(clientNB.V)
 		if part.client.Valid {
-			v.Part = &iam.ClientSession{Session: ref.ID, Realm: realm, Client: iam.ClientID(part.client.V), Offline: bool(ref.Kind),
+			v.ClientSession = &iam.ClientSession{Session: ref.ID, Realm: realm, Client: iam.ClientID(part.client.V), Offline: bool(ref.Kind),
 				Started: fromMillis(part.started.V), LastAccess: fromMillis(part.access.V), Version: part.version.V}
-			if err := readNotes([]byte(part.notes.V), &v.Part.Notes); err != nil {
+			if err := readNotes([]byte(part.notes.V), &v.ClientSession.Notes); err != nil {
 				return nil, err
 			}
-			if err := readChains(v.Part, part.chains.V, part.chained.V == part.version.V); err != nil {
+			if err := readChains(v.ClientSession, part.chains.V, part.chained.V == part.version.V); err != nil {
 				return nil, err
 			}
 		}
@@ -339,7 +339,7 @@ func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, refs i
 		for _, id := range chunk {
 			args = append(args, id)
 		}
-		part, err := all(ctx, few(r, len(chunk)), scanPart(realm), `select `+partColumns+` from client_sessions c where c.realm_id = $1 and c.offline = $2
+		part, err := all(ctx, few(r, len(chunk)), scanClientSession(realm), `select `+clientSessionColumns+` from client_sessions c where c.realm_id = $1 and c.offline = $2
 			and c.session_id in (`+binds(4, len(chunk))+`) and ($3 = '' or exists (select 1 from user_sessions s where s.realm_id = $1 and s.id = c.session_id and s.offline = $2
 			and s.user_id = $3)) order by c.session_id, c.client_id`, args...)
 		if err != nil {
@@ -352,12 +352,12 @@ func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, refs i
 
 const chunkSize = 500
 
-const clientSessionsOfUser = `select ` + partColumns + ` from client_sessions c where c.realm_id = $1 and c.offline = $3
+const clientSessionsOfUser = `select ` + clientSessionColumns + ` from client_sessions c where c.realm_id = $1 and c.offline = $3
 	and c.session_id in (select id from user_sessions where realm_id = $1 and user_id = $2 and offline = $3) order by c.session_id, c.client_id`
 
 // ClientSessionsOfUser returns all parts of a user's sessions, ordered as ClientSessionsOf.
 func (r *Reader) ClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, kind iam.SessionKind) ([]*iam.ClientSession, error) {
-	return all(ctx, r.quick(), scanPart(realm), clientSessionsOfUser, realm, user, kind)
+	return all(ctx, r.quick(), scanClientSession(realm), clientSessionsOfUser, realm, user, kind)
 }
 
 // SessionsOfUser returns a user's sessions, the latest access first.

@@ -173,7 +173,7 @@ func TestRedeemHasOneWinner(t *testing.T) {
 					value, v, err = tx.Redeem(ctx, "r", "code", iam.SessionRef{ID: "s"}, "c")
 					return err
 				})
-				if err != nil || v == nil || v.Session.ID != "s" || v.Part == nil {
+				if err != nil || v == nil || v.Session.ID != "s" || v.ClientSession == nil {
 					t.Errorf("%+v, %v", v, err)
 				}
 				if string(value) == "value" {
@@ -243,7 +243,7 @@ func TestRejoin(t *testing.T) {
 		var wg sync.WaitGroup
 		for n := range won {
 			wg.Go(func() {
-				it, err := rejoin("s", fmt.Sprint(n), v.Part.Version)
+				it, err := rejoin("s", fmt.Sprint(n), v.ClientSession.Version)
 				if err != nil {
 					t.Error(err)
 				}
@@ -257,8 +257,8 @@ func TestRejoin(t *testing.T) {
 		winners := 0
 		for n, it := range won {
 			by := fmt.Sprint(n)
-			if it != (v.Part.Notes["by"] == by) {
-				t.Errorf("rival %s was told %v, and %q stands there", by, it, v.Part.Notes["by"])
+			if it != (v.ClientSession.Notes["by"] == by) {
+				t.Errorf("rival %s was told %v, and %q stands there", by, it, v.ClientSession.Notes["by"])
 			}
 			if !it {
 				continue

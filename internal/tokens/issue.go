@@ -247,9 +247,9 @@ func (i *issue) offlineTimes() *iam.UserSession {
 // accessExpiry: TokenManager.getTokenExpiration.
 func (i *issue) accessExpiry() time.Time {
 	// Keycloak: OIDCResponseType.isImplicitFlow: a hybrid answer is none.
-	asked := strings.Fields(i.g.Part.Notes["response_type"])
+	asked := strings.Fields(i.g.ClientSession.Notes["response_type"])
 	implicit := i.g.Type == "na" && !slices.Contains(asked, "code")
-	return sessions.AccessTokenExpiry(&i.r.Realm, i.g.Client, i.offlineTimes(), i.g.Part, implicit, i.now)
+	return sessions.AccessTokenExpiry(&i.r.Realm, i.g.Client, i.offlineTimes(), i.g.ClientSession, implicit, i.now)
 }
 
 // tokenID: DefaultTokenContextEncoderProvider.
@@ -443,7 +443,7 @@ func (i *issue) refresh(access *claims.Set) error {
 	t := claims.NewSet()
 	us := *i.g.Session
 	us.Offline = i.g.Refresh == iam.RefreshOffline
-	exp := sessions.RefreshTokenExpiry(&i.r.Realm, i.g.Client, &us, i.g.Part, i.now)
+	exp := sessions.RefreshTokenExpiry(&i.r.Realm, i.g.Client, &us, i.g.ClientSession, i.now)
 	if !exp.IsZero() {
 		t.Put("exp", exp.Unix())
 		i.res.RefreshExpiresIn = exp.Unix() - i.now.Unix()

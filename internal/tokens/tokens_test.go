@@ -70,9 +70,9 @@ func (h *house) grant(scope string) *iam.Grant {
 	scopes := tokens.Requested(h.realm, &h.client.Client, scope)
 	return &iam.Grant{
 		Client: &h.client.Client, User: h.user, Scopes: scopes, OpenID: tokens.HasScope(scope, "openid"), Offline: tokens.OfflineRequested(scopes),
-		Session: &iam.UserSession{ID: "session-1", Realm: h.realm.ID, User: h.user.ID, Started: at, LastAccess: at, Notes: map[string]string{"AUTH_TIME": "1772600767"}},
-		Part:    &iam.ClientSession{Session: "session-1", Client: h.client.ID, Started: at, LastAccess: at, Notes: map[string]string{}},
-		Refresh: iam.RefreshOnline, Type: "ac", Issuer: issuer, Nonce: "n",
+		Session:       &iam.UserSession{ID: "session-1", Realm: h.realm.ID, User: h.user.ID, Started: at, LastAccess: at, Notes: map[string]string{"AUTH_TIME": "1772600767"}},
+		ClientSession: &iam.ClientSession{Session: "session-1", Client: h.client.ID, Started: at, LastAccess: at, Notes: map[string]string{}},
+		Refresh:       iam.RefreshOnline, Type: "ac", Issuer: issuer, Nonce: "n",
 	}
 }
 

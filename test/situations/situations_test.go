@@ -72,8 +72,8 @@ func TestSituations(t *testing.T) {
 // joinedReasons are reasons of refusals that are never the first answer, each
 // with why: the answer goes on to what is behind them.
 var joinedReasons = map[iam.Reason]string{
-	iam.SessionEnded: "answered by why that session ended, as long as there is a record of it",
-	iam.PartEnded:    "answered by why that part ended, as long as there is a record of it",
+	iam.SessionEnded:       "answered by why that session ended, as long as there is a record of it",
+	iam.ClientSessionEnded: "answered by why that part ended, as long as there is a record of it",
 }
 
 // No reason stands in the list without an occurrence that causes it.
