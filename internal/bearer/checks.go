@@ -211,9 +211,9 @@ func (j *judging) notRevoked() (Refusal, error) {
 		return "", err
 	}
 	if j.v.View != nil {
-		return unless(!j.v.View.Once, RevokedToken)
+		return unless(!j.v.View.Revoked, RevokedToken)
 	}
-	revoked, err := j.Sessions.HasOnce(j.ctx, j.realm, j.v.Token.RevokedKey())
+	revoked, err := j.Sessions.HasSingleUse(j.ctx, j.realm, j.v.Token.RevokedKey())
 	if err != nil {
 		return "", err
 	}

@@ -32,6 +32,6 @@ func OfHeader(header string) (raw string, dpop bool) {
 // Once keeps for proofs that they are shown once.
 func (s *Service) Once(ctx context.Context, r *realms.Realm) func(key string, until time.Time) (bool, error) {
 	return func(key string, until time.Time) (bool, error) {
-		return s.Sessions.PutOnce(ctx, r, key, []byte("1"), until)
+		return s.Sessions.PutSingleUse(ctx, r, key, []byte("1"), until)
 	}
 }

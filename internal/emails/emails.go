@@ -225,7 +225,7 @@ func (s *Service) Pause(ctx context.Context, r *realms.Realm, user iam.UserID, k
 	var won bool
 	err = s.db.Single(ctx, func(tx *store.Tx) error {
 		until := tx.Now.Add(d)
-		won, err = tx.PutOnce(ctx, r.ID, store.Once{Key: key, Value: strconv.AppendInt(nil, until.UnixMilli(), 10), Expires: until})
+		won, err = tx.PutSingleUse(ctx, r.ID, store.SingleUse{Key: key, Value: strconv.AppendInt(nil, until.UnixMilli(), 10), Expires: until})
 		return err
 	})
 	if err != nil || won {

@@ -223,7 +223,7 @@ func (l *link) open(kind linkKind) {
 		return
 	}
 	if kind.once != nil && kind.once(l) {
-		used, err := l.h.Sessions.HasOnce(l.ctx, l.realm, l.token.UsedKey())
+		used, err := l.h.Sessions.HasSingleUse(l.ctx, l.realm, l.token.UsedKey())
 		if err != nil {
 			l.broken(err)
 			return
@@ -354,7 +354,7 @@ func (l *link) endOriginal() error {
 			}
 		}
 	}
-	_, err = l.h.Sessions.PutOnce(l.ctx, l.realm, rootGone(root), []byte("ended"), l.h.Tabs.Now().Add(l.rootLifespan()))
+	_, err = l.h.Sessions.PutSingleUse(l.ctx, l.realm, rootGone(root), []byte("ended"), l.h.Tabs.Now().Add(l.rootLifespan()))
 	return err
 }
 
@@ -522,7 +522,7 @@ func (a *attempt) spendToken() bool {
 	}
 	// A token that has expired meanwhile is dead anyway, but not for who was fast enough to open it.
 	until = until.Add(a.rootLifespan())
-	won, err := a.h.Sessions.PutOnce(a.ctx, a.realm, key, []byte("used"), until)
+	won, err := a.h.Sessions.PutSingleUse(a.ctx, a.realm, key, []byte("used"), until)
 	if err != nil {
 		a.broken(err)
 		return false

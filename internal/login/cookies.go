@@ -81,7 +81,7 @@ func (a *attempt) readRoot() error {
 		a.named = c.ID
 		open := c.Kind == rootPlain || c.Kind == rootLogin && a.readRestart().Root == c.ID
 		if open && a.starting {
-			gone, err := a.h.Sessions.HasOnce(a.ctx, a.realm, rootGone(c.ID))
+			gone, err := a.h.Sessions.HasSingleUse(a.ctx, a.realm, rootGone(c.ID))
 			if err != nil {
 				return err
 			}

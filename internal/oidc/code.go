@@ -35,13 +35,13 @@ const (
 // login. It names session and client, as Keycloak's codes do, so that a code
 // that is used twice can be told whose it was: its id is sealed for both, so that
 // nobody can invent one.
-func (c *call) newCode(l *loginCode, expires time.Time) (text string, once sessions.Once, err error) {
+func (c *call) newCode(l *loginCode, expires time.Time) (text string, once sessions.SingleUse, err error) {
 	id, err := c.Tabs.Seal(c.codePurpose(l.Session, l.Client), nil)
 	if err != nil {
-		return "", sessions.Once{}, err
+		return "", sessions.SingleUse{}, err
 	}
 	value, err := json.Marshal(l)
-	return id + "." + string(l.Session) + "." + string(l.Client), sessions.Once{Key: codeKey(id), Value: value, Expires: expires}, err
+	return id + "." + string(l.Session) + "." + string(l.Client), sessions.SingleUse{Key: codeKey(id), Value: value, Expires: expires}, err
 }
 
 func (c *call) codePurpose(session iam.SessionID, client iam.ClientID) string {

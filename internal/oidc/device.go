@@ -209,7 +209,7 @@ func (c *call) newDevice(q *deviceCode) (*knownDevice, error) {
 		if q.UserCode, err = newUserCode(); err != nil {
 			return nil, err
 		}
-		if fresh, err = c.Sessions.PutOnce(c.ctx(), c.realm, deviceUserKey(q.UserCode), []byte(d.id), d.keptUntil()); err != nil {
+		if fresh, err = c.Sessions.PutSingleUse(c.ctx(), c.realm, deviceUserKey(q.UserCode), []byte(d.id), d.keptUntil()); err != nil {
 			return nil, err
 		}
 	}
@@ -217,7 +217,7 @@ func (c *call) newDevice(q *deviceCode) (*knownDevice, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = c.Sessions.PutOnce(c.ctx(), c.realm, deviceKey(d.id), doc, d.keptUntil())
+	_, err = c.Sessions.PutSingleUse(c.ctx(), c.realm, deviceKey(d.id), doc, d.keptUntil())
 	return d, err
 }
 
@@ -375,12 +375,12 @@ func (c *call) answerDevice(id string, a *deviceAnswer) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	first, err := c.Sessions.PutOnce(c.ctx(), c.realm, deviceAnswerKey(id), doc, d.keptUntil())
+	first, err := c.Sessions.PutSingleUse(c.ctx(), c.realm, deviceAnswerKey(id), doc, d.keptUntil())
 	if err != nil || !first || a.Denied {
 		return first, err
 	}
 	// The code was typed for the last time.
-	if _, err := c.Sessions.TakeOnce(c.ctx(), c.realm, deviceUserKey(d.text.UserCode)); err != nil && !errors.Is(err, sessions.ErrGone) {
+	if _, err := c.Sessions.TakeSingleUse(c.ctx(), c.realm, deviceUserKey(d.text.UserCode)); err != nil && !errors.Is(err, sessions.ErrGone) {
 		return false, err
 	}
 	return true, nil
@@ -441,7 +441,7 @@ func (t *tokenCall) device() (*decision, error) {
 	case t.Now().UnixMilli() >= d.text.Expires:
 		return nil, t.deny(refusal{reason: iam.DeviceCodeLate, word: "expired_oauth2_device_code", code: "expired_token", description: "Device code is expired", detail: untold})
 	}
-	allowed, err := t.Sessions.PutOnce(t.ctx(), t.realm, devicePollKey(d.id), nil, t.Now().Add(time.Duration(d.text.Interval)*time.Second))
+	allowed, err := t.Sessions.PutSingleUse(t.ctx(), t.realm, devicePollKey(d.id), nil, t.Now().Add(time.Duration(d.text.Interval)*time.Second))
 	if err != nil {
 		return nil, err
 	}
@@ -474,7 +474,7 @@ func (t *tokenCall) redeemDevice(d *knownDevice, said *deviceAnswer) (*decision,
 	if view == nil {
 		return nil, err
 	}
-	if _, gone := t.Sessions.TakeOnce(t.ctx(), t.realm, deviceKey(d.id)); errors.Is(gone, sessions.ErrGone) { // somebody asked at the same time
+	if _, gone := t.Sessions.TakeSingleUse(t.ctx(), t.realm, deviceKey(d.id)); errors.Is(gone, sessions.ErrGone) { // somebody asked at the same time
 		return nil, t.deny(refusal{reason: iam.DeviceCodeUnknown, word: "invalid_oauth2_device_code", code: "invalid_grant", description: "Device code not valid", detail: untold})
 	} else if gone != nil {
 		return nil, gone

@@ -25,7 +25,7 @@ func (c *call) proof(access string) *tokens.Proof {
 	return &tokens.Proof{
 		Header: proofs(c.r), Method: c.r.Method, Bases: []string{c.urls.Frontend, c.urls.Backchannel}, Path: "/realms/" + path, Access: access, Now: c.Now(),
 		Once: func(key string, until time.Time) (bool, error) {
-			return c.Sessions.PutOnce(c.ctx(), c.realm, key, []byte("1"), until)
+			return c.Sessions.PutSingleUse(c.ctx(), c.realm, key, []byte("1"), until)
 		},
 	}
 }

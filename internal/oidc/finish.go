@@ -93,7 +93,7 @@ func (c *call) finish(d *authn.Done) error {
 func (c *call) store(d *authn.Done, q *request, types responseType, scopes []*iam.ClientScope) (l *sessions.Login, code string, err error) {
 	l = &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: d.Noted, Root: d.Root, Tab: d.Tab}
 	if types.code {
-		var once sessions.Once
+		var once sessions.SingleUse
 		code, once, err = c.newCode(&loginCode{
 			Session: d.Session.ID, User: d.User.ID, Client: d.Client.ID, Scope: q.Scope, RedirectURI: q.Extra[noteRedirectParam], Nonce: q.Nonce,
 			Challenge: q.Challenge, ChallengeAlg: q.ChallengeAlg, JKT: q.JKT,
@@ -101,7 +101,7 @@ func (c *call) store(d *authn.Done, q *request, types responseType, scopes []*ia
 		if err != nil {
 			return nil, "", err
 		}
-		l.Once = append(l.Once, once)
+		l.SingleUse = append(l.SingleUse, once)
 	}
 	return l, code, c.storeLogin(d, q, l, scopes)
 }

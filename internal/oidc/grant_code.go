@@ -137,7 +137,7 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 // came too late, and says which of both in the event.
 func (t *tokenCall) spentCode(key string, session iam.SessionRef, owner iam.ClientID) error {
 	t.event.Cause.Reason = iam.CodeReplayed
-	late, err := t.Sessions.OnceExpired(t.ctx(), t.realm, key)
+	late, err := t.Sessions.SingleUseExpired(t.ctx(), t.realm, key)
 	if err != nil {
 		return err
 	}

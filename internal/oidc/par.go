@@ -54,7 +54,7 @@ func (h *Handler) push(c *call) error {
 		return err
 	}
 	id := uuid.NewString()
-	if _, err := c.Sessions.PutOnce(c.ctx(), c.realm, pushedKey(b.client.ID, id), doc, c.Now().Add(time.Duration(life)*time.Second)); err != nil {
+	if _, err := c.Sessions.PutSingleUse(c.ctx(), c.realm, pushedKey(b.client.ID, id), doc, c.Now().Add(time.Duration(life)*time.Second)); err != nil {
 		return err
 	}
 	out := new(claims.Set)
@@ -141,7 +141,7 @@ func (a *authCall) takePushed() error {
 	if !ok {
 		return nil
 	}
-	doc, err := a.Sessions.TakeOnce(a.ctx(), a.realm, pushedKey(a.client.ID, id))
+	doc, err := a.Sessions.TakeSingleUse(a.ctx(), a.realm, pushedKey(a.client.ID, id))
 	if errors.Is(err, sessions.ErrGone) {
 		a.detail("reason", "PAR not found, not issued or used multiple times.")
 		return a.refuse("invalid_request", badPage("invalidRequestMessage"))

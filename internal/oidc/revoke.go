@@ -47,7 +47,7 @@ func (h *Handler) revoke(c *call) error {
 	} else {
 		// Ten seconds at least, as the reference keeps it: clocks differ.
 		left := max(tok.Expires-b.Now().Unix()+1, 10)
-		if _, err := b.Sessions.PutOnce(b.ctx(), b.realm, tok.RevokedKey(), []byte("1"), b.Now().Add(time.Duration(left)*time.Second)); err != nil {
+		if _, err := b.Sessions.PutSingleUse(b.ctx(), b.realm, tok.RevokedKey(), []byte("1"), b.Now().Add(time.Duration(left)*time.Second)); err != nil {
 			return err
 		}
 		b.detail("token_id", tok.ID)

@@ -48,13 +48,13 @@ var sweeps = map[string]struct {
 			return tx.SweepEnded(ctx, r, before, 10)
 		},
 	},
-	"SweepOnce": {
+	"SweepSingleUse": {
 		func(ctx context.Context, tx *store.Tx, r iam.RealmID) error {
-			_, err := tx.PutOnce(ctx, r, store.Once{Key: "k", Value: []byte("v"), Expires: tx.Now.Add(time.Minute)})
+			_, err := tx.PutSingleUse(ctx, r, store.SingleUse{Key: "k", Value: []byte("v"), Expires: tx.Now.Add(time.Minute)})
 			return err
 		},
 		func(ctx context.Context, tx *store.Tx, _ iam.RealmID, _ time.Time) (n int64, err error) {
-			return shards(func(s int64) (int64, error) { return tx.SweepOnce(ctx, s, 10) })
+			return shards(func(s int64) (int64, error) { return tx.SweepSingleUse(ctx, s, 10) })
 		},
 	},
 	"SweepAuthSessions": {

@@ -16,7 +16,7 @@ import (
 func remember(t *testing.T, cfg Config, value string) {
 	t.Helper()
 	withDB(t, cfg, func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.PutOnce(ctx, "r", store.Once{Key: "k", Value: []byte(value), Expires: tx.Now.Add(time.Hour)})
+		_, err := tx.PutSingleUse(ctx, "r", store.SingleUse{Key: "k", Value: []byte(value), Expires: tx.Now.Add(time.Hour)})
 		return err
 	})
 }
@@ -24,7 +24,7 @@ func remember(t *testing.T, cfg Config, value string) {
 func recall(t *testing.T, cfg Config) (value string) {
 	t.Helper()
 	withDB(t, cfg, func(ctx context.Context, tx *store.Tx) error {
-		v, err := tx.TakeOnce(ctx, "r", "k")
+		v, err := tx.TakeSingleUse(ctx, "r", "k")
 		value = string(v)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil

@@ -61,7 +61,7 @@ func (s *Service) Find(ctx context.Context, r *realms.Realm, ref iam.SessionRef,
 }
 
 // FindFor is Find for a presented token, whose key is looked up in the same
-// statement: the view's Once tells whether the token is revoked.
+// statement: the view's Revoked tells whether the token is revoked.
 func (s *Service) FindFor(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client *iam.Client, key string) (*View, error) {
 	var clientID iam.ClientID
 	if client != nil {
@@ -71,7 +71,7 @@ func (s *Service) FindFor(ctx context.Context, r *realms.Realm, ref iam.SessionR
 		return nil, ErrGone
 	}
 	now := s.db.Now()
-	v, err := s.db.SessionAndOnce(ctx, r.ID, ref, clientID, key, now)
+	v, err := s.db.SessionAndSingleUse(ctx, r.ID, ref, clientID, key, now)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrGone
 	}
@@ -151,8 +151,8 @@ func IssuedBeforeNotBefore(v *View, issued time.Time) bool {
 	return v.User != nil && issued.Before(v.User.NotBefore)
 }
 
-// An Once is a value to store with a login that can be taken once: its code.
-type Once = store.Once
+// A SingleUse is a value to store with a login that can be taken once: its code.
+type SingleUse = store.SingleUse
 
 // A Login is what a login stores, in one transaction.
 type Login struct {
@@ -161,7 +161,7 @@ type Login struct {
 	New           bool
 	Notes         bool // Session's notes changed and are written
 	ClientSession *iam.ClientSession
-	Once          []Once
+	SingleUse     []SingleUse
 	Root          iam.SessionID // of Tab
 	Tab           string        // the authentication tab to remove, "" for none
 }
@@ -176,7 +176,7 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 		return errNothingToLogInto
 	}
 	if !l.New && !l.Notes && l.Tab == "" && l.ClientSession != nil {
-		return s.db.Single(ctx, func(tx *store.Tx) error { return won(tx.Rejoin(ctx, l.ClientSession, l.Once)) })
+		return s.db.Single(ctx, func(tx *store.Tx) error { return won(tx.Rejoin(ctx, l.ClientSession, l.SingleUse)) })
 	}
 	return s.db.Tx(ctx, func(tx *store.Tx) error {
 		if l.New {
@@ -201,8 +201,8 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 				return err
 			}
 		}
-		for _, o := range l.Once {
-			if _, err := tx.PutOnce(ctx, l.Session.Realm, o); err != nil {
+		for _, o := range l.SingleUse {
+			if _, err := tx.PutSingleUse(ctx, l.Session.Realm, o); err != nil {
 				return err
 			}
 		}

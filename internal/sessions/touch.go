@@ -150,7 +150,7 @@ const sweepChunk = 500
 func (s *Service) SweepSingleUse(ctx context.Context) error {
 	for shard := range int64(store.Shards) {
 		if err := errors.Join(
-			s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepOnce(ctx, shard, sweepChunk) }),
+			s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepSingleUse(ctx, shard, sweepChunk) }),
 			s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepAuthSessions(ctx, shard, sweepChunk) }),
 		); err != nil {
 			return err

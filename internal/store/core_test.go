@@ -93,7 +93,7 @@ func TestTakeOnceHasOneWinner(t *testing.T) {
 		addRealm(t, db, "r")
 		put := func(expires time.Time) (free bool) {
 			err := db.Single(ctx, func(tx *store.Tx) (err error) {
-				free, err = tx.PutOnce(ctx, "r", store.Once{Key: "code", Value: []byte("value"), Expires: expires})
+				free, err = tx.PutSingleUse(ctx, "r", store.SingleUse{Key: "code", Value: []byte("value"), Expires: expires})
 				return err
 			})
 			if err != nil {
@@ -112,7 +112,7 @@ func TestTakeOnceHasOneWinner(t *testing.T) {
 		for range 16 {
 			wg.Go(func() {
 				err := db.Single(ctx, func(tx *store.Tx) error {
-					v, err := tx.TakeOnce(ctx, "r", "code")
+					v, err := tx.TakeSingleUse(ctx, "r", "code")
 					if err == nil && string(v) != "value" {
 						return fmt.Errorf("took %q", v)
 					}
@@ -131,7 +131,7 @@ func TestTakeOnceHasOneWinner(t *testing.T) {
 			t.Errorf("%d of 16 took the value, want 1", won.Load())
 		}
 		put(db.Now().Add(-time.Second))
-		err := db.Single(ctx, func(tx *store.Tx) error { _, err := tx.TakeOnce(ctx, "r", "code"); return err })
+		err := db.Single(ctx, func(tx *store.Tx) error { _, err := tx.TakeSingleUse(ctx, "r", "code"); return err })
 		if !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("an expired value: %v, want ErrNotFound", err)
 		}
@@ -161,7 +161,7 @@ func TestSingle(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
 		put := func(tx *store.Tx, key string) error {
-			_, err := tx.PutOnce(ctx, "r", store.Once{Key: key, Expires: tx.Now.Add(time.Hour)})
+			_, err := tx.PutSingleUse(ctx, "r", store.SingleUse{Key: key, Expires: tx.Now.Add(time.Hour)})
 			return err
 		}
 		done := 0
@@ -169,11 +169,11 @@ func TestSingle(t *testing.T) {
 			tx.After(func() { done++ })
 			return put(tx, "one")
 		})
-		if has, _ := db.HasOnce(ctx, "r", "one", db.Now()); err != nil || !has || done != 1 {
+		if has, _ := db.HasSingleUse(ctx, "r", "one", db.Now()); err != nil || !has || done != 1 {
 			t.Errorf("%v; stored: %v, %d times done", err, has, done)
 		}
 		err = db.Single(ctx, func(tx *store.Tx) error { return errors.Join(put(tx, "two"), put(tx, "three")) })
-		if has, _ := db.HasOnce(ctx, "r", "three", db.Now()); err == nil || has {
+		if has, _ := db.HasSingleUse(ctx, "r", "three", db.Now()); err == nil || has {
 			t.Errorf("a second statement: %v, stored: %v", err, has)
 		}
 	})

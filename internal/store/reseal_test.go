@@ -84,7 +84,7 @@ func TestReseal(t *testing.T) {
 		if _, err := tx.OpenAuthTab(ctx, iam.AuthSession{ID: "s", Realm: "r", Expires: db.Now().Add(time.Hour)}, &iam.AuthTab{Root: "s", ID: "t", Code: "tab"}); err != nil {
 			return err
 		}
-		_, err := tx.PutOnce(ctx, "r", Once{Key: "code", Value: []byte("once"), Expires: db.Now().Add(time.Hour)})
+		_, err := tx.PutSingleUse(ctx, "r", SingleUse{Key: "code", Value: []byte("once"), Expires: db.Now().Add(time.Hour)})
 		return err
 	})
 	if err != nil {
@@ -131,7 +131,7 @@ func TestReseal(t *testing.T) {
 		if err != nil || len(due) != 1 || string(due[0].Doc) != "news" {
 			t.Error(due, err)
 		}
-		v, err := tx.TakeOnce(ctx, "r", "code")
+		v, err := tx.TakeSingleUse(ctx, "r", "code")
 		if string(v) != "once" {
 			t.Error(v)
 		}

@@ -23,7 +23,7 @@ type SessionView struct {
 	ClientNotBefore time.Time
 	Grouped         bool        // the user is in a group
 	Roles           iam.RoleIDs // that were given to the user, not by way of a group
-	Once            bool        // the single-use key that was asked for is stored: the token is revoked
+	Revoked         bool        // the single-use key that was asked for is stored: the token is revoked
 }
 
 // Inform tells a grant out of the session what the user was given, as far as the
@@ -157,14 +157,14 @@ func scanClientSession(realm iam.RealmID) func(row) (*iam.ClientSession, error) 
 // and the switches that must never lag, in one statement. ErrNotFound when
 // there is no such session. Whether it has timed out is for package sessions.
 func (r *Reader) Session(ctx context.Context, realm iam.RealmID, ref iam.SessionRef, client iam.ClientID) (*SessionView, error) {
-	return r.SessionAndOnce(ctx, realm, ref, client, "", time.Time{})
+	return r.SessionAndSingleUse(ctx, realm, ref, client, "", time.Time{})
 }
 
-// SessionAndOnce is Session and HasOnce in one statement: a presented token
+// SessionAndSingleUse is Session and HasSingleUse in one statement: a presented token
 // needs both. A reference that names a user of the realm finds that user's session
 // alone. One that does not - a pairwise subject, say - goes by the id.
-func (r *Reader) SessionAndOnce(ctx context.Context, realm iam.RealmID, ref iam.SessionRef, client iam.ClientID, key string, now time.Time) (*SessionView, error) {
-	return one(ctx, r.quick(), scanSessionView(realm, ref), sessionAndOnce, realm, ref.ID, ref.Kind, client, key, millis(now), ref.User)
+func (r *Reader) SessionAndSingleUse(ctx context.Context, realm iam.RealmID, ref iam.SessionRef, client iam.ClientID, key string, now time.Time) (*SessionView, error) {
+	return one(ctx, r.quick(), scanSessionView(realm, ref), sessionAndSingleUse, realm, ref.ID, ref.Kind, client, key, millis(now), ref.User)
 }
 
 func scanSessionView(realm iam.RealmID, ref iam.SessionRef) func(row) (*SessionView, error) {
@@ -179,7 +179,7 @@ func scanSessionView(realm iam.RealmID, ref iam.SessionRef) func(row) (*SessionV
 		var clientEnabled sql.Null[bool]
 		var clientNB sql.Null[int64]
 		dest := append(session.dest(false), &session.notes, &v.RealmEnabled, &realmNB, &part.client, &part.chains, &part.chained, &part.started, &part.access,
-			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Grouped, &v.Roles, &v.Once)
+			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Grouped, &v.Roles, &v.Revoked)
 		user := nullUser{realm: realm}
 		dest = append(dest, user.dest()...)
 		if err := row.Scan(dest...); err != nil {
@@ -205,7 +205,7 @@ func scanSessionView(realm iam.RealmID, ref iam.SessionRef) func(row) (*SessionV
 	}
 }
 
-const sessionAndOnce = `select ` + sessionShort + `, s.notes, m.enabled, m.not_before,
+const sessionAndSingleUse = `select ` + sessionShort + `, s.notes, m.enabled, m.not_before,
 		c.client_id, c.refresh_chains, c.chains_version, c.started_at, c.last_access, c.notes, c.version, k.enabled, k.not_before,
 		exists (select 1 from user_groups g where g.realm_id = s.realm_id and g.user_id = s.user_id),
 		coalesce((select string_agg(h.role_id, ' ') from user_roles h where h.realm_id = s.realm_id and h.user_id = s.user_id), ''),
@@ -306,14 +306,14 @@ func putClientSession(p *iam.ClientSession) *statement {
 		Args: []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), millis(p.LastAccess), notes, text(p.Origin), chains, p.Version}}
 }
 
-// Rejoin is PutClientSession for a session that is there, and PutOnce, in one
+// Rejoin is PutClientSession for a session that is there, and PutSingleUse, in one
 // round trip: for DB.Single. The values are stored also when the part is not:
 // nobody knows their keys then.
-func (tx *Tx) Rejoin(ctx context.Context, p *iam.ClientSession, values []Once) (bool, error) {
+func (tx *Tx) Rejoin(ctx context.Context, p *iam.ClientSession, values []SingleUse) (bool, error) {
 	s := putClientSession(p)
 	list := []*statement{s}
 	for _, v := range values {
-		list = append(list, tx.putOnce(p.Realm, v))
+		list = append(list, tx.putSingleUse(p.Realm, v))
 	}
 	err := tx.together(ctx, list...)
 	return s.Touched > 0, err

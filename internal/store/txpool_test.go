@@ -148,7 +148,7 @@ func TestSwallowedErrors(t *testing.T) {
 func putCode(t *testing.T, db *store.DB) {
 	t.Helper()
 	err := db.Single(t.Context(), func(tx *store.Tx) error {
-		_, err := tx.PutOnce(t.Context(), "r", store.Once{Key: "code", Value: []byte("value"), Expires: db.Now().Add(time.Minute)})
+		_, err := tx.PutSingleUse(t.Context(), "r", store.SingleUse{Key: "code", Value: []byte("value"), Expires: db.Now().Add(time.Minute)})
 		return err
 	})
 	if err != nil {
@@ -227,7 +227,7 @@ func TestRejoin(t *testing.T) {
 		rejoin := func(id iam.SessionID, by string, version int64) (won bool, err error) {
 			p := &iam.ClientSession{Session: id, Realm: "r", Client: "c", Notes: map[string]string{"by": by}, Version: version}
 			err = db.Single(ctx, func(tx *store.Tx) error {
-				won, err = tx.Rejoin(ctx, p, []store.Once{{Key: "code " + by, Value: []byte(by), Expires: db.Now().Add(time.Minute)}})
+				won, err = tx.Rejoin(ctx, p, []store.SingleUse{{Key: "code " + by, Value: []byte(by), Expires: db.Now().Add(time.Minute)}})
 				return err
 			})
 			return won, err
@@ -265,7 +265,7 @@ func TestRejoin(t *testing.T) {
 			}
 			winners++
 			err := db.Single(ctx, func(tx *store.Tx) error {
-				value, err := tx.TakeOnce(ctx, "r", "code "+by)
+				value, err := tx.TakeSingleUse(ctx, "r", "code "+by)
 				if err == nil && string(value) != by {
 					err = fmt.Errorf("took %q", value)
 				}

@@ -47,7 +47,7 @@ type Action struct {
 }
 
 // UsedKey is under which the id of an action token is kept once it has been used,
-// by sessions.PutOnce. Keycloak: SingleUseObjectProvider, ".revoked".
+// by sessions.PutSingleUse. Keycloak: SingleUseObjectProvider, ".revoked".
 func (a *Action) UsedKey() string { return "action " + a.ID }
 
 // Ends is when the token expires.

@@ -145,7 +145,7 @@ const clockSkew = 10
 func (t *Token) Issued() time.Time { return time.Unix(t.IssuedAt, 0) }
 
 // RevokedKey is under which a revoked access token's id is kept until it
-// expires, by sessions.PutOnce. Keycloak: SingleUseObjectProvider, ".revoked".
+// expires, by sessions.PutSingleUse. Keycloak: SingleUseObjectProvider, ".revoked".
 func (t *Token) RevokedKey() string { return "revoked " + t.ID }
 
 // Active reports whether a time lies within the token's life.

@@ -72,8 +72,8 @@ func useCode(ctx context.Context, tx *store.Tx, r *realms.Realm, c *iam.Credenti
 		return true, nil
 	}
 	period := time.Duration(parsed.Period) * time.Second
-	used := store.Once{Key: fmt.Sprintf("otp:%s:%d", c.ID, match), Expires: tx.Now.Add(period * time.Duration(2*r.OTP.LookAheadWindow+2))}
-	return tx.PutOnce(ctx, r.ID, used)
+	used := store.SingleUse{Key: fmt.Sprintf("otp:%s:%d", c.ID, match), Expires: tx.Now.Add(period * time.Duration(2*r.OTP.LookAheadWindow+2))}
+	return tx.PutSingleUse(ctx, r.ID, used)
 }
 
 // OTPPolicy is the realm's policy in the words of package otp.

@@ -21,11 +21,11 @@ func NewID() iam.SessionID {
 	return iam.SessionID(base64.RawURLEncoding.EncodeToString(b[:]))
 }
 
-// TakeOnce takes a value that was stored to be taken once: of many who try,
+// TakeSingleUse takes a value that was stored to be taken once: of many who try,
 // one gets it, all others ErrGone.
-func (s *Service) TakeOnce(ctx context.Context, r *realms.Realm, key string) (value []byte, err error) {
+func (s *Service) TakeSingleUse(ctx context.Context, r *realms.Realm, key string) (value []byte, err error) {
 	err = s.db.Single(ctx, func(tx *store.Tx) error {
-		value, err = tx.TakeOnce(ctx, r.ID, key)
+		value, err = tx.TakeSingleUse(ctx, r.ID, key)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
@@ -34,7 +34,7 @@ func (s *Service) TakeOnce(ctx context.Context, r *realms.Realm, key string) (va
 	return value, err
 }
 
-// Redeem is TakeOnce for a value that belongs to a session, and Find of
+// Redeem is TakeSingleUse for a value that belongs to a session, and Find of
 // that session, in one step. value is nil when there was none to take; err is
 // Find's. Where the database fails, nothing was taken.
 func (s *Service) Redeem(ctx context.Context, r *realms.Realm, key string, ref iam.SessionRef, client *iam.Client) (value []byte, v *View, err error) {
@@ -52,22 +52,22 @@ func (s *Service) Redeem(ctx context.Context, r *realms.Realm, key string, ref i
 	return value, v, s.judge(r, v, client, now)
 }
 
-// PutOnce stores a value until a time, unless its key is taken, and reports
+// PutSingleUse stores a value until a time, unless its key is taken, and reports
 // whether it did: a key that is taken is a replay.
-func (s *Service) PutOnce(ctx context.Context, r *realms.Realm, key string, value []byte, expires time.Time) (fresh bool, err error) {
+func (s *Service) PutSingleUse(ctx context.Context, r *realms.Realm, key string, value []byte, expires time.Time) (fresh bool, err error) {
 	err = s.db.Single(ctx, func(tx *store.Tx) error {
-		fresh, err = tx.PutOnce(ctx, r.ID, Once{Key: key, Value: value, Expires: expires})
+		fresh, err = tx.PutSingleUse(ctx, r.ID, SingleUse{Key: key, Value: value, Expires: expires})
 		return err
 	})
 	return fresh, err
 }
 
-// HasOnce reports whether a key is stored: a revoked token's.
-func (s *Service) HasOnce(ctx context.Context, r *realms.Realm, key string) (bool, error) {
-	return s.db.HasOnce(ctx, r.ID, key, s.db.Now())
+// HasSingleUse reports whether a key is stored: a revoked token's.
+func (s *Service) HasSingleUse(ctx context.Context, r *realms.Realm, key string) (bool, error) {
+	return s.db.HasSingleUse(ctx, r.ID, key, s.db.Now())
 }
 
-// LookOnce returns a value that was stored to be taken once, and leaves it; ErrGone as TakeOnce.
+// LookOnce returns a value that was stored to be taken once, and leaves it; ErrGone as TakeSingleUse.
 func (s *Service) LookOnce(ctx context.Context, r *realms.Realm, key string) ([]byte, error) {
 	value, err := s.db.LookOnce(ctx, r.ID, key, s.db.Now())
 	if errors.Is(err, store.ErrNotFound) {
@@ -76,10 +76,10 @@ func (s *Service) LookOnce(ctx context.Context, r *realms.Realm, key string) ([]
 	return value, err
 }
 
-// OnceExpired reports whether a key is stored still, and has expired: as long
+// SingleUseExpired reports whether a key is stored still, and has expired: as long
 // as it is not swept, what came too late can be told from what never was.
-func (s *Service) OnceExpired(ctx context.Context, r *realms.Realm, key string) (bool, error) {
-	return s.db.OnceExpired(ctx, r.ID, key, s.db.Now())
+func (s *Service) SingleUseExpired(ctx context.Context, r *realms.Realm, key string) (bool, error) {
+	return s.db.SingleUseExpired(ctx, r.ID, key, s.db.Now())
 }
 
 // Join adds a client's part to an online session that is there, or renews it;
