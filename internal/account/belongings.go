@@ -13,7 +13,7 @@ import (
 
 // groups shows the groups that the caller is a direct member of.
 func (h *Handler) groups(c *call) (any, error) {
-	standing, err := h.Roles.Of(c, c.realm, c.caller.User.ID)
+	effective, err := h.Roles.Of(c, c.realm, c.caller.User.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -28,8 +28,8 @@ func (h *Handler) groups(c *call) (any, error) {
 			whole[g.ID] = g
 		}
 	}
-	out := make([]rep.Group, 0, len(standing.Groups))
-	for _, g := range standing.Groups {
+	out := make([]rep.Group, 0, len(effective.Groups))
+	for _, g := range effective.Groups {
 		v := groupOf(g)
 		if !brief {
 			if whole[g.ID] == nil {

@@ -325,11 +325,11 @@ func (h *Handler) userSubject(c *Call) (*subject, error) {
 	}
 	return &subject{direct: direct,
 		effective: func() (roles.Set, error) {
-			standing, err := h.Roles.Of(c, c.Realm, u.ID)
+			effective, err := h.Roles.Of(c, c.Realm, u.ID)
 			if err != nil {
 				return nil, err
 			}
-			return standing.Roles, nil
+			return effective.Roles, nil
 		},
 		change: func(ids []iam.RoleID, add bool) error { return h.Users.MapRoles(c, c.Realm, u.ID, ids, add) },
 	}, nil

@@ -50,17 +50,17 @@ func (s *Service) Held(ctx context.Context, r *realms.Realm, v *Verdict) (*Grant
 
 func (s *Service) held(ctx context.Context, r *realms.Realm, v *Verdict) (roles.Set, error) {
 	if v.View != nil {
-		standing, err := s.Roles.OfView(ctx, r, v.View)
+		effective, err := s.Roles.OfView(ctx, r, v.View)
 		if err != nil {
 			return nil, err
 		}
-		return standing.Roles, nil
+		return effective.Roles, nil
 	}
-	standing, err := s.Roles.Of(ctx, r, v.User.ID)
+	effective, err := s.Roles.Of(ctx, r, v.User.ID)
 	if err != nil {
 		return nil, err
 	}
-	return standing.Roles, nil
+	return effective.Roles, nil
 }
 
 // Granted is what a good token names of what the user has. One that is lightweight names

@@ -21,9 +21,9 @@ func input(mappers ...iam.ProtocolMapper) *claims.Input {
 			ClientSession: &iam.ClientSession{Notes: map[string]string{}},
 			Nonce:         "n",
 		},
-		Standing: &roles.Standing{Groups: []*roles.Group{{Group: iam.Group{Name: "north"}, Up: top}}},
-		Access:   &roles.Access{Realm: []string{"user"}, Clients: map[string][]string{"app": {"own"}, "api.v1": {"read", "write"}}},
-		Origins:  func() []string { return []string{"https://app.example.org"} },
+		Effective: &roles.Effective{Groups: []*roles.Group{{Group: iam.Group{Name: "north"}, Up: top}}},
+		Access:    &roles.Access{Realm: []string{"user"}, Clients: map[string][]string{"app": {"own"}, "api.v1": {"read", "write"}}},
+		Origins:   func() []string { return []string{"https://app.example.org"} },
 	}
 }
 
@@ -93,15 +93,15 @@ func TestMappers(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 		bare := input(c.m)
-		bare.Standing, bare.Access = nil, &roles.Access{Clients: map[string][]string{}}
+		bare.Effective, bare.Access = nil, &roles.Access{Clients: map[string][]string{}}
 		needs := claims.Of(in.Grant).Needs(in, claims.AccessToken)
 		if got := run(t, bare, claims.AccessToken); !needs && got != c.want {
-			t.Errorf("%s: without a standing, which it does not need: %s, want %s", c.name, got, c.want)
+			t.Errorf("%s: without effective roles, which it does not need: %s, want %s", c.name, got, c.want)
 		}
 	}
 }
 
-// Who is in no group needs no standing but for roles.
+// Who is in no group needs Effective for roles alone.
 func TestNeeds(t *testing.T) {
 	for provider, want := range map[string][2]bool{ // in groups, in none
 		"oidc-usermodel-attribute-mapper":   {true, false},

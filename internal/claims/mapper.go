@@ -23,12 +23,12 @@ const (
 // An Input is what mappers read. Access may change: role mappers rename roles
 // for all tokens of one response, as in Keycloak (RoleResolveUtil caches them).
 type Input struct {
-	Grant    *iam.Grant
-	Standing *roles.Standing
-	Access   *roles.Access
-	Origins  func() []string // the client's web origins, resolved
-	Levels   map[string]int  // the client's or the realm's acr.loa.map
-	AMR      func() []string
+	Grant     *iam.Grant
+	Effective *roles.Effective
+	Access    *roles.Access
+	Origins   func() []string // the client's web origins, resolved
+	Levels    map[string]int  // the client's or the realm's acr.loa.map
+	AMR       func() []string
 }
 
 // user is the user whom the token is about.
@@ -59,7 +59,7 @@ type spec struct {
 	run      func(in *Input, m *iam.ProtocolMapper, kind Kind, t *Set)
 }
 
-// reads says what of a standing a provider's mappers look at.
+// reads says what of the effective roles and groups a provider's mappers look at.
 type reads int
 
 const (
@@ -139,7 +139,7 @@ func Of(g *iam.Grant) Chain {
 }
 
 // Needs reports whether the chain looks at the user's roles or groups to map a
-// kind of claims; where it does not, the Input may come without a Standing and
+// kind of claims; where it does not, the Input may come without Effective and
 // with an empty Access.
 func (c Chain) Needs(in *Input, kind Kind) bool {
 	return slices.ContainsFunc(c, func(l link) bool {

@@ -24,7 +24,7 @@ func userAttribute(in *Input, m *iam.ProtocolMapper, kind Kind, t *Set) {
 // aggregate, that of the user's groups. Keycloak: KeycloakModelUtils.resolveAttribute.
 func attribute(in *Input, name string, aggregate bool) []string {
 	values := own(in.user(), name)
-	if in.Standing == nil || !aggregate && (len(values) > 0 || len(in.Standing.Groups) == 0) {
+	if in.Effective == nil || !aggregate && (len(values) > 0 || len(in.Effective.Groups) == 0) {
 		return values
 	}
 	seen := map[string]bool{}
@@ -38,7 +38,7 @@ func attribute(in *Input, name string, aggregate bool) []string {
 		}
 	}
 	add(values)
-	for _, g := range in.Standing.Groups {
+	for _, g := range in.Effective.Groups {
 		list := groupAttribute(g, name, aggregate)
 		add(list)
 		if len(list) > 0 && !aggregate {
@@ -149,8 +149,8 @@ func address(in *Input, m *iam.ProtocolMapper, _ Kind, t *Set) {
 // groupMembership: GroupMembershipMapper, always with several values.
 func groupMembership(in *Input, m *iam.ProtocolMapper, kind Kind, t *Set) {
 	list := []any{}
-	if in.Standing != nil {
-		for _, g := range in.Standing.Groups {
+	if in.Effective != nil {
+		for _, g := range in.Effective.Groups {
 			name := g.Name
 			if m.Config["full.path"] == "true" {
 				name = g.Path()

@@ -134,11 +134,11 @@ func (a Rights) Over(ctx context.Context, s *Service, r *realms.Realm, user iam.
 	if a.All(ctx, r) {
 		return true, nil
 	}
-	standing, err := s.Of(ctx, r, user)
+	effective, err := s.Of(ctx, r, user)
 	if err != nil {
 		return false, err
 	}
-	ids := slices.Collect(maps.Keys(standing.Roles))
+	ids := slices.Collect(maps.Keys(effective.Roles))
 	if asThem {
 		return a.Covers(ctx, r, ids...), nil
 	}

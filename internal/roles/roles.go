@@ -56,14 +56,14 @@ func (g *Group) Path() string {
 	return g.Up.Path() + "/" + g.Name
 }
 
-// A Standing is what a user is in a realm.
-type Standing struct {
+// Effective is what a user is in a realm: effective roles, and groups.
+type Effective struct {
 	Roles  Set      // effective: groups' and composites included
 	Groups []*Group // direct memberships, by name
 }
 
 // GroupValues are what a user's groups, and those above them, give an attribute.
-func (s *Standing) GroupValues(attr string) (values []string) {
+func (s *Effective) GroupValues(attr string) (values []string) {
 	for _, g := range s.Groups {
 		for ; g != nil; g = g.Up {
 			values = append(values, g.Attrs[attr]...)
@@ -79,12 +79,12 @@ type Service struct{ db *store.DB }
 func New(db *store.DB) *Service { return &Service{db} }
 
 // Of reads what a user is in the realm. Keycloak: RoleUtils.getDeepUserRoleMappings.
-func (s *Service) Of(ctx context.Context, r *realms.Realm, user iam.UserID) (*Standing, error) {
-	row, err := s.db.Standing(ctx, r.ID, user)
+func (s *Service) Of(ctx context.Context, r *realms.Realm, user iam.UserID) (*Effective, error) {
+	row, err := s.db.RoleMappings(ctx, r.ID, user)
 	if err != nil {
-		return nil, fmt.Errorf("standing of user %s: %w", user, err)
+		return nil, fmt.Errorf("effective roles of user %s: %w", user, err)
 	}
-	return standing(r, row)
+	return effective(r, row)
 }
 
 // Has tells whether a user effectively has a role: "name" or "clientId.name". One
@@ -114,18 +114,18 @@ func (s *Service) Has(ctx context.Context, r *realms.Realm, user iam.UserID, nam
 
 // OfView is Of for the user of a session that was just read: for one in no group
 // the session's statement has told all.
-func (s *Service) OfView(ctx context.Context, r *realms.Realm, v *store.SessionView) (*Standing, error) {
+func (s *Service) OfView(ctx context.Context, r *realms.Realm, v *store.SessionView) (*Effective, error) {
 	if v.Grouped {
 		return s.Of(ctx, r, v.User.ID)
 	}
 	return Given(r, v.Roles), nil
 }
 
-// Given is the standing of a user in no group to whom these roles were given. It
+// Given are the effective roles of a user in no group to whom these roles were given. It
 // is shared: look, but do not change it.
-func Given(r *realms.Realm, ids iam.RoleIDs) *Standing {
-	s, _ := realms.Recall(r, ids, func() (*Standing, error) {
-		s := &Standing{Roles: Set{}}
+func Given(r *realms.Realm, ids iam.RoleIDs) *Effective {
+	s, _ := realms.Recall(r, ids, func() (*Effective, error) {
+		s := &Effective{Roles: Set{}}
 		for id := range strings.FieldsSeq(string(ids)) {
 			s.Roles.add(r, []iam.RoleID{iam.RoleID(id)})
 		}
@@ -134,8 +134,8 @@ func Given(r *realms.Realm, ids iam.RoleIDs) *Standing {
 	return s
 }
 
-func standing(r *realms.Realm, row *store.Standing) (*Standing, error) {
-	st := &Standing{Roles: Expand(r, row.Roles...)}
+func effective(r *realms.Realm, row *store.RoleMappings) (*Effective, error) {
+	st := &Effective{Roles: Expand(r, row.Roles...)}
 	all := make(map[iam.GroupID]*Group, len(row.Groups))
 	for _, g := range row.Groups {
 		var doc rep.Group

@@ -155,15 +155,15 @@ func seconds(t time.Time) int64 {
 	return t.Unix()
 }
 
-// standing is the user's, read unless it came with the session.
-func (s *Issuer) standing(ctx context.Context, r *realms.Realm, g *iam.Grant) (*roles.Standing, error) {
+// effective are the user's roles and groups, read unless it came with the session.
+func (s *Issuer) effective(ctx context.Context, r *realms.Realm, g *iam.Grant) (*roles.Effective, error) {
 	if g.NoGroups {
 		return roles.Given(r, g.Roles), nil
 	}
 	return s.Roles.Of(ctx, r, g.User.ID)
 }
 
-// begin collects what mappers need, but for the user's standing.
+// begin collects what mappers need, but for the user's roles and groups.
 func (s *Issuer) begin(ctx context.Context, r *realms.Realm, g *iam.Grant) *issue {
 	in := input(r, g)
 	in.AMR = func() []string { return amr(r, g.Session, s.Now()) }
@@ -180,34 +180,34 @@ func input(r *realms.Realm, g *iam.Grant) *claims.Input {
 
 // stand reads the user's roles and groups, and drops scopes that the user may not have.
 func (i *issue) stand() error {
-	standing, err := i.standing(i.ctx, i.r, i.g)
+	effective, err := i.effective(i.ctx, i.r, i.g)
 	if err != nil {
 		return err
 	}
 	narrowed := *i.g
-	if narrowed.Scopes, err = permitted(i.ctx, i.r, standing, i.g); err != nil {
+	if narrowed.Scopes, err = permitted(i.ctx, i.r, effective, i.g); err != nil {
 		return err
 	}
-	access, err := roles.Names(i.ctx, i.r, roles.InScope(i.r, standing.Roles, narrowed.Client, narrowed.Scopes))
+	access, err := roles.Names(i.ctx, i.r, roles.InScope(i.r, effective.Roles, narrowed.Client, narrowed.Scopes))
 	if err != nil {
 		return err
 	}
 	if i.chain == nil || len(narrowed.Scopes) < len(i.g.Scopes) {
 		i.chain = claims.Of(&narrowed)
 	}
-	i.g, i.in.Grant, i.in.Standing, i.in.Access = &narrowed, &narrowed, standing, access
+	i.g, i.in.Grant, i.in.Effective, i.in.Access = &narrowed, &narrowed, effective, access
 	return nil
 }
 
 // permitted are the scopes of a grant that the user may have. Where an audience was
 // asked for, a scope counts by its roles of the realm and of that audience alone.
 // Keycloak: DefaultClientSessionContext.isClientScopePermittedForUser.
-func permitted(ctx context.Context, r *realms.Realm, standing *roles.Standing, g *iam.Grant) ([]*iam.ClientScope, error) {
+func permitted(ctx context.Context, r *realms.Realm, effective *roles.Effective, g *iam.Grant) ([]*iam.ClientScope, error) {
 	if g.Audience == nil {
-		return roles.Permitted(r, standing.Roles, g.Scopes), nil
+		return roles.Permitted(r, effective.Roles, g.Scopes), nil
 	}
 	held := roles.Set{}
-	for id := range standing.Roles {
+	for id := range effective.Roles {
 		role := r.Role(id)
 		if role == nil {
 			continue
@@ -544,11 +544,11 @@ func (s *Issuer) Sign(ctx context.Context, r *realms.Realm, t *claims.Set, alg, 
 // Scope is what a grant's scopes read like in an answer: without those that the
 // user may not have.
 func (s *Issuer) Scope(ctx context.Context, r *realms.Realm, g *iam.Grant) (string, error) {
-	standing, err := s.standing(ctx, r, g)
+	effective, err := s.effective(ctx, r, g)
 	if err != nil {
 		return "", err
 	}
-	permitted, err := permitted(ctx, r, standing, g)
+	permitted, err := permitted(ctx, r, effective, g)
 	return scopeText(g, permitted, false), err
 }
 
@@ -556,13 +556,13 @@ func (s *Issuer) Scope(ctx context.Context, r *realms.Realm, g *iam.Grant) (stri
 // user has the realm's role offline_access, and the grant's scopes let it through.
 // Keycloak: UserSessionManager.isOfflineTokenAllowed.
 func (s *Issuer) OfflineAllowed(ctx context.Context, r *realms.Realm, g *iam.Grant) (bool, error) {
-	standing, err := s.standing(ctx, r, g)
+	effective, err := s.effective(ctx, r, g)
 	role := r.RoleByName("", ScopeOffline)
 	if err != nil || role == nil {
 		return false, err
 	}
-	may := roles.Permitted(r, standing.Roles, g.Scopes)
-	return roles.InScope(r, standing.Roles, g.Client, may).Has(role.ID), nil
+	may := roles.Permitted(r, effective.Roles, g.Scopes)
+	return roles.InScope(r, effective.Roles, g.Client, may).Has(role.ID), nil
 }
 
 // OfflineGranted reports whether offline_access is among the scopes of a grant,
@@ -572,11 +572,11 @@ func (s *Issuer) OfflineGranted(ctx context.Context, r *realms.Realm, g *iam.Gra
 	if !OfflineRequested(g.Scopes) {
 		return false, nil
 	}
-	standing, err := s.standing(ctx, r, g)
+	effective, err := s.effective(ctx, r, g)
 	if err != nil {
 		return false, err
 	}
-	return OfflineRequested(roles.Permitted(r, standing.Roles, g.Scopes)), nil
+	return OfflineRequested(roles.Permitted(r, effective.Roles, g.Scopes)), nil
 }
 
 // Map runs the mappers of a token's client and scopes over claims that are there

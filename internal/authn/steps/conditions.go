@@ -53,11 +53,11 @@ func (w Rooms) userAttribute(ctx context.Context, r *authn.Run) (bool, error) {
 	}
 	values := attributeValues(r.User, name)
 	if r.Config("include_group_attributes") == "true" {
-		standing, err := w.Roles.Of(ctx, r.Realm, r.User.ID)
+		effective, err := w.Roles.Of(ctx, r.Realm, r.User.ID)
 		if err != nil {
 			return false, err
 		}
-		values = append(slices.Clone(values), standing.GroupValues(name)...)
+		values = append(slices.Clone(values), effective.GroupValues(name)...)
 	}
 	equal := func(v string) bool { return v == want }
 	if r.Config("regex") == "true" {

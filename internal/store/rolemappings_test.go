@@ -44,7 +44,7 @@ func TestStandingCountsGroupsAbove(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := db.Standing(ctx, "r", "u")
+		s, err := db.RoleMappings(ctx, "r", "u")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +83,7 @@ func TestStandingCountsGroupsAbove(t *testing.T) {
 		if len(s.Groups) != 3 || !slices.Equal(direct, []iam.GroupID{"leaf", "top"}) {
 			t.Errorf("groups %+v", s.Groups)
 		}
-		if none, err := db.Standing(ctx, "r", "nobody"); err != nil || len(none.Roles)+len(none.Groups) > 0 {
+		if none, err := db.RoleMappings(ctx, "r", "nobody"); err != nil || len(none.Roles)+len(none.Groups) > 0 {
 			t.Errorf("nobody: %+v, %v", none, err)
 		}
 	})

@@ -6,8 +6,8 @@ import (
 	"latchkey/internal/iam"
 )
 
-// A StandingGroup is a group that a user is in: directly, or by way of a group below it.
-type StandingGroup struct {
+// A UserGroup is a group that a user is in: directly, or by way of a group below it.
+type UserGroup struct {
 	ID     iam.GroupID
 	Parent iam.GroupID
 	Name   string
@@ -15,19 +15,19 @@ type StandingGroup struct {
 	Direct bool
 }
 
-// A Standing is what decides about a user's rights: the roles given to them and to
+// RoleMappings are what decides about a user's rights: the roles given to them and to
 // their groups, composites not expanded, and the groups themselves.
-type Standing struct {
+type RoleMappings struct {
 	Roles  []iam.RoleID
-	Groups []StandingGroup
+	Groups []UserGroup
 }
 
-// Standing reads a user's standing in one statement. A user who is not there
+// RoleMappings reads a user's role mappings and groups in one statement. A user who is not there
 // has none; that is no error.
-func (r *Reader) Standing(ctx context.Context, realm iam.RealmID, user iam.UserID) (*Standing, error) {
-	s := new(Standing)
+func (r *Reader) RoleMappings(ctx context.Context, realm iam.RealmID, user iam.UserID) (*RoleMappings, error) {
+	s := new(RoleMappings)
 	_, err := all(ctx, r.quick(), func(row row) (struct{}, error) {
-		var g StandingGroup
+		var g UserGroup
 		var isRole bool
 		err := row.Scan(&isRole, &g.ID, &g.Parent, &g.Name, &g.Doc, &g.Direct)
 		if isRole {
