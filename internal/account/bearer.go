@@ -19,7 +19,7 @@ import (
 type Bearer struct {
 	Judge    *bearer.Service
 	Hostname *web.Hostname
-	Ledger   *records.Ledger
+	Counter  *records.Counter
 }
 
 // Authenticate judges a request's bearer token. Keycloak: AccountLoader.getAccountRestService.
@@ -39,7 +39,7 @@ func (b *Bearer) Authenticate(r *http.Request, realm *realms.Realm) (*Caller, er
 		return nil, err
 	}
 	if !v.Good() {
-		b.Ledger.Refused(r.Context(), realm, v.Event(web.RequestOf(r).Addr, "as a bearer token at the account"))
+		b.Counter.Refused(r.Context(), realm, v.Event(web.RequestOf(r).Addr, "as a bearer token at the account"))
 		return nil, nil
 	}
 	granted, err := b.Judge.Granted(r.Context(), realm, v)

@@ -24,7 +24,7 @@ type Bearer struct {
 	Realms   *realms.Cache
 	Judge    *bearer.Service
 	Hostname *web.Hostname
-	Ledger   *records.Ledger
+	Counter  *records.Counter
 }
 
 // Authenticate judges a request's bearer token. Any realm's token is taken; what its
@@ -51,7 +51,7 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 		return nil, err
 	}
 	if !v.Good() {
-		b.Ledger.Refused(r.Context(), home, v.Event(web.RequestOf(r).Addr, "as a bearer token at the administration or the account"))
+		b.Counter.Refused(r.Context(), home, v.Event(web.RequestOf(r).Addr, "as a bearer token at the administration or the account"))
 		return nil, ErrUnauthenticated
 	}
 	may := b.Judge.Granted

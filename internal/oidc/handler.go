@@ -45,7 +45,7 @@ type Config struct {
 	Now        func() time.Time
 	Ender      *logout.Ender
 	Tabs       *tabs.Keeper // seals what travels through the browser
-	Ledger     *records.Ledger
+	Counter    *records.Counter
 }
 
 // Login is the door of logins, which knows this one as a protocol: Routes is given it.

@@ -207,7 +207,7 @@ func (b *backCall) byImpersonator(s *iam.UserSession) {
 // session, or on its own where no session is stored.
 func (t *tokenCall) note(g *iam.Grant, res *tokens.Response) {
 	if g.Transient == iam.Transient {
-		t.Ledger.Transient(t.realm, records.Transient{
+		t.Counter.Transient(t.realm, records.Transient{
 			User: g.User.ID, Client: g.Client.ID, IP: t.event.IP, How: g.ClientSession.Origin.How, Scopes: g.ClientSession.Origin.Scopes, Token: res.AccessID, Expires: res.ExpiresAt,
 		})
 		return

@@ -1,5 +1,5 @@
 // Package records keeps and explains what became of sessions. The beginning and
 // the end of a session are stored with it, by package sessions; here are the
-// Ledger, which counts refusals and tokens without a session, and what reads all
+// Counter, which counts refusals and tokens without a session, and what reads all
 // of it: the explorer's list, the story of one session, the answers to "why?".
 package records

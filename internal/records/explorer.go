@@ -25,7 +25,7 @@ type Explorer struct {
 	DB       *store.DB
 	Sessions *sessions.Service
 	Judge    *bearer.Service
-	Ledger   *Ledger
+	Counter  *Counter
 	Events   *events.Writer
 	Realms   *realms.Cache
 }
@@ -183,7 +183,7 @@ func (x *Explorer) List(ctx context.Context, r *realms.Realm, q Query) (*Page, e
 	if err != nil {
 		return nil, err
 	}
-	x.Ledger.Flush(ctx)
+	x.Counter.Flush(ctx)
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	page, err := x.list(limited, r, q, f)
@@ -391,7 +391,7 @@ func id(s *store.Record) string {
 
 // entries renders records, asking the database once for what all of them need.
 func (x *Explorer) entries(ctx context.Context, r *realms.Realm, list []*store.Record) ([]*Entry, error) {
-	t := &teller{ctx: ctx, x: x, r: r, names: map[iam.UserID]string{}, clients: clientNames{}}
+	t := &describer{ctx: ctx, x: x, r: r, names: map[iam.UserID]string{}, clients: clientNames{}}
 	live := map[iam.SessionKind][]iam.SessionID{}
 	var ended []iam.SessionID
 	var users []iam.UserID
@@ -447,7 +447,7 @@ func (x *Explorer) find(ctx context.Context, r *realms.Realm, name string) ([]*s
 	}
 	kind, rest, dotted := strings.Cut(name, ".")
 	if dotted && (kind == KindTransient || kind == KindRefused) {
-		x.Ledger.Flush(ctx)
+		x.Counter.Flush(ctx)
 		o, err := x.DB.Occurrence(ctx, r.ID, rest)
 		if errors.Is(err, store.ErrNotFound) || err == nil && o.Kind != kind {
 			return nil, ErrNoRecord

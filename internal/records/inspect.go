@@ -256,7 +256,7 @@ func cutHost(address string) (host, path string) {
 func (c *inspecting) offline() bool { return c.t.Type == tokens.TypeOffline || c.t.Context().Offline }
 
 func (c *inspecting) refuseEnd(e iam.End, what string) {
-	t := &teller{ctx: c.ctx, x: c.x, r: c.r, clients: clientNames{}}
+	t := &describer{ctx: c.ctx, x: c.x, r: c.r, clients: clientNames{}}
 	c.refuse(e.Reason, what+" timed out ("+t.rule(e)+").")
 }
 

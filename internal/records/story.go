@@ -62,7 +62,7 @@ func (x *Explorer) Story(ctx context.Context, r *realms.Realm, name string, seeE
 		s.counted(list[0].Occurrence)
 		return s, nil
 	}
-	t := &teller{ctx: ctx, x: x, r: r, names: map[iam.UserID]string{}, clients: clientNames{}}
+	t := &describer{ctx: ctx, x: x, r: r, names: map[iam.UserID]string{}, clients: clientNames{}}
 	if t.names, err = x.DB.Usernames(ctx, r.ID, []iam.UserID{list[0].User, list[0].Origin.By, list[0].End.Actor}); err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (x *Explorer) addRelations(ctx context.Context, r *realms.Realm, s *Story, 
 }
 
 // sentence says in plain words what the session is, or why it ended.
-func (t *teller) sentence(rec *store.Record, s *Story) string {
+func (t *describer) sentence(rec *store.Record, s *Story) string {
 	var b strings.Builder
 	if s.State == StateLive {
 		b.WriteString("Live. ")
@@ -182,7 +182,7 @@ func (t *teller) sentence(rec *store.Record, s *Story) string {
 	return b.String()
 }
 
-func (t *teller) by(rec *store.Record) string {
+func (t *describer) by(rec *store.Record) string {
 	o := rec.Origin
 	client := ""
 	if o.Client != "" {
@@ -204,7 +204,7 @@ func (t *teller) by(rec *store.Record) string {
 }
 
 // offlineWhy says why there was an offline token at all.
-func (t *teller) offlineWhy(rec *store.Record) string {
+func (t *describer) offlineWhy(rec *store.Record) string {
 	for _, p := range t.liveOf(iam.SessionID(rec.ID), true) {
 		if p.Client == rec.Origin.Client {
 			return t.scopeWhy(p.Origin.Scopes, p.Client)
@@ -218,7 +218,7 @@ func (t *teller) offlineWhy(rec *store.Record) string {
 	return ""
 }
 
-func (t *teller) scopeWhy(scopes iam.Scopes, client iam.ClientID) string {
+func (t *describer) scopeWhy(scopes iam.Scopes, client iam.ClientID) string {
 	switch why, _ := scopes.Why(tokens.ScopeOffline); why {
 	case iam.ScopeRequested:
 		return ", because it asked for offline_access"
@@ -230,7 +230,7 @@ func (t *teller) scopeWhy(scopes iam.Scopes, client iam.ClientID) string {
 	return ""
 }
 
-func (t *teller) goodFor(s *Story) string {
+func (t *describer) goodFor(s *Story) string {
 	what := "It is good for single sign-on and for refreshing tokens"
 	if s.Kind == KindOffline {
 		what = "It is good for refreshing tokens, not for single sign-on"
@@ -244,7 +244,7 @@ func (t *teller) goodFor(s *Story) string {
 	return what + until
 }
 
-func (t *teller) endSentence(rec *store.Record, s *Story) string {
+func (t *describer) endSentence(rec *store.Record, s *Story) string {
 	e := rec.End
 	if rec.Ended.IsZero() { // timed out, and not swept yet
 		e = t.x.Sessions.TimedOut(t.r, userSession(t.r, rec))
@@ -297,7 +297,7 @@ func replacedWords(scopes iam.Scopes, client string) string {
 }
 
 // timeline adds what the records tell.
-func (t *teller) timeline(s *Story, rec *store.Record) {
+func (t *describer) timeline(s *Story, rec *store.Record) {
 	add := func(at int64, what, text, id string) { s.Timeline = append(s.Timeline, Step{at, what, text, id}) }
 	add(s.Start, "began", "Began "+t.by(rec)+".", "")
 	for _, part := range s.Clients {
@@ -375,7 +375,7 @@ func (x *Explorer) refusals(ctx context.Context, r *realms.Realm, s *Story, rec 
 	if rec.User == "" {
 		return nil // everybody's would be found
 	}
-	x.Ledger.Flush(ctx)
+	x.Counter.Flush(ctx)
 	list, err := x.DB.Records(ctx, r.ID, &store.RecordFilter{
 		Sources: []store.RecordSource{{Table: store.OccurrenceRecords, Kind: store.Refused}}, User: rec.User, From: rec.Started.Truncate(time.Hour), Max: maxRelated,
 	})

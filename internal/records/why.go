@@ -18,7 +18,7 @@ import (
 // reads: what stands in records, what was refused, and how the user, the client
 // and the realm stand now. It needs no stored events.
 type Explainer struct {
-	Records  *Ledger // flushed before it is read
+	Records  *Counter // flushed before it is read
 	Sessions *sessions.Service
 	Users    *users.Service
 	Issuer   *tokens.Issuer

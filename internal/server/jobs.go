@@ -21,7 +21,7 @@ import (
 type periodic struct {
 	keys       *keys.Maker
 	sessions   *sessions.Service
-	ledger     *records.Ledger
+	counter    *records.Counter
 	deliveries *deliveries.Queue
 	events     *events.Writer
 	doctor     *doctor.Service
@@ -40,7 +40,7 @@ func (s *Server) table(p periodic) []jobs.Job {
 		{Name: "poll-realms", Every: time.Second, Run: s.realms.PollOnce},
 		{Name: "make-keys", Every: 2 * time.Second, Run: p.keys.MakeAhead},
 		{Name: "write-last-accesses", Every: sessions.FlushEvery, Wake: p.sessions.Full(), Run: p.sessions.Flush, Stop: s.last("write-last-accesses", p.sessions.Flush)},
-		{Name: "write-refusals", Every: records.FlushEvery, Run: p.ledger.Flush, Stop: s.last("write-refusals", p.ledger.Flush)},
+		{Name: "write-refusals", Every: records.FlushEvery, Run: p.counter.Flush, Stop: s.last("write-refusals", p.counter.Flush)},
 		{Name: "deliver", Every: deliveries.PollEvery, Wake: p.deliveries.Woken(), Run: p.deliveries.Poll, Stop: p.deliveries.Close},
 		{Name: "sweep-deliveries", Every: sweepEvery, Lease: sweepLease, Run: p.deliveries.Sweep},
 		{Name: "sweep-single-use", Every: sweepEvery, Lease: sweepLease, Run: p.sessions.SweepSingleUse},

@@ -113,8 +113,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	standings := roles.New(s.db)
 	issuer := &tokens.Issuer{Keys: signers, Roles: standings, Now: s.db.Now}
 	mails := emails.New(set, mail.NewSender(web.NewClient(web.MailToken), nil, time.Now, s.log), outgoing, s.db, issuer, s.log)
-	ledger := records.NewLedger(s.db)
-	log := events.New(s.db, s.log, s.metrics, ledger.Refused, mails.Listener(people))
+	counter := records.NewCounter(s.db)
+	log := events.New(s.db, s.log, s.metrics, counter.Refused, mails.Listener(people))
 	notifier := logout.New(issuer, outgoing, notify, web.NewClient(web.AdminURL).Post, s.log,
 		map[iam.Protocol]logout.Protocol{iam.OIDC: logout.OIDC{Issuer: issuer}})
 	ender := &logout.Ender{Sessions: live, Notifier: notifier}
@@ -124,7 +124,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	proofs := clientauth.New(live, s.db.Now)
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Bearer: judge, ClientAuth: proofs, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
-		Issuer: issuer, Engine: engine, Actions: required, Users: people, Ender: ender, Tabs: keeper, Ledger: ledger,
+		Issuer: issuer, Engine: engine, Actions: required, Users: people, Ender: ender, Tabs: keeper, Counter: counter,
 	})
 	door := login.New(login.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Issuer: issuer, Judge: judge, Events: log, Tabs: keeper, Engine: engine, Actions: required, Pages: set, Hostname: s.hostname, Log: s.log,
@@ -133,13 +133,13 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 
 	registered := clients.New(s.realms, issuer, live)
 	examiner := &doctor.Service{Cache: s.realms, Manager: manager, Clients: registered}
-	explainer := &records.Explainer{Records: ledger, Sessions: live, Users: people, Issuer: issuer}
-	explorer := &records.Explorer{DB: s.db, Sessions: live, Judge: judge, Ledger: ledger, Events: log, Realms: s.realms}
+	explainer := &records.Explainer{Records: counter, Sessions: live, Users: people, Issuer: issuer}
+	explorer := &records.Explorer{DB: s.db, Sessions: live, Judge: judge, Counter: counter, Events: log, Realms: s.realms}
 	administration := (&admin.Handler{
 		Explorer: explorer, Why: explainer,
 		Realms: s.realms, Manager: manager, Started: s.db.Now(), RSA: jose.RSA(), Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
 		Mails: mails,
-		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: (&admin.Bearer{Realms: s.realms, Judge: judge, Hostname: s.hostname, Ledger: ledger}).Authenticate,
+		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: (&admin.Bearer{Realms: s.realms, Judge: judge, Hostname: s.hostname, Counter: counter}).Authenticate,
 	}).Mux()
 
 	built, err := console.Embedded()
@@ -151,10 +151,10 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Page:     consoles.Account(),
 		Explorer: explorer,
 		Realms:   s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
-		Authenticate: (&account.Bearer{Judge: judge, Hostname: s.hostname, Ledger: ledger}).Authenticate, End: ender.Session, Ended: notifier.Notify,
+		Authenticate: (&account.Bearer{Judge: judge, Hostname: s.hostname, Counter: counter}).Authenticate, End: ender.Session, Ended: notifier.Notify,
 	}
 
-	s.jobs = s.table(periodic{keys: maker, sessions: live, ledger: ledger, deliveries: outgoing, events: log, doctor: examiner})
+	s.jobs = s.table(periodic{keys: maker, sessions: live, counter: counter, deliveries: outgoing, events: log, doctor: examiner})
 
 	mux := http.NewServeMux()
 	s.frontRoutes(mux, set, consoles)

@@ -38,7 +38,7 @@ func refusals(t *testing.T, db *store.DB) []*store.Record {
 func TestRefusalsAreCountedAndBounded(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		r := world(t, db)
-		l := records.NewLedger(db)
+		l := records.NewCounter(db)
 		refuse := func(ip string) {
 			l.Refused(t.Context(), r, &iam.Event{Kind: "LOGIN_ERROR", Error: "invalid_user_credentials", User: "u", IP: ip, Details: map[string]string{"username": "ann"}})
 		}
@@ -70,7 +70,7 @@ func TestRefusalsAreCountedAndBounded(t *testing.T) {
 func TestWhatIsNoRefusalIsNotCounted(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		r := world(t, db)
-		l := records.NewLedger(db)
+		l := records.NewCounter(db)
 		for _, e := range []*iam.Event{{Kind: "UPDATE_PASSWORD_ERROR", Error: "password_rejected"}, {Kind: "LOGIN_ERROR", Error: "already_logged_in"}} {
 			l.Refused(t.Context(), r, e)
 		}
@@ -84,7 +84,7 @@ func TestWhatIsNoRefusalIsNotCounted(t *testing.T) {
 func TestARemovedRealmTakesNoCounts(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		r := world(t, db)
-		l := records.NewLedger(db)
+		l := records.NewCounter(db)
 		l.Transient(r, records.Transient{User: "u", Client: "c", How: iam.HowService, Token: "t"})
 		if err := db.Tx(t.Context(), func(tx *store.Tx) error { return tx.DeleteRealm(t.Context(), "r") }); err != nil {
 			t.Fatal(err)
@@ -107,7 +107,7 @@ func TestARemovedRealmTakesNoCounts(t *testing.T) {
 func TestAddressesOfRemovedUsersAreNotWritten(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		r := world(t, db)
-		l := records.NewLedger(db)
+		l := records.NewCounter(db)
 		for _, user := range []iam.UserID{"", "gone"} {
 			l.Refused(t.Context(), r, &iam.Event{Kind: "LOGIN_ERROR", Error: "invalid_user_credentials", User: user, IP: "192.0.2.1"})
 		}

@@ -13,8 +13,8 @@ import (
 	"latchkey/internal/store"
 )
 
-// A teller turns records into words; it holds what several of them need.
-type teller struct {
+// A describer turns records into words; it holds what several of them need.
+type describer struct {
 	ctx     context.Context
 	x       *Explorer
 	r       *realms.Realm
@@ -26,7 +26,7 @@ type teller struct {
 
 // nameClients finds the names of all clients that records and parts speak of,
 // also of those that are gone.
-func (t *teller) nameClients(list []*store.Record) error {
+func (t *describer) nameClients(list []*store.Record) error {
 	var ids []iam.ClientID
 	for _, rec := range list {
 		ids = append(ids, rec.Origin.Client, rec.End.Client)
@@ -43,10 +43,10 @@ func (t *teller) nameClients(list []*store.Record) error {
 	return t.clients.read(t.ctx, t.x.DB, t.r, ids)
 }
 
-func (t *teller) client(id iam.ClientID) string { return t.clients.of(id) }
+func (t *describer) client(id iam.ClientID) string { return t.clients.of(id) }
 
 // user is a user's name for sentences.
-func (t *teller) user(id iam.UserID) string {
+func (t *describer) user(id iam.UserID) string {
 	if name := t.names[id]; name != "" {
 		return name
 	}
@@ -60,7 +60,7 @@ func ms(at time.Time) int64 {
 	return at.UnixMilli()
 }
 
-func (t *teller) entry(rec *store.Record) *Entry {
+func (t *describer) entry(rec *store.Record) *Entry {
 	e := &Entry{
 		ID: id(rec), User: rec.User, Username: t.names[rec.User], Address: t.r.KeptAddress(rec.IP), RememberMe: rec.Remember,
 		Start: ms(rec.Started), LastAccess: ms(rec.LastAccess), Clients: []*ClientSession{},
@@ -113,7 +113,7 @@ func (t *teller) entry(rec *store.Record) *Entry {
 }
 
 // standing fills in what a stored session is good for, or that it has timed out.
-func (t *teller) standing(e *Entry, rec *store.Record) {
+func (t *describer) standing(e *Entry, rec *store.Record) {
 	us := userSession(t.r, rec)
 	life, live := t.x.Sessions.Life(t.r, us)
 	e.LastAccess = ms(us.LastAccess)
@@ -126,7 +126,7 @@ func (t *teller) standing(e *Entry, rec *store.Record) {
 }
 
 // partTimedOut is the end of a client's part in a live session, nil while it goes on.
-func (t *teller) partTimedOut(rec *store.Record, p *iam.ClientSession) *Ending {
+func (t *describer) partTimedOut(rec *store.Record, p *iam.ClientSession) *Ending {
 	c, err := t.r.Client(t.ctx, p.Client)
 	if err != nil {
 		return nil
@@ -143,7 +143,7 @@ func userSession(r *realms.Realm, rec *store.Record) *iam.UserSession {
 	return &iam.UserSession{ID: iam.SessionID(rec.ID), Realm: r.ID, User: rec.User, Offline: rec.Source.Offline, Remember: rec.Remember, Started: rec.Started, LastAccess: rec.LastAccess}
 }
 
-func (t *teller) part(p *iam.ClientSession) *ClientSession {
+func (t *describer) part(p *iam.ClientSession) *ClientSession {
 	return &ClientSession{
 		ID: p.Client, ClientID: t.clients[p.Client], State: StateLive, Start: ms(p.Started), LastAccess: ms(p.LastAccess), Refreshes: p.Refreshes,
 		How: p.Origin.How, Again: p.Origin.Again, Scope: p.Origin.Scope, Scopes: scopesOf(p.Origin.Scopes),
@@ -162,7 +162,7 @@ func scopesOf(s iam.Scopes) []Scope {
 	return out
 }
 
-func (t *teller) beginning(rec *store.Record) *Beginning {
+func (t *describer) beginning(rec *store.Record) *Beginning {
 	o := rec.Origin
 	b := &Beginning{How: o.How, Flow: o.Flow, Client: t.clients[o.Client], Asked: o.Asked, Named: o.Named, ByAdmin: o.By, Recorded: o.How != ""}
 	if info, ok := o.Asked.Info(); ok {
@@ -171,7 +171,7 @@ func (t *teller) beginning(rec *store.Record) *Beginning {
 	return b
 }
 
-func (t *teller) ending(at time.Time, e iam.End) *Ending {
+func (t *describer) ending(at time.Time, e iam.End) *Ending {
 	info, _ := e.Reason.Info()
 	out := &Ending{At: ms(at), Reason: e.Reason, Text: info.Text, By: e.By, Actor: e.Actor, Client: t.clients[e.Client], Rule: e.Rule, Token: e.Token}
 	out.ActorName, out.ActorRealm = t.actor(e)
@@ -180,7 +180,7 @@ func (t *teller) ending(at time.Time, e iam.End) *Ending {
 
 // actor is the name of who ended something, and the realm where an
 // administrator of another one is at home; "" for what is not to be had any more.
-func (t *teller) actor(e iam.End) (name, realm string) {
+func (t *describer) actor(e iam.End) (name, realm string) {
 	if e.Realm == "" {
 		return t.names[e.Actor], ""
 	}
@@ -195,7 +195,7 @@ func (t *teller) actor(e iam.End) (name, realm string) {
 	return names[e.Actor], home.Name
 }
 
-func (t *teller) occurrence(e *Entry, o *store.Occurrence) {
+func (t *describer) occurrence(e *Entry, o *store.Occurrence) {
 	e.Kind, e.Count, e.Session, e.Token = KindTransient, o.Count, o.Doc.Session, o.Doc.Token
 	if o.Client != "" {
 		e.Clients = append(e.Clients, &ClientSession{ID: o.Client, ClientID: t.clients[o.Client], Start: ms(o.First), LastAccess: ms(o.Last)})
@@ -249,7 +249,7 @@ func span(d time.Duration) string {
 }
 
 // rule says the name of the setting that an end followed from, and where it is set.
-func (t *teller) rule(e iam.End) string {
+func (t *describer) rule(e iam.End) string {
 	switch e.Setting.Of {
 	case iam.OfRealm:
 		return e.Setting.Name + " of the realm, now " + span(realmLimits(t.r.Lifespans)[e.Setting.Name])
@@ -260,6 +260,6 @@ func (t *teller) rule(e iam.End) string {
 }
 
 // liveOf finds the live parts of a session.
-func (t *teller) liveOf(id iam.SessionID, offline bool) []*iam.ClientSession {
+func (t *describer) liveOf(id iam.SessionID, offline bool) []*iam.ClientSession {
 	return slices.DeleteFunc(slices.Clone(t.live), func(p *iam.ClientSession) bool { return p.Session != id || p.Offline != offline })
 }

@@ -11,11 +11,11 @@ import (
 	"latchkey/internal/store"
 )
 
-// A Ledger counts what robots can cause at will: refused logins, refused tokens,
+// A Counter counts what robots can cause at will: refused logins, refused tokens,
 // and tokens that have no session. What is alike within an hour is one row, so
 // nobody can fill the store; it is written behind, so a refusal costs no write.
 // A crash loses what happened in the last second. It is safe for concurrent use.
-type Ledger struct {
+type Counter struct {
 	db       *store.DB
 	flushing sync.Mutex // one at a time: who has flushed reads what others flushed
 	mu       sync.Mutex
@@ -24,9 +24,9 @@ type Ledger struct {
 	hour     int64
 }
 
-// NewLedger makes a Ledger. Its Run writes behind.
-func NewLedger(db *store.DB) *Ledger {
-	return &Ledger{db: db, due: map[store.OccurrenceKey]*store.Occurrence{}, seen: map[spread]map[string]bool{}}
+// NewCounter makes a Counter. Its Run writes behind.
+func NewCounter(db *store.DB) *Counter {
+	return &Counter{db: db, due: map[store.OccurrenceKey]*store.Occurrence{}, seen: map[spread]map[string]bool{}}
 }
 
 // A spread is what happens to a user and client, from whatever address.
@@ -48,7 +48,7 @@ const (
 
 // Refused counts an error event. The client is the one that the event names, if
 // there is one.
-func (l *Ledger) Refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
+func (l *Counter) Refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	reason := reasonOf(e)
 	if reason == "" {
 		return
@@ -86,14 +86,14 @@ type Transient struct {
 }
 
 // Transient counts one.
-func (l *Ledger) Transient(r *realms.Realm, t Transient) {
+func (l *Counter) Transient(r *realms.Realm, t Transient) {
 	l.add(r, &store.Occurrence{
 		OccurrenceKey: store.OccurrenceKey{Realm: r.ID, Kind: store.TransientToken, User: t.User, Client: t.Client, IP: t.IP, Reason: string(t.How)}, Count: 1,
 		Doc: store.OccurrenceDoc{Token: t.Token, Scopes: t.Scopes, Expires: t.Expires},
 	})
 }
 
-func (l *Ledger) add(r *realms.Realm, x *store.Occurrence) {
+func (l *Counter) add(r *realms.Realm, x *store.Occurrence) {
 	now := l.db.Now()
 	x.First, x.Last = now, now
 	x.IP = r.KeptAddress(x.IP)
@@ -110,7 +110,7 @@ func (l *Ledger) add(r *realms.Realm, x *store.Occurrence) {
 }
 
 // bound makes one of what there is too much of.
-func (l *Ledger) bound(x *store.Occurrence) {
+func (l *Counter) bound(x *store.Occurrence) {
 	if x.Hour != l.hour {
 		l.hour = x.Hour
 		clear(l.seen)
@@ -136,7 +136,7 @@ func (l *Ledger) bound(x *store.Occurrence) {
 const FlushEvery = time.Second
 
 // Flush writes what is due; what cannot be written is due again.
-func (l *Ledger) Flush(ctx context.Context) error {
+func (l *Counter) Flush(ctx context.Context) error {
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
 	l.mu.Lock()
