@@ -268,7 +268,7 @@ func (j *judging) offlineGranted() (Refusal, error) {
 		return "", nil
 	}
 	g := &iam.Grant{Client: &j.v.Client.Client, User: j.v.User, Scopes: tokens.Requested(j.realm, &j.v.Client.Client, tokens.ScopeOffline)}
-	view.Inform(g)
+	view.SetRoles(g)
 	granted, err := j.Issuer.OfflineGranted(j.ctx, j.realm, g)
 	if err != nil {
 		return "", err

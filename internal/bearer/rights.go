@@ -138,7 +138,7 @@ func (s *Service) leftOut(ctx context.Context, r *realms.Realm, v *Verdict) (out
 	}
 	if v.View != nil {
 		g.Session, g.ClientSession = v.View.Session, v.View.ClientSession
-		v.View.Inform(g)
+		v.View.SetRoles(g)
 	}
 	t, err := s.Issuer.Rights(ctx, r, g, v.Token.Scope)
 	if err != nil {

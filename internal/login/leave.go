@@ -84,7 +84,7 @@ func (a *attempt) takeLeft(state string) (left *iam.Left, ok bool) {
 	if !a.stillAllowed(a.client, &a.tab.Request) {
 		return nil, false
 	}
-	if !a.keepsFaith() {
+	if !a.sessionHolds() {
 		a.expired()
 		return nil, false
 	}

@@ -357,9 +357,9 @@ func proved(t *iam.AuthTab) string {
 	return strings.Join(out, " ")
 }
 
-// keepsFaith tells whether what the tab learnt from a single sign-on session
+// sessionHolds tells whether what the tab learnt from a single sign-on session
 // still holds: the session is live and the browser's.
-func (a *attempt) keepsFaith() bool {
+func (a *attempt) sessionHolds() bool {
 	from := a.tab.Notes[steps.NoteFrom]
 	return from == "" || a.identity != nil && string(a.identity.Session.ID) == from
 }

@@ -121,7 +121,7 @@ func (a *attempt) requiredAction() {
 // inRequired tells whether the login is past its flow and its page still fresh;
 // when not, that has been answered.
 func (a *attempt) inRequired() bool {
-	if a.tab.Flow == pathRequired && a.tab.Version > 0 && a.keepsFaith() {
+	if a.tab.Flow == pathRequired && a.tab.Version > 0 && a.sessionHolds() {
 		return a.active(a.realm.Lifespans.UserAction)
 	}
 	a.details["code_id"] = string(a.tab.Root)

@@ -38,7 +38,7 @@ func (a *attempt) flowPath(path string) {
 		a.pageExpired()
 		return
 	}
-	if !a.keepsFaith() {
+	if !a.sessionHolds() {
 		a.expired()
 		return
 	}

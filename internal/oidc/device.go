@@ -494,7 +494,7 @@ func (t *tokenCall) redeemDevice(d *knownDevice, said *deviceAnswer) (*decision,
 		Client: &t.client.Client, User: view.User, Session: view.Session, ClientSession: view.ClientSession, Type: "dg", Nonce: d.text.Nonce,
 		Scopes: tokens.Requested(t.realm, &t.client.Client, d.text.Scope), Asked: d.text.Scope, OpenID: tokens.HasScope(d.text.Scope, tokens.ScopeOpenID),
 	}
-	view.Inform(g)
+	view.SetRoles(g)
 	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)
 	if err != nil {
 		return nil, err

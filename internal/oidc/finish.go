@@ -140,7 +140,7 @@ func (c *call) storeLogin(d *authn.Done, q *request, l *sessions.Login, scopes [
 	if d.New {
 		was = new(authn.Joined)
 	}
-	return sessions.Undisturbed(func() (err error) {
+	return sessions.RetryChanged(func() (err error) {
 		if was == nil {
 			if was, err = c.joined(d); err != nil {
 				return err

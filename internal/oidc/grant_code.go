@@ -58,7 +58,7 @@ func (t *tokenCall) code() (*decision, error) {
 		Client: &t.client.Client, User: view.User, Session: view.Session, ClientSession: view.ClientSession, Type: "ac", Nonce: code.Nonce,
 		Scopes: tokens.Requested(t.realm, &t.client.Client, code.Scope), Asked: code.Scope, OpenID: tokens.HasScope(code.Scope, tokens.ScopeOpenID),
 	}
-	view.Inform(g)
+	view.SetRoles(g)
 	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)
 	if err != nil {
 		return nil, err

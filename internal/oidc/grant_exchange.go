@@ -139,7 +139,7 @@ func (t *tokenCall) exchangeGrant(v *bearer.Verdict, scope, kind string) (*iam.G
 	}
 	g.Offline = us.Offline
 	if v.View != nil {
-		v.View.Inform(g)
+		v.View.SetRoles(g)
 	}
 	ok, err := t.consented(v.User.ID, &t.client.Client, g.Scopes)
 	if err != nil {
@@ -173,7 +173,7 @@ func (t *tokenCall) exchangeGrant(v *bearer.Verdict, scope, kind string) (*iam.G
 			return nil, t.deny(refusal{word: "invalid_request", description: "Scope offline_access not allowed for token exchange"})
 		}
 		g.Refresh = iam.RefreshOnline
-		return g, sessions.Undisturbed(func() error {
+		return g, sessions.RetryChanged(func() error {
 			if own(); g.ClientSession == nil {
 				g.ClientSession = t.newPart(&us, scope, iam.HowExchange)
 				g.ClientSession.Version = stale
@@ -208,7 +208,7 @@ func (t *tokenCall) exchangeGrant(v *bearer.Verdict, scope, kind string) (*iam.G
 // request becomes that of its login: later requests without scope, and their openid,
 // go by it. Keycloak: TokenManager.attachAuthenticationSession.
 func (t *tokenCall) rememberScope(own func(), g *iam.Grant, scope string) error {
-	return sessions.Undisturbed(func() error {
+	return sessions.RetryChanged(func() error {
 		if own(); g.ClientSession == nil || scope == "" || g.ClientSession.Notes[noteScope] == scope {
 			return nil
 		}

@@ -76,7 +76,7 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
 		Offline: view.Session.Offline, Audience: old.Requested,
 	}
-	view.Inform(g)
+	view.SetRoles(g)
 	if g.Client.OIDC.Refresh {
 		g.Refresh, g.KeepScope, g.ReuseID, g.Chained = iam.RefreshKind(old.Type), old.Scope, old.ReuseID, true
 	}

@@ -156,7 +156,7 @@ func (c *call) grantOf(v *bearer.Verdict) *iam.Grant {
 		OpenID: tokens.HasScope(v.Token.Scope, tokens.ScopeOpenID),
 	}
 	if v.View != nil {
-		v.View.Inform(g)
+		v.View.SetRoles(g)
 	}
 	return g
 }

@@ -101,7 +101,7 @@ func (h *Handler) token(c *call) error {
 // stillOpen refuses where realm or client were switched off at another node so
 // lately that this node's snapshot does not know.
 func (t *tokenCall) stillOpen() error {
-	realm, client, err := t.realm.Switches(t.ctx(), t.client.ID)
+	realm, client, err := t.realm.EnabledNow(t.ctx(), t.client.ID)
 	switch {
 	case err != nil:
 		return err

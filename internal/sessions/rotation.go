@@ -78,7 +78,7 @@ func (s *Service) PutNote(ctx context.Context, r *realms.Realm, v *View, client 
 // change writes the client session of a view as f leaves it, where f says so. When
 // somebody else changed it since it was read, it is read again and left to f.
 func (s *Service) change(ctx context.Context, r *realms.Realm, v *View, client *iam.Client, f func(p *iam.ClientSession) (write bool, err error)) error {
-	return Undisturbed(func() (err error) {
+	return RetryChanged(func() (err error) {
 		write, err := f(v.ClientSession)
 		if err != nil || !write {
 			return err

@@ -213,9 +213,9 @@ func (s *Service) Login(ctx context.Context, l *Login) error {
 	})
 }
 
-// Undisturbed runs f, which reads a client's part and writes it, and again while
+// RetryChanged runs f, which reads a client's part and writes it, and again while
 // others change the part in between: ten times at most.
-func Undisturbed(f func() error) (err error) {
+func RetryChanged(f func() error) (err error) {
 	for range 10 {
 		if err = f(); !errors.Is(err, ErrChanged) {
 			return err
@@ -301,7 +301,7 @@ func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant
 		}
 		return err
 	}
-	err = Undisturbed(func() error { return s.db.Tx(ctx, write) })
+	err = RetryChanged(func() error { return s.db.Tx(ctx, write) })
 	return us, p, err
 }
 

@@ -45,12 +45,12 @@ func (r *Reader) RealmByID(ctx context.Context, id iam.RealmID) (RealmRow, error
 	return one(ctx, r, r.scanRealm, `select `+realmColumns+` where r.id = $1`, id)
 }
 
-// Switches are what can be switched off.
-type Switches struct{ Realm, Client bool }
+// EnabledNow says of a realm and a client whether they are enabled.
+type EnabledNow struct{ Realm, Client bool }
 
-// Switches reports whether a realm and a client of it are enabled, or ErrNotFound.
-func (r *Reader) Switches(ctx context.Context, realm iam.RealmID, client iam.ClientID) (Switches, error) {
-	return one(ctx, r, func(row row) (v Switches, err error) {
+// EnabledNow reports whether a realm and a client of it are enabled, or ErrNotFound.
+func (r *Reader) EnabledNow(ctx context.Context, realm iam.RealmID, client iam.ClientID) (EnabledNow, error) {
+	return one(ctx, r, func(row row) (v EnabledNow, err error) {
 		err = row.Scan(&v.Realm, &v.Client)
 		return v, err
 	}, `select r.enabled, c.enabled from realms r join clients c on c.realm_id = r.id where r.id = $1 and c.id = $2`, realm, client)

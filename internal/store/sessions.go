@@ -26,9 +26,9 @@ type SessionView struct {
 	Revoked         bool        // the single-use key that was asked for is stored: the token is revoked
 }
 
-// Inform tells a grant out of the session what the user was given, as far as the
+// SetRoles tells a grant the roles that the user was given, as far as the
 // session's statement knows it.
-func (v *SessionView) Inform(g *iam.Grant) { g.NoGroups, g.Roles = !v.Grouped, v.Roles }
+func (v *SessionView) SetRoles(g *iam.Grant) { g.NoGroups, g.Roles = !v.Grouped, v.Roles }
 
 // A session's columns. The short ones leave out its documents, which lists of
 // many rows seldom look at: to decode them is most of what a row costs.

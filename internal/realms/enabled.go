@@ -8,11 +8,11 @@ import (
 	"latchkey/internal/store"
 )
 
-// Switches reports whether the realm and a client are enabled at this moment,
+// EnabledNow reports whether the realm and a client are enabled at this moment,
 // whatever the snapshot says: what another node switched off a moment ago is
 // off. For whoever decides without reading a session, which tells the same.
-func (r *Realm) Switches(ctx context.Context, client iam.ClientID) (realm, enabled bool, err error) {
-	s, err := r.db.Switches(ctx, r.ID, client)
+func (r *Realm) EnabledNow(ctx context.Context, client iam.ClientID) (realm, enabled bool, err error) {
+	s, err := r.db.EnabledNow(ctx, r.ID, client)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, false, nil
 	}
