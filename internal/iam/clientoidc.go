@@ -10,6 +10,10 @@ type ClientOIDC struct {
 	SessionState bool   // is in authorization responses
 	IssuerParam  bool   // likewise "iss"
 
+	Device         bool  // may use the device grant
+	DeviceLife     int64 // seconds that its device codes live; 0: as the realm says
+	DeviceInterval int64 // likewise between two questions for one
+
 	Refresh         bool // grants come with refresh tokens
 	ServiceRefresh  bool // client_credentials too
 	Exchange        bool // may exchange tokens
@@ -37,6 +41,7 @@ type Encryption struct{ Alg, Enc string }
 
 // RequestObjects is what a client's request objects must be: "" and "any" are for no demand.
 type RequestObjects struct {
+	Demand     ObjectDemand
 	Signature  string
 	Encryption Encryption
 	URIs       string // from which they are fetched, with ## between

@@ -1,13 +1,13 @@
 package oidc
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/big"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -103,7 +103,7 @@ func (h *Handler) deviceAuth(c *call) error {
 		return err
 	}
 	switch {
-	case !b.client.Flag(iam.AttrDeviceGrant):
+	case !b.client.OIDC.Device:
 		b.event.Cause.Setting = iam.AttrDeviceGrant
 		return b.deny(refusal{word: "not_allowed", code: "unauthorized_client", description: deviceOff})
 	case b.client.Access == iam.BearerOnly:
@@ -155,13 +155,7 @@ func (h *Handler) deviceAuth(c *call) error {
 // deviceTimes are the life of a client's device codes and how often it may ask, in
 // seconds: its own, else the realm's. Keycloak: OAuth2DeviceConfig.
 func deviceTimes(r *realms.Realm, client *realms.Client) (life, interval int64) {
-	of := func(name string, realm int64) int64 {
-		if n, err := strconv.ParseInt(client.Attr(name), 10, 32); err == nil && n > 0 {
-			return n
-		}
-		return realm
-	}
-	return of("oauth2.device.code.lifespan", int64(r.Lifespans.DeviceCode/time.Second)), of("oauth2.device.polling.interval", int64(r.Lifespans.DevicePolling/time.Second))
+	return cmp.Or(client.OIDC.DeviceLife, int64(r.Lifespans.DeviceCode/time.Second)), cmp.Or(client.OIDC.DeviceInterval, int64(r.Lifespans.DevicePolling/time.Second))
 }
 
 // userCodeLetters make no words and are not taken for one another.
@@ -301,7 +295,7 @@ func (c *call) typedCode(typed string) error {
 	switch {
 	case !client.Enabled:
 		return c.refuse("client_disabled", badPage("clientDisabledMessage"))
-	case !client.Flag(iam.AttrDeviceGrant):
+	case !client.OIDC.Device:
 		c.event.Cause.Setting = iam.AttrDeviceGrant
 		return c.refuse("not_allowed", badPage("oauth2DeviceAuthorizationGrantDisabledMessage"))
 	}
@@ -423,7 +417,7 @@ func (c *call) refuseDevice(id string, why authn.Why) error {
 // device answers a device that asks for its tokens (RFC 8628 3.4).
 // Keycloak: DeviceGrantType.process.
 func (t *tokenCall) device() (*decision, error) {
-	if !t.client.Flag(iam.AttrDeviceGrant) {
+	if !t.client.OIDC.Device {
 		t.event.Cause.Setting = iam.AttrDeviceGrant
 		return nil, t.deny(refusal{word: "not_allowed", code: "invalid_grant", description: "Client not allowed OAuth 2.0 Device Authorization Grant"})
 	}

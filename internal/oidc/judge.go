@@ -23,7 +23,7 @@ func (h *Handler) Judge(r *http.Request, realm *realms.Realm, client *realms.Cli
 		no.Status, no.Event, no.Message = http.StatusForbidden, "not_allowed", "bearerOnlyMessage"
 	case q.RedirectURI != "" && q.RedirectURI != own && !c.redirectsTo(client, q.RedirectURI):
 		no.Event, no.Message, no.Refusal.Redirect = "invalid_redirect_uri", "invalidRedirectUriMessage", q.RedirectURI
-	case q.Device != "" && !client.Flag(iam.AttrDeviceGrant):
+	case q.Device != "" && !client.OIDC.Device:
 		no.Event, no.Message, no.Refusal.Setting = "not_allowed", "oauth2DeviceAuthorizationGrantDisabledMessage", iam.AttrDeviceGrant
 	case code && !client.StandardFlow:
 		no.Event, no.Message, no.Refusal.Setting = "not_allowed", "invalidRequestMessage", iam.SettingStandardFlow
@@ -31,7 +31,7 @@ func (h *Handler) Judge(r *http.Request, realm *realms.Realm, client *realms.Cli
 		no.Event, no.Message, no.Refusal.Setting = "not_allowed", "invalidRequestMessage", iam.SettingImplicitFlow
 	case code && q.RedirectURI != own && demanded != "" && (q.Challenge == "" || q.ChallengeAlg != demanded),
 		q.Direct && (client.OIDC.PushedOnly || realm.Attrs["requirePushedAuthorizationRequests"] == "true"),
-		q.Object != "" && !iam.ObjectsDemanded[client.Attr(iam.AttrObjectDemanded)].Met(q.Object):
+		q.Object != "" && !client.OIDC.RequestObjects.Demand.Met(q.Object):
 		no.Event, no.Message = "invalid_request", "invalidRequestMessage"
 	default:
 		return nil

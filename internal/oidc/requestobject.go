@@ -42,7 +42,7 @@ func (a *authCall) readRequestObject() error {
 	case byURI:
 		a.object = iam.ObjectByURI
 	}
-	if d := iam.ObjectsDemanded[a.client.Attr(iam.AttrObjectDemanded)]; !d.Met(a.object) && !a.pushed && !(a.pushing && d.ByURI && !d.ByValue) {
+	if d := a.client.OIDC.RequestObjects.Demand; !d.Met(a.object) && !a.pushed && !(a.pushing && d.ByURI && !d.ByValue) {
 		return refused(d.Problem)
 	}
 	text := a.form.Get("request")

@@ -23,7 +23,8 @@ func TestClientSettingsAreCompiled(t *testing.T) {
 		"user.info.encrypted.response.enc": "A256GCM", "authorization.encrypted.response.alg": "RSA-OAEP", "authorization.encrypted.response.enc": "A256GCM",
 		"request.object.signature.alg": "RS256", "request.object.encryption.alg": "any", "request.object.encryption.enc": "any", "request.uris": "https://a.example",
 		"client.secret.authentication.allowed.method": "client_secret_post", "token.endpoint.auth.signing.alg": "ES256", "token.endpoint.auth.signing.max.exp": "30",
-		"use.jwks.url": "true", "use.jwks.string": "true", "jwks.url": "https://a.example", "jwks.string": "{}", "jwt.credential.certificate": "MII",
+		"oauth2.device.authorization.grant.enabled": "true", "oauth2.device.code.lifespan": "5", "oauth2.device.polling.interval": "5",
+		"request.object.required": "request only", "use.jwks.url": "true", "use.jwks.string": "true", "jwks.url": "https://a.example", "jwks.string": "{}", "jwt.credential.certificate": "MII",
 		"jwt.credential.public.key": "MII", "jwt.credential.kid": "k",
 	} {
 		if reflect.DeepEqual(clientOIDC(map[string]string{name: value}), none) {
