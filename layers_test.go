@@ -69,9 +69,9 @@ var layers = map[string]string{
 	"emails":          "iam authn authn/tabs realms users store deliveries tokens telemetry mail pages i18n",
 	"broker":          "iam realms users authn jose xmlsec web",
 	"authz":           "iam realms store users roles",
-	"jobs":            "store telemetry",                   // when work is done; what it is stays with its room
-	"doctor":          "iam rep clients keys realms store", // looks at a whole realm, and mends it by the rules of its rooms
-	"doctor/remote":   "doctor iam rep web",                // asks other servers; knows nothing of ours
+	"jobs":            "store telemetry",                        // when work is done; what it is stays with its room
+	"doctor":          "iam rep clients keys realms store mail", // looks at a whole realm, and mends it by the rules of its rooms
+	"doctor/remote":   "doctor iam rep web",                     // asks other servers; knows nothing of ours
 	// doors
 	"oidc":         doorMay + " pages jose", // the tokens that clients sign
 	"saml":         doorMay + " xmlsec",

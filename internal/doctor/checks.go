@@ -39,6 +39,7 @@ var checks = []Check{
 	{"signing-key-old", Warning, "the signing key is old", "keys with certificates", signingKeyOld},
 	{"brute-force-off", Warning, "brute force protection is off", "realm settings", bruteForceOff},
 	{"smtp-missing", Error, "mail is needed and no server for it is set", "realm settings, required actions", smtpMissing},
+	{"smtp-broken", Error, "the settings of the mail server cannot work", "realm settings", smtpBroken},
 	{"hostname-follows-request", Warning, "the realm answers under any host name", "the issuer under two host names", hostnameFollows},
 	{"hostname-differs", Info, "the realm is asked at another address than its issuer's", "the issuer, the address asked", hostnameDiffers},
 	{"issuer-over-http", Error, "the realm is reached over plain http", "the issuer", issuerHTTP},

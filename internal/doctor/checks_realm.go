@@ -1,12 +1,14 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"latchkey/internal/mail"
 	"latchkey/internal/rep"
 )
 
@@ -215,6 +217,45 @@ func smtpMissing(a *answer) {
 		Evidence:    append(evidence, "smtpServer names no host"),
 		Consequence: "These users cannot finish what they began: they see an error page instead of a session.",
 		Remedy:      "Set the mail server (Realm settings, Email), or switch off what needs it.",
+	})
+}
+
+// smtpBroken looks at settings alone: that a server answers is for who tries the connection.
+func smtpBroken(a *answer) {
+	r, realm, ok := a.realm()
+	if !ok || r.SMTPServer["host"] == "" {
+		return
+	}
+	set := func(name string) bool { return strings.TrimSpace(r.SMTPServer[name]) != "" }
+	is := func(name, value string) bool { return r.SMTPServer[name] == value }
+	var evidence []string
+	say := func(wrong bool, what string) {
+		if wrong {
+			evidence = append(evidence, what)
+		}
+	}
+	_, err := mail.Read(r.SMTPServer)
+	if wrong, is := errors.AsType[*mail.AddressError](err); is {
+		evidence = append(evidence, fmt.Sprintf("the %s is no address: %s", wrong.What, wrong.Address))
+	}
+	port, err := strconv.Atoi(r.SMTPServer["port"])
+	say(set("port") && (err != nil || port < 1 || port > 65535), "port is no port: "+r.SMTPServer["port"])
+	say(port == 465 && !is("ssl", "true"), "port is 465, where servers speak TLS from the first byte, and ssl is off")
+	say(port == 587 && is("ssl", "true"), "port is 587, where servers begin without TLS (starttls), and ssl is on")
+	token := is("authType", "token")
+	say(is("auth", "true") && !set("user"), "auth is on and there is no user")
+	say(is("auth", "true") && !token && !set("password"), "auth is on and there is no password")
+	for _, name := range []string{"authTokenUrl", "authTokenClientId", "authTokenClientSecret"} {
+		say(is("auth", "true") && token && !set(name), "authType is token and there is no "+name)
+	}
+	if len(evidence) == 0 {
+		return
+	}
+	a.find(realm, Finding{
+		What:        "Realm " + r.Realm + " has settings of its mail server that cannot work.",
+		Evidence:    evidence,
+		Consequence: "No mail is sent: logins that wait for one end in an error page, and nobody is told of resets.",
+		Remedy:      "Mend the settings (Realm settings, Email) and try them with \"Test connection\".",
 	})
 }
 

@@ -130,6 +130,12 @@ func TestChecks(t *testing.T) {
 		{"brute-force-off", func(e *Evidence) { e.realm().BruteForceProtected = nil }, []string{"guessed without end"}, "on", "realm shop: bruteForceProtected: false -> true", noRealm, "lacks view-realm"},
 		{"smtp-missing", func(e *Evidence) { e.realm().ResetPasswordAllowed = new(true) }, []string{"resetPasswordAllowed is true"}, "", "",
 			func(e *Evidence) { e.Actions = Untold[[]rep.RequiredAction]("this account lacks view-realm") }, "lacks view-realm"},
+		{"smtp-broken", func(e *Evidence) {
+			e.realm().SMTPServer = map[string]string{"host": "mail.example.org", "from": "nobody", "port": "465", "auth": "true"}
+		}, []string{"the sender address is no address: nobody", "ssl is off", "there is no user", "there is no password"}, "", "", noRealm, "lacks view-realm"},
+		{"smtp-broken", func(e *Evidence) {
+			e.realm().SMTPServer = map[string]string{"host": "mail.example.org", "from": "a@b.example", "port": "587", "ssl": "true", "auth": "true", "authType": "token", "user": "u"}
+		}, []string{"ssl is on", "there is no authTokenUrl", "there is no authTokenClientSecret"}, "", "", noRealm, "lacks view-realm"},
 		{"smtp-missing", func(e *Evidence) { list, _ := e.Actions.Get(); list[0].DefaultAction = true }, []string{"VERIFY_EMAIL is a default action"}, "", "", noRealm, "lacks view-realm"},
 		{"hostname-follows-request", func(e *Evidence) { e.Follows = Told(true) }, []string{"whatever host name"}, "", "", func(e *Evidence) { e.Follows = Untold[bool]("a proxy is in between") }, "a proxy"},
 		{"hostname-differs", func(e *Evidence) { e.Asked = Told("http://10.0.0.7:8080") }, []string{"asked at http://10.0.0.7:8080"}, "", "", noIssuer, "discovery"},

@@ -71,6 +71,11 @@ const (
 	DeviceCodeUnknown  Reason = "device-code-unknown"
 	DeviceCodeLate     Reason = "device-code-late"
 	PolledTooFast      Reason = "polled-too-fast"
+	LinkExpired        Reason = "link-expired"
+	LinkUsed           Reason = "link-used"
+	LinkStale          Reason = "link-stale"
+	LinkElsewhere      Reason = "link-elsewhere"
+	MailNotSent        Reason = "mail-not-sent"
 )
 
 // A ReasonInfo explains a Reason.
@@ -145,6 +150,11 @@ var reasons = []ReasonInfo{
 	{DeviceCodeUnknown, false, true, "because the device code was used already, or never given out"},
 	{DeviceCodeLate, false, true, "because nobody typed the device's user code and allowed it in time"},
 	{PolledTooFast, false, true, "because the device asked again before its interval was over"},
+	{LinkExpired, false, true, "because the link of a mail had expired"},
+	{LinkUsed, false, true, "because the link of a mail had been used"},
+	{LinkStale, false, true, "because the user's address has changed since the mail with the link was sent"},
+	{LinkElsewhere, false, true, "because the link of its mail was followed in another browser"},
+	{MailNotSent, false, true, "because the mail that it needs could not be sent"},
 }
 
 // Info returns the line of a reason; ok is false for what is none.

@@ -51,7 +51,10 @@ type linkKind struct {
 }
 
 // A linkRefusal is why a link leads nowhere: the event's word and the page's message, "" for those of its kind.
-type linkRefusal struct{ word, message string }
+type linkRefusal struct {
+	word, message string
+	why           iam.Reason
+}
 
 // linkKinds are all of them. Keycloak: ActionTokenHandler and what implements it.
 var linkKinds = map[string]linkKind{
@@ -77,7 +80,7 @@ func (a *attempt) actionToken() {
 	}
 	raw := a.query.Get("key")
 	if raw == "" {
-		a.refuseToken("not_allowed", "invalidRequestMessage", "invalidRequestMessage")
+		a.refuseToken("not_allowed", "invalidRequestMessage", "invalidRequestMessage", "")
 		return
 	}
 	token, err := a.h.Issuer.ReadAction(a.ctx, a.realm, a.base, raw)
@@ -100,12 +103,31 @@ func (a *attempt) actionToken() {
 func (a *attempt) unreadable(token *tokens.Action, err error) {
 	switch kind := a.kindOf(token); {
 	case errors.Is(err, tokens.ErrActionInactive):
-		a.subject = token.Subject
-		a.refuseToken("expired_code", err.Error(), "expiredActionTokenNoSessionMessage")
+		a.late(token)
 	case kind.word != "":
-		a.refuseToken(kind.word, err.Error(), kind.message)
+		a.refuseToken(kind.word, err.Error(), kind.message, "")
 	default:
-		a.refuseToken("invalid_code", err.Error(), "invalidCodeMessage")
+		a.refuseToken("invalid_code", err.Error(), "invalidCodeMessage", "")
+	}
+}
+
+// late answers a link that has expired. Where its login waits in this browser, that begins anew.
+func (a *attempt) late(token *tokens.Action) {
+	a.subject = token.Subject
+	l := &link{attempt: a, token: token}
+	t, err := l.openLogin()
+	switch {
+	case err != nil:
+		a.broken(err)
+	case t == nil:
+		a.refuseToken("expired_code", tokens.ErrActionInactive.Error(), "expiredActionTokenNoSessionMessage", iam.LinkExpired)
+	default:
+		a.tab = t
+		a.emitToken("expired_code", iam.LinkExpired)
+		a.forget()
+		a.tab.Created, a.kind, a.details, a.subject = a.h.Tabs.Now(), "LOGIN", map[string]string{}, ""
+		a.forward("expiredActionTokenSessionExistsMessage")
+		a.walk("")
 	}
 }
 
@@ -116,10 +138,19 @@ func (a *attempt) kindOf(token *tokens.Action) linkKind {
 	return linkKinds[token.Type]
 }
 
-func (a *attempt) refuseToken(word, reason, message string) {
+func (a *attempt) refuseToken(word, reason, message string, why iam.Reason) {
 	a.details["reason"] = reason
-	a.emitRefusal(word, iam.Refusal{})
+	a.emitToken(word, why)
 	a.errorPage(http.StatusBadRequest, message)
+}
+
+// emitToken writes the event of a link that leads nowhere.
+func (a *attempt) emitToken(word string, why iam.Reason) {
+	e := iam.Event{Kind: events.Failed(a.kind), User: a.subject, IP: a.addr(), Error: word, Details: a.details, Cause: iam.Cause{Reason: why}}
+	if a.client != nil {
+		e.Client = a.client.ClientID
+	}
+	a.h.Events.Emit(a.ctx, a.realm, &e)
 }
 
 // findLogin finds the login that the link goes on with: the one that asked for the mail, if this is its
@@ -196,21 +227,21 @@ func (l *link) open(kind linkKind) {
 	l.loginDetails()
 	switch {
 	case u == nil:
-		l.dead("user_not_found", "invalidUserMessage")
+		l.dead("user_not_found", "invalidUserMessage", iam.UnknownUser)
 		return
 	case !u.Enabled:
-		l.dead("user_disabled", "accountDisabledMessage")
+		l.dead("user_disabled", "accountDisabledMessage", iam.UserDisabled)
 		return
 	case l.identity != nil && l.identity.User.ID != u.ID:
 		l.details["existing_user"] = string(l.identity.User.ID)
-		l.emitError("different_user_authenticated")
+		l.emitToken("different_user_authenticated", iam.AskedOtherUser)
 		l.errorPage(http.StatusBadRequest, "differentUserAuthenticated", l.identity.User.Username)
 		return
 	case l.client == nil, l.token.Client != "" && l.client.ClientID != l.token.Client:
-		l.dead("client_not_found", "unknownLoginRequesterMessage")
+		l.dead("client_not_found", "unknownLoginRequesterMessage", iam.UnknownClient)
 		return
 	case !l.client.Enabled:
-		l.dead("client_not_found", "loginRequesterNotEnabledMessage")
+		l.dead("client_not_found", "loginRequesterNotEnabledMessage", iam.ClientDisabled)
 		return
 	}
 	l.tab.User, l.tab.Named = u.ID, l.h.Tabs.Now()
@@ -219,7 +250,7 @@ func (l *link) open(kind linkKind) {
 		return
 	}
 	if refused := kind.check(l); refused != nil {
-		l.dead(cmp.Or(refused.word, kind.word), cmp.Or(refused.message, kind.message))
+		l.dead(cmp.Or(refused.word, kind.word), cmp.Or(refused.message, kind.message), refused.why)
 		return
 	}
 	if kind.once != nil && kind.once(l) {
@@ -229,7 +260,7 @@ func (l *link) open(kind linkKind) {
 			return
 		}
 		if used {
-			l.dead("expired_code", "expiredActionMessage")
+			l.dead("expired_code", "expiredActionMessage", iam.LinkUsed)
 			return
 		}
 		l.run.SetNote(noteToken, l.token.UsedKey())
@@ -255,7 +286,7 @@ func (l *link) loginDetails() {
 
 // dead answers a link that leads nowhere, and ends the login that it would have gone on with.
 // Keycloak: LoginActionsService.handleActionTokenVerificationException.
-func (l *link) dead(word, message string) {
+func (l *link) dead(word, message string, why iam.Reason) {
 	if l.tab.Version > 0 {
 		if err := l.h.Tabs.Forget(l.ctx, l.realm.ID, l.tab.Root, l.tab.ID); err != nil {
 			l.broken(err)
@@ -263,7 +294,7 @@ func (l *link) dead(word, message string) {
 		}
 	}
 	l.cookies.Expire(l.w, l.r, web.CookieRestart)
-	l.refuseToken(word, message, message)
+	l.refuseToken(word, message, message, why)
 }
 
 // succeeded writes the event of what the link did.
@@ -300,7 +331,7 @@ func (l *link) ask(view pages.Info, key string, params ...any) {
 // sameEmail: the address is the one that the mail went to.
 func (l *link) sameEmail() *linkRefusal {
 	if l.token.Email != "" && !strings.EqualFold(l.token.Email, l.run.User.Email) {
-		return &linkRefusal{word: "invalid_email"}
+		return &linkRefusal{word: "invalid_email", why: iam.LinkStale}
 	}
 	return nil
 }
@@ -310,7 +341,7 @@ func (l *link) verifyEmail() {
 	u := l.run.User
 	l.details["email"] = u.Email
 	if asked := slices.Contains(u.Required, actionVerifyEmail) || slices.Contains(l.tab.Required, actionVerifyEmail); u.EmailVerified && !asked {
-		l.emitError("email_already_verified")
+		l.emitToken("email_already_verified", iam.LinkUsed)
 		l.notice(pages.Info{HeaderKey: "emailVerifiedAlreadyMessageHeader"}, pages.Notice, "emailVerifiedAlreadyMessage", u.Email)
 		return
 	}
@@ -349,6 +380,7 @@ func (l *link) endOriginal() error {
 	}
 	for _, t := range list {
 		if tabs.LoginID(t) == l.token.Original {
+			l.h.Events.Refuse(l.ctx, l.realm, &iam.Event{Kind: "LOGIN_ERROR", Client: l.client.ClientID, User: l.token.Subject, IP: l.addr(), Error: "expired_code", Cause: iam.Cause{Reason: iam.LinkElsewhere}})
 			if err := l.h.Tabs.Forget(l.ctx, l.realm.ID, root, t.ID); err != nil {
 				return err
 			}
@@ -413,14 +445,14 @@ func (l *link) next() {
 
 func (l *link) canExecute() *linkRefusal {
 	if l.token.Redirect != "" && !l.mayLeadTo(l.token.Redirect) {
-		return &linkRefusal{"invalid_redirect_uri", "invalidRedirectUriMessage"}
+		return &linkRefusal{"invalid_redirect_uri", "invalidRedirectUriMessage", iam.RedirectMismatch}
 	}
 	if refused := l.sameEmail(); refused != nil {
 		return refused
 	}
 	for _, alias := range l.token.Actions {
 		if l.realm.RequiredAction(alias) == nil {
-			return &linkRefusal{"resolve_required_actions", "invalidTokenRequiredActions"}
+			return &linkRefusal{"resolve_required_actions", "invalidTokenRequiredActions", iam.ActionRequired}
 		}
 	}
 	return nil
@@ -473,7 +505,7 @@ func (l *link) reset() {
 // oldEmail: nothing has changed the address since.
 func (l *link) oldEmail() *linkRefusal {
 	if l.token.OldEmail != l.run.User.Email {
-		return &linkRefusal{word: "invalid_email"}
+		return &linkRefusal{word: "invalid_email", why: iam.LinkStale}
 	}
 	return nil
 }
@@ -529,6 +561,7 @@ func (a *attempt) spendToken() bool {
 	}
 	if !won {
 		a.run.Event.Kind = events.Failed(a.run.Event.Kind)
+		a.run.Event.Cause.Reason = iam.LinkUsed
 		a.run.Emit("expired_code")
 		if a.accounted() {
 			a.forget()

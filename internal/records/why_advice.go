@@ -72,4 +72,9 @@ var advice = map[iam.Reason]Advised{
 	iam.DeviceCodeLate:     {"A device reports that its code has expired.", "Begin again at the device and type its code in time, or raise the realm's or the client's life of device codes (OAuth 2.0 Device Code Lifespan)."},
 	iam.PolledTooFast:      {"A device is told to slow down (slow_down).", "Let the device wait for the interval that it was given, and five seconds more after each slow_down, or lower the interval (OAuth 2.0 Device Polling Interval)."},
 	iam.ConsentMissing:     {"A client's refresh is refused, and its next login asks for consent.", "Log in again at the client and consent, or take what needs consent from the client (Clients, Settings: Consent required)."},
+	iam.LinkExpired:        {"The link of a mail ends in a page that says that the action has expired.", "Have the mail sent again and follow its link in time, or raise its life (Realm settings, Tokens, Action tokens)."},
+	iam.LinkUsed:           {"The link of a mail ends in a page that says that it has expired, or that the address is verified.", "Nothing is left to do, or have the mail sent again: a link is good once."},
+	iam.LinkStale:          {"The link of a mail ends in a page that calls it old.", "Follow the link of the mail that went to the new address, or have one sent."},
+	iam.LinkElsewhere:      {"The browser that waits for a mail's link begins the login anew.", "Log in again: the address is verified. A link that is followed where the login waits goes on with it."},
+	iam.MailNotSent:        {"The login ends in a page that says that no mail could be sent.", "Mend the settings of the mail server (Realm settings, Email: Test connection), then log in again; the log has what the server said."},
 }

@@ -199,7 +199,7 @@ func (f *facts) noSession() ([]*cause, error) {
 		}
 	}
 	list = append(list, ends...)
-	since, err := f.refusedSince(last, "LOGIN", "CODE_TO_TOKEN", "PUSHED_AUTHORIZATION_REQUEST", "OAUTH2_DEVICE_AUTH", "OAUTH2_DEVICE_CODE_TO_TOKEN")
+	since, err := f.refusedSince(last, slices.Concat([]iam.EventKind{"LOGIN", "CODE_TO_TOKEN", "PUSHED_AUTHORIZATION_REQUEST", "OAUTH2_DEVICE_AUTH", "OAUTH2_DEVICE_CODE_TO_TOKEN"}, ofMails)...)
 	if err != nil {
 		return nil, err
 	}
@@ -276,6 +276,9 @@ func (f *facts) newestPart() (last *seenClientSession) {
 	return last
 }
 
+// ofMails are the events of logins that wait for a mail or its link.
+var ofMails = []iam.EventKind{"SEND_VERIFY_EMAIL", "VERIFY_EMAIL", "EXECUTE_ACTIONS", "EXECUTE_ACTION_TOKEN", "RESET_PASSWORD"}
+
 // refusedSince are refusals of some events that nothing has overtaken: neither
 // a later success nor a change of what they were refused for.
 func (f *facts) refusedSince(end time.Time, kinds ...iam.EventKind) (list []*cause, err error) {
@@ -327,7 +330,7 @@ const mostNeighbours = 20
 // overtaken tells whether what was refused has gone well since.
 func (f *facts) overtaken(o *seenRefusal) bool {
 	since := func(at time.Time) bool { return at.After(o.Last) }
-	if o.kind == "LOGIN" || o.kind == "PUSHED_AUTHORIZATION_REQUEST" || o.kind == "OAUTH2_DEVICE_AUTH" {
+	if o.kind == "LOGIN" || o.kind == "PUSHED_AUTHORIZATION_REQUEST" || o.kind == "OAUTH2_DEVICE_AUTH" || slices.Contains(ofMails, o.kind) {
 		if slips[o.reason] && slices.ContainsFunc(f.sessions, func(s *seenSession) bool { return since(s.Started) || since(s.proved) }) {
 			return true
 		}

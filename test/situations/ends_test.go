@@ -11,7 +11,7 @@ import (
 )
 
 func situations() []situation {
-	return slices.Concat(ends, prompts, logins, tokenTrouble, devices, browsers, healthy)
+	return slices.Concat(ends, prompts, logins, mails, tokenTrouble, devices, browsers, healthy)
 }
 
 var (

@@ -17,6 +17,7 @@ import (
 
 	"latchkey/internal/records"
 	"latchkey/test/harness"
+	"latchkey/test/postbox"
 	"latchkey/test/visitor"
 )
 
@@ -32,12 +33,15 @@ const (
 type site struct {
 	base, other string // its address, and a second one with another host
 	admin       *visitor.Admin
+	box         *postbox.Box // mail to realms that name it
 	realms      atomic.Int64
 }
 
 func newSite(t *testing.T, e harness.Engine) *site {
 	s := harness.Start(t, harness.Options{Engine: e})
-	return &site{base: s.URL, other: "http://" + forward(t, s.Addr), admin: visitor.NewAdmin(s.URL)}
+	box := postbox.New(t)
+	box.Up(t)
+	return &site{box: box, base: s.URL, other: "http://" + forward(t, s.Addr), admin: visitor.NewAdmin(s.URL)}
 }
 
 // forward listens on another port and passes bytes on: the server is met under

@@ -172,6 +172,24 @@ func (p *Page) Submit(ctx context.Context, fields map[string]string) (*Page, err
 	return p.browser.do(req)
 }
 
+// Follow opens the page's first link whose address has a part in it.
+func (p *Page) Follow(ctx context.Context, part string) (*Page, error) {
+	root, err := html.Parse(strings.NewReader(p.Body))
+	if err != nil {
+		return nil, err
+	}
+	for n := range root.Descendants() {
+		if to := attribute(n, "href"); n.Data == "a" && strings.Contains(to, part) {
+			at, err := p.URL.Parse(to)
+			if err != nil {
+				return nil, err
+			}
+			return p.browser.Open(ctx, at.String())
+		}
+	}
+	return nil, fmt.Errorf("%s, status %d, has no link with %q", p.URL, p.Status, part)
+}
+
 // Login fills in the login page.
 func (p *Page) Login(ctx context.Context, username, password string) (*Page, error) {
 	if !p.Asks("password") {

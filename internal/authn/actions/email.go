@@ -88,7 +88,9 @@ func notSent(r *authn.Run, err error) (authn.Result, error) {
 	}
 	r.Warnings = append(r.Warnings, err.Error())
 	r.Detail("reason", words)
+	r.Event.Cause.Reason = iam.MailNotSent
 	r.EmitAs("SEND_VERIFY_EMAIL", "email_send_failed")
+	r.Event.Cause.Reason = ""
 	return authn.Challenge{Page: authn.Page{View: pages.Error{}, Message: &authn.Message{Tone: pages.Problem, Key: "emailSendErrorMessage"}, Status: 500}}, nil
 }
 
