@@ -9,7 +9,9 @@ import { Section, Title } from "../parts";
 export default function Reasons() {
   const { t } = useTranslation();
   const { hash } = useLocation();
-  useEffect(() => document.getElementById(hash.slice(1))?.scrollIntoView(), [hash]);
+  useEffect(() => {
+    document.getElementById(hash.slice(1))?.scrollIntoView(); // what it returns is no cleanup
+  }, [hash]);
   return (
     <>
       <ViewHeader titleKey="lkReasons" />
