@@ -129,6 +129,7 @@ type attempt struct {
 	starting bool // the request is the protocol's, not a page's
 	passive  bool
 	picked   bool // the request says the language, which the tab has noted
+	switched bool // the request leads a stored login from one flow to another: to the registration, say
 }
 
 // with finds realm and client, reads query and form, and calls f.

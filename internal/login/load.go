@@ -84,6 +84,7 @@ func (a *attempt) load(path, code string) (action, ok bool) {
 		if execution == "" && path != a.tab.Flow && path != pathRequired && a.tab.Flow != pathRequired { // only a flow that has succeeded leads past flows
 			a.tab.Flow, a.tab.Current = path, ""
 			a.tab.Entered = nil
+			a.switched = a.tab.Version > 0
 		}
 		if a.tab.Version == 0 || execution == "" || execution == a.tab.Current || a.tab.Status[execution] == iam.ExecChallenged {
 			return false, true

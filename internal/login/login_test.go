@@ -515,6 +515,24 @@ func TestReset(t *testing.T) {
 }
 
 // Opening pages and following their links stores nothing: only a POST does.
+// A wrong password first, then the page for those who forgot it, or have no account: the login
+// is stored by then, and what is typed there must find that page. Oracle: login-locales/french.
+func TestOtherFlowsAfterAWrongPassword(t *testing.T) {
+	for path, c := range map[string]struct{ typed, shows string }{
+		"reset-credentials": {"nobody", "You should receive an email shortly with further instructions."},
+		"registration":      {"ann", "Username already exists."},
+	} {
+		x := newHouse(t, storetest.SQLite(t), shop)
+		b := x.browser()
+		b.start("")
+		b.want(b.submit("username", "ann", "password", "wrong"), "")
+		link := regexp.MustCompile(`href="([^"]*` + path + `[^"]*)"`).FindStringSubmatch(b.body)
+		b.want(b.do(http.MethodGet, html.UnescapeString(link[1]), nil), "")
+		b.want(b.submit("username", c.typed, "email", "ann@other.test", "firstName", "Ann", "lastName", "Other", "password", "a", "password-confirm", "a"), "")
+		b.shows(c.shows)
+	}
+}
+
 func TestVisitorsLeaveNoTrace(t *testing.T) {
 	db := storetest.SQLite(t)
 	x := newHouse(t, db, shop)

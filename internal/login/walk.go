@@ -170,12 +170,12 @@ func (a *attempt) outcome(out authn.Outcome, submitted bool) {
 			return
 		}
 		a.askedAgain()
-		if submitted && !a.save() {
+		if (submitted || a.switched) && !a.save() {
 			return
 		}
 		a.flowPage(out)
 	case authn.Choose:
-		if submitted && !a.save() {
+		if (submitted || a.switched) && !a.save() {
 			return
 		}
 		a.choices(out)
