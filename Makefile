@@ -12,6 +12,7 @@ ENGINE ?= sqlite
 .PHONY: build run test bench scale attacks fuzz
 build:
 	packaging/console
+	packaging/translations/get
 	GO="$(GO)" packaging/build bin/latchkey
 run: build
 	bin/latchkey start-dev

@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/logout"
+	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/records"
 	"latchkey/internal/roles"
@@ -76,6 +77,7 @@ type Handler struct {
 	Hostname *web.Hostname
 	Log      *slog.Logger
 	Mails    *emails.Service
+	Pages    *pages.Set // whose languages the server speaks
 
 	// Deliveries shows what other servers were told of.
 	Deliveries *deliveries.Queue

@@ -19,6 +19,7 @@ import (
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
+	"latchkey/internal/pages"
 	"latchkey/internal/policy"
 	"latchkey/internal/realms"
 	"latchkey/internal/rep"
@@ -49,7 +50,11 @@ func whole(t *testing.T) (h *Handler, ask func(who, method, path, body string) (
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	h = &Handler{Realms: manager.Cache, Manager: manager, Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log}
+	set, err := pages.New(pages.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h = &Handler{Pages: set, Realms: manager.Cache, Manager: manager, Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log}
 	h.Authenticate = func(r *http.Request) (*Caller, error) {
 		who, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		home, err := manager.Cache.Get(r.Context(), "master")

@@ -36,12 +36,27 @@ func (h *Handler) serverInfo(c *Call) (any, error) {
 	v := new(rep.ServerInfo)
 	*v = *serverInfoOf()
 	h.onlyBuilt(v)
+	v.Themes = h.spoken(v.Themes)
 	v.ProfileInfo = profileOf(v.Features)
 	v.SystemInfo = &rep.SystemInfo{Version: realms.KeycloakVersion}
 	if home.Name == masterRealm && c.Can(ViewRealm, onRealm(home)) {
 		h.machine(v)
 	}
 	return v, nil
+}
+
+// spoken are themes with the languages alone that the server was built with.
+func (h *Handler) spoken(themes map[string][]rep.ThemeInfo) map[string][]rep.ThemeInfo {
+	out := make(map[string][]rep.ThemeInfo, len(themes))
+	for kind, list := range themes {
+		for _, theme := range list {
+			if kind == "login" || kind == "email" { // the consoles have texts of their own
+				theme.Locales = slices.DeleteFunc(slices.Clone(theme.Locales), func(l string) bool { return !h.Pages.Texts().Speaks(l) })
+			}
+			out[kind] = append(out[kind], theme)
+		}
+	}
+	return out
 }
 
 // profileOf sorts features as Keycloak's profile does.

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/magiconair/properties"
 	"golang.org/x/text/language"
@@ -15,16 +16,52 @@ import (
 // fallback is the locale that every chain ends with.
 const fallback = "en"
 
-// Catalog is message patterns by locale and key. It never changes and is safe for concurrent use.
+// Catalog is message patterns by locale and key. Nothing of it changes, and it is safe for concurrent use.
 type Catalog struct {
 	bundles map[string]map[string]string
+	beneath map[string]func() map[string]string // of whoever translated it, read when the locale is first asked for
 }
 
 // Load reads the files messages_<locale>.properties (UTF-8) of the folders, of which later ones win message by message: first the base theme's, then
 // what is laid over it. Folders that do not exist are left out.
 func Load(fsys fs.FS, dirs ...string) (*Catalog, error) {
-	c := &Catalog{map[string]map[string]string{}}
-	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
+	c := &Catalog{bundles: map[string]map[string]string{}}
+	files, err := bundleFiles(fsys, dirs)
+	if err != nil {
+		return nil, err
+	}
+	for tag, names := range files {
+		if c.bundles[tag], err = readBundle(fsys, names); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Beneath returns the catalog with the files of further folders under its own, as Load reads them: message by message they stand in for
+// what the catalog lacks in a locale, before its parents do. Each locale is read when it is first asked for, since nobody speaks all of them;
+// files that cannot be read then count as empty.
+func (c *Catalog) Beneath(fsys fs.FS, dirs ...string) (*Catalog, error) {
+	files, err := bundleFiles(fsys, dirs)
+	if err != nil {
+		return nil, err
+	}
+	out := &Catalog{bundles: c.bundles, beneath: map[string]func() map[string]string{}}
+	for tag, names := range files {
+		out.beneath[tag] = sync.OnceValue(func() map[string]string {
+			bundle, err := readBundle(fsys, names)
+			if err != nil {
+				return nil
+			}
+			return bundle
+		})
+	}
+	return out, nil
+}
+
+// bundleFiles are the files of each locale, in the order in which later ones win.
+func bundleFiles(fsys fs.FS, dirs []string) (map[string][]string, error) {
+	out := map[string][]string{}
 	for _, dir := range dirs {
 		files, err := fs.Glob(fsys, path.Join(dir, "messages_*.properties"))
 		if err != nil {
@@ -36,27 +73,47 @@ func Load(fsys fs.FS, dirs ...string) (*Catalog, error) {
 			if err != nil {
 				return nil, fmt.Errorf("i18n: %s: %w", file, err)
 			}
-			text, err := fs.ReadFile(fsys, file)
-			if err != nil {
-				return nil, fmt.Errorf("i18n: %w", err)
-			}
-			p, err := loader.LoadBytes(text)
-			if err != nil {
-				return nil, fmt.Errorf("i18n: %s: %w", file, err)
-			}
-			bundle := c.bundles[tag.String()]
-			if bundle == nil {
-				bundle = map[string]string{}
-				c.bundles[tag.String()] = bundle
-			}
-			maps.Copy(bundle, p.Map())
+			out[tag.String()] = append(out[tag.String()], file)
 		}
 	}
-	return c, nil
+	return out, nil
+}
+
+func readBundle(fsys fs.FS, files []string) (map[string]string, error) {
+	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
+	bundle := map[string]string{}
+	for _, file := range files {
+		text, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return nil, fmt.Errorf("i18n: %w", err)
+		}
+		p, err := loader.LoadBytes(text)
+		if err != nil {
+			return nil, fmt.Errorf("i18n: %s: %w", file, err)
+		}
+		maps.Copy(bundle, p.Map())
+	}
+	return bundle, nil
 }
 
 // Locales lists the locales that there are bundles for, as BCP 47 tags.
-func (c *Catalog) Locales() []string { return slices.Sorted(maps.Keys(c.bundles)) }
+func (c *Catalog) Locales() []string {
+	all := slices.AppendSeq(slices.Collect(maps.Keys(c.bundles)), maps.Keys(c.beneath))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// scripts are the locales whose parent is a script: realms say the country, translations the script. Keycloak: LocaleUtil.
+var scripts = map[string]string{"zh-CN": "zh-Hans", "zh-TW": "zh-Hant"}
+
+// Speaks reports whether there is a bundle for a locale itself, under whichever name.
+func (c *Catalog) Speaks(locale string) bool {
+	tag, err := parseTag(locale)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc([]string{tag.String(), scripts[tag.String()]}, func(name string) bool { return c.bundles[name] != nil || c.beneath[name] != nil })
+}
 
 // Messages is the view of a catalog for one locale.
 type Messages struct {
@@ -79,13 +136,21 @@ func (c *Catalog) Messages(locale, realmDefault string, texts map[string]map[str
 		}
 		for name := tag.String(); name != "" && !seen[name]; {
 			seen[name] = true
-			for _, layer := range []map[string]string{texts[name], c.bundles[name]} {
+			layers := []map[string]string{texts[name], c.bundles[name]}
+			if read := c.beneath[name]; read != nil {
+				layers = append(layers, read())
+			}
+			for _, layer := range layers {
 				if layer != nil {
 					m.chain = append(m.chain, layer)
 				}
 			}
 			cut := strings.LastIndexByte(name, '-')
-			name = name[:max(cut, 0)]
+			if script := scripts[name]; script != "" {
+				name = script
+			} else {
+				name = name[:max(cut, 0)]
+			}
 		}
 	}
 	return m

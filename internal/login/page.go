@@ -3,6 +3,7 @@ package login
 import (
 	"bytes"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"latchkey/internal/authn"
@@ -72,6 +73,22 @@ func (a *attempt) localeCookie() {
 	}
 }
 
+// locales are the languages of the realm, each with the page's address in it.
+func (a *attempt) locales(at *url.URL) (list []pages.Locale) {
+	r := &a.realm.Realm
+	if !r.Locale.Enabled || len(r.Locale.Supported) < 2 {
+		return nil
+	}
+	for _, tag := range r.Locale.Supported {
+		u := *at
+		v := u.Query()
+		v.Set("kc_locale", tag)
+		u.RawQuery = v.Encode()
+		list = append(list, pages.Locale{Tag: tag, URL: u.String()})
+	}
+	return list
+}
+
 // request is what all pages have in common.
 func (a *attempt) request() pages.Request {
 	if a.realm == nil {
@@ -79,14 +96,10 @@ func (a *attempt) request() pages.Request {
 	}
 	r := &a.realm.Realm
 	q := pages.Request{Realm: pages.RealmOf(r), Locale: a.chooseLocale(), Texts: r.Locale.Texts}
-	if r.Locale.Enabled && len(r.Locale.Supported) > 1 && a.r.Method == http.MethodGet {
-		for _, tag := range r.Locale.Supported {
-			u := *a.r.URL
-			v := u.Query()
-			v.Set("kc_locale", tag)
-			u.RawQuery = v.Encode()
-			q.Locales = append(q.Locales, pages.Locale{Tag: tag, URL: u.RequestURI()})
-		}
+	if a.r.Method == http.MethodGet {
+		q.Locales = a.locales(a.r.URL)
+	} else {
+		q.Locales = a.locales(&url.URL{Path: a.r.URL.Path})
 	}
 	if c := a.client; c != nil {
 		server, _, _ := strings.Cut(a.base, "/realms/")
@@ -115,6 +128,11 @@ func (a *attempt) showPage(p authn.Page, path, execution string, more func(*page
 		Login:            a.url(authn.PathAuthenticate, place...),
 		Registration:     a.url(authn.PathRegistration, place...),
 		ResetCredentials: a.url(authn.PathReset, place...),
+	}
+	// The address that the page was asked at may be a form's, or the authorization request's, which no language is picked by.
+	// Keycloak: FreeMarkerLoginFormsProvider.createCommonAttributes.
+	if at, err := url.Parse(a.url(path, append([]string{"execution", execution}, place...)...)); err == nil {
+		q.Locales = a.locales(at)
 	}
 	if a.run != nil && a.run.User != nil && path == authn.PathAuthenticate {
 		if q.AttemptedUsername = a.run.Note(steps.NoteAttempted); q.AttemptedUsername == "" {

@@ -199,9 +199,9 @@ func shortTime(tag language.Tag, at time.Time) string {
 }
 
 // loadMails reads the texts and the frame of mails.
-func (s *Set) loadMails(files overlay) (err error) {
-	if s.mails, err = i18n.Load(sides{"lower": files.lower, "upper": files.upper}, "lower/mails/messages", "upper/mails/messages"); err != nil {
-		return fmt.Errorf("theme messages: %w", err)
+func (s *Set) loadMails(files overlay, base fs.FS) (err error) {
+	if s.mails, err = texts(files, base, "mails/messages", "email"); err != nil {
+		return err
 	}
 	text, err := fs.ReadFile(files, "mails/mail.html")
 	if err != nil {

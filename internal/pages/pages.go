@@ -39,10 +39,14 @@ func New(o Options) (*Set, error) {
 	if s.resources, err = readResources(files); err != nil {
 		return nil, fmt.Errorf("theme resources: %w", err)
 	}
-	if s.catalog, err = i18n.Load(sides{"lower": files.lower, "upper": files.upper}, "lower/messages", "upper/messages"); err != nil {
-		return nil, fmt.Errorf("theme messages: %w", err)
+	base, err := translated()
+	if err != nil {
+		return nil, fmt.Errorf("translations: %w", err)
 	}
-	if err = s.loadMails(files); err != nil {
+	if s.catalog, err = texts(files, base, "messages", "login", "login.v2"); err != nil {
+		return nil, err
+	}
+	if err = s.loadMails(files, base); err != nil {
 		return nil, err
 	}
 	shared := template.New("").Option("missingkey=error").Funcs(functions)
@@ -62,6 +66,18 @@ func New(o Options) (*Set, error) {
 		s.templates[name] = page
 	}
 	return s, nil
+}
+
+// texts are the messages of a folder of the theme, with the translations of others beneath them.
+func texts(files overlay, base fs.FS, dir string, beneath ...string) (*i18n.Catalog, error) {
+	c, err := i18n.Load(sides{"lower": files.lower, "upper": files.upper}, "lower/"+dir, "upper/"+dir)
+	if err == nil {
+		c, err = c.Beneath(base, beneath...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("theme messages: %w", err)
+	}
+	return c, nil
 }
 
 func parse(t *template.Template, files fs.FS, name string) (*template.Template, error) {

@@ -414,7 +414,8 @@ func TestContrast(t *testing.T) {
 func TestLanguagesAreCalledByTheirNames(t *testing.T) {
 	s := newSet(t)
 	r := Request{Locale: "en", Texts: map[string]map[string]string{"en": {"locale_nds": "Plattdüütsch"}}}
-	want := map[string]string{"en": "English", "de": "Deutsch", "pt_BR": "Português", "pt-BR": "Português", "ja": "日本語", "ar": "العربية", "nds": "Plattdüütsch", "?": "?"}
+	want := map[string]string{"en": "English", "de": "German (Deutsch)", "pt_BR": "Portuguese (Brazil) (Português (Brasil))",
+		"pt-BR": "Portuguese (Brazil) (Português (Brasil))", "ja": "Japanese (日本語)", "ar": "Arabic (العربية)", "nds": "Plattdüütsch", "?": "?"}
 	for tag := range want {
 		r.Locales = append(r.Locales, Locale{tag, "?kc_locale=" + tag})
 	}

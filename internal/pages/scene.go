@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"html/template"
@@ -8,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
 
@@ -34,9 +34,8 @@ func (s *scene) Text(key string, args ...any) string {
 	return s.texts.Format(key, args...)
 }
 
-// LocaleName is what a language is called in that language: the realm's own text
-// for it, else its name in Unicode's tables, else its tag.
-// Keycloak: LocaleBean, messages locale_xx.
+// LocaleName is what a language is called: in the page's language and, in
+// brackets, in its own; once where both are the same. A realm's own text for it wins. Keycloak: LocaleBean.
 func (s *scene) LocaleName(tag string) string {
 	if name, ok := s.texts.Pattern("locale_" + tag); ok {
 		return name
@@ -45,10 +44,45 @@ func (s *scene) LocaleName(tag string) string {
 	if err != nil {
 		return tag
 	}
-	if name := display.Self.Name(parsed); name != "" {
-		return cases.Title(parsed, cases.NoLower).String(name)
+	own := capital(languageName(parsed, parsed))
+	page, err := language.Parse(s.texts.Locale())
+	if err != nil {
+		return own
 	}
-	return tag
+	here := capital(languageName(page, parsed))
+	if here == own {
+		return own
+	}
+	return here + " (" + own + ")"
+}
+
+// languageName is the name of a language in another, with its country or script: "Portuguese (Brazil)".
+func languageName(in, of language.Tag) string {
+	base, script, region := of.Raw()
+	var more []string
+	if script.String() != "Zzzz" {
+		more = append(more, cmp.Or(namer(display.Scripts(in)).name(script), script.String()))
+	}
+	if region.String() != "ZZ" {
+		more = append(more, cmp.Or(namer(display.Regions(in)).name(region), region.String()))
+	}
+	name := cmp.Or(namer(display.Languages(in)).name(language.Make(base.String())), of.String())
+	if len(more) > 0 {
+		name += " (" + strings.Join(more, ", ") + ")"
+	}
+	return name
+}
+
+// A tables is Unicode's names in one language, which may have none.
+type tables struct{ display.Namer }
+
+func namer(n display.Namer) tables { return tables{n} }
+
+func (t tables) name(x any) string {
+	if t.Namer == nil {
+		return ""
+	}
+	return t.Name(x)
 }
 
 // Markup is the text for a key whose texts may contain markup. Arguments are text, whatever they contain.

@@ -1,6 +1,8 @@
 package pages
 
 import (
+	"archive/zip"
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -20,6 +22,22 @@ func embedded() fs.FS {
 		panic(err) // the name is a constant and valid
 	}
 	return sub
+}
+
+//go:embed all:translations
+var translations embed.FS
+
+// translated are the message bundles of Keycloak's that the server was built with: folders login, login.v2 and email. There
+// is nothing in it where they were left out; see packaging/translations/get.
+func translated() (fs.FS, error) {
+	text, err := translations.ReadFile("translations/keycloak.zip")
+	if errors.Is(err, fs.ErrNotExist) {
+		return embed.FS{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return zip.NewReader(bytes.NewReader(text), int64(len(text)))
 }
 
 // overlay opens a file of the upper file system, or else of the lower.
