@@ -1,7 +1,9 @@
 package account
 
 import (
+	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/go-json-experiment/json"
 
@@ -76,13 +78,32 @@ func (h *Handler) credentials(c *call) (any, error) {
 			shown.Credentials = []rep.AccountCredentialMetadata{}
 			for _, k := range own {
 				if k.Kind == t.Kind {
-					shown.Credentials = append(shown.Credentials, rep.AccountCredentialMetadata{Credential: new(rep.ShownCredential(k))})
+					shown.Credentials = append(shown.Credentials, metadata(c.realm, k))
 				}
 			}
 		}
 		out = append(out, shown)
 	}
 	return out, nil
+}
+
+// metadata is a credential with what accounts say of it: how far recovery codes
+// are used up, and by what way a passkey is reached. Keycloak: CredentialProvider.getCredentialMetadata.
+func metadata(r *realms.Realm, k *iam.Credential) rep.AccountCredentialMetadata {
+	out := rep.AccountCredentialMetadata{Credential: new(rep.ShownCredential(k))}
+	switch k.Kind {
+	case iam.RecoveryCodes:
+		state, ok := users.RecoveryStateOf(k)
+		if !ok {
+			break
+		}
+		out.InfoMessage = &rep.AccountMessage{Key: "recovery-codes-number-used", Parameters: []string{fmt.Sprintf("%d/%d", state.Total-state.Remaining, state.Total)}}
+		if state.Remaining < users.RecoveryThreshold(r) {
+			out.WarningMessageTitle = &rep.AccountMessage{Key: "recovery-codes-number-remaining", Parameters: []string{strconv.Itoa(state.Remaining)}}
+			out.WarningMessageDescription = &rep.AccountMessage{Key: "recovery-codes-generate-new-codes"}
+		}
+	}
+	return out
 }
 
 // own returns the caller's credential that the path names.

@@ -41,6 +41,7 @@ const (
 	ActionRequired     Reason = "required-action"
 	WrongPassword      Reason = "wrong-password"
 	WrongOTP           Reason = "wrong-otp"
+	WrongRecoveryCode  Reason = "wrong-recovery-code"
 	UnknownUser        Reason = "unknown-user"
 	BruteForceLock     Reason = "brute-force-lock"
 	LoginRefused       Reason = "login-refused"
@@ -120,6 +121,7 @@ var reasons = []ReasonInfo{
 	{ActionRequired, false, true, "because the user has to do something first (required action)"},
 	{WrongPassword, false, true, "because the password was wrong"},
 	{WrongOTP, false, true, "because the one-time code was wrong"},
+	{WrongRecoveryCode, false, true, "because the recovery code was not the next one of the list"},
 	{UnknownUser, false, true, "because there is no such user"},
 	{BruteForceLock, false, true, "because the user is locked out after too many failed logins"},
 	{LoginRefused, false, true, "because the login flow refused it"},

@@ -48,6 +48,9 @@ func (a *attempt) flowDone() {
 	}
 	switch {
 	case next == "":
+		if at := a.query.Get("execution"); at != "" && a.tab.Request.Action != "" { // no action was shown: the page that was submitted last is named
+			a.run.SetNote(actions.NoteRunning, at)
+		}
 		a.finish()
 	case a.passive:
 		a.refuse(authn.InteractionRequired, "")

@@ -86,6 +86,11 @@ func Samples() []Sample {
 		{"login-config-totp", message(Warning, "configureTotpMessage"), totp},
 		{"login-config-totp-manual", with(func(r *Request) { r.AppInitiated = true }), manual},
 		{"login-config-hotp", plain, counted},
+		{"login-recovery-authn-code-config", with(func(r *Request) { r.AppInitiated = true }), ConfigRecoveryCodes{Codes: []string{"ABCDEFGH1234", "IJKLMNOP5678"}, Made: "1000"}},
+		{"login-recovery-authn-code-input", with(func(r *Request) {
+			r.AttemptedUsername = "grace"
+			r.Errors = []FieldError{{Field: "recoveryCodeInput", Key: "recovery-codes-error-invalid"}}
+		}), LoginRecoveryCode{Number: 3}},
 		{"terms", plain, Terms{}},
 		{"login-oauth2-device-verify-user-code", plain, DeviceCode{}},
 		{"login-verify-email", message(Warning, "verifyEmailMessage"), VerifyEmail{Email: "grace@example.test", Sent: true}},

@@ -3,6 +3,7 @@ package pages
 import (
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // A View is the content of one page; every page has its own type.
@@ -89,6 +90,30 @@ type ConfigTOTP struct {
 	// HasOther says that the user has a device already, so that this one needs a name.
 	HasOther bool
 }
+
+// ConfigRecoveryCodes shows new recovery codes, to be kept by the user. Keycloak: login-recovery-authn-code-config.ftl.
+type ConfigRecoveryCodes struct {
+	Codes []string
+	Made  string // when, in milliseconds, as the form sends it back
+}
+
+// Joined is what the form sends back.
+func (v ConfigRecoveryCodes) Joined() string { return strings.Join(v.Codes, ",") }
+
+// Grouped are the codes as people read them.
+func (v ConfigRecoveryCodes) Grouped() []string {
+	out := make([]string, len(v.Codes))
+	for i, code := range v.Codes {
+		out[i] = code
+		if len(code) > 8 {
+			out[i] = code[:4] + "-" + code[4:8] + "-" + code[8:]
+		}
+	}
+	return out
+}
+
+// LoginRecoveryCode asks for the recovery code of a number. Keycloak: login-recovery-authn-code-input.ftl.
+type LoginRecoveryCode struct{ Number int }
 
 // Terms asks to accept the realm's terms and conditions, message termsText. Keycloak: terms.ftl.
 type Terms struct{}
@@ -206,7 +231,7 @@ type ThirdPartyCookies2 struct{}
 
 // templateNames are those of all pages.
 var templateNames = []string{
-	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "update-email", "login-update-password", "login-config-totp",
+	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "update-email", "login-update-password", "login-config-totp", "login-recovery-authn-code-config", "login-recovery-authn-code-input",
 	"terms", "login-verify-email", "login-reset-password", "select-authenticator", "login-oauth-grant", "login-oauth2-device-verify-user-code", "info", "error", "login-page-expired",
 	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "delete-account-confirm", "welcome", "setup", "login-status-iframe", "3p-cookies-step1",
 	"3p-cookies-step2",
@@ -228,6 +253,12 @@ func (UpdatePassword) page() page {
 }
 func (ConfigTOTP) page() page {
 	return page{template: "login-config-totp", fields: []string{"totp", "userLabel"}}
+}
+func (ConfigRecoveryCodes) page() page {
+	return page{template: "login-recovery-authn-code-config"}
+}
+func (LoginRecoveryCode) page() page {
+	return page{template: "login-recovery-authn-code-input", fields: []string{"recoveryCodeInput"}}
 }
 func (Terms) page() page       { return page{template: "terms", quiet: true} }
 func (DeviceCode) page() page  { return page{template: "login-oauth2-device-verify-user-code"} }

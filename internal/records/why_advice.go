@@ -42,6 +42,7 @@ var advice = map[iam.Reason]Advised{
 	iam.ActionRequired:     {"The login stops at a page, or a direct grant is refused: the account is not fully set up.", "Log in with a browser and do what is asked, or take the required action from the user (Users, Details)."},
 	iam.WrongPassword:      {"The login page says that name or password is wrong.", "Type the right password, or set a new one (Users, Credentials)."},
 	iam.WrongOTP:           {"The login page says that the code is wrong.", "Type the present code; set the clock of the device right, or remove the device (Users, Credentials) and enrol it anew."},
+	iam.WrongRecoveryCode:  {"The login page says that the recovery code is invalid.", "Type the code whose number the page names; when the list is lost, remove the recovery codes (Users, Credentials) and have new ones made."},
 	iam.UnknownUser:        {"The login page says that name or password is wrong.", "Type the name as it stands in the realm, or create the user."},
 	iam.BruteForceLock:     {"The login page refuses the right password for a while, or for good.", "Wait until the lock is over, or unlock the user (Users, Details); a permanent lockout ends when the user is enabled."},
 	iam.LoginRefused:       {"The login ends in an error page.", "Look at the authentication flow that the realm or the client uses: one of its steps denies access."},

@@ -21,8 +21,9 @@ type comparison func(s *Service, ctx context.Context, r *realms.Realm, user iam.
 // checks are the checks that are built, by kind. A kind without one proves
 // nothing: it is kept, listed to administrators and exported, and not offered.
 var checks = map[iam.CredentialKind]comparison{
-	iam.Password: (*Service).comparePassword,
-	iam.OTP:      (*Service).compareOTP,
+	iam.Password:      (*Service).comparePassword,
+	iam.OTP:           (*Service).compareOTP,
+	iam.RecoveryCodes: (*Service).compareRecoveryCode,
 }
 
 // check is the one way to a comparison: within the guess that brute force
@@ -47,6 +48,9 @@ func (s *Service) CheckStored(c *iam.Credential) error {
 		return s.hash.Check(c.Data, c.Secret)
 	case iam.OTP:
 		_, err := otp.ParseCredential(c.Data, c.Secret)
+		return err
+	case iam.RecoveryCodes:
+		_, _, err := parseRecoveryCodes(c)
 		return err
 	}
 	return nil

@@ -1,7 +1,9 @@
 package situations
 
 import (
+	"crypto/sha512"
 	"encoding/base32"
+	"encoding/base64"
 	"net/url"
 	"time"
 
@@ -33,14 +35,26 @@ func stays(w *world, p *visitor.Page, typed map[string]string) *visitor.Page {
 	return p
 }
 
+// hashed is a recovery code as Keycloak stores it.
+func hashed(code string) string {
+	sum := sha512.Sum512([]byte(code))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
 // kerberos says what the browser flow demands of tickets, which nobody has.
 func kerberos(w *world, requirement string) {
+	w.Helper()
+	require(w, "auth-spnego", requirement)
+}
+
+// require sets the requirement of an execution of the browser flow.
+func require(w *world, provider, requirement string) {
 	w.Helper()
 	const at = "/authentication/flows/browser/executions"
 	var list []settings
 	w.must(w.site.admin.Get(w.ctx, w.at(at), &list))
 	for _, x := range list {
-		if x["providerId"] == "auth-spnego" {
+		if x["providerId"] == provider {
 			x["requirement"] = requirement
 			w.put(at, x)
 		}
@@ -99,6 +113,19 @@ var logins = []situation{
 			code, err := totp.GenerateCode(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(otpSecret)), time.Now())
 			w.must(err)
 			w.refreshes("shop", w.redeem(w.submit(w.page, map[string]string{"otp": code}), "shop"))
+		}},
+	{name: "a recovery code out of turn", reason: iam.WrongRecoveryCode, ask: noSession("shop"), two: true,
+		realm: settings{"kim": settings{"credentials": []settings{{"type": "password", "value": password}, {"type": "recovery-authn-codes",
+			"secretData":     `{"codes":[{"number":1,"encodedHashedValue":"` + hashed("AAAABBBBCCCC") + `"},{"number":2,"encodedHashedValue":"` + hashed("DDDDEEEEFFFF") + `"}]}`,
+			"credentialData": `{"algorithm":"SHA-512","totalCodes":2,"remainingCodes":2}`}}}},
+		happens: func(w *world) {
+			require(w, "auth-recovery-authn-code-form", "ALTERNATIVE")
+			w.wrongPassword(w.b, "shop")
+			p := w.submit(w.asked(w.b, "shop", nil), right)
+			w.page = stays(w, p, map[string]string{"recoveryCodeInput": "DDDD-EEEE-FFFF"})
+		},
+		mended: func(w *world) {
+			w.refreshes("shop", w.redeem(w.submit(w.page, map[string]string{"recoveryCodeInput": "AAAA-BBBB-CCCC"}), "shop"))
 		}},
 	{name: "a name that is nobody's", reason: iam.UnknownUser, ask: noSession("shop"),
 		happens: func(w *world) {

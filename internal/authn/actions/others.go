@@ -37,9 +37,13 @@ func (w Rooms) acceptTerms(ctx context.Context, r *authn.Run) (authn.Result, err
 
 // showTOTP, configureTOTP: Keycloak's UpdateTotp.
 func (w Rooms) showTOTP(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	secret, err := otp.NewSecret()
-	if err != nil {
-		return nil, err
+	secret := r.Note(noteSecret)
+	if secret == "" {
+		var err error
+		if secret, err = otp.NewSecret(); err != nil {
+			return nil, err
+		}
+		r.SetNote(noteSecret, secret)
 	}
 	view, _, err := w.totpView(ctx, r, secret)
 	return authn.Challenge{Page: page(view, "configureTotpMessage")}, err
@@ -104,10 +108,15 @@ func (w Rooms) configureTOTP(ctx context.Context, r *authn.Run) (authn.Result, e
 			return nil, err
 		}
 	}
+	r.SetNote(noteSecret, "")
 	r.EmitAs("UPDATE_TOTP", "")
 	r.Emit("")
 	return authn.Success{}, nil
 }
+
+// noteSecret is the secret that the page shows. It stays the same until a code
+// has proved that it arrived. Keycloak: Constants.TOTP_SECRET_KEY.
+const noteSecret = "TOTP_SECRET_KEY"
 
 // minSecret is the length of the secrets that showTOTP makes: the form sends
 // them back, and a shorter one is nothing that it sent.

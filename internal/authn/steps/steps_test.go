@@ -574,7 +574,7 @@ func TestResetTellsNobodyWhoExists(t *testing.T) {
 // Every provider of a default realm's flows is either here or one of those
 // that Latchkey has not: this list only ever shrinks.
 func TestWhatIsBuilt(t *testing.T) {
-	missing := []string{"auth-spnego", "webauthn-authenticator", "auth-recovery-authn-code-form", "registration-recaptcha-action",
+	missing := []string{"auth-spnego", "webauthn-authenticator", "registration-recaptcha-action",
 		"idp-review-profile", "idp-create-user-if-unique", "idp-confirm-link", "idp-email-verification", "idp-username-password-form", "docker-http-basic-authenticator"}
 	if i := slices.IndexFunc(missing, steps.Built); i >= 0 {
 		t.Errorf("%s is built by now", missing[i])

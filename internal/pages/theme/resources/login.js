@@ -16,6 +16,38 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("select[data-go]") && event.target.value) location.href = event.target.value;
 });
 
+// data-select: buttons of which one is chosen, for a hidden input.
+document.addEventListener("click", (event) => {
+  const chosen = event.target.closest("button[data-select]");
+  if (!chosen) return;
+  document.getElementById(chosen.dataset.select).value = chosen.dataset.value;
+  for (const button of document.querySelectorAll("button[data-select]")) button.setAttribute("aria-pressed", String(button === chosen));
+});
+
+// data-codes: a list to print, download or copy, with words before and after it.
+for (const bar of document.querySelectorAll("[data-codes]")) {
+  bar.hidden = false;
+  bar.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-do]");
+    if (!button) return;
+    const { before, after, date, file } = bar.dataset;
+    const codes = [...document.querySelectorAll("#" + bar.dataset.codes + " li")].map((item) => item.textContent).join("\n");
+    const made = date + " " + new Date().toLocaleString(document.documentElement.lang);
+    if (button.dataset.do === "print") print();
+    if (button.dataset.do === "download") {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([[before, codes, after, made].join("\n\n")], { type: "text/plain" }));
+      link.download = file;
+      link.click();
+      URL.revokeObjectURL(link.href);
+    }
+    if (button.dataset.do === "copy") {
+      await navigator.clipboard.writeText(codes);
+      button.textContent = button.dataset.done;
+    }
+  });
+}
+
 // data-multivalued: inputs of an attribute that may have several values; after the last stands a button for one more.
 for (const input of document.querySelectorAll("input[data-multivalued]")) {
   const all = [...document.getElementsByName(input.name)];
