@@ -269,7 +269,7 @@ func (a *authCall) reject(word, code, description string) error {
 func (a *authCall) checkRedirectURI() error {
 	param := a.req.Extra[noteRedirectParam]
 	a.detail("redirect_uri", param)
-	rule := iam.RedirectsOf(&a.client.Client, a.urls.Frontend)
+	rule := iam.RedirectsOf(&a.client.Client, a.urls.Of(a.client.RootURL))
 	ok := false
 	switch {
 	case a.form.Has("redirect_uri") && len(a.form.Get("redirect_uri")) <= iam.MaxParam:

@@ -145,7 +145,7 @@ func (b *backCall) anyOrigin() {
 // checkOrigin refuses scripts of origins that the client does not allow. The
 // server's own pages are of no other origin. Keycloak: DefaultCors.add.
 func (b *backCall) checkOrigin(client *realms.Client) error {
-	b.cors.Origins = client.Origins(b.urls.Frontend)
+	b.cors.Origins = client.Origins(b.urls.Of(client.RootURL))
 	if !b.cors.Apply(b.w, b.r) && b.r.Header.Get("Origin") != iam.OriginOf(b.urls.Frontend) {
 		return &Error{http.StatusForbidden, "Invalid origin", ""}
 	}

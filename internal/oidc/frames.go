@@ -34,7 +34,7 @@ func (h *Handler) statusInit(c *call) error {
 		return err
 	}
 	status := http.StatusForbidden
-	if err == nil && client.Enabled && mayEmbed(&client.Client, q.Get("origin"), c.urls.Frontend) {
+	if err == nil && client.Enabled && mayEmbed(&client.Client, q.Get("origin"), c.urls.Of(client.RootURL)) {
 		status = http.StatusNoContent
 	}
 	c.w.WriteHeader(status)

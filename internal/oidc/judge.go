@@ -40,7 +40,7 @@ func (h *Handler) Judge(r *http.Request, realm *realms.Realm, client *realms.Cli
 }
 
 func (c *call) redirectsTo(client *realms.Client, uri string) bool {
-	_, ok := iam.RedirectsOf(&client.Client, c.urls.Frontend).Match(uri)
+	_, ok := iam.RedirectsOf(&client.Client, c.urls.Of(client.RootURL)).Match(uri)
 	return ok
 }
 

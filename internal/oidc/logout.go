@@ -96,7 +96,7 @@ func (l *logoutCall) check() (confirm bool, err error) {
 	}
 	if redirect != "" && l.client != nil {
 		var ok bool
-		if l.state.Redirect, ok = iam.PostLogoutRedirectsOf(&l.client.Client, l.urls.Frontend).Match(redirect); !ok {
+		if l.state.Redirect, ok = iam.PostLogoutRedirectsOf(&l.client.Client, l.urls.Of(l.client.RootURL)).Match(redirect); !ok {
 			l.detail("redirect_uri", redirect)
 			l.event.Cause.Redirect = redirect
 			return false, l.refuse("invalid_redirect_uri", badPage("invalidRedirectUriMessage"))

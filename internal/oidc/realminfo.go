@@ -75,7 +75,7 @@ func (h *Handler) toClient(c *call) error {
 	home := ""
 	if err == nil {
 		if home = client.Home(c.urls.Frontend); home == "" {
-			home = strings.NewReplacer("${authBaseUrl}", c.urls.Frontend, "${authAdminUrl}", c.urls.Frontend).Replace(client.RootURL)
+			home = strings.NewReplacer("${authBaseUrl}", c.urls.Frontend, "${authAdminUrl}", c.urls.Admin).Replace(client.RootURL)
 		}
 	}
 	if home == "" {

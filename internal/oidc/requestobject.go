@@ -48,7 +48,7 @@ func (a *authCall) readRequestObject() error {
 	text := a.form.Get("request")
 	switch {
 	case byURI:
-		allowed := iam.RedirectsOf(&a.client.Client, a.urls.Frontend)
+		allowed := iam.RedirectsOf(&a.client.Client, a.urls.Of(a.client.RootURL))
 		allowed.Patterns, allowed.Forbidden = splitList(a.client.OIDC.RequestObjects.URIs), nil
 		uri, ok := allowed.Match(a.form.Get("request_uri"))
 		if !ok {

@@ -130,9 +130,8 @@ func (b *backCall) checkUserinfoToken(raw string) (*bearer.Verdict, error) {
 		b.anyOrigin()
 		return nil, b.refuseUserinfo(v, say)
 	}
-	b.cors.Origins = v.Client.Origins(b.urls.Frontend)
-	if !b.cors.Apply(b.w, b.r) {
-		return nil, &Error{http.StatusForbidden, "Invalid origin", ""}
+	if err := b.checkOrigin(v.Client); err != nil {
+		return nil, err
 	}
 	const light = "Lightweight access token not allowed for userinfo endpoint"
 	switch {

@@ -29,6 +29,15 @@ type URLs struct {
 	Admin       string // of the administration
 }
 
+// Of is the base address that a client with this root URL means: the
+// administration's for Keycloak's placeholder of it, else that of the pages.
+func (u URLs) Of(root string) string {
+	if root == "${authAdminUrl}" {
+		return u.Admin
+	}
+	return u.Frontend
+}
+
 // NewHostname checks the options. Keycloak: HostnameV2ProviderFactory, whose
 // messages these are.
 func NewHostname(o HostnameOptions) (*Hostname, error) {
