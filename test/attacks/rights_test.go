@@ -102,6 +102,14 @@ func attempts() []attempt {
 		{"PUT", "/default-groups/{g:admins}", ""},
 		{"DELETE", "/default-groups/{g:admins}", ""},
 		{"PUT", "", `{"defaultGroups":["/admins"]}`},
+		{"PUT", "/ui-ext", `{"defaultGroups":["/admins"]}`},
+		{"PUT", "/ui-ext", `{"defaultRoles":["superadmin"],"defaultRole":{"id":"{r:superadmin}","name":"superadmin"}}`},
+		{"POST", "/ui-ext/role-mapping-delete/users/{u:boss}", `[{"roleId":"{a:realm-admin}","roleName":"realm-admin","clientId":"{c:realm-management}"}]`},
+		{"POST", "/ui-ext/role-mapping-delete/groups/{g:admins}", `[{"roleId":"{a:realm-admin}","clientId":"{c:realm-management}"},{"roleId":"{r:superadmin}"}]`},
+		{"POST", "/ui-ext/role-mapping-delete/roles/{a:realm-admin}", `[{"roleId":"{a:manage-realm}","clientId":"{c:realm-management}"}]`},
+		{"POST", "/ui-ext/role-mapping-delete/roles/{r:superadmin}", `[{"roleId":"{a:realm-admin}","clientId":"{c:realm-management}"}]`},
+		{"POST", "/ui-ext/role-mapping-delete/clients/{c:app}", `[{"roleId":"{a:realm-admin}","clientId":"{c:realm-management}"}]`},
+		{"POST", "/ui-ext/role-mapping-delete/clientScopes/{s:extra}", `[{"roleId":"{a:realm-admin}","clientId":"{c:realm-management}"}]`},
 		{"PUT", "", `{"defaultRoles":["superadmin"],"defaultRole":{"id":"{r:superadmin}","name":"superadmin"}}`},
 		{"POST", "/users", `{"username":"late","enabled":true,"credentials":[{"type":"password","value":"` + password + `"}]}`},
 		{"POST", "/users", `{"username":"joined","enabled":true,"groups":["/admins"],"credentials":[{"type":"password","value":"` + password + `"}]}`},
@@ -228,7 +236,7 @@ const hardcoded = `{"name":"role","protocol":"openid-connect","protocolMapper":"
 // harmless are the routes that change nobody's rights, with the reason.
 var harmless = map[string]string{
 	"POST /admin/realms": "another realm; needs a role of the master realm", "DELETE /admin/realms/{realm}": "nothing is left to have rights over",
-	"POST /admin/realms/{realm}/clear-": "caches", "/default-default-client-scopes": "which scopes new clients get", "/default-optional-client-scopes": "the same",
+	"POST /admin/realms/{realm}/testSMTPConnection": "sends a mail to whoever asks", "POST /admin/realms/{realm}/clear-": "caches", "/default-default-client-scopes": "which scopes new clients get", "/default-optional-client-scopes": "the same",
 	"POST /admin/realms/{realm}/partial-export": "reads", "/identity-provider/": "switched off", "PUT /admin/realms/{realm}/users-management-permissions": "switched off",
 	"/localization/": "texts", "/components": "keys, policies and profiles: whoever manages the realm may choose who signs its tokens", "/client-policies/": "conditions on clients",
 	"/authentication/": "how one proves who one is", "PUT /admin/realms/{realm}/client-scopes/{scope}": "names and texts", "DELETE /admin/realms/{realm}/client-scopes/{scope}": "takes away",

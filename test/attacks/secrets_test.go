@@ -97,7 +97,7 @@ func (w *town) instances(pattern string) []string {
 		"provider": {"keycloak-oidc-keycloak-json", "keycloak-oidc-jboss-subsystem", "keycloak-oidc-jboss-subsystem-cli", "registration-recaptcha-action"},
 		"attr":     {"jwt.credential", "saml.signing"}, "mapper": {"{m:audience}"}, "protocol": {"openid-connect"}, "container": {"{c:realm-management}", "{c:app}"},
 		"locale": {"en"}, "key": {"x"}, "session": {w.bossSession}, "userid": {"{u:victim}"}, "path": {"admins"}, "execution": {"{execution}"}, "id": w.componentIDs, "credential": {"{k:boss}"},
-		"workflow": {"none"}, "rest": {"none"}, "resource": {"none"},
+		"type": {"clients", "idp"}, "flow": {"none"}, "workflow": {"none"}, "rest": {"none"}, "resource": {"none"},
 	}
 	longest := 0
 	for _, m := range variable.FindAllStringSubmatch(pattern, -1) {
