@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
@@ -26,7 +27,7 @@ import (
 const (
 	noteEndAfter = "END_AFTER_REQUIRED_ACTIONS"              // "true": it ends in a notice and not in a login
 	noteLeadsOn  = "SET_REDIRECT_URI_AFTER_REQUIRED_ACTIONS" // "true": the notice has a link to the request's redirect URI
-	noteToken    = "INVALIDATE_ACTION_TOKEN"                 // key under which the token is kept as used when all is done
+	noteToken    = "INVALIDATE_ACTION_TOKEN"                 // key under which it is kept which login uses the token
 	noteTokenEnd = "INVALIDATE_ACTION_TOKEN_END"             // when it expires: RFC 3339
 )
 
@@ -254,12 +255,12 @@ func (l *link) open(kind linkKind) {
 		return
 	}
 	if kind.once != nil && kind.once(l) {
-		used, err := l.h.Sessions.HasSingleUse(l.ctx, l.realm, l.token.UsedKey())
-		if err != nil {
+		owner, err := l.h.Sessions.LookOnce(l.ctx, l.realm, l.token.UsedKey())
+		if err != nil && !errors.Is(err, sessions.ErrGone) {
 			l.broken(err)
 			return
 		}
-		if used {
+		if err == nil && string(owner) != tabs.LoginID(l.tab) {
 			l.dead("expired_code", "expiredActionMessage", iam.LinkUsed)
 			return
 		}
@@ -540,8 +541,8 @@ func (l *link) updateEmail() {
 	l.notice(pages.Info{HeaderKey: "emailUpdatedTitle"}, pages.Success, "emailUpdated", l.token.NewEmail)
 }
 
-// spendToken notes that the action token which led here is used. Of all who finish what it allows, on any node,
-// one does; for the others it answers, and says false.
+// spendToken takes the action token that led here for this login: of all logins that it led to, on any node, the first that
+// does something goes on. For the others it answers, before they have done anything, and says false.
 func (a *attempt) spendToken() bool {
 	key := a.run.Note(noteToken)
 	if key == "" {
@@ -552,15 +553,19 @@ func (a *attempt) spendToken() bool {
 		a.broken(err)
 		return false
 	}
-	// A token that has expired meanwhile is dead anyway, but not for who was fast enough to open it.
-	until = until.Add(a.rootLifespan())
-	won, err := a.h.Sessions.PutSingleUse(a.ctx, a.realm, key, []byte("used"), until)
-	if err != nil {
+	own := tabs.LoginID(a.tab)
+	// Who opened it in time may finish after its end.
+	won, err := a.h.Sessions.PutSingleUse(a.ctx, a.realm, key, []byte(own), until.Add(a.rootLifespan()))
+	if err == nil && !won {
+		var owner []byte
+		owner, err = a.h.Sessions.LookOnce(a.ctx, a.realm, key)
+		won = string(owner) == own
+	}
+	if err != nil && !errors.Is(err, sessions.ErrGone) {
 		a.broken(err)
 		return false
 	}
 	if !won {
-		a.run.Event.Kind = events.Failed(a.run.Event.Kind)
 		a.run.Event.Cause.Reason = iam.LinkUsed
 		a.run.Emit("expired_code")
 		if a.accounted() {

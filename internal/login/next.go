@@ -108,6 +108,9 @@ func (a *attempt) requiredAction() {
 		a.nextAction()
 		return
 	}
+	if !a.spendToken() {
+		return
+	}
 	res, err := a.h.Actions.Submit(a.ctx, a.run, alias)
 	if err != nil {
 		a.broken(err)

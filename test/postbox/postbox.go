@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 
 	"latchkey/test/ports"
@@ -30,7 +31,8 @@ type Box struct {
 
 	mu     sync.Mutex
 	server *smtp.Server
-	mails  []Mail // not taken yet
+	mails  []Mail   // not taken yet
+	proofs []string // by which senders have logged in
 }
 
 // A Mail is what a user reads.
@@ -59,7 +61,7 @@ func (b *Box) Up(t testing.TB) {
 		t.Fatal(err)
 	}
 	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &visit{box: b}, nil }))
-	s.Domain, s.ErrorLog = "box.test", quiet{}
+	s.Domain, s.ErrorLog, s.AllowInsecureAuth = "box.test", quiet{}, true
 	b.mu.Lock()
 	b.server = s
 	b.mu.Unlock()
@@ -114,6 +116,13 @@ var address = regexp.MustCompile(`https?://\S+`)
 // Link is the first address in the text, "" without one.
 func (m Mail) Link() string { return address.FindString(m.Text) }
 
+// Told tells whether a sender has shown a password.
+func (b *Box) Told(password string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Contains(b.proofs, password)
+}
+
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
@@ -122,6 +131,17 @@ func (quiet) Println(...any)        {}
 type visit struct {
 	box *Box
 	to  string
+}
+
+func (v *visit) AuthMechanisms() []string { return []string{sasl.Plain} }
+
+func (v *visit) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, _, password string) error {
+		v.box.mu.Lock()
+		defer v.box.mu.Unlock()
+		v.box.proofs = append(v.box.proofs, password)
+		return nil
+	}), nil
 }
 
 func (v *visit) Reset()                               { v.to = "" }
