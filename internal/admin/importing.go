@@ -99,8 +99,37 @@ func (h *Handler) mayImport(c *Call, p *rep.PartialImport) error {
 			return err
 		}
 	}
+	if err := h.mayImportProviders(c, p); err != nil {
+		return err
+	}
 	if p.Policy == "OVERWRITE" || p.Policy == "" && p.IfResourceExists == "OVERWRITE" {
 		return h.mayOverwrite(c, p)
+	}
+	return nil
+}
+
+// mayImportProviders is about the rights that identity providers give by their
+// mappers: those of the import, and those that are there.
+func (h *Handler) mayImportProviders(c *Call, p *rep.PartialImport) error {
+	for i := range p.IdentityProviders {
+		if err := c.mayTrust(&p.IdentityProviders[i]); err != nil {
+			return err
+		}
+		if have := c.Realm.IDP(p.IdentityProviders[i].Alias); have != nil {
+			if err := h.overProvider(c, have); err != nil {
+				return err
+			}
+		}
+	}
+	for _, m := range p.IdentityProviderMappers {
+		if err := h.mayImportBy(c, m.Config); err != nil {
+			return err
+		}
+		if have := c.Realm.IDP(m.IdentityProviderAlias); have != nil {
+			if err := h.overProvider(c, have); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

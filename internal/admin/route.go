@@ -79,6 +79,8 @@ type Handler struct {
 	Mails    *emails.Service
 	Pages    *pages.Set // whose languages the server speaks
 
+	Metadata *web.Client // asks identity providers for their metadata
+
 	// Deliveries shows what other servers were told of.
 	Deliveries *deliveries.Queue
 	// EndSession ends a session and EndOfUser a user's online ones; both tell the
@@ -107,7 +109,7 @@ type Handler struct {
 func (h *Handler) Routes() []Route {
 	return slices.Concat(
 		h.realmRoutes(),
-		h.componentRoutes(),
+		h.componentRoutes(), h.providerRoutes(),
 		h.clientPolicyRoutes(),
 		h.unbuiltRoutes(),
 		h.flowRoutes(), h.actionRoutes(),

@@ -45,11 +45,6 @@ func (h *Handler) realmRoutes() []Route {
 		{"POST /admin/realms/{realm}/partial-export", ViewRealm, None, "", h.partialExport, ByMethod},
 		{"POST /admin/realms/{realm}/partialImport", ManageRealm, None, "", h.partialImport, ByMethod},
 
-		{"GET /admin/realms/{realm}/identity-provider/instances", ViewIDPs, None, "", h.identityProviders, ByMethod},
-		{"GET /admin/realms/{realm}/identity-provider/instances/{alias}", ViewIDPs, None, "", h.identityProvider, ByMethod},
-
-		{"GET /admin/realms/{realm}/identity-provider/instances/{alias}/management/permissions", ViewIDPs, None, "", featureOff, ByMethod},
-		{"PUT /admin/realms/{realm}/identity-provider/instances/{alias}/management/permissions", ManageIDPs, None, "", featureOff, ByMethod},
 		{"GET /admin/realms/{realm}/users-management-permissions", ViewRealm, None, "", featureOff, ByMethod},
 		{"PUT /admin/realms/{realm}/users-management-permissions", ManageRealm, None, "", featureOff, ByMethod},
 
@@ -326,7 +321,7 @@ func (h *Handler) partialExport(c *Call) (any, error) {
 		r.AuthenticatorConfig[i] = *shownConfig(c.Realm, &r.AuthenticatorConfig[i])
 	}
 	for i := range r.IdentityProviders {
-		r.IdentityProviders[i].Config = maskConfig(r.IdentityProviders[i].Config, masked)
+		r.IdentityProviders[i] = *representProvider(&r.IdentityProviders[i])
 	}
 	for kind, list := range r.Components {
 		for i := range list {
@@ -451,24 +446,6 @@ func imported(p *rep.PartialImport, d realms.PartialResult) any {
 		}
 	}
 	return nil
-}
-
-// identityProviders are those that a realm file has brought: they are kept,
-// shown and not used.
-func (h *Handler) identityProviders(c *Call) (any, error) {
-	list := []*rep.IdentityProvider{}
-	for _, p := range c.Realm.IDPs {
-		list = append(list, withoutSecrets(p.Rep).(*rep.IdentityProvider))
-	}
-	return list, nil
-}
-
-func (h *Handler) identityProvider(c *Call) (any, error) {
-	p := c.Realm.IDP(c.Path("alias"))
-	if p == nil {
-		return nil, plain(http.StatusNotFound)
-	}
-	return withoutSecrets(p.Rep), nil
 }
 
 func (h *Handler) locales(c *Call) (any, error) {

@@ -18,7 +18,7 @@ import (
 // only a part is there is not enabled. The themes are Keycloak's names for the one that is
 // there: tools refuse to set a theme that the server does not list.
 //
-//go:embed serverinfo.json
+//go:embed serverinfo.json providers.json
 var serverInfoFS embed.FS
 
 // serverInfoRoutes: Keycloak's ServerInfoAdminResource.
@@ -88,11 +88,12 @@ var partsOfFlows = map[string]struct {
 	"required-action":      {"", realms.CanRequire},
 }
 
-// onlyBuilt leaves out of a copy of the server's information what flows may
-// name and the server cannot do.
+// onlyBuilt makes a copy of the server's information tell what the server can do
+// of what flows may name, and of identity providers.
 func (h *Handler) onlyBuilt(v *rep.ServerInfo) {
-	can := h.Manager.Can
 	v.Providers, v.ComponentTypes = maps.Clone(v.Providers), maps.Clone(v.ComponentTypes)
+	h.describeProviders(v)
+	can := h.Manager.Can
 	for name, part := range partsOfFlows {
 		info := v.Providers[name]
 		info.Providers = maps.Clone(info.Providers)
@@ -175,8 +176,7 @@ var serverInfoOf = sync.OnceValue(func() *rep.ServerInfo {
 // notYetThere are the types of components of which there are none. The console reads
 // their lists without asking whether they are there.
 var notYetThere = []string{
-	"org.keycloak.broker.provider.IdentityProvider", "org.keycloak.broker.provider.IdentityProviderMapper",
-	"org.keycloak.broker.social.SocialIdentityProvider", "org.keycloak.models.workflow.WorkflowProvider",
+	"org.keycloak.models.workflow.WorkflowProvider",
 	"org.keycloak.models.workflow.WorkflowStepProvider", "org.keycloak.services.clientpolicy.condition.ClientPolicyConditionProvider",
 	"org.keycloak.services.clientpolicy.executor.ClientPolicyExecutorProvider", "org.keycloak.storage.UserStorageProvider",
 	"org.keycloak.storage.ldap.mappers.LDAPStorageMapper",

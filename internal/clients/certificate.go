@@ -42,7 +42,7 @@ func Certificate(c *realms.Client, prefix string) *rep.Certificate {
 		PublicKey: c.Attr(prefix + ".public.key"), Kid: c.Attr(prefix + ".kid"),
 	}
 	if prefix == jwtCredential && c.Flag("use.jwks.string") {
-		if set, err := certificateOf(KeySet, c.Attr("jwks.string")); err == nil {
+		if set, err := ReadCertificate(KeySet, c.Attr("jwks.string")); err == nil {
 			return set
 		}
 	}
@@ -70,14 +70,15 @@ func (s *Service) GenerateCertificate(ctx context.Context, r *realms.Realm, c *r
 
 // UploadCertificate stores a key or certificate of a client.
 func (s *Service) UploadCertificate(ctx context.Context, r *realms.Realm, id iam.ClientID, prefix, format, text string) (*rep.Certificate, error) {
-	v, err := certificateOf(format, text)
+	v, err := ReadCertificate(format, text)
 	if err != nil {
 		return nil, err
 	}
 	return v, s.putCertificate(ctx, r, id, prefix, v)
 }
 
-func certificateOf(format, text string) (*rep.Certificate, error) {
+// ReadCertificate reads a key or certificate of a file in a format.
+func ReadCertificate(format, text string) (*rep.Certificate, error) {
 	switch format {
 	case CertificatePEM:
 		c, err := jose.ParseCertificate(text)

@@ -117,7 +117,7 @@ func (c *Cache) read(ctx context.Context, find func(context.Context) (store.Real
 		if err != nil {
 			return nil, err
 		}
-		r, err := load(ctx, c.db, row)
+		r, err := load(ctx, c, row)
 		if err != nil {
 			return nil, err
 		}

@@ -367,10 +367,8 @@ func legacyProvider(p *rep.IdentityProvider) {
 	if p.Enabled == nil {
 		p.Enabled = new(true) // Keycloak: IdentityProviderRepresentation.isEnabled
 	}
-	if hide, ok := p.Config["hideOnLoginPage"]; ok {
-		if p.HideOnLogin == nil {
-			p.HideOnLogin = new(hide == "true")
-		}
+	if hide, ok := p.Config["hideOnLoginPage"]; ok { // which has the last word
+		p.HideOnLogin = new(hide == "true")
 		delete(p.Config, "hideOnLoginPage")
 	}
 }

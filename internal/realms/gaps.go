@@ -37,6 +37,7 @@ const (
 	CanMap          Capability = "protocol mapper"
 	CanAuthClient   Capability = "client authenticator"
 	CanBroker       Capability = "identity provider"
+	CanImport       Capability = "identity provider mapper"
 	CanStoreUsers   Capability = "user storage"
 	CanMakeKeys     Capability = "key provider"
 	CanVerify       Capability = "credential" // by credential type

@@ -256,7 +256,7 @@ func (x *partial) providers(_ context.Context, p *rep.PartialImport) error {
 			id = x.whole.IdentityProviders[i].InternalID
 		}
 		ok, err := x.take(i >= 0, "IDP", idp.Alias, id, "Identity Provider '"+idp.Alias+"' already exists.", func(ctx context.Context, tx *store.Tx) error {
-			return tx.DeleteObject(ctx, x.r.ID, store.KindIdentityProvider, id)
+			return removeProvider(ctx, tx, x.r, x.r.IDP(idp.Alias))
 		})
 		if err != nil {
 			return err
@@ -269,6 +269,7 @@ func (x *partial) providers(_ context.Context, p *rep.PartialImport) error {
 			idp.InternalID = ""
 		}
 		setID(&idp.InternalID)
+		tidyProvider(&idp)
 		x.given.IdentityProviders = append(x.given.IdentityProviders, idp)
 		x.whole.IdentityProviders = append(x.whole.IdentityProviders, idp)
 	}

@@ -111,10 +111,36 @@ func (m *Manager) UpdateRole(ctx context.Context, r *Realm, role *Role, v *rep.R
 		if err != nil {
 			return err
 		}
+		was := row.Name
 		row.Name, row.Doc = next.Name, doc
-		return tx.UpdateRole(ctx, r.ID, row)
+		if err := tx.UpdateRole(ctx, r.ID, row); err != nil || was == next.Name {
+			return err
+		}
+		client, err := r.clientNameIn(ctx, tx, role.Client)
+		if err != nil {
+			return err
+		}
+		return r.RenameInMappers(ctx, tx, "role", func(name string) string {
+			if name == client+was {
+				return client + next.Name
+			}
+			return name
+		})
 	})
 	return roleTaken(err, next.Name)
+}
+
+// clientNameIn is what stands before the names of a client's roles in mappers of
+// identity providers, nothing for roles of the realm.
+func (r *Realm) clientNameIn(ctx context.Context, tx *store.Tx, id iam.ClientID) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	c, err := r.ClientIn(ctx, tx, id)
+	if err != nil {
+		return "", err
+	}
+	return c.ClientID + ".", nil
 }
 
 // DeleteRole removes a role from the realm and from all that have it. The

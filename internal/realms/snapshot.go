@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -34,10 +36,12 @@ type Realm struct {
 	roles      map[iam.RoleID]*Role
 	roleNames  map[roleKey]*Role
 	flows      map[iam.FlowID]*iam.Flow
-	scopeRoles map[string][]iam.RoleID // by id of client or client scope
-	names      map[iam.ClientID]string // of all clients, as loaded with the snapshot
+	scopeRoles map[string][]iam.RoleID              // by id of client or client scope
+	names      map[iam.ClientID]string              // of all clients, as loaded with the snapshot
+	mappers    map[string][]*IdentityProviderMapper // by the provider's alias
 
 	db      *store.DB
+	cache   *Cache // that holds it
 	clients *lru.Cache[iam.ClientID, *Client]
 	byName  *lru.Cache[string, *Client]
 
@@ -116,11 +120,12 @@ type FlowDoc struct {
 // clientsPerRealm bounds how many compiled clients a snapshot keeps.
 const clientsPerRealm = 10_000
 
-func load(ctx context.Context, db *store.DB, row store.RealmRow) (*Realm, error) {
+func load(ctx context.Context, c *Cache, row store.RealmRow) (*Realm, error) {
 	r := &Realm{
-		Row: row.Version, Version: row.Whole, db: db,
+		Row: row.Version, Version: row.Whole, db: c.db, cache: c,
 		scopes: map[iam.ScopeID]*Scope{}, roles: map[iam.RoleID]*Role{}, roleNames: map[roleKey]*Role{},
 		flows: map[iam.FlowID]*iam.Flow{}, scopeRoles: map[string][]iam.RoleID{},
+		mappers: map[string][]*IdentityProviderMapper{},
 	}
 	r.clients, _ = lru.New[iam.ClientID, *Client](clientsPerRealm)
 	r.byName, _ = lru.New[string, *Client](clientsPerRealm)
@@ -191,7 +196,6 @@ func (r *Realm) loadObjects(ctx context.Context) error {
 	flows := map[iam.FlowID]*FlowDoc{}
 	var executions []*rep.Execution
 	parents := map[*rep.Execution]iam.FlowID{}
-	mappers := map[string][]*IdentityProviderMapper{} // by the provider's id
 	for _, o := range objects {
 		var err error
 		switch o.Kind {
@@ -223,7 +227,7 @@ func (r *Realm) loadObjects(ctx context.Context) error {
 		case store.KindIDPMapper:
 			doc := new(rep.IdentityProviderMapper)
 			if err = rep.Unmarshal(o.Doc, doc); err == nil {
-				mappers[o.Parent] = append(mappers[o.Parent], &IdentityProviderMapper{IdentityProviderMapper: *doc.IAM(), Rep: doc})
+				r.mappers[doc.IdentityProviderAlias] = append(r.mappers[doc.IdentityProviderAlias], &IdentityProviderMapper{IdentityProviderMapper: *doc.IAM(), Rep: doc})
 			}
 		case store.KindFlow:
 			doc := &FlowDoc{Flow: new(rep.Flow)}
@@ -253,8 +257,9 @@ func (r *Realm) loadObjects(ctx context.Context) error {
 		}
 	}
 	r.compileFlows(flows)
+	slices.SortFunc(r.IDPs, func(a, b *IdentityProvider) int { return strings.Compare(a.Alias, b.Alias) })
 	for _, p := range r.IDPs {
-		p.Mappers = mappers[p.ID]
+		p.Mappers = r.mappers[p.Alias]
 		p.FirstLogin = r.flowOf(p, p.Rep.FirstBrokerLoginFlowAlias)
 		p.PostLogin = r.flowOf(p, p.Rep.PostBrokerLoginFlowAlias)
 	}

@@ -335,10 +335,13 @@ func (v *validation) providers() {
 			}
 		}
 	}
-	ids := v.once()
+	mappers := v.once()
 	for i := range v.given.IdentityProviderMappers {
 		m, at := &v.given.IdentityProviderMappers[i], fmt.Sprintf("/identityProviderMappers/%d", i)
-		ids.id(at+"/id", m.ID)
+		mappers.id(at+"/id", m.ID)
+		if m.Name != "" {
+			mappers.name(at+"/name", "mapper of identity provider "+m.IdentityProviderAlias, m.Name)
+		}
 		if named(v.whole.IdentityProviders, providerAlias, m.IdentityProviderAlias) < 0 {
 			v.report(at+"/identityProviderAlias", "there is no identity provider %q", m.IdentityProviderAlias)
 		}

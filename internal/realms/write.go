@@ -294,13 +294,13 @@ func (w *writer) writeObjects(ctx context.Context) error {
 	for i := range w.r.IdentityProviders {
 		p := &w.r.IdentityProviders[i]
 		ids[p.Alias] = p.InternalID
-		if err := w.object(ctx, store.Object{Kind: store.KindIdentityProvider, ID: p.InternalID, Name: p.Alias, UniqueName: p.Alias}, p); err != nil {
+		if err := w.object(ctx, providerObject(p), p); err != nil {
 			return err
 		}
 	}
 	for i := range w.r.IdentityProviderMappers {
 		m := &w.r.IdentityProviderMappers[i]
-		if err := w.object(ctx, store.Object{Kind: store.KindIDPMapper, ID: m.ID, Parent: ids[m.IdentityProviderAlias], Name: m.Name}, m); err != nil {
+		if err := w.object(ctx, mapperObject(ids, m), m); err != nil {
 			return err
 		}
 	}

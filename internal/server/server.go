@@ -136,6 +136,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	explainer := &records.Explainer{Records: counter, Sessions: live, Users: people, Issuer: issuer}
 	explorer := &records.Explorer{DB: s.db, Sessions: live, Judge: judge, Counter: counter, Events: log, Realms: s.realms}
 	administration := (&admin.Handler{
+		Metadata: web.NewClient(web.Metadata),
 		Explorer: explorer, Why: explainer,
 		Realms: s.realms, Manager: manager, Started: s.db.Now(), RSA: jose.RSA(), Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
 		Mails: mails, Pages: set,

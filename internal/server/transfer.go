@@ -88,6 +88,9 @@ func capabilities() func(realms.Capability, string) bool {
 		realms.CanVerify: func(kind string) bool {
 			return kind == string(iam.PasswordHistory) || users.Checks(iam.CredentialKind(kind))
 		},
+		realms.CanBroker: among("bitbucket", "facebook", "github", "gitlab", "google", "keycloak-oidc", "linkedin-openid-connect", "microsoft", "oauth2", "oidc", "openshift-v4",
+			"paypal", "stackoverflow", "twitter"),
+		realms.CanImport: func(id string) bool { return !strings.HasPrefix(id, "saml-") },
 		realms.CanListen: among("jboss-logging", emails.ListenerID),
 		realms.CanSpeak:  among(string(iam.OIDC)),
 	}

@@ -102,14 +102,14 @@ func read(t *testing.T, path string) string {
 func TestImportReportsGaps(t *testing.T) {
 	cfg := devIn(t.TempDir())
 	path := filepath.Join(t.TempDir(), "shop.json")
-	text := strings.Replace(shopFile, `"users"`, `"identityProviders":[{"alias":"g","providerId":"google"}],"users"`, 1)
+	text := strings.Replace(shopFile, `"users"`, `"identityProviders":[{"alias":"g","providerId":"saml"}],"users"`, 1)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
 	o := ImportOptions{Path: path, OnConflict: OnConflictFail, Env: noEnv, Out: &out}
 	err := Import(t.Context(), cfg, o)
-	if _, ok := errors.AsType[*realms.GapsError](err); !ok || !strings.Contains(out.String(), "shop: identity provider g (google): 0 users are linked to it") {
+	if _, ok := errors.AsType[*realms.GapsError](err); !ok || !strings.Contains(out.String(), "shop: identity provider g (saml): 0 users are linked to it") {
 		t.Errorf("%v, %s", err, out.String())
 	}
 	o.AcceptGaps = true

@@ -112,6 +112,12 @@ func (tx *Tx) DeleteLink(ctx context.Context, realm iam.RealmID, user iam.UserID
 	return n > 0, err
 }
 
+// DeleteLinks removes all links to an identity provider.
+func (tx *Tx) DeleteLinks(ctx context.Context, realm iam.RealmID, provider string) error {
+	_, err := tx.exec(ctx, `delete from federated_identities where realm_id = $1 and provider = $2`, realm, provider)
+	return err
+}
+
 func scanConsent(row row) (*iam.Consent, error) {
 	v := new(iam.Consent)
 	var scopes []byte

