@@ -67,7 +67,7 @@ var layers = map[string]string{
 	"authn/authntest": "*", // the rooms of a login, for tests
 	"authn/actions":   "iam rep authn authn/tabs users roles sessions logout emails policy events otp i18n realms pages",
 	"emails":          "iam authn authn/tabs realms users store deliveries tokens telemetry mail pages i18n",
-	"broker":          "iam realms users authn jose xmlsec web",
+	"broker":          "iam realms users roles keys jose xmlsec web", // who comes from another server
 	"authz":           "iam realms store users roles",
 	"jobs":            "store telemetry",                        // when work is done; what it is stays with its room
 	"doctor":          "iam rep clients keys realms store mail", // looks at a whole realm, and mends it by the rules of its rooms

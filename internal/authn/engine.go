@@ -52,6 +52,8 @@ type (
 	}
 	// Away: the browser goes to another site; the tab must be stored before.
 	Away struct{ Leave }
+	// Visiting: the browser goes to an identity provider.
+	Visiting struct{ Visit }
 	// Inside: another flow, that the tab names now, is to be walked.
 	Inside struct{}
 	// Passed: the flow succeeded, and run.User is who logs in.
@@ -64,14 +66,15 @@ type (
 	Stale struct{}
 )
 
-func (Show) outcome()   {}
-func (Choose) outcome() {}
-func (Away) outcome()   {}
-func (Inside) outcome() {}
-func (Passed) outcome() {}
-func (Failed) outcome() {}
-func (Forked) outcome() {}
-func (Stale) outcome()  {}
+func (Show) outcome()     {}
+func (Choose) outcome()   {}
+func (Away) outcome()     {}
+func (Visiting) outcome() {}
+func (Inside) outcome()   {}
+func (Passed) outcome()   {}
+func (Failed) outcome()   {}
+func (Forked) outcome()   {}
+func (Stale) outcome()    {}
 
 // noteSelector remembers at which execution the list of ways is shown.
 const noteSelector = "auth.selection.screen.displayed"
@@ -82,8 +85,12 @@ const (
 	fieldExecution = "authenticationExecution"
 )
 
-// errRestart unwinds a walk that a step wants begun anew.
-var errRestart = errors.New("restart the flow")
+// errRestart unwinds a walk that a step wants begun anew, errAgain one that keeps what
+// an identity provider said.
+var (
+	errRestart = errors.New("restart the flow")
+	errAgain   = fmt.Errorf("within another: %w", errRestart)
+)
 
 // Start walks a flow from where the tab has got to, without a submit.
 // An error is a fault of the server, never of the user.
@@ -95,8 +102,7 @@ func (e *Engine) Start(ctx context.Context, r *Run, f *iam.Flow) (Outcome, error
 		if restarts == 3 { // a step that always restarts would never end
 			return Failed{&FlowError{Code: InternalError}}, nil
 		}
-		within := r.Tab.Entered != nil
-		if Reset(r); within {
+		if restart(r, err) {
 			return Inside{}, nil
 		}
 		w = newWalk(ctx, e, r, f)
@@ -137,11 +143,11 @@ func (e *Engine) resume(ctx context.Context, r *Run, f *iam.Flow, exec iam.ExecI
 	}
 	x := w.nodes[exec]
 	if x == nil { // the flow was changed meanwhile
-		return e.anew(ctx, r, f)
+		return e.anew(ctx, r, f, errRestart)
 	}
 	out, err := act(w, x)
 	if errors.Is(err, errRestart) {
-		return e.anew(ctx, r, f)
+		return e.anew(ctx, r, f, err)
 	}
 	if out == nil && err == nil {
 		err = w.complete()
@@ -149,13 +155,25 @@ func (e *Engine) resume(ctx context.Context, r *Run, f *iam.Flow, exec iam.ExecI
 	return settle(out, err)
 }
 
-// anew begins the login's own flow from its beginning.
-func (e *Engine) anew(ctx context.Context, r *Run, f *iam.Flow) (Outcome, error) {
-	within := r.Tab.Entered != nil
-	if Reset(r); within {
+// anew begins a flow from its beginning: the login's own, or the one within it.
+func (e *Engine) anew(ctx context.Context, r *Run, f *iam.Flow, why error) (Outcome, error) {
+	if restart(r, why) {
 		return Inside{}, nil
 	}
 	return e.Start(ctx, r, f)
+}
+
+// restart forgets what a flow has learnt, and tells whether another one is to be walked now.
+func restart(r *Run, why error) (another bool) {
+	if within, said := r.Tab.Entered, r.Tab.Brokered; within != nil && errors.Is(why, errAgain) {
+		path := r.Tab.Flow
+		Reset(r)
+		r.Tab.Entered, r.Tab.Brokered, r.Tab.Flow = within, said, path
+		return false
+	}
+	another = r.Tab.Entered != nil
+	Reset(r)
+	return another
 }
 
 // Reset forgets everything that the tab's flow has learnt.
@@ -172,7 +190,7 @@ func Reset(r *Run) {
 	if r.Tab.Entered != nil { // nothing is left of why
 		r.Tab.Flow = r.Tab.Entered.Path
 	}
-	r.Tab.Left, r.Tab.Entered = nil, nil
+	r.Tab.Left, r.Tab.Entered, r.Tab.Brokered = nil, nil, nil
 }
 
 func settle(out Outcome, err error) (Outcome, error) {
@@ -567,7 +585,13 @@ func (w *walk) result(x *node, res Result, options []*node) (Outcome, error) {
 		w.r.Tab.Entered = &iam.Entered{Flow: res.Flow, Exec: x.ID, Path: w.r.Tab.Flow}
 		w.r.Tab.Flow, w.r.Tab.Current = res.Path, ""
 		return Inside{}, w.set(x, iam.ExecChallenged)
+	case Visit:
+		w.r.Tab.Current = x.ID
+		return Visiting{res}, w.set(x, iam.ExecChallenged)
 	case Restart:
+		if res.Within {
+			return nil, errAgain
+		}
 		return nil, errRestart
 	case Fork:
 		w.r.Tab.Current = x.ID

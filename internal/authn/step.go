@@ -283,8 +283,12 @@ type (
 		Detail  string // of the event, for GenericError
 		Message string // message key for the user, for GenericError
 	}
-	// Restart begins the flow anew, forgetting everything.
-	Restart struct{}
+	// Restart begins the flow anew, forgetting everything; Within, the flow that an identity
+	// provider's answer began, and what the provider said stays.
+	Restart struct{ Within bool }
+	// Visit sends the browser to an identity provider. Whoever comes back from there is
+	// logged in by the provider's word, and by the flows of brokering, not by this one.
+	Visit struct{ Provider string }
 	// Leave sends the browser to another site, by a redirect or, with a Form, by a page that
 	// posts itself. The step goes on with Return when the browser comes back with State.
 	Leave struct {
@@ -308,6 +312,7 @@ func (Refusal) result()   {}
 func (Failure) result()   {}
 func (Restart) result()   {}
 func (Leave) result()     {}
+func (Visit) result()     {}
 func (Enter) result()     {}
 func (Fork) result()      {}
 func (Abort) result()     {}

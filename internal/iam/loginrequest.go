@@ -25,6 +25,7 @@ type LoginRequest struct {
 	LoginHint   string   `json:"login_hint,omitempty"`
 	UILocales   string   `json:"ui_locales,omitempty"`
 	IDPHint     string   `json:"kc_idp_hint,omitempty"`
+	HasIDPHint  bool     `json:"has_idp_hint,omitempty"`        // kc_idp_hint was given, perhaps as "": no provider by default
 	Action      string   `json:"kc_action,omitempty"`           // application initiated action
 	ActionParam string   `json:"kc_action_parameter,omitempty"` // what follows its name after a colon
 	// Own is an object with the rest of the request, which the protocol's door wrote and reads.

@@ -43,6 +43,7 @@ type AuthTab struct {
 	Required  []string              `json:"required,omitempty"`  // required actions of this login alone
 	Left      *Left                 `json:"left,omitempty"`      // the browser is at another site
 	Entered   *Entered              `json:"entered,omitempty"`   // Flow is walked for an execution of another
+	Brokered  *Brokered             `json:"brokered,omitempty"`  // what an identity provider says of who logs in
 	Created   time.Time             `json:"created"`
 	Touched   time.Time             `json:"touched,omitzero"` // when it was last stored: how long a page may be left open counts from here
 	Version   int64                 `json:"-"`                // compare-and-swap
@@ -53,12 +54,17 @@ type AuthTab struct {
 type Left struct {
 	Exec  ExecID `json:"exec"`
 	State string `json:"state"` // what the other site gives back
+	// Provider is the alias of the identity provider that no execution sent the browser to; Exec is "".
+	Provider string `json:"provider,omitempty"`
+	Nonce    string `json:"nonce,omitempty"`
+	Verifier string `json:"verifier,omitempty"` // RFC 7636
+	Link     bool   `json:"link,omitempty"`     // the account is to be linked to the user who is logged in
 }
 
 // An Entered flow is walked before the flow that it was begun in goes on.
 type Entered struct {
 	Flow string `json:"flow"` // its alias
-	Exec ExecID `json:"exec"` // the execution that began it
+	Exec ExecID `json:"exec"` // the execution that began it, "" when an identity provider's answer did
 	Path string `json:"path"` // of the flow that this one stands in
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/bearer"
+	"latchkey/internal/broker"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
@@ -34,6 +36,7 @@ type Config struct {
 	Events   *events.Writer
 	Tabs     *tabs.Keeper
 	Engine   *authn.Engine
+	Broker   *broker.Service
 	Actions  *actions.Set
 	Pages    *pages.Set
 	Hostname *web.Hostname
@@ -52,6 +55,8 @@ type Protocol interface {
 	Judge(r *http.Request, realm *realms.Realm, c *realms.Client, q *iam.LoginRequest) *authn.Unfit
 	// Details are what events tell of a request.
 	Details(q *iam.LoginRequest) map[string]string
+	// Parameters are the request's, by their names in the protocol, as identity providers may be passed them.
+	Parameters(q *iam.LoginRequest) map[string]string
 	// Unasked is the request of a login that no client has asked for.
 	Unasked(c *iam.Client, issuer string) iam.LoginRequest
 }
@@ -87,6 +92,7 @@ func (h *Handler) Routes() map[string]http.HandlerFunc {
 		walk := h.with(kind, func(a *attempt) { a.flowPath(path) })
 		routes["GET "+base+path], routes["POST "+base+path] = walk, walk
 	}
+	maps.Copy(routes, h.brokerRoutes())
 	return routes
 }
 
@@ -253,8 +259,10 @@ func (a *attempt) url(path string, pairs ...string) string {
 	return b.String()
 }
 
-func (a *attempt) redirect(to string) {
+func (a *attempt) redirect(to string) { a.redirectWith(http.StatusFound, to) }
+
+func (a *attempt) redirectWith(status int, to string) {
 	web.SecurityHeaders(a.w.Header(), a.realm.SecurityHeaders, "")
 	a.w.Header().Set("Location", to)
-	a.w.WriteHeader(http.StatusFound)
+	a.w.WriteHeader(status)
 }

@@ -10,6 +10,7 @@ import (
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/web"
 )
 
 // leave sends the browser to another site. The tab is stored for that, also when
@@ -44,7 +45,7 @@ func (a *attempt) comeBack() {
 // tells its step what came back. Of several requests that bring one state, the first
 // is told; the others see the page that is due.
 func (a *attempt) goOn(state string) {
-	left, ok := a.takeLeft(state)
+	left, ok := a.takeLeft(state, "")
 	if !ok {
 		return
 	}
@@ -57,7 +58,7 @@ func (a *attempt) goOn(state string) {
 
 // takeLeft loads the tab and notes that it is back, nil when it was already. When ok
 // is false the request has been answered.
-func (a *attempt) takeLeft(state string) (left *iam.Left, ok bool) {
+func (a *attempt) takeLeft(state, provider string) (left *iam.Left, ok bool) {
 	if err := errors.Join(a.readRoot(), a.readIdentity()); err != nil {
 		a.broken(err)
 		return nil, false
@@ -65,6 +66,11 @@ func (a *attempt) takeLeft(state string) (left *iam.Left, ok bool) {
 	id, _, _ := strings.Cut(state, ".")
 	t, err := a.h.Tabs.Load(a.ctx, a.realm.ID, a.root.ID, id)
 	if a.root.fresh || errors.Is(err, tabs.ErrGone) {
+		if provider != "" && web.CookieValue(a.r, web.CookieRestart) == "" && a.identity == nil { // nothing of ours
+			a.emitError("invalidRequestMessage")
+			a.errorPage(http.StatusBadRequest, "invalidRequestMessage")
+			return nil, false
+		}
 		a.startOver()
 		return nil, false
 	}
@@ -91,7 +97,7 @@ func (a *attempt) takeLeft(state string) (left *iam.Left, ok bool) {
 	if left = a.tab.Left; left == nil {
 		return nil, true
 	}
-	if left.State != state {
+	if left.State != state || left.Provider != provider { // an answer that another provider was asked for
 		a.startOver()
 		return nil, false
 	}

@@ -20,6 +20,7 @@ import (
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/bearer"
+	"latchkey/internal/broker"
 	"latchkey/internal/iam"
 	"latchkey/internal/login"
 	"latchkey/internal/logout"
@@ -63,6 +64,7 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string, more ...authn.Spec) *
 	x.config = login.Config{
 		Realms: x.Realms, Keys: x.Keys, Sessions: x.Sessions, Issuer: x.Issuer, Events: x.Events, Tabs: tabs.New(db), Engine: steps.New(x.Steps(), more...), Actions: actions.New(x.Actions()),
 		Pages: set, Hostname: host, Log: slog.New(slog.DiscardHandler), Users: x.Users, Judge: &bearer.Service{Sessions: x.Sessions, Users: x.Users, Now: db.Now},
+		Broker:    broker.New(broker.Config{Users: x.Users, Roles: x.Roles, Keys: x.Keys, Client: web.NewClient(web.Provider), Now: db.Now}),
 		Protocols: map[iam.Protocol]login.Protocol{toyName: toy{x}},
 	}
 	x.h = login.New(x.config)

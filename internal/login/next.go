@@ -230,6 +230,10 @@ func (a *attempt) actionResult(alias string, res authn.Result) {
 		a.showPage(page, pathRequired, alias, func(q *pages.Request) { q.AppInitiated = initiated })
 	case authn.Abort:
 		a.failed(res.Err)
+	case authn.Visit:
+		if a.accounted() {
+			a.send(res.Provider, true)
+		}
 	case authn.Failure:
 		a.run.Detail("custom_required_action", alias)
 		a.run.Emit("rejected_by_user")
@@ -501,6 +505,9 @@ func (a *attempt) session() (s *iam.UserSession, joined bool, err error) {
 	}
 	s = &iam.UserSession{ID: id, Realm: a.realm.ID, User: run.User.ID, Remember: run.Note(steps.NoteRemember) == "true", Username: a.loginName(),
 		IP: run.IP, AuthMethod: string(a.tab.Request.Protocol), Started: run.Now, LastAccess: run.Now}
+	if said := a.tab.Brokered; said != nil {
+		s.BrokerID, s.BrokerUser = said.Session, said.Provider+"."+said.ID
+	}
 	sessions.NoteDevice(s, a.r.UserAgent())
 	return s, false, nil
 }

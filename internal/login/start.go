@@ -1,6 +1,7 @@
 package login
 
 import (
+	"maps"
 	"net/http"
 	"time"
 
@@ -142,6 +143,13 @@ func (a *attempt) newRun(kind iam.EventKind) error {
 	for _, x := range a.realm.RequiredActions {
 		a.run.Actions = append(a.run.Actions, x.RequiredAction)
 	}
+	if said := a.tab.Brokered; said != nil && (a.tab.Flow == pathFirstBroker || a.tab.Flow == pathPostBroker) {
+		maps.Copy(a.run.Event.Details, brokerDetails(said))
+		delete(a.run.Event.Details, "auth_type")
+		if a.form != nil {
+			a.run.Detail("code_id", a.tab.ID)
+		}
+	}
 	if a.tab.User == "" {
 		return nil
 	}
@@ -186,6 +194,11 @@ func (a *attempt) loginEvent(kind iam.EventKind) {
 	if r.User != nil {
 		r.Event.User = r.User.ID
 		r.Detail("username", a.loginName())
+	}
+	for _, name := range []string{detailProvider, detailIdentity} {
+		if v := a.tab.UserNotes[name]; v != "" {
+			r.Detail(name, v)
+		}
 	}
 }
 

@@ -68,6 +68,8 @@ func (toy) Judge(_ *http.Request, _ *realms.Realm, c *realms.Client, _ *iam.Logi
 
 func (toy) Details(*iam.LoginRequest) map[string]string { return map[string]string{"toy": "yes"} }
 
+func (toy) Parameters(*iam.LoginRequest) map[string]string { return map[string]string{} }
+
 func (toy) Unasked(c *iam.Client, issuer string) iam.LoginRequest {
 	return iam.LoginRequest{Client: c.ID, Protocol: toyName, Issuer: issuer, RedirectURI: "http://app.test/cb"}
 }

@@ -84,7 +84,8 @@ func (a *attempt) resetFromOutside() {
 
 // walk runs the tab's flow: from where it is, or with a submit to an execution.
 func (a *attempt) walk(submit iam.ExecID) {
-	a.goOnBy(submit != "", func(flow *iam.Flow) (authn.Outcome, error) {
+	// A flow that a provider's answer began is stored from its first page on: its tab is.
+	a.goOnBy(submit != "" || a.tab.Entered != nil && a.tab.Entered.Exec == "", func(flow *iam.Flow) (authn.Outcome, error) {
 		if submit == "" {
 			return a.h.Engine.Start(a.ctx, a.run, flow)
 		}
@@ -128,18 +129,36 @@ func (a *attempt) goOnBy(moved bool, on func(*iam.Flow) (authn.Outcome, error)) 
 		_, inside := out.(authn.Inside)
 		_, passed := out.(authn.Passed)
 		switch within := a.tab.Entered; {
+		case passed && within != nil && within.Exec == "": // a provider's answer began it
 		case inside && flow != nil:
 			out, err = a.h.Engine.Start(a.ctx, a.run, flow)
-		case passed && within != nil:
+		case passed && within != nil && within.Exec != "":
 			a.tab.Entered, a.tab.Flow = nil, within.Path
 			out, err = a.h.Engine.Entered(a.ctx, a.run, a.flow(within.Path), within.Exec)
 		}
 	}
+	a.tellBrokered(out)
 	if err := errors.Join(err, a.account()); err != nil {
 		a.broken(err)
 		return
 	}
 	a.outcome(out, moved)
+}
+
+// tellBrokered tells of each step of a flow of brokering, as the reference does: an event that is as the step has left it,
+// an error once more. That of a submit names the page instead of the session. Oracle: broker/review-profile.
+func (a *attempt) tellBrokered(out authn.Outcome) {
+	if a.tab.Brokered == nil || a.tab.Flow != pathFirstBroker && a.tab.Flow != pathPostBroker {
+		return
+	}
+	switch out.(type) {
+	case authn.Show, authn.Choose, authn.Passed:
+		word := ""
+		if n := len(a.run.Events); n > 0 {
+			word = a.run.Events[n-1].Error
+		}
+		a.run.Emit(word)
+	}
 }
 
 // maxFlows is how many flows one request may enter or come out of.
@@ -181,6 +200,8 @@ func (a *attempt) outcome(out authn.Outcome, submitted bool) {
 		a.choices(out)
 	case authn.Away:
 		a.leave(out)
+	case authn.Visiting:
+		a.visit(out.Visit, submitted)
 	case authn.Inside:
 		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: "flow " + a.tab.Entered.Flow})
 	case authn.Stale:
@@ -190,6 +211,10 @@ func (a *attempt) outcome(out authn.Outcome, submitted bool) {
 	case authn.Failed:
 		a.failed(out.Err)
 	case authn.Passed:
+		if a.tab.Entered != nil {
+			a.walked()
+			return
+		}
 		a.flowDone()
 	}
 }
@@ -206,6 +231,10 @@ func (a *attempt) flowPage(out authn.Show) {
 	}
 	if page.Message == nil && len(page.Errors) == 0 {
 		page.Message = a.message
+	}
+	if err := a.offer(&page); err != nil {
+		a.broken(err)
+		return
 	}
 	a.showPage(page, a.tab.Flow, string(out.Exec), func(q *pages.Request) {
 		q.TryAnotherWay = len(out.Choices) > 1
@@ -292,7 +321,7 @@ func (a *attempt) forget() {
 	keep := a.tab.Notes[tabs.NoteType]
 	a.tab.ID, a.tab.First = tabs.Began(a.tab), ""
 	a.tab.User, a.tab.Current, a.tab.Status, a.tab.UserNotes, a.tab.Required = "", "", nil, nil, nil
-	a.tab.Left, a.tab.Entered = nil, nil
+	a.tab.Left, a.tab.Entered, a.tab.Brokered = nil, nil, nil
 	a.tab.Notes, a.tab.Flow = nil, authn.PathAuthenticate
 	if keep != "" {
 		a.tab.Notes = map[string]string{tabs.NoteType: keep}

@@ -206,7 +206,7 @@ func (a *authCall) parse() error {
 		return v
 	}
 	a.req.LoginRequest = iam.LoginRequest{
-		Client: a.client.ID, Issuer: a.issuer(), Scope: get("scope"), MaxAge: get("max_age"), LoginHint: get("login_hint"), UILocales: get("ui_locales"), IDPHint: get("kc_idp_hint"),
+		Client: a.client.ID, Issuer: a.issuer(), Scope: get("scope"), MaxAge: get("max_age"), LoginHint: get("login_hint"), UILocales: get("ui_locales"), IDPHint: get("kc_idp_hint"), HasIDPHint: a.form.Has("kc_idp_hint"),
 	}
 	a.req.own = own{
 		ResponseType: get("response_type"), ResponseMode: get("response_mode"), State: get("state"), Nonce: get("nonce"), Prompt: get("prompt"),

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/claims"
@@ -39,6 +40,20 @@ var refusals = map[authn.Why]struct{ code, description string }{
 	authn.InteractionRequired: {"interaction_required", ""},
 	authn.Denied:              {"access_denied", ""},
 	authn.AlreadyLoggedIn:     {"temporarily_unavailable", "authentication_expired"},
+}
+
+// Parameters are those of an authorization request, further ones included; see login.Protocol.
+// Keycloak: OIDCIdentityProvider.createAuthorizationUrl reads them as client notes.
+func (h *Handler) Parameters(q *iam.LoginRequest) map[string]string {
+	r := read(q)
+	p := map[string]string{"scope": r.Scope, "prompt": r.Prompt, "max_age": r.MaxAge, "login_hint": r.LoginHint, "acr_values": r.ACRValues, "claims": r.Claims, "display": r.Display,
+		"ui_locales": r.UILocales, "state": r.State, "nonce": r.Nonce, "kc_idp_hint": r.IDPHint}
+	for name, value := range r.Extra {
+		if name, further := strings.CutPrefix(name, extraNote); further {
+			p[name] = value
+		}
+	}
+	return p
 }
 
 // Finish stores a login that is at its end, the client's part in the session

@@ -130,7 +130,9 @@ func (c *call) wrap(client *iam.Client, p params) (params, error) {
 // send takes an answer to the client by way of the browser.
 // Keycloak: OIDCRedirectUriBuilder.
 func (c *call) send(mode string, client *iam.Client, to string, p params) error {
-	c.w.Header().Set("Cache-Control", web.CacheNoPage)
+	if c.login != nil { // the login door has said it otherwise
+		c.w.Header().Set("Cache-Control", web.CacheNoPage)
+	}
 	mode, wrapped := strings.CutSuffix(mode, jarm)
 	if wrapped {
 		var err error

@@ -272,7 +272,7 @@ func TestMessageBesideFieldOrAbove(t *testing.T) {
 		{"own field", Request{Errors: []FieldError{{Field: "password", Key: "invalidPasswordMessage"}}}, LoginPassword{}, []string{"Invalid password."}},
 		{"foreign field", Request{Errors: []FieldError{{Field: "other", Key: "invalidPasswordMessage"}}}, LoginPassword{}, []string{"Invalid password."}},
 		{"page of attributes", Request{Message: &Message{Type: Warning, Key: "updateProfileMessage"}, Errors: []FieldError{{Field: "email", Key: "invalidEmailMessage"}}},
-			UpdateProfile{[]Attribute{{Name: "email"}}}, []string{"You need to update your user profile to activate your account.", "Invalid email address."}},
+			UpdateProfile{Attributes: []Attribute{{Name: "email"}}}, []string{"You need to update your user profile to activate your account.", "Invalid email address."}},
 		{"no warning for an application's action", Request{AppInitiated: true, Message: &Message{Type: Warning, Key: "updatePasswordMessage"}}, UpdatePassword{}, nil},
 	} {
 		if got := factsOf(t, render(t, s, c.r, c.v)).messages; !slices.Equal(got, c.want) {
@@ -291,7 +291,7 @@ func TestHostileValues(t *testing.T) {
 		Message: &Message{Type: Problem, Key: "invalidParameterMessage", Args: []any{evil}},
 	}
 	for _, v := range []View{Login{Username: evil, CredentialID: evil}, Error{ID: evil}, Info{RedirectURL: "JavaScript:alert(1)"}, Consent{Code: evil, Scopes: []ConsentScope{{Text: evil}}},
-		FormPost{URL: "data:text/html,x", Parameters: []Parameter{{evil, evil}}}, Code{Error: evil}, UpdateProfile{[]Attribute{{Name: evil, Values: []string{evil}, Annotations: map[string]any{"inputHelperTextBefore": evil}}}}} {
+		FormPost{URL: "data:text/html,x", Parameters: []Parameter{{evil, evil}}}, Code{Error: evil}, UpdateProfile{Attributes: []Attribute{{Name: evil, Values: []string{evil}, Annotations: map[string]any{"inputHelperTextBefore": evil}}}}} {
 		page := render(t, s, r, v)
 		walk(t, page, func(n *html.Node, attr map[string]string) {
 			if n.Data == "script" && attr["src"] == "" {

@@ -66,7 +66,16 @@ type Register struct {
 }
 
 // UpdateProfile asks for attributes: the required actions UPDATE_PROFILE and VERIFY_PROFILE. Keycloak: login-update-profile.ftl.
-type UpdateProfile struct{ Attributes []Attribute }
+type UpdateProfile struct {
+	Attributes []Attribute
+	Review     bool // of a newcomer, who comes from an identity provider. Keycloak: idp-review-user-profile.ftl
+}
+
+// ConfirmLink asks whether an account is to be linked to an identity provider. Keycloak: login-idp-link-confirm.ftl.
+type ConfirmLink struct{ Provider string }
+
+// LinkProvider asks whether to link an identity provider, an application's action. Keycloak: link-idp-action.ftl.
+type LinkProvider struct{ Provider string }
 
 // UpdateEmail asks for a new address, which is the one attribute: the required action UPDATE_EMAIL. Keycloak: update-email.ftl.
 type UpdateEmail struct{ Attributes []Attribute }
@@ -231,7 +240,7 @@ type ThirdPartyCookies2 struct{}
 
 // templateNames are those of all pages.
 var templateNames = []string{
-	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "update-email", "login-update-password", "login-config-totp", "login-recovery-authn-code-config", "login-recovery-authn-code-input",
+	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "update-email", "login-idp-link-confirm", "link-idp-action", "login-update-password", "login-config-totp", "login-recovery-authn-code-config", "login-recovery-authn-code-input",
 	"terms", "login-verify-email", "login-reset-password", "select-authenticator", "login-oauth-grant", "login-oauth2-device-verify-user-code", "info", "error", "login-page-expired",
 	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "delete-account-confirm", "welcome", "setup", "login-status-iframe", "3p-cookies-step1",
 	"3p-cookies-step2",
@@ -244,6 +253,8 @@ func (LoginUsername) page() page {
 func (LoginPassword) page() page {
 	return page{template: "login-password", fields: []string{"password"}}
 }
+func (ConfirmLink) page() page   { return page{template: "login-idp-link-confirm"} }
+func (LinkProvider) page() page  { return page{template: "link-idp-action"} }
 func (LoginOTP) page() page      { return page{template: "login-otp", fields: []string{"totp"}} }
 func (Register) page() page      { return page{template: "register", attributes: true} }
 func (UpdateProfile) page() page { return page{template: "login-update-profile", attributes: true} }

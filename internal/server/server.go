@@ -16,6 +16,7 @@ import (
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/bearer"
+	"latchkey/internal/broker"
 	"latchkey/internal/claims"
 	"latchkey/internal/clientauth"
 	"latchkey/internal/clients"
@@ -126,9 +127,10 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Realms: s.realms, Keys: signers, Sessions: live, Bearer: judge, ClientAuth: proofs, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: engine, Actions: required, Users: people, Ender: ender, Tabs: keeper, Counter: counter,
 	})
+	brokers := broker.New(broker.Config{Users: people, Roles: standings, Keys: signers, Client: web.NewClient(web.Provider), Now: s.db.Now})
 	door := login.New(login.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Issuer: issuer, Judge: judge, Events: log, Tabs: keeper, Engine: engine, Actions: required, Pages: set, Hostname: s.hostname, Log: s.log,
-		Users: people, Protocols: map[iam.Protocol]login.Protocol{iam.OIDC: protocol},
+		Users: people, Broker: brokers, Protocols: map[iam.Protocol]login.Protocol{iam.OIDC: protocol},
 	})
 
 	registered := clients.New(s.realms, issuer, live)

@@ -106,6 +106,18 @@ func (tx *Tx) InsertLink(ctx context.Context, realm iam.RealmID, v *iam.Federate
 	return err
 }
 
+// UpdateLink writes what changes of a link at later logins: the name there and, where one is given, the token.
+func (tx *Tx) UpdateLink(ctx context.Context, realm iam.RealmID, v *iam.FederatedIdentity) error {
+	if v.Token == nil {
+		_, err := tx.exec(ctx, `update federated_identities set external_username = $1 where realm_id = $2 and user_id = $3 and provider = $4`,
+			v.ExternalUsername, realm, v.User, v.Provider)
+		return err
+	}
+	_, err := tx.exec(ctx, `update federated_identities set external_username = $1, token = $2 where realm_id = $3 and user_id = $4 and provider = $5`,
+		v.ExternalUsername, tx.seal(linkPlace(realm, v.User, v.Provider), v.Token), realm, v.User, v.Provider)
+	return err
+}
+
 // DeleteLink removes a link; it reports whether it was there.
 func (tx *Tx) DeleteLink(ctx context.Context, realm iam.RealmID, user iam.UserID, provider string) (bool, error) {
 	n, err := tx.exec(ctx, `delete from federated_identities where realm_id = $1 and user_id = $2 and provider = $3`, realm, user, provider)

@@ -27,6 +27,7 @@ const (
 	AdminURL                     // not-before policies and logouts at a client's admin URL
 	MailToken                    // access tokens for a realm's mail server
 	Metadata                     // an identity provider's metadata, whose address an administrator gives
+	Provider                     // an identity provider's tokens, keys and profiles
 	AnotherServer                // the doctor's questions to a server, which its caller names
 )
 
@@ -43,6 +44,7 @@ var purposes = [...]struct {
 	AdminURL:      {10 * time.Second, 64 << 10},
 	MailToken:     {10 * time.Second, 64 << 10},
 	Metadata:      {10 * time.Second, 1 << 20},
+	Provider:      {10 * time.Second, 1 << 20},
 	AnotherServer: {time.Minute, 64 << 20},
 }
 

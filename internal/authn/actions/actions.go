@@ -65,6 +65,7 @@ func (w Rooms) all() []spec {
 		{id: "TERMS_AND_CONDITIONS", show: showTerms, submit: w.acceptTerms},
 		{id: UpdateUserLocale, due: w.localeDue, show: passOver, submit: passOver},
 		{id: "delete_credential", initiable: true, show: w.showDeleteCredential, submit: w.deleteCredential},
+		{id: LinkProvider, initiable: true, show: w.showLink, submit: w.linkProvider},
 		{id: "delete_account", initiable: true, show: w.showDeleteAccount, submit: w.deleteAccount},
 	}
 }

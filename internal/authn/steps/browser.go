@@ -116,19 +116,21 @@ func actionAge(r *realms.Realm, a iam.RequiredAction) int64 {
 	return 300
 }
 
-// redirector sends the browser to an identity provider. Brokering is not
-// built, so a provider that is really there fails by name.
+// redirector sends the browser to the identity provider that the client names, or the flow.
 // Keycloak: IdentityProviderAuthenticator.
 func redirector(_ context.Context, r *authn.Run) (authn.Result, error) {
-	alias := r.Tab.Request.IDPHint
-	if alias == "" {
+	alias, hinted := r.Tab.Request.IDPHint, r.Tab.Request.HasIDPHint
+	if alias == "" && !hinted {
 		alias = r.Config("defaultProvider")
 	}
-	if idp := r.Realm.IDP(alias); idp == nil || !idp.Enabled {
+	if idp := r.Realm.IDP(alias); alias == "" || idp == nil || !idp.Enabled || r.Note(NoteForked) != "" || r.Note(NoteVisited) == alias {
 		return authn.Attempted{}, nil
 	}
-	return authn.Abort{Err: &authn.FlowError{Code: authn.NotBuilt, Provider: "identity provider " + alias}}, nil
+	return authn.Visit{Provider: alias}, nil
 }
+
+// NoteVisited is the alias of a provider that the browser has come back from with nothing.
+const NoteVisited = "identity_provider.visited"
 
 // organization leads members to their organization. There are none, whatever
 // the realm's switch says, and the step passes as it does where nobody has made one.
