@@ -2,10 +2,14 @@ package account
 
 import (
 	"cmp"
+	"math"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/roles"
 	"latchkey/internal/users"
@@ -69,45 +73,75 @@ func describe(c *call, out *rep.Group, g *users.Group) {
 	}
 }
 
-// linkedAccount is Keycloak's LinkedAccountRepresentation.
-type linkedAccount struct {
-	rep.AccountLinkedAccount
-	GUIOrder string `json:"guiOrder,omitzero"`
-}
-
-// socialProviders are Keycloak's providers of well-known sites.
-var socialProviders = []string{
-	"bitbucket", "facebook", "github", "gitlab", "google", "instagram", "linkedin-openid-connect", "microsoft", "openshift-v4", "paypal", "stackoverflow", "twitter",
-}
-
 // linkedAccounts shows the realm's identity providers and the caller's accounts
-// there: all of them, or those that are linked or are not.
-// Keycloak: LinkedAccountsResource.linkedAccounts.
+// there: all of them in the order of the login page, or a page of those that are
+// linked, or are not, by alias. Keycloak: LinkedAccountsResource.linkedAccounts.
 func (h *Handler) linkedAccounts(c *call) (any, error) {
 	links, err := h.Users.Links(c, c.realm, c.caller.User.ID)
 	if err != nil {
 		return nil, err
 	}
-	out := []linkedAccount{}
+	first, max, err := c.page()
+	if err != nil {
+		return nil, err
+	}
+	paged, linked := c.r.URL.Query().Has("linked"), c.flag("linked", false)
+	search := ""
+	if paged {
+		search = strings.ToLower(strings.TrimSpace(c.r.URL.Query().Get("search")))
+	}
+	list := []*realms.IdentityProvider{}
+	name := map[string]string{} // the caller's, there
 	for _, p := range c.realm.IDPs {
 		i := slices.IndexFunc(links, func(l *iam.FederatedIdentity) bool { return l.Provider == p.Alias })
-		show := cmp.Or(p.Config["showInAccountConsole"], "ALWAYS")
-		if !p.Enabled || show == "NEVER" || show == "WHEN_LINKED" && i < 0 {
-			continue
+		show := cmp.Or(p.Get("showInAccountConsole"), "ALWAYS")
+		switch {
+		case !p.Enabled || show == "NEVER" || show == "WHEN_LINKED" && i < 0, paged && linked != (i >= 0):
+		case !realms.NameMatches(search, p.Alias) && !realms.NameMatches(search, p.DisplayName):
+		default:
+			list = append(list, p)
+			if i >= 0 {
+				name[p.Alias] = links[i].ExternalUsername
+			}
 		}
-		if c.r.URL.Query().Has("linked") && c.flag("linked", false) != (i >= 0) {
-			continue
-		}
-		a := linkedAccount{GUIOrder: p.Config["guiOrder"]}
-		a.Connected, a.Social = i >= 0, slices.Contains(socialProviders, p.Provider)
-		a.ProviderAlias, a.ProviderName, a.DisplayName = p.Alias, p.Alias, cmp.Or(p.DisplayName, p.Alias)
-		if i >= 0 {
-			a.LinkedUsername = links[i].ExternalUsername
-		}
-		out = append(out, a)
 	}
-	slices.SortStableFunc(out, func(a, b linkedAccount) int { return cmp.Compare(a.GUIOrder, b.GUIOrder) })
+	if paged {
+		list = list[min(first, len(list)):]
+		list = list[:min(max, len(list))]
+	} else {
+		slices.SortStableFunc(list, func(a, b *realms.IdentityProvider) int { return cmp.Compare(a.GUIOrder(), b.GUIOrder()) })
+	}
+	out := []rep.AccountLinkedAccount{}
+	for _, p := range list {
+		kind := realms.ProviderKindOf(p.Provider)
+		username, connected := name[p.Alias]
+		out = append(out, rep.AccountLinkedAccount{Connected: connected, Social: kind != nil && kind.Social, ProviderAlias: p.Alias, ProviderName: p.Alias,
+			DisplayName: cmp.Or(p.DisplayName, p.Alias), LinkedUsername: username})
+	}
 	return out, nil
+}
+
+// page reads first and max: at most 100 unless more are asked for.
+func (c *call) page() (first, max int, err error) {
+	max = 100
+	for name, to := range map[string]*int{"first": &first, "max": &max} {
+		text := c.r.URL.Query().Get(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil {
+			return 0, 0, status(http.StatusNotFound)
+		}
+		*to = int(n)
+	}
+	if first < 0 {
+		first = 0
+	}
+	if max < 0 {
+		max = math.MaxInt32
+	}
+	return first, max, nil
 }
 
 // linkURI is how old consoles began to link an account, which the reference

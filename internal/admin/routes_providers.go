@@ -86,12 +86,12 @@ func (h *Handler) listProviders(c *Call) (any, error) {
 		return nil, plain(http.StatusBadRequest) // the reference breaks down
 	}
 	brief, realmOnly := c.Bool("briefRepresentation", false), c.Bool("realmOnly", false)
-	matches := searched(c.Query("search"))
+	search := c.Query("search")
 	list := []*rep.IdentityProvider{}
 	for _, p := range c.Realm.IDPs {
 		kind := realms.ProviderKindOf(p.Provider)
 		switch {
-		case !matches(p.Alias) && !matches(p.DisplayName), realmOnly && rep.Val(p.Rep.OrganizationID) != "":
+		case !realms.NameMatches(search, p.Alias) && !realms.NameMatches(search, p.DisplayName), realmOnly && rep.Val(p.Rep.OrganizationID) != "":
 		case of != "" && of != realms.AnyProvider && (kind == nil || !slices.Contains(kind.Types, of)):
 		case linking != "" && (kind == nil || !slices.Contains(kind.Types, realms.LogsIn) && !slices.Contains(kind.Types, realms.GrantsByAssertion)):
 		case brief:
@@ -102,26 +102,6 @@ func (h *Handler) listProviders(c *Call) (any, error) {
 		}
 	}
 	return page(list, first, max), nil
-}
-
-// searched matches names as Keycloak's search does: their beginning, a pattern
-// with asterisks, or in quotes the whole. Case does not matter.
-func searched(search string) func(name string) bool {
-	search = strings.ToLower(strings.TrimSpace(search))
-	if len(search) > 1 && strings.HasPrefix(search, `"`) && strings.HasSuffix(search, `"`) {
-		return func(name string) bool { return strings.ToLower(name) == search[1:len(search)-1] }
-	}
-	parts := strings.Split(search, "*")
-	return func(name string) bool {
-		rest, ok := strings.CutPrefix(strings.ToLower(name), parts[0])
-		for _, part := range parts[1:] {
-			if !ok {
-				break
-			}
-			_, rest, ok = strings.Cut(rest, part)
-		}
-		return ok
-	}
 }
 
 func (h *Handler) createProvider(c *Call) (any, error) {

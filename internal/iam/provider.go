@@ -1,5 +1,10 @@
 package iam
 
+import (
+	"math"
+	"strconv"
+)
+
 // An IdentityProvider is another server that users may come from.
 // Keycloak: IdentityProviderModel.
 type IdentityProvider struct {
@@ -28,6 +33,15 @@ func (p *IdentityProvider) Get(name string) string { return p.Config[name] }
 
 // Flag reports whether an entry of the configuration is "true".
 func (p *IdentityProvider) Flag(name string) bool { return p.Config[name] == "true" }
+
+// GUIOrder is the provider's place among others; those without one come last.
+// Keycloak: IdentityProviderBean.IDP_COMPARATOR_INSTANCE.
+func (p *IdentityProvider) GUIOrder() int {
+	if n, err := strconv.Atoi(p.Config["guiOrder"]); err == nil {
+		return n
+	}
+	return math.MaxInt
+}
 
 // A SyncMode says when what comes from an identity provider is written to a user.
 type SyncMode string

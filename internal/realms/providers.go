@@ -285,6 +285,24 @@ func removeProvider(ctx context.Context, tx *store.Tx, r *Realm, p *IdentityProv
 	return tx.DeleteObject(ctx, r.ID, store.KindIdentityProvider, p.ID)
 }
 
+// NameMatches matches a name as Keycloak's search for identity providers does: by
+// its beginning, a pattern with asterisks, or in quotes the whole. Case does not matter.
+func NameMatches(search, name string) bool {
+	search, name = strings.ToLower(strings.TrimSpace(search)), strings.ToLower(name)
+	if len(search) > 1 && strings.HasPrefix(search, `"`) && strings.HasSuffix(search, `"`) {
+		return name == search[1:len(search)-1]
+	}
+	parts := strings.Split(search, "*")
+	rest, ok := strings.CutPrefix(name, parts[0])
+	for _, part := range parts[1:] {
+		if !ok {
+			break
+		}
+		_, rest, ok = strings.Cut(rest, part)
+	}
+	return ok
+}
+
 // ProviderMapper returns a mapper of whatever identity provider by its id, nil
 // when there is none.
 func (r *Realm) ProviderMapper(id string) *IdentityProviderMapper {
