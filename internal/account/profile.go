@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -44,9 +45,17 @@ func (h *Handler) profile(c *call) (any, error) {
 	if c.flag("userProfileMetadata", true) {
 		out.UserProfileMetadata = v.Metadata()
 		for i, a := range out.UserProfileMetadata.Attributes {
-			if a.Name == "email" && a.Annotations == nil { // Keycloak: DeclarativeUserProfileProvider adds some to it with UPDATE_EMAIL
-				out.UserProfileMetadata.Attributes[i].Annotations = map[string]jsontext.Value{}
+			if a.Name != "email" { // Keycloak: DeclarativeUserProfileProvider says there that UPDATE_EMAIL changes it
+				continue
 			}
+			more := maps.Clone(a.Annotations)
+			if more == nil {
+				more = map[string]jsontext.Value{}
+			}
+			if v.EmailByAction() {
+				more["kc.required.action.supported"] = jsontext.Value("true")
+			}
+			out.UserProfileMetadata.Attributes[i].Annotations = more
 		}
 	}
 	return out, nil

@@ -148,7 +148,7 @@ func (a *attempt) refuseToken(word, reason, message string, why iam.Reason) {
 // emitToken writes the event of a link that leads nowhere.
 func (a *attempt) emitToken(word string, why iam.Reason) {
 	e := iam.Event{Kind: events.Failed(a.kind), User: a.subject, IP: a.addr(), Error: word, Details: a.details, Cause: iam.Cause{Reason: why}}
-	if a.client != nil {
+	if a.client != nil && a.kind != "EXECUTE_ACTION_TOKEN" { // whose a token is that is not read yet is not said
 		e.Client = a.client.ClientID
 	}
 	a.h.Events.Emit(a.ctx, a.realm, &e)

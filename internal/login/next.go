@@ -160,6 +160,7 @@ func (a *attempt) nextAction() {
 			kind := a.run.Event.Kind
 			a.run.Detail("custom_required_action", alias)
 			a.run.EmitAs("CUSTOM_REQUIRED_ACTION", "")
+			delete(a.run.Event.Details, "custom_required_action") // Oracle: mail/send-again
 			a.run.Event.Kind = kind
 		case authn.Attempted:
 			passed = append(passed, alias)

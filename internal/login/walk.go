@@ -276,9 +276,6 @@ func (a *attempt) fork(out authn.Forked) {
 	}
 	a.tab, a.proved = a.newTab(from.Request, authn.PathAuthenticate), ""
 	a.tab.Notes = map[string]string{steps.NoteForked: from.ID}
-	if t := from.Notes[tabs.NoteType]; t != "" {
-		a.tab.Notes[tabs.NoteType] = t
-	}
 	a.run, a.form, a.kind = nil, nil, "LOGIN"
 	if typed != "" && a.tab.Request.LoginHint == "" {
 		a.tab.Request.LoginHint = typed

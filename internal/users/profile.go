@@ -173,6 +173,8 @@ func (v *View) canEdit(a *attribute) bool {
 		return false
 	case a.Name == "username" && v.User != nil && v.Context != Registration && v.Context != BrokerReview && !login.EditUsername:
 		return false
+	case a.Name == "email" && v.emailKept():
+		return false
 	case a.Name == "email" && (v.Context == UpdateProfile || v.Context == Account) && login.RegistrationEmailAsUsername && !login.EditUsername:
 		return false
 	}
@@ -180,6 +182,18 @@ func (v *View) canEdit(a *attribute) bool {
 		return root(a.Name)
 	}
 	return slices.Contains(a.Permissions.Edit, v.Context.role())
+}
+
+// EmailByAction reports whether the address is changed by the required action UPDATE_EMAIL alone.
+// Keycloak: UpdateEmail.isEnabled.
+func (p *Profile) EmailByAction() bool {
+	a := p.realm.RequiredAction("UPDATE_EMAIL")
+	return a != nil && a.Enabled
+}
+
+// emailKept reports whether the address is not for this occasion to change. Who has none is asked for one by a page all the same.
+func (v *View) emailKept() bool {
+	return (v.Context == Account || v.Context == UpdateProfile && v.User != nil && v.User.Email != "") && v.EmailByAction()
 }
 
 // canView reports whether a managed attribute is shown.
@@ -194,6 +208,9 @@ func (v *View) canView(a *attribute) bool {
 		default:
 			return !login.RegistrationEmailAsUsername
 		}
+	}
+	if a.Name == "email" && v.Context == UpdateProfile && v.emailKept() {
+		return false
 	}
 	if a.Permissions == nil {
 		return root(a.Name)
