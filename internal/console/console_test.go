@@ -42,7 +42,8 @@ func door(t *testing.T, files fstest.MapFS, host web.HostnameOptions) (*Handler,
 	m := realms.NewManager(cache, time.Now, realms.Rules{NewKey: keys.NewMaker(time.Now).Fill})
 	for _, doc := range []string{`{"realm":"master","enabled":true}`,
 		`{"realm":"shop","enabled":true,"displayName":"</script><b>","internationalizationEnabled":true,"supportedLocales":["de","en"],
-		"localizationTexts":{"de":{"own":"Eigenes"},"en":{"own":"Own","greeting":"</script>"}},"attributes":{"darkMode":"false"}}`,
+		"localizationTexts":{"de":{"own":"Eigenes"},"en":{"own":"Own","greeting":"</script>"}},"attributes":{"darkMode":"false"},
+		"requiredActions":[{"alias":"UPDATE_EMAIL","name":"Update Email","providerId":"UPDATE_EMAIL","enabled":true,"config":{}}]}`,
 		`{"realm":"strict","enabled":true,"browserSecurityHeaders":{"contentSecurityPolicy":"script-src 'none'","xFrameOptions":"DENY"}}`} {
 		given := new(rep.Realm)
 		if err := rep.Unmarshal([]byte(doc), given); err != nil {
@@ -172,6 +173,8 @@ func TestPagesRunTheServersScriptsAlone(t *testing.T) {
 		{"/realms/shop/account/", "style-src 'self';", `"baseUrl":"https://id.test/realms/shop/account/"`},
 		{"/realms/shop/account/any/thing", "", `"locale":"de"`},
 		{"/realms/shop/account/", "", `data-dark-mode="off"`},
+		{"/realms/shop/account/", "", `"updateEmailFeatureEnabled":true,"updateEmailActionEnabled":true`},
+		{"/realms/strict/account/", "", `"updateEmailFeatureEnabled":true,"updateEmailActionEnabled":false`},
 		{"/admin/strict/console/", "script-src 'none'", "admin-1.js"},
 		{"/realms/strict/account/", "script-src 'none'", "account-1.js"},
 	} {

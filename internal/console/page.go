@@ -9,6 +9,7 @@ import (
 
 	"latchkey/internal/i18n"
 	"latchkey/internal/iam"
+	"latchkey/internal/realms"
 	"latchkey/internal/rep"
 	"latchkey/internal/web"
 )
@@ -80,8 +81,17 @@ type features struct {
 	Credentials          bool `json:"isOid4VciEnabled"`
 }
 
-// actionDelete is the required action that deletes one's account.
-const actionDelete = "delete_account"
+// The required actions by which people delete their account, and change their address.
+const (
+	actionDelete = "delete_account"
+	actionEmail  = "UPDATE_EMAIL"
+)
+
+// enabled reports whether the realm has a required action switched on.
+func enabled(r *realms.Realm, action string) bool {
+	a := r.RequiredAction(action)
+	return a != nil && a.Rep.Enabled
+}
 
 func (h *Handler) files() string { return h.ResourcesPath + "/" + h.build.Version + "/console" }
 
@@ -117,11 +127,10 @@ func (h *Handler) Account() http.Handler {
 			}
 			language = i18n.Choose(l.Supported, l.Default, v.r.URL.Query().Get("kc_locale"), v.r.URL.Query().Get("ui_locales"), cookie, strings.Join(web.Languages(v.r), " "))
 		}
-		remove := v.realm.RequiredAction(actionDelete)
 		e := accountEnvironment{environment: h.environment(v, "account-console"), BaseURL: v.urls.Frontend + "/realms/" + iam.PathName(v.realm.Name) + "/account/", Locale: language,
 			Features: features{
 				EmailAsUsername: v.realm.Login.RegistrationEmailAsUsername, EditUsername: rep.Val(v.realm.Rep.EditUsernameAllowed), Internationalization: l.Enabled,
-				LinkedAccounts: len(v.realm.IDPs) > 0, DeleteAccount: remove != nil && remove.Rep.Enabled, Applications: true, Groups: true,
+				LinkedAccounts: len(v.realm.IDPs) > 0, DeleteAccount: enabled(v.realm, actionDelete), UpdateEmail: true, UpdateEmailAction: enabled(v.realm, actionEmail), Applications: true, Groups: true,
 			}}
 		h.show(v, page{Console: consoleAccount, Language: language, Title: "Latchkey Account Management", DarkMode: e.DarkMode, Entry: h.build.Account, Environment: e})
 	})
