@@ -44,6 +44,10 @@ var checks = []Check{
 	{"hostname-differs", Info, "the realm is asked at another address than its issuer's", "the issuer, the address asked", hostnameDiffers},
 	{"issuer-over-http", Error, "the realm is reached over plain http", "the issuer", issuerHTTP},
 	{"third-party-cookies", Warning, "single sign-on of a browser application depends on third-party cookies", "clients, the issuer", thirdPartyCookies},
+	{"provider-trusts-email", Warning, "an identity provider is trusted with addresses that nobody has verified", "identity providers", providerTrustsEmail},
+	{"provider-signatures-unchecked", Warning, "signatures of an identity provider's tokens are not checked", "identity providers", providerUnsigned},
+	{"provider-only-way-in", Info, "users cannot log in without an identity provider", "identity providers, users", providerOnlyWay},
+	{"provider-mapper-gives-rights", Error, "a mapper of an identity provider gives administrators' roles or offline_access", "identity providers, their mappers, roles", providerMapperGivesRights},
 }
 
 // An answer collects what a check has to say.

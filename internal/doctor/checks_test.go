@@ -33,7 +33,9 @@ func sound() *Evidence {
 		Actions: Told([]rep.RequiredAction{{Alias: "VERIFY_EMAIL", Enabled: true}}),
 		Sessions: Told(map[string]ClientSessions{"web-id": {Online: n, Offline: n, Week: Told(Week{Begun: Count{N: 3}, Unrefreshed: Count{N: 1}, Of: Count{N: 3}}),
 			Older: Told(Count{}), Dead: Told(Count{}), Left: Told(Count{})}}),
-		Uses:   Told(map[string]Use{"web-id": {Last: Told(noon.AddDate(0, 0, -1)), Passwords: n}}),
+		Uses: Told(map[string]Use{"web-id": {Last: Told(noon.AddDate(0, 0, -1)), Passwords: n}}),
+		Providers: Told([]Provider{{Rep: &rep.IdentityProvider{InternalID: "p1", Alias: "town", ProviderID: "oidc", Config: map[string]string{"validateSignature": "true"}},
+			Mappers: []ProviderMapper{{Name: "grade"}}, Only: Told(Count{})}}),
 		Issuer: Told("https://id.example.org/realms/shop"), Asked: Told("https://id.example.org"), Follows: Told(false),
 	}
 }
@@ -49,13 +51,18 @@ func (e *Evidence) session(f func(*ClientSessions)) {
 	all["web-id"] = n
 }
 
+func (e *Evidence) provider() *Provider { l, _ := e.Providers.Get(); return &l[0] }
+
 func noRealm(e *Evidence)   { e.Realm = Untold[*rep.Realm]("this account lacks view-realm") }
 func noClients(e *Evidence) { e.Clients = Untold[[]*rep.Client]("this account lacks view-clients") }
 func noScopes(e *Evidence)  { e.Scopes = Untold[[]Scope]("this account lacks view-clients") }
 func noSessions(e *Evidence) {
 	e.Sessions = Untold[map[string]ClientSessions]("this account lacks view-users")
 }
-func noUses(e *Evidence)   { e.Uses = Untold[map[string]Use]("events are not stored") }
+func noUses(e *Evidence) { e.Uses = Untold[map[string]Use]("events are not stored") }
+func noProviders(e *Evidence) {
+	e.Providers = Untold[[]Provider]("this account lacks view-identity-providers")
+}
 func noKeys(e *Evidence)   { e.Keys = Untold[[]Key]("this account lacks view-realm") }
 func noIssuer(e *Evidence) { e.Issuer = Untold[string]("the server does not answer discovery") }
 
@@ -148,6 +155,17 @@ func TestChecks(t *testing.T) {
 			e.client().ConsentRequired = new(true)
 		},
 			[]string{"redirect URIs are at app.example.com"}, "", "", noIssuer, "discovery"},
+		{"provider-trusts-email", func(e *Evidence) { e.provider().Rep.TrustEmail, e.provider().Rep.Config = new(true), nil },
+			[]string{"identity provider town", "validateSignature is not true"}, "", "", noProviders, "lacks view-identity-providers"},
+		{"provider-trusts-email", func(e *Evidence) { e.provider().Rep.TrustEmail, e.provider().Rep.ProviderID = new(true), "twitter" },
+			[]string{"the kind of the provider is twitter"}, "", "", noProviders, "lacks view-identity-providers"},
+		{"provider-signatures-unchecked", func(e *Evidence) { e.provider().Rep.Config = nil }, []string{"cannot be told from forged ones"}, "", "", noProviders, "lacks view-identity-providers"},
+		{"provider-only-way-in", func(e *Evidence) { e.provider().Only = Told(Count{N: 4}) }, []string{"4 users linked to it without a password"}, "", "",
+			func(e *Evidence) { e.provider().Only = Untold[Count]("this account lacks view-users") }, "lacks view-users"},
+		{"provider-mapper-gives-rights", func(e *Evidence) {
+			e.provider().Mappers[0].Gives = []string{"offline_access", "realm-management.realm-admin"}
+		},
+			[]string{"mapper grade gives offline_access", "mapper grade gives realm-management.realm-admin"}, "", "", noProviders, "lacks view-identity-providers"},
 	} {
 		e := sound()
 		c.ill(e)

@@ -49,11 +49,12 @@ type Evidence struct {
 	UnusedAfter time.Duration // for how long a client must not be used to count as unused
 	Notes       []string      // what limits the examination as a whole, in sentences
 
-	Realm   Known[*rep.Realm]           // the settings
-	Clients Known[[]*rep.Client]        // with the names of their scopes
-	Scopes  Known[[]Scope]              // the realm's client scopes
-	Keys    Known[[]Key]                // those that sign
-	Actions Known[[]rep.RequiredAction] // required actions
+	Realm     Known[*rep.Realm]           // the settings
+	Clients   Known[[]*rep.Client]        // with the names of their scopes
+	Scopes    Known[[]Scope]              // the realm's client scopes
+	Keys      Known[[]Key]                // those that sign
+	Actions   Known[[]rep.RequiredAction] // required actions
+	Providers Known[[]Provider]           // identity providers
 
 	Sessions Known[map[string]ClientSessions] // by client id; who is not in it has none
 	Uses     Known[map[string]Use]            // by client id

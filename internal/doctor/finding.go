@@ -25,15 +25,16 @@ func Severities() []Severity { return []Severity{Error, Warning, Info} }
 
 // The kinds of Subject.
 const (
-	KindRealm  = "realm"
-	KindClient = "client"
+	KindRealm    = "realm"
+	KindClient   = "client"
+	KindProvider = "identity-provider"
 )
 
 // A Subject is what a finding is about.
 type Subject struct {
 	Kind string `json:"kind"`
 	ID   string `json:"id"`   // the database id
-	Name string `json:"name"` // the realm's name, OAuth's client_id
+	Name string `json:"name"` // the realm's name, OAuth's client_id, a provider's alias
 }
 
 // A Finding is something that a check has found.

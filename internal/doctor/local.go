@@ -27,6 +27,7 @@ type Service struct {
 // A View says what whoever asks may see, and at which address they ask.
 type View struct {
 	Clients, Users, Events bool          // view-clients, view-users, view-events
+	Providers              bool          // view-identity-providers
 	UnusedAfter            time.Duration // 0: ninety days
 	Issuer, Asked          Known[string]
 	Follows                Known[bool]
@@ -60,7 +61,7 @@ func (s *Service) Collect(ctx context.Context, r *realms.Realm, v View) (*Eviden
 	e := &Evidence{
 		At: s.Cache.DB().Now(), Server: Latchkey, UnusedAfter: v.UnusedAfter, Realm: Told(&settings), Issuer: v.Issuer, Asked: v.Asked, Follows: v.Follows,
 		Clients: lacks[[]*rep.Client]("view-clients"), Scopes: lacks[[]Scope]("view-clients"),
-		Sessions: lacks[map[string]ClientSessions]("view-users"), Uses: lacks[map[string]Use]("view-clients"),
+		Sessions: lacks[map[string]ClientSessions]("view-users"), Uses: lacks[map[string]Use]("view-clients"), Providers: lacks[[]Provider]("view-identity-providers"),
 	}
 	if e.UnusedAfter <= 0 {
 		e.UnusedAfter = UnusedAfter
@@ -75,6 +76,11 @@ func (s *Service) Collect(ctx context.Context, r *realms.Realm, v View) (*Eviden
 		actions = append(actions, *a.Rep)
 	}
 	e.Actions = Told(actions)
+	if v.Providers {
+		if e.Providers, err = s.providers(ctx, r, v); err != nil {
+			return nil, err
+		}
+	}
 	var list []*rep.Client
 	if v.Clients {
 		if list, err = s.clients(ctx, r, e); err != nil {
@@ -309,4 +315,67 @@ func SigningKeys(meta *rep.KeysMetadata) []Key {
 		list = append(list, x)
 	}
 	return list
+}
+
+// providers are the realm's identity providers.
+func (s *Service) providers(ctx context.Context, r *realms.Realm, v View) (Known[[]Provider], error) {
+	list := []Provider{}
+	for _, p := range r.IDPs {
+		found := Provider{Rep: p.Rep, Only: lacks[Count]("view-users")}
+		for _, m := range p.Mappers {
+			gives, err := sensitiveRoles(ctx, r, m.Config["role"])
+			if err != nil {
+				return Known[[]Provider]{}, err
+			}
+			found.Mappers = append(found.Mappers, ProviderMapper{m.Name, gives})
+		}
+		if v.Users {
+			n, err := s.Cache.DB().OnlyLinked(ctx, r.ID, p.Alias, CountMost+1)
+			if err != nil {
+				return Known[[]Provider]{}, err
+			}
+			found.Only = Told(Count{min(n, CountMost), n > CountMost})
+		}
+		list = append(list, found)
+	}
+	return Told(list), nil
+}
+
+// sensitiveRoles are the sensitive ones among a role and those that it is composed of.
+func sensitiveRoles(ctx context.Context, r *realms.Realm, name string) ([]string, error) {
+	if name == "" {
+		return nil, nil
+	}
+	role, err := r.RoleNamed(ctx, name)
+	if err != nil || role == nil {
+		return nil, err
+	}
+	var found []string
+	seen := map[iam.RoleID]bool{role.ID: true}
+	for next := []iam.RoleID{role.ID}; len(next) > 0; {
+		role := r.Role(next[0])
+		next = next[1:]
+		if role == nil {
+			continue
+		}
+		for _, id := range role.Composites {
+			if !seen[id] {
+				seen[id] = true
+				next = append(next, id)
+			}
+		}
+		name := role.Name
+		if role.Client != "" {
+			client, err := r.ClientName(ctx, role.Client)
+			if err != nil {
+				return nil, err
+			}
+			name = client + "." + name
+		}
+		if Sensitive(name) {
+			found = append(found, name)
+		}
+	}
+	slices.Sort(found)
+	return found, nil
 }

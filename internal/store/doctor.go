@@ -172,3 +172,12 @@ func (tx *Tx) SweepDoctorFixes(ctx context.Context, realm iam.RealmID, before ti
 	return tx.exec(ctx, `delete from doctor_fixes where (realm_id, id) in
 		(select realm_id, id from doctor_fixes where realm_id = $1 and made_at < $2 order by made_at, id limit $3)`, realm, millis(before), max)
 }
+
+// OnlyLinked counts the users who are linked to an identity provider and have neither a
+// password nor another link, and looks at no more than most of them.
+func (r *Reader) OnlyLinked(ctx context.Context, realm iam.RealmID, provider string, most int64) (int64, error) {
+	return one(ctx, r, scanValue[int64], `select count(*) from (select 1 from federated_identities f where f.realm_id = $1 and f.provider = $2
+		and not exists (select 1 from credentials c where c.realm_id = f.realm_id and c.user_id = f.user_id and c.kind = $3)
+		and not exists (select 1 from federated_identities o where o.realm_id = f.realm_id and o.user_id = f.user_id and o.provider <> f.provider) limit $4) n`,
+		realm, provider, iam.Password, most)
+}

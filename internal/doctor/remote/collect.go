@@ -28,6 +28,8 @@ const (
 	usedMost      = 60   // clients that are looked up in the events
 	loginsMost    = 100  // logins of each of them
 	logoutsMost   = 1000 // newest logouts
+	providersMost = 100  // identity providers
+	mappedMost    = 20   // and those whose mappers are read
 	refreshedLate = doctor.Refreshed
 )
 
@@ -60,7 +62,7 @@ func (s *Server) Collect(ctx context.Context, realm string, unusedAfter time.Dur
 	if unusedAfter <= 0 {
 		unusedAfter = doctor.UnusedAfter
 	}
-	s.sent, s.planned = 0, 12 // of any realm
+	s.sent, s.planned = 0, 13 // of any realm
 	c := &collection{Server: s, realm: "/" + url.PathEscape(realm), e: &doctor.Evidence{At: s.Now(), Server: doctor.Keycloak, UnusedAfter: unusedAfter, Asked: doctor.Told(s.Base)},
 		stats: map[string]stat{}, sessions: map[string]doctor.ClientSessions{}, last: map[string]time.Time{}, listed: map[string]map[string][]rep.UserSession{}}
 	err := c.run(ctx)
@@ -83,7 +85,7 @@ func (c *collection) run(ctx context.Context) error {
 	} else {
 		c.e.Realm = doctor.Told(c.settings)
 	}
-	for _, step := range []func(context.Context) error{c.lists, c.clientList, c.sessionNumbers, c.uses} {
+	for _, step := range []func(context.Context) error{c.lists, c.providers, c.clientList, c.sessionNumbers, c.uses} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -197,6 +199,44 @@ func (c *collection) lists(ctx context.Context) (err error) {
 	}
 	c.e.Actions, err = part(ctx, c, "/authentication/required-actions", "view-realm", func(l []rep.RequiredAction) []rep.RequiredAction { return l })
 	return err
+}
+
+// providers reads the identity providers, and the mappers of the first of them. How
+// users log in is not told.
+func (c *collection) providers(ctx context.Context) (err error) {
+	const right = "view-identity-providers"
+	c.e.Providers, err = part(ctx, c, "/identity-provider/instances?max="+strconv.Itoa(providersMost), right, func(list []*rep.IdentityProvider) []doctor.Provider {
+		out := []doctor.Provider{}
+		for _, p := range list {
+			out = append(out, doctor.Provider{Rep: p, Only: doctor.Untold[doctor.Count]("this server does not tell who has no other way to log in")})
+		}
+		return out
+	})
+	list, ok := c.e.Providers.Get()
+	if err != nil || !ok {
+		return err
+	}
+	for i := range list {
+		if i == mappedMost {
+			c.e.Notes = append(c.e.Notes, fmt.Sprintf("There are more than %d identity providers; only the mappers of these were looked at.", mappedMost))
+			break
+		}
+		var mappers []rep.IdentityProviderMapper
+		if err := c.get(ctx, c.realm+"/identity-provider/instances/"+url.PathEscape(list[i].Rep.Alias)+"/mappers", &mappers); err != nil {
+			if c.e.Providers, err = missing[[]doctor.Provider](err, right); err != nil {
+				return err
+			}
+			return nil
+		}
+		for _, m := range mappers {
+			x := doctor.ProviderMapper{Name: m.Name}
+			if role := m.Config["role"]; doctor.Sensitive(role) {
+				x.Gives = append(x.Gives, role)
+			}
+			list[i].Mappers = append(list[i].Mappers, x)
+		}
+	}
+	return nil
 }
 
 // clientList reads all clients, page by page.
