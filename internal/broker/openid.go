@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"maps"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -202,6 +204,33 @@ func (s *Service) signature(ctx context.Context, p *iam.IdentityProvider, t *jos
 		return refuse("the token's signature is not good: %v", err)
 	}
 	return nil
+}
+
+// NoteIDToken is the session's note of the provider's ID token, with which it is asked to end its session.
+// Keycloak: AbstractOAuth2IdentityProvider.FEDERATED_ID_TOKEN.
+const NoteIDToken = "FEDERATED_ID_TOKEN"
+
+// EndThere asks a provider itself to end its session, and tells whether it was asked.
+// Keycloak: OIDCIdentityProvider.backchannelLogout.
+func (s *Service) EndThere(ctx context.Context, p *iam.IdentityProvider, o Outgoing) (asked bool, err error) {
+	kind, err := s.Kind(p.Provider)
+	if err != nil {
+		return false, err
+	}
+	to := kind.Out(Complete(p), o)
+	if to == "" {
+		return false, nil
+	}
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, to, nil)
+	if err != nil {
+		return false, &Unreachable{"logout", errors.New("not an address")}
+	}
+	if _, status, err := s.ask(q); err != nil {
+		return true, &Unreachable{"logout", err}
+	} else if status/100 != 2 && status != http.StatusFound {
+		return true, refuse("the logout was answered %d", status)
+	}
+	return true, nil
 }
 
 // A Logout is what a provider tells by its back channel (OpenID Connect Back-Channel Logout 1.0).

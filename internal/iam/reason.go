@@ -23,6 +23,8 @@ const (
 	ClientRemoved      Reason = "client-removed"
 	SessionLimit       Reason = "session-limit"
 	NotRemembered      Reason = "not-remembered"
+	// LogoutByBackChannel: the identity provider told of it.
+	LogoutByBackChannel Reason = "logout-by-back-channel"
 )
 
 // Reasons of refusals, and of login pages that were shown although somebody
@@ -106,6 +108,7 @@ var reasons = []ReasonInfo{
 	{UserRemoved, true, false, "because the user was removed"},
 	{ClientRemoved, true, false, "because the client was removed"},
 	{SessionLimit, true, true, "because the user had as many sessions as the login flow allows"},
+	{LogoutByBackChannel, true, false, "because the identity provider that the user came from told of a logout there"},
 	{NotRemembered, true, false, "because it began with \"remember me\", which the realm has switched off"},
 
 	{NoCookie, false, true, "because the browser sent no session cookie"},

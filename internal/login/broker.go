@@ -50,10 +50,6 @@ const (
 	notePassive = "forwarded_passive_login" // prompt=none went on to the provider
 )
 
-// NoteIDToken is the session's note of the provider's ID token, with which it is asked to end its session.
-// Keycloak: AbstractOAuth2IdentityProvider.FEDERATED_ID_TOKEN.
-const NoteIDToken = "FEDERATED_ID_TOKEN"
-
 // providers are what a login page offers to log in with: all that are shown, or those that
 // a known user has accounts at.
 func (a *attempt) providers() ([]pages.Provider, error) {
@@ -566,7 +562,7 @@ func (a *attempt) arrive(said *iam.Brokered) {
 	a.run.SetUserNote(detailProvider, said.Provider)
 	a.run.SetUserNote(detailIdentity, said.Username)
 	if p := a.realm.IDP(said.Provider); len(said.IDToken) <= iam.MaxNote && p != nil && p.Config["logoutUrl"] != "" {
-		a.run.SetUserNote(NoteIDToken, said.IDToken)
+		a.run.SetUserNote(broker.NoteIDToken, said.IDToken)
 	}
 	a.run.Event.Kind = "LOGIN"
 	for _, name := range []string{"auth_method", "auth_type"} {

@@ -12,6 +12,7 @@ import (
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/bearer"
+	"latchkey/internal/broker"
 	"latchkey/internal/clientauth"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
@@ -38,6 +39,7 @@ type Config struct {
 	Events     *events.Writer
 	Issuer     *tokens.Issuer
 	Engine     *authn.Engine // for direct grants
+	Broker     *broker.Service
 	Actions    *actions.Set
 	Pages      *pages.Set
 	Hostname   *web.Hostname
@@ -109,6 +111,8 @@ func (h *Handler) routes() []route {
 		{"POST " + base + "/logout", h.logout, "LOGOUT"},
 		{"OPTIONS " + base + "/logout", h.anyPreflight, ""},
 		{"POST " + base + "/logout/backchannel-logout", h.logoutFromProvider, "LOGOUT"},
+		{"GET /realms/{realm}/broker/{alias}/endpoint/logout_response", h.logoutResponse, "LOGOUT"},
+		{"GET /realms/{realm}/broker/{alias}/token", h.brokerToken, "IDENTITY_PROVIDER_RETRIEVE_TOKEN"},
 		{"GET " + base + "/logout/logout-confirm", h.confirmLogout, "LOGOUT"},
 		{"POST " + base + "/logout/logout-confirm", h.confirmLogout, "LOGOUT"},
 		{"GET " + base + "/login-status-iframe.html", h.statusFrame, ""},

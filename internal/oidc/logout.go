@@ -258,7 +258,11 @@ func (l *logoutCall) end() error {
 	if session == nil {
 		return l.goOn(nil)
 	}
-	if l.identity != nil || web.CookieValue(l.r, web.CookieSession) != "" {
+	asked := l.endAtProvider(session)
+	expire := func() {
+		if l.identity == nil && web.CookieValue(l.r, web.CookieSession) == "" {
+			return
+		}
 		l.expireIdentity()
 		if session.Remember {
 			cookies.Expire(l.w, l.r, web.CookieRememberMe)
@@ -269,16 +273,22 @@ func (l *logoutCall) end() error {
 		end.Client = l.client.ID
 	}
 	parts, err := l.Ender.Session(l.ctx(), l.realm, l.issuer(), session.Ref(), end)
-	if errors.Is(err, sessions.ErrGone) { // another request was faster
+	if errors.Is(err, sessions.ErrGone) && !asked { // another request was faster
+		expire()
 		return l.goOn(nil)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, sessions.ErrGone) { // a provider that was asked has ended it by its back channel
 		return err
 	}
 	l.detail("redirect_uri", l.state.Redirect)
 	l.event.User, l.event.Session = session.User, session.ID
 	l.emit()
-	return l.goOn(logout.Front(l.ctx(), l.realm, l.issuer(), parts))
+	front := logout.Front(l.ctx(), l.realm, l.issuer(), parts)
+	if away, err := l.toProvider(session, front); away || err != nil {
+		return err
+	}
+	expire()
+	return l.goOn(front)
 }
 
 // goOn leads on after a logout: through the frames of clients that are told by
@@ -390,12 +400,13 @@ func (c *call) logoutToken(form web.Form) error {
 }
 
 func (b *backCall) endSession(s *iam.UserSession) error {
+	asked := b.endAtProvider(s)
 	_, err := b.Ender.Session(b.ctx(), b.realm, b.issuer(), s.Ref(),
 		iam.End{Reason: iam.LogoutByClient, By: iam.ActorClient, Client: b.client.ID, Rule: "logout endpoint, with a refresh token"})
-	if errors.Is(err, sessions.ErrGone) {
+	if errors.Is(err, sessions.ErrGone) && !asked {
 		return nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, sessions.ErrGone) {
 		return err
 	}
 	b.event.User, b.event.Session = s.User, s.ID

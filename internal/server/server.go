@@ -123,11 +123,11 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	required, keeper := actions.New(actions.Rooms{Users: people, Roles: standings, Ender: ender, Emails: mails}), tabs.New(s.db)
 	judge := &bearer.Service{Sessions: live, Users: people, Roles: standings, Issuer: issuer, Now: s.db.Now}
 	proofs := clientauth.New(live, s.db.Now)
+	brokers := broker.New(broker.Config{Users: people, Roles: standings, Keys: signers, Client: web.NewClient(web.Provider), Now: s.db.Now})
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Bearer: judge, ClientAuth: proofs, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
-		Issuer: issuer, Engine: engine, Actions: required, Users: people, Ender: ender, Tabs: keeper, Counter: counter,
+		Issuer: issuer, Engine: engine, Broker: brokers, Actions: required, Users: people, Ender: ender, Tabs: keeper, Counter: counter,
 	})
-	brokers := broker.New(broker.Config{Users: people, Roles: standings, Keys: signers, Client: web.NewClient(web.Provider), Now: s.db.Now})
 	door := login.New(login.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Issuer: issuer, Judge: judge, Events: log, Tabs: keeper, Engine: engine, Actions: required, Pages: set, Hostname: s.hostname, Log: s.log,
 		Users: people, Broker: brokers, Protocols: map[iam.Protocol]login.Protocol{iam.OIDC: protocol},

@@ -1,6 +1,7 @@
 package situations
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"time"
@@ -51,6 +52,29 @@ func logoutAt(w *world, client string, a *visitor.Answer) {
 	}
 }
 
+// provider makes another realm of the server an identity provider of the world's, with kim there linked to kim here.
+func provider(w *world) (realm string) {
+	w.Helper()
+	realm = w.realm + "-there"
+	at := w.base + "/realms/" + realm
+	here := w.base + "/realms/" + w.realm
+	_, err := w.site.admin.Post(w.ctx, "", settings{
+		"realm": realm, "enabled": true, "passwordPolicy": "hashAlgorithm(pbkdf2-sha256) and hashIterations(1)",
+		"clients": []settings{{"clientId": "here", "secret": secret, "redirectUris": []string{here + "/broker/there/endpoint"},
+			"attributes": settings{"backchannel.logout.url": here + "/protocol/openid-connect/logout/backchannel-logout", "backchannel.logout.session.required": "true"}}},
+		"users": []settings{{"id": w.user, "username": "kim", "enabled": true, "email": "kim@situations.example", "firstName": "kim", "lastName": "S",
+			"credentials": []settings{{"type": "password", "value": password}}}},
+	})
+	w.must(err)
+	w.Cleanup(func() { w.must(w.site.admin.Delete(context.Background(), "/"+realm)) })
+	oidc := at + "/protocol/openid-connect"
+	w.post("/identity-provider/instances", settings{"alias": "there", "providerId": "keycloak-oidc", "enabled": true, "config": settings{
+		"clientId": "here", "clientSecret": secret, "clientAuthMethod": "client_secret_post", "issuer": at, "authorizationUrl": oidc + "/auth", "tokenUrl": oidc + "/token",
+		"jwksUrl": oidc + "/certs", "useJwksUrl": "true", "validateSignature": "true", "defaultScope": "openid"}})
+	w.post("/users/"+w.user+"/federated-identity/there", settings{"userId": w.user, "userName": "kim"})
+	return realm
+}
+
 var ends = []situation{
 	{name: "logged out at another client", reason: iam.LogoutByUser, ask: refresh("shop"), two: true,
 		happens: func(w *world) {
@@ -65,6 +89,18 @@ var ends = []situation{
 		happens: func(w *world) {
 			shop := w.login(w.b, "shop", nil)
 			_, err := w.party("shop").Logout(w.ctx, shop.Refresh)
+			w.must(err)
+			w.refreshFails("shop", shop)
+			w.asked(w.b, "shop", nil)
+		},
+		mended: loginAgain("shop")},
+	{name: "logged out at the identity provider", reason: iam.LogoutByBackChannel, ask: refresh("shop"),
+		happens: func(w *world) {
+			there := provider(w)
+			p := w.asked(w.b, "shop", with{"kc_idp_hint": "there"})
+			shop := w.redeem(w.submit(p, map[string]string{"username": "kim", "password": password}), "shop")
+			w.refreshes("shop", shop)
+			_, err := w.site.admin.Post(w.ctx, "/"+there+"/users/"+w.user+"/logout", nil)
 			w.must(err)
 			w.refreshFails("shop", shop)
 			w.asked(w.b, "shop", nil)

@@ -1,0 +1,267 @@
+package oidc
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"latchkey/internal/bearer"
+	"latchkey/internal/broker"
+	"latchkey/internal/iam"
+	"latchkey/internal/logout"
+	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
+	"latchkey/internal/telemetry"
+	"latchkey/internal/web"
+)
+
+// logoutFromProvider is where identity providers tell of logouts (OpenID Connect Back-Channel Logout 1.0).
+// What they tell ends the sessions that came of their word, and no others of the user.
+// Keycloak: LogoutEndpoint.backchannelLogout.
+func (h *Handler) logoutFromProvider(c *call) error {
+	form, err := web.ReadForm(c.r)
+	if err != nil {
+		return err
+	}
+	b, err := c.backWith(form)
+	if err != nil {
+		return err
+	}
+	if !b.form.Has("logout_token") {
+		return b.deny(refusal{word: "invalid_token", code: "invalid_request", description: "No logout token"})
+	}
+	var list []*iam.IdentityProvider
+	for _, p := range b.realm.IDPs {
+		list = append(list, &p.IdentityProvider)
+	}
+	told, err := h.Broker.ReadLogout(b.ctx(), list, b.form.Get("logout_token"))
+	if refused, is := errors.AsType[*broker.Refused](err); is {
+		return b.deny(refusal{word: "invalid_token", code: "invalid_request", description: refused.Why})
+	}
+	if unreachable, is := errors.AsType[*broker.Unreachable](err); is {
+		h.Log.WarnContext(b.ctx(), "a provider's logout is not verified", telemetry.KeyRealm, b.realm.Name, telemetry.KeyError, unreachable)
+		return b.deny(refusal{word: "invalid_token", code: "invalid_request", description: "The signature verification of the logoutToken failed"})
+	}
+	if err != nil {
+		return err
+	}
+	ended := 0
+	for _, l := range told {
+		n, err := b.endBrokered(l)
+		if err != nil {
+			return err
+		}
+		ended += n
+	}
+	if ended == 0 {
+		_ = b.refuse("user_session_not_found", nil)
+	}
+	b.w.Header().Set("Cache-Control", "no-store")
+	web.SecurityHeaders(b.w.Header(), b.realm.SecurityHeaders, "")
+	b.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// endBrokered ends what a provider's logout is about: one session of it there, or all of a user's.
+func (b *backCall) endBrokered(l broker.Logout) (ended int, err error) {
+	refs, err := b.brokeredSessions(l)
+	if err != nil {
+		return 0, err
+	}
+	for _, ref := range refs {
+		end := iam.End{Reason: iam.LogoutByBackChannel, By: iam.ActorServer, Rule: "identity provider " + l.Provider}
+		_, err := b.Ender.Session(b.ctx(), b.realm, b.issuer(), ref, end)
+		if errors.Is(err, sessions.ErrGone) {
+			continue
+		}
+		if err != nil {
+			return ended, err
+		}
+		ended++
+		e := b.event
+		e.User, e.Session = ref.User, ref.ID
+		b.Events.Emit(b.ctx(), b.realm, &e)
+	}
+	return ended, nil
+}
+
+func (b *backCall) brokeredSessions(l broker.Logout) (refs []iam.SessionRef, err error) {
+	u, err := b.Users.ByLink(b.ctx(), b.realm, l.Provider, l.Subject)
+	if u == nil || err != nil {
+		return nil, err
+	}
+	kinds := []iam.SessionKind{iam.Online}
+	if l.Offline {
+		kinds = append(kinds, iam.Offline)
+	}
+	for _, kind := range kinds {
+		list, err := b.Sessions.OfUser(b.ctx(), b.realm, u.ID, kind)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			if l.Session != "" && s.BrokerID == l.Session || l.Session == "" && s.BrokerUser == l.Provider+"."+l.Subject {
+				refs = append(refs, s.Ref())
+			}
+		}
+	}
+	return refs, nil
+}
+
+// A providerLogout is a logout that waits for the browser to come back from a session's identity provider.
+type providerLogout struct {
+	Client   string               `json:"c,omitempty"`
+	Redirect string               `json:"r,omitempty"`
+	State    string               `json:"s,omitempty"`
+	Front    []logout.FrontClient `json:"f,omitempty"`
+}
+
+func logoutKey(id iam.SessionID) string { return "logout at provider " + string(id) }
+
+// providerOf is the identity provider by whose word a session began, nil for none that is there.
+func (c *call) providerOf(s *iam.UserSession) *realms.IdentityProvider {
+	i := slices.IndexFunc(c.realm.IDPs, func(p *realms.IdentityProvider) bool {
+		return p.Enabled && s.BrokerUser != "" && s.Notes["identity_provider"] == p.Alias
+	})
+	if i < 0 {
+		return nil
+	}
+	return c.realm.IDPs[i]
+}
+
+// endAtProvider has a provider that takes calls end its session, and tells whether it was asked.
+// That it cannot be reached ends nothing here.
+func (c *call) endAtProvider(s *iam.UserSession) bool {
+	p := c.providerOf(s)
+	if p == nil || !p.Flag("backchannelSupported") {
+		return false
+	}
+	asked, err := c.Broker.EndThere(c.ctx(), &p.IdentityProvider, broker.Outgoing{Session: string(s.ID), IDToken: s.Notes[broker.NoteIDToken]})
+	if err != nil {
+		c.Log.WarnContext(c.ctx(), "an identity provider was not told of a logout", telemetry.KeyRealm, c.realm.Name, "provider", p.Alias, telemetry.KeyError, err)
+	}
+	return asked
+}
+
+// toProvider sends the browser to log out at the session's provider, too; false when there is nowhere to.
+// Keycloak: OIDCIdentityProvider.keycloakInitiatedBrowserLogout.
+func (l *logoutCall) toProvider(s *iam.UserSession, front []logout.FrontClient) (bool, error) {
+	p := l.providerOf(s)
+	if p == nil || p.Flag("backchannelSupported") {
+		return false, nil
+	}
+	kind, err := l.Broker.Kind(p.Provider)
+	if err != nil {
+		return false, nil
+	}
+	to := kind.Out(&p.IdentityProvider, broker.Outgoing{Session: string(s.ID), IDToken: s.Notes[broker.NoteIDToken], Back: broker.Endpoint(l.issuer(), p.Alias) + "/logout_response"})
+	if to == "" {
+		return false, nil
+	}
+	doc, err := json.Marshal(providerLogout{Client: l.state.Client, Redirect: l.state.Redirect, State: l.state.State, Front: front})
+	if err == nil {
+		_, err = l.Sessions.PutSingleUse(l.ctx(), l.realm, logoutKey(s.ID), doc, l.Now().Add(10*time.Minute))
+	}
+	if err != nil {
+		return false, err
+	}
+	l.redirect(to)
+	return true, nil
+}
+
+// logoutResponse goes on with a logout when the browser is back. Keycloak: OIDCIdentityProvider.OIDCEndpoint.logoutResponse.
+func (h *Handler) logoutResponse(c *call) error {
+	form, err := readParams(c.r)
+	if err != nil {
+		return err
+	}
+	doc, err := c.Sessions.TakeSingleUse(c.ctx(), c.realm, logoutKey(iam.SessionID(form.Get("state"))))
+	var waiting providerLogout
+	if form.Get("state") == "" || errors.Is(err, sessions.ErrGone) || err == nil && json.Unmarshal(doc, &waiting) != nil {
+		return c.refuse("user_session_not_found", badPage("identityProviderUnexpectedErrorMessage"))
+	}
+	if err != nil {
+		return err
+	}
+	l := &logoutCall{call: c, form: form}
+	l.state.Client, l.state.Redirect, l.state.State = waiting.Client, waiting.Redirect, waiting.State
+	if waiting.Client != "" {
+		if err := l.find(waiting.Client); err != nil {
+			return err
+		}
+		if l.client != nil {
+			l.asks = l.pageClient(l.client)
+		}
+	}
+	l.expireIdentity()
+	return l.goOn(waiting.Front)
+}
+
+// brokerToken shows what a provider issued to the user of an access token, to clients that may read it.
+// Keycloak: IdentityBrokerService.retrieveToken.
+func (h *Handler) brokerToken(c *call) error {
+	c.w.Header().Set("Cache-Control", web.CacheNoCache)
+	refuse := func(status int, text string) error {
+		return c.json(status, map[string]string{"errorMessage": text})
+	}
+	raw, _ := bearerOf(c.r)
+	b := &backCall{call: c, cors: web.CORS{Methods: []string{c.r.Method}, Auth: true}}
+	v, err := b.judge(raw, bearer.Want{Checks: brokerTokenChecks, Types: accessTypes, DPoP: byDPoP(c.r), Proof: b.proof(raw)})
+	if err != nil {
+		return err
+	}
+	if !v.Good() {
+		return refuse(http.StatusBadRequest, "Invalid token.")
+	}
+	alias := c.r.PathValue("alias")
+	may, err := b.mayReadToken(v)
+	if err != nil {
+		return err
+	}
+	if !may {
+		return refuse(http.StatusForbidden, "Client ["+v.Client.ClientID+"] not authorized to retrieve tokens from identity provider ["+alias+"].")
+	}
+	p := c.realm.IDP(alias)
+	if p == nil || !p.Enabled {
+		c.w.Header().Del("Cache-Control")
+		return &pageError{status: http.StatusBadGateway, key: "couldNotObtainTokenMessage"}
+	}
+	if !p.StoreToken {
+		return refuse(http.StatusBadRequest, "Identity Provider ["+alias+"] does not support this operation.")
+	}
+	link, err := c.Users.LinkTo(c.ctx(), c.realm, v.User.ID, alias)
+	if err != nil {
+		return err
+	}
+	if link == nil {
+		return refuse(http.StatusBadRequest, "User ["+string(v.User.ID)+"] is not associated with identity provider ["+alias+"].")
+	}
+	if len(link.Token) == 0 {
+		return refuse(http.StatusNotFound, "No token stored for user ["+string(v.User.ID)+"] with associated identity provider ["+alias+"].")
+	}
+	return c.json(http.StatusOK, json.RawMessage(link.Token))
+}
+
+// mayReadToken tells whether a token carries the role that reads providers' tokens.
+func (b *backCall) mayReadToken(v *bearer.Verdict) (bool, error) {
+	client, err := b.realm.ClientByName(b.ctx(), realms.ClientBroker)
+	if realms.Missing(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	role := b.realm.RoleByName(client.ID, broker.RoleReadToken)
+	granted, err := b.Bearer.Granted(b.ctx(), b.realm, v)
+	if errors.Is(err, bearer.ErrUnreadable) {
+		return false, nil
+	}
+	return err == nil && role != nil && granted.Roles.Has(role.ID), err
+}
+
+var brokerTokenChecks = []bearer.Check{
+	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.Proved, bearer.KnownClient, bearer.NotRevoked, bearer.AfterRealm, bearer.AfterClient,
+	bearer.ClientOn, bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart, bearer.UserOn, bearer.AfterUser,
+}
