@@ -34,6 +34,7 @@ var layers = map[string]string{
 	"xmlsec":    "iam",
 	"passhash":  "iam",
 	"otp":       "iam",
+	"webauthn":  "iam",
 	"seal":      "iam",
 	"i18n":      "iam",
 	"mail":      "iam",
@@ -52,7 +53,7 @@ var layers = map[string]string{
 	"roles":           "iam rep realms store",
 	"policy":          "iam realms store passhash",
 	"events":          "iam realms store mail telemetry", // the realm says what is kept
-	"users":           "iam rep realms store roles policy passhash otp seal events sessions",
+	"users":           "iam rep realms store roles policy passhash otp seal events sessions webauthn",
 	"sessions":        "iam realms store events deliveries",
 	"records":         "iam jose realms store sessions events tokens bearer keys users roles", // reads what all of them keep
 	"claims":          "iam roles",
@@ -62,10 +63,10 @@ var layers = map[string]string{
 	"clientauth":      "iam jose realms sessions authn web",     // which client sent a request
 	"bearer":          "iam realms roles sessions tokens users", // whether a presented token is good
 	"authn":           "iam realms",                             // the snapshot that a walk is in; it asks no rule
-	"authn/steps":     "iam authn authn/actions authn/tabs users roles sessions logout emails policy events otp i18n realms pages",
+	"authn/steps":     "iam authn authn/actions authn/tabs users roles sessions logout emails policy events otp i18n realms pages webauthn",
 	"authn/tabs":      "iam store",
 	"authn/authntest": "*", // the rooms of a login, for tests
-	"authn/actions":   "iam rep authn authn/tabs users roles sessions logout emails policy events otp i18n realms pages",
+	"authn/actions":   "iam rep authn authn/tabs users roles sessions logout emails policy events otp i18n realms pages webauthn",
 	"emails":          "iam authn authn/tabs realms users store deliveries tokens telemetry mail pages i18n",
 	"broker":          "iam realms users roles keys jose xmlsec web", // who comes from another server
 	"authz":           "iam realms store users roles",
@@ -102,6 +103,7 @@ var owners = map[string]string{
 	"github.com/alecthomas/kong":          "cli",
 	"github.com/pquerna/otp":              "otp",
 	"rsc.io/qr":                           "otp",
+	"github.com/go-webauthn/webauthn":     "webauthn",
 	"golang.org/x/crypto/argon2":          "passhash",
 	"golang.org/x/crypto":                 "passhash seal jose",
 	"golang.org/x/sys/cpu":                "passhash", // whether there is AVX2
@@ -122,7 +124,6 @@ var owners = map[string]string{
 	"github.com/beevik/etree":             "xmlsec",
 	"github.com/go-ldap/ldap/v3":          "users/ldap",
 	"github.com/jcmturner/gokrb5/v8":      "users/kerberos",
-	"github.com/go-webauthn/webauthn":     "authn/steps",
 	"github.com/wneessen/go-mail":         "mail",
 	"github.com/google/go-cmp/cmp":        "",
 	"golang.org/x/exp":                    "",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 
@@ -35,6 +36,9 @@ type credentialType struct {
 func offered(realm *realms.Realm, t *iam.CredentialType) bool {
 	if !users.Checks(t.Kind) {
 		return false
+	}
+	if t.Kind == iam.WebAuthnPasswordless && realm.Passwordless.Passkeys { // login pages offer them
+		return true
 	}
 	var in func(f *iam.Flow) bool
 	in = func(f *iam.Flow) bool {
@@ -92,6 +96,10 @@ func (h *Handler) credentials(c *call) (any, error) {
 func metadata(r *realms.Realm, k *iam.Credential) rep.AccountCredentialMetadata {
 	out := rep.AccountCredentialMetadata{Credential: new(rep.ShownCredential(k))}
 	switch k.Kind {
+	case iam.WebAuthn, iam.WebAuthnPasswordless:
+		if ways := users.PasskeyTransports(k); len(ways) > 0 {
+			out.InfoProperties = []rep.AccountMessage{{Key: "webauthn-transports", Parameters: []string{strings.Join(ways, ", ")}}}
+		}
 	case iam.RecoveryCodes:
 		state, ok := users.RecoveryStateOf(k)
 		if !ok {

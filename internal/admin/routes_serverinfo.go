@@ -204,7 +204,7 @@ var otherProviders = map[string][]string{
 	"openid-connect-ext":            {"par"},
 	"account-resource":              {"default"},
 	"bruteForceProtector":           {"default-brute-force-detector"},
-	"credential":                    {"keycloak-password", "keycloak-otp", "keycloak-recovery-authn-codes"},
+	"credential":                    {"keycloak-password", "keycloak-otp", "keycloak-recovery-authn-codes", "keycloak-webauthn", "keycloak-webauthn-passwordless"},
 	"otp-application":               {"freeotp", "google", "microsoft-authenticator"},
 	"hash":                          {"SHA-256", "SHA-384", "SHA-512"},
 	"export":                        {"dir", "singleFile"},

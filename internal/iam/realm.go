@@ -17,6 +17,8 @@ type Realm struct {
 	Password        PasswordPolicy
 	Brute           BruteForcePolicy
 	OTP             OTPPolicy
+	WebAuthn        WebAuthnPolicy // of security keys as a second factor
+	Passwordless    WebAuthnPolicy // of passkeys
 	Flows           FlowBindings
 	Events          EventsConfig
 	Locale          LocalePolicy
@@ -108,6 +110,24 @@ type OTPPolicy struct {
 	LookAheadWindow int
 	Period          time.Duration
 	Reusable        bool
+}
+
+// WebAuthnPolicy is what a realm asks of authenticators, in Keycloak's words;
+// "not specified" leaves a choice to the browser.
+type WebAuthnPolicy struct {
+	RPName, RPID       string // of the relying party; without an id it is the host
+	Algorithms         []string
+	Attestation        string // none, indirect, direct or enterprise
+	Attachment         string // platform or cross-platform
+	RequireResidentKey string // Yes or No; the older of two settings
+	ResidentKey        string // required, preferred or discouraged
+	UserVerification   string // required, preferred or discouraged
+	Timeout            int    // seconds; 0: the browser's
+	AvoidSame          bool   // an authenticator is registered once
+	AAGUIDs            []string
+	ExtraOrigins       []string
+	Passkeys           bool   // login pages offer passkeys
+	Mediation          string // how login pages offer them: conditional, optional, required, silent or none
 }
 
 // FlowBindings names the alias of the flow that each purpose uses.

@@ -44,6 +44,8 @@ const (
 	WrongPassword      Reason = "wrong-password"
 	WrongOTP           Reason = "wrong-otp"
 	WrongRecoveryCode  Reason = "wrong-recovery-code"
+	PasskeyUnknown     Reason = "passkey-unknown"
+	PasskeyRefused     Reason = "passkey-refused"
 	UnknownUser        Reason = "unknown-user"
 	BruteForceLock     Reason = "brute-force-lock"
 	LoginRefused       Reason = "login-refused"
@@ -125,6 +127,8 @@ var reasons = []ReasonInfo{
 	{WrongPassword, false, true, "because the password was wrong"},
 	{WrongOTP, false, true, "because the one-time code was wrong"},
 	{WrongRecoveryCode, false, true, "because the recovery code was not the next one of the list"},
+	{PasskeyUnknown, false, true, "because the passkey is none that the user has registered"},
+	{PasskeyRefused, false, true, "because the answer of the passkey did not hold"},
 	{UnknownUser, false, true, "because there is no such user"},
 	{BruteForceLock, false, true, "because the user is locked out after too many failed logins"},
 	{LoginRefused, false, true, "because the login flow refused it"},

@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"time"
 )
 
 // A Sample is a page with made-up content, for tests of themes and for those who write them.
@@ -56,6 +57,8 @@ func Samples() []Sample {
 	counted := manual
 	counted.Type = "hotp"
 	devices := []Device{{"d1", "Phone"}, {"d2", "Tablet"}}
+	passkey := Assertion{Challenge: "c", UserVerification: "preferred", RPID: "id.example.test", Timeout: 60, Known: true,
+		Authenticators: []Authenticator{{ID: "a2V5", Label: "Key ring", Transports: []string{"usb", "nfc"}, Created: time.UnixMilli(0).UTC()}}}
 	scopes := []ConsentScope{{Text: "${profileScopeConsentText}"}, {Text: "${emailScopeConsentText}"}, {Text: "Borrow at {0}", Parameter: "harbour"}}
 
 	return []Sample{
@@ -94,6 +97,11 @@ func Samples() []Sample {
 			r.AttemptedUsername = "grace"
 			r.Errors = []FieldError{{Field: "recoveryCodeInput", Key: "recovery-codes-error-invalid"}}
 		}), LoginRecoveryCode{Number: 3}},
+		{"webauthn-authenticate", known, LoginWebAuthn{passkey, true}},
+		{"webauthn-register", with(func(r *Request) { r.AppInitiated = true }), WebAuthnRegister{Challenge: "c", UserID: "dQ", Username: "grace", Algorithms: []int{-7, -257},
+			RPName: "City Library", RPID: "id.example.test", Attestation: "none", Attachment: "platform", RequireResidentKey: "No", ResidentKey: "required", UserVerification: "required"}},
+		{"webauthn-error", message(Problem, "webauthn-error-auth-verification", ""), WebAuthnError{"e1"}},
+		{"login-passkey", plain, Login{Passkey: &Assertion{Challenge: "c", UserVerification: "required", RPID: "id.example.test", Mediation: "conditional", Attachment: "platform"}}},
 		{"terms", plain, Terms{}},
 		{"login-oauth2-device-verify-user-code", plain, DeviceCode{}},
 		{"login-verify-email", message(Warning, "verifyEmailMessage"), VerifyEmail{Email: "grace@example.test", Sent: true}},

@@ -32,6 +32,7 @@ type Login struct {
 	RegistrationDisabled bool
 	CredentialID         string
 	Providers            []Provider
+	Passkey              *Assertion // offered beside the fields, nil for none
 }
 
 // A Provider is an identity provider to log in with.
@@ -44,10 +45,11 @@ type LoginUsername struct {
 	RememberMe           bool
 	RegistrationDisabled bool
 	Providers            []Provider
+	Passkey              *Assertion
 }
 
 // LoginPassword asks a known user for the password. Keycloak: login-password.ftl.
-type LoginPassword struct{}
+type LoginPassword struct{ Passkey *Assertion }
 
 // LoginOTP asks for a one-time code, of one of the user's devices. Keycloak: login-otp.ftl.
 type LoginOTP struct {
@@ -240,7 +242,7 @@ type ThirdPartyCookies2 struct{}
 
 // templateNames are those of all pages.
 var templateNames = []string{
-	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "update-email", "login-idp-link-confirm", "link-idp-action", "login-update-password", "login-config-totp", "login-recovery-authn-code-config", "login-recovery-authn-code-input",
+	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "update-email", "login-idp-link-confirm", "link-idp-action", "login-update-password", "login-config-totp", "login-recovery-authn-code-config", "login-recovery-authn-code-input", "webauthn-authenticate", "webauthn-register", "webauthn-error",
 	"terms", "login-verify-email", "login-reset-password", "select-authenticator", "login-oauth-grant", "login-oauth2-device-verify-user-code", "info", "error", "login-page-expired",
 	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "delete-account-confirm", "welcome", "setup", "login-status-iframe", "3p-cookies-step1",
 	"3p-cookies-step2",
@@ -265,6 +267,9 @@ func (UpdatePassword) page() page {
 func (ConfigTOTP) page() page {
 	return page{template: "login-config-totp", fields: []string{"totp", "userLabel"}}
 }
+func (LoginWebAuthn) page() page    { return page{template: "webauthn-authenticate"} }
+func (WebAuthnRegister) page() page { return page{template: "webauthn-register"} }
+func (WebAuthnError) page() page    { return page{template: "webauthn-error"} }
 func (ConfigRecoveryCodes) page() page {
 	return page{template: "login-recovery-authn-code-config"}
 }

@@ -162,7 +162,7 @@ func TestGaps(t *testing.T) {
 	db := storetest.SQLite(t)
 	m := newManager(db)
 	m.CheckCredential = users.New(db, passhash.New(64<<20), policy.New(""), nil).CheckStored
-	lacking := []string{"workflows", "google", "saml", "ldap", "conditional-level-of-authentication", "webauthn", "authorization", "client-policies", "oidc-script", "user-federation", "CONFIGURE_X", "java-keystore"}
+	lacking := []string{"workflows", "google", "saml", "ldap", "conditional-level-of-authentication", "smartcard", "authorization", "client-policies", "oidc-script", "user-federation", "CONFIGURE_X", "java-keystore"}
 	m.Can = func(_ realms.Capability, id string) bool { return !slices.Contains(lacking, id) }
 	user := func(name, more string) string { return `{"username":"` + name + `"` + more + `}` }
 	credential := func(kind, secret, data string) string {
@@ -183,7 +183,7 @@ func TestGaps(t *testing.T) {
 		user("a", `,"federatedIdentities":[{"identityProvider":"goo","userId":"1"}]`),
 		user("b", `,"federatedIdentities":[{"identityProvider":"goo","userId":"2"}]`+credential("password", hash, `{"algorithm":"argon2","hashIterations":5}`)),
 		user("c", `,"federationLink":"ldap-1"`),
-		user("d", `,"credentials":[{"type":"webauthn","secretData":"{}","credentialData":"{}"}]`),
+		user("d", `,"credentials":[{"type":"smartcard","secretData":"{}","credentialData":"{}"}]`),
 		user("e", credential("password", hash, `{"algorithm":"argon3","hashIterations":5}`)+`,"requiredActions":["CONFIGURE_X"]`),
 		user("f", credential("password", `{}`, `{"algorithm":"argon2","hashIterations":5}`)),
 		user("g", credential("password", `{"value":"AAAA","salt":"%"}`, `{"algorithm":"argon2","hashIterations":5}`)),
@@ -211,8 +211,8 @@ func TestGaps(t *testing.T) {
 		`shop: credential password that cannot be checked (passhash: corrupt credential: secretData): 1 user has one`,
 		`shop: credential password that cannot be checked (passhash: unsupported: algorithm "argon3"): 1 user has one`,
 		`shop: credential password that cannot be checked (passhash: unsupported: argon2x version 1.3): 1 user has one`,
-		"shop: credential webauthn: 1 user has no password and no other way to log in",
-		"shop: credential webauthn: 1 user has one",
+		"shop: credential smartcard: 1 user has no password and no other way to log in",
+		"shop: credential smartcard: 1 user has one",
 		"shop: federated users: 1 user is kept but cannot log in",
 		"shop: identity provider goo (google): 1 user has only this link",
 		"shop: identity provider goo (google): 2 users are linked to it",

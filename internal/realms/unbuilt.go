@@ -46,9 +46,6 @@ func realmSwitches() []realmSwitch {
 			member("scimApiEnabled", func(r *rep.Realm) *bool { return r.SCIMAPIEnabled }), says("its clients")},
 		{"userManagedAccessAllowed", "authorization", "user-managed access",
 			member("userManagedAccessAllowed", func(r *rep.Realm) *bool { return r.UserManagedAccessAllowed }), says("users who share resources")},
-		{"webAuthnPolicyPasswordlessPasskeysEnabled", "passkeys", "passkeys",
-			member("webAuthnPolicyPasswordlessPasskeysEnabled", func(r *rep.Realm) *bool { return r.WebAuthnPolicyPasswordlessPasskeysEnabled }),
-			says("users who log in by one")},
 		{"clientPolicies", "client-policies", "client policies", enabledPolicies, func(r *rep.Realm) string {
 			return count(len(enabledPolicies(r)), "policy", "is", "are") + " not enforced"
 		}},

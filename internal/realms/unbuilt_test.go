@@ -32,14 +32,14 @@ var yesMembers = map[string]string{
 	"revokeRefreshToken":                        "acted on",
 	"scimApiEnabled":                            "switch",
 	"userManagedAccessAllowed":                  "switch",
-	"webAuthnPolicyPasswordlessPasskeysEnabled": "switch",
+	"webAuthnPolicyPasswordlessPasskeysEnabled": "acted on",
 
 	// Without a mail server these do here what they do there.
 	"resetPasswordAllowed": "acted on",
 	"verifyEmail":          "acted on",
-	// Details of a policy; what it is for is a step or a required action, and a gap.
-	"webAuthnPolicyAvoidSameAuthenticatorRegister":             "detail",
-	"webAuthnPolicyPasswordlessAvoidSameAuthenticatorRegister": "detail",
+	// Details of the policies of WebAuthn.
+	"webAuthnPolicyAvoidSameAuthenticatorRegister":             "acted on",
+	"webAuthnPolicyPasswordlessAvoidSameAuthenticatorRegister": "acted on",
 	// Keycloak does nothing with them either: old members, and a feature that is off.
 	"passwordCredentialGrantAllowed":    "without meaning",
 	"social":                            "without meaning",

@@ -96,7 +96,11 @@ func (m *Manager) update(ctx context.Context, tx *store.Tx, id iam.RealmID, post
 		return err
 	}
 	before := *doc
-	apply(doc, posted)
+	whole, err := wholePolicies(posted)
+	if err != nil {
+		return err
+	}
+	apply(doc, whole)
 	if err := fillPolicies(doc); err != nil {
 		return err
 	}
@@ -249,6 +253,36 @@ func decodes(text string) bool {
 	}
 	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
 	return err == nil && len(der) > 0 && der[0] == 0x30
+}
+
+// wholePolicies completes the policies of WebAuthn that are posted by their
+// name: such a policy replaces the realm's as a whole.
+// Keycloak: DefaultExportImportManager.getWebAuthnPolicyTwoFactor, getWebAuthnPolicyPasswordless.
+func wholePolicies(posted *rep.Realm) (*rep.Realm, error) {
+	const two, less = "WebAuthnPolicy", "WebAuthnPolicyPasswordless"
+	given := map[string]bool{two: rep.Val(posted.WebAuthnPolicyRPEntityName) != "", less: rep.Val(posted.WebAuthnPolicyPasswordlessRPEntityName) != ""}
+	if !given[two] && !given[less] {
+		return posted, nil
+	}
+	usual, err := template("settings.json", "")
+	if err != nil {
+		return nil, err
+	}
+	whole := *posted
+	from, to := reflect.ValueOf(usual).Elem(), reflect.ValueOf(&whole).Elem()
+	for i := range to.NumField() {
+		name, policy := to.Type().Field(i).Name, ""
+		switch {
+		case strings.HasPrefix(name, less):
+			policy = less
+		case strings.HasPrefix(name, two):
+			policy = two
+		}
+		if given[policy] && to.Field(i).IsZero() {
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+	return &whole, nil
 }
 
 // apply lays a posted representation over a realm's own document.

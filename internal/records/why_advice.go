@@ -44,6 +44,8 @@ var advice = map[iam.Reason]Advised{
 	iam.WrongPassword:      {"The login page says that name or password is wrong.", "Type the right password, or set a new one (Users, Credentials)."},
 	iam.WrongOTP:           {"The login page says that the code is wrong.", "Type the present code; set the clock of the device right, or remove the device (Users, Credentials) and enrol it anew."},
 	iam.WrongRecoveryCode:  {"The login page says that the recovery code is invalid.", "Type the code whose number the page names; when the list is lost, remove the recovery codes (Users, Credentials) and have new ones made."},
+	iam.PasskeyUnknown:     {"The login page says that the passkey is of an unknown user.", "Choose another passkey or another way; register the authenticator anew, and delete what it still keeps of the old one."},
+	iam.PasskeyRefused:     {"The login page says that the result of the passkey is invalid.", "Try again at the realm's own address; look at the relying party id, the extra origins and the user verification of the realm's WebAuthn policy. A counter that falls behind is a sign of a copied authenticator."},
 	iam.UnknownUser:        {"The login page says that name or password is wrong.", "Type the name as it stands in the realm, or create the user."},
 	iam.BruteForceLock:     {"The login page refuses the right password for a while, or for good.", "Wait until the lock is over, or unlock the user (Users, Details); a permanent lockout ends when the user is enabled."},
 	iam.LoginRefused:       {"The login ends in an error page.", "Look at the authentication flow that the realm or the client uses: one of its steps denies access."},

@@ -9,6 +9,9 @@ import (
 	"latchkey/internal/iam"
 )
 
+// unspecified is what a policy says where it leaves a choice to the browser.
+const unspecified = "not specified"
+
 // IAM compiles a realm's own settings; what the realm holds (clients, roles,
 // flows and so on) is compiled from its own documents. Members that are absent
 // count as zero: the settings that a new realm begins with are part of its
@@ -84,6 +87,27 @@ func (r *Realm) IAM() (*iam.Realm, error) {
 			LookAheadWindow: Val(r.OTPPolicyLookAheadWindow),
 			Period:          seconds(r.OTPPolicyPeriod),
 			Reusable:        Val(r.OTPPolicyCodeReusable),
+		},
+		WebAuthn: iam.WebAuthnPolicy{
+			RPName: or(r.WebAuthnPolicyRPEntityName, "keycloak"), RPID: Val(r.WebAuthnPolicyRPID), Algorithms: r.WebAuthnPolicySignatureAlgorithms,
+			Attestation:        or(r.WebAuthnPolicyAttestationConveyancePreference, unspecified),
+			Attachment:         or(r.WebAuthnPolicyAuthenticatorAttachment, unspecified),
+			RequireResidentKey: or(r.WebAuthnPolicyRequireResidentKey, unspecified),
+			ResidentKey:        or(r.WebAuthnPolicyResidentKey, unspecified),
+			UserVerification:   or(r.WebAuthnPolicyUserVerificationRequirement, unspecified),
+			Timeout:            Val(r.WebAuthnPolicyCreateTimeout), AvoidSame: Val(r.WebAuthnPolicyAvoidSameAuthenticatorRegister),
+			AAGUIDs: r.WebAuthnPolicyAcceptableAaguids, ExtraOrigins: r.WebAuthnPolicyExtraOrigins,
+		},
+		Passwordless: iam.WebAuthnPolicy{
+			RPName: or(r.WebAuthnPolicyPasswordlessRPEntityName, "keycloak"), RPID: Val(r.WebAuthnPolicyPasswordlessRPID), Algorithms: r.WebAuthnPolicyPasswordlessSignatureAlgorithms,
+			Attestation:        or(r.WebAuthnPolicyPasswordlessAttestationConveyancePreference, unspecified),
+			Attachment:         or(r.WebAuthnPolicyPasswordlessAuthenticatorAttachment, unspecified),
+			RequireResidentKey: or(r.WebAuthnPolicyPasswordlessRequireResidentKey, unspecified),
+			ResidentKey:        or(r.WebAuthnPolicyPasswordlessResidentKey, "required"),
+			UserVerification:   or(r.WebAuthnPolicyPasswordlessUserVerificationRequirement, "required"),
+			Timeout:            Val(r.WebAuthnPolicyPasswordlessCreateTimeout), AvoidSame: Val(r.WebAuthnPolicyPasswordlessAvoidSameAuthenticatorRegister),
+			AAGUIDs: r.WebAuthnPolicyPasswordlessAcceptableAaguids, ExtraOrigins: r.WebAuthnPolicyPasswordlessExtraOrigins,
+			Passkeys: Val(r.WebAuthnPolicyPasswordlessPasskeysEnabled), Mediation: Val(r.WebAuthnPolicyPasswordlessMediation),
 		},
 		Flows: iam.FlowBindings{
 			Browser:              r.BrowserFlow,

@@ -6,12 +6,14 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/otp"
 	"latchkey/internal/realms"
+	"latchkey/internal/webauthn"
 )
 
 // presented is what somebody shows to prove who they are: a password, a code.
 type presented struct {
 	credential string // the id of the credential that is meant, "" for any
 	value      string
+	passkey    *passkeyProof // of an authenticator
 }
 
 // A comparison tells whether what was presented fits a user's credentials of
@@ -21,9 +23,11 @@ type comparison func(s *Service, ctx context.Context, r *realms.Realm, user iam.
 // checks are the checks that are built, by kind. A kind without one proves
 // nothing: it is kept, listed to administrators and exported, and not offered.
 var checks = map[iam.CredentialKind]comparison{
-	iam.Password:      (*Service).comparePassword,
-	iam.OTP:           (*Service).compareOTP,
-	iam.RecoveryCodes: (*Service).compareRecoveryCode,
+	iam.Password:             (*Service).comparePassword,
+	iam.OTP:                  (*Service).compareOTP,
+	iam.RecoveryCodes:        (*Service).compareRecoveryCode,
+	iam.WebAuthn:             (*Service).comparePasskey,
+	iam.WebAuthnPasswordless: (*Service).comparePasskey,
 }
 
 // check is the one way to a comparison: within the guess that brute force
@@ -48,6 +52,9 @@ func (s *Service) CheckStored(c *iam.Credential) error {
 		return s.hash.Check(c.Data, c.Secret)
 	case iam.OTP:
 		_, err := otp.ParseCredential(c.Data, c.Secret)
+		return err
+	case iam.WebAuthn, iam.WebAuthnPasswordless:
+		_, err := webauthn.ParseKey(c.Data)
 		return err
 	case iam.RecoveryCodes:
 		_, _, err := parseRecoveryCodes(c)

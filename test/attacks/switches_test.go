@@ -21,7 +21,6 @@ var switches = map[string]string{
 	"fine-grained permissions": `{"adminPermissionsEnabled": true}`,
 	"SCIM":                     `{"scimApiEnabled": true}`,
 	"user-managed access":      `{"userManagedAccessAllowed": true}`,
-	"passkeys":                 `{"webAuthnPolicyPasswordlessRpEntityName": "x", "webAuthnPolicyPasswordlessPasskeysEnabled": true}`,
 	"client policies":          `{"clientPolicies": {"policies": [{"name": "p", "enabled": true, "conditions": [], "profiles": []}]}}`,
 }
 

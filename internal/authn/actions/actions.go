@@ -61,6 +61,8 @@ func (w Rooms) all() []spec {
 		{id: "VERIFY_EMAIL", initiable: true, oneTime: true, due: emailDue, kept: true, show: w.showVerifyEmail, submit: w.sendVerifyEmail},
 		{id: updateEmail, initiable: true, oneTime: true, due: updateDue, show: showUpdateEmail, submit: w.updateEmail},
 		{id: "CONFIGURE_TOTP", initiable: true, oneTime: true, show: w.showTOTP, submit: w.configureTOTP},
+		w.registration("webauthn-register", iam.WebAuthn),
+		w.registration("webauthn-register-passwordless", iam.WebAuthnPasswordless),
 		{id: configureRecovery, initiable: true, show: w.showRecovery, submit: w.configureRecovery},
 		{id: "TERMS_AND_CONDITIONS", show: showTerms, submit: w.acceptTerms},
 		{id: UpdateUserLocale, due: w.localeDue, show: passOver, submit: passOver},

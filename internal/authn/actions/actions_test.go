@@ -167,10 +167,10 @@ func TestApplicationsAction(t *testing.T) {
 
 func TestNotBuiltFailsByName(t *testing.T) {
 	l := newLife(t, shop)
-	r := l.run("ann", "webauthn-register")
-	res, err := l.Show(t.Context(), r, "webauthn-register")
+	r := l.run("ann", "CONFIGURE_X")
+	res, err := l.Show(t.Context(), r, "CONFIGURE_X")
 	abort, ok := res.(authn.Abort)
-	if !ok || err != nil || abort.Err.Code != authn.NotBuilt || !strings.Contains(abort.Err.Provider, "webauthn-register") {
+	if !ok || err != nil || abort.Err.Code != authn.NotBuilt || !strings.Contains(abort.Err.Provider, "CONFIGURE_X") {
 		t.Errorf("%+v %v", res, err)
 	}
 }

@@ -19,7 +19,7 @@ func (w Rooms) browser() []authn.Spec {
 		{ID: "identity-provider-redirector", Begin: redirector},
 		{ID: "auth-username-password-form", Begin: w.showLogin, Submit: w.login},
 		{ID: "auth-username-form", Begin: w.showUsername, Submit: w.username},
-		{ID: "auth-password-form", Begin: w.showPassword, Submit: w.password, NeedsUser: true, Configured: w.has(iam.Password), Credential: iam.Password},
+		{ID: "auth-password-form", Begin: w.showPassword, Submit: w.password, NeedsUser: true, Configured: w.hasPassword, Credential: iam.Password},
 		{ID: "auth-otp-form", Begin: w.showOTP, Submit: w.otp, NeedsUser: true, Configured: w.has(iam.OTP), Credential: iam.OTP, Setup: "CONFIGURE_TOTP"},
 		{ID: "organization", Begin: organization},
 	}
@@ -145,20 +145,23 @@ type form struct {
 	lockField string
 }
 
-func (w Rooms) loginForm() form {
-	return form{view: loginView, wrong: "invalidUserMessage", lockField: "username"}
+func (w Rooms) loginForm(ctx context.Context, r *authn.Run) (form, error) {
+	offer, err := w.offer(ctx, r)
+	return form{view: func(r *authn.Run) pages.View { return loginView(r, offer) }, wrong: "invalidUserMessage", lockField: "username"}, err
 }
 
-func (w Rooms) usernameForm(r *authn.Run) form {
+func (w Rooms) usernameForm(ctx context.Context, r *authn.Run) (form, error) {
+	offer, err := w.offer(ctx, r)
 	wrong := "invalidUsernameMessage"
 	if r.Realm.Login.LoginWithEmail {
 		wrong = "invalidUsernameOrEmailMessage"
 	}
-	return form{view: usernameView, wrong: wrong, lockField: "username"}
+	return form{view: func(r *authn.Run) pages.View { return usernameView(r, offer) }, wrong: wrong, lockField: "username"}, err
 }
 
-func (w Rooms) passwordForm() form {
-	return form{view: func(*authn.Run) pages.View { return pages.LoginPassword{} }, wrong: "invalidPasswordMessage", lockField: "username"}
+func (w Rooms) passwordForm(ctx context.Context, r *authn.Run) (form, error) {
+	offer, err := w.offer(ctx, r)
+	return form{view: func(r *authn.Run) pages.View { return passwordView(r, offer) }, wrong: "invalidPasswordMessage", lockField: "username"}, err
 }
 
 // typed is the user name to show: as just typed, else what the client or the cookie suggests.
@@ -175,33 +178,47 @@ func typed(r *authn.Run) (name string, remember bool) {
 	return "", false
 }
 
-func loginView(r *authn.Run) pages.View {
+func loginView(r *authn.Run, offer *pages.Assertion) pages.View {
 	if r.Note(noteUserSet) != "" {
-		return pages.Login{UsernameHidden: true, RegistrationDisabled: true}
+		return pages.Login{UsernameHidden: true, RegistrationDisabled: true, Passkey: offer}
 	}
 	name, remember := typed(r)
-	return pages.Login{Username: name, RememberMe: remember}
+	return pages.Login{Username: name, RememberMe: remember, Passkey: offer}
 }
 
-func usernameView(r *authn.Run) pages.View {
+func usernameView(r *authn.Run, offer *pages.Assertion) pages.View {
 	if r.Note(noteUserSet) != "" {
-		return pages.LoginUsername{UsernameHidden: true, RegistrationDisabled: true}
+		return pages.LoginUsername{UsernameHidden: true, RegistrationDisabled: true, Passkey: offer}
 	}
 	name, remember := typed(r)
-	return pages.LoginUsername{Username: name, RememberMe: remember}
+	return pages.LoginUsername{Username: name, RememberMe: remember, Passkey: offer}
+}
+
+func passwordView(_ *authn.Run, offer *pages.Assertion) pages.View {
+	return pages.LoginPassword{Passkey: offer}
 }
 
 // showLogin, login: Keycloak's UsernamePasswordForm.
-func (w Rooms) showLogin(_ context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) showLogin(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	r.SetNote(noteUserSet, "")
 	if r.User != nil {
+		if knownByPasskey(r) {
+			return authn.Success{}, nil
+		}
 		r.SetNote(noteUserSet, "true")
 	}
-	return authn.Challenge{Page: authn.Page{View: loginView(r)}}, nil
+	offer, err := w.offer(ctx, r)
+	return authn.Challenge{Page: authn.Page{View: loginView(r, offer)}}, err
 }
 
 func (w Rooms) login(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	f := w.loginForm()
+	if byPasskey(r) {
+		return w.passkey(ctx, r, loginView)
+	}
+	f, err := w.loginForm(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	u, res, err := w.who(ctx, r, f)
 	if u == nil {
 		return res, err
@@ -219,16 +236,23 @@ func (w Rooms) login(ctx context.Context, r *authn.Run) (authn.Result, error) {
 }
 
 // showUsername, username: Keycloak's UsernameForm.
-func (w Rooms) showUsername(_ context.Context, r *authn.Run) (authn.Result, error) {
+func (w Rooms) showUsername(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if r.User != nil {
 		return authn.Success{}, nil
 	}
 	r.SetNote(noteUserSet, "")
-	return authn.Challenge{Page: authn.Page{View: usernameView(r)}}, nil
+	offer, err := w.offer(ctx, r)
+	return authn.Challenge{Page: authn.Page{View: usernameView(r, offer)}}, err
 }
 
 func (w Rooms) username(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	f := w.usernameForm(r)
+	if byPasskey(r) {
+		return w.passkey(ctx, r, usernameView)
+	}
+	f, err := w.usernameForm(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	u, res, err := w.who(ctx, r, f)
 	if u == nil {
 		return res, err
@@ -240,12 +264,23 @@ func (w Rooms) username(ctx context.Context, r *authn.Run) (authn.Result, error)
 }
 
 // showPassword, password: Keycloak's PasswordForm.
-func (w Rooms) showPassword(context.Context, *authn.Run) (authn.Result, error) {
-	return authn.Challenge{Page: authn.Page{View: pages.LoginPassword{}}}, nil
+func (w Rooms) showPassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	if knownByPasskey(r) {
+		return authn.Success{}, nil
+	}
+	offer, err := w.offer(ctx, r)
+	return authn.Challenge{Page: authn.Page{View: passwordView(r, offer)}}, err
 }
 
 func (w Rooms) password(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	if res, err := w.checkPassword(ctx, r, w.passwordForm(), r.User); res != nil || err != nil {
+	if byPasskey(r) {
+		return w.passkey(ctx, r, passwordView)
+	}
+	f, err := w.passwordForm(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if res, err := w.checkPassword(ctx, r, f, r.User); res != nil || err != nil {
 		return res, err
 	}
 	return used(r, iam.Password), nil
