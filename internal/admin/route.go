@@ -109,7 +109,7 @@ type Handler struct {
 func (h *Handler) Routes() []Route {
 	return slices.Concat(
 		h.realmRoutes(),
-		h.componentRoutes(), h.providerRoutes(),
+		h.componentRoutes(), h.providerRoutes(), h.trustRoutes(),
 		h.clientPolicyRoutes(),
 		h.unbuiltRoutes(),
 		h.flowRoutes(), h.actionRoutes(),

@@ -12,6 +12,7 @@ import (
 
 	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/steps"
+	"latchkey/internal/broker"
 	"latchkey/internal/claims"
 	"latchkey/internal/emails"
 	"latchkey/internal/iam"
@@ -88,8 +89,7 @@ func capabilities() func(realms.Capability, string) bool {
 		realms.CanVerify: func(kind string) bool {
 			return kind == string(iam.PasswordHistory) || users.Checks(iam.CredentialKind(kind))
 		},
-		realms.CanBroker: among("bitbucket", "facebook", "github", "gitlab", "google", "keycloak-oidc", "linkedin-openid-connect", "microsoft", "oauth2", "oidc", "openshift-v4",
-			"paypal", "stackoverflow", "twitter"),
+		realms.CanBroker: broker.Built,
 		realms.CanImport: func(id string) bool { return !strings.HasPrefix(id, "saml-") },
 		realms.CanListen: among("jboss-logging", emails.ListenerID),
 		realms.CanSpeak:  among(string(iam.OIDC)),

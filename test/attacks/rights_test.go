@@ -250,7 +250,7 @@ const hardcoded = `{"name":"role","protocol":"openid-connect","protocolMapper":"
 var harmless = map[string]string{
 	"POST /admin/realms": "another realm; needs a role of the master realm", "DELETE /admin/realms/{realm}": "nothing is left to have rights over",
 	"POST /admin/realms/{realm}/testSMTPConnection": "sends a mail to whoever asks", "POST /admin/realms/{realm}/clear-": "caches", "/default-default-client-scopes": "which scopes new clients get", "/default-optional-client-scopes": "the same",
-	"POST /admin/realms/{realm}/partial-export": "reads", "/management/permissions": "switched off", "/identity-provider/import-config": "reads", "/identity-provider/upload-certificate": "reads",
+	"POST /admin/realms/{realm}/partial-export": "reads", "/management/permissions": "switched off", "/trust/": "makes a client and a provider, and asks for the rights of both realms", "/identity-provider/import-config": "reads", "/identity-provider/upload-certificate": "reads",
 	"DELETE /admin/realms/{realm}/identity-provider/instances/{alias}": "takes away", "DELETE /admin/realms/{realm}/identity-provider/instances/{alias}/mappers/{mapper}": "takes away", "PUT /admin/realms/{realm}/users-management-permissions": "switched off",
 	"/localization/": "texts", "/components": "keys, policies and profiles: whoever manages the realm may choose who signs its tokens", "/client-policies/": "conditions on clients",
 	"/authentication/": "how one proves who one is", "PUT /admin/realms/{realm}/client-scopes/{scope}": "names and texts", "DELETE /admin/realms/{realm}/client-scopes/{scope}": "takes away",
