@@ -34,6 +34,10 @@ func TestStatementsEndWithTheirContext(t *testing.T) {
 		if db.Engine() == store.SQLite {
 			return // a connection that is free runs nothing
 		}
+		// A cancellation that comes too early does nothing; then the server has to notice.
+		if check, err := db.ClientCheck(ctx); err != nil || check != "5s" {
+			t.Errorf("the server looks for its clients every %q, %v", check, err)
+		}
 		for {
 			n, err := db.EndlessOnes(ctx)
 			if err != nil {

@@ -56,3 +56,8 @@ func ChainNote(c iam.RefreshChain) (name, note string) { return chainNote + c.Re
 
 // Narrow are statements that concern one session, or one user's.
 var Narrow = map[string]string{"beginSession": beginSession, "clientSessionsOfUser": clientSessionsOfUser, "sessionIDsOfUser": sessionIDsOfUser}
+
+// ClientCheck is how often PostgreSQL looks whether the client of a running statement is there still.
+func (db *DB) ClientCheck(ctx context.Context) (string, error) {
+	return one(ctx, db.quick(), scanValue[string], `select current_setting('client_connection_check_interval')`)
+}

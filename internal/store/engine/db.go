@@ -129,8 +129,11 @@ func (db *DB) openPostgres(ctx context.Context, cfg Config) error {
 	}
 	boundConnecting(config)
 	pool := stdlib.OpenDB(*config,
-		stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
+		stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 			noteReadOnly(conn.PgConn())
+			if config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement { // not before poolers, whose connections are not ours alone
+				watchClient(ctx, conn.PgConn())
+			}
 			return nil
 		}),
 		stdlib.OptionResetSession(func(_ context.Context, conn *pgx.Conn) error {

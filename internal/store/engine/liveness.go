@@ -179,6 +179,14 @@ func connect(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error)
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err == nil {
 		noteReadOnly(conn)
+		watchClient(ctx, conn)
 	}
 	return conn, err
+}
+
+// watchClient has the server end statements whose client is gone. A statement ends with its request by a cancellation, but
+// one that comes before the server has begun with the statement does nothing. Servers that do not
+// know the setting, those before PostgreSQL 14 among them, go on as they did.
+func watchClient(ctx context.Context, conn *pgconn.PgConn) {
+	_, _ = conn.Exec(ctx, `set client_connection_check_interval = '5s'`).ReadAll() // a connection that broke says so at its first use
 }
