@@ -17,14 +17,15 @@ func TestMails(t *testing.T) {
 	at := time.Date(2026, 11, 30, 21, 5, 0, 0, time.UTC)
 	shop := pages.Request{Realm: pages.Realm{Name: "shop"}}
 	own := pages.Request{Realm: pages.Realm{Name: "shop", DisplayName: "The <b>Shop</b>"}, Locale: "de", Texts: map[string]map[string]string{"de": {
-		"emailVerificationSubject": "Bitte", "emailVerificationBody": "Hier: {0} ({2}, {3})", "emailVerificationBodyHtml": `<a href="{0}">hier</a> {2}<script>x</script>`}}}
+		"emailVerificationSubject": "Bitte", "emailVerificationBody": "Hier: {0} ({2}, {3})", "emailVerificationBodyHtml": `<a href="{0}">hier</a> {2}<script>x</script>`,
+		"linkExpirationFormatter.timePeriodUnit.days": "Tage"}}} // in German with and without Keycloak's translations
 	for _, c := range []struct {
 		r                   pages.Request
 		m                   pages.Mail
 		subject, text, html string // parts of it
 	}{
 		{shop, pages.VerificationMail{link, 5 * time.Minute}, "Verify email", "created a Shop account with this email address. If this was you, click the link below to verify your email address\n\n" + link + "\n\nThis link will expire within 5 minutes.\n\nIf you didn't", `<p><a href="https://id.test/realms/shop/login-actions/action-token?key=k&amp;client_id=a"`},
-		{own, pages.VerificationMail{link, 48 * time.Hour}, "Bitte", "Hier: " + link + " (The <b>Shop</b>, 2 days)", `hier</a> The &lt;b&gt;Shop&lt;/b&gt;` + "\n</body>"},
+		{own, pages.VerificationMail{link, 48 * time.Hour}, "Bitte", "Hier: " + link + " (The <b>Shop</b>, 2 Tage)", `hier</a> The &lt;b&gt;Shop&lt;/b&gt;` + "\n</body>"},
 		{shop, pages.ResetMail{link, time.Minute}, "Reset password", "This link and code will expire within 1 minute.", "This link will expire within 1 minute."},
 		{shop, pages.ResetMail{link, 59 * time.Second}, "Reset password", "within 0 seconds.", "within 0 seconds."},
 		{shop, pages.UpdateEmailMail{link, 25 * time.Hour, "a@b.test"}, "Verify new email", "with email address a@b.test, click", "within 25 hours"},

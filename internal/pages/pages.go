@@ -43,7 +43,7 @@ func New(o Options) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("translations: %w", err)
 	}
-	if s.catalog, err = texts(files, base, "messages", "login", "login.v2"); err != nil {
+	if s.catalog, err = texts(files, base, "messages", "account", "login", "login.v2"); err != nil {
 		return nil, err
 	}
 	if err = s.loadMails(files, base); err != nil {

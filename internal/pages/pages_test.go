@@ -126,7 +126,7 @@ func checkPage(t *testing.T, page string, frame bool) {
 	walk(t, page, func(n *html.Node, attr map[string]string) {
 		switch n.Data {
 		case "input", "select", "textarea":
-			if attr["type"] != "hidden" && !labelled[attr["id"]] && attr["aria-label"] == "" {
+			if attr["type"] != "hidden" && attr["type"] != "submit" && !labelled[attr["id"]] && attr["aria-label"] == "" {
 				t.Errorf("<%s name=%q> has no label", n.Data, attr["name"])
 			}
 			if attr["type"] == "password" && attr["autocomplete"] == "" {

@@ -27,7 +27,7 @@ func embedded() fs.FS {
 //go:embed all:translations
 var translations embed.FS
 
-// translated are the message bundles of Keycloak's that the server was built with: folders login, login.v2 and email. There
+// translated are the message bundles of Keycloak's that the server was built with: folders login, login.v2, account and email. There
 // is nothing in it where they were left out; see packaging/translations/get.
 func translated() (fs.FS, error) {
 	text, err := translations.ReadFile("translations/keycloak.zip")

@@ -18,6 +18,7 @@ import (
 // folders are where the bundles stand in the jar, and where in the copy.
 var folders = map[string]string{
 	"theme/base/login/messages": "login", "theme/keycloak.v2/login/messages": "login.v2", "theme/base/email/messages": "email",
+	"theme/base/account/messages": "account",
 }
 
 func main() {
