@@ -63,7 +63,7 @@ var layers = map[string]string{
 	"clientauth":      "iam jose realms sessions authn web",     // which client sent a request
 	"bearer":          "iam realms roles sessions tokens users", // whether a presented token is good
 	"authn":           "iam realms",                             // the snapshot that a walk is in; it asks no rule
-	"authn/steps":     "iam authn authn/actions authn/tabs users roles sessions logout emails policy events otp i18n realms pages webauthn",
+	"authn/steps":     "iam authn authn/actions authn/tabs users roles sessions logout emails policy events otp i18n realms pages webauthn tokens",
 	"authn/tabs":      "iam store",
 	"authn/authntest": "*", // the rooms of a login, for tests
 	"authn/actions":   "iam rep authn authn/tabs users roles sessions logout emails policy events otp i18n realms pages webauthn",

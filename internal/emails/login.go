@@ -6,6 +6,7 @@ import (
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/i18n"
+	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/tokens"
 )
@@ -31,6 +32,17 @@ func (s *Service) SendUpdate(ctx context.Context, r *authn.Run, address string, 
 	return s.Send(ctx, r.Realm, whom, pages.UpdateEmailMail{Link: link.URL, Valid: link.Valid, Address: address})
 }
 
+// SendLinking mails a user the link by which an account at an identity provider becomes theirs, too.
+// Keycloak: IdpEmailVerificationAuthenticator.sendVerifyEmail.
+func (s *Service) SendLinking(ctx context.Context, r *authn.Run, u *iam.User, said *iam.Brokered, name string) error {
+	link, err := s.login(ctx, r, tokens.Action{Type: tokens.ActionLinkAccount, Subject: u.ID, Email: u.Email, Login: tabs.LoginID(r.Tab), Provider: said.Provider,
+		There: said.Username, ThereID: said.ID}, string(r.Execution().ID))
+	if err != nil {
+		return err
+	}
+	return s.Send(ctx, r.Realm, To{User: u}, pages.LinkingMail{Link: link.URL, Valid: link.Valid, Provider: name, Username: said.Username})
+}
+
 // PostReset writes the mail with the link that resets credentials into the outbox: neither the answer
 // nor the time that it takes tells whether there was anybody to write to.
 // Keycloak: ResetCredentialEmail.
@@ -44,7 +56,9 @@ func (s *Service) PostReset(ctx context.Context, r *authn.Run) error {
 
 // login makes a link that goes on with the login.
 func (s *Service) login(ctx context.Context, r *authn.Run, a tokens.Action, execution string) (Link, error) {
-	a.Subject, a.Client = r.User.ID, r.Client.ClientID
+	if a.Client = r.Client.ClientID; a.Subject == "" {
+		a.Subject = r.User.ID
+	}
 	data, err := s.tabs.SealData(r.Realm.ID, tabs.DataOf(r.Tab))
 	if err != nil {
 		return Link{}, err

@@ -25,6 +25,7 @@ type Brokered struct {
 	First     bool                `json:"firstTime,omitempty"`
 	Review    bool                `json:"review,omitempty"`   // the profile is looked at, whatever the step's settings say
 	Changed   bool                `json:"changed,omitempty"`  // the user has changed the address
+	Proved    UserID              `json:"proved,omitempty"`   // who has followed the link of a mail
 	Existing  UserID              `json:"existing,omitempty"` // whose account it may be
 	Same      string              `json:"same,omitempty"`     // what they share: "email" or "username"
 	SameAs    string              `json:"sameAs,omitempty"`

@@ -63,6 +63,7 @@ var linkKinds = map[string]linkKind{
 	tokens.ActionExecute:     {event: "EXECUTE_ACTIONS", word: "not_allowed", message: "invalidCodeMessage", check: (*link).canExecute, once: (*link).hasOneTimeAction, follow: (*link).execute},
 	tokens.ActionReset: {event: "RESET_PASSWORD", word: "not_allowed", message: "resetCredentialNotAllowedMessage", check: (*link).canReset,
 		once: func(*link) bool { return true }, follow: (*link).reset},
+	tokens.ActionLinkAccount: {event: "IDENTITY_PROVIDER_LINK_ACCOUNT", word: "invalid_token", message: "staleEmailVerificationLink", check: (*link).sameEmail, follow: (*link).linkAccount},
 	tokens.ActionUpdateEmail: {event: "EXECUTE_ACTIONS", word: "invalid_token", message: "staleEmailVerificationLink", check: (*link).oldEmail, follow: (*link).updateEmail},
 }
 
@@ -283,6 +284,11 @@ func (l *link) loginDetails() {
 	if l.tab.Notes[steps.NoteRemember] == "true" {
 		l.details["remember_me"] = "true"
 	}
+	for _, name := range []string{detailProvider, detailIdentity} {
+		if v := l.tab.UserNotes[name]; v != "" {
+			l.details[name] = v
+		}
+	}
 }
 
 // dead answers a link that leads nowhere, and ends the login that it would have gone on with.
@@ -366,6 +372,56 @@ func (l *link) verifyEmail() {
 	}
 	l.leadOn()
 	l.next()
+}
+
+// linkAccount has the login whose mail it was link the account that its user came with.
+// Keycloak: IdpVerifyAccountLinkActionTokenHandler.
+func (l *link) linkAccount() {
+	u, t := l.run.User, l.token
+	l.details["email"], l.details[detailProvider], l.details[detailIdentity] = u.Email, t.Provider, t.There
+	key := tokens.LinkedKey(u.ID, t.Provider, t.ThereID)
+	done, err := l.h.Sessions.HasSingleUse(l.ctx, l.realm, t.UsedKey())
+	if err != nil {
+		l.broken(err)
+		return
+	}
+	if done {
+		l.emitToken("email_already_verified", iam.LinkUsed)
+		l.notice(pages.Info{HeaderKey: "emailVerifiedAlreadyMessageHeader"}, pages.Notice, "emailVerifiedAlreadyMessage", u.Email)
+		return
+	}
+	if l.fresh {
+		l.ask(pages.Info{}, "confirmAccountLinkingBody", t.There, t.Provider)
+		return
+	}
+	said := l.tab.Brokered
+	if t.Original == "" && (said == nil || said.Provider != t.Provider || said.ID != t.ThereID || said.Existing != u.ID) {
+		l.dead("invalid_token", "staleEmailVerificationLink", iam.LinkStale)
+		return
+	}
+	fresh, err := l.h.Sessions.PutSingleUse(l.ctx, l.realm, t.UsedKey(), []byte("used"), t.Ends())
+	if err == nil && fresh && t.Original != "" {
+		_, err = l.h.Sessions.PutSingleUse(l.ctx, l.realm, key, []byte("allowed"), t.Ends())
+	}
+	if err != nil {
+		l.broken(err)
+		return
+	}
+	if !l.verified() {
+		return
+	}
+	if t.Original != "" {
+		l.details["username"] = u.Username
+	}
+	l.succeeded("IDENTITY_PROVIDER_LINK_ACCOUNT")
+	if t.Original != "" { // another browser's login asked for it, and goes on there
+		l.endRestart()
+		l.notice(pages.Info{}, pages.Success, "identityProviderLinkSuccess", t.Provider, t.There)
+		return
+	}
+	said.Proved = u.ID
+	l.run, l.form = nil, nil
+	l.goOnBy(true, func(flow *iam.Flow) (authn.Outcome, error) { return l.h.Engine.Start(l.ctx, l.run, flow) })
 }
 
 // endOriginal ends the login that asked for the mail: what it waited for has happened, and it begins anew.

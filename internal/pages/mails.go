@@ -68,6 +68,17 @@ func (m VerificationMail) texts(w *mailWriter) (mailKeys, []any) {
 	return named("emailVerification"), []any{m.Link, minutes(m.Valid), w.realm, w.expiration(m.Valid)}
 }
 
+// LinkingMail has the link that links an account at an identity provider.
+type LinkingMail struct {
+	Link               string
+	Valid              time.Duration
+	Provider, Username string
+}
+
+func (m LinkingMail) texts(w *mailWriter) (mailKeys, []any) {
+	return named("identityProviderLink"), []any{m.Provider, w.realm, m.Username, m.Link, minutes(m.Valid), w.expiration(m.Valid)}
+}
+
 func (m ResetMail) texts(w *mailWriter) (mailKeys, []any) {
 	return named("passwordReset"), []any{m.Link, minutes(m.Valid), w.realm, w.expiration(m.Valid)}
 }

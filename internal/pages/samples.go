@@ -86,6 +86,7 @@ func Samples() []Sample {
 		{"update-email", with(func(r *Request) { r.AppInitiated = true }), UpdateEmail{attributes[1:2]}},
 		{"login-update-profile-review", with(func(r *Request) {}), UpdateProfile{Attributes: attributes[:4], Review: true}},
 		{"login-idp-link-confirm", message(Problem, "federatedIdentityConfirmLinkMessage", "email", "grace@example.test"), ConfirmLink{Provider: "university"}},
+		{"login-idp-link-email", message(Warning, "linkIdpMessage", "University"), LinkEmail{Provider: "University", Username: "grace"}},
 		{"link-idp-action", plain, LinkProvider{Provider: "university"}},
 		{"login-update-password", message(Warning, "updatePasswordMessage"), UpdatePassword{}},
 		{"login-update-password-wrong", wrong("password", "invalidPasswordMinLengthMessage", 8), UpdatePassword{}},

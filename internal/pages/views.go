@@ -76,6 +76,9 @@ type UpdateProfile struct {
 // ConfirmLink asks whether an account is to be linked to an identity provider. Keycloak: login-idp-link-confirm.ftl.
 type ConfirmLink struct{ Provider string }
 
+// LinkEmail says that a mail was sent by which an account is linked. Keycloak: login-idp-link-email.ftl.
+type LinkEmail struct{ Provider, Username string }
+
 // LinkProvider asks whether to link an identity provider, an application's action. Keycloak: link-idp-action.ftl.
 type LinkProvider struct{ Provider string }
 
@@ -242,7 +245,7 @@ type ThirdPartyCookies2 struct{}
 
 // templateNames are those of all pages.
 var templateNames = []string{
-	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "update-email", "login-idp-link-confirm", "link-idp-action", "login-update-password", "login-config-totp", "login-recovery-authn-code-config", "login-recovery-authn-code-input", "webauthn-authenticate", "webauthn-register", "webauthn-error",
+	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "update-email", "login-idp-link-confirm", "login-idp-link-email", "link-idp-action", "login-update-password", "login-config-totp", "login-recovery-authn-code-config", "login-recovery-authn-code-input", "webauthn-authenticate", "webauthn-register", "webauthn-error",
 	"terms", "login-verify-email", "login-reset-password", "select-authenticator", "login-oauth-grant", "login-oauth2-device-verify-user-code", "info", "error", "login-page-expired",
 	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "delete-account-confirm", "welcome", "setup", "login-status-iframe", "3p-cookies-step1",
 	"3p-cookies-step2",
@@ -256,6 +259,7 @@ func (LoginPassword) page() page {
 	return page{template: "login-password", fields: []string{"password"}}
 }
 func (ConfirmLink) page() page   { return page{template: "login-idp-link-confirm"} }
+func (LinkEmail) page() page     { return page{template: "login-idp-link-email"} }
 func (LinkProvider) page() page  { return page{template: "link-idp-action"} }
 func (LoginOTP) page() page      { return page{template: "login-otp", fields: []string{"totp"}} }
 func (Register) page() page      { return page{template: "register", attributes: true} }

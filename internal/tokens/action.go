@@ -22,6 +22,7 @@ const (
 	ActionReset       = "reset-credentials"
 	ActionExecute     = "execute-actions"
 	ActionUpdateEmail = "update-email"
+	ActionLinkAccount = "idp-verify-account-via-email"
 )
 
 // An Action is what an action token says. Who has one may do one thing as a user, until it
@@ -43,12 +44,21 @@ type Action struct {
 	Redirect  string     `json:"reduri,omitempty"`
 	OldEmail  string     `json:"oldEmail,omitempty"`
 	NewEmail  string     `json:"newEmail,omitempty"`
-	LogoutAll bool       `json:"lgt,omitempty"` // the user's other sessions end, too
+	Provider  string     `json:"idpa,omitempty"` // alias of the identity provider whose account is linked
+	There     string     `json:"idpu,omitempty"` // the user's name there
+	ThereID   string     `json:"idpi,omitempty"` // and id
+	LogoutAll bool       `json:"lgt,omitempty"`  // the user's other sessions end, too
 }
 
 // UsedKey is under which the id of an action token is kept once it has been used,
 // by sessions.PutSingleUse. Keycloak: SingleUseObjectProvider, ".revoked".
 func (a *Action) UsedKey() string { return "action " + a.ID }
+
+// LinkedKey is under which it is kept that a user has allowed an account at an identity provider to be linked, by
+// the link of a mail that was followed in another browser.
+func LinkedKey(user iam.UserID, provider, id string) string {
+	return "link by mail " + string(user) + " " + provider + " " + id
+}
 
 // Ends is when the token expires.
 func (a *Action) Ends() time.Time { return time.Unix(a.Expires, 0) }
@@ -95,7 +105,7 @@ func (i *Issuer) ReadAction(ctx context.Context, r *realms.Realm, issuer, raw st
 	if err != nil || t.Claims(claimed) != nil {
 		return nil, ErrNoAction
 	}
-	if !slices.Contains([]string{ActionVerifyEmail, ActionReset, ActionExecute, ActionUpdateEmail}, claimed.Type) {
+	if !slices.Contains([]string{ActionVerifyEmail, ActionReset, ActionExecute, ActionUpdateEmail, ActionLinkAccount}, claimed.Type) {
 		return claimed, ErrActionType
 	}
 	a := new(Action)

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"time"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
+	"latchkey/internal/emails"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/sessions"
+	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 )
 
@@ -227,9 +231,12 @@ func (w Rooms) autoLink(ctx context.Context, r *authn.Run, said *iam.Brokered) (
 }
 
 // askLink, confirmLink: Keycloak's IdpConfirmLinkAuthenticator.
-func (w Rooms) askLink(_ context.Context, r *authn.Run, said *iam.Brokered) (authn.Result, error) {
+func (w Rooms) askLink(ctx context.Context, r *authn.Run, said *iam.Brokered) (authn.Result, error) {
 	if said.Existing == "" {
 		return authn.Attempted{}, nil
+	}
+	if allowed, err := w.Sessions.HasSingleUse(ctx, r.Realm, tokens.LinkedKey(said.Existing, said.Provider, said.ID)); allowed || err != nil { // by the link of a mail
+		return authn.Success{}, err
 	}
 	return authn.Challenge{Page: authn.Page{View: pages.ConfirmLink{Provider: said.Provider},
 		Message: &authn.Message{Tone: pages.Problem, Key: "federatedIdentityConfirmLinkMessage", Params: []any{said.Same, said.SameAs}}}}, nil
@@ -248,8 +255,79 @@ func (w Rooms) confirmLink(ctx context.Context, r *authn.Run, said *iam.Brokered
 }
 
 // proveByMail: Keycloak's IdpEmailVerificationAuthenticator. Without a mail server, another way has to do.
-func (w Rooms) proveByMail(context.Context, *authn.Run, *iam.Brokered) (authn.Result, error) {
-	return authn.Attempted{}, nil
+// Who follows the link in this browser goes on here, who does in another one has it kept for whoever comes with
+// the same account of the provider.
+func (w Rooms) proveByMail(ctx context.Context, r *authn.Run, said *iam.Brokered) (authn.Result, error) {
+	if len(r.Realm.Rep.SMTPServer) == 0 {
+		return authn.Attempted{}, nil
+	}
+	u, res, err := w.theirs(ctx, r, said)
+	if u == nil {
+		return res, err
+	}
+	if u.Email == "" {
+		return authn.Attempted{}, nil
+	}
+	proved := said.Proved == u.ID
+	if !proved {
+		_, err := w.Sessions.TakeSingleUse(ctx, r.Realm, tokens.LinkedKey(u.ID, said.Provider, said.ID))
+		if err != nil && !errors.Is(err, sessions.ErrGone) {
+			return nil, err
+		}
+		proved = err == nil
+	}
+	if proved {
+		if res := r.SetUser(u); res != nil {
+			return res, nil
+		}
+		return authn.Success{}, nil
+	}
+	name := providerName(r, said.Provider)
+	page := authn.Page{View: pages.LinkEmail{Provider: name, Username: said.Username}, Message: &authn.Message{Tone: pages.Warning, Key: "linkIdpMessage", Params: []any{name}}}
+	left, err := w.Emails.Pause(ctx, r.Realm, u.ID, "IDENTITY_PROVIDER_LINK", linkPause)
+	if err != nil || left > 0 {
+		return authn.Challenge{Page: page}, err
+	}
+	auth := r.Event.Details["auth_method"]
+	r.Event.User = u.ID
+	r.Detail("username", u.Username)
+	r.Detail("email", u.Email)
+	delete(r.Event.Details, "auth_method")
+	id := r.Event.Details["code_id"]
+	r.Detail("code_id", string(r.Tab.Root))
+	err = w.Emails.SendLinking(ctx, r, u, said, name)
+	words := emails.Words(err)
+	if err != nil && words == "" {
+		return nil, err
+	}
+	if words != "" {
+		r.Warnings = append(r.Warnings, err.Error())
+		r.Detail("reason", words)
+		r.EmitAs("SEND_IDENTITY_PROVIDER_LINK", "email_send_failed")
+		return failed(r, "", authn.InternalError, 500, "emailSendErrorMessage"), nil
+	}
+	r.EmitAs("SEND_IDENTITY_PROVIDER_LINK", "")
+	r.Event.User = ""
+	delete(r.Event.Details, "email")
+	delete(r.Event.Details, "username")
+	r.Detail("auth_method", auth)
+	r.Detail("code_id", id)
+	return authn.Challenge{Page: page}, nil
+}
+
+// linkPause is between mails that ask a user to link accounts.
+const linkPause = 30 * time.Second
+
+// providerName is what people read of a provider. Keycloak: ObjectUtil.capitalize of name or alias.
+func providerName(r *authn.Run, alias string) string {
+	name := alias
+	if p := r.Realm.IDP(alias); p != nil && p.DisplayName != "" {
+		name = p.DisplayName
+	}
+	if name == "" {
+		return ""
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
 }
 
 // linkForm shows the login form of one user.
