@@ -125,7 +125,9 @@ func (h *Handler) updateProfile(c *call) (any, error) {
 		if was != "" {
 			details["previous_"+name] = was
 		}
-		details["updated_"+name] = is
+		if is != "" {
+			details["updated_"+name] = is
+		}
 	}
 	h.emit(c, "UPDATE_PROFILE", "", details)
 	return nil, nil

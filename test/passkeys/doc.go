@@ -1,0 +1,2 @@
+// Package passkeys logs in by passkeys in Chromium, with its virtual authenticator.
+package passkeys
