@@ -57,6 +57,12 @@ func authorize(v *Visit, openID bool) (string, error) {
 		set("ui_locales", v.Locale)
 	}
 	set("prompt", cmp.Or(p.Config["prompt"], v.Params["prompt"]))
+	if domain := p.Config["hostedDomain"]; p.Provider == "google" {
+		if strings.Contains(domain, ",") {
+			domain = "*"
+		}
+		set("hd", domain)
+	}
 	if openID {
 		if p.Flag("passMaxAge") {
 			set("max_age", v.Params["max_age"])

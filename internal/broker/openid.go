@@ -73,6 +73,9 @@ func (k openid) Came(ctx context.Context, v *Visit, q url.Values) (*iam.Brokered
 	if p.Flag("filteredByClaim") && !essential(p, c) {
 		return nil, &Refused{Why: "the ID token lacks the essential claim", Key: "federatedIdentityUnmatchedEssentialClaimMessage"}
 	}
+	if !hosted(p, c) {
+		return nil, refuse("the account is of none of the domains that the provider's settings name")
+	}
 	all := claims{}
 	if address := p.Config["userInfoUrl"]; address != "" && !p.Flag("disableUserInfo") && got.Access != "" {
 		doc, err := k.s.profile(ctx, v, got.Access, "")
@@ -132,6 +135,17 @@ func trusted(p *iam.IdentityProvider, issuer string) bool {
 func essential(p *iam.IdentityProvider, c claims) bool {
 	value, err := regexp.Compile("^(?:" + p.Config["claimFilterValue"] + ")$")
 	return err == nil && slices.ContainsFunc(texts(c.at(p.Config["claimFilterName"])), value.MatchString)
+}
+
+// hosted tells whether a Google account is of one of the domains that the settings name: what is asked for by the parameter hd
+// is the browser's to change. Keycloak: GoogleIdentityProvider.validateToken.
+func hosted(p *iam.IdentityProvider, c claims) bool {
+	list := p.Config["hostedDomain"]
+	if p.Provider != "google" || list == "" {
+		return true
+	}
+	domain := c.text("hd")
+	return domain != "" && (list == "*" || slices.ContainsFunc(strings.Split(list, ","), func(d string) bool { return strings.TrimSpace(d) == domain }))
 }
 
 // verify checks a token that a provider signed for the realm: who signed it, for whom, and when.

@@ -7,10 +7,10 @@ import (
 )
 
 // A social provider is a well-known one: its addresses, its scope, and which members of its
-// profile say what. {base} is the address in the setting base, or the usual one.
+// profile say what. {base} is what a setting says, or the usual, and {api} the address in the setting apiUrl, likewise.
 type social struct {
 	openid                    bool // it speaks OpenID Connect: its ID token says who somebody is
-	base, setting             string
+	base, setting, api        string
 	auth, token, profile      string
 	scope, issuer, keys       string
 	query                     string // of the profile's address; {token} and {key} are filled in
@@ -24,7 +24,11 @@ func (k social) at(p *iam.IdentityProvider, address string) string {
 	if base == "" {
 		base = k.base
 	}
-	return strings.ReplaceAll(address, "{base}", base)
+	api := strings.TrimSuffix(p.Config["apiUrl"], "/")
+	if api == "" {
+		api = k.api
+	}
+	return strings.NewReplacer("{base}", base, "{api}", api).Replace(address)
 }
 
 // socials are the kinds that Keycloak 26.7 has, and the documentation that each follows.
@@ -41,10 +45,11 @@ var socials = map[string]social{
 	"linkedin-openid-connect": {openid: true, auth: "https://www.linkedin.com/oauth/v2/authorization", token: "https://www.linkedin.com/oauth/v2/accessToken",
 		profile: "https://api.linkedin.com/v2/userinfo", scope: "openid profile email", issuer: "https://www.linkedin.com/oauth", keys: "https://www.linkedin.com/oauth/openid/jwks"},
 	// https://docs.github.com/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
-	"github": {base: "https://github.com", setting: "baseUrl", auth: "{base}/login/oauth/authorize", token: "{base}/login/oauth/access_token", profile: "https://api.github.com/user",
-		scope: "user:email", id: "id", username: "login", email: "email", name: "name", emails: "https://api.github.com/user/emails"},
+	"github": {base: "https://github.com", setting: "baseUrl", api: "https://api.github.com", auth: "{base}/login/oauth/authorize", token: "{base}/login/oauth/access_token", profile: "{api}/user",
+		scope: "user:email", id: "id", username: "login", email: "email", name: "name", emails: "{api}/user/emails"},
 	// https://learn.microsoft.com/graph/api/user-get
-	"microsoft": {auth: "https://login.microsoftonline.com/common/oauth2/v2.0/authorize", token: "https://login.microsoftonline.com/common/oauth2/v2.0/token",
+	// Who is of another tenant than the setting says is not let in there.
+	"microsoft": {base: "common", setting: "tenantId", auth: "https://login.microsoftonline.com/{base}/oauth2/v2.0/authorize", token: "https://login.microsoftonline.com/{base}/oauth2/v2.0/token",
 		profile: "https://graph.microsoft.com/v1.0/me/", scope: "User.read", id: "id", username: "userPrincipalName", email: "mail", first: "givenName", last: "surname"},
 	// https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow
 	"facebook": {auth: "https://www.facebook.com/v14.0/dialog/oauth", token: "https://graph.facebook.com/v14.0/oauth/access_token", profile: "https://graph.facebook.com/me",
