@@ -192,7 +192,7 @@ var otherProviders = map[string][]string{
 	"client-description-converter":  {"keycloak", "openid-connect"},
 	"well-known":                    {"openid-configuration", "oauth-authorization-server", "uma2-configuration"},
 	"eventsListener":                {"jboss-logging", "email"},
-	"actionTokenHandler":            {"execute-actions", "reset-credentials", "update-email", "verify-email"},
+	"actionTokenHandler":            {"execute-actions", "idp-verify-account-via-email", "reset-credentials", "update-email", "verify-email"},
 	"emailSender":                   {"default"},
 	"emailTemplate":                 {"freemarker"},
 	"password-hashing":              {"argon2", "pbkdf2", "pbkdf2-sha256", "pbkdf2-sha512"},
