@@ -258,3 +258,53 @@ func TestTakeoverByProviders(t *testing.T) {
 		}
 	})
 }
+
+// Sessions end by a logout token that the provider signed for this realm, and by no other.
+func TestLogoutTokens(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		p := newImpostor(t)
+		p.provide(s, "good", "")
+		own := p.signed(s, p.key)
+		b := visitor.NewBrowser()
+		q := leave(s, b, "good")
+		p.say(s, q, own, map[string]any{"sid": "s1"}, nil)
+		if page := cameBack(s, b, "good", q); !page.Away {
+			t.Fatalf("status %d %s", page.Status, page.URL)
+		}
+		event := map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
+		tell := func(sign func(map[string]any) string, more map[string]any) int {
+			c := map[string]any{"iss": p.URL, "aud": "shop", "sub": "mallory", "sid": "s1", "jti": "j", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(), "events": event}
+			maps.Copy(c, more)
+			r, err := http.PostForm(s.base+"/realms/shop/protocol/openid-connect/logout/backchannel-logout", url.Values{"logout_token": {sign(c)}})
+			s.must(err)
+			defer r.Body.Close()
+			return r.StatusCode
+		}
+		live := func() bool {
+			page := s.open(b, "web", "")
+			return page.Away && page.Param("code") != ""
+		}
+		for name, status := range map[string]int{
+			"by a stranger":        tell(p.signed(s, newKey(t, "own")), nil),
+			"by the secret":        tell(p.signed(s, &jose.Key{KID: "own", Alg: "HS256", Secret: []byte("a secret of thirty-two characters")}), nil),
+			"of another issuer":    tell(own, map[string]any{"iss": "https://other.example"}),
+			"for another client":   tell(own, map[string]any{"aud": "somebody"}),
+			"an ID token":          tell(own, map[string]any{"events": map[string]any{}}),
+			"with a nonce":         tell(own, map[string]any{"nonce": "n"}),
+			"an old one":           tell(own, map[string]any{"iat": time.Now().Add(-time.Hour).Unix()}),
+			"about nothing":        tell(own, map[string]any{"sub": "", "sid": ""}),
+			"of an expired moment": tell(own, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}),
+		} {
+			if status != http.StatusBadRequest || !live() {
+				t.Errorf("%s: status %d, session live: %v", name, status, live())
+			}
+		}
+		if status := tell(own, map[string]any{"sid": "another"}); status != http.StatusOK || !live() {
+			t.Errorf("another session's: status %d, session live: %v", status, live())
+		}
+		if status := tell(own, nil); status != http.StatusOK || live() {
+			t.Errorf("the right one: status %d, session live: %v", status, live())
+		}
+	})
+}
