@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"latchkey/internal/clients"
 	"latchkey/internal/iam"
@@ -156,7 +155,7 @@ func (h *Handler) mayMention(c *Call, m *mentioned) error {
 		return err
 	}
 	return h.mayFill(c, func(g *users.Group) bool {
-		return slices.ContainsFunc(m.groups, func(path string) bool { return strings.Trim(path, "/") == g.Path()[1:] })
+		return slices.ContainsFunc(m.groups, g.At)
 	})
 }
 

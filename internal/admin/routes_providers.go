@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"latchkey/internal/clients"
 	"latchkey/internal/iam"
@@ -229,7 +228,7 @@ func (h *Handler) mayImportBy(c *Call, config map[string]string) error {
 		}
 	}
 	if path := config["group"]; path != "" {
-		return h.mayFill(c, func(g *users.Group) bool { return strings.Trim(path, "/") == g.Path()[1:] })
+		return h.mayFill(c, func(g *users.Group) bool { return g.At(path) })
 	}
 	return nil
 }

@@ -208,7 +208,7 @@ func (h *Handler) setRealm(c *Call, data []byte) (*rep.Realm, error) {
 	}
 	if len(posted.DefaultGroups) > 0 {
 		if err := h.mayFill(c, func(g *users.Group) bool {
-			return slices.ContainsFunc(posted.DefaultGroups, func(path string) bool { return strings.Trim(path, "/") == g.Path()[1:] })
+			return slices.ContainsFunc(posted.DefaultGroups, g.At)
 		}); err != nil {
 			return nil, err
 		}

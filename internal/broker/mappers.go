@@ -355,10 +355,15 @@ func (m *mapping) hasRole() bool {
 
 // role gives or takes the role that the mapper names.
 func (m *mapping) role(ctx context.Context, give bool) error {
-	id, err := roleNamed(ctx, m.r, m.get("role"))
-	if err != nil || id == "" {
+	name := m.get("role")
+	if name == "" {
+		return nil
+	}
+	role, err := m.r.RoleNamed(ctx, name) // as it was judged when the mapper was made
+	if err != nil || role == nil {
 		return err
 	}
+	id := role.ID
 	if !give {
 		if !m.said.New {
 			m.change.Take = append(m.change.Take, id)
@@ -383,30 +388,6 @@ func (m *mapping) allowed(ctx context.Context, ids ...iam.RoleID) bool {
 		}
 	}
 	return true
-}
-
-// roleNamed finds a role by its name, or by client and name with a dot between.
-// Keycloak: KeycloakModelUtils.getRoleFromString.
-func roleNamed(ctx context.Context, r *realms.Realm, name string) (iam.RoleID, error) {
-	if name == "" {
-		return "", nil
-	}
-	if role := r.RoleByName("", name); role != nil {
-		return role.ID, nil
-	}
-	for i := strings.LastIndexByte(name, '.'); i > 0; i = strings.LastIndexByte(name[:i], '.') {
-		client, err := r.ClientByName(ctx, name[:i])
-		if realms.Missing(err) {
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		if role := r.RoleByName(client.ID, name[i+1:]); role != nil {
-			return role.ID, nil
-		}
-	}
-	return "", nil
 }
 
 // group makes the user a member of the group that the mapper names, or ends that.

@@ -33,6 +33,15 @@ func (g *Group) Path() string {
 	return g.Up.Path() + "/" + g.Name
 }
 
+// At tells whether a path may be the group's: as GroupAt takes it, or as realm files do, where only the first slash may be left out.
+func (g *Group) At(path string) bool {
+	own := g.Path()
+	return own == path || own[1:] == path || own[1:] == trimPath(path)
+}
+
+// trimPath takes away the slashes around a path that are no part of a group's name.
+func trimPath(path string) string { return strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/") }
+
 // Given are the roles that members have by the group and by those above it,
 // without what they are composed of.
 func (g *Group) Given() []iam.RoleID {
@@ -112,7 +121,7 @@ func (s *Service) GroupsWith(ctx context.Context, r *realms.Realm, role iam.Role
 // may contain slashes: of several ways to read the path the one with the
 // shortest names counts.
 func (s *Service) GroupAt(ctx context.Context, r *realms.Realm, path string) (*Group, error) {
-	id, err := s.groupBelow(ctx, r, "", strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"))
+	id, err := s.groupBelow(ctx, r, "", trimPath(path))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

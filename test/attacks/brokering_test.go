@@ -184,3 +184,66 @@ func TestIDTokens(t *testing.T) {
 		}
 	})
 }
+
+// Who administers identity providers alone gives nobody rights by a mapper, however it names them: what the name is
+// judged as is what it gives.
+func TestMapperNames(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		uni := openUniversity(t)
+		realmManagement, err := s.admin.ID(s, "/shop/clients?clientId=realm-management", "clientId", "realm-management")
+		s.must(err)
+		var manages map[string]any
+		s.must(s.admin.Get(s, "/shop/clients/"+realmManagement+"/roles/manage-users", &manages))
+		give := []any{manages}
+		for _, name := range []string{"boss", "account.boss", "a.b.boss", "account.a.boss"} {
+			_, err := s.admin.Post(s, "/shop/roles", map[string]any{"name": name})
+			s.must(err)
+			_, err = s.admin.Post(s, "/shop/roles/"+name+"/composites", give)
+			s.must(err)
+		}
+		for _, name := range []string{"staff", "staff/", "/staff"} {
+			id, err := s.admin.Post(s, "/shop/groups", map[string]any{"name": name})
+			s.must(err)
+			_, err = s.admin.Post(s, "/shop/groups/"+id+"/role-mappings/clients/"+realmManagement, give)
+			s.must(err)
+		}
+		ida, err := s.admin.Post(s, "/shop/users", map[string]any{"username": "ida", "enabled": true, "email": "ida@shop.example", "firstName": "I", "lastName": "D",
+			"credentials": []any{map[string]any{"type": "password", "value": "ida-pw"}}})
+		s.must(err)
+		var own map[string]any
+		s.must(s.admin.Get(s, "/shop/clients/"+realmManagement+"/roles/manage-identity-providers", &own))
+		_, err = s.admin.Post(s, "/shop/users/"+ida+"/role-mappings/clients/"+realmManagement, []any{own})
+		s.must(err)
+		_, err = s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("oidc", "uni", map[string]string{"allowAdminRoleMapping": "true"}, nil))
+		s.must(err)
+		admin := &visitor.Admin{Base: s.base, Realm: "shop", Username: "ida", Password: "ida-pw"}
+		made := 0
+		for _, config := range []map[string]string{
+			{"role": "boss"}, {"role": "account.boss"}, {"role": "a.b.boss"}, {"role": "account.a.boss"}, {"role": "realm-management.manage-users"},
+			{"group": "/staff"}, {"group": "staff"}, {"group": "/staff/"}, {"group": "/staff//"}, {"group": "staff//"}, {"group": "//staff"}, {"group": "//staff/"},
+		} {
+			kind := "oidc-hardcoded-role-idp-mapper"
+			if config["group"] != "" {
+				kind = "oidc-hardcoded-group-idp-mapper"
+			}
+			config["syncMode"] = "FORCE"
+			name := "of " + config["role"] + config["group"]
+			if _, err := admin.Post(s, "/shop/identity-provider/instances/uni/mappers", map[string]any{"name": name, "identityProviderAlias": "uni", "identityProviderMapper": kind, "config": config}); err == nil {
+				made++
+			}
+		}
+		b := visitor.NewBrowser()
+		if p := back(s, b, away(s, b, "uni")); p.Param("code") == "" {
+			t.Fatalf("nobody is logged in: %d %s", p.Status, p.URL)
+		}
+		sam, err := s.admin.ID(s, "/shop/users?username=sam", "username", "sam")
+		s.must(err)
+		var roles, groups []map[string]any
+		s.must(s.admin.Get(s, "/shop/users/"+sam+"/role-mappings/clients/"+realmManagement+"/composite", &roles))
+		s.must(s.admin.Get(s, "/shop/users/"+sam+"/groups", &groups))
+		if len(roles)+len(groups) > 0 {
+			t.Errorf("of %d mappers somebody has the roles %v and groups %v", made, roles, groups)
+		}
+	})
+}
