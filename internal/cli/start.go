@@ -53,6 +53,7 @@ func (s *startDevCmd) Run(c *call) error {
 		fmt.Fprintf(c.out, `
   Latchkey is ready at %[1]s (development: do not show it to the world)
 
+  Console:        %[1]s/admin/
   Administrator:  %[2]s
   Data:           %[3]s
 
