@@ -40,7 +40,6 @@ const ours: Route[] = [
   around("/:realm/clients/:clientId/sessions", "/:realm/clients/:clientId/:tab", (p) => <ClientSessions page={p} />),
   around("/:realm/clients/:clientId/clientScopes/:tab", "/:realm/clients/:clientId/clientScopes/:tab", (p) => <ScopesAdvised page={p} />),
   around("/:realm/client-scopes", "/:realm/client-scopes", (p) => <ScopesAdvised page={p} />),
-  around("/:realm/identity-providers", "/:realm/identity-providers", () => <NotYet title="identityProviders" />),
   around("/:realm/user-federation", "/:realm/user-federation", () => <NotYet title="userFederation" />),
 ];
 
