@@ -191,7 +191,7 @@ func (s *Service) signature(ctx context.Context, p *iam.IdentityProvider, t *jos
 	if !p.Flag("validateSignature") {
 		return nil
 	}
-	set := jose.Set{}
+	var set jose.Set
 	switch {
 	case jose.Symmetric(t.Header.Alg):
 		set = jose.Set{{Alg: t.Header.Alg, Secret: []byte(p.Config["clientSecret"]), KID: t.Header.KID}}
@@ -277,7 +277,6 @@ func (s *Service) ReadLogout(ctx context.Context, list []*iam.IdentityProvider, 
 		return nil, refuse("The decode of the logoutToken failed")
 	}
 	var known bool
-	var last error
 	for _, p := range list {
 		p = Complete(p)
 		if p.Config["issuer"] == "" || !trusted(p, c.Issuer) || !p.Enabled {
@@ -285,16 +284,14 @@ func (s *Service) ReadLogout(ctx context.Context, list []*iam.IdentityProvider, 
 		}
 		known = true
 		if !p.Flag("validateSignature") { // anybody may write such a token: it comes from no token endpoint
-			last = refuse("No Identity Provider has been found")
 			continue
 		}
-		if _, last = s.verify(ctx, p, raw); last != nil {
+		if _, err := s.verify(ctx, p, raw); err != nil {
 			continue
 		}
 		skew, _ := strconv.ParseFloat(p.Config["allowedClockSkew"], 64)
 		if float64(s.Now().Unix())-c.Issued > time.Minute.Seconds()*2+skew {
-			last = refuse("The logoutToken is too old")
-			continue
+			continue // it is too old
 		}
 		l := Logout{Provider: p.Alias, Subject: c.Subject}
 		if c.Session != "" {
