@@ -92,6 +92,13 @@ func (k openid) Came(ctx context.Context, v *Visit, q url.Values) (*iam.Brokered
 			return nil, refuse("the userinfo is about somebody else than the ID token")
 		}
 	}
+	if a, b := c.text("email"), all.text("email"); a != "" && b != "" && !strings.EqualFold(a, b) && (c["email_verified"] != nil || all["email_verified"] != nil) {
+		for _, doc := range []claims{c, all} { // what is said of one address is not said of the other
+			if doc["email_verified"] == nil {
+				doc["email_verified"] = false
+			}
+		}
+	}
 	for _, name := range []string{"name", "given_name", "family_name", "email", "email_verified", "preferred_username"} { // userinfo is the newer
 		if own, ok := c[name]; ok && all[name] == nil {
 			all[name] = own

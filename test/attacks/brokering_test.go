@@ -247,3 +247,107 @@ func TestMapperNames(t *testing.T) {
 		}
 	})
 }
+
+// An address counts as verified only by what is said of that address, and only where the provider is trusted with it.
+func TestProvidersAddresses(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		uni := openUniversity(t)
+		for _, alias := range []string{"trusted", "other"} {
+			_, err := s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("oidc", alias, nil, map[string]any{"trustEmail": alias == "trusted"}))
+			s.must(err)
+		}
+		for _, x := range []struct {
+			what, alias string
+			claim, user map[string]any
+			verified    bool
+		}{
+			{"verified", "trusted", map[string]any{"email_verified": true}, nil, true},
+			{"nothing said", "trusted", nil, nil, true},
+			{"not verified", "trusted", map[string]any{"email_verified": false}, nil, false},
+			{"not trusted", "other", map[string]any{"email_verified": true}, nil, false},
+			{"the ID token's, which is another", "trusted", map[string]any{"email_verified": true}, map[string]any{"email": "new@uni.example"}, false},
+			{"both verified", "trusted", map[string]any{"email_verified": true}, map[string]any{"email": "new@uni.example", "email_verified": true}, true},
+			{"the same in other letters", "trusted", map[string]any{"email_verified": true}, map[string]any{"email": "SAM@uni.example"}, true},
+		} {
+			uni.says(x.claim, x.user, nil)
+			b := visitor.NewBrowser()
+			if p := back(s, b, away(s, b, x.alias)); p.Param("code") == "" {
+				t.Fatalf("%s: nobody is logged in: %d %s", x.what, p.Status, p.URL)
+			}
+			id, err := s.admin.ID(s, "/shop/users?username=sam", "username", "sam")
+			s.must(err)
+			var sam struct {
+				Email         string
+				EmailVerified bool
+			}
+			s.must(s.admin.Get(s, "/shop/users/"+id, &sam))
+			if sam.EmailVerified != x.verified {
+				t.Errorf("%s: %s counts as verified %t, want %t", x.what, sam.Email, sam.EmailVerified, x.verified)
+			}
+			s.must(s.admin.Delete(s, "/shop/users/"+id))
+		}
+	})
+}
+
+// A provider's answer is good once, in the browser that went there, at the provider that it went to, and while that is there
+// to log in by.
+func TestProvidersAnswers(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		uni := openUniversity(t)
+		set := func(alias string, members map[string]any) {
+			t.Helper()
+			s.must(s.admin.Put(s, "/shop/identity-provider/instances/"+alias, uni.provider("oidc", alias, nil, members)))
+		}
+		for _, alias := range []string{"uni", "second"} {
+			_, err := s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("oidc", alias, nil, nil))
+			s.must(err)
+		}
+		_, err := s.admin.Post(s, "", json.RawMessage(strings.ReplaceAll(shopDoc, `"realm": "shop"`, `"realm": "twin"`)))
+		s.must(err)
+		_, err = s.admin.Post(s, "/twin/identity-provider/instances", uni.provider("oidc", "uni", nil, nil))
+		s.must(err)
+		instead := func(u *url.URL, old, new string) *url.URL {
+			v, q := *u, u.Query()
+			q.Set("redirect_uri", strings.Replace(q.Get("redirect_uri"), old, new, 1))
+			v.RawQuery = q.Encode()
+			return &v
+		}
+		out := func(what string, p *visitor.Page) {
+			t.Helper()
+			if in(p) {
+				t.Errorf("%s: somebody is let in: %d %s", what, p.Status, p.URL)
+			}
+		}
+		b := visitor.NewBrowser()
+		sent := away(s, b, "uni")
+		out("another browser", back(s, visitor.NewBrowser(), sent))
+		victim := visitor.NewBrowser()
+		s.open(victim, "web", "")
+		out("another browser that logs in, too", back(s, victim, sent))
+		out("another provider's endpoint", back(s, b, instead(sent, "/broker/uni/", "/broker/second/")))
+		out("another realm's", back(s, b, instead(sent, "/realms/shop/", "/realms/twin/")))
+		if p := back(s, b, away(s, b, "uni")); !in(p) {
+			t.Fatalf("nobody is let in: %d %s", p.Status, p.URL)
+		}
+		b = visitor.NewBrowser()
+		sent = away(s, b, "uni")
+		if p := back(s, b, sent); !in(p) {
+			t.Fatalf("nobody is let in: %d %s", p.Status, p.URL)
+		}
+		out("once more", back(s, b, sent))
+		for _, members := range []map[string]any{{"enabled": false}, {"linkOnly": true}} {
+			b := visitor.NewBrowser()
+			begun, page := away(s, b, "uni"), s.open(b, "web", "")
+			set("uni", members)
+			out("a provider that nobody logs in by since", back(s, b, begun))
+			p, err := page.Follow(s, "/broker/uni/login")
+			s.must(err)
+			if p.Away {
+				t.Errorf("%v: the browser is sent to %s", members, p.URL)
+			}
+			set("uni", map[string]any{"enabled": true, "linkOnly": false})
+		}
+	})
+}
