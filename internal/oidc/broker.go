@@ -195,7 +195,11 @@ func (h *Handler) logoutResponse(c *call) error {
 			l.asks = l.pageClient(l.client)
 		}
 	}
-	l.expireIdentity()
+	if web.CookieValue(l.r, web.CookieIdentity) == "" {
+		l.expireIdentity()
+	} else if err := l.readIdentity(); err != nil { // whose session goes on is somebody else, whom the address was given to
+		return err
+	}
 	return l.goOn(waiting.Front)
 }
 

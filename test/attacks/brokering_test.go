@@ -351,3 +351,35 @@ func TestProvidersAnswers(t *testing.T) {
 		}
 	})
 }
+
+// The way back from a provider's logout ends nothing in the browser of somebody else whom it is given to.
+func TestProvidersLogoutAddress(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		uni := openUniversity(t)
+		_, err := s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("oidc", "uni", map[string]string{"logoutUrl": uni.URL + "/out"}, nil))
+		s.must(err)
+		victim, own := visitor.NewBrowser(), visitor.NewBrowser()
+		if p := s.submit(s.open(victim, "web", ""), "alice"); p.Param("code") == "" {
+			t.Fatalf("alice is not logged in: %d %s", p.Status, p.URL)
+		}
+		for _, x := range []struct {
+			what string
+			b    *visitor.Browser
+			on   bool // afterwards
+		}{{"the victim's browser", victim, true}, {"the browser that logs out", own, false}} {
+			a := s.redeem(back(s, own, away(s, own, "uni")), "web")
+			hint := a.ID
+			p, err := own.Open(s, s.party("web").Endpoint("logout")+"?id_token_hint="+hint)
+			s.must(err)
+			if !p.Away || p.Param("post_logout_redirect_uri") == "" {
+				t.Fatalf("%s: the browser is not sent to the provider: %d %s", x.what, p.Status, p.URL)
+			}
+			_, err = x.b.Open(s, p.Param("post_logout_redirect_uri")+"?state="+p.Param("state"))
+			s.must(err)
+			if on := s.open(x.b, "web", "").Param("code") != ""; on != x.on {
+				t.Errorf("%s is logged in: %t, want %t", x.what, on, x.on)
+			}
+		}
+	})
+}
