@@ -127,6 +127,11 @@ func (b *Books) Areas() []string {
 	return slices.Sorted(maps.Keys(areas))
 }
 
+// Leave forgets the floors of an area that cannot be played.
+func (b *Books) Leave(area string) {
+	maps.DeleteFunc(b.Floors, func(name string, _ Count) bool { return Scenario{Name: name}.Area() == area })
+}
+
 // Counts is the report with the excused steps counted as matching.
 func (b *Books) Counts(r *Report) map[string]Count {
 	counts := map[string]Count{}
