@@ -39,8 +39,8 @@ var socials = map[string]social{
 	"google": {openid: true, auth: "https://accounts.google.com/o/oauth2/v2/auth", token: "https://oauth2.googleapis.com/token",
 		profile: "https://openidconnect.googleapis.com/v1/userinfo", scope: "openid profile email", issuer: "https://accounts.google.com,accounts.google.com", keys: "https://www.googleapis.com/oauth2/v3/certs"},
 	// https://docs.gitlab.com/integration/openid_connect_provider/
-	"gitlab": {openid: true, base: "https://gitlab.com", setting: "baseUrl", auth: "{base}/oauth/authorize", token: "{base}/oauth/token", profile: "{base}/api/v4/user",
-		scope: "openid read_user", issuer: "{base}", keys: "{base}/oauth/discovery" + "/keys"},
+	"gitlab": {openid: true, base: "https://gitlab.com", setting: "baseUrl", auth: "{base}/oauth/authorize", token: "{base}/oauth/token", profile: "{base}/oauth/userinfo",
+		scope: "openid profile email", issuer: "{base}", keys: "{base}/oauth/discovery" + "/keys"},
 	// https://learn.microsoft.com/linkedin/consumer/integrations/self-serve/sign-in-with-linkedin-v2
 	"linkedin-openid-connect": {openid: true, auth: "https://www.linkedin.com/oauth/v2/authorization", token: "https://www.linkedin.com/oauth/v2/accessToken",
 		profile: "https://api.linkedin.com/v2/userinfo", scope: "openid profile email", issuer: "https://www.linkedin.com/oauth", keys: "https://www.linkedin.com/oauth/openid/jwks"},

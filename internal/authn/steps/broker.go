@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/authn/actions"
@@ -327,7 +328,8 @@ func providerName(r *authn.Run, alias string) string {
 	if name == "" {
 		return ""
 	}
-	return strings.ToUpper(name[:1]) + name[1:]
+	_, first := utf8.DecodeRuneInString(name)
+	return strings.ToUpper(name[:first]) + name[first:]
 }
 
 // linkForm shows the login form of one user.
