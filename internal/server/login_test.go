@@ -134,7 +134,7 @@ func TestUnbuiltStepFailsClosed(t *testing.T) {
 		"clients":[{"clientId":"app","publicClient":true,"directAccessGrantsEnabled":true,"redirectUris":["http://app.test/*"]}],
 		"browserFlow":"strict","registrationFlow":"strict","directGrantFlow":"strict","resetCredentialsFlow":"strict","clientAuthenticationFlow":"strict","dockerAuthenticationFlow":"strict","firstBrokerLoginFlow":"strict","authenticationFlows":[{"alias":"strict","providerId":"basic-flow","topLevel":true,"builtIn":false,"authenticationExecutions":[
 			{"authenticator":"auth-username-password-form","requirement":"REQUIRED","priority":10},
-			{"authenticator":"webauthn-authenticator","requirement":"REQUIRED","priority":20}]}],
+			{"authenticator":"auth-x509-client-username-form","requirement":"REQUIRED","priority":20}]}],
 		"users":[{"username":"ann","enabled":true,"credentials":[{"type":"password","value":"ann-pw"}]}]}`, log)
 	b := &visitor{t: t, base: srv.URL, cookies: map[string]string{}}
 	for range 2 {
@@ -149,7 +149,7 @@ func TestUnbuiltStepFailsClosed(t *testing.T) {
 	if b.status != http.StatusBadRequest || b.cookies["KEYCLOAK_IDENTITY"] != "" {
 		t.Fatalf("%d %s", b.status, b.page)
 	}
-	if text := log.String(); !strings.Contains(text, "webauthn-authenticator") || !strings.Contains(text, "LOGIN_ERROR") {
+	if text := log.String(); !strings.Contains(text, "auth-x509-client-username-form") || !strings.Contains(text, "LOGIN_ERROR") {
 		t.Fatalf("the log does not name the step: %s", text)
 	}
 }
