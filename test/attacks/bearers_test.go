@@ -518,11 +518,17 @@ var ids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|@[0-9a-f]{7}\b|127\.0\.0
 // TestBearersAtEveryDoor asks each door that takes a token in each situation that a
 // token can be in: they agree about what is worth nothing, each in its own words.
 func TestBearersAtEveryDoor(t *testing.T) {
+	t.Parallel()
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
 		shared := newBearing(t, s, "bear")
 		var got strings.Builder
-		for _, x := range bearerSituations {
+		plays := sampled(t, e, 3)
+		for i, x := range bearerSituations {
+			if !plays(i) {
+				fmt.Fprintf(&got, "== %s\n%s", x.name, notPlayed)
+				continue
+			}
 			w := shared
 			if x.own != "" {
 				w = newBearing(t, s, x.own)
@@ -536,7 +542,7 @@ func TestBearersAtEveryDoor(t *testing.T) {
 				fmt.Fprintf(&got, "%-30s%s\n", d.name, strings.ReplaceAll(out, "realms/"+b.realm, "realms/$realm"))
 			}
 		}
-		if *update {
+		if *update && e == harness.SQLite {
 			if err := os.WriteFile(bearersFile, []byte(got.String()), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -548,6 +554,9 @@ func TestBearersAtEveryDoor(t *testing.T) {
 		differences(t, string(want), got.String())
 	})
 }
+
+// notPlayed stands for the lines of a situation that was left out.
+const notPlayed = "not played\n"
 
 // differences reports lines that differ, each with its situation.
 func differences(t *testing.T, want, got string) {
@@ -565,11 +574,17 @@ func differences(t *testing.T, want, got string) {
 	}
 	w, g := table(want), table(got)
 	for _, key := range slices.Sorted(maps.Keys(w)) {
+		name, _, _ := strings.Cut(key, " | ")
+		if _, left := g[name+" | "+strings.TrimSpace(notPlayed)]; left {
+			continue
+		}
 		if g[key] != w[key] {
 			t.Errorf("%s:\n got %s\nwant %s", key, g[key], w[key])
 		}
 	}
-	if len(g) != len(w) {
-		t.Errorf("%d lines, want %d", len(g), len(w))
+	for key := range g {
+		if _, known := w[key]; !known && !strings.HasSuffix(key, " | "+strings.TrimSpace(notPlayed)) {
+			t.Errorf("%s: a line that is not in %s", key, bearersFile)
+		}
 	}
 }

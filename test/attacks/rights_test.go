@@ -566,9 +566,9 @@ func (w *town) play(mux *http.ServeMux, all []attempt, random *rand.Rand) {
 		if status < 300 {
 			since = append(since, fmt.Sprintf("%s %s %s", a.method, a.path, a.body))
 		}
-		if i%30 == 0 && !w.check(strings.Join(since, "\n"), had) {
+		if i%60 == 0 && !w.check(strings.Join(since, "\n"), had) {
 			return
-		} else if i%30 == 0 {
+		} else if i%60 == 0 {
 			since = nil
 			if token = w.token("self", "own of self"); token == "" {
 				return // who has removed or renamed themselves is done
