@@ -19,7 +19,6 @@ import (
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
-	"latchkey/internal/tokens"
 	"latchkey/internal/web"
 )
 
@@ -266,12 +265,15 @@ func (c *call) typedCode(typed string) error {
 		c.askCode(key)
 		return nil
 	}
+	gone := func() error {
+		return again("oauth2DeviceInvalidUserCodeMessage", "device code not found (it may already have been used)")
+	}
 	d, err := c.deviceByUserCode(readUserCode(typed))
 	if err != nil {
 		return err
 	}
 	if d == nil {
-		return again("oauth2DeviceInvalidUserCodeMessage", "device code not found (it may already have been used)")
+		return gone()
 	}
 	said, err := c.answerFor(d)
 	switch {
@@ -280,13 +282,13 @@ func (c *call) typedCode(typed string) error {
 	case said != nil && said.Denied:
 		return again("oauth2DeviceInvalidUserCodeMessage", "device code denied")
 	case said != nil:
-		return again("oauth2DeviceInvalidUserCodeMessage", "device code not found (it may already have been used)")
+		return gone()
 	case c.Now().UnixMilli() >= d.text.Expires:
 		return again("oauth2DeviceExpiredUserCodeMessage", "device code expired")
 	}
 	client, err := c.realm.Client(c.ctx(), d.text.Client)
 	if realms.Missing(err) {
-		return again("oauth2DeviceInvalidUserCodeMessage", "device code not found (it may already have been used)")
+		return gone()
 	} else if err != nil {
 		return err
 	}
@@ -354,9 +356,20 @@ func (c *call) deviceEnd(code string) {
 		at += "?error=" + code
 	}
 	c.w.Header().Set("Cache-Control", web.CacheNoPage)
-	c.w.Header().Set("Location", at)
-	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "")
-	c.w.WriteHeader(http.StatusFound)
+	c.redirect(at)
+}
+
+// endDevice keeps what the user said, and leads to where it is told, word for a no: it says so where it came too late, or was not the first.
+func (c *call) endDevice(id string, a *deviceAnswer, word string) error {
+	ok, err := c.answerDevice(id, a)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		word = "expired_token"
+	}
+	c.deviceEnd(word)
+	return nil
 }
 
 // answerDevice keeps what the user said, and reports whether that was in time and the first answer.
@@ -383,16 +396,7 @@ func (c *call) answerDevice(id string, a *deviceAnswer) (bool, error) {
 // approveDevice lets the device in, whose login is stored.
 // Keycloak: DeviceGrantType.approveOAuth2DeviceAuthorization.
 func (c *call) approveDevice(id string, d *authn.Done) error {
-	ok, err := c.answerDevice(id, &deviceAnswer{Session: d.Session.ID, User: d.User.ID})
-	if err != nil {
-		return err
-	}
-	if !ok {
-		c.deviceEnd("expired_token")
-		return nil
-	}
-	c.deviceEnd("")
-	return nil
+	return c.endDevice(id, &deviceAnswer{Session: d.Session.ID, User: d.User.ID}, "")
 }
 
 // refuseDevice ends a login without letting the device in; only the user's own no is
@@ -402,16 +406,7 @@ func (c *call) refuseDevice(id string, why authn.Why) error {
 		c.deviceEnd("server_error")
 		return nil
 	}
-	ok, err := c.answerDevice(id, &deviceAnswer{Denied: true})
-	if err != nil {
-		return err
-	}
-	if !ok {
-		c.deviceEnd("expired_token")
-		return nil
-	}
-	c.deviceEnd("access_denied")
-	return nil
+	return c.endDevice(id, &deviceAnswer{Denied: true}, "access_denied")
 }
 
 // device answers a device that asks for its tokens (RFC 8628 3.4).
@@ -484,17 +479,9 @@ func (t *tokenCall) redeemDevice(d *knownDevice, said *deviceAnswer) (*decision,
 	case err != nil:
 		return nil, t.switchedOff(err)
 	}
-	g := &iam.Grant{
-		Client: &t.client.Client, User: view.User, Session: view.Session, ClientSession: view.ClientSession, Type: "dg", Nonce: d.text.Nonce,
-		Scopes: tokens.Requested(t.realm, &t.client.Client, d.text.Scope), Asked: d.text.Scope, OpenID: tokens.HasScope(d.text.Scope, tokens.ScopeOpenID),
-	}
-	view.SetRoles(g)
-	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)
+	g, err := t.loginGrant(view, "dg", d.text.Scope, d.text.Nonce)
 	if err != nil {
 		return nil, err
-	}
-	if !ok {
-		return nil, t.deny(refusal{reason: iam.ConsentMissing, word: "not_allowed", code: "invalid_scope", description: "Client no longer has requested consent from user"})
 	}
 	if err := t.withRefresh(g, d.text.Scope, view.ClientSession.Notes[noteFirstOffline] != ""); err != nil {
 		return nil, err

@@ -54,17 +54,9 @@ func (t *tokenCall) code() (*decision, error) {
 	if err := t.checkThumbprint(code.JKT); err != nil {
 		return nil, err
 	}
-	g := &iam.Grant{
-		Client: &t.client.Client, User: view.User, Session: view.Session, ClientSession: view.ClientSession, Type: "ac", Nonce: code.Nonce,
-		Scopes: tokens.Requested(t.realm, &t.client.Client, code.Scope), Asked: code.Scope, OpenID: tokens.HasScope(code.Scope, tokens.ScopeOpenID),
-	}
-	view.SetRoles(g)
-	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)
+	g, err := t.loginGrant(view, "ac", code.Scope, code.Nonce)
 	if err != nil {
 		return nil, err
-	}
-	if !ok {
-		return nil, t.deny(refusal{reason: iam.ConsentMissing, word: "not_allowed", code: "invalid_scope", description: "Client no longer has requested consent from user"})
 	}
 	if err := t.noteAdapter(view); err != nil {
 		return nil, err
@@ -74,6 +66,21 @@ func (t *tokenCall) code() (*decision, error) {
 		return nil, err
 	}
 	return &decision{grant: g}, nil
+}
+
+// loginGrant is what a login in a browser comes to at the token endpoint, if the user's consent
+// still covers it. kind is how token ids name the grant.
+func (t *tokenCall) loginGrant(view *sessions.View, kind, scope, nonce string) (*iam.Grant, error) {
+	g := &iam.Grant{
+		Client: &t.client.Client, User: view.User, Session: view.Session, ClientSession: view.ClientSession, Type: kind, Nonce: nonce,
+		Scopes: tokens.Requested(t.realm, &t.client.Client, scope), Asked: scope, OpenID: tokens.HasScope(scope, tokens.ScopeOpenID),
+	}
+	view.SetRoles(g)
+	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)
+	if err == nil && !ok {
+		err = t.deny(refusal{reason: iam.ConsentMissing, word: "not_allowed", code: "invalid_scope", description: "Client no longer has requested consent from user"})
+	}
+	return g, err
 }
 
 // redeem takes a code, once, and finds the session it was made in. A code that
