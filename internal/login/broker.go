@@ -195,19 +195,7 @@ func (a *attempt) loadByCode(alias string) bool {
 		a.errorPage(http.StatusBadRequest, "invalidRequestMessage")
 		return false
 	}
-	if !a.client.Enabled {
-		a.emitError("client_disabled")
-		a.errorPage(http.StatusBadRequest, "loginRequesterNotEnabledMessage")
-		return false
-	}
-	if !a.stillAllowed(a.client, &a.tab.Request) {
-		return false
-	}
-	if !a.sessionHolds() {
-		a.expired()
-		return false
-	}
-	return a.active(a.realm.Lifespans.Login)
+	return a.mayGoOn() && a.active(a.realm.Lifespans.Login)
 }
 
 // gate is the one by which everybody passes who comes or goes through a provider: it is there, enabled, of a
@@ -279,12 +267,8 @@ func (a *attempt) fromProvider() {
 		a.errorPage(http.StatusBadRequest, "identityProviderMissingStateMessage")
 		return
 	}
-	left, ok := a.takeLeft(state, alias)
-	if !ok {
-		return
-	}
+	left := a.takeLeft(state, alias)
 	if left == nil {
-		a.again("")
 		return
 	}
 	if err := a.newRun("IDENTITY_PROVIDER_LOGIN"); err != nil {

@@ -45,23 +45,19 @@ func (a *attempt) comeBack() {
 // tells its step what came back. Of several requests that bring one state, the first
 // is told; the others see the page that is due.
 func (a *attempt) goOn(state string) {
-	left, ok := a.takeLeft(state, "")
-	if !ok {
-		return
-	}
+	left := a.takeLeft(state, "")
 	if left == nil {
-		a.again("")
 		return
 	}
 	a.goOnBy(true, func(flow *iam.Flow) (authn.Outcome, error) { return a.h.Engine.Return(a.ctx, a.run, flow, left.Exec) })
 }
 
-// takeLeft loads the tab and notes that it is back, nil when it was already. When ok
-// is false the request has been answered.
-func (a *attempt) takeLeft(state, provider string) (left *iam.Left, ok bool) {
+// takeLeft loads the tab and notes that it is back; nil when the request has been answered: that
+// of a tab that was back already with the page that is due.
+func (a *attempt) takeLeft(state, provider string) *iam.Left {
 	if err := errors.Join(a.readRoot(), a.readIdentity()); err != nil {
 		a.broken(err)
-		return nil, false
+		return nil
 	}
 	id, _, _ := strings.Cut(state, ".")
 	t, err := a.h.Tabs.Load(a.ctx, a.realm.ID, a.root.ID, id)
@@ -69,38 +65,50 @@ func (a *attempt) takeLeft(state, provider string) (left *iam.Left, ok bool) {
 		if provider != "" && web.CookieValue(a.r, web.CookieRestart) == "" && a.identity == nil { // nothing of ours
 			a.emitError("invalidRequestMessage")
 			a.errorPage(http.StatusBadRequest, "invalidRequestMessage")
-			return nil, false
+			return nil
 		}
 		a.startOver()
-		return nil, false
+		return nil
 	}
 	if err == nil {
 		a.client, err = a.realm.Client(a.ctx, t.Request.Client)
 	}
 	if err != nil {
 		a.broken(err)
-		return nil, false
+		return nil
 	}
 	a.tab, a.proved = t, proved(t)
-	if !a.client.Enabled {
-		a.emitError("client_disabled")
-		a.errorPage(http.StatusBadRequest, "loginRequesterNotEnabledMessage")
-		return nil, false
+	if !a.mayGoOn() {
+		return nil
 	}
-	if !a.stillAllowed(a.client, &a.tab.Request) {
-		return nil, false
-	}
-	if !a.sessionHolds() {
-		a.expired()
-		return nil, false
-	}
-	if left = a.tab.Left; left == nil {
-		return nil, true
-	}
-	if left.State != state || left.Provider != provider { // an answer that another provider was asked for
+	left := a.tab.Left
+	switch {
+	case left == nil:
+		a.again("")
+		return nil
+	case left.State != state || left.Provider != provider: // an answer that another provider was asked for
 		a.startOver()
-		return nil, false
+		return nil
 	}
 	a.tab.Left = nil
-	return left, a.active(a.realm.Lifespans.Login) && a.save()
+	if !a.active(a.realm.Lifespans.Login) || !a.save() {
+		return nil
+	}
+	return left
+}
+
+// mayGoOn tells whether a login that was elsewhere may go on: its client is enabled, accepts
+// its request, and what it learnt from a session holds. When not, that has been answered.
+func (a *attempt) mayGoOn() bool {
+	switch {
+	case !a.client.Enabled:
+		a.emitError("client_disabled")
+		a.errorPage(http.StatusBadRequest, "loginRequesterNotEnabledMessage")
+	case !a.stillAllowed(a.client, &a.tab.Request):
+	case !a.sessionHolds():
+		a.expired()
+	default:
+		return true
+	}
+	return false
 }
