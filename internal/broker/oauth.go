@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func authorize(v *Visit, openID bool) (string, error) {
 		}
 	}
 	scope := p.Config["defaultScope"]
-	if openID && !hasWord(scope, "openid") {
+	if openID && !slices.Contains(strings.Fields(scope), "openid") {
 		scope = strings.TrimSpace("openid " + scope)
 	}
 	set("scope", scope)
@@ -87,15 +88,6 @@ func authorize(v *Visit, openID bool) (string, error) {
 	}
 	u.RawQuery = q.Encode()
 	return u.String(), nil
-}
-
-func hasWord(list, word string) bool {
-	for _, w := range strings.Fields(list) {
-		if w == word {
-			return true
-		}
-	}
-	return false
 }
 
 func (k oauth) To(_ context.Context, v *Visit) (string, error) { return authorize(v, false) }

@@ -238,7 +238,7 @@ func (s *Service) EndThere(ctx context.Context, p *iam.IdentityProvider, o Outgo
 	if err != nil {
 		return false, err
 	}
-	to := kind.Out(Complete(p), o)
+	to := kind.Out(p, o)
 	if to == "" {
 		return false, nil
 	}
