@@ -33,12 +33,10 @@ func emailDue(_ context.Context, r *authn.Run) (bool, error) {
 // showVerifyEmail sends the mail when the page is shown first, and not when it is loaded again. Who is asked by an
 // application says first that a mail may be sent.
 func (w Rooms) showVerifyEmail(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	if over := nothingToVerify(r); over != nil {
+		return over, nil
+	}
 	switch {
-	case r.User.EmailVerified:
-		r.SetNote(noteMailed, "")
-		return authn.Success{}, nil
-	case strings.TrimSpace(r.User.Email) == "":
-		return authn.Attempted{}, nil
 	case r.Note(noteMailed) == r.User.Email:
 		return authn.Challenge{Page: page(pages.VerifyEmail{Email: r.User.Email, Sent: true}, reasonVerify)}, nil
 	case r.Tab.Request.Action == verifyEmail:
@@ -50,14 +48,22 @@ func (w Rooms) showVerifyEmail(ctx context.Context, r *authn.Run) (authn.Result,
 	return w.sendVerification(ctx, r)
 }
 
-// sendVerifyEmail sends the mail again, but not at once.
-func (w Rooms) sendVerifyEmail(ctx context.Context, r *authn.Run) (authn.Result, error) {
+// nothingToVerify is what comes of an address that is verified by now, or is not there; else nil.
+func nothingToVerify(r *authn.Run) authn.Result {
 	switch {
 	case r.User.EmailVerified:
 		r.SetNote(noteMailed, "")
-		return authn.Success{}, nil
+		return authn.Success{}
 	case strings.TrimSpace(r.User.Email) == "":
-		return authn.Attempted{}, nil
+		return authn.Attempted{}
+	}
+	return nil
+}
+
+// sendVerifyEmail sends the mail again, but not at once.
+func (w Rooms) sendVerifyEmail(ctx context.Context, r *authn.Run) (authn.Result, error) {
+	if over := nothingToVerify(r); over != nil {
+		return over, nil
 	}
 	left, err := w.Emails.Pause(ctx, r.Realm, r.User.ID, verifyEmail, pause(r, verifyEmail))
 	if err != nil {
