@@ -30,11 +30,8 @@ func (b *Bearer) Authenticate(r *http.Request, realm *realms.Realm) (*Caller, er
 	}
 	urls := b.Hostname.URLs(web.RequestOf(r), realm.Attrs["frontendUrl"])
 	_, path, _ := strings.Cut(r.URL.EscapedPath(), "/realms/")
-	proof := &tokens.Proof{
-		Header: r.Header.Values("DPoP"), Method: r.Method, Bases: []string{urls.Admin, urls.Frontend, urls.Backchannel}, Path: "/realms/" + path, Access: raw,
-		Now: b.Judge.Now(), Once: b.Judge.Once(r.Context(), realm),
-	}
-	v, err := b.Judge.Judge(r.Context(), realm, raw, bearer.Want{Checks: bearer.APIChecks, Types: bearer.APITypes, Issuer: urls.Frontend + realm.Path(), DPoP: dpop, Proof: proof})
+	v, err := b.Judge.JudgeAPI(r.Context(), realm, raw, dpop, urls.Frontend+realm.Path(),
+		tokens.Proof{Header: r.Header.Values("DPoP"), Method: r.Method, Bases: urls.All(), Path: "/realms/" + path})
 	if err != nil {
 		return nil, err
 	}

@@ -42,11 +42,8 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 		return nil, err
 	}
 	urls := b.Hostname.URLs(web.RequestOf(r), home.Attrs["frontendUrl"])
-	proof := &tokens.Proof{
-		Header: r.Header.Values("DPoP"), Method: r.Method, Bases: []string{urls.Admin, urls.Frontend, urls.Backchannel}, Path: fromRoot(r.URL.EscapedPath()), Access: raw,
-		Now: b.Judge.Now(), Once: b.Judge.Once(r.Context(), home),
-	}
-	v, err := b.Judge.Judge(r.Context(), home, raw, bearer.Want{Checks: bearer.APIChecks, Types: bearer.APITypes, Issuer: urls.Frontend + home.Path(), DPoP: dpop, Proof: proof})
+	v, err := b.Judge.JudgeAPI(r.Context(), home, raw, dpop, urls.Frontend+home.Path(),
+		tokens.Proof{Header: r.Header.Values("DPoP"), Method: r.Method, Bases: urls.All(), Path: fromRoot(r.URL.EscapedPath())})
 	if err != nil {
 		return nil, err
 	}

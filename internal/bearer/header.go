@@ -9,12 +9,12 @@ import (
 	"latchkey/internal/tokens"
 )
 
-// APITypes are the types of tokens that the APIs take.
-var APITypes = []string{tokens.TypeBearer, tokens.TypeDPoP}
+// apiTypes are the types of tokens that the APIs take.
+var apiTypes = []string{tokens.TypeBearer, tokens.TypeDPoP}
 
-// APIChecks are those of the APIs that take bearer tokens. Keycloak: AppAuthManager.BearerTokenAuthenticator,
+// apiChecks are those of the APIs that take bearer tokens. Keycloak: AppAuthManager.BearerTokenAuthenticator,
 // TokenManager.TokenRevocationCheck.
-var APIChecks = []Check{
+var apiChecks = []Check{
 	OfType, OfHost, NotExpired, AfterRealm, KnownClient, Proved, LiveSession, LivePart, ClientOn, NotRevoked, AfterSession, AfterRealm, AfterClient, UserOn, RealmOn, AfterUser,
 }
 
@@ -27,6 +27,13 @@ func OfHeader(header string) (raw string, dpop bool) {
 		return "", false
 	}
 	return strings.TrimSpace(raw), dpop
+}
+
+// JudgeAPI judges the token of a request to one of the APIs. issuer is the realm's address as the request sees
+// it; of what a proof must name (RFC 9449 4.3) the caller says header, method, bases and path.
+func (s *Service) JudgeAPI(ctx context.Context, r *realms.Realm, raw string, dpop bool, issuer string, proof tokens.Proof) (*Verdict, error) {
+	proof.Access, proof.Now, proof.Once = raw, s.Now(), s.Once(ctx, r)
+	return s.Judge(ctx, r, raw, Want{Checks: apiChecks, Types: apiTypes, Issuer: issuer, DPoP: dpop, Proof: &proof})
 }
 
 // Once keeps for proofs that they are shown once.

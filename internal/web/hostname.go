@@ -29,6 +29,9 @@ type URLs struct {
 	Admin       string // of the administration
 }
 
+// All are the addresses under which requests come.
+func (u URLs) All() []string { return []string{u.Admin, u.Frontend, u.Backchannel} }
+
 // Of is the base address that a client with this root URL means: the
 // administration's for Keycloak's placeholder of it, else that of the pages.
 func (u URLs) Of(root string) string {
