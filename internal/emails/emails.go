@@ -232,7 +232,7 @@ func (s *Service) Pause(ctx context.Context, r *realms.Realm, user iam.UserID, k
 		return 0, err
 	}
 	now := s.db.Now()
-	text, err := s.db.LookOnce(ctx, r.ID, key, now)
+	text, err := s.db.LookSingleUse(ctx, r.ID, key, now)
 	if errors.Is(err, store.ErrNotFound) { // it has just ended
 		return time.Second, nil
 	}

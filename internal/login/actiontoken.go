@@ -256,7 +256,7 @@ func (l *link) open(kind linkKind) {
 		return
 	}
 	if kind.once != nil && kind.once(l) {
-		owner, err := l.h.Sessions.LookOnce(l.ctx, l.realm, l.token.UsedKey())
+		owner, err := l.h.Sessions.LookSingleUse(l.ctx, l.realm, l.token.UsedKey())
 		if err != nil && !errors.Is(err, sessions.ErrGone) {
 			l.broken(err)
 			return
@@ -614,7 +614,7 @@ func (a *attempt) spendToken() bool {
 	won, err := a.h.Sessions.PutSingleUse(a.ctx, a.realm, key, []byte(own), until.Add(a.rootLifespan()))
 	if err == nil && !won {
 		var owner []byte
-		owner, err = a.h.Sessions.LookOnce(a.ctx, a.realm, key)
+		owner, err = a.h.Sessions.LookSingleUse(a.ctx, a.realm, key)
 		won = string(owner) == own
 	}
 	if err != nil && !errors.Is(err, sessions.ErrGone) {

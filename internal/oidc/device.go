@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 	"strings"
 	"time"
@@ -164,18 +163,6 @@ const (
 	userCodeLength  = 8
 )
 
-func newUserCode() (string, error) {
-	code := make([]byte, userCodeLength)
-	for i := range code {
-		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(userCodeLetters))))
-		if err != nil {
-			return "", err
-		}
-		code[i] = userCodeLetters[n.Int64()]
-	}
-	return string(code), nil
-}
-
 // readUserCode is a user code as it was typed, in the form in which it is kept.
 func readUserCode(typed string) string {
 	return strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(typed))
@@ -199,7 +186,7 @@ func (c *call) newDevice(q *deviceCode) (*knownDevice, error) {
 	d := &knownDevice{base64.RawURLEncoding.EncodeToString(id[:]), q}
 	for fresh := false; !fresh; {
 		var err error
-		if q.UserCode, err = newUserCode(); err != nil {
+		if q.UserCode, err = iam.RandomText(userCodeLetters, userCodeLength); err != nil {
 			return nil, err
 		}
 		if fresh, err = c.Sessions.PutSingleUse(c.ctx(), c.realm, deviceUserKey(q.UserCode), []byte(d.id), d.keptUntil()); err != nil {
@@ -216,7 +203,7 @@ func (c *call) newDevice(q *deviceCode) (*knownDevice, error) {
 
 // device finds the request of a device code; nil when there is none, or no longer.
 func (c *call) device(id string) (*knownDevice, error) {
-	doc, err := c.Sessions.LookOnce(c.ctx(), c.realm, deviceKey(id))
+	doc, err := c.Sessions.LookSingleUse(c.ctx(), c.realm, deviceKey(id))
 	if errors.Is(err, sessions.ErrGone) {
 		return nil, nil
 	} else if err != nil {
@@ -231,7 +218,7 @@ func (c *call) device(id string) (*knownDevice, error) {
 
 // deviceByUserCode finds the request that a user code belongs to.
 func (c *call) deviceByUserCode(code string) (*knownDevice, error) {
-	id, err := c.Sessions.LookOnce(c.ctx(), c.realm, deviceUserKey(code))
+	id, err := c.Sessions.LookSingleUse(c.ctx(), c.realm, deviceUserKey(code))
 	if errors.Is(err, sessions.ErrGone) {
 		return nil, nil
 	} else if err != nil {
@@ -242,7 +229,7 @@ func (c *call) deviceByUserCode(code string) (*knownDevice, error) {
 
 // answerFor is what the user said to a request, nil while nothing was said.
 func (c *call) answerFor(d *knownDevice) (*deviceAnswer, error) {
-	doc, err := c.Sessions.LookOnce(c.ctx(), c.realm, deviceAnswerKey(d.id))
+	doc, err := c.Sessions.LookSingleUse(c.ctx(), c.realm, deviceAnswerKey(d.id))
 	if errors.Is(err, sessions.ErrGone) {
 		return nil, nil
 	} else if err != nil {

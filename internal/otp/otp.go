@@ -1,13 +1,11 @@
 package otp
 
 import (
-	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base32"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"net/url"
 	"strconv"
 	"strings"
@@ -18,6 +16,8 @@ import (
 	pquerna "github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
 	"rsc.io/qr"
+
+	"latchkey/internal/iam"
 )
 
 // The two types, as policies and credentials name them.
@@ -113,15 +113,11 @@ const (
 
 // NewSecret returns a new secret of 20 letters and digits, 117 bits. The characters themselves are the key.
 func NewSecret() (string, error) {
-	b := make([]byte, secretLength)
-	for i := range b {
-		n, err := rand.Int(rand.Reader, big.NewInt(int64(len(secretAlphabet))))
-		if err != nil {
-			return "", fmt.Errorf("otp: %w", err)
-		}
-		b[i] = secretAlphabet[n.Int64()]
+	secret, err := iam.RandomText(secretAlphabet, secretLength)
+	if err != nil {
+		return "", fmt.Errorf("otp: %w", err)
 	}
-	return string(b), nil
+	return secret, nil
 }
 
 // credentialData is Keycloak's OTPCredentialData, members in its order.

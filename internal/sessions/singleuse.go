@@ -67,9 +67,9 @@ func (s *Service) HasSingleUse(ctx context.Context, r *realms.Realm, key string)
 	return s.db.HasSingleUse(ctx, r.ID, key, s.db.Now())
 }
 
-// LookOnce returns a value that was stored to be taken once, and leaves it; ErrGone as TakeSingleUse.
-func (s *Service) LookOnce(ctx context.Context, r *realms.Realm, key string) ([]byte, error) {
-	value, err := s.db.LookOnce(ctx, r.ID, key, s.db.Now())
+// LookSingleUse returns a value that was stored to be taken once, and leaves it; ErrGone as TakeSingleUse.
+func (s *Service) LookSingleUse(ctx context.Context, r *realms.Realm, key string) ([]byte, error) {
+	value, err := s.db.LookSingleUse(ctx, r.ID, key, s.db.Now())
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrGone
 	}

@@ -82,8 +82,8 @@ func (r *Reader) HasSingleUse(ctx context.Context, realm iam.RealmID, key string
 	return n > 0, err
 }
 
-// LookOnce returns a value that can still be taken at now, and leaves it; ErrNotFound as TakeSingleUse.
-func (r *Reader) LookOnce(ctx context.Context, realm iam.RealmID, key string, now time.Time) ([]byte, error) {
+// LookSingleUse returns a value that can still be taken at now, and leaves it; ErrNotFound as TakeSingleUse.
+func (r *Reader) LookSingleUse(ctx context.Context, realm iam.RealmID, key string, now time.Time) ([]byte, error) {
 	sealed, err := one(ctx, r, scanValue[[]byte], `select value from single_use where realm_id = $1 and key = $2 and expires_at > $3`, realm, key, millis(now))
 	if err != nil {
 		return nil, err

@@ -2,12 +2,10 @@ package users
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
-	"math/big"
 	"strconv"
 	"strings"
 	"time"
@@ -52,15 +50,10 @@ type recoveryCode struct {
 func NewRecoveryCodes() ([]string, error) {
 	codes := make([]string, recoveryCodes)
 	for i := range codes {
-		code := make([]byte, recoveryCodeLength)
-		for j := range code {
-			n, err := rand.Int(rand.Reader, big.NewInt(int64(len(recoveryAlphabet))))
-			if err != nil {
-				return nil, err
-			}
-			code[j] = recoveryAlphabet[n.Int64()]
+		var err error
+		if codes[i], err = iam.RandomText(recoveryAlphabet, recoveryCodeLength); err != nil {
+			return nil, err
 		}
-		codes[i] = string(code)
 	}
 	return codes, nil
 }
