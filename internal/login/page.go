@@ -89,18 +89,21 @@ func (a *attempt) locales(at *url.URL) (list []pages.Locale) {
 	return list
 }
 
-// request is what all pages have in common.
-func (a *attempt) request() pages.Request {
+// here is the page's address where a link may lead to it: without what was posted.
+func (a *attempt) here() *url.URL {
+	if a.r.Method == http.MethodGet {
+		return a.r.URL
+	}
+	return &url.URL{Path: a.r.URL.Path}
+}
+
+// request is what all pages have in common; at is where the page is to be had in other languages.
+func (a *attempt) request(at *url.URL) pages.Request {
 	if a.realm == nil {
 		return pages.Request{}
 	}
 	r := &a.realm.Realm
-	q := pages.Request{Realm: pages.RealmOf(r), Locale: a.chooseLocale(), Texts: r.Locale.Texts}
-	if a.r.Method == http.MethodGet {
-		q.Locales = a.locales(a.r.URL)
-	} else {
-		q.Locales = a.locales(&url.URL{Path: a.r.URL.Path})
-	}
+	q := pages.Request{Realm: pages.RealmOf(r), Locale: a.chooseLocale(), Texts: r.Locale.Texts, Locales: a.locales(at)}
 	if c := a.client; c != nil {
 		server, _, _ := strings.Cut(a.base, "/realms/")
 		q.Client = pages.Client{ID: c.ClientID, Name: c.Name, BaseURL: c.Home(server), LogoURI: c.Attr("logoUri"), PolicyURI: c.Attr("policyUri"), TermsURI: c.Attr("tosUri")}
@@ -120,19 +123,21 @@ func (a *attempt) showPage(p authn.Page, path, execution string, more func(*page
 		a.broken(err)
 		return
 	}
-	q := a.request()
 	place := []string{"client_id", a.client.ClientID, "tab_id", a.tab.ID, "client_data", data}
+	// The address that the page was asked at may be a form's, or the authorization request's, which no language is picked by.
+	// Keycloak: FreeMarkerLoginFormsProvider.createCommonAttributes.
+	at, err := url.Parse(a.url(path, append([]string{"execution", execution}, place...)...))
+	if err != nil {
+		a.broken(err)
+		return
+	}
+	q := a.request(at)
 	q.URLs = pages.URLs{
 		Action:           a.url(path, append([]string{"session_code", code, "execution", execution}, place...)...),
 		Restart:          a.url("restart", append(place, "skip_logout", "false")...),
 		Login:            a.url(authn.PathAuthenticate, place...),
 		Registration:     a.url(authn.PathRegistration, place...),
 		ResetCredentials: a.url(authn.PathReset, place...),
-	}
-	// The address that the page was asked at may be a form's, or the authorization request's, which no language is picked by.
-	// Keycloak: FreeMarkerLoginFormsProvider.createCommonAttributes.
-	if at, err := url.Parse(a.url(path, append([]string{"execution", execution}, place...)...)); err == nil {
-		q.Locales = a.locales(at)
 	}
 	if a.run != nil && a.run.User != nil && path == authn.PathAuthenticate {
 		if q.AttemptedUsername = a.run.Note(steps.NoteAttempted); q.AttemptedUsername == "" {
@@ -167,7 +172,7 @@ func pageMessage(m *authn.Message) *pages.Message {
 
 // show shows a page that belongs to no execution.
 func (a *attempt) show(status int, view pages.View, m *authn.Message, errs []authn.FieldError, urls func(*pages.URLs)) {
-	q := a.request()
+	q := a.request(a.here())
 	q.Message = pageMessage(m)
 	for _, e := range errs {
 		q.Errors = append(q.Errors, pages.FieldError{Field: e.Field, Key: e.Key, Args: e.Params})
@@ -201,7 +206,7 @@ func (a *attempt) broken(err error) {
 }
 
 func (a *attempt) withMessage(key string) pages.Request {
-	q := a.request()
+	q := a.request(a.here())
 	q.Message = &pages.Message{Type: pages.Problem, Key: key}
 	return q
 }
