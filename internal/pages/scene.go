@@ -61,28 +61,24 @@ func languageName(in, of language.Tag) string {
 	base, script, region := of.Raw()
 	var more []string
 	if script.String() != "Zzzz" {
-		more = append(more, cmp.Or(namer(display.Scripts(in)).name(script), script.String()))
+		more = append(more, cmp.Or(nameBy(display.Scripts(in), script), script.String()))
 	}
 	if region.String() != "ZZ" {
-		more = append(more, cmp.Or(namer(display.Regions(in)).name(region), region.String()))
+		more = append(more, cmp.Or(nameBy(display.Regions(in), region), region.String()))
 	}
-	name := cmp.Or(namer(display.Languages(in)).name(language.Make(base.String())), of.String())
+	name := cmp.Or(nameBy(display.Languages(in), language.Make(base.String())), of.String())
 	if len(more) > 0 {
 		name += " (" + strings.Join(more, ", ") + ")"
 	}
 	return name
 }
 
-// A tables is Unicode's names in one language, which may have none.
-type tables struct{ display.Namer }
-
-func namer(n display.Namer) tables { return tables{n} }
-
-func (t tables) name(x any) string {
-	if t.Namer == nil {
+// nameBy is a name in one of Unicode's tables, "" where a language has no table.
+func nameBy(table display.Namer, x any) string {
+	if table == nil {
 		return ""
 	}
-	return t.Name(x)
+	return table.Name(x)
 }
 
 // Markup is the text for a key whose texts may contain markup. Arguments are text, whatever they contain.
