@@ -27,8 +27,8 @@ func (s Statistics) apply(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	defer tx.Rollback()
-	texts := func(query string, args ...any) (list []string, err error) {
-		rows, err := tx.QueryContext(ctx, query, args...)
+	texts := func(query string) (list []string, err error) {
+		rows, err := tx.QueryContext(ctx, query)
 		if err != nil {
 			return nil, err
 		}
@@ -42,18 +42,16 @@ func (s Statistics) apply(ctx context.Context, db *sql.DB) error {
 		}
 		return list, rows.Err()
 	}
+	columns, err := texts(`select t.name || '/' || l.name || '/' || group_concat(i.name order by i.seqno)
+		from sqlite_schema t, pragma_index_list(t.name) l, pragma_index_info(l.name) i where t.type = 'table' group by t.name, l.name`)
+	if err != nil {
+		return err
+	}
 	var want []string
-	for _, table := range s.Tables {
-		indexes, err := texts(`select name from pragma_index_list($1) order by name`, table)
-		if err != nil {
-			return err
-		}
-		for _, index := range indexes {
-			columns, err := texts(`select name from pragma_index_info($1) order by seqno`, index)
-			if err != nil {
-				return err
-			}
-			want = append(want, table+"/"+index+"/"+s.spread(columns))
+	for _, line := range columns {
+		part := strings.Split(line, "/")
+		if slices.Contains(s.Tables, part[0]) {
+			want = append(want, part[0]+"/"+part[1]+"/"+s.spread(strings.Split(part[2], ",")))
 		}
 	}
 	slices.Sort(want)
