@@ -45,15 +45,15 @@ const (
 	OfGroupsRole Lineage = "role"
 )
 
-// lineage begins a statement about the groups of one: $1 is the realm, $2 the id, $3 of what.
-const lineage = `with recursive line (id) as (
+// lineage selects the ids of the groups of one, as the recursive "line": $1 is the realm, $2 the id, $3 of what.
+const lineage = `
 		select id from groups where realm_id = $1 and id = $2 and $3 = 'group'
 		union
 		select group_id from user_groups where realm_id = $1 and user_id = $2 and $3 = 'member'
 		union
 		select group_id from group_roles where realm_id = $1 and role_id = $2 and $3 = 'role'
 		union
-		select g.parent_id from line join groups g on g.realm_id = $1 and g.id = line.id where g.parent_id <> '')`
+		select g.parent_id from line join groups g on g.realm_id = $1 and g.id = line.id where g.parent_id <> ''`
 
 // GroupsUp returns the groups of a lineage by name, each with the number of
 // groups directly below it, and the roles that are mapped to them.
@@ -64,14 +64,14 @@ func (r *Reader) GroupsUp(ctx context.Context, realm iam.RealmID, l Lineage, id 
 		err = row.Scan(&v.ID, &v.Parent, &v.Name, &v.Default, &v.Doc, &v.Version, &n)
 		below[v.ID] = n
 		return v, err
-	}, lineage+`
+	}, `with recursive line (id) as (`+lineage+`)
 		select g.id, g.parent_id, g.name, g.is_default, g.doc, g.version,
 			(select count(*) from groups c where c.realm_id = $1 and c.parent_id = g.id)
 		from line join groups g on g.realm_id = $1 and g.id = line.id order by 3, 1`, realm, id, string(l))
 	if err != nil || len(rows) == 0 {
 		return nil, nil, nil, err
 	}
-	roles, err = all(ctx, r, scanPair, lineage+`
+	roles, err = all(ctx, r, scanPair, `with recursive line (id) as (`+lineage+`)
 		select group_id, role_id from group_roles where realm_id = $1 and group_id in (select id from line)
 		order by group_id, role_id`, realm, id, string(l))
 	return rows, below, roles, err
