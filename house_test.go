@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/format"
 	"go/parser"
+	"go/scanner"
 	"go/token"
 	"go/types"
 	"io/fs"
@@ -19,6 +20,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode/utf8"
 )
 
 var update = flag.Bool("update", false, "write deps.txt anew")
@@ -109,7 +111,8 @@ func undocumented(all []goFile) (broken []string) {
 // pure are the calls whose results a package-level variable may hold: values that nobody changes.
 var pure = []string{
 	"errors.New", "fmt.Errorf", "regexp.MustCompile", "template.Must", "language.MustParse", "language.NewMatcher",
-	"netip.MustParsePrefix", "netip.MustParseAddr", "strings.NewReplacer", "big.NewInt", "sync.OnceValue", "sync.OnceValues", "base32.StdEncoding.WithPadding",
+	"netip.MustParsePrefix", "netip.MustParseAddr", "strings.NewReplacer", "big.NewInt", "sync.OnceValue", "sync.OnceValues",
+	"base32.StdEncoding.WithPadding",
 }
 
 // table tells whether an expression makes an error value or a table.
@@ -384,7 +387,8 @@ func TestOracleIsUnknown(t *testing.T) {
 
 func TestHouse(t *testing.T) {
 	all := product(t, os.DirFS("."))
-	for _, check := range []func([]goFile) []string{undocumented, hiddenState, clockReaders, sqlOutside, misplaced, strayClients, contextLosers, globalLoggers, errorKeys} {
+	for _, check := range []func([]goFile) []string{undocumented, hiddenState, clockReaders, sqlOutside, misplaced, strayClients,
+		contextLosers, globalLoggers, errorKeys} {
 		for _, b := range check(all) {
 			t.Error(b)
 		}
@@ -405,7 +409,8 @@ func TestHouseNoticesViolations(t *testing.T) {
 		{hiddenState, "internal/oidc/x.go", "package oidc\nvar mu sync.Mutex", "var mu"},
 		{hiddenState, "internal/oidc/x.go", "package oidc\nvar n = 3", "var n"},
 		{hiddenState, "internal/oidc/x.go", "package oidc\nvar c = make(map[string]int)", "var c"},
-		{hiddenState, "internal/oidc/x.go", "package oidc\nvar (\n_ error = x{}\nerrX = errors.New(`x`)\nkinds = []string{`a`}\nre = regexp.MustCompile(`x`)\nfiles embed.FS\n)", ""},
+		{hiddenState, "internal/oidc/x.go", "package oidc\nvar (\n_ error = x{}\nerrX = errors.New(`x`)\nkinds = []string{`a`}\nre = " +
+			"regexp.MustCompile(`x`)\nfiles embed.FS\n)", ""},
 		{clockReaders, "internal/oidc/x.go", "package oidc\nvar f = func() int64 { return time.Now().Unix() }", "time.Now"},
 		{clockReaders, "internal/store/x.go", "package store\nfunc f() { g(time.Now()) }", "time.Now"},
 		{clockReaders, "internal/web/x.go", "package web\nfunc f() { g(time.Now()) }", ""},
@@ -418,7 +423,8 @@ func TestHouseNoticesViolations(t *testing.T) {
 		{globalLoggers, "internal/keys/x.go", "package keys\nfunc f() { slog.Default().Info(`x`) }", "a global logger"},
 		{globalLoggers, "internal/keys/x.go", "package keys\nimport \"log\"\nfunc f() { log.Printf(`x`) }", "a global logger"},
 		{globalLoggers, "internal/keys/x.go", "package keys\nfunc f(log *slog.Logger) { log.Error(`x`, slog.String(`a`, `b`)) }", ""},
-		{errorKeys, "internal/login/x.go", "package login\nfunc f() { h.Log.ErrorContext(ctx, `x`, `realm`, r, `err`, err) }", "telemetry.KeyError"},
+		{errorKeys, "internal/login/x.go", "package login\nfunc f() { h.Log.ErrorContext(ctx, `x`, `realm`, r, `err`, err) }",
+			"telemetry.KeyError"},
 		{errorKeys, "internal/login/x.go", "package login\nfunc f() { h.log.Warn(`x`, `error`, out.Err) }", "telemetry.KeyError"},
 		{errorKeys, "internal/login/x.go", "package login\nfunc f() { h.log.Warn(`x`, telemetry.KeyError, err) }", ""},
 		{errorKeys, "internal/login/x.go", "package login\nfunc f() { h.Error(`x`, err) }", ""},
@@ -443,7 +449,8 @@ func TestHouseNoticesViolations(t *testing.T) {
 // unwelcome is text that ties the repository to one machine or to one place to fetch packages from.
 // The words are put together here so that this file does not hold them itself.
 func unwelcome(p, text string) (broken []string) {
-	words := []string{"/wo" + "rk/", "/ro" + "ot/", "proxy.golang" + ".org", "registry.npmjs" + ".org", "repo.maven.apache" + ".org", "repo1.maven" + ".org", "pypi" + ".org", "files.pythonhosted" + ".org"}
+	words := []string{"/wo" + "rk/", "/ro" + "ot/", "proxy.golang" + ".org", "registry.npmjs" + ".org", "repo.maven.apache" + ".org",
+		"repo1.maven" + ".org", "pypi" + ".org", "files.pythonhosted" + ".org"}
 	if strings.HasSuffix(p, ".md") {
 		words = append(words, "/tm"+"p/")
 	}
@@ -487,7 +494,8 @@ func badSubject(s string) bool {
 
 // Commits that are not on the branch main yet have a subject as CONTRIBUTING.md wants it.
 func TestCommits(t *testing.T) {
-	for s, want := range map[string]bool{"store: a session begins without a temporary table": false, "fix": true, "store: fix": true, "store: ends with a full stop here.": true,
+	for s, want := range map[string]bool{"store: a session begins without a temporary table": false, "fix": true, "store: fix": true,
+		"store: ends with a full stop here.":    true,
 		"store: " + strings.Repeat("long ", 14): true} {
 		if badSubject(s) != want {
 			t.Errorf("%q is refused: %v, want %v", s, !want, want)
@@ -501,6 +509,51 @@ func TestCommits(t *testing.T) {
 		if s = strings.TrimSuffix(s, "\n"); badSubject(s) {
 			t.Errorf("the subject %q is not \"room: what it does now\" of 72 characters at most", s)
 		}
+	}
+}
+
+// longest is how many characters a line of Go has at most.
+const longest = 140
+
+// longLines lists the lines of a Go file that are too long. Those with a part of a raw
+// string are left, which is text of another language or a struct tag, and those with a long address or token.
+func longLines(name string, src []byte) []string {
+	fset := token.NewFileSet()
+	file := fset.AddFile(name, -1, len(src))
+	var s scanner.Scanner
+	s.Init(file, src, nil, 0)
+	raw := map[int]bool{}
+	for {
+		at, kind, text := s.Scan()
+		if kind == token.EOF {
+			break
+		}
+		if kind == token.STRING && (text[0] == '`' || len(text) > longest*2/3 && !strings.Contains(text, " ")) {
+			for first, n := file.Line(at), 0; n <= strings.Count(text, "\n"); n++ {
+				raw[first+n] = true
+			}
+		}
+	}
+	var out []string
+	for i, line := range strings.Split(string(src), "\n") {
+		if n := utf8.RuneCountInString(line); n > longest && !raw[i+1] {
+			out = append(out, fmt.Sprintf("%s:%d: %d characters, of %d at most", name, i+1, n, longest))
+		}
+	}
+	return out
+}
+
+func TestLinesAreShort(t *testing.T) {
+	fsys := os.DirFS(".")
+	for _, p := range files(t, fsys, func(p string) bool { return strings.HasSuffix(p, ".go") }) {
+		for _, line := range longLines(p, read(t, fsys, p)) {
+			t.Error(line)
+		}
+	}
+	long := strings.Repeat("x", longest)
+	src := "package p\n\nvar a" + long + " int\n\nvar b = `" + long + "\n" + long + "xx`\n\n// " + long + "\n"
+	if got := longLines("p.go", []byte(src)); len(got) != 2 || !strings.HasPrefix(got[0], "p.go:3:") || !strings.HasPrefix(got[1], "p.go:8:") {
+		t.Errorf("of a long name, a long raw string and a long comment: %q", got)
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 )
 
 // rules are the rooms that hold the product: every door may use them.
-const rules = "realms clients doctor keys users sessions deliveries logout events records roles authn authn/steps authn/actions authn/tabs emails claims tokens bearer clientauth broker authz policy jobs"
+const rules = "realms clients doctor keys users sessions deliveries logout events records roles authn authn/steps authn/actions " +
+	"authn/tabs emails claims tokens bearer clientauth broker authz policy jobs"
 
 // doorMay is what a door may import: never store, never another door.
 const doorMay = "iam rep web i18n telemetry " + rules
@@ -47,23 +48,24 @@ var layers = map[string]string{
 	"store/pgtest":    "",
 	"store/storetest": "iam seal store store/pgtest",
 	// rules
-	"realms":          "iam rep store",
-	"clients":         "iam rep jose realms store claims tokens sessions",
-	"keys":            "iam jose realms rep store telemetry",
-	"roles":           "iam rep realms store",
-	"policy":          "iam realms store passhash",
-	"events":          "iam realms store mail telemetry", // the realm says what is kept
-	"users":           "iam rep realms store roles policy passhash otp seal events sessions webauthn",
-	"sessions":        "iam realms store events deliveries",
-	"records":         "iam jose realms store sessions events tokens bearer keys users roles", // reads what all of them keep
-	"claims":          "iam roles",
-	"deliveries":      "iam realms store telemetry",
-	"logout":          "iam realms store deliveries claims tokens sessions telemetry",
-	"tokens":          "iam jose keys claims sessions roles realms",
-	"clientauth":      "iam jose realms sessions authn web",     // which client sent a request
-	"bearer":          "iam realms roles sessions tokens users", // whether a presented token is good
-	"authn":           "iam realms",                             // the snapshot that a walk is in; it asks no rule
-	"authn/steps":     "iam authn authn/actions authn/tabs users roles sessions logout emails policy events otp i18n realms pages webauthn tokens",
+	"realms":     "iam rep store",
+	"clients":    "iam rep jose realms store claims tokens sessions",
+	"keys":       "iam jose realms rep store telemetry",
+	"roles":      "iam rep realms store",
+	"policy":     "iam realms store passhash",
+	"events":     "iam realms store mail telemetry", // the realm says what is kept
+	"users":      "iam rep realms store roles policy passhash otp seal events sessions webauthn",
+	"sessions":   "iam realms store events deliveries",
+	"records":    "iam jose realms store sessions events tokens bearer keys users roles", // reads what all of them keep
+	"claims":     "iam roles",
+	"deliveries": "iam realms store telemetry",
+	"logout":     "iam realms store deliveries claims tokens sessions telemetry",
+	"tokens":     "iam jose keys claims sessions roles realms",
+	"clientauth": "iam jose realms sessions authn web",     // which client sent a request
+	"bearer":     "iam realms roles sessions tokens users", // whether a presented token is good
+	"authn":      "iam realms",                             // the snapshot that a walk is in; it asks no rule
+	"authn/steps": "iam authn authn/actions authn/tabs users roles sessions logout emails policy events otp i18n realms pages webauthn " +
+		"tokens",
 	"authn/tabs":      "iam store",
 	"authn/authntest": "*", // the rooms of a login, for tests
 	"authn/actions":   "iam rep authn authn/tabs users roles sessions logout emails policy events otp i18n realms pages webauthn",
@@ -91,8 +93,10 @@ var layers = map[string]string{
 // is every room but iam, which is made of the standard library alone. An
 // outside package without a line is refused: a dependency is a hire.
 var owners = map[string]string{
-	"database/sql":                        "store store/engine",
-	"net/http":                            "oidc saml login admin account scim registration console broker mail web server cli telemetry doctor/remote", // the last is a client
+	"database/sql": "store store/engine",
+	// the last is a client
+	"net/http": "oidc saml login admin account scim registration console broker mail web server cli telemetry " +
+		"doctor/remote",
 	"html/template":                       "pages mail console",
 	"github.com/jackc/pgx/v5":             "store/engine store/pgtest store/storetest",
 	"modernc.org/sqlite":                  "store/engine",

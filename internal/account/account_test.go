@@ -72,7 +72,8 @@ func newHouse(t *testing.T) *house {
 	people := users.New(x.db, passhash.New(64<<20), policy.New(""), x.live)
 	anna, err := people.ByName(ctx, x.realm, "anna")
 	x.must(err)
-	x.caller = &account.Caller{User: anna, Token: new(tokens.Token), Session: "one", Audience: []string{"account"}, Roles: []string{"manage-account"}, Origins: []string{"https://till.test"}}
+	x.caller = &account.Caller{User: anna, Token: new(tokens.Token), Session: "one", Audience: []string{"account"},
+		Roles: []string{"manage-account"}, Origins: []string{"https://till.test"}}
 	for _, s := range []struct {
 		id, client, agent string
 		offline           bool
@@ -83,7 +84,8 @@ func newHouse(t *testing.T) *house {
 	} {
 		client, err := x.realm.ClientByName(ctx, s.client)
 		x.must(err)
-		us := &iam.UserSession{ID: iam.SessionID(s.id), Realm: x.realm.ID, User: anna.ID, Offline: s.offline, IP: "192.0.2.1", Started: time.Now(), LastAccess: time.Now()}
+		us := &iam.UserSession{ID: iam.SessionID(s.id), Realm: x.realm.ID, User: anna.ID, Offline: s.offline, IP: "192.0.2.1",
+			Started: time.Now(), LastAccess: time.Now()}
 		sessions.NoteDevice(us, s.agent)
 		x.must(x.live.Login(ctx, &sessions.Login{Session: us, New: true, ClientSession: &iam.ClientSession{
 			Session: us.ID, Realm: x.realm.ID, Client: client.ID, Offline: s.offline, Started: time.Now(), LastAccess: time.Now(),
@@ -95,7 +97,8 @@ func newHouse(t *testing.T) *house {
 	x.must(err)
 	h := &account.Handler{
 		Explorer: &records.Explorer{DB: x.db, Sessions: x.live, Realms: cache},
-		Realms:   cache, Users: people, Roles: roles.New(x.db), Sessions: x.live, Events: x.events, Texts: set.Texts(), Hostname: host, Log: log, Page: http.NotFoundHandler(),
+		Realms:   cache, Users: people, Roles: roles.New(x.db), Sessions: x.live, Events: x.events, Texts: set.Texts(), Hostname: host, Log: log,
+		Page: http.NotFoundHandler(),
 		Authenticate: func(*http.Request, *realms.Realm) (*account.Caller, error) {
 			if x.caller == nil {
 				return nil, nil
@@ -194,20 +197,27 @@ func TestRefusals(t *testing.T) {
 		{"DELETE", "/offline-grants/one/till", "", 404, `{"errorMessage":"Offline grant not found"}`},
 		{"PUT", "/offline-grants", "{}", 405, `{"error":"HTTP 405 Method Not Allowed"}`},
 		{"POST", "", `[1]`, 400, `{"error":"unknown_error","error_description":"Cannot parse the JSON"}`},
-		{"POST", "", `{"bogus":1}`, 400, `{"error":"Invalid json representation for UserRepresentation. Unrecognized field \"bogus\" at line 1 column 11."}`},
-		{"POST", "", `{"username":"anna"}`, 400, `{"errors":[{"field":"firstName","errorMessage":"error-user-attribute-required","params":["${firstName}"]},` +
-			`{"field":"lastName","errorMessage":"error-user-attribute-required","params":["${lastName}"]},{"field":"email","errorMessage":"error-user-attribute-required","params":["${email}"]}]}`},
-		{"POST", "", `{"username":"anna","email":"","firstName":"a","lastName":"b"}`, 400, `{"errors":[{"field":"email","errorMessage":"missingEmailMessage","params":["${email}"]},` +
-			`{"field":"email","errorMessage":"error-user-attribute-required","params":["${email}"]}]}`},
-		{"POST", "", `{"username":"other","email":"u@x.test","firstName":"a","lastName":"b"}`, 400, `{"errors":[{"field":"username","errorMessage":"error-user-attribute-read-only","params":["${username}"]},` +
-			`{"field":"username","errorMessage":"readOnlyUsernameMessage","params":["${username}"]}]}`},
-		{"POST", "", `{"username":"anna","email":"nonsense","firstName":"A","lastName":"B"}`, 400, `{"field":"email","errorMessage":"error-invalid-email","params":["${email}","nonsense"],` +
-			`"errors":[{"field":"email","errorMessage":"error-invalid-email","params":["${email}","nonsense"]}]}`},
+		{"POST", "", `{"bogus":1}`, 400,
+			`{"error":"Invalid json representation for UserRepresentation. Unrecognized field \"bogus\" at line 1 column 11."}`},
+		{"POST", "", `{"username":"anna"}`, 400,
+			`{"errors":[{"field":"firstName","errorMessage":"error-user-attribute-required","params":["${firstName}"]},` +
+				`{"field":"lastName","errorMessage":"error-user-attribute-required","params":["${lastName}"]},{"field":"email","errorMessage":"error-user-attribute-required","params":["${email}"]}]}`},
+		{"POST", "", `{"username":"anna","email":"","firstName":"a","lastName":"b"}`, 400,
+			`{"errors":[{"field":"email","errorMessage":"missingEmailMessage","params":["${email}"]},` +
+				`{"field":"email","errorMessage":"error-user-attribute-required","params":["${email}"]}]}`},
+		{"POST", "", `{"username":"other","email":"u@x.test","firstName":"a","lastName":"b"}`, 400,
+			`{"errors":[{"field":"username","errorMessage":"error-user-attribute-read-only","params":["${username}"]},` +
+				`{"field":"username","errorMessage":"readOnlyUsernameMessage","params":["${username}"]}]}`},
+		{"POST", "", `{"username":"anna","email":"nonsense","firstName":"A","lastName":"B"}`, 400,
+			`{"field":"email","errorMessage":"error-invalid-email","params":["${email}","nonsense"],` +
+				`"errors":[{"field":"email","errorMessage":"error-invalid-email","params":["${email}","nonsense"]}]}`},
 		// Keycloak: AccountRestService.updateAccount, whose parameters are texts
-		{"POST", "", `{"username":"anna","email":"bob@x.test","firstName":"a","lastName":"b"}`, 409, `{"field":"email","errorMessage":"emailExistsMessage","params":["${email}"],` +
-			`"errors":[{"field":"email","errorMessage":"emailExistsMessage","params":["${email}"]}]}`},
-		{"POST", "", `{"username":"anna","email":"u@x.test","firstName":"` + strings.Repeat("a", 256) + `","lastName":"b"}`, 400, `{"field":"firstName","errorMessage":"error-invalid-length-too-long","params":["${firstName}",null,"255"],` +
-			`"errors":[{"field":"firstName","errorMessage":"error-invalid-length-too-long","params":["${firstName}",null,"255"]}]}`},
+		{"POST", "", `{"username":"anna","email":"bob@x.test","firstName":"a","lastName":"b"}`, 409,
+			`{"field":"email","errorMessage":"emailExistsMessage","params":["${email}"],` +
+				`"errors":[{"field":"email","errorMessage":"emailExistsMessage","params":["${email}"]}]}`},
+		{"POST", "", `{"username":"anna","email":"u@x.test","firstName":"` + strings.Repeat("a", 256) + `","lastName":"b"}`, 400,
+			`{"field":"firstName","errorMessage":"error-invalid-length-too-long","params":["${firstName}",null,"255"],` +
+				`"errors":[{"field":"firstName","errorMessage":"error-invalid-length-too-long","params":["${firstName}",null,"255"]}]}`},
 	} {
 		w := x.ask(c.method, c.path, c.body)
 		if got := w.Body.String(); w.Code != c.status || !sameErrors(got, c.want) {
@@ -217,13 +227,15 @@ func TestRefusals(t *testing.T) {
 	if w := x.ask("GET", "/groups", "", "Accept: text/html"); w.Code != 404 {
 		t.Errorf("a browser is answered %d", w.Code)
 	}
-	if w := x.ask("GET", "/groups", "", "Origin: https://till.test"); w.Code != 200 || w.Header().Get("Access-Control-Allow-Origin") != "https://till.test" {
+	if w := x.ask("GET", "/groups", "", "Origin: https://till.test"); w.Code != 200 ||
+		w.Header().Get("Access-Control-Allow-Origin") != "https://till.test" {
 		t.Errorf("an allowed origin: %d %v", w.Code, w.Header())
 	}
 	if w := x.ask("GET", "/groups", "", "Origin: https://other.test"); w.Code != 403 || w.Body.String() != `{"error":"Invalid origin"}` {
 		t.Errorf("another origin: %d %s", w.Code, w.Body)
 	}
-	if w := x.ask("OPTIONS", "/groups", "", "Origin: https://other.test"); w.Code != 200 || !strings.Contains(w.Header().Get("Access-Control-Allow-Methods"), "DELETE") {
+	if w := x.ask("OPTIONS", "/groups", "", "Origin: https://other.test"); w.Code != 200 ||
+		!strings.Contains(w.Header().Get("Access-Control-Allow-Methods"), "DELETE") {
 		t.Errorf("preflight: %d %v", w.Code, w.Header())
 	}
 	x.caller.Roles = []string{"view-profile"}
@@ -234,7 +246,8 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	x.caller.Roles = []string{"view-groups"}
-	for path, want := range map[string]int{"": 403, "/sessions": 403, "/offline-grants": 403, "/credentials": 403, "/applications": 403, "/groups": 200, "/supportedLocales": 200, "/nonsense": 404} {
+	for path, want := range map[string]int{"": 403, "/sessions": 403, "/offline-grants": 403, "/credentials": 403, "/applications": 403,
+		"/groups": 200, "/supportedLocales": 200, "/nonsense": 404} {
 		if w := x.ask("GET", path, ""); w.Code != want {
 			t.Errorf("with view-groups alone %s is answered %d", path, w.Code)
 		}
@@ -284,7 +297,8 @@ func TestProfile(t *testing.T) {
 	if got := x.read("?userProfileMetadata=false").(map[string]any); got["userProfileMetadata"] != nil {
 		t.Error("metadata that was not asked for")
 	}
-	if w := x.ask("POST", "", `{"username":"anna","email":"new@x.test","firstName":"A","lastName":"Ant"}`); w.Code != 204 || w.Header().Get("Cache-Control") != "no-cache" {
+	if w := x.ask("POST", "", `{"username":"anna","email":"new@x.test","firstName":"A","lastName":"Ant"}`); w.Code != 204 ||
+		w.Header().Get("Cache-Control") != "no-cache" {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	if got := x.read("").(map[string]any); got["email"] != "new@x.test" || got["emailVerified"] != false || got["firstName"] != "A" {
@@ -292,7 +306,8 @@ func TestProfile(t *testing.T) {
 	}
 	list, err := x.events.List(t.Context(), x.realm, events.Filter{Max: 1})
 	x.must(err)
-	want := map[string]string{"context": "ACCOUNT", "previous_email": "anna@x.test", "updated_email": "new@x.test", "previous_first_name": "Anna", "updated_first_name": "A"}
+	want := map[string]string{"context": "ACCOUNT", "previous_email": "anna@x.test", "updated_email": "new@x.test",
+		"previous_first_name": "Anna", "updated_first_name": "A"}
 	if len(list) != 1 || list[0].Kind != "UPDATE_PROFILE" || !mapsEqual(list[0].Details, want) {
 		t.Errorf("events %+v", list)
 	}
@@ -324,7 +339,8 @@ func TestSessions(t *testing.T) {
 	}
 	for _, d := range devices { // the offline session is on the device without the current one
 		d := d.(map[string]any)
-		if want := map[any]int{"Linux": 1, "Other": 2}[d["os"]]; (d["os"] == "Linux") != (d["current"] == true) || len(d["sessions"].([]any)) != want {
+		if want := map[any]int{"Linux": 1, "Other": 2}[d["os"]]; (d["os"] == "Linux") != (d["current"] == true) ||
+			len(d["sessions"].([]any)) != want {
 			t.Errorf("device %v", d)
 		}
 	}
@@ -355,7 +371,8 @@ func TestApplicationsAndConsents(t *testing.T) {
 	x := newHouse(t)
 	scope := x.realm.ScopeByName("profile")
 	body := `{"grantedScopes":[{"id":"` + string(scope.ID) + `"}]}`
-	if w := x.ask("POST", "/applications/till/consent", body); w.Code != 200 || !strings.Contains(w.Body.String(), `"displayText":"User profile"`) {
+	if w := x.ask("POST", "/applications/till/consent", body); w.Code != 200 || !strings.Contains(w.Body.String(),
+		`"displayText":"User profile"`) {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	if w := x.ask("PUT", "/applications/till/consent", `{"grantedScopes":[{"id":"nope"}]}`); w.Code != 400 {
@@ -421,16 +438,19 @@ func TestCredentials(t *testing.T) {
 	if ids["password"] == "" || ids["otp"] == "" {
 		t.Fatalf("credentials %v", ids)
 	}
-	if list := x.read("/credentials?type=otp&user-credentials=false").([]any); len(list) != 1 || list[0].(map[string]any)["userCredentialMetadatas"] != nil {
+	if list := x.read("/credentials?type=otp&user-credentials=false").([]any); len(list) != 1 ||
+		list[0].(map[string]any)["userCredentialMetadatas"] != nil {
 		t.Errorf("otp alone: %v", list)
 	}
 	if w := x.ask("PUT", "/credentials/"+ids["otp"]+"/label", `"tablet"`); w.Code != 204 {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if w := x.ask("PUT", "/credentials/"+ids["otp"]+"/label", `{"x":1}`); w.Code != 400 || w.Body.String() != `{"errorMessage":"invalidRequestMessage"}` {
+	if w := x.ask("PUT", "/credentials/"+ids["otp"]+"/label", `{"x":1}`); w.Code != 400 ||
+		w.Body.String() != `{"errorMessage":"invalidRequestMessage"}` {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
-	if w := x.ask("DELETE", "/credentials/"+ids["password"], ""); w.Code != 400 || w.Body.String() != `{"error":"Credential type cannot be removed"}` {
+	if w := x.ask("DELETE", "/credentials/"+ids["password"], ""); w.Code != 400 ||
+		w.Body.String() != `{"error":"Credential type cannot be removed"}` {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if w := x.ask("DELETE", "/credentials/"+ids["otp"], ""); w.Code != 204 {

@@ -70,7 +70,8 @@ func (h *Handler) applications(c *call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if client == nil || client.Access == iam.BearerOnly || named && (client.Name == "" || !strings.Contains(strings.ToLower(client.Name), name)) {
+		if client == nil || client.Access == iam.BearerOnly || named && (client.Name == "" ||
+			!strings.Contains(strings.ToLower(client.Name), name)) {
 			continue
 		}
 		c.describe(a, client)

@@ -55,7 +55,8 @@ func (b *Bearer) Authenticate(r *http.Request, realm *realms.Realm) (*Caller, er
 		part = v.View.ClientSession
 	}
 	out := &Caller{
-		User: v.User, Token: v.Token, Client: &v.Client.Client, Session: iam.SessionID(v.Token.Session), Offline: v.Token.Context().Offline, Level: claims.Reached(part),
+		User: v.User, Token: v.Token, Client: &v.Client.Client, Session: iam.SessionID(v.Token.Session), Offline: v.Token.Context().Offline,
+		Level:    claims.Reached(part),
 		Audience: granted.Audience, Origins: granted.Origins,
 	}
 	for _, role := range realm.RolesOf(client.ID) {

@@ -115,8 +115,9 @@ func (h *Handler) linkedAccounts(c *call) (any, error) {
 	for _, p := range list {
 		kind := realms.ProviderKindOf(p.Provider)
 		username, connected := name[p.Alias]
-		out = append(out, rep.AccountLinkedAccount{Connected: connected, Social: kind != nil && kind.Social, ProviderAlias: p.Alias, ProviderName: p.Alias,
-			DisplayName: cmp.Or(p.DisplayName, p.Alias), LinkedUsername: username})
+		out = append(out, rep.AccountLinkedAccount{Connected: connected, Social: kind != nil && kind.Social, ProviderAlias: p.Alias,
+			ProviderName: p.Alias,
+			DisplayName:  cmp.Or(p.DisplayName, p.Alias), LinkedUsername: username})
 	}
 	return out, nil
 }

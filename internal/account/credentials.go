@@ -105,9 +105,11 @@ func metadata(r *realms.Realm, k *iam.Credential) rep.AccountCredentialMetadata 
 		if !ok {
 			break
 		}
-		out.InfoMessage = &rep.AccountMessage{Key: "recovery-codes-number-used", Parameters: []string{fmt.Sprintf("%d/%d", state.Total-state.Remaining, state.Total)}}
+		out.InfoMessage = &rep.AccountMessage{Key: "recovery-codes-number-used",
+			Parameters: []string{fmt.Sprintf("%d/%d", state.Total-state.Remaining, state.Total)}}
 		if state.Remaining < users.RecoveryThreshold(r) {
-			out.WarningMessageTitle = &rep.AccountMessage{Key: "recovery-codes-number-remaining", Parameters: []string{strconv.Itoa(state.Remaining)}}
+			out.WarningMessageTitle = &rep.AccountMessage{Key: "recovery-codes-number-remaining",
+				Parameters: []string{strconv.Itoa(state.Remaining)}}
 			out.WarningMessageDescription = &rep.AccountMessage{Key: "recovery-codes-generate-new-codes"}
 		}
 	}

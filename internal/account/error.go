@@ -89,7 +89,8 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, realm *realms.Rea
 		web.WriteStatus(w, int(unread))
 	default:
 		if r.Context().Err() == nil || realms.Unavailable(err) {
-			h.Log.ErrorContext(r.Context(), "account", telemetry.KeyPath, r.URL.Path, telemetry.KeyRequest, web.RequestOf(r).ID, telemetry.KeyError, err)
+			h.Log.ErrorContext(r.Context(), "account", telemetry.KeyPath, r.URL.Path, telemetry.KeyRequest, web.RequestOf(r).ID,
+				telemetry.KeyError, err)
 		}
 		if realms.Unavailable(err) || r.Context().Err() != nil {
 			web.WriteStatus(w, http.StatusServiceUnavailable)

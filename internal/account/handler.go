@@ -214,7 +214,8 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, door http.Handler
 
 // wantsPage reports whether a request is for the account console, at any address of the API.
 func (h *Handler) wantsPage(r *http.Request) bool {
-	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && !web.Accepts(r, "application/json") && web.MediaType(r) != "application/json" &&
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && !web.Accepts(r, "application/json") &&
+		web.MediaType(r) != "application/json" &&
 		versioned.FindStringSubmatch("/"+r.PathValue("path")) == nil
 }
 

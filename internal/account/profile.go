@@ -88,7 +88,8 @@ func (h *Handler) updateProfile(c *call) (any, error) {
 	for name, values := range in.Attributes {
 		draft[name] = values
 	}
-	for name, value := range map[string]string{"username": in.Username, "email": in.Email, "firstName": in.FirstName, "lastName": in.LastName} {
+	for name, value := range map[string]string{"username": in.Username, "email": in.Email, "firstName": in.FirstName,
+		"lastName": in.LastName} {
 		if delete(draft, name); value != "" {
 			draft[name] = []string{value}
 		}

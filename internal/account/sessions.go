@@ -122,7 +122,8 @@ func (h *Handler) endSessions(c *call) (any, error) {
 // not the caller's is left alone without a word.
 func (h *Handler) endSession(c *call) (any, error) {
 	for _, kind := range iam.SessionKinds() {
-		v, err := h.Sessions.Find(c, c.realm, iam.SessionRef{ID: iam.SessionID(c.r.PathValue("session")), Kind: kind, User: c.caller.User.ID}, nil)
+		v, err := h.Sessions.Find(c, c.realm, iam.SessionRef{ID: iam.SessionID(c.r.PathValue("session")), Kind: kind,
+			User: c.caller.User.ID}, nil)
 		switch {
 		case errors.Is(err, sessions.ErrGone):
 			continue

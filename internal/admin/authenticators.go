@@ -100,7 +100,8 @@ func infoOf(authenticator string) authProvider {
 	if p := authProvidersOf().any(authenticator); p != nil {
 		return *p
 	}
-	v := authProvider{ID: authenticator, DisplayName: authenticator, Requirements: []string{"REQUIRED", "ALTERNATIVE", "DISABLED"}, Configurable: true}
+	v := authProvider{ID: authenticator, DisplayName: authenticator, Requirements: []string{"REQUIRED", "ALTERNATIVE", "DISABLED"},
+		Configurable: true}
 	if strings.HasPrefix(authenticator, "conditional-") {
 		v.Requirements = []string{"REQUIRED", "DISABLED"}
 	}

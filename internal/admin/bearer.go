@@ -63,7 +63,8 @@ func (b *Bearer) Authenticate(r *http.Request) (*Caller, error) {
 		return nil, err
 	}
 	return &Caller{
-		Realm: home, Client: &v.Client.Client, User: v.User, Token: v.Token, Session: iam.SessionID(v.Token.Session), Offline: v.Token.Context().Offline, View: v.View,
+		Realm: home, Client: &v.Client.Client, User: v.User, Token: v.Token, Session: iam.SessionID(v.Token.Session),
+		Offline: v.Token.Context().Offline, View: v.View,
 		Roles: granted.Roles, Origins: granted.Origins,
 	}, nil
 }

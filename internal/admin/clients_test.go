@@ -45,7 +45,10 @@ func newShop(t *testing.T) *shop {
 func newShopOn(t *testing.T, db *store.DB) *shop {
 	t.Helper()
 	cache := realms.NewCache(db)
-	manager := realms.NewManager(cache, db.Now, realms.Rules{NewKey: func(context.Context, string, string, map[string][]string) error { return nil }})
+	manager := realms.NewManager(cache, db.Now, realms.Rules{NewKey: func(context.Context, string, string,
+		map[string][]string) error {
+		return nil
+	}})
 	given := &rep.Realm{Realm: "shop", Enabled: new(true), AdminEventsEnabled: new(true), AdminEventsDetailsEnabled: new(true)}
 	if _, err := manager.Create(t.Context(), given); err != nil {
 		t.Fatal(err)
@@ -56,7 +59,8 @@ func newShopOn(t *testing.T, db *store.DB) *shop {
 	}
 	log := slog.New(slog.DiscardHandler)
 	h := &Handler{
-		Realms: cache, Manager: manager, Clients: clients.New(cache, nil, sessions.New(db, nil)), Sessions: sessions.New(db, nil), Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log,
+		Realms: cache, Manager: manager, Clients: clients.New(cache, nil, sessions.New(db, nil)), Sessions: sessions.New(db, nil),
+		Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log,
 		Users: users.New(db, passhash.New(64<<20), policy.New(""), sessions.New(db, nil)), Roles: roles.New(db),
 		KnownMapper: func(provider string) bool { return strings.HasPrefix(provider, "oidc-") },
 	}
@@ -142,7 +146,8 @@ func TestClientsStartAsKeycloaks(t *testing.T) {
 		t.Error("a public client shows a secret")
 	}
 
-	for body, want := range map[string]string{`"bearerOnly":false`: `"publicClient":true`, `"bearerOnly":true`: `"publicClient":true`, `"publicClient":false`: `"publicClient":false`} {
+	for body, want := range map[string]string{`"bearerOnly":false`: `"publicClient":true`, `"bearerOnly":true`: `"publicClient":true`,
+		`"publicClient":false`: `"publicClient":false`} {
 		id := s.want("POST", "/clients", `{"protocol":"openid-connect",`+body+`}`, 201, "")
 		s.want("GET", "/clients/"+id, "", 200, want)
 	}
@@ -152,13 +157,15 @@ func TestClientsStartAsKeycloaks(t *testing.T) {
 	s.want("GET", "/clients?q=realm_client:true", "", 400, `Attributes [realm_client] not allowed for search`)
 	s.want("DELETE", "/clients/"+id, "", 204, "")
 	s.want("GET", "/clients/"+id, "", 404, `{"error":"Could not find client"}`)
-	s.want("GET", "/admin-events?operationTypes=DELETE", "", 200, `"resourcePath":"clients/`+id+`","representation":"{\"id\":\"`+id+`\",\"clientId\":\"spa\"}"`)
+	s.want("GET", "/admin-events?operationTypes=DELETE", "", 200, `"resourcePath":"clients/`+id+`","representation":"{\"id\":\"`+id+
+		`\",\"clientId\":\"spa\"}"`)
 }
 
 // Oracle: clients/representation. Keycloak: RepresentationToModel.updateClient.
 func TestUpdateChangesWhatItNames(t *testing.T) {
 	s := newShop(t)
-	id := s.want("POST", "/clients", `{"clientId":"full","secret":"sesame","redirectUris":["http://app.test/*"],"attributes":{"custom":"thing","other":"x"},"defaultClientScopes":["profile"]}`, 201, "")
+	id := s.want("POST", "/clients",
+		`{"clientId":"full","secret":"sesame","redirectUris":["http://app.test/*"],"attributes":{"custom":"thing","other":"x"},"defaultClientScopes":["profile"]}`, 201, "")
 	s.want("PUT", "/clients/"+id, `{"clientId":" "}`, 400, `{"error":"invalid_input","error_description":"Client ID cannot be blank"}`)
 	s.want("PUT", "/clients/"+id, `{"redirectUris":["http://app.test/*","http://app.test/*"],"webOrigins":["+","+"]}`, 204, "")
 	s.want("GET", "/clients/"+id, "", 200, `"redirectUris":["http://app.test/*"],"webOrigins":["+"]`)
@@ -193,8 +200,10 @@ func TestClientsAreRefusedInKeycloaksWords(t *testing.T) {
 		`{"protocol":"nonsense"}`:                                             "Invalid protocol: nonsense",
 		`{"attributes":{"jwks.url":"nonsense","use.jwks.url":"true"}}`:        "JWKS URL is not a valid URL",
 		`{"attributes":{"post.logout.redirect.uris":"javascript:x##http:a"}}`: "A post-logout redirect URI uses an illegal scheme",
-		`{"attributes":{"default.acr.values":"abc"}}`:                         "Default ACR values need to contain values specified in the ACR-To-Loa mapping or number levels from set realm browser flow",
-		`{"attributes":{"client.session.idle.timeout":"99999999"}}`:           "Client session idle timeout cannot exceed realm SSO session idle timeout.",
+		`{"attributes":{"default.acr.values":"abc"}}`: "Default ACR values need to contain values specified in the " +
+			"ACR-To-Loa mapping or number levels from set realm browser flow",
+		`{"attributes":{"client.session.idle.timeout":"99999999"}}`: "Client session idle timeout cannot exceed realm SSO session " +
+			"idle timeout.",
 	} {
 		s.want("POST", "/clients", body, 400, `{"error":"invalid_input","error_description":"`+want+`"}`)
 	}
@@ -217,9 +226,11 @@ func TestClientsThatAreNotForEverybody(t *testing.T) {
 	}
 	s.want("PUT", "/clients/"+id(realms.ClientAdmin), `{"description":"x"}`, 403, "")
 	s.want("DELETE", "/clients/"+id(realms.ClientAdmin), "", 403, "")
-	s.want("DELETE", "/clients/"+id(realms.ClientAccount), "", 400, `{"error":"invalid_request","error_description":"Could not delete client"}`)
+	s.want("DELETE", "/clients/"+id(realms.ClientAccount), "", 400,
+		`{"error":"invalid_request","error_description":"Could not delete client"}`)
 	own := s.want("POST", "/clients", `{"clientId":"own","secret":"sesame"}`, 201, "")
-	if code, got := s.call("view-clients", "GET", "/clients/"+own, ""); code != 200 || strings.Contains(got, "sesame") || !strings.Contains(got, `"manage":false`) {
+	if code, got := s.call("view-clients", "GET", "/clients/"+own, ""); code != 200 || strings.Contains(got, "sesame") ||
+		!strings.Contains(got, `"manage":false`) {
 		t.Errorf("a viewer sees %d %s", code, got)
 	}
 	for _, c := range []struct{ who, method, path string }{
@@ -238,7 +249,8 @@ func TestClientsThatAreNotForEverybody(t *testing.T) {
 			}
 		}
 	}
-	if code, got := s.call("query-clients", "GET", "/clients?clientId=own", ""); code != 200 || got != "[]" { // Keycloak: ClientsResource.getClients
+	// Keycloak: ClientsResource.getClients
+	if code, got := s.call("query-clients", "GET", "/clients?clientId=own", ""); code != 200 || got != "[]" {
 		t.Errorf("somebody who may only query sees %d %s", code, got)
 	}
 }
@@ -248,7 +260,8 @@ func TestClientScopes(t *testing.T) {
 	s := newShop(t)
 	scope := s.want("POST", "/client-scopes", `{"name":"extra","protocol":"openid-connect","nonsense":1}`, 201, "")
 	s.want("POST", "/client-scopes", `{"name":"extra","protocol":"saml"}`, 409, `{"errorMessage":"Client Scope extra already exists"}`)
-	s.want("POST", "/client-scopes", `{"name":"has space","protocol":"openid-connect"}`, 400, `{"errorMessage":"Unexpected name \"has space\" for ClientScope"}`)
+	s.want("POST", "/client-scopes", `{"name":"has space","protocol":"openid-connect"}`, 400,
+		`{"errorMessage":"Unexpected name \"has space\" for ClientScope"}`)
 	s.want("POST", "/client-scopes", `{"name":"odd","protocol":"nonsense"}`, 400, `{"errorMessage":"Unexpected protocol"}`)
 	id := s.want("POST", "/clients", `{"clientId":"web"}`, 201, "")
 	names := func(kind string) string { return s.want("GET", "/clients/"+id+"/"+kind+"-client-scopes", "", 200, "") }
@@ -278,9 +291,12 @@ func TestProtocolMappers(t *testing.T) {
 	m := s.want("POST", at+"/models", body, 201, "")
 	s.want("GET", at+"/models/"+m, "", 200, `"config":{"access.token.claim":"true","introspection.token.claim":"true"}`)
 	s.want("POST", at+"/models", body, 409, `{"errorMessage":"Protocol mapper exists with same name"}`)
-	s.want("POST", at+"/models", `{"name":"bad","protocol":"openid-connect","protocolMapper":"nonsense"}`, 404, `{"error":"ProtocolMapper provider not found"}`)
-	s.want("POST", at+"/add-models", `[{"name":"resolve","protocol":"openid-connect","protocolMapper":"oidc-audience-resolve-mapper"}]`, 204, "")
-	s.want("POST", at+"/add-models", "["+strings.Replace(body, "fixed", "twice", 1)+","+strings.Replace(body, "fixed", "twice", 1)+"]", 409, `"Protocol mapper name must be unique per protocol"`)
+	s.want("POST", at+"/models", `{"name":"bad","protocol":"openid-connect","protocolMapper":"nonsense"}`, 404,
+		`{"error":"ProtocolMapper provider not found"}`)
+	s.want("POST", at+"/add-models", `[{"name":"resolve","protocol":"openid-connect","protocolMapper":"oidc-audience-resolve-mapper"}]`,
+		204, "")
+	s.want("POST", at+"/add-models", "["+strings.Replace(body, "fixed", "twice", 1)+","+strings.Replace(body, "fixed", "twice", 1)+"]", 409,
+		`"Protocol mapper name must be unique per protocol"`)
 	s.want("GET", at+"/protocol/openid-connect", "", 200, `"config":{"access.token.claim":"true","introspection.token.claim":"true"}`)
 	s.want("GET", at+"/protocol/saml", "", 200, `[]`)
 	s.want("PUT", at+"/models/"+m, strings.Replace(body, "fixed", "resolve", 1), 204, "")
@@ -302,7 +318,8 @@ func TestScopeMappings(t *testing.T) {
 	def := r.RoleByName("", "default-roles-shop")
 	s.want("GET", at, "", 200, `{}`)
 	s.want("POST", at+"/realm", `[{"id":"`+string(def.ID)+`","name":"x"}]`, 204, "")
-	s.want("GET", at+"/realm", "", 200, `"name":"default-roles-shop","description":"${role_default-roles}","composite":true,"clientRole":false,"containerId":"`+string(r.ID)+`"`)
+	s.want("GET", at+"/realm", "", 200,
+		`"name":"default-roles-shop","description":"${role_default-roles}","composite":true,"clientRole":false,"containerId":"`+string(r.ID)+`"`)
 	s.want("GET", at+"/realm/composite", "", 200, `"offline_access"`)
 	if got := s.want("GET", at+"/realm/available", "", 200, `"offline_access"`); strings.Contains(got, "default-roles") {
 		t.Errorf("available is what is mapped already: %s", got)
@@ -313,7 +330,8 @@ func TestScopeMappings(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.want("GET", at+"/clients/"+string(account.ID)+"/composite", "", 200, `"view-profile"`)
-	s.want("GET", "/clients/"+string(account.ID)+"/scope-mappings/clients/"+string(account.ID)+"/available", "", 200, `[]`) // Keycloak: ClientAdapter.hasDirectScope
+	// Keycloak: ClientAdapter.hasDirectScope
+	s.want("GET", "/clients/"+string(account.ID)+"/scope-mappings/clients/"+string(account.ID)+"/available", "", 200, `[]`)
 	s.want("POST", at+"/clients/"+string(account.ID), `[{"name":"view-profile"}]`, 204, "")
 	s.want("GET", at, "", 200, `"clientMappings":{"account":{"id":"`)
 	s.want("DELETE", at+"/realm", "", 204, "")
@@ -330,7 +348,8 @@ func TestServiceAccounts(t *testing.T) {
 	s.want("PUT", "/clients/"+id, `{"clientId":"task"}`, 204, "")
 	s.want("GET", "/clients/"+id+"/service-account-user", "", 200, `"username":"service-account-task"`)
 	// Keycloak: UsersResource.getUsers, GroupResource.getMembers, UserCredentialManager.updateCredential, ClientResource.getServiceAccountUser
-	for path, found := range map[string]bool{"/users": false, "/users?search=service": false, "/users?username=service": true, "/users?enabled=true": true, "/users?q=username:service": true,
+	for path, found := range map[string]bool{"/users": false, "/users?search=service": false, "/users?username=service": true,
+		"/users?enabled=true": true, "/users?q=username:service": true,
 		"/users?search=username:service-account-task": true, "/roles/default-roles-shop/users": true} {
 		if got := s.want("GET", path, "", 200, ""); strings.Contains(got, `"service-account-task"`) != found {
 			t.Errorf("%s: %s", path, got)
@@ -359,13 +378,15 @@ func TestEventsEndpoints(t *testing.T) {
 	s := newShop(t)
 	s.want("GET", "/events/config", "", 200, `"enabledEventTypes":["LOGIN","LOGIN_ERROR","REGISTER"`)
 	s.want("PUT", "/events/config", `{"eventsEnabled":true,"eventsExpiration":3600,"enabledEventTypes":["LOGIN"]}`, 204, "")
-	s.want("GET", "/events/config", "", 200, `{"eventsEnabled":true,"eventsExpiration":3600,"eventsListeners":["jboss-logging"],"enabledEventTypes":["LOGIN"],"adminEventsEnabled":true,"adminEventsDetailsEnabled":true}`)
+	s.want("GET", "/events/config", "", 200,
+		`{"eventsEnabled":true,"eventsExpiration":3600,"eventsListeners":["jboss-logging"],"enabledEventTypes":["LOGIN"],"adminEventsEnabled":true,"adminEventsDetailsEnabled":true}`)
 	s.want("PUT", "/events/config", `{"eventsListeners":["nonsense"]}`, 400, `{"error":"Unknown event listener"}`)
 	s.want("GET", "/admin-events", "", 200, `"operationType":"UPDATE","resourceType":"REALM","resourcePath":"events/config"`)
 	s.want("GET", "/admin-events?max=0", "", 200, `[]`)
 	s.want("GET", "/admin-events?operationTypes=NONSENSE", "", 400, "")
 	s.want("GET", "/events?direction=sideways", "", 400, `{"error":"Invalid value for sortDirection, expected value is asc or desc"}`)
-	s.want("GET", "/events?dateFrom=today", "", 400, `{"error":"Invalid value for 'dateFrom', expected format is yyyy-MM-dd or an Epoch timestamp"}`)
+	s.want("GET", "/events?dateFrom=today", "", 400,
+		`{"error":"Invalid value for 'dateFrom', expected format is yyyy-MM-dd or an Epoch timestamp"}`)
 	s.want("DELETE", "/admin-events", "", 204, "")
 	s.want("GET", "/admin-events", "", 200, `[]`)
 }
@@ -389,7 +410,8 @@ func TestSessionEndpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 		if client == job {
-			if _, _, err := s.h.Sessions.GoOffline(t.Context(), r, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true, Stored: true}); err != nil {
+			if _, _, err := s.h.Sessions.GoOffline(t.Context(), r, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true,
+				Stored: true}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -408,7 +430,8 @@ func TestSessionEndpoints(t *testing.T) {
 	s.want("GET", "/clients/"+job+"/offline-sessions", "", 200, `"id":"two"`)
 	s.want("GET", "/clients/"+job+"/offline-session-count", "", 200, `{"count":1}`)
 	s.want("GET", "/clients/"+job+"/session-count", "", 200, `{"count":0}`)
-	s.want("GET", "/client-session-stats", "", 200, `[{"active":"0","clientId":"job","id":"`+job+`","offline":"1"},{"active":"1","clientId":"web","id":"`+id+`","offline":"0"}]`)
+	s.want("GET", "/client-session-stats", "", 200, `[{"active":"0","clientId":"job","id":"`+job+
+		`","offline":"1"},{"active":"1","clientId":"web","id":"`+id+`","offline":"0"}]`)
 	told := ""
 	s.h.EndSession = func(ctx context.Context, r *realms.Realm, issuer string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error) {
 		parts, err := s.h.Sessions.End(ctx, r, ref, e)
@@ -484,10 +507,12 @@ func TestCertificates(t *testing.T) {
 	if cert, err := x509.ParseCertificate(der); err != nil || cert.NotAfter.Sub(cert.NotBefore) > 3*366*24*time.Hour {
 		t.Errorf("a client's certificate is valid until %v (%v)", cert.NotAfter, err)
 	}
-	if code, got := s.call("view-clients", "GET", at, ""); code != 200 || strings.Contains(got, "privateKey") || !strings.Contains(got, "certificate") {
+	if code, got := s.call("view-clients", "GET", at, ""); code != 200 || strings.Contains(got, "privateKey") ||
+		!strings.Contains(got, "certificate") {
 		t.Errorf("a viewer sees %d %s", code, got)
 	}
-	if events := s.want("GET", "/admin-events?operationTypes=ACTION", "", 200, "certificates/jwt.credential/generate"); strings.Contains(events, "privateKey") {
+	if events := s.want("GET", "/admin-events?operationTypes=ACTION", "", 200, "certificates/jwt.credential/generate"); strings.Contains(
+		events, "privateKey") {
 		t.Error("an admin event shows a private key")
 	}
 	upload := func(format, text string) (int, string) {
@@ -527,31 +552,41 @@ func TestWhatIsMissingIsRefusedOrMade(t *testing.T) {
 	s.want("PUT", "/clients/"+id, `{"clientId":""}`, 400, `"Client ID cannot be blank"`)
 	s.want("PUT", "/clients/"+id, `{"description":"d"}`, 204, "")
 	s.want("POST", "/clients", `{"clientId":"new","id":"`+id+`"}`, 409, `{"error":"conflict","error_description":"Duplicate resource error"}`)
-	s.want("POST", "/clients", `{"clientId":"new","id":"`+strings.Repeat("x", 37)+`"}`, 400, `{"error":"invalid_input","error_description":"Client ID must not exceed 36 characters"}`)
+	s.want("POST", "/clients", `{"clientId":"new","id":"`+strings.Repeat("x", 37)+`"}`, 400,
+		`{"error":"invalid_input","error_description":"Client ID must not exceed 36 characters"}`)
 	s.want("POST", "/clients", `{"clientId":"`+id+`"}`, 409, `{"errorMessage":"Client `+id+` already exists"}`)
 	s.want("POST", "/clients", `{"clientId":"x","attributes":{"logoUri":"javascript:x","backchannel.logout.url":"nonsense"}}`, 400,
 		"Logo URL uses an illegal scheme; Backchannel logout URL is not a valid URL")
 	const mappers = "/protocol-mappers/models"
-	s.want("POST", "/clients/"+id+mappers, `{"protocol":"openid-connect","protocolMapper":"oidc-audience-mapper"}`, 409, `{"error":"conflict","error_description":"Duplicate resource error"}`)
-	s.want("POST", "/clients/"+id+mappers, `{"name":"a","protocolMapper":"oidc-audience-mapper"}`, 409, `"Duplicate resource error"`) // no protocol
+	s.want("POST", "/clients/"+id+mappers, `{"protocol":"openid-connect","protocolMapper":"oidc-audience-mapper"}`, 409,
+		`{"error":"conflict","error_description":"Duplicate resource error"}`)
+	// no protocol
+	s.want("POST", "/clients/"+id+mappers, `{"name":"a","protocolMapper":"oidc-audience-mapper"}`, 409, `"Duplicate resource error"`)
 	// Keycloak: PairwiseSubMapperValidator.
 	const pairwise = `{"name":"sub","protocol":"openid-connect","protocolMapper":"oidc-sha256-pairwise-sub-mapper"`
 	s.want("POST", "/clients/"+id+mappers, pairwise+`}`, 400, `"error":"Client redirect URIs must contain a valid host component."`)
 	s.want("PUT", "/clients/"+id, `{"redirectUris":["http://a.test/*","http://b.test/*"]}`, 204, "")
-	s.want("POST", "/clients/"+id+mappers, pairwise+`}`, 400, `"error":"Without a configured Sector Identifier URI, client redirect URIs must not contain multiple host components."`)
+	s.want("POST", "/clients/"+id+mappers, pairwise+`}`, 400,
+		`"error":"Without a configured Sector Identifier URI, client redirect URIs must not contain multiple host components."`)
 	s.want("POST", "/clients/"+id+mappers, pairwise+`,"config":{"sectorIdentifierUri":"nonsense"}}`, 400,
 		`{"error":"Invalid Sector Identifier URI.","error_description":"Malformed Sector Identifier URI."}`)
 	s.want("PUT", "/clients/"+id, `{"redirectUris":["http://a.test/*","http://a.test/cb"]}`, 204, "")
 	m := s.want("POST", "/clients/"+id+mappers, pairwise+`}`, 201, "")
-	s.want("PUT", "/clients/"+id, `{"redirectUris":["http://a.test/*","http://b.test/*"]}`, 400, `{"error":"invalid_input","error_description":"Without a configured`)
-	s.want("POST", "/clients/"+id+mappers, `{"id":"`+m+`","name":"other","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper"}`, 409, "Protocol mapper exists with same name")
+	s.want("PUT", "/clients/"+id, `{"redirectUris":["http://a.test/*","http://b.test/*"]}`, 400,
+		`{"error":"invalid_input","error_description":"Without a configured`)
+	s.want("POST", "/clients/"+id+mappers, `{"id":"`+m+`","name":"other","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper"}`,
+		409, "Protocol mapper exists with same name")
 	s.want("GET", "/clients/"+id+mappers+"/"+m, "", 200, `"pairwiseSubAlgorithmSalt":"`)
-	s.want("PUT", "/clients/"+id+mappers+"/"+m, `{"name":"sub","protocol":"openid-connect","protocolMapper":"oidc-sha256-pairwise-sub-mapper","config":{"pairwiseSubAlgorithmSalt":"mine"}}`, 204, "")
+	s.want("PUT", "/clients/"+id+mappers+"/"+m,
+		`{"name":"sub","protocol":"openid-connect","protocolMapper":"oidc-sha256-pairwise-sub-mapper","config":{"pairwiseSubAlgorithmSalt":"mine"}}`, 204, "")
 	s.want("GET", "/clients/"+id+mappers+"/"+m, "", 200, `"pairwiseSubAlgorithmSalt":"mine"`)
 	s.want("POST", "/partialImport", `{"ifResourceExists":"NONSENSE"}`, 400, `"Cannot parse the JSON"`)
 	// Keycloak: RolesPartialImport, UsersPartialImport.getName.
-	s.want("POST", "/partialImport", `{"ifResourceExists":"OVERWRITE","roles":{"realm":[{"name":"carried"}]},"users":[{"username":"Carried"}]}`, 200, `"resourceName":"Carried"`)
-	s.want("POST", "/partialImport", `{"ifResourceExists":"OVERWRITE","roles":{"realm":[{"name":"carried","description":"again"}]}}`, 200, `{"overwritten":1,"added":1,"skipped":0,`)
+	s.want("POST", "/partialImport",
+		`{"ifResourceExists":"OVERWRITE","roles":{"realm":[{"name":"carried"}]},"users":[{"username":"Carried"}]}`, 200,
+		`"resourceName":"Carried"`)
+	s.want("POST", "/partialImport", `{"ifResourceExists":"OVERWRITE","roles":{"realm":[{"name":"carried","description":"again"}]}}`, 200,
+		`{"overwritten":1,"added":1,"skipped":0,`)
 }
 
 // Keycloak: ClientRegistrationPolicyResource, the ClientRegistrationPolicyFactory
@@ -560,7 +595,9 @@ func TestPoliciesOfRegistrationAndDescriptionsOfClients(t *testing.T) {
 	s := newShop(t)
 	s.want("GET", "/client-registration-policy/providers", "", 200, `"id":"trusted-hosts"`)
 	policy := func(provider, config string) string {
-		return `{"name":"p","providerId":"` + provider + `","providerType":"org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy","subType":"anonymous","config":{` + config + `}}`
+		return `{"name":"p","providerId":"` + provider +
+			`","providerType":"org.keycloak.services.clientregistration.policy.ClientRegistrationPolicy","subType":"anonymous","config":{` +
+			config + `}}`
 	}
 	for _, c := range []struct {
 		provider, config string
@@ -574,15 +611,18 @@ func TestPoliciesOfRegistrationAndDescriptionsOfClients(t *testing.T) {
 		{"max-clients", `"max-clients":["7"]`, 201, ""},
 		{"trusted-hosts", "", 400, `{"errorMessage":"'Host Sending Client Registration Request Must Match' is required"}`},
 		{"trusted-hosts", `"host-sending-registration-request-must-match":["maybe"]`, 400, `should be 'true' or 'false'`},
-		{"trusted-hosts", `"host-sending-registration-request-must-match":["false"],"client-uris-must-match":["false"]`, 400, "At least one of hosts verification or client URIs validation must be enabled"},
+		{"trusted-hosts", `"host-sending-registration-request-must-match":["false"],"client-uris-must-match":["false"]`, 400,
+			"At least one of hosts verification or client URIs validation must be enabled"},
 		{"trusted-hosts", `"host-sending-registration-request-must-match":["false"],"client-uris-must-match":["true"]`, 201, ""},
-		{"allowed-client-templates", `"allowed-client-scopes":["email","nonsense"]`, 400, `{"errorMessage":"Client scopes not allowed: [email, nonsense]"}`},
+		{"allowed-client-templates", `"allowed-client-scopes":["email","nonsense"]`, 400,
+			`{"errorMessage":"Client scopes not allowed: [email, nonsense]"}`},
 	} {
 		s.want("POST", "/components", policy(c.provider, c.config), c.status, c.part)
 	}
 	const convert = "/client-description-converter"
 	s.want("POST", convert, `{"clientId":"x","name":"X"}`, 200, `{"clientId":"x","name":"X"}`)
-	s.want("POST", convert, `{"redirect_uris":["http://a.test/cb"],"token_endpoint_auth_method":"none"}`, 200, `"clientAuthenticatorType":"none"`)
+	s.want("POST", convert, `{"redirect_uris":["http://a.test/cb"],"token_endpoint_auth_method":"none"}`, 200,
+		`"clientAuthenticatorType":"none"`)
 	s.want("POST", convert, `{"redirect_uris":["http://a.test/cb"],"response_types":["nonsense"]}`, 400, "Client metadata invalid")
 	s.want("POST", convert, `{"nonsense":1}`, 400, `{"error":"Unsupported format"}`)
 }
@@ -591,7 +631,8 @@ func TestPoliciesOfRegistrationAndDescriptionsOfClients(t *testing.T) {
 // Keycloak: OIDCLoginProtocolFactory.setupClientDefaults.
 func TestAddressOfLogoutPostedEmpty(t *testing.T) {
 	s := newShop(t)
-	id := s.want("POST", "/clients", `{"clientId":"x","protocol":"openid-connect","attributes":{"backchannel.logout.url":"","access.token.lifespan":""}}`, 201, "")
+	id := s.want("POST", "/clients",
+		`{"clientId":"x","protocol":"openid-connect","attributes":{"backchannel.logout.url":"","access.token.lifespan":""}}`, 201, "")
 	if got := s.want("GET", "/clients/"+id, "", 200, `"clientId":"x"`); strings.Contains(got, "backchannel.logout") {
 		t.Errorf("made with %s", got)
 	}
@@ -603,7 +644,8 @@ func TestPartialExportHasServiceAccounts(t *testing.T) {
 	s.want("POST", "/clients", `{"clientId":"worker","serviceAccountsEnabled":true}`, 201, "")
 	s.want("POST", "/partial-export?exportClients=true&exportGroupsAndRoles=true", "", 200, `"username":"service-account-worker"`)
 	s.want("POST", "/partial-export?exportClients=true&exportGroupsAndRoles=true", "", 200, `"realmRoles":["default-roles-shop"]`)
-	if got := s.want("POST", "/partial-export?exportClients=true", "", 200, `"serviceAccountClientId":"worker"`); strings.Contains(got, `"realmRoles"`) {
+	if got := s.want("POST", "/partial-export?exportClients=true", "", 200, `"serviceAccountClientId":"worker"`); strings.Contains(got,
+		`"realmRoles"`) {
 		t.Error("roles of a service account, which nobody asked for")
 	}
 	if got := s.want("POST", "/partial-export?exportGroupsAndRoles=true", "", 200, ""); strings.Contains(got, "service-account-worker") {

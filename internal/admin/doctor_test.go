@@ -21,7 +21,8 @@ import (
 // three live offline sessions of a week, one of them refreshed.
 func patient(t *testing.T, db *store.DB) (s *shop, web string) {
 	s = newShopOn(t, db)
-	web = s.want("POST", "/clients", `{"clientId":"web","publicClient":true,"directAccessGrantsEnabled":true,"redirectUris":["https://app.test/cb"],"webOrigins":["*"],
+	web = s.want("POST", "/clients",
+		`{"clientId":"web","publicClient":true,"directAccessGrantsEnabled":true,"redirectUris":["https://app.test/cb"],"webOrigins":["*"],
 		"attributes":{"custom":"kept"},"defaultClientScopes":["profile","offline_access"],"optionalClientScopes":["phone"]}`, 201, "")
 	realm, err := s.h.Realms.Get(t.Context(), "shop")
 	if err != nil {
@@ -35,8 +36,9 @@ func patient(t *testing.T, db *store.DB) (s *shop, web string) {
 			used = db.Now().Add(-time.Minute)
 		}
 		err := s.h.Sessions.Login(t.Context(), &sessions.Login{New: true,
-			Session:       &iam.UserSession{ID: id, Realm: realm.ID, User: "u", Offline: true, Started: at, LastAccess: used},
-			ClientSession: &iam.ClientSession{Session: id, Realm: realm.ID, Client: iam.ClientID(web), Offline: true, Started: at, LastAccess: used}})
+			Session: &iam.UserSession{ID: id, Realm: realm.ID, User: "u", Offline: true, Started: at, LastAccess: used},
+			ClientSession: &iam.ClientSession{Session: id, Realm: realm.ID, Client: iam.ClientID(web), Offline: true,
+				Started: at, LastAccess: used}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,10 +76,12 @@ func TestDoctor(t *testing.T) {
 		if f == nil {
 			t.Fatalf("not found: %+v", report)
 		}
-		if f.Severity != doctor.Error || f.Subject.Name != "web" || !strings.Contains(f.Consequence, "3 offline sessions begun this week, 1 refreshed; 3 live in all.") {
+		if f.Severity != doctor.Error || f.Subject.Name != "web" || !strings.Contains(f.Consequence,
+			"3 offline sessions begun this week, 1 refreshed; 3 live in all.") {
 			t.Errorf("%+v", f)
 		}
-		s.want("GET", "/doctor", "", 200, `{"check":"direct-grants-unused","title":"direct access grants are enabled and not used","because":"events are not stored"}`)
+		s.want("GET", "/doctor", "", 200,
+			`{"check":"direct-grants-unused","title":"direct access grants are enabled and not used","because":"events are not stored"}`)
 		s.want("GET", "/doctor?check=web-origins-any&client=web&severity=warning", "", 200, `"id":"web-origins-any.`+web)
 		s.want("GET", "/doctor?check=nonsense", "", 400, "Unknown check")
 		s.want("GET", "/doctor?severity=bad", "", 400, "severity must be")
@@ -102,7 +106,8 @@ func TestDoctor(t *testing.T) {
 		s.scopes(web, "profile; offline_access phone")
 		s.want("POST", at, "", 404, "no such finding")
 		scope := rec.Changes[0].Scope.ID
-		for _, path := range []string{"clients/" + web + "/default-client-scopes/" + scope, "clients/" + web + "/optional-client-scopes/" + scope} {
+		for _, path := range []string{"clients/" + web + "/default-client-scopes/" + scope, "clients/" + web +
+			"/optional-client-scopes/" + scope} {
 			s.want("GET", "/admin-events?resourcePath="+path, "", 200, `"resourceType":"CLIENT_SCOPE_CLIENT_MAPPING"`)
 		}
 		s.want("GET", "/doctor/fixes", "", 200, `"id":"`+rec.ID+`","finding":"`+id+`","fix":"optional"`)
@@ -203,8 +208,10 @@ func TestDoctorRights(t *testing.T) {
 		{"view-realm", "GET", "/doctor", "", 200, `"because":"this account lacks view-clients"`, web},
 		{"view-realm", "GET", "/doctor", "", 200, `"because":"this account lacks view-users"`, "begun this week"},
 		{"view-realm,view-users", "GET", "/doctor", "", 200, `"because":"this account lacks view-clients"`, web},
-		{"view-realm,view-clients", "GET", "/doctor?check=offline-access-client-default", "", 200, "cannot be told, because this account lacks view-users", "3 offline"},
-		{"view-realm,view-clients,view-users", "GET", "/doctor?check=direct-grants-unused", "", 200, `"because":"this account lacks view-events"`, ""},
+		{"view-realm,view-clients", "GET", "/doctor?check=offline-access-client-default", "", 200,
+			"cannot be told, because this account lacks view-users", "3 offline"},
+		{"view-realm,view-clients,view-users", "GET", "/doctor?check=direct-grants-unused", "", 200,
+			`"because":"this account lacks view-events"`, ""},
 		{"view-realm,manage-realm", "POST", "/doctor/web-origins-any." + web + "/fix", "", 404, "no such finding", ""},
 		{"view-realm,view-clients,manage-realm", "POST", "/doctor/web-origins-any." + web + "/fix?dry-run=true", "", 200, `"after":["+"]`, ""},
 		{"view-realm,view-clients,manage-realm", "POST", "/doctor/web-origins-any." + web + "/fix", "", 403, "", ""},
@@ -228,7 +235,8 @@ func TestDoctorRights(t *testing.T) {
 	if _, err := s.h.Manager.Create(t.Context(), otherRealm()); err != nil {
 		t.Fatal(err)
 	}
-	for _, x := range []string{"GET /doctor", "GET /doctor/fixes", "POST /doctor/brute-force-off.realm/fix", "POST /doctor/fixes/" + list[0].ID + "/undo"} {
+	for _, x := range []string{"GET /doctor", "GET /doctor/fixes", "POST /doctor/brute-force-off.realm/fix", "POST /doctor/fixes/" +
+		list[0].ID + "/undo"} {
 		method, path, _ := strings.Cut(x, " ")
 		if code, got := s.callIn("other", "all", method, path, ""); code != 403 {
 			t.Errorf("%s of another realm: %d %s", x, code, got)
@@ -248,7 +256,8 @@ func TestDoctorLeavesAdministrationAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.h.Clients.Update(t.Context(), realm, admin.ID, &rep.Client{BearerOnly: new(false), ImplicitFlowEnabled: new(true)}); err != nil {
+	if _, err := s.h.Clients.Update(t.Context(), realm, admin.ID, &rep.Client{BearerOnly: new(false),
+		ImplicitFlowEnabled: new(true)}); err != nil {
 		t.Fatal(err)
 	}
 	id := "implicit-flow." + string(admin.ID)
@@ -268,7 +277,8 @@ func TestDoctorEvidence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		idle := s.want("POST", "/clients", `{"clientId":"idle","directAccessGrantsEnabled":true,"redirectUris":["https://idle.test/cb"]}`, 201, "")
+		idle := s.want("POST", "/clients", `{"clientId":"idle","directAccessGrantsEnabled":true,"redirectUris":["https://idle.test/cb"]}`,
+			201, "")
 		event := func(id string, kind iam.EventKind, client string, ago time.Duration, details map[string]string) {
 			t.Helper()
 			err := db.Tx(ctx, func(tx *store.Tx) error {
@@ -299,8 +309,9 @@ func TestDoctorEvidence(t *testing.T) {
 		s.want("GET", "/doctor?check=zombie-offline-sessions", "", 200, `"healthy":["zombie-offline-sessions"]`)
 		for _, offline := range []bool{false, true} {
 			err = s.h.Sessions.Login(ctx, &sessions.Login{New: true,
-				Session:       &iam.UserSession{ID: "left", Realm: realm.ID, User: "u", Offline: offline, Started: db.Now(), LastAccess: db.Now()},
-				ClientSession: &iam.ClientSession{Session: "left", Realm: realm.ID, Client: iam.ClientID(web), Offline: offline, Started: db.Now(), LastAccess: db.Now()}})
+				Session: &iam.UserSession{ID: "left", Realm: realm.ID, User: "u", Offline: offline, Started: db.Now(), LastAccess: db.Now()},
+				ClientSession: &iam.ClientSession{Session: "left", Realm: realm.ID, Client: iam.ClientID(web), Offline: offline, Started: db.Now(),
+					LastAccess: db.Now()}})
 			if err != nil {
 				t.Fatal(err)
 			}

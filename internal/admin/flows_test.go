@@ -44,7 +44,8 @@ func TestFlowsAreMadeFilledCopiedAndRemoved(t *testing.T) {
 		s := newShopOn(t, db)
 		const at = "/authentication"
 		mine := s.want("POST", at+"/flows", `{"alias":"mine","providerId":"basic-flow","topLevel":true,"builtIn":false}`, 201, "")
-		s.want("GET", at+"/flows/"+mine, "", 200, `"alias":"mine","description":"","providerId":"basic-flow","topLevel":true,"builtIn":false,"authenticationExecutions":[]`)
+		s.want("GET", at+"/flows/"+mine, "", 200,
+			`"alias":"mine","description":"","providerId":"basic-flow","topLevel":true,"builtIn":false,"authenticationExecutions":[]`)
 		for _, c := range []struct{ body, want string }{
 			{`{"alias":"mine","providerId":"basic-flow"}`, `{"errorMessage":"Flow mine already exists"}`},
 			{`{"providerId":"basic-flow"}`, `{"errorMessage":"Failed to create flow with empty alias name"}`},
@@ -60,7 +61,8 @@ func TestFlowsAreMadeFilledCopiedAndRemoved(t *testing.T) {
 		s.want("POST", at+"/flows/mine/executions/flow", `{"alias":"form","type":"form-flow","provider":"registration-page-form"}`, 201, "")
 		role := s.want("POST", at+"/flows/sub/executions/execution", `{"provider":"conditional-user-role"}`, 201, "")
 		s.want("POST", at+"/flows/form/executions/execution", `{"provider":"registration-user-creation"}`, 201, "")
-		config := s.want("POST", at+"/executions/"+role+"/config", `{"alias":"admins","config":{"condUserRole":"admin","negate":"","odd":"x"}}`, 201, "")
+		config := s.want("POST", at+"/executions/"+role+"/config", `{"alias":"admins","config":{"condUserRole":"admin","negate":"","odd":"x"}}`,
+			201, "")
 		for _, c := range []struct {
 			path, body string
 			status     int
@@ -90,7 +92,8 @@ func TestFlowsAreMadeFilledCopiedAndRemoved(t *testing.T) {
 		s.wantExecutions("mine", tree...)
 
 		s.want("POST", at+"/flows/mine/copy", `{"newName":"yours"}`, 201, "")
-		list := s.wantExecutions("yours", strings.Split(strings.NewReplacer(`"sub"`, `"yours sub"`, `"form"`, `"yours form"`).Replace(strings.Join(tree, "\n")), "\n")...)
+		list := s.wantExecutions("yours", strings.Split(strings.NewReplacer(`"sub"`, `"yours sub"`, `"form"`, `"yours form"`).
+			Replace(strings.Join(tree, "\n")), "\n")...)
 		copied := list[3]
 		if copied.Alias != "yours admins" || copied.AuthenticationConfig == config {
 			t.Errorf("the copy's configuration is %q (%s)", copied.Alias, copied.AuthenticationConfig)
@@ -154,8 +157,10 @@ func TestExecutionsAreMovedAndChanged(t *testing.T) {
 		s.want("POST", at+"/executions/nothing/lower-priority", "", 404, `{"error":"Illegal execution"}`)
 		for _, body := range []string{
 			`{"id":"` + b + `","requirement":"ALTERNATIVE","priority":30}`,
-			`{"id":"` + list[2].ID + `","requirement":"CONDITIONAL","authenticationFlow":true,"flowId":"` + sub + `","displayName":"not yet","priority":2}`,
-			`{"id":"` + list[2].ID + `","requirement":"CONDITIONAL","authenticationFlow":true,"flowId":"` + sub + `","displayName":"two","priority":2}`,
+			`{"id":"` + list[2].ID + `","requirement":"CONDITIONAL","authenticationFlow":true,"flowId":"` + sub +
+				`","displayName":"not yet","priority":2}`,
+			`{"id":"` + list[2].ID + `","requirement":"CONDITIONAL","authenticationFlow":true,"flowId":"` + sub +
+				`","displayName":"two","priority":2}`,
 		} {
 			s.want("PUT", at+"/flows/mine/executions", body, 204, "")
 		}
@@ -166,14 +171,18 @@ func TestExecutionsAreMovedAndChanged(t *testing.T) {
 
 		e := s.want("POST", at+"/executions", `{"authenticator":"auth-cookie","parentFlow":"`+mine+`","requirement":"REQUIRED"}`, 201, "")
 		s.want("GET", at+"/executions/"+e, "", 200, `"priority":31`)
-		s.want("POST", at+"/executions", `{"authenticator":"auth-cookie","requirement":"REQUIRED"}`, 400, `{"error":"parent flow not set on new execution"}`)
-		s.want("POST", at+"/executions", `{"authenticator":"x","parentFlow":"`+mine+`","requirement":"REQUIRED"}`, 400, `{"error":"No authentication provider found for id: x"}`)
-		s.want("POST", at+"/executions", `{"authenticatorFlow":true,"flowId":"`+mine+`","parentFlow":"`+sub+`","requirement":"REQUIRED"}`, 400, `contain itself`)
+		s.want("POST", at+"/executions", `{"authenticator":"auth-cookie","requirement":"REQUIRED"}`, 400,
+			`{"error":"parent flow not set on new execution"}`)
+		s.want("POST", at+"/executions", `{"authenticator":"x","parentFlow":"`+mine+`","requirement":"REQUIRED"}`, 400,
+			`{"error":"No authentication provider found for id: x"}`)
+		s.want("POST", at+"/executions", `{"authenticatorFlow":true,"flowId":"`+mine+`","parentFlow":"`+sub+`","requirement":"REQUIRED"}`,
+			400, `contain itself`)
 		s.want("DELETE", at+"/executions/"+e, "", 204, "")
 		s.want("DELETE", at+"/executions/"+e, "", 404, `{"error":"Illegal execution"}`)
 		_, built := s.executionsOf("browser")
 		s.want("DELETE", at+"/executions/"+built[0].ID, "", 400, `{"error":"It is illegal to remove execution from a built in flow"}`)
-		s.want("POST", at+"/executions/"+built[0].ID+"/raise-priority", "", 400, `{"error":"It is illegal to modify execution in a built in flow"}`)
+		s.want("POST", at+"/executions/"+built[0].ID+"/raise-priority", "", 400,
+			`{"error":"It is illegal to modify execution in a built in flow"}`)
 		s.want("PUT", at+"/flows/browser/executions", `{"id":"`+built[0].ID+`","requirement":"DISABLED"}`, 204, "")
 	})
 }
@@ -201,15 +210,20 @@ func TestAuthenticatorConfigs(t *testing.T) {
 	const at = "/authentication"
 	s.want("POST", at+"/flows", `{"alias":"mine","providerId":"form-flow","topLevel":true}`, 201, "")
 	e := s.want("POST", at+"/flows/mine/executions/execution", `{"provider":"registration-recaptcha-action"}`, 201, "")
-	s.want("POST", at+"/executions/"+e+"/config", `{"config":{}}`, 409, `{"errorMessage":"Failed to create authentication execution configuration with empty alias name"}`)
+	s.want("POST", at+"/executions/"+e+"/config", `{"config":{}}`, 409,
+		`{"errorMessage":"Failed to create authentication execution configuration with empty alias name"}`)
 	s.want("POST", at+"/executions/"+e+"/config", `{"alias":"a/b"}`, 400, `{"error":"Character '/' not allowed."}`)
-	s.want("POST", at+"/executions/nothing/config", `{}`, 409, `{"errorMessage":"Failed to create authentication execution configuration with empty alias name"}`)
+	s.want("POST", at+"/executions/nothing/config", `{}`, 409,
+		`{"errorMessage":"Failed to create authentication execution configuration with empty alias name"}`)
 	s.want("POST", at+"/executions/nothing/config", `{"alias":"a"}`, 404, `{"error":"Illegal execution"}`)
 	first := s.want("POST", at+"/executions/"+e+"/config", `{"alias":"one","config":{"secret.key":"hidden"}}`, 201, "")
-	s.want("POST", at+"/executions/"+e+"/config", `{"alias":"one"}`, 409, `{"errorMessage":"Authentication execution configuration one already exists"}`)
-	second := s.want("POST", at+"/executions/"+e+"/config", `{"alias":"two","config":{"secret.key":"hidden","action":"register","odd":"x"}}`, 201, "")
+	s.want("POST", at+"/executions/"+e+"/config", `{"alias":"one"}`, 409,
+		`{"errorMessage":"Authentication execution configuration one already exists"}`)
+	second := s.want("POST", at+"/executions/"+e+"/config", `{"alias":"two","config":{"secret.key":"hidden","action":"register","odd":"x"}}`,
+		201, "")
 	s.want("GET", at+"/config/"+first, "", 404, "Could not find authenticator config")
-	s.want("GET", at+"/executions/"+e+"/config/"+second, "", 200, `"config":{"action":"register","odd":"**********","secret.key":"**********"}`)
+	s.want("GET", at+"/executions/"+e+"/config/"+second, "", 200,
+		`"config":{"action":"register","odd":"**********","secret.key":"**********"}`)
 	s.want("PUT", at+"/config/"+second, `{"alias":"three","config":{"secret.key":"**********","action":""}}`, 204, "")
 	realm, err := s.h.Realms.Get(t.Context(), "shop")
 	if err != nil {
@@ -224,7 +238,8 @@ func TestAuthenticatorConfigs(t *testing.T) {
 	s.want("PUT", at+"/config/nothing", `{"alias":"x"}`, 404, "Could not find authenticator config")
 	s.want("DELETE", at+"/config/"+second, "", 204, "")
 	s.want("DELETE", at+"/config/"+second, "", 404, "Could not find authenticator config")
-	s.want("GET", at+"/executions/"+e, "", 200, `"authenticator":"registration-recaptcha-action","authenticatorFlow":false,"requirement":"DISABLED"`)
+	s.want("GET", at+"/executions/"+e, "", 200,
+		`"authenticator":"registration-recaptcha-action","authenticatorFlow":false,"requirement":"DISABLED"`)
 }
 
 // Keycloak: AuthenticationManagementResource.registerRequiredAction and what is beside it.
@@ -256,8 +271,10 @@ func TestRequiredActionsAreRegisteredMovedAndConfigured(t *testing.T) {
 		s.want("DELETE", at+"required-actions/UPDATE_PROFILE", "", 404, `{"error":"Failed to find required action."}`)
 		s.want("GET", at+"unregistered-required-actions", "", 200, `[{"name":"Update Profile","providerId":"UPDATE_PROFILE"}]`)
 		s.want("POST", at+"register-required-action", `{"providerId":"UPDATE_PROFILE","name":"Mine"}`, 204, "")
-		s.want("POST", at+"register-required-action", `{"providerId":"UPDATE_PROFILE"}`, 409, `{"error":"conflict","error_description":"A Required Action Provider with given alias already exists."}`)
-		s.want("POST", at+"register-required-action", `{"providerId":"x"}`, 400, `{"error":"Required Action Provider with given providerId not found"}`)
+		s.want("POST", at+"register-required-action", `{"providerId":"UPDATE_PROFILE"}`, 409,
+			`{"error":"conflict","error_description":"A Required Action Provider with given alias already exists."}`)
+		s.want("POST", at+"register-required-action", `{"providerId":"x"}`, 400,
+			`{"error":"Required Action Provider with given providerId not found"}`)
 		if now := order(); !strings.HasSuffix(now, " UPDATE_PROFILE") {
 			t.Errorf("registered: %s", now)
 		}
@@ -265,8 +282,10 @@ func TestRequiredActionsAreRegisteredMovedAndConfigured(t *testing.T) {
 		const config = at + "required-actions/UPDATE_PASSWORD/config"
 		s.want("PUT", config, `{"config":{"max_auth_age":"100","empty":""}}`, 204, "")
 		s.want("GET", config, "", 200, `{"config":{"max_auth_age":"100"}}`)
-		s.want("PUT", config, `{"config":{"max_auth_age":"-1"}}`, 400, `{"field":"max_auth_age","errorMessage":"error-number-out-of-range-too-small","params":["max_auth_age",0]}`)
-		s.want("PUT", config, `{"config":{"max_auth_age":"x"}}`, 400, `{"field":"max_auth_age","errorMessage":"error-invalid-value","params":["max_auth_age"]}`)
+		s.want("PUT", config, `{"config":{"max_auth_age":"-1"}}`, 400,
+			`{"field":"max_auth_age","errorMessage":"error-number-out-of-range-too-small","params":["max_auth_age",0]}`)
+		s.want("PUT", config, `{"config":{"max_auth_age":"x"}}`, 400,
+			`{"field":"max_auth_age","errorMessage":"error-invalid-value","params":["max_auth_age"]}`)
 		s.want("DELETE", config, "", 204, "")
 		s.want("GET", config, "", 200, `{"config":{}}`)
 		s.want("GET", at+"required-actions/delete_account/config", "", 400, `{"error":"RequiredAction is not configurable"}`)
@@ -280,7 +299,8 @@ func TestRequiredActionsAreRegisteredMovedAndConfigured(t *testing.T) {
 func TestProvidersAreDescribed(t *testing.T) {
 	s := newShop(t)
 	p := authProvidersOf()
-	if len(p.Authenticators) < 40 || len(p.ClientAuthenticators) != 5 || len(p.Forms) != 1 || len(p.FormActions) != 5 || len(p.RequiredActions) < 12 {
+	if len(p.Authenticators) < 40 || len(p.ClientAuthenticators) != 5 || len(p.Forms) != 1 || len(p.FormActions) != 5 ||
+		len(p.RequiredActions) < 12 {
 		t.Fatal("authenticators.json is not whole")
 	}
 	s.want("GET", "/authentication/authenticator-providers", "", 200, `"id":"auth-cookie"`)
@@ -314,7 +334,8 @@ func TestWhoSeesFlows(t *testing.T) {
 		"/authentication/client-authenticator-providers": "view-realm manage-realm query-clients view-clients manage-clients",
 		"/authentication/authenticator-providers":        "view-realm manage-realm",
 	} {
-		for _, role := range []string{"view-realm", "manage-realm", "query-clients", "manage-clients", "view-clients", "query-users", "view-events", "manage-users"} {
+		for _, role := range []string{"view-realm", "manage-realm", "query-clients", "manage-clients", "view-clients", "query-users",
+			"view-events", "manage-users"} {
 			want := 403
 			if strings.Contains(" "+roles+" ", " "+role+" ") {
 				want = 200

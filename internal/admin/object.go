@@ -50,7 +50,8 @@ func onRole(r *realms.Role) Object { return Object{Type: OneRole, ID: string(r.I
 
 // pathObjects says of what type the object is that a path names by a wildcard. Paths
 // have no permission for what other wildcards name.
-var pathObjects = map[string]ObjectType{"user": OneUser, "userid": OneUser, "client": OneClient, "group": OneGroup, "role": OneRole, "roleid": OneRole}
+var pathObjects = map[string]ObjectType{"user": OneUser, "userid": OneUser, "client": OneClient, "group": OneGroup,
+	"role": OneRole, "roleid": OneRole}
 
 // objectOf is the wildcard of the object that a route's permission is about: the first
 // that names one. What follows it is a part of that, or brought together with it.

@@ -13,13 +13,15 @@ import (
 
 // notObjects are the wildcards of paths that name nothing which a permission can be
 // given for, or what is looked up by who serves it.
-var notObjects = []string{"after", "alias", "attr", "container", "credential", "execution", "finding", "flow", "home", "id", "key", "locale", "mapper", "name", "node", "path...",
+var notObjects = []string{"after", "alias", "attr", "container", "credential", "execution", "finding", "flow", "home", "id", "key",
+	"locale", "mapper", "name", "node", "path...",
 	"protocol", "provider", "realm", "record", "resource", "rest...", "scope", "session", "token", "type", "workflow"}
 
 // Each route with an object in its path asks about that object: the user of
 // users/{user}, whatever follows; a wildcard is named for what it names.
 func TestRoutesAskAboutTheirObject(t *testing.T) {
-	below := map[string]ObjectType{"users": OneUser, "clients": OneClient, "groups": OneGroup, "default-groups": OneGroup, "roles": OneRole, "roles-by-id": OneRole}
+	below := map[string]ObjectType{"users": OneUser, "clients": OneClient, "groups": OneGroup, "default-groups": OneGroup, "roles": OneRole,
+		"roles-by-id": OneRole}
 	wildcard := regexp.MustCompile(`([^/]*)/\{([^}]*)\}`)
 	h := new(Handler)
 	for _, rt := range h.Routes() {

@@ -70,7 +70,8 @@ func (h *Handler) providerMapperTypes(c *Call) (any, error) {
 	types := map[string]rep.IdentityProviderMapperType{}
 	for _, m := range providersOf().Mappers {
 		if slices.Contains(m.Kinds, p.Provider) && h.able(realms.CanImport, m.ID) {
-			types[m.ID] = rep.IdentityProviderMapperType{ID: m.ID, Name: m.Name, Category: m.Category, HelpText: m.HelpText, Properties: m.Properties}
+			types[m.ID] = rep.IdentityProviderMapperType{ID: m.ID, Name: m.Name, Category: m.Category, HelpText: m.HelpText,
+				Properties: m.Properties}
 		}
 	}
 	return types, nil
@@ -97,14 +98,17 @@ func (h *Handler) describeProviders(v *rep.ServerInfo) {
 		if kind := realms.ProviderKindOf(k.ID); kind != nil && kind.Social {
 			of = typeSocialProvider
 		}
-		types[of] = append(types[of], rep.ComponentType{ID: k.ID, HelpText: new(""), Properties: k.Properties, Metadata: map[string]jsontext.Value{}})
+		types[of] = append(types[of], rep.ComponentType{ID: k.ID, HelpText: new(""), Properties: k.Properties,
+			Metadata: map[string]jsontext.Value{}})
 	}
 	for _, m := range providersOf().Mappers {
 		if h.able(realms.CanImport, m.ID) && slices.ContainsFunc(m.Kinds, func(id string) bool { return h.able(realms.CanBroker, id) }) {
-			types[typeProviderMapper] = append(types[typeProviderMapper], rep.ComponentType{ID: m.ID, HelpText: new(m.HelpText), Properties: m.Properties, Metadata: map[string]jsontext.Value{}})
+			types[typeProviderMapper] = append(types[typeProviderMapper], rep.ComponentType{ID: m.ID, HelpText: new(m.HelpText),
+				Properties: m.Properties, Metadata: map[string]jsontext.Value{}})
 		}
 	}
-	for kind, spiName := range map[string]string{typeProvider: "identity_provider", typeSocialProvider: "social", typeProviderMapper: "identity-provider-mapper"} {
+	for kind, spiName := range map[string]string{typeProvider: "identity_provider", typeSocialProvider: "social",
+		typeProviderMapper: "identity-provider-mapper"} {
 		v.ComponentTypes[kind] = types[kind]
 		if len(types[kind]) > 0 {
 			v.Providers[spiName] = spi(types[kind], func(t rep.ComponentType) string { return t.ID })

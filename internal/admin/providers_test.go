@@ -27,7 +27,8 @@ func TestDoctorLooksAtProviders(t *testing.T) {
 		s.want("POST", "/roles/grand/composites", `[{"id":"`+offline.ID+`","name":"offline_access"}]`, 204, "")
 		s.want("POST", "/identity-provider/instances", `{"alias":"town","providerId":"oidc","trustEmail":true}`, 201, "")
 		s.want("POST", "/identity-provider/instances/town/mappers",
-			`{"name":"all","identityProviderAlias":"town","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"grand"}}`, 201, "")
+			`{"name":"all","identityProviderAlias":"town","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"grand"}}`,
+			201, "")
 		for _, user := range []string{
 			`{"username":"only","federatedIdentities":[{"identityProvider":"town","userId":"1"}]}`,
 			`{"username":"both","federatedIdentities":[{"identityProvider":"town","userId":"2"}],"credentials":[{"type":"password","value":"Secret-12345"}]}`,

@@ -91,7 +91,8 @@ type Handler struct {
 	// Ender ends a user's sessions and says what that does.
 	Ender *logout.Ender
 	// Push tells clients' admin URLs of something; see logout.Notifier. Nil tells nobody.
-	Push func(ctx context.Context, r *realms.Realm, issuer string, what logout.Action, list []*realms.Client, notBefore time.Time) (took, failed []string, err error)
+	Push func(ctx context.Context, r *realms.Realm, issuer string, what logout.Action, list []*realms.Client, notBefore time.Time) (took,
+		failed []string, err error)
 
 	// KnownMapper reports whether a provider of protocol mappers is built.
 	KnownMapper func(provider string) bool

@@ -30,30 +30,31 @@ var checkedRoutes = map[string]string{
 	"DELETE /admin/realms/{realm}/roles-by-id/{roleid}/composites":                  "as above",
 	"GET /admin/realms/{realm}/roles-by-id/{roleid}/composites/realm":               "as above",
 	"GET /admin/realms/{realm}/roles-by-id/{roleid}/composites/clients/{container}": "as above",
-	"GET /admin/serverinfo":                                                         "needs an administrator of any realm, and tells more to those of the master realm",
-	"GET /admin/realms":                                                             "shows of each realm what the caller may see there",
-	"GET /admin/realms/{realm}/ui-ext/realms/names":                                 "shows the realms that the caller administers",
-	"GET /admin/realms/{realm}/ui-ext/role-mappings/roles/{id}":                     "the role decides: seenRole",
-	"GET /admin/realms/{realm}/ui-ext/available-roles/users/{id}":                   "holderKinds says which right",
-	"GET /admin/realms/{realm}/ui-ext/effective-roles/users/{id}":                   "holderKinds says which right",
-	"GET /admin/realms/{realm}/ui-ext/effective-roles-all/users/{id}":               "holderKinds says which right",
-	"POST /admin/realms/{realm}/ui-ext/role-mapping-delete/users/{id}":              "holderKinds says which right: mayUnassign",
-	"GET /admin/realms/{realm}/ui-ext/available-roles/groups/{id}":                  "holderKinds says which right",
-	"GET /admin/realms/{realm}/ui-ext/effective-roles/groups/{id}":                  "holderKinds says which right",
-	"GET /admin/realms/{realm}/ui-ext/effective-roles-all/groups/{id}":              "holderKinds says which right",
-	"POST /admin/realms/{realm}/ui-ext/role-mapping-delete/groups/{id}":             "holderKinds says which right: mayUnassign",
-	"GET /admin/realms/{realm}/ui-ext/available-roles/clients/{id}":                 "holderKinds says which right",
-	"GET /admin/realms/{realm}/ui-ext/effective-roles/clients/{id}":                 "holderKinds says which right",
-	"GET /admin/realms/{realm}/ui-ext/effective-roles-all/clients/{id}":             "holderKinds says which right",
-	"POST /admin/realms/{realm}/ui-ext/role-mapping-delete/clients/{id}":            "holderKinds says which right: mayUnassign",
-	"GET /admin/realms/{realm}/ui-ext/available-roles/clientScopes/{id}":            "holderKinds says which right",
-	"GET /admin/realms/{realm}/ui-ext/effective-roles/clientScopes/{id}":            "holderKinds says which right",
-	"GET /admin/realms/{realm}/ui-ext/effective-roles-all/clientScopes/{id}":        "holderKinds says which right",
-	"POST /admin/realms/{realm}/ui-ext/role-mapping-delete/clientScopes/{id}":       "holderKinds says which right: mayUnassign",
-	"GET /admin/realms/{realm}/ui-ext/available-roles/roles/{id}":                   "holderKinds says which right",
-	"GET /admin/realms/{realm}/ui-ext/effective-roles/roles/{id}":                   "holderKinds says which right",
-	"GET /admin/realms/{realm}/ui-ext/effective-roles-all/roles/{id}":               "holderKinds says which right",
-	"POST /admin/realms/{realm}/ui-ext/role-mapping-delete/roles/{id}":              "holderKinds says which right: mayUnassign",
+	"GET /admin/serverinfo": "needs an administrator of any realm, and tells more " +
+		"to those of the master realm",
+	"GET /admin/realms":                                                       "shows of each realm what the caller may see there",
+	"GET /admin/realms/{realm}/ui-ext/realms/names":                           "shows the realms that the caller administers",
+	"GET /admin/realms/{realm}/ui-ext/role-mappings/roles/{id}":               "the role decides: seenRole",
+	"GET /admin/realms/{realm}/ui-ext/available-roles/users/{id}":             "holderKinds says which right",
+	"GET /admin/realms/{realm}/ui-ext/effective-roles/users/{id}":             "holderKinds says which right",
+	"GET /admin/realms/{realm}/ui-ext/effective-roles-all/users/{id}":         "holderKinds says which right",
+	"POST /admin/realms/{realm}/ui-ext/role-mapping-delete/users/{id}":        "holderKinds says which right: mayUnassign",
+	"GET /admin/realms/{realm}/ui-ext/available-roles/groups/{id}":            "holderKinds says which right",
+	"GET /admin/realms/{realm}/ui-ext/effective-roles/groups/{id}":            "holderKinds says which right",
+	"GET /admin/realms/{realm}/ui-ext/effective-roles-all/groups/{id}":        "holderKinds says which right",
+	"POST /admin/realms/{realm}/ui-ext/role-mapping-delete/groups/{id}":       "holderKinds says which right: mayUnassign",
+	"GET /admin/realms/{realm}/ui-ext/available-roles/clients/{id}":           "holderKinds says which right",
+	"GET /admin/realms/{realm}/ui-ext/effective-roles/clients/{id}":           "holderKinds says which right",
+	"GET /admin/realms/{realm}/ui-ext/effective-roles-all/clients/{id}":       "holderKinds says which right",
+	"POST /admin/realms/{realm}/ui-ext/role-mapping-delete/clients/{id}":      "holderKinds says which right: mayUnassign",
+	"GET /admin/realms/{realm}/ui-ext/available-roles/clientScopes/{id}":      "holderKinds says which right",
+	"GET /admin/realms/{realm}/ui-ext/effective-roles/clientScopes/{id}":      "holderKinds says which right",
+	"GET /admin/realms/{realm}/ui-ext/effective-roles-all/clientScopes/{id}":  "holderKinds says which right",
+	"POST /admin/realms/{realm}/ui-ext/role-mapping-delete/clientScopes/{id}": "holderKinds says which right: mayUnassign",
+	"GET /admin/realms/{realm}/ui-ext/available-roles/roles/{id}":             "holderKinds says which right",
+	"GET /admin/realms/{realm}/ui-ext/effective-roles/roles/{id}":             "holderKinds says which right",
+	"GET /admin/realms/{realm}/ui-ext/effective-roles-all/roles/{id}":         "holderKinds says which right",
+	"POST /admin/realms/{realm}/ui-ext/role-mapping-delete/roles/{id}":        "holderKinds says which right: mayUnassign",
 }
 
 // TestEveryRouteAsksForARight keeps a forgotten right from becoming an open door.
@@ -90,9 +91,11 @@ func small(t *testing.T) *Handler {
 				Doc: []byte(`{"adminEventsEnabled":true,"adminEventsDetailsEnabled":true}`)}))
 		}
 		for _, c := range []struct{ realm, client string }{{"master", "shop-realm"}, {"master", "master-realm"}, {"shop", "realm-management"}} {
-			errs = append(errs, tx.InsertClient(ctx, iam.RealmID(c.realm), store.ClientRow{ID: iam.ClientID(c.client), ClientID: c.client, Enabled: true, Doc: []byte(`{"id":"` + c.client + `","clientId":"` + c.client + `"}`)}))
+			errs = append(errs, tx.InsertClient(ctx, iam.RealmID(c.realm), store.ClientRow{ID: iam.ClientID(c.client), ClientID: c.client,
+				Enabled: true, Doc: []byte(`{"id":"` + c.client + `","clientId":"` + c.client + `"}`)}))
 			for _, role := range []string{"view-users", "manage-users"} {
-				errs = append(errs, tx.InsertRole(ctx, iam.RealmID(c.realm), store.RoleRow{ID: iam.RoleID(c.client + role), Client: iam.ClientID(c.client), Name: role, Doc: []byte(`{}`)}))
+				errs = append(errs, tx.InsertRole(ctx, iam.RealmID(c.realm), store.RoleRow{ID: iam.RoleID(c.client + role),
+					Client: iam.ClientID(c.client), Name: role, Doc: []byte(`{}`)}))
 			}
 		}
 		return errors.Join(errs...)
@@ -115,22 +118,24 @@ func small(t *testing.T) *Handler {
 		"nobody":   {"shop", nil},
 		"stranger": {"master", []iam.RoleID{"master-realmmanage-users"}},
 	}
-	return &Handler{Realms: cache, Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log, Authenticate: func(r *http.Request) (*Caller, error) {
-		name, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		who, ok := callers[name]
-		if !ok {
-			return nil, ErrUnauthenticated
-		}
-		home, err := cache.Get(r.Context(), who.realm)
-		if err != nil {
-			return nil, err
-		}
-		c := &Caller{Realm: home, Client: &iam.Client{ID: "cli"}, User: &iam.User{ID: iam.UserID(name)}, Roles: map[iam.RoleID]struct{}{}, Origins: []string{"http://console.test"}}
-		for _, role := range who.roles {
-			c.Roles[role] = struct{}{}
-		}
-		return c, nil
-	}}
+	return &Handler{Realms: cache, Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log,
+		Authenticate: func(r *http.Request) (*Caller, error) {
+			name, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+			who, ok := callers[name]
+			if !ok {
+				return nil, ErrUnauthenticated
+			}
+			home, err := cache.Get(r.Context(), who.realm)
+			if err != nil {
+				return nil, err
+			}
+			c := &Caller{Realm: home, Client: &iam.Client{ID: "cli"}, User: &iam.User{ID: iam.UserID(name)}, Roles: map[iam.RoleID]struct{}{},
+				Origins: []string{"http://console.test"}}
+			for _, role := range who.roles {
+				c.Roles[role] = struct{}{}
+			}
+			return c, nil
+		}}
 }
 
 // Oracle: badinput/authorisation, badinput/bodies, badinput/limits.
@@ -172,12 +177,16 @@ func TestMachinery(t *testing.T) {
 		{"viewer", "POST", "/admin/realms/shop/users", "", `{}`, `403 {"error":"HTTP 403 Forbidden"}`},
 		{"nobody", "GET", "/admin/realms/shop/users", "", "", `403 {"error":"HTTP 403 Forbidden"}`},
 		{"stranger", "GET", "/admin/realms/shop/users", "", "", `403 {"error":"HTTP 403 Forbidden"}`},
-		{"root", "POST", "/admin/realms/shop/users", "application/json", `{nonsense`, `400 {"error":"invalid_request","error_description":"Cannot parse the JSON"}`},
-		{"root", "POST", "/admin/realms/shop/users", "text/plain", `{}`, `415 {"error":"The content-type header value did not match the value in @Consumes"}`},
+		{"root", "POST", "/admin/realms/shop/users", "application/json", `{nonsense`,
+			`400 {"error":"invalid_request","error_description":"Cannot parse the JSON"}`},
+		{"root", "POST", "/admin/realms/shop/users", "text/plain", `{}`,
+			`415 {"error":"The content-type header value did not match the value in @Consumes"}`},
 		{"root", "POST", "/admin/realms/shop/users", "", `{"username":"x"}`, `201 http://example.com/admin/realms/shop/users/a%20b%2Fx`},
 		{"root", "DELETE", "/admin/realms/shop/users/x", "", "", `204 no-cache`},
-		{"root", "PUT", "/admin/realms/shop/users/x", "", "", `400 {"field":"username","errorMessage":"error-invalid-length","params":["username",255,3]}`},
-		{"root", "GET", "/admin/realms/shop/fault", "", "", `500 {"error":"unknown_error","error_description":"For more on this error consult the server log."`},
+		{"root", "PUT", "/admin/realms/shop/users/x", "", "",
+			`400 {"field":"username","errorMessage":"error-invalid-length","params":["username",255,3]}`},
+		{"root", "GET", "/admin/realms/shop/fault", "", "",
+			`500 {"error":"unknown_error","error_description":"For more on this error consult the server log."`},
 	} {
 		r := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
 		r.Header.Set("Authorization", "Bearer "+c.who)
@@ -211,16 +220,19 @@ func TestMachinery(t *testing.T) {
 	}
 	var got []string
 	for _, e := range list {
-		got = append(got, e.Operation+" "+e.ResourceType+" "+e.ResourcePath+" "+e.Representation+" by "+string(e.AuthRealm)+"/"+string(e.AuthUser))
+		got = append(got, e.Operation+" "+e.ResourceType+" "+e.ResourcePath+" "+e.Representation+" by "+string(e.AuthRealm)+
+			"/"+string(e.AuthUser))
 	}
-	if want := []string{`CREATE USER users/a b/x {"username":"x"} by master/root`, `DELETE USER users/x  by master/root`}; !slices.Equal(got, want) {
+	if want := []string{`CREATE USER users/a b/x {"username":"x"} by master/root`, `DELETE USER users/x  by master/root`}; !slices.Equal(got,
+		want) {
 		t.Errorf("admin events: %q", got)
 	}
 }
 
 // Keycloak: AdminCorsPreflightService, AdminRoot.getRealmsAdmin.
 func TestOrigins(t *testing.T) {
-	mux := small(t).mux([]Route{{"GET /admin/realms/{realm}/users", QueryUsers, None, "", func(*Call) (any, error) { return 1, nil }, ByMethod}})
+	mux := small(t).mux([]Route{{"GET /admin/realms/{realm}/users", QueryUsers, None, "", func(*Call) (any, error) { return 1, nil },
+		ByMethod}})
 	for _, c := range []struct {
 		method, origin, want, allowed string
 	}{

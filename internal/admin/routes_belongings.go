@@ -178,7 +178,8 @@ func (h *Handler) impersonate(c *Call, u *iam.User) (any, error) {
 	if sameRealm {
 		end := c.ending("impersonation")
 		end.Reason = iam.ReplacedByLogin
-		if _, err := h.Sessions.End(c, c.Realm, iam.SessionRef{ID: c.Caller.Session, User: c.Caller.User.ID}, end); err != nil && !errors.Is(err, sessions.ErrGone) {
+		if _, err := h.Sessions.End(c, c.Realm, iam.SessionRef{ID: c.Caller.Session, User: c.Caller.User.ID}, end); err != nil &&
+			!errors.Is(err, sessions.ErrGone) {
 			return nil, err
 		}
 	}
@@ -303,7 +304,8 @@ func (h *Handler) linkUser(c *Call, u *iam.User) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.Users.AddLink(c, c.Realm, &iam.FederatedIdentity{User: u.ID, Provider: c.Path("provider"), ExternalID: v.UserID, ExternalUsername: v.UserName})
+	return nil, h.Users.AddLink(c, c.Realm, &iam.FederatedIdentity{User: u.ID, Provider: c.Path("provider"), ExternalID: v.UserID,
+		ExternalUsername: v.UserName})
 }
 
 func (h *Handler) unlinkUser(c *Call, u *iam.User) (any, error) {

@@ -27,17 +27,22 @@ func (h *Handler) clientPolicyRoutes() []Route {
 // realm of Keycloak has.
 var (
 	policyConditions = []string{
-		"acr-condition", "any-client", "client-access-type", "client-attributes", "client-roles", "client-scopes", "client-type", "client-updater-context",
+		"acr-condition", "any-client", "client-access-type", "client-attributes", "client-roles", "client-scopes", "client-type",
+		"client-updater-context",
 		"client-updater-source-groups", "client-updater-source-host", "client-updater-source-roles", "grant-type", "identity-provider-alias",
 	}
 	policyExecutors = []string{
-		"auth-flow-enforcer", "confidential-client", "consent-required", "downscope-assertion-grant-enforcer", "dpop-bind-enforcer", "full-scope-disabled",
-		"holder-of-key-enforcer", "intent-client-bind-checker", "jwt-claim-enforcer", "pkce-enforcer", "registration-access-token-rotation-disabled",
-		"reject-implicit-grant", "reject-request", "reject-ropc-grant", "saml-avoid-redirect", "saml-secure-client-uris", "saml-signature-enforcer",
+		"auth-flow-enforcer", "confidential-client", "consent-required", "downscope-assertion-grant-enforcer", "dpop-bind-enforcer",
+		"full-scope-disabled",
+		"holder-of-key-enforcer", "intent-client-bind-checker", "jwt-claim-enforcer", "pkce-enforcer",
+		"registration-access-token-rotation-disabled",
+		"reject-implicit-grant", "reject-request", "reject-ropc-grant", "saml-avoid-redirect", "saml-secure-client-uris",
+		"saml-signature-enforcer",
 		"secure-ciba-req-sig-algorithm", "secure-ciba-session", "secure-ciba-signed-authn-req", "secure-client-authentication-assertion",
 		"secure-client-authenticator", "secure-client-uris", "secure-client-uris-pattern", "secure-logout", "secure-par-content",
 		"secure-redirect-uris-enforcer", "secure-request-object", "secure-response-type", "secure-session", "secure-signature-algorithm",
-		"secure-signature-algorithm-signed-jwt", "suppress-refresh-token-rotation", "tls-client-auth-ca-subject-dn", "use-lightweight-access-token",
+		"secure-signature-algorithm-signed-jwt", "suppress-refresh-token-rotation", "tls-client-auth-ca-subject-dn",
+		"use-lightweight-access-token",
 	}
 	globalProfiles = []string{
 		"fapi-1-advanced", "fapi-1-baseline", "fapi-2-dpop-message-signing", "fapi-2-dpop-security-profile", "fapi-2-message-signing",
@@ -93,7 +98,8 @@ func (h *Handler) putClientProfiles(c *Call) (any, error) {
 		seen[p.Name] = true
 		for _, e := range p.Executors {
 			if !slices.Contains(policyExecutors, e.Executor) {
-				return nil, refusePolicy("proposed client profile contains the executor, which does not have valid provider, or has invalid configuration.")
+				return nil, refusePolicy("proposed client profile contains the executor, which does not have valid provider, or has invalid " +
+					"configuration.")
 			}
 		}
 	}

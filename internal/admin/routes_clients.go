@@ -98,7 +98,8 @@ func (h *Handler) listClients(c *Call) (any, error) {
 	}
 	if attrs := queryAttributes(c.Query("q")); len(attrs) > 0 {
 		// No attribute is searchable by default. Keycloak: JpaClientProvider.searchClientsByAttributes.
-		return nil, &Error{Status: http.StatusBadRequest, Body: plainBody{"invalid_request", "Attributes [" + strings.Join(attrs, ", ") + "] not allowed for search"}}
+		return nil, &Error{Status: http.StatusBadRequest, Body: plainBody{"invalid_request", "Attributes [" + strings.Join(attrs, ", ") +
+			"] not allowed for search"}}
 	}
 	name := c.Query("clientId")
 	var found []*realms.Client
@@ -301,8 +302,9 @@ func (h *Handler) serviceAccount(c *Call) (any, error) {
 	}
 	v := &rep.User{
 		ID: string(u.ID), Username: u.Username, EmailVerified: new(u.EmailVerified), Enabled: new(u.Enabled), TOTP: new(false),
-		CreatedTimestamp: new(u.CreatedAt.UnixMilli()), DisableableCredentialTypes: []string{}, RequiredActions: append([]string{}, u.Required...),
-		NotBefore: new(0), Attributes: u.Attrs,
+		CreatedTimestamp: new(u.CreatedAt.UnixMilli()), DisableableCredentialTypes: []string{},
+		RequiredActions: append([]string{}, u.Required...),
+		NotBefore:       new(0), Attributes: u.Attrs,
 	}
 	if u.Email != "" {
 		v.Email = &u.Email
@@ -435,7 +437,8 @@ func (h *Handler) pushClientRevocation(c *Call) (any, error) {
 // featureOff answers for endpoints of features that are off, as the reference
 // does by default: admin-fine-grained-authz.
 func featureOff(*Call) (any, error) {
-	return nil, &Error{Status: http.StatusNotImplemented, Body: plainBody{"Feature not enabled", "For more on this error consult the server log."}}
+	return nil, &Error{Status: http.StatusNotImplemented, Body: plainBody{"Feature not enabled",
+		"For more on this error consult the server log."}}
 }
 
 func clientPermissions(c *Call) (any, error) {

@@ -47,7 +47,8 @@ func matches(c *Call, name, value string) bool { return !c.Has(name) || c.Query(
 // else stands in their configuration is the key. Keycloak: the
 // KeyProviderFactory implementations' getConfigProperties.
 var keySettings = []string{
-	"priority", "enabled", "active", "algorithm", "keySize", "secretSize", "ecdsaEllipticCurveKey", "eddsaEllipticCurveKey", "ecdhEllipticCurveKey",
+	"priority", "enabled", "active", "algorithm", "keySize", "secretSize", "ecdsaEllipticCurveKey", "eddsaEllipticCurveKey",
+	"ecdhEllipticCurveKey",
 	"keystore", "keystorePassword", "keystoreType", "keyAlias", "keyPassword", "ecGenerateCertificate",
 }
 

@@ -54,7 +54,8 @@ func (h *Handler) listDeliveries(c *Call) (any, error) {
 		return nil, Message(http.StatusBadRequest, "Unknown state; the states are due, delivered and given up")
 	}
 	if f.Kind != "" && !slices.Contains([]string{deliveries.KindLogout, deliveries.KindWebhook, deliveries.KindMail}, f.Kind) {
-		return nil, Message(http.StatusBadRequest, "Unknown kind; the kinds are "+deliveries.KindLogout+", "+deliveries.KindWebhook+" and "+deliveries.KindMail)
+		return nil, Message(http.StatusBadRequest, "Unknown kind; the kinds are "+deliveries.KindLogout+", "+deliveries.KindWebhook+
+			" and "+deliveries.KindMail)
 	}
 	var err error
 	if f.Max, err = c.Int("max", defaultPage); err != nil {

@@ -34,8 +34,9 @@ func (h *Handler) doctorView(c *Call) (doctor.View, error) {
 	}
 	front := c.Realm.Attrs["frontendUrl"]
 	return doctor.View{
-		Clients: c.Can(ViewClients, onAll), Users: c.Can(ViewUsers, onAll), Events: c.Can(ViewEvents, onAll), Providers: c.Can(ViewIDPs, onAll), UnusedAfter: time.Duration(days) * 24 * time.Hour,
-		Issuer: doctor.Told(c.issuer()), Asked: doctor.Told(c.URLs.Admin), Follows: doctor.Told(h.Hostname.Follows(front)),
+		Clients: c.Can(ViewClients, onAll), Users: c.Can(ViewUsers, onAll), Events: c.Can(ViewEvents, onAll), Providers: c.Can(ViewIDPs, onAll),
+		UnusedAfter: time.Duration(days) * 24 * time.Hour,
+		Issuer:      doctor.Told(c.issuer()), Asked: doctor.Told(c.URLs.Admin), Follows: doctor.Told(h.Hostname.Follows(front)),
 	}, nil
 }
 

@@ -36,7 +36,8 @@ func span(c *Call) (from, to time.Time, first, max int, ascending bool, err erro
 		}
 		at, ok := events.ParseTime(text, p.end)
 		if !ok {
-			return from, to, 0, 0, false, Plain(http.StatusBadRequest, "Invalid value for '"+p.name+"', expected format is yyyy-MM-dd or an Epoch timestamp")
+			return from, to, 0, 0, false, Plain(http.StatusBadRequest, "Invalid value for '"+p.name+
+				"', expected format is yyyy-MM-dd or an Epoch timestamp")
 		}
 		*p.at = at
 	}
@@ -112,8 +113,9 @@ var (
 func (h *Handler) listAdminEvents(c *Call) (any, error) {
 	q := c.R.URL.Query()
 	f := events.AdminFilter{
-		Operations: given(q["operationTypes"]), ResourceTypes: given(q["resourceTypes"]), AuthRealm: q.Get("authRealm"), AuthClient: q.Get("authClient"),
-		AuthUser: q.Get("authUser"), IP: q.Get("authIpAddress"), ResourcePath: q.Get("resourcePath"),
+		Operations: given(q["operationTypes"]), ResourceTypes: given(q["resourceTypes"]), AuthRealm: q.Get("authRealm"),
+		AuthClient: q.Get("authClient"),
+		AuthUser:   q.Get("authUser"), IP: q.Get("authIpAddress"), ResourcePath: q.Get("resourcePath"),
 	}
 	var err error
 	if f.From, f.To, f.First, f.Max, f.Ascending, err = span(c); err != nil {
@@ -181,6 +183,7 @@ func (h *Handler) updateEventsConfig(c *Call) (any, error) {
 	given.EventsListeners = slices.Compact(given.EventsListeners)
 	return nil, h.Manager.Set(c, c.Realm.ID, &rep.Realm{
 		EventsEnabled: &given.EventsEnabled, EventsExpiration: new(rep.Val(given.EventsExpiration)), EventsListeners: given.EventsListeners,
-		EnabledEventTypes: given.EnabledEventTypes, AdminEventsEnabled: given.AdminEventsEnabled, AdminEventsDetailsEnabled: given.AdminEventsDetailsEnabled,
+		EnabledEventTypes: given.EnabledEventTypes, AdminEventsEnabled: given.AdminEventsEnabled,
+		AdminEventsDetailsEnabled: given.AdminEventsDetailsEnabled,
 	})
 }

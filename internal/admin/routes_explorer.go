@@ -73,7 +73,8 @@ func (h *Handler) exploreClient(c *Call) (any, error) {
 
 // explorerQuery reads what all lists have in common.
 func explorerQuery(c *Call) (records.Query, error) {
-	q := records.Query{State: c.Query("state"), Reason: iam.Reason(c.Query("reason")), Address: c.Query("address"), After: c.Query("after"), Count: c.Query("count")}
+	q := records.Query{State: c.Query("state"), Reason: iam.Reason(c.Query("reason")), Address: c.Query("address"), After: c.Query("after"),
+		Count: c.Query("count")}
 	for name, values := range c.R.URL.Query() {
 		for _, v := range values {
 			if !records.Storable(v) {
@@ -91,7 +92,8 @@ func explorerQuery(c *Call) (records.Query, error) {
 		}
 		when, ok := events.ParseTime(text, name == "to")
 		if !ok {
-			return q, Plain(http.StatusBadRequest, "Invalid value for '"+name+"', expected format is yyyy-MM-dd or an Epoch timestamp in milliseconds")
+			return q, Plain(http.StatusBadRequest, "Invalid value for '"+name+
+				"', expected format is yyyy-MM-dd or an Epoch timestamp in milliseconds")
 		}
 		*at = when
 	}

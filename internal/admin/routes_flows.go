@@ -40,10 +40,13 @@ func (h *Handler) flowRoutes() []Route {
 		{"GET " + at + "/config/{id}", ViewRealm, None, "", h.getAuthConfig, ByMethod},
 		{"PUT " + at + "/config/{id}", ManageRealm, Update, "AUTHENTICATOR_CONFIG", h.updateAuthConfig, NoCache},
 		{"DELETE " + at + "/config/{id}", ManageRealm, Delete, "AUTHENTICATOR_CONFIG", h.deleteAuthConfig, NoCache},
-		{"GET " + at + "/authenticator-providers", ViewRealm, None, "", describe(func(p *authProviders) []authProvider { return p.Authenticators }), ByMethod},
-		{"GET " + at + "/client-authenticator-providers", ViewClientAuth, None, "", describe(func(p *authProviders) []authProvider { return p.ClientAuthenticators }), ByMethod},
+		{"GET " + at + "/authenticator-providers", ViewRealm, None, "",
+			describe(func(p *authProviders) []authProvider { return p.Authenticators }), ByMethod},
+		{"GET " + at + "/client-authenticator-providers", ViewClientAuth, None, "",
+			describe(func(p *authProviders) []authProvider { return p.ClientAuthenticators }), ByMethod},
 		{"GET " + at + "/form-providers", ViewRealm, None, "", describe(func(p *authProviders) []authProvider { return p.Forms }), ByMethod},
-		{"GET " + at + "/form-action-providers", ViewRealm, None, "", describe(func(p *authProviders) []authProvider { return p.FormActions }), ByMethod},
+		{"GET " + at + "/form-action-providers", ViewRealm, None, "", describe(func(p *authProviders) []authProvider { return p.FormActions }),
+			ByMethod},
 		{"GET " + at + "/config-description/{provider}", ViewRealm, None, "", h.describeConfig, ByMethod},
 		{"GET " + at + "/per-client-config-description", ViewClientAuth, None, "", h.describePerClient, ByMethod},
 	}
@@ -136,7 +139,8 @@ func executionsBelow(r *realms.Realm, f *realms.FlowDoc, level int, list *[]rep.
 		return // a flow that contains itself
 	}
 	for i, e := range f.Executions {
-		v := rep.ExecutionInfo{ID: e.ID, Requirement: e.Requirement, Level: level, Index: i, Priority: rep.Val(e.Priority), Configurable: new(false)}
+		v := rep.ExecutionInfo{ID: e.ID, Requirement: e.Requirement, Level: level, Index: i, Priority: rep.Val(e.Priority),
+			Configurable: new(false)}
 		sub := flowByID(r, e.FlowID)
 		if sub != nil {
 			v.DisplayName, v.FlowID, v.AuthenticationFlow = sub.Alias, sub.ID, new(true)
@@ -153,7 +157,8 @@ func executionsBelow(r *realms.Realm, f *realms.FlowDoc, level int, list *[]rep.
 			}
 		} else {
 			info := infoOf(e.Authenticator)
-			v.ProviderID, v.DisplayName, v.RequirementChoices, v.Configurable = e.Authenticator, info.DisplayName, info.Requirements, &info.Configurable
+			v.ProviderID, v.DisplayName, v.RequirementChoices, v.Configurable = e.Authenticator, info.DisplayName, info.Requirements,
+				&info.Configurable
 		}
 		if config := authConfig(r, e.AuthenticatorConfig); config != nil {
 			v.AuthenticationConfig = config.ID

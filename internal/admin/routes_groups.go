@@ -39,7 +39,8 @@ func groupPermissions(c *Call, _ *users.Group) (any, error) { return featureOff(
 // viewGroup renders a group without those below it. Keycloak:
 // ModelToRepresentation.groupToBriefRepresentation and toRepresentation.
 func viewGroup(r *realms.Realm, g *users.Group, brief bool) *rep.Group {
-	v := &rep.Group{ID: string(g.ID), Name: g.Name, Path: g.Path(), ParentID: string(g.Parent), Description: g.Doc.Description, SubGroups: []rep.Group{}}
+	v := &rep.Group{ID: string(g.ID), Name: g.Name, Path: g.Path(), ParentID: string(g.Parent), Description: g.Doc.Description,
+		SubGroups: []rep.Group{}}
 	if brief {
 		return v
 	}

@@ -100,7 +100,8 @@ func (h *Handler) mailActions(c *Call, actions []string) error {
 			return Message(http.StatusBadRequest, "Provided invalid required actions")
 		}
 	}
-	token := tokens.Action{Type: tokens.ActionExecute, Subject: m.user.ID, Client: m.client, Email: m.user.Email, Actions: actions, Redirect: m.redirect}
+	token := tokens.Action{Type: tokens.ActionExecute, Subject: m.user.ID, Client: m.client, Email: m.user.Email, Actions: actions,
+		Redirect: m.redirect}
 	return h.mail(c, m, token, "Failed to send execute actions email: %s", func(l emails.Link) pages.Mail {
 		return pages.ActionsMail{Link: l.URL, Valid: l.Valid, Actions: actions}
 	})

@@ -80,7 +80,8 @@ func (h *Handler) listProviders(c *Call) (any, error) {
 	}
 	of := realms.ProviderType(c.Query("type"))
 	linking := c.Query("capability")
-	if !slices.Contains([]realms.ProviderType{"", realms.AnyProvider, realms.LogsIn, realms.AssertsClients, realms.HoldsKeys, realms.ExchangesTokens, realms.GrantsByAssertion}, of) ||
+	if !slices.Contains([]realms.ProviderType{"", realms.AnyProvider, realms.LogsIn, realms.AssertsClients, realms.HoldsKeys,
+		realms.ExchangesTokens, realms.GrantsByAssertion}, of) ||
 		linking != "" && linking != "USER_LINKING" {
 		return nil, plain(http.StatusBadRequest) // the reference breaks down
 	}
@@ -92,7 +93,8 @@ func (h *Handler) listProviders(c *Call) (any, error) {
 		switch {
 		case !realms.NameMatches(search, p.Alias) && !realms.NameMatches(search, p.DisplayName), realmOnly && rep.Val(p.Rep.OrganizationID) != "":
 		case of != "" && of != realms.AnyProvider && (kind == nil || !slices.Contains(kind.Types, of)):
-		case linking != "" && (kind == nil || !slices.Contains(kind.Types, realms.LogsIn) && !slices.Contains(kind.Types, realms.GrantsByAssertion)):
+		case linking != "" && (kind == nil || !slices.Contains(kind.Types, realms.LogsIn) && !slices.Contains(kind.Types,
+			realms.GrantsByAssertion)):
 		case brief:
 			list = append(list, &rep.IdentityProvider{Alias: p.Alias, DisplayName: p.Rep.DisplayName, InternalID: p.ID, ProviderID: p.Provider,
 				Enabled: new(p.Enabled), OrganizationID: p.Rep.OrganizationID, Config: map[string]string{}})
@@ -288,7 +290,8 @@ func (h *Handler) importProvider(c *Call) (any, error) {
 	text, err := h.Metadata.Get(c, *asked.FromURL, iam.ReachAll)
 	if err != nil {
 		// What the server was answered stays in the log: it may come from inside the network.
-		return nil, &Error{Status: http.StatusInternalServerError, Body: plainBody{"unknown_error", "For more on this error consult the server log."}, Err: err}
+		return nil, &Error{Status: http.StatusInternalServerError, Body: plainBody{"unknown_error",
+			"For more on this error consult the server log."}, Err: err}
 	}
 	config, err := h.readMetadata(*asked.ProviderID, text)
 	if err == nil {

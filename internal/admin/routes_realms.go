@@ -352,7 +352,8 @@ func (h *Handler) partialExport(c *Call) (any, error) {
 // importedAt are the paths of admin events about what a partial import adds;
 // all are of the kind REALM. Keycloak: PartialImportManager, ResourceType.
 var importedAt = map[string]string{
-	"CLIENT": "clients/", "REALM_ROLE": "realms/", "CLIENT_ROLE": "clients/", "GROUP": "groups/", "IDP": "identity-provider-settings/", "USER": "users/",
+	"CLIENT": "clients/", "REALM_ROLE": "realms/", "CLIENT_ROLE": "clients/", "GROUP": "groups/", "IDP": "identity-provider-settings/",
+	"USER": "users/",
 }
 
 func (h *Handler) partialImport(c *Call) (any, error) {

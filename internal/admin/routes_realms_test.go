@@ -33,7 +33,8 @@ func whole(t *testing.T) (h *Handler, ask func(who, method, path, body string) (
 	t.Helper()
 	ctx := t.Context()
 	db := storetest.SQLite(t)
-	manager := realms.NewManager(realms.NewCache(db), time.Now, realms.Rules{NewKey: keys.NewMaker(time.Now).Fill, CheckPolicy: policy.New("").Valid,
+	manager := realms.NewManager(realms.NewCache(db), time.Now, realms.Rules{NewKey: keys.NewMaker(time.Now).Fill,
+		CheckPolicy: policy.New("").Valid,
 		Hash: func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) {
 			return &iam.Credential{Kind: iam.Password, Data: []byte("{}"), Secret: iam.Secret("{}")}, nil
 		}})
@@ -130,9 +131,11 @@ func TestRealmRoutes(t *testing.T) {
 			`{"field":"attributes.latchkey.recordRetentionDays","errorMessage":"The realm attribute latchkey.recordRetentionDays must be a whole number of days from 1 to 3650, not '0'"}`},
 		{"root", "POST", "/admin/realms", `{"realm":"z","attributes":{"latchkey.addresses":"none"}}`, 400,
 			`{"field":"attributes.latchkey.addresses","errorMessage":"The realm attribute latchkey.addresses must be full, short or off, not 'none'"}`},
-		{"root", "PUT", "/admin/realms/shop", `{"attributes":{"latchkey.offlineSso":"keep","latchkey.refreshGraceSeconds":"10","latchkey.recordRetentionDays":"7","latchkey.addresses":"short"}}`, 204, ``},
+		{"root", "PUT", "/admin/realms/shop",
+			`{"attributes":{"latchkey.offlineSso":"keep","latchkey.refreshGraceSeconds":"10","latchkey.recordRetentionDays":"7","latchkey.addresses":"short"}}`, 204, ``},
 		{"root", "DELETE", "/admin/realms/master", "", 400, `{"errorMessage":"Can't remove master realm"}`},
-		{"root", "PUT", "/admin/realms/shop/default-default-client-scopes/" + phone, "", 409, `{"error":"conflict","error_description":"Duplicate resource error"}`},
+		{"root", "PUT", "/admin/realms/shop/default-default-client-scopes/" + phone, "", 409,
+			`{"error":"conflict","error_description":"Duplicate resource error"}`},
 		{"root", "DELETE", "/admin/realms/shop/default-optional-client-scopes/" + phone, "", 204, ``},
 		{"root", "DELETE", "/admin/realms/shop/default-optional-client-scopes/" + phone, "", 204, ``},
 		{"root", "PUT", "/admin/realms/shop/default-default-client-scopes/" + phone, "", 204, ``},
@@ -149,7 +152,8 @@ func TestRealmRoutes(t *testing.T) {
 		{"root", "GET", "/admin/realms/shop/client-policies/policies", "", 200, `{"policies":[]}`},
 		{"root", "GET", "/admin/realms/shop/credential-registrators", "", 200, `["CONFIGURE_TOTP","webauthn-register",`},
 		{"root", "GET", "/admin/realms/shop/authentication/required-actions/nothing", "", 404, `{"error":"Failed to find required action"}`},
-		{"root", "PUT", "/admin/realms/shop/authentication/required-actions/TERMS_AND_CONDITIONS", `{"alias":"TERMS_AND_CONDITIONS","name":"Terms","enabled":true,"priority":20}`, 204, ``},
+		{"root", "PUT", "/admin/realms/shop/authentication/required-actions/TERMS_AND_CONDITIONS",
+			`{"alias":"TERMS_AND_CONDITIONS","name":"Terms","enabled":true,"priority":20}`, 204, ``},
 		{"root", "GET", "/admin/realms/shop/authentication/required-actions/TERMS_AND_CONDITIONS", "", 200,
 			`{"alias":"TERMS_AND_CONDITIONS","name":"Terms","providerId":"TERMS_AND_CONDITIONS","enabled":true,"defaultAction":false,"priority":20,"config":{}}`},
 		{"root", "GET", "/admin/realms/shop/authentication/flows/nothing/executions", "", 404, `{"error":"Flow not found"}`},
@@ -166,13 +170,15 @@ func TestRealmRoutes(t *testing.T) {
 			t.Errorf("%s %s shows a password: %s", c.method, c.path, body)
 		}
 	}
-	if _, body, _ := ask("root", "GET", "/admin/realms?briefRepresentation=true", ""); !strings.Contains(body, `"displayName":"Keycloak","displayNameHtml":"<div`) {
+	if _, body, _ := ask("root", "GET", "/admin/realms?briefRepresentation=true", ""); !strings.Contains(body,
+		`"displayName":"Keycloak","displayNameHtml":"<div`) {
 		t.Errorf("brief realms: %s", body)
 	}
 	// Keycloak: RepresentationToModel.createClient.
 	ask("root", "POST", "/admin/realms", `{"realm":"asks","clients":[{"clientId":"asking","consentRequired":true},{"clientId":"not-asking"}]}`)
 	for client, full := range map[string]string{"asking": "false", "not-asking": "true"} {
-		if _, body, _ := ask("root", "GET", "/admin/realms/asks/clients?clientId="+client, ""); !strings.Contains(body, `"fullScopeAllowed":`+full) {
+		if _, body, _ := ask("root", "GET", "/admin/realms/asks/clients?clientId="+client, ""); !strings.Contains(body,
+			`"fullScopeAllowed":`+full) {
 			t.Errorf("the scope of the client %s: %s", client, body)
 		}
 	}
@@ -186,15 +192,19 @@ func TestComponentRoutes(t *testing.T) {
 	_, ask := whole(t)
 	const all = "/admin/realms/shop/components"
 	for _, c := range []struct{ body, want string }{
-		{`{"name":"x","providerId":"nonsense","providerType":"org.keycloak.keys.KeyProvider"}`, `{"error":"Invalid provider type or no such provider"}`},
-		{`{"name":"x","providerId":"java-keystore","providerType":"org.keycloak.keys.KeyProvider"}`, `{"error":"Invalid provider type or no such provider"}`},
-		{`{"name":"x","providerId":"rsa-generated","providerType":"org.keycloak.keys.KeyProvider","config":{"keySize":["7"]}}`, `{"errorMessage":"'Key size' should be 1024, 2048, 3072 or 4096"}`},
+		{`{"name":"x","providerId":"nonsense","providerType":"org.keycloak.keys.KeyProvider"}`,
+			`{"error":"Invalid provider type or no such provider"}`},
+		{`{"name":"x","providerId":"java-keystore","providerType":"org.keycloak.keys.KeyProvider"}`,
+			`{"error":"Invalid provider type or no such provider"}`},
+		{`{"name":"x","providerId":"rsa-generated","providerType":"org.keycloak.keys.KeyProvider","config":{"keySize":["7"]}}`,
+			`{"errorMessage":"'Key size' should be 1024, 2048, 3072 or 4096"}`},
 	} {
 		if status, body, _ := ask("root", "POST", all, c.body); status != 400 || body != c.want {
 			t.Errorf("%s: %d %s", c.body, status, body)
 		}
 	}
-	status, body, head := ask("root", "POST", all, `{"name":"second","providerId":"hmac-generated","providerType":"org.keycloak.keys.KeyProvider","config":{"priority":["200"],"algorithm":["HS512"],"active":["true"]}}`)
+	status, body, head := ask("root", "POST", all,
+		`{"name":"second","providerId":"hmac-generated","providerType":"org.keycloak.keys.KeyProvider","config":{"priority":["200"],"algorithm":["HS512"],"active":["true"]}}`)
 	if status != 201 {
 		t.Fatal(status, body)
 	}
@@ -270,15 +280,18 @@ func TestExecutionsAsTheReference(t *testing.T) {
 	if err := rep.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatal(err)
 	}
-	if status, body, _ := ask("root", "PUT", "/admin/realms/shop/authentication/flows/direct%20grant/executions", `{"id":"`+got[2].ID+`","requirement":"REQUIRED","priority":30}`); status != 204 {
+	if status, body, _ := ask("root", "PUT", "/admin/realms/shop/authentication/flows/direct%20grant/executions", `{"id":"`+got[2].ID+
+		`","requirement":"REQUIRED","priority":30}`); status != 204 {
 		t.Fatal(status, body)
 	}
 	_, body, _ = ask("root", "GET", "/admin/realms/shop/authentication/flows/direct%20grant/executions", "")
-	if err := rep.Unmarshal([]byte(body), &got); err != nil || got[2].Requirement != "REQUIRED" || got[1].Requirement != "REQUIRED" || got[2].Priority != 30 {
+	if err := rep.Unmarshal([]byte(body), &got); err != nil || got[2].Requirement != "REQUIRED" || got[1].Requirement != "REQUIRED" ||
+		got[2].Priority != 30 {
 		t.Errorf("changed to %+v (%v)", got[2], err)
 	}
 	// A priority that is left out is 0. Keycloak: AuthenticationManagementResource.updateExecutions.
-	if status, body, _ := ask("root", "PUT", "/admin/realms/shop/authentication/flows/direct%20grant/executions", `{"id":"`+got[2].ID+`","requirement":"REQUIRED"}`); status != 204 {
+	if status, body, _ := ask("root", "PUT", "/admin/realms/shop/authentication/flows/direct%20grant/executions", `{"id":"`+got[2].ID+
+		`","requirement":"REQUIRED"}`); status != 204 {
 		t.Fatal(status, body)
 	}
 	_, body, _ = ask("root", "GET", "/admin/realms/shop/authentication/flows/direct%20grant/executions", "")
@@ -308,7 +321,8 @@ func TestServerInfoTellsTheTruth(t *testing.T) {
 	if len(v.ProtocolMapperTypes["openid-connect"]) == 0 || len(v.PasswordPolicies) == 0 || v.SystemInfo.ServerTime == "" {
 		t.Error("half of it is missing")
 	}
-	if m := v.MemoryInfo; m == nil || m.Total <= 0 || m.Used <= 0 || m.Used+m.Free != m.Total || v.CPUInfo == nil || v.CPUInfo.ProcessorCount < 1 || v.SystemInfo.OSName == "" {
+	if m := v.MemoryInfo; m == nil || m.Total <= 0 || m.Used <= 0 || m.Used+m.Free != m.Total || v.CPUInfo == nil ||
+		v.CPUInfo.ProcessorCount < 1 || v.SystemInfo.OSName == "" {
 		t.Errorf("the machine: %+v %+v %+v", v.SystemInfo, v.CPUInfo, m)
 	}
 	if got := duration(25*time.Hour + 61*time.Second); got != "1 day, 1 hour, 1 minute, 1 second" {
@@ -320,9 +334,12 @@ func TestServerInfoTellsTheTruth(t *testing.T) {
 	}
 	// What Terraform's provider looks up before it sets a theme, a password policy, a required action or a component.
 	for kind, id := range map[string]string{
-		"password-policy": "passwordHistory", "required-action": "CONFIGURE_TOTP", "authenticator": "auth-otp-form", "client-authenticator": "client-jwt",
-		"form-action": "registration-user-creation", "protocol-mapper": "oidc-audience-mapper", "keys": "rsa-generated", "signature": "PS256",
-		"clientSignature": "HS512", "login-protocol": "openid-connect", "client-registration-policy": "max-clients", "eventsListener": "jboss-logging",
+		"password-policy": "passwordHistory", "required-action": "CONFIGURE_TOTP", "authenticator": "auth-otp-form",
+		"client-authenticator": "client-jwt",
+		"form-action":          "registration-user-creation", "protocol-mapper": "oidc-audience-mapper",
+		"keys": "rsa-generated", "signature": "PS256",
+		"clientSignature": "HS512", "login-protocol": "openid-connect", "client-registration-policy": "max-clients",
+		"eventsListener": "jboss-logging",
 	} {
 		if _, ok := v.Providers[kind].Providers[id]; !ok {
 			t.Errorf("%s is no %s: %v", id, kind, v.Providers[kind].Providers)
@@ -334,14 +351,16 @@ func TestServerInfoTellsTheTruth(t *testing.T) {
 		}
 	}
 	for kind, id := range map[string]string{
-		"org.keycloak.authentication.Authenticator": "identity-provider-redirector", "org.keycloak.protocol.ProtocolMapper": "oidc-audience-mapper",
-		"org.keycloak.validate.Validator": "length", realms.TypeRegistrationPolicy: "trusted-hosts",
+		"org.keycloak.authentication.Authenticator": "identity-provider-redirector",
+		"org.keycloak.protocol.ProtocolMapper":      "oidc-audience-mapper",
+		"org.keycloak.validate.Validator":           "length", realms.TypeRegistrationPolicy: "trusted-hosts",
 	} {
 		if !slices.ContainsFunc(v.ComponentTypes[kind], func(c rep.ComponentType) bool { return c.ID == id && c.HelpText != nil }) {
 			t.Errorf("%s is no %s", id, kind)
 		}
 	}
-	if i := slices.IndexFunc(v.Features, func(f rep.Feature) bool { return f.Name == "ADMIN_FINE_GRAINED_AUTHZ_V2" }); i < 0 || v.Features[i].Enabled {
+	if i := slices.IndexFunc(v.Features, func(f rep.Feature) bool { return f.Name == "ADMIN_FINE_GRAINED_AUTHZ_V2" }); i < 0 ||
+		v.Features[i].Enabled {
 		t.Errorf("features %+v", v.Features)
 	}
 }
@@ -383,13 +402,17 @@ func TestKindsOfComponents(t *testing.T) {
 		{"max-clients", `{"max-clients":["1.5"]}`, 400, `{"errorMessage":"'Max Clients Per Realm' should be a number"}`},
 		{"max-clients", `{"max-clients":["7"]}`, 201, ""},
 		{"trusted-hosts", `{}`, 400, `{"errorMessage":"'Host Sending Client Registration Request Must Match' is required"}`},
-		{"trusted-hosts", `{"host-sending-registration-request-must-match":["true"],"client-uris-must-match":["x"]}`, 400, `{"errorMessage":"'Client URIs Must Match' should be 'true' or 'false'"}`},
-		{"trusted-hosts", `{"host-sending-registration-request-must-match":["false"],"client-uris-must-match":["false"]}`, 400, "At least one of hosts verification"},
-		{"allowed-client-templates", `{"allowed-client-scopes":["nix","email"]}`, 400, `{"errorMessage":"Client scopes not allowed: [nix, email]"}`},
+		{"trusted-hosts", `{"host-sending-registration-request-must-match":["true"],"client-uris-must-match":["x"]}`, 400,
+			`{"errorMessage":"'Client URIs Must Match' should be 'true' or 'false'"}`},
+		{"trusted-hosts", `{"host-sending-registration-request-must-match":["false"],"client-uris-must-match":["false"]}`, 400,
+			"At least one of hosts verification"},
+		{"allowed-client-templates", `{"allowed-client-scopes":["nix","email"]}`, 400,
+			`{"errorMessage":"Client scopes not allowed: [nix, email]"}`},
 		{"consent-required", `{}`, 201, ""},
 		{"nonsense", `{}`, 400, `{"error":"Invalid provider type or no such provider"}`},
 	} {
-		text := `{"name":"p","subType":"anonymous","providerType":"` + realms.TypeRegistrationPolicy + `","providerId":"` + c.provider + `","config":` + c.config + `}`
+		text := `{"name":"p","subType":"anonymous","providerType":"` + realms.TypeRegistrationPolicy + `","providerId":"` + c.provider +
+			`","config":` + c.config + `}`
 		if status, body, _ := ask("root", "POST", all, text); status != c.status || !strings.Contains(body, c.part) {
 			t.Errorf("%s: %d %s", text, status, body)
 		}
@@ -400,7 +423,8 @@ func TestKindsOfComponents(t *testing.T) {
 // Keycloak: ClientPoliciesResource, ClientProfilesResource, ClientPoliciesUtil.
 func TestClientPolicies(t *testing.T) {
 	_, ask := whole(t)
-	if _, body, _ := ask("root", "GET", "/admin/realms/shop/client-policies/policies?include-global-policies=true", ""); body != `{"policies":[],"globalPolicies":[]}` {
+	if _, body, _ := ask("root", "GET", "/admin/realms/shop/client-policies/policies?include-global-policies=true",
+		""); body != `{"policies":[],"globalPolicies":[]}` {
 		t.Errorf("global policies: %s", body)
 	}
 	const policies, profiles = "/admin/realms/shop/client-policies/policies", "/admin/realms/shop/client-policies/profiles"
@@ -414,11 +438,14 @@ func TestClientPolicies(t *testing.T) {
 			`{"profiles":[{"name":"a","executors":[{"executor":"pkce-enforcer","configuration":{"auto-configure":true}}]}]}`},
 		{profiles, `{"profiles":[{"name":"a"},{"name":"a"}]}`, 400, `{"errorMessage":"proposed client profile name duplicated."}`},
 		{profiles, `{"profiles":[{}]}`, 400, `{"errorMessage":"client profile without its name not allowed."}`},
-		{profiles, `{"profiles":[{"name":"fapi-1-baseline"}]}`, 400, `{"errorMessage":"Proposed profile name 'fapi-1-baseline' is duplicated as a global profile"}`},
-		{profiles, `{"profiles":[{"name":"b","executors":[{"executor":"nope"}]}]}`, 400, `{"errorMessage":"proposed client profile contains the executor`},
+		{profiles, `{"profiles":[{"name":"fapi-1-baseline"}]}`, 400,
+			`{"errorMessage":"Proposed profile name 'fapi-1-baseline' is duplicated as a global profile"}`},
+		{profiles, `{"profiles":[{"name":"b","executors":[{"executor":"nope"}]}]}`, 400,
+			`{"errorMessage":"proposed client profile contains the executor`},
 		{profiles, `{"profiles":[],"globalProfiles":[{"name":"z"}]}`, 400, `{"errorMessage":"Global profiles cannot be updated"}`},
 		{policies, `{}`, 204, `{"policies":[]}`},
-		{policies, `{"policies":[{"name":"p","profiles":["a"]}]}`, 204, `{"policies":[{"name":"p","enabled":false,"conditions":[],"profiles":["a"]}]}`},
+		{policies, `{"policies":[{"name":"p","profiles":["a"]}]}`, 204,
+			`{"policies":[{"name":"p","enabled":false,"conditions":[],"profiles":["a"]}]}`},
 		{policies, `{"policies":[{"name":"p","profiles":["nope"]}]}`, 400, `{"errorMessage":"Policy p contains invalid profile nope"}`},
 		{policies, `{"policies":[{"name":"p","conditions":[{}]}]}`, 400, `{"errorMessage":"Policy p contains invalid condition null"}`},
 		{policies, `{"policies":[{"name":"p"},{"name":"p"}]}`, 400, `{"errorMessage":"proposed client policy name duplicated"}`},

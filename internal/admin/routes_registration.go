@@ -18,7 +18,8 @@ func (h *Handler) registrationRoutes() []Route {
 		{"GET " + at, ViewClients, None, "", h.listInitialAccess, Silent},
 		{"POST " + at, ManageClients, Create, "CLIENT_INITIAL_ACCESS_MODEL", h.addInitialAccess, ByMethod},
 		{"DELETE " + at + "/{token}", ManageClients, Delete, "CLIENT_INITIAL_ACCESS_MODEL", h.removeInitialAccess, ByMethod},
-		{"POST /admin/realms/{realm}/clients/{client}/registration-access-token", ManageClient, Action, "CLIENT", h.newRegistrationToken, ByMethod},
+		{"POST /admin/realms/{realm}/clients/{client}/registration-access-token", ManageClient, Action, "CLIENT",
+			h.newRegistrationToken, ByMethod},
 		{"GET /admin/realms/{realm}/client-registration-policy/providers", ViewRealm, None, "", h.registrationPolicyProviders, ByMethod},
 		{"POST /admin/realms/{realm}/client-description-converter", ManageClients, None, "", h.convertDescription, ByMethod},
 	}

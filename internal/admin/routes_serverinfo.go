@@ -187,24 +187,26 @@ const typeMapper = "org.keycloak.protocol.ProtocolMapper"
 // otherProviders are those that no other list has, by Keycloak's names for
 // their kinds: what tools and the console look up there.
 var otherProviders = map[string][]string{
-	"login-protocol":                {"openid-connect"},
-	"client-registration":           {"default", "openid-connect"},
-	"client-description-converter":  {"keycloak", "openid-connect"},
-	"well-known":                    {"openid-configuration", "oauth-authorization-server", "uma2-configuration"},
-	"eventsListener":                {"jboss-logging", "email"},
-	"actionTokenHandler":            {"execute-actions", "idp-verify-account-via-email", "reset-credentials", "update-email", "verify-email"},
-	"emailSender":                   {"default"},
-	"emailTemplate":                 {"freemarker"},
-	"password-hashing":              {"argon2", "pbkdf2", "pbkdf2-sha256", "pbkdf2-sha512"},
-	"cekmanagement":                 {"RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"},
-	"contentencryption":             {"A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM"},
-	"oauth2-grant-type":             {"authorization_code", "client_credentials", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"},
-	"oauth2-token-exchange":         {"standard"},
-	"oauth2-token-introspection":    {"access_token", "refresh_token"},
-	"openid-connect-ext":            {"par"},
-	"account-resource":              {"default"},
-	"bruteForceProtector":           {"default-brute-force-detector"},
-	"credential":                    {"keycloak-password", "keycloak-otp", "keycloak-recovery-authn-codes", "keycloak-webauthn", "keycloak-webauthn-passwordless"},
+	"login-protocol":               {"openid-connect"},
+	"client-registration":          {"default", "openid-connect"},
+	"client-description-converter": {"keycloak", "openid-connect"},
+	"well-known":                   {"openid-configuration", "oauth-authorization-server", "uma2-configuration"},
+	"eventsListener":               {"jboss-logging", "email"},
+	"actionTokenHandler":           {"execute-actions", "idp-verify-account-via-email", "reset-credentials", "update-email", "verify-email"},
+	"emailSender":                  {"default"},
+	"emailTemplate":                {"freemarker"},
+	"password-hashing":             {"argon2", "pbkdf2", "pbkdf2-sha256", "pbkdf2-sha512"},
+	"cekmanagement":                {"RSA1_5", "RSA-OAEP", "RSA-OAEP-256", "ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW"},
+	"contentencryption":            {"A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM"},
+	"oauth2-grant-type": {"authorization_code", "client_credentials", "password", "refresh_token",
+		"urn:ietf:params:oauth:grant-type:token-exchange"},
+	"oauth2-token-exchange":      {"standard"},
+	"oauth2-token-introspection": {"access_token", "refresh_token"},
+	"openid-connect-ext":         {"par"},
+	"account-resource":           {"default"},
+	"bruteForceProtector":        {"default-brute-force-detector"},
+	"credential": {"keycloak-password", "keycloak-otp", "keycloak-recovery-authn-codes", "keycloak-webauthn",
+		"keycloak-webauthn-passwordless"},
 	"otp-application":               {"freeotp", "google", "microsoft-authenticator"},
 	"hash":                          {"SHA-256", "SHA-384", "SHA-512"},
 	"export":                        {"dir", "singleFile"},
@@ -212,8 +214,10 @@ var otherProviders = map[string][]string{
 	"admin-realm-restapi-extension": {"clear-realm-cache", "clear-user-cache", "clear-keys-cache", "clear-crl-cache", "ui-ext"},
 	// Validators that no profile names: rules that hold for every one.
 	"validator": {
-		"not-blank", "not-empty", "up-attribute-required-by-metadata-value", "up-blank-attribute-value", "up-duplicate-email", "up-duplicate-username",
-		"up-email-exists-as-username", "up-immutable-attribute", "up-readonly-attribute-unchanged", "up-registration-email-as-username-email-value",
+		"not-blank", "not-empty", "up-attribute-required-by-metadata-value", "up-blank-attribute-value", "up-duplicate-email",
+		"up-duplicate-username",
+		"up-email-exists-as-username", "up-immutable-attribute", "up-readonly-attribute-unchanged",
+		"up-registration-email-as-username-email-value",
 		"up-registration-email-as-username-username-value", "up-registration-username-exists", "up-username-has-value", "up-username-mutation",
 	},
 }
@@ -243,7 +247,8 @@ func spiOfType(v *rep.ServerInfo, kind string) rep.SpiInfo {
 func typesOfFlow(list []authProvider) []rep.ComponentType {
 	out := make([]rep.ComponentType, 0, len(list))
 	for _, p := range list {
-		t := rep.ComponentType{ID: p.ID, Properties: slices.Clone(p.Properties), ClientProperties: p.PerClient, Metadata: map[string]jsontext.Value{}}
+		t := rep.ComponentType{ID: p.ID, Properties: slices.Clone(p.Properties), ClientProperties: p.PerClient,
+			Metadata: map[string]jsontext.Value{}}
 		if p.Description != "" {
 			t.HelpText = &p.Description
 		}

@@ -22,7 +22,8 @@ import (
 func (h *Handler) uiRoleRoutes() []Route {
 	list := []Route{{"GET " + uiExtPath + "/role-mappings/roles/{id}", Checked, None, "", compositesByContainer, Silent}}
 	for _, k := range holderKinds {
-		list = append(list, Route{"GET " + uiExtPath + "/available-roles/" + k.name + "/{id}", Checked, None, "", h.withHolder(k, availableRoles), Silent})
+		list = append(list, Route{"GET " + uiExtPath + "/available-roles/" + k.name + "/{id}", Checked, None, "",
+			h.withHolder(k, availableRoles), Silent})
 		if k.name != "users" {
 			k.ask = "" // these tell everybody what is not there
 		}
@@ -150,13 +151,19 @@ func (h *Handler) scopeHolder(c *Call) (*holder, error) {
 
 func (h *Handler) inScope(c *Call, o clients.Owner) *holder {
 	direct := c.Realm.ScopeRoles(o.ID())
-	return &holder{direct: direct, given: direct, remove: func(ids []iam.RoleID) error { return h.Clients.RemoveScopeRoles(c, c.Realm, o, ids) }}
+	return &holder{direct: direct, given: direct, remove: func(ids []iam.RoleID) error {
+		return h.Clients.RemoveScopeRoles(c,
+			c.Realm, o, ids)
+	}}
 }
 
 // roleHolder is a role with its composites. One that is not there has none: what it lacks can be listed.
 func (h *Handler) roleHolder(c *Call) (*holder, error) {
 	id := iam.RoleID(c.Path("roleid"))
-	return &holder{direct: []iam.RoleID{id}, given: []iam.RoleID{id}, remove: func(ids []iam.RoleID) error { return h.Manager.Compose(c, c.Realm, id, ids, false) }}, nil
+	return &holder{direct: []iam.RoleID{id}, given: []iam.RoleID{id}, remove: func(ids []iam.RoleID) error {
+		return h.Manager.Compose(c,
+			c.Realm, id, ids, false)
+	}}, nil
 }
 
 // A listedRole is a client's role as the dialogs list it.
@@ -195,7 +202,8 @@ func namedListedRoles(c *Call, list []*realms.Role) ([]listedRole, error) {
 func namedEffectiveRoles(c *Call, list []*realms.Role) ([]effectiveRole, error) {
 	out := make([]effectiveRole, 0, len(list))
 	for _, role := range list {
-		v := effectiveRole{ID: string(role.ID), Name: role.Name, Description: role.Rep.Description, ClientRole: role.Client != "", ClientID: string(role.Client)}
+		v := effectiveRole{ID: string(role.ID), Name: role.Name, Description: role.Rep.Description, ClientRole: role.Client != "",
+			ClientID: string(role.Client)}
 		if v.ClientRole {
 			var err error
 			if v.Client, err = c.Realm.ClientName(c, role.Client); err != nil {

@@ -97,7 +97,8 @@ func userFilter(c *Call) (f *users.Filter, err error) {
 		return f, nil
 	}
 	// A search by any member finds service accounts, too; a plain list does not.
-	for _, name := range []string{"username", "email", "firstName", "lastName", "enabled", "emailVerified", "exact", "idpAlias", "idpUserId", "createdAfter", "createdBefore"} {
+	for _, name := range []string{"username", "email", "firstName", "lastName", "enabled", "emailVerified", "exact", "idpAlias", "idpUserId",
+		"createdAfter", "createdBefore"} {
 		f.ServiceAccounts = f.ServiceAccounts || c.Query(name) != ""
 	}
 	f.Username, f.Email, f.FirstName, f.LastName = c.Query("username"), c.Query("email"), c.Query("firstName"), c.Query("lastName")
@@ -379,7 +380,8 @@ func (h *Handler) getUser(c *Call) (any, error) {
 	u, err := h.user(c)
 	one := c.named("user")
 	manage := c.Can(ManageUsers, one)
-	access := map[string]bool{"view": true, "manage": manage, "mapRoles": manage, "manageGroupMembership": manage, "resetPassword": manage, "impersonate": c.Can(Impersonate, one)}
+	access := map[string]bool{"view": true, "manage": manage, "mapRoles": manage, "manageGroupMembership": manage, "resetPassword": manage,
+		"impersonate": c.Can(Impersonate, one)}
 	if errors.Is(err, users.ErrNotFound) && c.Path("user") == string(c.Caller.User.ID) {
 		// The console asks for its user by the realm that it shows. The reference finds
 		// callers of another realm by a cache of the request; so are they here, and nobody else of their realm.

@@ -81,7 +81,8 @@ var classes = []string{
 	"roles", "roles-by-id", "clients", "clients/*", "clients/*/roles", "clients/*/protocol-mappers", "clients/*/scope-mappings",
 	"clients/*/scope-mappings/clients/*", "client-scopes", "client-scopes/*", "client-scopes/*/protocol-mappers",
 	"client-scopes/*/scope-mappings", "client-scopes/*/scope-mappings/clients/*", "components", "authentication", "attack-detection",
-	"client-policies", "client-registration-policy", "identity-provider", "identity-provider/instances/*", "keys", "localization", "ui-ext", "ui-ext/role-mapping-delete",
+	"client-policies", "client-registration-policy", "identity-provider", "identity-provider/instances/*", "keys", "localization", "ui-ext",
+	"ui-ext/role-mapping-delete",
 }
 
 // classOf is the class that serves a path, "" for the realm's own. Names in

@@ -11,14 +11,16 @@ import (
 // Oracle: users/crud, users/credentials, users/profile-validation, users/required-actions.
 func TestUserFromCreationToDeletion(t *testing.T) {
 	s := newShop(t)
-	id := s.want("POST", "/users", `{"username":"Carol","email":"C@x.test","enabled":true,"credentials":[{"type":"password","value":"one","temporary":true}]}`, 201, "")
+	id := s.want("POST", "/users",
+		`{"username":"Carol","email":"C@x.test","enabled":true,"credentials":[{"type":"password","value":"one","temporary":true}]}`, 201, "")
 	s.want("GET", "/users/"+id, "", 200, `"username":"carol"`)
 	s.want("GET", "/users/"+id, "", 200, `"requiredActions":["UPDATE_PASSWORD"]`)
 	s.want("POST", "/users", `{"username":"CAROL"}`, 409, `{"errorMessage":"User exists with same username"}`)
 	s.want("POST", "/users", `{"username":"other","email":"c@X.test"}`, 409, `{"errorMessage":"User exists with same email"}`)
 	s.want("POST", "/users", `{"username":"CAROL","email":"c@X.test"}`, 409, `{"errorMessage":"User exists with same email"}`)
 	s.want("POST", "/users", `{}`, 400, `{"errorMessage":"User name is missing"}`)
-	s.want("POST", "/users", `{"username":"ab"}`, 400, `{"field":"username","errorMessage":"error-invalid-length","params":["username",3,255]}`)
+	s.want("POST", "/users", `{"username":"ab"}`, 400,
+		`{"field":"username","errorMessage":"error-invalid-length","params":["username",3,255]}`)
 	s.want("PUT", "/users/"+id, `{"email":"nonsense","firstName":"a$b"}`, 400, `{"errors":[{"field":"email"`)
 	s.want("PUT", "/users/"+id, `{"username":"renamed"}`, 400, `error-user-attribute-read-only`)
 	s.want("PUT", "/users/"+id, `{"firstName":"Carol"}`, 204, "")
@@ -37,7 +39,8 @@ func TestUserFromCreationToDeletion(t *testing.T) {
 	s.want("DELETE", "/users/"+id, "", 204, "")
 	s.want("DELETE", "/users/"+id, "", 404, `{"error":"User not found"}`)
 	s.want("GET", "/users/"+id+"/nonsense", "", 404, `{"error":"User not found"}`)
-	if got := s.want("GET", "/admin-events", "", 200, `"resourcePath":"users/`+id); strings.Contains(got, `\"credentials\"`) || strings.Contains(got, "two") {
+	if got := s.want("GET", "/admin-events", "", 200, `"resourcePath":"users/`+id); strings.Contains(got, `\"credentials\"`) ||
+		strings.Contains(got, "two") {
 		t.Errorf("a password is in an event: %s", got)
 	}
 }
@@ -52,7 +55,8 @@ func TestPolicyRefusalsAreExplained(t *testing.T) {
 		{"PUT", "/users/" + id, `{"credentials":[{"type":"password","value":"short"}]}`},
 		{"POST", "/users", `{"username":"dora","credentials":[{"type":"password","value":"short"}]}`},
 	} {
-		s.want(c.method, c.path, c.body, 400, `{"error":"invalidPasswordMinLengthMessage","error_description":"Invalid password: minimum length 8."}`)
+		s.want(c.method, c.path, c.body, 400,
+			`{"error":"invalidPasswordMinLengthMessage","error_description":"Invalid password: minimum length 8."}`)
 	}
 	s.want("GET", "/users/count", "", 200, "1")
 }
@@ -70,8 +74,10 @@ func TestSearchQueries(t *testing.T) {
 		"search=an": "anna bert", "search=*nder*": "bert", `search=%22berg%22`: "anna", "search=ann%20berg": "anna", "username=nn": "anna",
 		"username=nn&exact=true": "", "email=north": "anna bert", "enabled=true": "bert", "first=1&max=1": "bert", "max=0": "", "search=%25": "",
 		// Keycloak: UsersResource.getUsers
-		"search=an&exact=true": "anna bert", "enabled=": "anna bert", "idpUserId=x": "", "search=username:anna": "anna", "search=username:bert%20ANNA": "anna bert",
-		"search=username:ann": "", "search=email:bert@north.test&enabled=false": "bert", "search=id:": "", "q=username:ann": "anna", "q=lastName:and": "bert",
+		"search=an&exact=true": "anna bert", "enabled=": "anna bert", "idpUserId=x": "", "search=username:anna": "anna",
+		"search=username:bert%20ANNA": "anna bert",
+		"search=username:ann":         "", "search=email:bert@north.test&enabled=false": "bert", "search=id:": "", "q=username:ann": "anna",
+		"q=lastName:and": "bert",
 		"q=enabled:true": "bert", "q=username:anna&username=bert": "anna",
 		// Keycloak: SearchQueryUtils.getFields
 		"q=:": "", "q=:x": "", "q=nonsense": "anna bert", `q=firstName:x%20firstName:%22Ann%22`: "anna",
@@ -109,7 +115,8 @@ func TestNobodyGivesAwayRightsTheyLack(t *testing.T) {
 		status    int
 	}{
 		{"manage-users", "manage-realm", 403}, {"manage-users", "realm-admin", 403}, {"manage-users", "impersonation", 403},
-		{"manage-users", "manage-users", 204}, {"manage-users", "query-realms", 204}, {"view-users", "view-users", 403}, {"all", "realm-admin", 204},
+		{"manage-users", "manage-users", 204}, {"manage-users", "query-realms", 204}, {"view-users", "view-users", 403},
+		{"all", "realm-admin", 204},
 	} {
 		role := shop.RoleByName(admin.ID, c.role)
 		body := `[{"id":"` + string(role.ID) + `","name":"` + c.role + `"}]`
@@ -191,7 +198,8 @@ func TestAttackDetection(t *testing.T) {
 // Keycloak: UserResource.updateUser, UserRepresentation.getRawAttributes, RepresentationToModel.createCredentials.
 func TestWhatUsersArePostedWith(t *testing.T) {
 	s := newShop(t)
-	id := s.want("POST", "/users", `{"username":"anna","credentials":[{"type":"password","value":"one"},{"type":"password","value":"two"}]}`, 201, "")
+	id := s.want("POST", "/users", `{"username":"anna","credentials":[{"type":"password","value":"one"},{"type":"password","value":"two"}]}`,
+		201, "")
 	if got := s.want("GET", "/users/"+id+"/credentials", "", 200, ""); strings.Count(got, `"type":"password"`) != 1 {
 		t.Errorf("a user has one password: %s", got)
 	}
@@ -222,12 +230,14 @@ func TestProfilesOfOtherShapes(t *testing.T) {
 		}
 	}
 	const p = `"permissions":{"view":["admin"],"edit":["admin"]}`
-	s.want("PUT", "/users/profile", `{"unmanagedAttributePolicy":"ADMIN_VIEW","attributes":[{"name":"username"},{"name":"email","validations":{"email":{"max-local-length":3}}},
+	s.want("PUT", "/users/profile",
+		`{"unmanagedAttributePolicy":"ADMIN_VIEW","attributes":[{"name":"username"},{"name":"email","validations":{"email":{"max-local-length":3}}},
 		{"name":"nick",`+p+`},{"name":"two","multivalued":true,`+p+`,"validations":{"multivalued":{"min":2,"max":3}}},{"name":"theirs","permissions":{"view":["user"],"edit":["user"]}}]}`, 200, "")
 	s.want("GET", "/users/"+id+"/unmanagedAttributes", "", 200, `{"firstName":["Anna"]}`)
 	s.want("GET", "/users/profile/metadata", "", 200, `"name":"nick","displayName":"nick"`)
 	s.want("GET", "/users/profile/metadata", "", 200, `"ignore.empty.value":true`)
-	s.want("POST", "/users", `{"username":"bert"}`, 400, `{"field":"two","errorMessage":"error-invalid-multivalued-size","params":["two",2,3]}`)
+	s.want("POST", "/users", `{"username":"bert"}`, 400,
+		`{"field":"two","errorMessage":"error-invalid-multivalued-size","params":["two",2,3]}`)
 	s.want("POST", "/users", `{"username":"bert","email":"bert@x.test","attributes":{"two":["a","b"]}}`, 400, `error-invalid-email`)
 	bert := s.want("POST", "/users", `{"username":"bert","attributes":{"two":["a","b"],"theirs":["x"]}}`, 201, "")
 	s.want("PUT", "/users/"+bert, `{"attributes":{"two":["a","b"],"theirs":["x"]}}`, 400, "error-user-attribute-read-only")
@@ -240,14 +250,16 @@ func TestGroupsAreFoundAndMoved(t *testing.T) {
 	b := s.want("POST", "/groups", `{"name":"beta","attributes":{"none":[]}}`, 201, "")
 	s.want("GET", "/groups/"+b, "", 200, `"attributes":{}`)
 	s.want("POST", "/groups/"+a+"/children", `{"name":"inner"}`, 201, "")
-	for query, want := range map[string]int{"search=*": 3, "search=a*h": 1, "search=l*p*a": 1, "search=*&exact=true": 0, "search=_": 0, "search=": 2, "q=x:y&search=beta": 1, "q=x&search=beta": 3} {
+	for query, want := range map[string]int{"search=*": 3, "search=a*h": 1, "search=l*p*a": 1, "search=*&exact=true": 0, "search=_": 0,
+		"search=": 2, "q=x:y&search=beta": 1, "q=x&search=beta": 3} {
 		if got := s.want("GET", "/groups?populateHierarchy=false&"+query, "", 200, ""); strings.Count(got, `"path"`) != want {
 			t.Errorf("%s: %s", query, got)
 		}
 	}
 	s.want("GET", "/groups/count?search=*", "", 200, `{"count":3}`)
 	s.want("GET", "/groups/"+a+"/children?q=x:y", "", 200, `"name":"inner"`)
-	for query, want := range map[string]int{"search=": 1, "search=INN": 1, "search=nner": 0, "search=*er": 1, "search=i*r": 1, "search=%20inner": 0,
+	for query, want := range map[string]int{"search=": 1, "search=INN": 1, "search=nner": 0, "search=*er": 1, "search=i*r": 1,
+		"search=%20inner":         0,
 		"search=inner&exact=true": 1, "search=Inner&exact=true": 0, "exact=true": 0} {
 		if got := s.want("GET", "/groups/"+a+"/children?"+query, "", 200, ""); strings.Count(got, `"path"`) != want {
 			t.Errorf("children with %s: %s", query, got)
@@ -324,8 +336,10 @@ func TestRightsOfDelegatedAdministrators(t *testing.T) {
 		code       int
 		body       string
 	}{
-		{"view-clients", "/users/profile", 403, ""}, {"query-groups", "/users/profile/metadata", 403, ""}, {"query-users", "/users/profile", 200, ""}, {"view-realm", "/users/profile", 200, ""},
-		{"impersonation", "", 403, ""}, {"impersonation", "/localization", 403, ""}, {"query-realms", "/roles", 403, ""}, {"query-clients", "/clients", 200, "[]"},
+		{"view-clients", "/users/profile", 403, ""}, {"query-groups", "/users/profile/metadata", 403, ""}, {"query-users", "/users/profile", 200,
+			""}, {"view-realm", "/users/profile", 200, ""},
+		{"impersonation", "", 403, ""}, {"impersonation", "/localization", 403, ""}, {"query-realms", "/roles", 403, ""},
+		{"query-clients", "/clients", 200, "[]"},
 		{"view-users", "/users/" + id + "/role-mappings/realm/available", 200, "[]"},
 	} {
 		code, got := s.call(c.role, "GET", c.path, "")

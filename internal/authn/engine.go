@@ -136,7 +136,8 @@ func (e *Engine) Entered(ctx context.Context, r *Run, f *iam.Flow, exec iam.Exec
 }
 
 // resume goes on with a flow at an execution.
-func (e *Engine) resume(ctx context.Context, r *Run, f *iam.Flow, exec iam.ExecID, act func(*walk, *node) (Outcome, error)) (Outcome, error) {
+func (e *Engine) resume(ctx context.Context, r *Run, f *iam.Flow, exec iam.ExecID, act func(*walk, *node) (Outcome,
+	error)) (Outcome, error) {
 	w := newWalk(ctx, e, r, f)
 	if err := r.validate(r.User); err != nil {
 		return Failed{err}, nil

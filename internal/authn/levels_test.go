@@ -13,7 +13,8 @@ import (
 // authenticator outside of all levels at the end.
 func levelFlow() *iam.Flow {
 	at := func(level string, authenticators ...string) iam.Execution {
-		sub := &iam.Flow{Alias: level, Executions: []iam.Execution{{Authenticator: authn.LevelCondition, Config: map[string]string{"loa-condition-level": level}}}}
+		sub := &iam.Flow{Alias: level, Executions: []iam.Execution{{Authenticator: authn.LevelCondition,
+			Config: map[string]string{"loa-condition-level": level}}}}
 		for _, a := range authenticators {
 			sub.Executions = append(sub.Executions, iam.Execution{Authenticator: a})
 		}
@@ -31,7 +32,8 @@ func levelFlow() *iam.Flow {
 // credential: also those that are not built yet come under it when they are.
 // Keycloak: AcrStore, CredentialDeleteHelper. Oracle: credentials/levels.
 func TestActionsAskForTheirCredentialsLevel(t *testing.T) {
-	const password, otp, key, codes, passkey = iam.Password, iam.OTP, iam.CredentialKind("webauthn"), iam.CredentialKind("recovery-authn-codes"), iam.CredentialKind("webauthn-passwordless")
+	const password, otp, key, codes, passkey = iam.Password, iam.OTP, iam.CredentialKind("webauthn"),
+		iam.CredentialKind("recovery-authn-codes"), iam.CredentialKind("webauthn-passwordless")
 	owns := func(kinds ...iam.CredentialKind) (own []*iam.Credential) {
 		for _, k := range kinds {
 			own = append(own, &iam.Credential{ID: string(k), Kind: k})
@@ -70,8 +72,10 @@ func TestActionsAskForTheirCredentialsLevel(t *testing.T) {
 		for i := range f.Executions[1:] {
 			f.Executions[i+1].Requirement = iam.Disabled
 		}
-		r := &authn.Run{Realm: &realms.Realm{}, Tab: &iam.AuthTab{Request: iam.LoginRequest{Action: c.action, ActionParam: c.param}}, User: &iam.User{Enabled: true}}
-		for _, a := range []string{"UPDATE_PROFILE", "UPDATE_PASSWORD", "CONFIGURE_TOTP", "webauthn-register", "webauthn-register-passwordless", "CONFIGURE_RECOVERY_AUTHN_CODES", "delete_credential"} {
+		r := &authn.Run{Realm: &realms.Realm{}, Tab: &iam.AuthTab{Request: iam.LoginRequest{Action: c.action, ActionParam: c.param}},
+			User: &iam.User{Enabled: true}}
+		for _, a := range []string{"UPDATE_PROFILE", "UPDATE_PASSWORD", "CONFIGURE_TOTP", "webauthn-register", "webauthn-register-passwordless",
+			"CONFIGURE_RECOVERY_AUTHN_CODES", "delete_credential"} {
 			r.Actions = append(r.Actions, iam.RequiredAction{Alias: a, Provider: a})
 		}
 		if _, err := e.Start(t.Context(), r, f); err != nil {

@@ -116,12 +116,14 @@ func TestEngineAgreesWithNaiveModel(t *testing.T) {
 		m := naive{says: map[iam.ExecID]string{}, conds: map[iam.ExecID]bool{}}
 		// After a submit the walk goes on inside the tree, where an error no longer
 		// meets the alternatives above; errors and pages are therefore not mixed.
-		words := rapid.SampledFrom([][]string{{"success", "attempted", "challenge", "challenge"}, {"success", "attempted", "fail"}}).Draw(t, "words")
+		words := rapid.SampledFrom([][]string{{"success", "attempted", "challenge", "challenge"}, {"success", "attempted", "fail"}}).
+			Draw(t, "words")
 		var specs []authn.Spec
 		for _, id := range leaves {
 			m.says[id] = rapid.SampledFrom(words).Draw(t, "says")
 			say := func(context.Context, *authn.Run) (authn.Result, error) {
-				return map[string]authn.Result{"success": authn.Success{}, "attempted": authn.Attempted{}, "challenge": authn.Challenge{Page: id}, "fail": authn.Failure{Code: authn.InvalidUser}}[m.says[id]], nil
+				return map[string]authn.Result{"success": authn.Success{}, "attempted": authn.Attempted{}, "challenge": authn.Challenge{Page: id},
+					"fail": authn.Failure{Code: authn.InvalidUser}}[m.says[id]], nil
 			}
 			specs = append(specs, authn.Spec{ID: string(id), Begin: say, Submit: say})
 		}

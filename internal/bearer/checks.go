@@ -279,7 +279,8 @@ func (j *judging) offlineGranted() (Refusal, error) {
 // unspent asks the chain of refresh tokens whether one may be presented again.
 func (j *judging) unspent() Refusal {
 	tok, view := j.v.Token, j.v.View
-	if view != nil && view.ClientSession != nil && (tok.Type == tokens.TypeRefresh || tok.Type == tokens.TypeOffline) && sessions.Spent(j.realm, view.ClientSession, tok.Use()) {
+	if view != nil && view.ClientSession != nil && (tok.Type == tokens.TypeRefresh || tok.Type == tokens.TypeOffline) &&
+		sessions.Spent(j.realm, view.ClientSession, tok.Use()) {
 		return SpentToken
 	}
 	return ""

@@ -15,7 +15,8 @@ var apiTypes = []string{tokens.TypeBearer, tokens.TypeDPoP}
 // apiChecks are those of the APIs that take bearer tokens. Keycloak: AppAuthManager.BearerTokenAuthenticator,
 // TokenManager.TokenRevocationCheck.
 var apiChecks = []Check{
-	OfType, OfHost, NotExpired, AfterRealm, KnownClient, Proved, LiveSession, LivePart, ClientOn, NotRevoked, AfterSession, AfterRealm, AfterClient, UserOn, RealmOn, AfterUser,
+	OfType, OfHost, NotExpired, AfterRealm, KnownClient, Proved, LiveSession, LivePart, ClientOn, NotRevoked, AfterSession, AfterRealm,
+	AfterClient, UserOn, RealmOn, AfterUser,
 }
 
 // OfHeader returns the token of an Authorization header, and whether it came by the
@@ -31,7 +32,8 @@ func OfHeader(header string) (raw string, dpop bool) {
 
 // JudgeAPI judges the token of a request to one of the APIs. issuer is the realm's address as the request sees
 // it; of what a proof must name (RFC 9449 4.3) the caller says header, method, bases and path.
-func (s *Service) JudgeAPI(ctx context.Context, r *realms.Realm, raw string, dpop bool, issuer string, proof tokens.Proof) (*Verdict, error) {
+func (s *Service) JudgeAPI(ctx context.Context, r *realms.Realm, raw string, dpop bool, issuer string,
+	proof tokens.Proof) (*Verdict, error) {
 	proof.Access, proof.Now, proof.Once = raw, s.Now(), s.Once(ctx, r)
 	return s.Judge(ctx, r, raw, Want{Checks: apiChecks, Types: apiTypes, Issuer: issuer, DPoP: dpop, Proof: &proof})
 }

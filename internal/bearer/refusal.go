@@ -42,12 +42,19 @@ const (
 
 // reasons of the closed list.
 var reasons = map[Refusal]iam.Reason{
-	Unsigned: iam.TokenInvalid, RetiredKey: iam.TokenRetiredKey, WrongType: iam.TokenInvalid, OtherHost: iam.TokenOtherHost, Expired: iam.TokenExpired,
-	OtherClient: iam.WrongClient, BoundToken: iam.TokenInvalid, UnboundToken: iam.TokenInvalid, BindingDemanded: iam.TokenInvalid, WrongProof: iam.TokenInvalid,
-	NoOpenID: iam.WrongScope, UnknownClient: iam.UnknownClient, SessionGone: iam.SessionEnded, SessionTimedOut: iam.SessionEnded, SessionForgotten: iam.SessionEnded,
-	PartGone: iam.ClientSessionEnded, PartTimedOut: iam.ClientSessionEnded, OlderThanSession: iam.TokenOfPast, OlderThanPart: iam.TokenOfPast, RevokedToken: iam.Revoked,
-	RealmOff: iam.RealmDisabled, ClientOff: iam.ClientDisabled, UserGone: iam.UserRemoved, UserOff: iam.UserDisabled, AccountOff: iam.UserDisabled,
-	BeforeRealm: iam.NotBeforeRealm, BeforeClient: iam.NotBeforeClient, BeforeUser: iam.NotBeforeUser, NotGranted: iam.OfflineNotGranted, SpentToken: iam.TokenReuse,
+	Unsigned: iam.TokenInvalid, RetiredKey: iam.TokenRetiredKey, WrongType: iam.TokenInvalid, OtherHost: iam.TokenOtherHost,
+	Expired:     iam.TokenExpired,
+	OtherClient: iam.WrongClient, BoundToken: iam.TokenInvalid, UnboundToken: iam.TokenInvalid, BindingDemanded: iam.TokenInvalid,
+	WrongProof: iam.TokenInvalid,
+	NoOpenID:   iam.WrongScope, UnknownClient: iam.UnknownClient, SessionGone: iam.SessionEnded, SessionTimedOut: iam.SessionEnded,
+	SessionForgotten: iam.SessionEnded,
+	PartGone:         iam.ClientSessionEnded, PartTimedOut: iam.ClientSessionEnded,
+	OlderThanSession: iam.TokenOfPast, OlderThanPart: iam.TokenOfPast,
+	RevokedToken: iam.Revoked,
+	RealmOff:     iam.RealmDisabled, ClientOff: iam.ClientDisabled, UserGone: iam.UserRemoved, UserOff: iam.UserDisabled,
+	AccountOff:  iam.UserDisabled,
+	BeforeRealm: iam.NotBeforeRealm, BeforeClient: iam.NotBeforeClient, BeforeUser: iam.NotBeforeUser, NotGranted: iam.OfflineNotGranted,
+	SpentToken: iam.TokenReuse,
 }
 
 // Reason is that of the closed list, "" for no refusal.

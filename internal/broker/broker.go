@@ -137,7 +137,8 @@ func Complete(p *iam.IdentityProvider) *iam.IdentityProvider {
 	}
 	full := *p
 	full.Config = map[string]string{}
-	for name, value := range map[string]string{"authorizationUrl": k.auth, "tokenUrl": k.token, "userInfoUrl": k.profile, "defaultScope": k.scope, "issuer": k.issuer, "jwksUrl": k.keys} {
+	for name, value := range map[string]string{"authorizationUrl": k.auth, "tokenUrl": k.token, "userInfoUrl": k.profile,
+		"defaultScope": k.scope, "issuer": k.issuer, "jwksUrl": k.keys} {
 		if value = k.at(p, value); value != "" {
 			full.Config[name] = value
 		}

@@ -81,7 +81,8 @@ func (s *Service) Ready(r *realms.Realm, p *realms.IdentityProvider, said *iam.B
 
 // Sync brings the user whose identity it is up to date, the link included, and says by which mappers.
 // first: the link is made now. Keycloak: IdentityBrokerService.updateFederatedIdentity, importNewUser.
-func (s *Service) Sync(ctx context.Context, r *realms.Realm, p *realms.IdentityProvider, said *iam.Brokered, u *iam.User, first bool) (*iam.User, error) {
+func (s *Service) Sync(ctx context.Context, r *realms.Realm, p *realms.IdentityProvider, said *iam.Brokered, u *iam.User,
+	first bool) (*iam.User, error) {
 	m := s.mapping(r, p, said)
 	m.user = u
 	m.change.Link = &iam.FederatedIdentity{User: u.ID, Provider: p.Alias, ExternalID: said.ID, ExternalUsername: said.Username}
@@ -119,13 +120,15 @@ func (s *Service) Sync(ctx context.Context, r *realms.Realm, p *realms.IdentityP
 			}
 		}
 	}
-	m.change.Take = slices.DeleteFunc(m.change.Take, func(id iam.RoleID) bool { return slices.Contains(m.change.Give, id) }) // one mapper gives what another does not
+	// one mapper gives what another does not
+	m.change.Take = slices.DeleteFunc(m.change.Take, func(id iam.RoleID) bool { return slices.Contains(m.change.Give, id) })
 	m.change.Leave = slices.DeleteFunc(m.change.Leave, func(id iam.GroupID) bool { return slices.Contains(m.change.Join, id) })
 	return s.Users.ApplyBrokered(ctx, r, u.ID, m.change)
 }
 
 // Link gives a user an account at a provider, or brings the link that is there up to date.
-func (s *Service) Link(ctx context.Context, r *realms.Realm, p *realms.IdentityProvider, said *iam.Brokered, u *iam.User, first bool) (*iam.User, error) {
+func (s *Service) Link(ctx context.Context, r *realms.Realm, p *realms.IdentityProvider, said *iam.Brokered, u *iam.User,
+	first bool) (*iam.User, error) {
 	l := &iam.FederatedIdentity{User: u.ID, Provider: p.Alias, ExternalID: said.ID, ExternalUsername: said.Username}
 	if p.StoreToken && said.Kept != "" {
 		l.Token = withExpiry(said.Kept, s.Now().Unix())

@@ -214,7 +214,8 @@ func (s *Service) tokens(ctx context.Context, r *realms.Realm, p *iam.IdentityPr
 }
 
 // prove says who the realm is to its provider. Keycloak: AbstractOAuth2IdentityProvider.authenticateTokenRequest.
-func (s *Service) prove(ctx context.Context, r *realms.Realm, p *iam.IdentityProvider, issuer string, form url.Values, header http.Header) error {
+func (s *Service) prove(ctx context.Context, r *realms.Realm, p *iam.IdentityProvider, issuer string, form url.Values,
+	header http.Header) error {
 	id, secret := p.Config["clientId"], p.Config["clientSecret"]
 	switch method := p.Config["clientAuthMethod"]; method {
 	case "client_secret_basic":
@@ -253,7 +254,8 @@ func (s *Service) prove(ctx context.Context, r *realms.Realm, p *iam.IdentityPro
 func (s *Service) profile(ctx context.Context, v *Visit, access, query string) ([]byte, error) {
 	address := v.Provider.Config["userInfoUrl"]
 	if query != "" {
-		address += "?" + strings.NewReplacer("{token}", url.QueryEscape(access), "{key}", url.QueryEscape(v.Provider.Config["key"])).Replace(query)
+		address += "?" + strings.NewReplacer("{token}", url.QueryEscape(access), "{key}", url.QueryEscape(v.Provider.Config["key"])).
+			Replace(query)
 	}
 	return s.get(ctx, address, access)
 }

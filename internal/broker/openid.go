@@ -92,14 +92,16 @@ func (k openid) Came(ctx context.Context, v *Visit, q url.Values) (*iam.Brokered
 			return nil, refuse("the userinfo is about somebody else than the ID token")
 		}
 	}
-	if a, b := c.text("email"), all.text("email"); a != "" && b != "" && !strings.EqualFold(a, b) && (c["email_verified"] != nil || all["email_verified"] != nil) {
+	if a, b := c.text("email"), all.text("email"); a != "" && b != "" && !strings.EqualFold(a, b) && (c["email_verified"] != nil ||
+		all["email_verified"] != nil) {
 		for _, doc := range []claims{c, all} { // what is said of one address is not said of the other
 			if doc["email_verified"] == nil {
 				doc["email_verified"] = false
 			}
 		}
 	}
-	for _, name := range []string{"name", "given_name", "family_name", "email", "email_verified", "preferred_username"} { // userinfo is the newer
+	// userinfo is the newer
+	for _, name := range []string{"name", "given_name", "family_name", "email", "email_verified", "preferred_username"} {
 		if own, ok := c[name]; ok && all[name] == nil {
 			all[name] = own
 		}
@@ -110,8 +112,10 @@ func (k openid) Came(ctx context.Context, v *Visit, q url.Values) (*iam.Brokered
 // identity is who the claims are about. Keycloak: OIDCIdentityProvider.extractIdentity.
 func (k openid) identity(v *Visit, got *answer, id, all claims) (*iam.Brokered, error) {
 	p := v.Provider
-	said := &iam.Brokered{Provider: p.Alias, ID: id.text("sub"), Username: all.text(cmp.Or(p.Config["userNameClaim"], "preferred_username")), Email: all.text("email"),
-		Verified: all.truth("email_verified"), FirstName: all.text("given_name"), LastName: all.text("family_name"), IDToken: got.ID, Kept: string(got.raw)}
+	said := &iam.Brokered{Provider: p.Alias, ID: id.text("sub"), Username: all.text(cmp.Or(p.Config["userNameClaim"], "preferred_username")),
+		Email:    all.text("email"),
+		Verified: all.truth("email_verified"), FirstName: all.text("given_name"), LastName: all.text("family_name"), IDToken: got.ID,
+		Kept: string(got.raw)}
 	if said.FirstName == "" && said.LastName == "" {
 		said.FirstName, said.LastName = splitName(all.text("name"))
 	}
@@ -152,7 +156,8 @@ func hosted(p *iam.IdentityProvider, c claims) bool {
 		return true
 	}
 	domain := c.text("hd")
-	return domain != "" && (list == "*" || slices.ContainsFunc(strings.Split(list, ","), func(d string) bool { return strings.TrimSpace(d) == domain }))
+	return domain != "" && (list == "*" || slices.ContainsFunc(strings.Split(list, ","),
+		func(d string) bool { return strings.TrimSpace(d) == domain }))
 }
 
 // verify checks a token that a provider signed for the realm: who signed it, for whom, and when.
@@ -202,7 +207,8 @@ func (s *Service) signature(ctx context.Context, p *iam.IdentityProvider, t *jos
 	switch {
 	case jose.Symmetric(t.Header.Alg):
 		set = jose.Set{{Alg: t.Header.Alg, Secret: []byte(p.Config["clientSecret"]), KID: t.Header.KID}}
-		if asked := p.Config["jwtSigningAlg"]; asked != t.Header.Alg { // only where it is said: a public key is no secret, and secrets sign nothing by default
+		// only where it is said: a public key is no secret, and secrets sign nothing by default
+		if asked := p.Config["jwtSigningAlg"]; asked != t.Header.Alg {
 			return refuse("the token is signed with %s", t.Header.Alg)
 		}
 	case p.Flag("useJwksUrl"):

@@ -14,12 +14,16 @@ func TestAddresses(t *testing.T) {
 		config map[string]string
 		want   map[string]string
 	}{
-		{"microsoft", nil, map[string]string{"authorizationUrl": "https://login.microsoftonline.com/common/oauth2/v2.0/authorize", "tokenUrl": "https://login.microsoftonline.com/common/oauth2/v2.0/token"}},
+		{"microsoft", nil, map[string]string{"authorizationUrl": "https://login.microsoftonline.com/common/oauth2/v2.0/authorize",
+			"tokenUrl": "https://login.microsoftonline.com/common/oauth2/v2.0/token"}},
 		{"microsoft", map[string]string{"tenantId": "contoso.example"}, map[string]string{
-			"authorizationUrl": "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/authorize", "tokenUrl": "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"}},
-		{"github", nil, map[string]string{"tokenUrl": "https://github.com/login/oauth/access_token", "userInfoUrl": "https://api.github.com/user"}},
+			"authorizationUrl": "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/authorize",
+			"tokenUrl":         "https://login.microsoftonline.com/contoso.example/oauth2/v2.0/token"}},
+		{"github", nil, map[string]string{"tokenUrl": "https://github.com/login/oauth/access_token",
+			"userInfoUrl": "https://api.github.com/user"}},
 		{"github", map[string]string{"baseUrl": "https://git.example/", "apiUrl": "https://git.example/api/v3/"}, map[string]string{
-			"authorizationUrl": "https://git.example/login/oauth/authorize", "tokenUrl": "https://git.example/login/oauth/access_token", "userInfoUrl": "https://git.example/api/v3/user"}},
+			"authorizationUrl": "https://git.example/login/oauth/authorize", "tokenUrl": "https://git.example/login/oauth/access_token",
+			"userInfoUrl": "https://git.example/api/v3/user"}},
 	} {
 		p := &iam.IdentityProvider{Provider: x.kind, Config: x.config}
 		got := Complete(p).Config

@@ -16,7 +16,8 @@ func input(mappers ...iam.ProtocolMapper) *claims.Input {
 		Grant: &iam.Grant{
 			User: &iam.User{ID: "7d6f", Username: "ann", Email: "ann@example.org", FirstName: "Ann", LastName: "Lee", EmailVerified: true,
 				Attrs: map[string][]string{"desk": {"a", "b"}, "age": {"42"}, "odd": {"x"}, "street": {"Main 1"}, "json": {`{"k":[1]}`}}},
-			Client:        &iam.Client{ClientID: "app", WebOrigins: []string{"+"}, RedirectURIs: []string{"https://app.example.org/*"}, Mappers: mappers},
+			Client: &iam.Client{ClientID: "app", WebOrigins: []string{"+"}, RedirectURIs: []string{"https://app.example.org/*"},
+				Mappers: mappers},
 			Session:       &iam.UserSession{ID: "s1", Notes: map[string]string{"AUTH_TIME": "1700000000"}},
 			ClientSession: &iam.ClientSession{Notes: map[string]string{}},
 			Nonce:         "n",
@@ -28,7 +29,8 @@ func input(mappers ...iam.ProtocolMapper) *claims.Input {
 }
 
 func mapper(id string, kv ...string) iam.ProtocolMapper {
-	m := iam.ProtocolMapper{Mapper: id, Protocol: iam.OIDC, Config: map[string]string{"access.token.claim": "true", "id.token.claim": "true", "claim.name": "c"}}
+	m := iam.ProtocolMapper{Mapper: id, Protocol: iam.OIDC, Config: map[string]string{"access.token.claim": "true", "id.token.claim": "true",
+		"claim.name": "c"}}
 	for i := 0; i < len(kv); i += 2 {
 		m.Config[kv[i]] = kv[i+1]
 	}
@@ -56,7 +58,8 @@ func TestMappers(t *testing.T) {
 	}{
 		{"attribute", mapper(attr, "user.attribute", "desk"), `{"c":"a"}`},
 		{"attribute, several", mapper(attr, "user.attribute", "desk", "multivalued", "true"), `{"c":["a","b"]}`},
-		{"attribute, with those of groups", mapper(attr, "user.attribute", "desk", "multivalued", "true", "aggregate.attrs", "true"), `{"c":["a","b","g"]}`},
+		{"attribute, with those of groups", mapper(attr, "user.attribute", "desk", "multivalued", "true", "aggregate.attrs", "true"),
+			`{"c":["a","b","g"]}`},
 		{"attribute of a group above", mapper(attr, "user.attribute", "floor", "jsonType.label", "int"), `{"c":2}`},
 		{"attribute, as number", mapper(attr, "user.attribute", "age", "jsonType.label", "long"), `{"c":42}`},
 		{"attribute, no number", mapper(attr, "user.attribute", "odd", "jsonType.label", "long"), `{}`},
@@ -71,17 +74,22 @@ func TestMappers(t *testing.T) {
 		{"address", mapper("oidc-address-mapper", "user.attribute.street", "street"), `{"address":{"street_address":"Main 1"}}`},
 		{"groups by path", mapper("oidc-group-membership-mapper", "full.path", "true"), `{"c":["/sales/north"]}`},
 		{"groups by name", mapper("oidc-group-membership-mapper"), `{"c":["north"]}`},
-		{"realm roles", mapper("oidc-usermodel-realm-role-mapper", "claim.name", "realm_access.roles", "multivalued", "true"), `{"realm_access":{"roles":["user"]}}`},
-		{"realm roles with a prefix", mapper("oidc-usermodel-realm-role-mapper", "multivalued", "true", "usermodel.realmRoleMapping.rolePrefix", "R_"), `{"c":["R_user"]}`},
-		{"roles of all clients", mapper("oidc-usermodel-client-role-mapper", "claim.name", "resource_access.${client_id}.roles", "multivalued", "true"),
+		{"realm roles", mapper("oidc-usermodel-realm-role-mapper", "claim.name", "realm_access.roles", "multivalued", "true"),
+			`{"realm_access":{"roles":["user"]}}`},
+		{"realm roles with a prefix", mapper("oidc-usermodel-realm-role-mapper", "multivalued", "true", "usermodel.realmRoleMapping.rolePrefix",
+			"R_"), `{"c":["R_user"]}`},
+		{"roles of all clients", mapper("oidc-usermodel-client-role-mapper", "claim.name", "resource_access.${client_id}.roles",
+			"multivalued", "true"),
 			`{"resource_access":{"api.v1":{"roles":["read","write"]},"app":{"roles":["own"]}}}`},
-		{"roles of one client", mapper("oidc-usermodel-client-role-mapper", "usermodel.clientRoleMapping.clientId", "app", "multivalued", "true"), `{"c":["own"]}`},
+		{"roles of one client", mapper("oidc-usermodel-client-role-mapper", "usermodel.clientRoleMapping.clientId", "app", "multivalued", "true"),
+			`{"c":["own"]}`},
 		{"audience", mapper("oidc-audience-mapper", "included.client.audience", "api"), `{"aud":"api"}`},
 		{"audience, custom", mapper("oidc-audience-mapper", "included.custom.audience", "x"), `{"aud":"x"}`},
 		{"audience by roles", mapper("oidc-audience-resolve-mapper"), `{"aud":"api.v1"}`},
 		{"allowed origins", mapper("oidc-allowed-origins-mapper"), `{"allowed-origins":["https://app.example.org"]}`},
 		{"hardcoded", mapper("oidc-hardcoded-claim-mapper", "claim.value", "true", "jsonType.label", "boolean"), `{"c":true}`},
-		{"session note", mapper("oidc-usersessionmodel-note-mapper", "user.session.note", "AUTH_TIME", "claim.name", "auth_time", "jsonType.label", "long"), `{"auth_time":1700000000}`},
+		{"session note", mapper("oidc-usersessionmodel-note-mapper", "user.session.note", "AUTH_TIME", "claim.name", "auth_time",
+			"jsonType.label", "long"), `{"auth_time":1700000000}`},
 		{"session state", mapper("oidc-session-state-mapper"), `{"session_state":"s1"}`},
 		{"nonce", mapper("oidc-nonce-backwards-compatible-mapper"), `{"nonce":"n"}`},
 		{"sub", mapper("oidc-sub-mapper"), `{"sub":"7d6f"}`},
@@ -128,7 +136,8 @@ func TestNeeds(t *testing.T) {
 // Keycloak: OIDCAttributeMapperHelper.includeIn*, with their fallbacks.
 func TestSwitches(t *testing.T) {
 	hard := func(kv ...string) iam.ProtocolMapper {
-		m := iam.ProtocolMapper{Mapper: "oidc-hardcoded-claim-mapper", Protocol: iam.OIDC, Config: map[string]string{"claim.name": "c", "claim.value": "v"}}
+		m := iam.ProtocolMapper{Mapper: "oidc-hardcoded-claim-mapper", Protocol: iam.OIDC, Config: map[string]string{"claim.name": "c",
+			"claim.value": "v"}}
 		for i := 0; i < len(kv); i += 2 {
 			m.Config[kv[i]] = kv[i+1]
 		}
@@ -191,7 +200,8 @@ func TestACR(t *testing.T) {
 		{"a level with a name", map[string]string{"level-of-authentication": "2"}, levels, "gold"},
 		{"what was asked for", map[string]string{"level-of-authentication": "2", "acr_values": "silver"}, levels, "silver"},
 		{"what was asked for and not reached", map[string]string{"level-of-authentication": "1", "acr_values": "gold"}, levels, "silver"},
-		{"essential", map[string]string{"level-of-authentication": "2", "acr_values": "gold", "claims": `{"id_token":{"acr":{"essential":true,"values":["silver"]}}}`}, levels, "silver"},
+		{"essential", map[string]string{"level-of-authentication": "2", "acr_values": "gold",
+			"claims": `{"id_token":{"acr":{"essential":true,"values":["silver"]}}}`}, levels, "silver"},
 	} {
 		in := input(mapper("oidc-acr-mapper"))
 		in.Grant.ClientSession.Notes, in.Levels = c.notes, c.levels
@@ -211,7 +221,8 @@ func TestPairwiseSubject(t *testing.T) {
 		t.Errorf("subjects %q and %q", a, b)
 	}
 	same := &iam.Client{}
-	m2 := &iam.ProtocolMapper{Config: map[string]string{"pairwiseSubAlgorithmSalt": "salt", "sectorIdentifierUri": "https://app.example.org/sector.json"}}
+	m2 := &iam.ProtocolMapper{Config: map[string]string{"pairwiseSubAlgorithmSalt": "salt",
+		"sectorIdentifierUri": "https://app.example.org/sector.json"}}
 	if got := claims.PairwiseSubject(same, m2, "u1"); got != a {
 		t.Errorf("the same sector gives %q, not %q", got, a)
 	}

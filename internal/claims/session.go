@@ -173,7 +173,8 @@ func claimsParameter(in *Input, _ *iam.ProtocolMapper, kind Kind, t *Set) {
 			fullName(in, nil, kind, t)
 			continue
 		}
-		attr, ok := map[string]string{"given_name": "firstName", "family_name": "lastName", "preferred_username": "username", "email": "email"}[name]
+		attr, ok := map[string]string{"given_name": "firstName", "family_name": "lastName", "preferred_username": "username",
+			"email": "email"}[name]
 		if v := own(in.user(), attr); ok && len(v) > 0 {
 			t.Put(name, v[0])
 		}

@@ -15,7 +15,8 @@ import (
 // others are. Keycloak: OIDCAttributeMapperHelper's property setters.
 var (
 	fixed         = []string{"jti", "typ", "iat", "exp", "iss", "scope", "nonce", "session_state"}
-	fixedResponse = []string{"access_token", "token_type", "session_state", "expires_in", "id_token", "refresh_token", "refresh_expires_in", "not-before-policy", "scope"}
+	fixedResponse = []string{"access_token", "token_type", "session_state", "expires_in", "id_token", "refresh_token", "refresh_expires_in",
+		"not-before-policy", "scope"}
 )
 
 // set puts a mapper's value under its claim.name: converted to its jsonType.label,

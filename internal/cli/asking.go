@@ -79,7 +79,8 @@ func (a *asking) open(c *call) (*conversation, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Credentials, err = c.credentials(account{a.AdminUser, a.AdminPassword, a.AdminClientID, a.AdminClientSecret, a.AuthRealm}, "admin-", "LATCHKEY_ADMIN_")
+	s.Credentials, err = c.credentials(account{a.AdminUser, a.AdminPassword, a.AdminClientID, a.AdminClientSecret, a.AuthRealm},
+		"admin-", "LATCHKEY_ADMIN_")
 	if err != nil {
 		return nil, err
 	}
@@ -160,11 +161,13 @@ func (t *conversation) explain(ctx context.Context, err error, role string) erro
 		}
 		return err
 	case login && (refused.Status == http.StatusBadRequest || refused.Status == http.StatusUnauthorized):
-		return fmt.Errorf("%s could not log in to realm %s of %s: %s", t.who(), t.s.Credentials.Realm, t.s.Base, cmp.Or(refused.Message, "wrong credentials"))
+		return fmt.Errorf("%s could not log in to realm %s of %s: %s", t.who(), t.s.Credentials.Realm, t.s.Base,
+			cmp.Or(refused.Message, "wrong credentials"))
 	case login && refused.Status == http.StatusNotFound:
 		return fmt.Errorf("there is no realm %s at %s to log in to, or it is neither a Latchkey nor a Keycloak", t.s.Credentials.Realm, t.s.Base)
 	case refused.Status == http.StatusForbidden:
-		return fmt.Errorf("%s may not do this in realm %s: it takes the role %s of client realm-management (in realm master: of client %s-realm)", t.who(), t.realm, role, t.realm)
+		return fmt.Errorf("%s may not do this in realm %s: it takes the role %s of client realm-management (in realm master: of client %s-realm)",
+			t.who(), t.realm, role, t.realm)
 	case refused.Status == http.StatusNotFound || refused.Status == http.StatusMethodNotAllowed:
 		return t.missing(ctx, err)
 	}
@@ -178,8 +181,10 @@ func (t *conversation) missing(ctx context.Context, err error) error {
 	if _, err := t.s.Ask(ctx, http.MethodGet, at, nil); errors.As(err, &refused) && refused.Status == http.StatusNotFound {
 		return fmt.Errorf("there is no realm %s at %s", t.realm, t.s.Base)
 	}
-	if _, err := t.s.Ask(ctx, http.MethodGet, at+"/session-explorer?max=1", nil); errors.As(err, &refused) && refused.Status == http.StatusNotFound {
-		return fmt.Errorf("%s does not explain sessions: it is a Keycloak, or a Latchkey that is too old. What works with every Keycloak 26 is: latchkey doctor --server %s", t.s.Base, t.s.Base)
+	if _, err := t.s.Ask(ctx, http.MethodGet, at+"/session-explorer?max=1", nil); errors.As(err, &refused) &&
+		refused.Status == http.StatusNotFound {
+		return fmt.Errorf("%s does not explain sessions: it is a Keycloak, or a Latchkey that is too old. What works with every Keycloak 26 "+
+			"is: latchkey doctor --server %s", t.s.Base, t.s.Base)
 	}
 	if errors.As(err, &refused) {
 		return nothing(cmp.Or(refused.Message, "there is no such thing"))
@@ -194,7 +199,8 @@ func (t *conversation) user(ctx context.Context, name string) (string, error) {
 		var list []struct {
 			ID string `json:"id"`
 		}
-		if _, err := t.get(ctx, "/users", url.Values{by: {name}, "exact": {"true"}, "briefRepresentation": {"true"}}, "view-users", &list); err != nil {
+		if _, err := t.get(ctx, "/users", url.Values{by: {name}, "exact": {"true"}, "briefRepresentation": {"true"}}, "view-users",
+			&list); err != nil {
 			return "", err
 		}
 		if len(list) > 0 {

@@ -66,7 +66,8 @@ func TestPrints(t *testing.T) {
 	golden(t, "sessions.txt", b.String())
 
 	b.Reset()
-	printStory(&b, decode[records.Story](t, onlineEntry+`,"sentence":"Began 2026-09-21 14:13:20 UTC by a login in a browser (flow browser) for client web. Ended 2026-09-21 14:13:21 UTC when its first code was redeemed with offline_access, which client web has as a default scope (inherited from the realm when the client was made).",
+	printStory(&b, decode[records.Story](t, onlineEntry+
+		`,"sentence":"Began 2026-09-21 14:13:20 UTC by a login in a browser (flow browser) for client web. Ended 2026-09-21 14:13:21 UTC when its first code was redeemed with offline_access, which client web has as a default scope (inherited from the realm when the client was made).",
 		"timeline":[{"at":1790000000000,"what":"began","text":"Began by a login in a browser (flow browser) for client web."},
 			{"at":1790000001000,"what":"client","text":"Client web took part, with the scopes openid (requested), offline_access (default of the realm when the client was made), email (default of the client)."}],
 		"relations":[{"id":"offline.10a41c8b-4f7e-4b2f-b0cd-35291dd461fd.mwwm8imh","kind":"offline","state":"live","text":"The offline session that came out of this one."}],
@@ -74,14 +75,16 @@ func TestPrints(t *testing.T) {
 	golden(t, "story.txt", b.String())
 
 	b.Reset()
-	printWhy(&b, *decode[[]records.Finding](t, `[{"question":"no-session","reason":"replaced-by-offline","at":1790000001000,"holds":true,"sentence":"The session ended when its first code was redeemed with offline_access, and that will happen again at the next login.",
+	printWhy(&b, *decode[[]records.Finding](t,
+		`[{"question":"no-session","reason":"replaced-by-offline","at":1790000001000,"holds":true,"sentence":"The session ended when its first code was redeemed with offline_access, and that will happen again at the next login.",
 		"evidence":[{"kind":"session","id":"online.x.1","at":1790000001000},{"kind":"setting","name":"defaultClientScopes","value":"offline_access","where":"client web"},{"kind":"refusal","text":"A token was refused","count":3}],
 		"remedy":"Make offline_access an optional scope of client web."},{"question":"something-new","reason":"idle","at":1790000001000,"holds":false,"sentence":"It was not used.","evidence":[],"remedy":""}]`))
 	printWhy(&b, nil)
 	golden(t, "why.txt", b.String())
 
 	b.Reset()
-	printInspection(&b, decode[records.Inspection](t, `{"kind":"refresh token","tokenId":"a0e3c78c","clientId":"web","userId":"u","username":"ada","sessionId":"10a41c8b","scope":"openid email profile address phone microprofile-jwt offline_access organization web-origins roles basic acr","audience":["http://id.test/realms/shop"],
+	printInspection(&b, decode[records.Inspection](t,
+		`{"kind":"refresh token","tokenId":"a0e3c78c","clientId":"web","userId":"u","username":"ada","sessionId":"10a41c8b","scope":"openid email profile address phone microprofile-jwt offline_access organization web-origins roles basic acr","audience":["http://id.test/realms/shop"],
 		"issued":1790000001000,"expires":1790001801000,"works":false,"where":[{"at":"token endpoint","works":false,"text":"for client web alone"}],
 		"why":[{"reason":"logout-by-admin","text":"It does not work because an administrator ended it. Its session: Ended 2026-09-21 14:13:21 UTC because administrator admin ended it."}],
 		"story":"online.10a41c8b.x","sentence":"This refresh token does not work. It does not work because an administrator ended it.","wouldEnd":[],"signature":{"keyId":"k1","alg":"HS512","status":"ACTIVE"}}`), "shop")
@@ -91,8 +94,10 @@ func TestPrints(t *testing.T) {
 func TestMoments(t *testing.T) {
 	at := time.Date(2026, 9, 21, 14, 0, 0, 0, time.FixedZone("X", 2*3600))
 	for text, want := range map[string]string{
-		"": "", "2026-09-20": "2026-09-20T00:00:00+02:00", "2026-09-20 10:30": "2026-09-20T10:30:00+02:00", "2026-09-20T10:30:05": "2026-09-20T10:30:05+02:00",
-		"2026-09-20T10:30:05Z": "2026-09-20T12:30:05+02:00", "90m": "2026-09-21T12:30:00+02:00", "3d": "2026-09-18T14:00:00+02:00", "1d12h": "2026-09-20T02:00:00+02:00",
+		"": "", "2026-09-20": "2026-09-20T00:00:00+02:00", "2026-09-20 10:30": "2026-09-20T10:30:00+02:00",
+		"2026-09-20T10:30:05":  "2026-09-20T10:30:05+02:00",
+		"2026-09-20T10:30:05Z": "2026-09-20T12:30:05+02:00", "90m": "2026-09-21T12:30:00+02:00", "3d": "2026-09-18T14:00:00+02:00",
+		"1d12h":         "2026-09-20T02:00:00+02:00",
 		"1790000000000": "2026-09-21T16:13:20+02:00", "yesterday": "error", "-3h": "error", "d": "error", "2026-13-01": "error",
 	} {
 		ms, err := parseMoment(text, at, false)
@@ -117,8 +122,10 @@ func TestWhereThisMachinesServerIs(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "http://127.0.0.1:8080"}, {[]string{"--http-port=81", "--http-relative-path=/auth"}, "http://127.0.0.1:81/auth"}, {[]string{"--http-host=::1"}, "http://[::1]:8080"},
-		{[]string{"--https-certificate-file=c", "--hostname=id.test"}, "https://id.test:8443"}, {[]string{"--https-certificate-file=c", "--hostname=https://id.test/x"}, "https://id.test/x"},
+		{nil, "http://127.0.0.1:8080"}, {[]string{"--http-port=81", "--http-relative-path=/auth"}, "http://127.0.0.1:81/auth"},
+		{[]string{"--http-host=::1"}, "http://[::1]:8080"},
+		{[]string{"--https-certificate-file=c", "--hostname=id.test"}, "https://id.test:8443"},
+		{[]string{"--https-certificate-file=c", "--hostname=https://id.test/x"}, "https://id.test/x"},
 		{[]string{"--https-certificate-file=c", "--hostname=id.test", "--http-enabled"}, "http://127.0.0.1:8080"},
 	} {
 		t.Chdir(t.TempDir())
@@ -137,7 +144,8 @@ func TestWhereThisMachinesServerIs(t *testing.T) {
 // token never is.
 func TestFiltersComeFromTheCommandLineAlone(t *testing.T) {
 	t.Chdir(t.TempDir())
-	env := []string{"LATCHKEY_USER=admin", "LATCHKEY_STATE=live", "LATCHKEY_CLIENT=x", "LATCHKEY_MAX=1", "LATCHKEY_REALM=shop", "LATCHKEY_ADMIN_USER=root", "LATCHKEY_ADMIN_PASSWORD=geheim"}
+	env := []string{"LATCHKEY_USER=admin", "LATCHKEY_STATE=live", "LATCHKEY_CLIENT=x", "LATCHKEY_MAX=1", "LATCHKEY_REALM=shop",
+		"LATCHKEY_ADMIN_USER=root", "LATCHKEY_ADMIN_PASSWORD=geheim"}
 	parsed, _, err := read(t.Context(), []string{"sessions"}, env, os.Stdout, os.Stderr)
 	if err != nil {
 		t.Fatal(err)

@@ -145,10 +145,12 @@ func TestDatabaseURL(t *testing.T) {
 		{"KC_DB_URL=postgres://u:p@h:1/d?sslmode=require", "postgres://u:p@h:1/d?sslmode=require"},
 		{"KC_DB_URL=jdbc:postgresql://h:5432/keycloak?user=me&password=x%26", "postgres://me:x&@h:5432/keycloak"},
 		{"KC_DB_URL=jdbc:postgresql://h/d KC_DB_USERNAME=me KC_DB_PASSWORD=p@/", "postgres://me:p%40%2F@h/d"},
-		{"KC_DB_URL=jdbc:postgresql://a:1,b:2/d?targetServerType=primary&currentSchema=kc&prepareThreshold=0", "postgres://a:1,b:2/d?search_path=kc&target_session_attrs=read-write"},
+		{"KC_DB_URL=jdbc:postgresql://a:1,b:2/d?targetServerType=primary&currentSchema=kc&prepareThreshold=0",
+			"postgres://a:1,b:2/d?search_path=kc&target_session_attrs=read-write"},
 		{"KC_DB_URL=jdbc:postgresql://h/d?ssl=true", "postgres://h/d?sslmode=verify-full"},
 		{"KC_DB_URL=jdbc:postgresql:d", "postgres://localhost/d"},
-		{"KC_DB=postgres KC_DB_URL_HOST=h KC_DB_URL_PORT=6 KC_DB_URL_DATABASE=d KC_DB_URL_PROPERTIES=?sslmode=disable KC_DB_USERNAME=me", "postgres://me@h:6/d?sslmode=disable"},
+		{"KC_DB=postgres KC_DB_URL_HOST=h KC_DB_URL_PORT=6 KC_DB_URL_DATABASE=d KC_DB_URL_PROPERTIES=?sslmode=disable KC_DB_USERNAME=me",
+			"postgres://me@h:6/d?sslmode=disable"},
 		{"KC_DB_URL=jdbc:mysql://h/d", "error"},
 		{"KC_DB_URL=h/d", "error"},
 		{"KC_DB_URL=jdbc:postgresql://h/d?targetServerType=odd", "error"},
@@ -193,7 +195,8 @@ func TestShowConfigMasksSecrets(t *testing.T) {
 	}
 	var out, errOut strings.Builder
 	env := []string{"KC_DB_URL=postgres://u:geheim@h/d", "LATCHKEY_DB_PASSWORD=geheim", "KEYCLOAK_ADMIN_PASSWORD=geheim"}
-	code := Main(t.Context(), []string{"show-config", "--http-port=99", "--no-health-enabled", "--bootstrap-admin-client-secret=geheim"}, env, &out, &errOut)
+	code := Main(t.Context(), []string{"show-config", "--http-port=99", "--no-health-enabled", "--bootstrap-admin-client-secret=geheim"},
+		env, &out, &errOut)
 	if code != 0 || strings.Contains(out.String()+errOut.String(), "geheim") {
 		t.Error(code, out.String(), errOut.String())
 	}

@@ -83,7 +83,8 @@ func (d *doctorCmd) run(c *call) (found bool, err error) {
 	}
 	var reports []*doctor.Report
 	for _, name := range names {
-		r, err := x.Examine(c.ctx, name, time.Duration(d.Days)*24*time.Hour, doctor.Filter{Severity: doctor.Severity(d.Severity), Check: d.Check, Client: d.Client})
+		r, err := x.Examine(c.ctx, name, time.Duration(d.Days)*24*time.Hour, doctor.Filter{Severity: doctor.Severity(d.Severity),
+			Check: d.Check, Client: d.Client})
 		if err != nil {
 			return found, fmt.Errorf("realm %s: %w", name, err)
 		}
@@ -133,7 +134,8 @@ func (d *doctorCmd) open(c *call) (x examiner, done func() error, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.Credentials, err = c.credentials(account{d.User, d.Password, d.ClientID, d.ClientSecret, d.AuthRealm}, "", "LATCHKEY_DOCTOR_"); err != nil {
+	if s.Credentials, err = c.credentials(account{d.User, d.Password, d.ClientID, d.ClientSecret, d.AuthRealm}, "",
+		"LATCHKEY_DOCTOR_"); err != nil {
 		return nil, nil, err
 	}
 	if f, ok := c.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {

@@ -18,9 +18,11 @@ func finding() doctor.Finding {
 	client := doctor.Subject{Kind: doctor.KindClient, ID: "c1", Name: "web"}
 	scope := &doctor.Scope{ID: "s2", Name: "offline_access"}
 	change := func(after string) []doctor.Change {
-		return []doctor.Change{{Subject: client, Member: doctor.MemberScope, Scope: scope, Before: jsontext.Value(`"default"`), After: jsontext.Value(after)}}
+		return []doctor.Change{{Subject: client, Member: doctor.MemberScope, Scope: scope, Before: jsontext.Value(`"default"`),
+			After: jsontext.Value(after)}}
 	}
-	return doctor.Finding{ID: "x.c1", Check: "x", Severity: doctor.Error, Subject: client, What: strings.Repeat("a long sentence ", 12), Evidence: []string{"one", "two"},
+	return doctor.Finding{ID: "x.c1", Check: "x", Severity: doctor.Error, Subject: client, What: strings.Repeat("a long sentence ", 12),
+		Evidence:    []string{"one", "two"},
 		Consequence: strings.Repeat("what it means ", 20), Remedy: "what to do", Fixes: []doctor.Fix{
 			{ID: "optional", Title: "make it optional", Changes: change(`"optional"`), Effects: []string{"214 live offline tokens keep working."}},
 			{ID: "remove", Title: "take it away", Changes: change(`"none"`), Effects: []string{"They fail."}, Lasting: "sessions"},
@@ -28,7 +30,8 @@ func finding() doctor.Finding {
 }
 
 func TestReportFitsItsColumns(t *testing.T) {
-	r := &doctor.Report{Realm: "shop", Server: doctor.Keycloak, Findings: []doctor.Finding{finding()}, CannotTell: []doctor.Undecided{{Check: "y", Title: strings.Repeat("title ", 30), Because: "nobody looked"}}}
+	r := &doctor.Report{Realm: "shop", Server: doctor.Keycloak, Findings: []doctor.Finding{finding()},
+		CannotTell: []doctor.Undecided{{Check: "y", Title: strings.Repeat("title ", 30), Because: "nobody looked"}}}
 	info := finding()
 	info.Severity, info.What = doctor.Info, "Mild."
 	r.Findings = append(r.Findings, info)
@@ -40,7 +43,8 @@ func TestReportFitsItsColumns(t *testing.T) {
 		}
 	}
 	text := out.String()
-	for _, want := range []string{"ERRORS\n", "WORTH KNOWING\n", "CANNOT TELL\n", "seen:    two", "optional: make it optional (the default)", "finding: x.c1"} {
+	for _, want := range []string{"ERRORS\n", "WORTH KNOWING\n", "CANNOT TELL\n", "seen:    two", "optional: make it optional (the default)",
+		"finding: x.c1"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %s", want, text)
 		}
@@ -59,7 +63,9 @@ func TestChoose(t *testing.T) {
 		if fix != nil {
 			got = fix.ID
 		}
-		if err != nil || got != want || !strings.Contains(out.String(), `change:  client web: client scope offline_access: "default" -> "optional"`) || !strings.Contains(out.String(), "Apply optional? [y/N]") {
+		if err != nil || got != want || !strings.Contains(out.String(),
+			`change:  client web: client scope offline_access: "default" -> "optional"`) || !strings.Contains(out.String(),
+			"Apply optional? [y/N]") {
 			t.Errorf("%q: %s, %v\n%s", answers, got, err, out.String())
 		}
 	}
@@ -76,10 +82,14 @@ func TestKcadm(t *testing.T) {
 		change doctor.Change
 		want   []string
 	}{
-		{finding().Fixes[0].Changes[0].Reverse(), []string{"kcadm.sh delete clients/c1/optional-client-scopes/s2 -r 'my shop'", "kcadm.sh update clients/c1/default-client-scopes/s2 -r 'my shop' -n -b '{}'"}},
-		{doctor.Change{Subject: realm, Member: "bruteForceProtected", After: jsontext.Value("false")}, []string{"kcadm.sh update realms/'my shop' -s bruteForceProtected=false"}},
-		{doctor.Change{Subject: client, Member: "webOrigins", After: jsontext.Value(`["*"]`)}, []string{`kcadm.sh update clients/c1 -r 'my shop' -s 'webOrigins=["*"]'`}},
-		{doctor.Change{Subject: client, Member: "attributes.access.token.lifespan", After: jsontext.Value(`"60"`)}, []string{`kcadm.sh update clients/c1 -r 'my shop' -s 'attributes."access.token.lifespan"="60"'`}},
+		{finding().Fixes[0].Changes[0].Reverse(), []string{"kcadm.sh delete clients/c1/optional-client-scopes/s2 -r 'my shop'",
+			"kcadm.sh update clients/c1/default-client-scopes/s2 -r 'my shop' -n -b '{}'"}},
+		{doctor.Change{Subject: realm, Member: "bruteForceProtected", After: jsontext.Value("false")},
+			[]string{"kcadm.sh update realms/'my shop' -s bruteForceProtected=false"}},
+		{doctor.Change{Subject: client, Member: "webOrigins", After: jsontext.Value(`["*"]`)},
+			[]string{`kcadm.sh update clients/c1 -r 'my shop' -s 'webOrigins=["*"]'`}},
+		{doctor.Change{Subject: client, Member: "attributes.access.token.lifespan", After: jsontext.Value(`"60"`)},
+			[]string{`kcadm.sh update clients/c1 -r 'my shop' -s 'attributes."access.token.lifespan"="60"'`}},
 	} {
 		if got := kcadm("my shop", &c.change); !slices.Equal(got, c.want) {
 			t.Errorf("%q, want %q", got, c.want)

@@ -17,7 +17,8 @@ var headings = map[doctor.Severity]string{doctor.Error: "ERRORS", doctor.Warning
 // printReport prints a report by severity.
 func printReport(w io.Writer, r *doctor.Report) {
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
-	line("Realm %s (%s): %d findings, %d checks without, %d things it cannot tell", r.Realm, r.Server, len(r.Findings), len(r.Healthy), len(r.CannotTell))
+	line("Realm %s (%s): %d findings, %d checks without, %d things it cannot tell", r.Realm, r.Server, len(r.Findings),
+		len(r.Healthy), len(r.CannotTell))
 	for _, severity := range doctor.Severities() {
 		first := true
 		for _, f := range r.Findings {

@@ -37,7 +37,8 @@ func (i *inspectCmd) Run(c *call) error { return outcome(i.run(c)) }
 
 func (i *inspectCmd) run(c *call) (works bool, err error) {
 	if len(i.Given) > 0 {
-		return false, errors.New("a token on the command line is seen by everybody on this machine, and kept by the shell: give it on standard input, in a --file, or at the prompt")
+		return false, errors.New("a token on the command line is seen by everybody on this machine, and kept by the shell: give it on standard " +
+			"input, in a --file, or at the prompt")
 	}
 	token, err := i.read(c)
 	if err != nil {
@@ -146,8 +147,10 @@ func printInspection(w io.Writer, in *records.Inspection, realm string) {
 	if in.Expires != 0 {
 		expires = moment(in.Expires)
 	}
-	facts(w, "kind", in.Kind, "token id", in.ID, "client", in.Client, "user", user, "session", in.Session, "scope", in.Scope, "audience", strings.Join(in.Audience, " "),
-		"issued", moment(in.Issued), "expires", expires, "signed with", in.Signature.Alg+" key "+in.Signature.Key+" ("+strings.ToLower(string(in.Signature.Status))+")")
+	facts(w, "kind", in.Kind, "token id", in.ID, "client", in.Client, "user", user, "session", in.Session, "scope", in.Scope, "audience",
+		strings.Join(in.Audience, " "),
+		"issued", moment(in.Issued), "expires", expires, "signed with", in.Signature.Alg+" key "+in.Signature.Key+" ("+
+			strings.ToLower(string(in.Signature.Status))+")")
 	if len(in.Where) > 0 {
 		line("\nWHERE IT WORKS")
 		for _, p := range in.Where {

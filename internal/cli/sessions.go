@@ -112,7 +112,8 @@ func printSessions(w io.Writer, page *records.Page) {
 	if len(page.Sessions) > 0 {
 		cells := [][]string{{"KIND", "STATE OR REASON", "USER", "CLIENTS", "BEGAN", "LAST USED"}}
 		for _, e := range page.Sessions {
-			cells = append(cells, []string{e.Kind, stateOf(e), cut(orElse(e.Username, orElse(string(e.User), "-")), 14), cut(orElse(clientsOf(e), "-"), 16), minute(e.Start), minute(e.LastAccess)})
+			cells = append(cells, []string{e.Kind, stateOf(e), cut(orElse(e.Username, orElse(string(e.User), "-")), 14),
+				cut(orElse(clientsOf(e), "-"), 16), minute(e.Start), minute(e.LastAccess)})
 		}
 		lines := rows(cells)
 		line("%s", lines[0])
@@ -192,7 +193,8 @@ func printStory(w io.Writer, s *records.Story) {
 	if s.End != nil {
 		ended = moment(s.End.At) + " " + string(s.End.Reason)
 	}
-	facts(w, "id", s.ID, "kind", s.Kind, "state", stateOf(s.Entry), "user", userOf(s.Entry), "address", s.Address, "device", device, "began", moment(s.Start),
+	facts(w, "id", s.ID, "kind", s.Kind, "state", stateOf(s.Entry), "user", userOf(s.Entry), "address", s.Address, "device", device,
+		"began", moment(s.Start),
 		"last used", moment(s.LastAccess), "ended", ended, "good for", good, "counted", count)
 	if len(s.Clients) > 0 {
 		line("\nCLIENTS")
@@ -202,7 +204,8 @@ func printStory(w io.Writer, s *records.Story) {
 			if p.End != nil {
 				state = string(p.End.Reason)
 			}
-			cells = append(cells, []string{"  " + cut(orElse(p.ClientID, string(p.ID)), 24), orElse(state, "-"), minute(p.Start), minute(p.LastAccess),
+			cells = append(cells, []string{"  " + cut(orElse(p.ClientID, string(p.ID)), 24), orElse(state, "-"), minute(p.Start),
+				minute(p.LastAccess),
 				strconv.FormatInt(p.Refreshes, 10), orElse(string(p.How), "-")})
 		}
 		for _, text := range rows(cells) {

@@ -109,7 +109,8 @@ func parseMoment(text string, now time.Time, end bool) (int64, error) {
 	}
 	day, err := time.ParseInLocation("2006-01-02", text, now.Location())
 	if err != nil {
-		return 0, fmt.Errorf("%q is no time: give 2006-01-02, \"2006-01-02 15:04\" (local), 2006-01-02T15:04:05Z, milliseconds since 1970, or how long ago: 90m, 3d", text)
+		return 0, fmt.Errorf("%q is no time: give 2006-01-02, \"2006-01-02 15:04\" (local), 2006-01-02T15:04:05Z, milliseconds since 1970, or "+
+			"how long ago: 90m, 3d", text)
 	}
 	if end {
 		day = day.AddDate(0, 0, 1).Add(-time.Millisecond)

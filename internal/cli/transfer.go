@@ -41,7 +41,8 @@ func (e *exportCmd) Run(c *call) error {
 	if e.File != "" && users == "different_files" {
 		users = "same_file" // a single file is all there is
 	}
-	return server.Export(c.ctx, cfg, server.ExportOptions{Realm: e.Realm, File: e.File, Dir: e.Dir, Users: users, UsersPerFile: e.UsersPerFile})
+	return server.Export(c.ctx, cfg, server.ExportOptions{Realm: e.Realm, File: e.File, Dir: e.Dir, Users: users,
+		UsersPerFile: e.UsersPerFile})
 }
 
 type bootstrapCmd struct{}
@@ -53,7 +54,8 @@ func (bootstrapCmd) Run(c *call) error {
 		return err
 	}
 	if !cfg.Bootstrap.Set() {
-		return errors.New("give --bootstrap-admin-username and --bootstrap-admin-password, or --bootstrap-admin-client-id and --bootstrap-admin-client-secret")
+		return errors.New("give --bootstrap-admin-username and --bootstrap-admin-password, or --bootstrap-admin-client-id and " +
+			"--bootstrap-admin-client-secret")
 	}
 	return server.BootstrapAdmin(c.ctx, cfg)
 }

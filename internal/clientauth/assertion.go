@@ -219,7 +219,8 @@ func (a *attempt) timely(x *assertion) error {
 		sum := sha256.Sum256([]byte(id))
 		id = hex.EncodeToString(sum[:])
 	}
-	fresh, err := a.sessions.PutSingleUse(a.ctx, a.realm, "assertion "+string(a.client.ID)+" "+id, []byte("1"), time.Unix(now+life+2*assertionSkew, 0))
+	fresh, err := a.sessions.PutSingleUse(a.ctx, a.realm, "assertion "+string(a.client.ID)+" "+id, []byte("1"),
+		time.Unix(now+life+2*assertionSkew, 0))
 	if err != nil {
 		return err
 	}

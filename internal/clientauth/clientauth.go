@@ -176,7 +176,8 @@ func (a *attempt) secret() error {
 	id, secret, sent, err := basic(a.Authorization)
 	if err != nil {
 		// Keycloak: ClientAuthenticationFlow ends where an authenticator breaks down.
-		return &Refusal{Word: wordCredentials, Status: 400, Code: "unauthorized_client", Description: "Unexpected error when authenticating client", ends: true}
+		return &Refusal{Word: wordCredentials, Status: 400, Code: "unauthorized_client",
+			Description: "Unexpected error when authenticating client", ends: true}
 	}
 	if a.Form.Has("client_id") {
 		id = a.Form.Get("client_id")
@@ -205,7 +206,8 @@ func (a *attempt) secret() error {
 		return wrong
 	case allowed != "" && allowed != method:
 		return &Refusal{Word: wordCredentials, Status: 401, Code: "unauthorized_client",
-			Description: "Invalid method used to get client secret. Client requires method '" + allowed + "' to obtain client secret from the request"}
+			Description: "Invalid method used to get client secret. Client requires method '" + allowed +
+				"' to obtain client secret from the request"}
 	case len(a.client.Secret) == 0:
 		return wrong
 	case a.client.Secret.Equal(secret):

@@ -69,7 +69,8 @@ func (s *Service) GenerateCertificate(ctx context.Context, r *realms.Realm, c *r
 }
 
 // UploadCertificate stores a key or certificate of a client.
-func (s *Service) UploadCertificate(ctx context.Context, r *realms.Realm, id iam.ClientID, prefix, format, text string) (*rep.Certificate, error) {
+func (s *Service) UploadCertificate(ctx context.Context, r *realms.Realm, id iam.ClientID, prefix, format,
+	text string) (*rep.Certificate, error) {
 	v, err := ReadCertificate(format, text)
 	if err != nil {
 		return nil, err
@@ -119,7 +120,8 @@ func publicDER(pub crypto.PublicKey) (string, error) {
 func (s *Service) putCertificate(ctx context.Context, r *realms.Realm, id iam.ClientID, prefix string, v *rep.Certificate) error {
 	_, err := s.change(ctx, r, id, func(_ *store.Tx, c *rep.Client) error {
 		attrs := map[string]string{
-			prefix + ".private.key": v.PrivateKey, prefix + ".certificate": v.Certificate, prefix + ".public.key": v.PublicKey, prefix + ".kid": v.Kid,
+			prefix + ".private.key": v.PrivateKey, prefix + ".certificate": v.Certificate, prefix + ".public.key": v.PublicKey,
+			prefix + ".kid": v.Kid,
 		}
 		if prefix == jwtCredential {
 			attrs["use.jwks.string"], attrs["jwks.string"] = "", ""

@@ -172,7 +172,8 @@ func (a adapterConfig) script(r *realms.Realm) []byte {
 }
 
 // jwtKeys is the order in which the reference writes the settings of signed JWTs.
-var jwtKeys = []string{"client-key-password", "client-keystore-file", "client-keystore-password", "client-key-alias", "token-timeout", "client-keystore-type"}
+var jwtKeys = []string{"client-key-password", "client-keystore-file", "client-keystore-password", "client-key-alias", "token-timeout",
+	"client-keystore-type"}
 
 func sortedKeys(m map[string]any) []string {
 	return slices.SortedFunc(maps.Keys(m), func(a, b string) int { return slices.Index(jwtKeys, a) - slices.Index(jwtKeys, b) })

@@ -136,7 +136,8 @@ func mergeMappers(c *rep.Client, given []rep.ProtocolMapper) bool {
 }
 
 // changeMappers lets f make a new list of the owner's mappers.
-func (s *Service) changeMappers(ctx context.Context, r *realms.Realm, o Owner, f func([]rep.ProtocolMapper) ([]rep.ProtocolMapper, error)) error {
+func (s *Service) changeMappers(ctx context.Context, r *realms.Realm, o Owner,
+	f func([]rep.ProtocolMapper) ([]rep.ProtocolMapper, error)) error {
 	var err error
 	if o.Client != nil {
 		_, err = s.change(ctx, r, o.Client.ID, func(_ *store.Tx, c *rep.Client) error {
@@ -232,7 +233,8 @@ func (s *Service) RemoveScopeRoles(ctx context.Context, r *realms.Realm, o Owner
 	return s.scopeRoles(ctx, r, o, ids, (*store.Tx).RemoveScopeRole)
 }
 
-func (s *Service) scopeRoles(ctx context.Context, r *realms.Realm, o Owner, ids []iam.RoleID, f func(*store.Tx, context.Context, iam.RealmID, string, iam.RoleID) error) error {
+func (s *Service) scopeRoles(ctx context.Context, r *realms.Realm, o Owner, ids []iam.RoleID, f func(*store.Tx, context.Context,
+	iam.RealmID, string, iam.RoleID) error) error {
 	return s.cache.Change(ctx, r.ID, func(tx *store.Tx) error {
 		for _, id := range ids {
 			if err := f(tx, ctx, r.ID, o.ID(), id); err != nil {

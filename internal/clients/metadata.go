@@ -54,11 +54,13 @@ func textAttrs(o *rep.OIDCClient) map[string]**string {
 		"user.info.encrypted.response.alg": &o.UserinfoEncryptedAlg, "user.info.encrypted.response.enc": &o.UserinfoEncryptedEnc,
 		"request.object.signature.alg": &o.RequestObjectSigningAlg, "request.object.encryption.alg": &o.RequestObjectEncryptionAlg,
 		"request.object.encryption.enc": &o.RequestObjectEncryptionEnc, "authorization.signed.response.alg": &o.AuthorizationSignedAlg,
-		"authorization.encrypted.response.alg": &o.AuthorizationEncryptedAlg, "authorization.encrypted.response.enc": &o.AuthorizationEncryptedEnc,
-		"token.endpoint.auth.signing.alg": &o.AuthSigningAlg,
-		"backchannel.logout.url":          &o.BackchannelLogoutURI, "frontchannel.logout.url": &o.FrontchannelLogoutURI,
+		"authorization.encrypted.response.alg": &o.AuthorizationEncryptedAlg,
+		"authorization.encrypted.response.enc": &o.AuthorizationEncryptedEnc,
+		"token.endpoint.auth.signing.alg":      &o.AuthSigningAlg,
+		"backchannel.logout.url":               &o.BackchannelLogoutURI, "frontchannel.logout.url": &o.FrontchannelLogoutURI,
 		"x509.subjectdn": &o.TLSSubjectDN, "ciba.backchannel.token.delivery.mode": &o.BackchannelDeliveryMode,
-		"ciba.backchannel.client.notification.endpoint": &o.BackchannelNotification, "ciba.backchannel.auth.request.signing.alg": &o.BackchannelSigningAlg,
+		"ciba.backchannel.client.notification.endpoint": &o.BackchannelNotification,
+		"ciba.backchannel.auth.request.signing.alg":     &o.BackchannelSigningAlg,
 	}
 }
 

@@ -32,7 +32,8 @@ var (
 // AddInitialAccess makes an initial access token for count registrations
 // within lifespan seconds, 0 for no end, and returns it with the token itself,
 // issued by issuer. Keycloak: ClientInitialAccessResource.create.
-func (s *Service) AddInitialAccess(ctx context.Context, r *realms.Realm, issuer string, given *rep.ClientInitialAccessCreate) (*rep.ClientInitialAccess, error) {
+func (s *Service) AddInitialAccess(ctx context.Context, r *realms.Realm, issuer string,
+	given *rep.ClientInitialAccessCreate) (*rep.ClientInitialAccess, error) {
 	count, lifespan := 1, rep.Val(given.Expiration)
 	if given.Count != nil {
 		count = *given.Count
@@ -44,7 +45,8 @@ func (s *Service) AddInitialAccess(ctx context.Context, r *realms.Realm, issuer 
 		return nil, &InputError{Code: "Invalid value for count", Description: "The count cannot be less than 0"}
 	}
 	now := s.cache.DB().Now()
-	a := &rep.ClientInitialAccess{ID: realms.NewID(), Timestamp: new(int(now.Unix())), Expiration: &lifespan, Count: &count, RemainingCount: &count}
+	a := &rep.ClientInitialAccess{ID: realms.NewID(), Timestamp: new(int(now.Unix())), Expiration: &lifespan, Count: &count,
+		RemainingCount: &count}
 	doc, err := rep.Marshal(a)
 	if err != nil {
 		return nil, err
@@ -121,7 +123,8 @@ func (s *Service) RemoveInitialAccess(ctx context.Context, r *realms.Realm, id s
 }
 
 // initialAccess reads an initial access token that can still be used.
-func initialAccess(ctx context.Context, rd *store.Reader, r *realms.Realm, id string, now time.Time) (store.Object, *rep.ClientInitialAccess, error) {
+func initialAccess(ctx context.Context, rd *store.Reader, r *realms.Realm, id string,
+	now time.Time) (store.Object, *rep.ClientInitialAccess, error) {
 	o, err := rd.Object(ctx, r.ID, store.KindInitialAccess, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return o, nil, ErrNoInitialAccess
@@ -222,7 +225,8 @@ func (s *Service) CheckRegistration(ctx context.Context, r *realms.Realm, id iam
 
 // UpdateRegistered is Update by who presents the client's registration access
 // token, which it uses up: it returns the id of the one that takes its place.
-func (s *Service) UpdateRegistered(ctx context.Context, r *realms.Realm, id iam.ClientID, given *rep.Client, presented string) (next string, err error) {
+func (s *Service) UpdateRegistered(ctx context.Context, r *realms.Realm, id iam.ClientID, given *rep.Client,
+	presented string) (next string, err error) {
 	if err := checkFlows(r, given.AuthenticationFlowBindingOverrides); err != nil {
 		return "", err
 	}
@@ -346,7 +350,10 @@ func (s *Service) ApplyPolicy(ctx context.Context, r *realms.Realm, p *realms.Co
 				return refuse("Missing id for mapper named '" + m.Name + "'")
 			}
 			// What the client has already, it may keep.
-			if old == nil || !slices.ContainsFunc(old.Mappers, func(had iam.ProtocolMapper) bool { return string(had.ID) == m.ID && had.Mapper == m.ProtocolMapper }) {
+			if old == nil || !slices.ContainsFunc(old.Mappers, func(had iam.ProtocolMapper) bool {
+				return string(had.ID) == m.ID &&
+					had.Mapper == m.ProtocolMapper
+			}) {
 				return refuse("ProtocolMapper type not allowed")
 			}
 		}

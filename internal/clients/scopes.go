@@ -155,7 +155,8 @@ func (s *Service) Assign(ctx context.Context, r *realms.Realm, client iam.Client
 }
 
 // AssignIn is Assign as a part of a realms.Cache.Change.
-func (s *Service) AssignIn(ctx context.Context, tx *store.Tx, r *realms.Realm, client iam.ClientID, scope *realms.Scope, optional bool) error {
+func (s *Service) AssignIn(ctx context.Context, tx *store.Tx, r *realms.Realm, client iam.ClientID, scope *realms.Scope,
+	optional bool) error {
 	if !optional && parameterized(scope) {
 		return &InputError{Code: "invalid_request", Description: "Can't assign a Parameterized Scope to a Client as a Default Scope"}
 	}

@@ -303,7 +303,8 @@ func bindDefaults(ctx context.Context, tx *store.Tx, r *realms.Realm, client iam
 		if scope.Protocol != protocol || !scope.DefaultOfRealm && !scope.OptionalOfRealm {
 			continue
 		}
-		if _, err := tx.BindScope(ctx, r.ID, store.ScopeBinding{Client: client, Scope: scope.ID, Optional: scope.OptionalOfRealm, Inherited: true}); err != nil {
+		if _, err := tx.BindScope(ctx, r.ID, store.ScopeBinding{Client: client, Scope: scope.ID, Optional: scope.OptionalOfRealm,
+			Inherited: true}); err != nil {
 			return err
 		}
 	}
@@ -311,7 +312,8 @@ func bindDefaults(ctx context.Context, tx *store.Tx, r *realms.Realm, client iam
 }
 
 // change reads a client's document, lets f change it, and writes it back.
-func (s *Service) change(ctx context.Context, r *realms.Realm, id iam.ClientID, f func(tx *store.Tx, c *rep.Client) error) (*rep.Client, error) {
+func (s *Service) change(ctx context.Context, r *realms.Realm, id iam.ClientID,
+	f func(tx *store.Tx, c *rep.Client) error) (*rep.Client, error) {
 	var c *rep.Client
 	err := s.cache.Change(ctx, r.ID, func(tx *store.Tx) (err error) {
 		c, err = changeIn(ctx, tx, r, id, f)
@@ -323,7 +325,8 @@ func (s *Service) change(ctx context.Context, r *realms.Realm, id iam.ClientID, 
 	return c, err
 }
 
-func changeIn(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.ClientID, f func(tx *store.Tx, c *rep.Client) error) (*rep.Client, error) {
+func changeIn(ctx context.Context, tx *store.Tx, r *realms.Realm, id iam.ClientID,
+	f func(tx *store.Tx, c *rep.Client) error) (*rep.Client, error) {
 	old, err := tx.Client(ctx, r.ID, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrNoClient

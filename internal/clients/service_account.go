@@ -29,7 +29,8 @@ func (s *Service) ServiceAccount(ctx context.Context, r *realms.Realm, c *realms
 	return u, err
 }
 
-func (s *Service) updateServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, c *rep.Client, enabled *bool, renamed bool) error {
+func (s *Service) updateServiceAccount(ctx context.Context, tx *store.Tx, r *realms.Realm, c *rep.Client, enabled *bool,
+	renamed bool) error {
 	id := iam.ClientID(c.ID)
 	switch {
 	case enabled != nil && *enabled:

@@ -27,10 +27,12 @@ func PlanTrust(home *realms.Realm, issuer string, to *realms.Realm, guest string
 	id := "realm-" + to.Name
 	return &Trust{
 		Client: &rep.Client{
-			ClientID: id, Name: new("Realm " + to.Name), Enabled: new(true), Protocol: string(iam.OIDC), PublicClient: new(false), ClientAuthenticatorType: "client-secret",
-			StandardFlowEnabled: new(true), ImplicitFlowEnabled: new(false), DirectAccessGrantsEnabled: new(false), ServiceAccountsEnabled: new(false),
-			FullScopeAllowed: new(false), // roles here are no roles there
-			RedirectURIs:     []string{back},
+			ClientID: id, Name: new("Realm " + to.Name), Enabled: new(true), Protocol: string(iam.OIDC), PublicClient: new(false),
+			ClientAuthenticatorType: "client-secret",
+			StandardFlowEnabled:     new(true), ImplicitFlowEnabled: new(false), DirectAccessGrantsEnabled: new(false),
+			ServiceAccountsEnabled: new(false),
+			FullScopeAllowed:       new(false), // roles here are no roles there
+			RedirectURIs:           []string{back},
 			Attributes: map[string]string{
 				"backchannel.logout.url": guest + "/protocol/openid-connect/logout/backchannel-logout", "backchannel.logout.session.required": "true",
 				"post.logout.redirect.uris": back + "/logout_response", "pkce.code.challenge.method": "S256",
@@ -39,9 +41,12 @@ func PlanTrust(home *realms.Realm, issuer string, to *realms.Realm, guest string
 		Provider: &rep.IdentityProvider{
 			Alias: home.Name, DisplayName: home.Rep.DisplayName, ProviderID: "keycloak-oidc", Enabled: new(true), TrustEmail: new(false),
 			Config: map[string]string{
-				"issuer": issuer, "authorizationUrl": oidc + "auth", "tokenUrl": oidc + "token", "userInfoUrl": oidc + "userinfo", "logoutUrl": oidc + "logout",
-				"jwksUrl": oidc + "certs", "useJwksUrl": "true", "validateSignature": "true", "clientId": id, "clientAuthMethod": "client_secret_basic",
-				"pkceEnabled": "true", "pkceMethod": "S256", "backchannelSupported": "true", "defaultScope": "openid profile email", "syncMode": string(iam.SyncImport),
+				"issuer": issuer, "authorizationUrl": oidc + "auth", "tokenUrl": oidc + "token", "userInfoUrl": oidc + "userinfo",
+				"logoutUrl": oidc + "logout",
+				"jwksUrl":   oidc + "certs", "useJwksUrl": "true", "validateSignature": "true",
+				"clientId": id, "clientAuthMethod": "client_secret_basic",
+				"pkceEnabled": "true", "pkceMethod": "S256", "backchannelSupported": "true", "defaultScope": "openid profile email",
+				"syncMode": string(iam.SyncImport),
 			},
 		},
 	}

@@ -67,7 +67,8 @@ func door(t *testing.T, files fstest.MapFS, host web.HostnameOptions) (*Handler,
 			t.Fatal(err)
 		}
 	}
-	h := New(Config{Realms: cache, Pages: set, Hostname: name, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), ResourcesPath: "/resources"}, built)
+	h := New(Config{Realms: cache, Pages: set, Hostname: name, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		ResourcesPath: "/resources"}, built)
 	mux := http.NewServeMux()
 	h.Routes(mux)
 	mux.Handle("/realms/{realm}/account/", h.Account())
@@ -82,12 +83,14 @@ func door(t *testing.T, files fstest.MapFS, host web.HostnameOptions) (*Handler,
 func small(t *testing.T) fstest.MapFS {
 	t.Helper()
 	return fstest.MapFS{
-		"manifest.json": {Data: []byte(`{"version":"abc","admin":{"script":"assets/admin-1.js","styles":["assets/a.css"]},"account":{"script":"assets/account-1.js"},
+		"manifest.json": {Data: []byte(
+			`{"version":"abc","admin":{"script":"assets/admin-1.js","styles":["assets/a.css"]},"account":{"script":"assets/account-1.js"},
 			"theme":"assets/theme-1.js","languages":{"admin":["en","de","pt","pt-BR"],"account":["en"]},
 			"files":{"assets/admin-1.js":{"size":5},"logo.svg":{"size":4},"assets/f.woff2":{"size":3,"plain":true}}}`)},
 		"files/assets/admin-1.js.br": {Data: []byte("brotli")}, "files/assets/admin-1.js.gz": {Data: zipped(t, "plain")},
 		"files/logo.svg.br": {Data: []byte("b")}, "files/logo.svg.gz": {Data: zipped(t, "logo")}, "files/assets/f.woff2": {Data: []byte("abc")},
-		"messages/admin/en.json.gz": {Data: zipped(t, `{"a":"A","b":"B","c":"C"}`)}, "messages/admin/de.json.gz": {Data: zipped(t, `{"b":"Be","greeting":"Hallo"}`)},
+		"messages/admin/en.json.gz": {Data: zipped(t, `{"a":"A","b":"B","c":"C"}`)},
+		"messages/admin/de.json.gz": {Data: zipped(t, `{"b":"Be","greeting":"Hallo"}`)},
 		"messages/admin/pt.json.gz": {Data: zipped(t, `{"a":"pt","b":"pt"}`)}, "messages/admin/pt-BR.json.gz": {Data: zipped(t, `{"b":"br"}`)},
 		"messages/account/en.json.gz": {Data: zipped(t, `{}`)},
 	}
@@ -119,14 +122,16 @@ func TestFilesAreServedAsTheyAreKept(t *testing.T) {
 	} {
 		w := ask(h, c.at, "Accept-Encoding: "+c.accept)
 		head := w.Header()
-		if w.Code != 200 || head.Get("Content-Encoding") != c.coding || head.Get("Cache-Control") != c.cache || head.Get("Content-Type") != c.kind || w.Body.String() != c.body {
+		if w.Code != 200 || head.Get("Content-Encoding") != c.coding || head.Get("Cache-Control") != c.cache ||
+			head.Get("Content-Type") != c.kind || w.Body.String() != c.body {
 			t.Errorf("%s as %q: %d %v %q", c.at, c.accept, w.Code, head, w.Body)
 		}
 		if head.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s may be taken for another type", c.at)
 		}
 	}
-	for _, at := range []string{"/resources/abc/console/nothing.js", "/resources/abc/console/manifest.json", "/resources/abc/logo.svg", "/resources/abc/console/assets/admin-1.js.br",
+	for _, at := range []string{"/resources/abc/console/nothing.js", "/resources/abc/console/manifest.json", "/resources/abc/logo.svg",
+		"/resources/abc/console/assets/admin-1.js.br",
 		"/resources/abc/console/%2e%2e/manifest.json", "/resources/abc/console/../manifest.json", "/resources/abc/console/"} {
 		if w := ask(h, at); w.Code == 200 {
 			t.Errorf("%s is served: %q", at, w.Body)
@@ -137,9 +142,12 @@ func TestFilesAreServedAsTheyAreKept(t *testing.T) {
 func TestTextsAreThoseOfTheRealmOnTopOfTheConsoles(t *testing.T) {
 	_, h := door(t, small(t), web.HostnameOptions{})
 	for _, c := range []struct{ at, want string }{
-		{"/resources/master/admin/en", "a=A b=B c=C"}, {"/resources/master/admin/de", "a=A b=Be c=C greeting=Hallo"}, {"/resources/master/admin/xx", "a=A b=B c=C"},
-		{"/resources/master/admin/pt-BR", "a=pt b=br c=C"}, {"/resources/master/admin/pt_BR", "a=pt b=br c=C"}, {"/resources/master/admin/pt-PT", "a=pt b=pt c=C"},
-		{"/resources/shop/admin/de", "a=A b=Be c=C greeting=Hallo own=Eigenes"}, {"/resources/shop/admin/de-AT", "a=A b=Be c=C greeting=Hallo own=Eigenes"},
+		{"/resources/master/admin/en", "a=A b=B c=C"}, {"/resources/master/admin/de", "a=A b=Be c=C greeting=Hallo"},
+		{"/resources/master/admin/xx", "a=A b=B c=C"},
+		{"/resources/master/admin/pt-BR", "a=pt b=br c=C"}, {"/resources/master/admin/pt_BR", "a=pt b=br c=C"},
+		{"/resources/master/admin/pt-PT", "a=pt b=pt c=C"},
+		{"/resources/shop/admin/de", "a=A b=Be c=C greeting=Hallo own=Eigenes"}, {"/resources/shop/admin/de-AT",
+			"a=A b=Be c=C greeting=Hallo own=Eigenes"},
 		{"/resources/shop/account/de", "greeting=</script> own=Eigenes"}, {"/resources/shop/admin/en", "a=A b=B c=C greeting=</script> own=Own"},
 		{"/resources/shop/admin/%2e%2e", "a=A b=B c=C greeting=</script> own=Own"},
 	} {
@@ -168,7 +176,8 @@ func TestTextsAreThoseOfTheRealmOnTopOfTheConsoles(t *testing.T) {
 func TestPagesRunTheServersScriptsAlone(t *testing.T) {
 	_, h := door(t, small(t), web.HostnameOptions{Hostname: "https://id.test", Admin: "https://admin.test/base"})
 	for _, c := range []struct{ at, policy, in string }{
-		{"/admin/shop/console/", "connect-src 'self' https://id.test;", `"adminBaseUrl":"https://admin.test/base","consoleBaseUrl":"/base/admin/shop/console/"`},
+		{"/admin/shop/console/", "connect-src 'self' https://id.test;",
+			`"adminBaseUrl":"https://admin.test/base","consoleBaseUrl":"/base/admin/shop/console/"`},
 		{"/admin/shop/console/", "script-src 'self';", `<script src="/resources/abc/console/assets/admin-1.js" type="module">`},
 		{"/realms/shop/account/", "style-src 'self';", `"baseUrl":"https://id.test/realms/shop/account/"`},
 		{"/realms/shop/account/any/thing", "", `"locale":"de"`},
@@ -186,14 +195,16 @@ func TestPagesRunTheServersScriptsAlone(t *testing.T) {
 			t.Errorf("%s: %v", c.at, w.Header())
 		}
 		// The one script without an address is data.
-		if n := strings.Count(w.Body.String(), "<script"); n != 3 || strings.Count(w.Body.String(), `<script src="/resources/`) != 2 || !strings.Contains(w.Body.String(), `type="application/json"`) {
+		if n := strings.Count(w.Body.String(), "<script"); n != 3 || strings.Count(w.Body.String(), `<script src="/resources/`) != 2 ||
+			!strings.Contains(w.Body.String(), `type="application/json"`) {
 			t.Errorf("%s has %d scripts:\n%s", c.at, n, w.Body)
 		}
 	}
 	for at, to := range map[string]string{
 		"/admin": "https://admin.test/base/admin/master/console/", "/admin/": "https://admin.test/base/admin/master/console/",
-		"/admin/shop/console": "https://admin.test/base/admin/shop/console/", "/admin/shop/console/index.html": "https://admin.test/base/admin/shop/console/",
-		"/admin/shop/console/logout": "https://id.test/realms/shop/protocol/openid-connect/logout?post_logout_redirect_uri=https%3A%2F%2Fadmin.test%2Fbase%2Fadmin%2Fshop%2Fconsole",
+		"/admin/shop/console":            "https://admin.test/base/admin/shop/console/",
+		"/admin/shop/console/index.html": "https://admin.test/base/admin/shop/console/",
+		"/admin/shop/console/logout":     "https://id.test/realms/shop/protocol/openid-connect/logout?post_logout_redirect_uri=https%3A%2F%2Fadmin.test%2Fbase%2Fadmin%2Fshop%2Fconsole",
 	} {
 		if w := ask(h, at); w.Code != 302 || w.Header().Get("Location") != to {
 			t.Errorf("%s leads to %q", at, w.Header().Get("Location"))
@@ -208,7 +219,8 @@ func TestAServerWithoutConsolesSaysHowToGetThem(t *testing.T) {
 			t.Errorf("%s: %d %s", at, w.Code, w.Body)
 		}
 	}
-	if w := ask(h, "/resources/shop/admin/de"); w.Code != 200 || w.Body.String() != `[{"key":"greeting","value":"\u003c/script\u003e"},{"key":"own","value":"Eigenes"}]` {
+	if w := ask(h, "/resources/shop/admin/de"); w.Code != 200 ||
+		w.Body.String() != `[{"key":"greeting","value":"\u003c/script\u003e"},{"key":"own","value":"Eigenes"}]` {
 		t.Errorf("the realm's texts: %d %s", w.Code, w.Body)
 	}
 	for at, status := range map[string]int{"/resources/abc/console/logo.svg": 404, "/admin/nope/console/": 404, "/admin": 302} {
@@ -226,7 +238,8 @@ func TestWhatIsBuiltInIsWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	needed := append([]string{b.Theme, b.Admin.Script, b.Account.Script, "logo.svg", "favicon.svg", "content.json", "NOTICE.txt"}, append(b.Admin.Styles, b.Account.Styles...)...)
+	needed := append([]string{b.Theme, b.Admin.Script, b.Account.Script, "logo.svg", "favicon.svg", "content.json", "NOTICE.txt"},
+		append(b.Admin.Styles, b.Account.Styles...)...)
 	for _, name := range needed {
 		if _, ok := b.Files[name]; !ok {
 			t.Errorf("%s is missing", name)

@@ -142,7 +142,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, key
 		return
 	}
 	var b bytes.Buffer
-	if err := h.Pages.Render(&b, pages.Request{Message: &pages.Message{Type: pages.Problem, Key: key}}, pages.Error{SkipLink: true}); err != nil {
+	if err := h.Pages.Render(&b, pages.Request{Message: &pages.Message{Type: pages.Problem, Key: key}},
+		pages.Error{SkipLink: true}); err != nil {
 		h.fail(w, r, err)
 		return
 	}

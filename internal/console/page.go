@@ -96,7 +96,8 @@ func enabled(r *realms.Realm, action string) bool {
 func (h *Handler) files() string { return h.ResourcesPath + "/" + h.build.Version + "/console" }
 
 func (h *Handler) environment(v *visit, client string) environment {
-	return environment{ServerBaseURL: v.urls.Frontend, AuthURL: v.urls.Frontend, AuthServerURL: v.urls.Frontend, Realm: v.realm.Name, ClientID: client,
+	return environment{ServerBaseURL: v.urls.Frontend, AuthURL: v.urls.Frontend, AuthServerURL: v.urls.Frontend,
+		Realm: v.realm.Name, ClientID: client,
 		ResourceURL: h.files(), Logo: "/logo.svg", DarkMode: v.realm.Attrs["darkMode"] != "false"}
 }
 
@@ -108,7 +109,8 @@ func (h *Handler) admin(v *visit) {
 	}
 	e := adminEnvironment{environment: h.environment(v, "security-admin-console"), AdminBaseURL: v.urls.Admin,
 		ConsoleBaseURL: pathOf(v.console()), MasterRealm: masterRealm, ResourceVersion: h.build.Version}
-	h.show(v, page{Console: consoleAdmin, Language: "en", Title: "Latchkey Administration Console", DarkMode: e.DarkMode, Entry: h.build.Admin, Environment: e})
+	h.show(v, page{Console: consoleAdmin, Language: "en", Title: "Latchkey Administration Console", DarkMode: e.DarkMode,
+		Entry: h.build.Admin, Environment: e})
 }
 
 // Account shows browsers the account console, at every address below the account's.
@@ -125,14 +127,19 @@ func (h *Handler) Account() http.Handler {
 			if c, err := v.r.Cookie("KEYCLOAK_LOCALE"); err == nil {
 				cookie = c.Value
 			}
-			language = i18n.Choose(l.Supported, l.Default, v.r.URL.Query().Get("kc_locale"), v.r.URL.Query().Get("ui_locales"), cookie, strings.Join(web.Languages(v.r), " "))
+			language = i18n.Choose(l.Supported, l.Default, v.r.URL.Query().Get("kc_locale"), v.r.URL.Query().Get("ui_locales"), cookie,
+				strings.Join(web.Languages(v.r), " "))
 		}
-		e := accountEnvironment{environment: h.environment(v, "account-console"), BaseURL: v.urls.Frontend + "/realms/" + iam.PathName(v.realm.Name) + "/account/", Locale: language,
+		e := accountEnvironment{environment: h.environment(v, "account-console"), BaseURL: v.urls.Frontend + "/realms/" +
+			iam.PathName(v.realm.Name) + "/account/", Locale: language,
 			Features: features{
-				EmailAsUsername: v.realm.Login.RegistrationEmailAsUsername, EditUsername: rep.Val(v.realm.Rep.EditUsernameAllowed), Internationalization: l.Enabled,
-				LinkedAccounts: len(v.realm.IDPs) > 0, DeleteAccount: enabled(v.realm, actionDelete), UpdateEmail: true, UpdateEmailAction: enabled(v.realm, actionEmail), Applications: true, Groups: true,
+				EmailAsUsername: v.realm.Login.RegistrationEmailAsUsername, EditUsername: rep.Val(v.realm.Rep.EditUsernameAllowed),
+				Internationalization: l.Enabled,
+				LinkedAccounts:       len(v.realm.IDPs) > 0, DeleteAccount: enabled(v.realm, actionDelete), UpdateEmail: true,
+				UpdateEmailAction: enabled(v.realm, actionEmail), Applications: true, Groups: true,
 			}}
-		h.show(v, page{Console: consoleAccount, Language: language, Title: "Latchkey Account Management", DarkMode: e.DarkMode, Entry: h.build.Account, Environment: e})
+		h.show(v, page{Console: consoleAccount, Language: language, Title: "Latchkey Account Management", DarkMode: e.DarkMode,
+			Entry: h.build.Account, Environment: e})
 	})
 }
 
@@ -175,6 +182,7 @@ func policy(urls web.URLs) string {
 	if front := iam.OriginOf(urls.Frontend); front != iam.OriginOf(urls.Admin) {
 		also = " " + front
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'" + also + "; frame-src 'self'" + also +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'" + also +
+		"; frame-src 'self'" + also +
 		"; frame-ancestors 'self'; base-uri 'none'; form-action 'self'"
 }

@@ -130,12 +130,14 @@ func (h *Hooks) Ended(ctx context.Context, tx *store.Tx, r *realms.Realm, ending
 func newMessage(tx *store.Tx, r *realms.Realm, w *realms.Webhook, event string, s *iam.UserSession, what session) *Delivery {
 	id := uuid.Must(uuid.NewV7()).String()
 	body, _ := json.Marshal(message{ID: id, Type: event, Time: moment(tx.Now), Realm: r.Name, Session: what}) // texts always marshal
-	return &Delivery{Realm: r.ID, ID: id, Kind: KindWebhook, Event: event, Hook: w.ID, Client: s.Origin.Client, User: s.User, Session: s.ID, Doc: body}
+	return &Delivery{Realm: r.ID, ID: id, Kind: KindWebhook, Event: event, Hook: w.ID, Client: s.Origin.Client, User: s.User,
+		Session: s.ID, Doc: body}
 }
 
 func told(r *realms.Realm, s *iam.UserSession) session {
-	return session{ID: s.ID, Kind: kindOf(s), User: s.User, Username: s.Username, Address: r.KeptAddress(s.IP), Client: nameOf(r, s.Origin.Client),
-		How: s.Origin.How, Flow: s.Origin.Flow, Started: moment(s.Started)}
+	return session{ID: s.ID, Kind: kindOf(s), User: s.User, Username: s.Username, Address: r.KeptAddress(s.IP),
+		Client: nameOf(r, s.Origin.Client),
+		How:    s.Origin.How, Flow: s.Origin.Flow, Started: moment(s.Started)}
 }
 
 func kindOf(s *iam.UserSession) string {
@@ -163,7 +165,8 @@ func moment(t time.Time) string {
 
 // logged is what a line of the log says of a session: ids and the address, no names of people.
 func logged(r *realms.Realm, s *iam.UserSession) []any {
-	return []any{telemetry.KeyRealm, r.Name, telemetry.KeySession, string(s.ID), telemetry.KeyKind, kindOf(s), telemetry.KeyUser, string(s.User),
+	return []any{telemetry.KeyRealm, r.Name, telemetry.KeySession, string(s.ID), telemetry.KeyKind, kindOf(s),
+		telemetry.KeyUser, string(s.User),
 		telemetry.KeyClient, nameOf(r, s.Origin.Client), telemetry.KeyAddr, r.KeptAddress(s.IP), telemetry.KeyHow, string(s.Origin.How)}
 }
 

@@ -22,7 +22,8 @@ import (
 
 // hook is a component for a webhook.
 func hook(id, url string, config map[string][]string) *rep.Component {
-	c := &rep.Component{ID: id, Name: id, ProviderType: realms.TypeWebhook, ProviderID: realms.WebhookProvider, Config: map[string][]string{"url": {url}}}
+	c := &rep.Component{ID: id, Name: id, ProviderType: realms.TypeWebhook, ProviderID: realms.WebhookProvider,
+		Config: map[string][]string{"url": {url}}}
 	for k, v := range config {
 		c.Config[k] = v
 	}
@@ -141,10 +142,13 @@ func TestWebhooks(t *testing.T) {
 		if err := json.Unmarshal([]byte(ends.got()[0]), &got); err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]any{"id": "s1", "kind": "online", "userId": "u1", "username": "ann", "ipAddress": "192.0.2.7", "clientId": "c1", "how": "browser", "flow": "browser",
+		want := map[string]any{"id": "s1", "kind": "online", "userId": "u1", "username": "ann", "ipAddress": "192.0.2.7", "clientId": "c1",
+			"how": "browser", "flow": "browser",
 			"startedAt": "2026-03-01T09:00:00.005Z", "lastAccessAt": "2026-03-01T09:00:00.005Z", "clientIds": []any{"c1", "c2"},
-			"end": map[string]any{"reason": "idle", "text": "because it was not used for longer than the idle time allows", "by": "sweep", "rule": "ssoSessionIdleTimeout"}}
-		if fmt.Sprint(got.Session) != fmt.Sprint(want) || got.ID != ends.heads[0].Get("Webhook-Id") || got.Type != "session.ended" || got.Realm != "shop" || got.Time == "" {
+			"end": map[string]any{"reason": "idle", "text": "because it was not used for longer than the idle time allows", "by": "sweep",
+				"rule": "ssoSessionIdleTimeout"}}
+		if fmt.Sprint(got.Session) != fmt.Sprint(want) || got.ID != ends.heads[0].Get("Webhook-Id") || got.Type != "session.ended" ||
+			got.Realm != "shop" || got.Time == "" {
 			t.Errorf("got %+v", got)
 		}
 		if strings.Contains(n.log.String(), plain) || strings.Contains(n.log.String(), "whsec_") || strings.Contains(n.log.String(), "y=1") {

@@ -91,7 +91,8 @@ func newNode(t *testing.T, db *store.DB, send deliveries.Post) *node {
 	cache := realms.NewCache(db)
 	n := &node{t: t, db: db, log: new(strings.Builder)}
 	n.queue = deliveries.New(cache, slog.New(slog.NewTextHandler(&lockedWriter{w: n.log}, nil)), nil)
-	n.queue.Handle(kind, deliveries.HTTP{Post: send, Final: []int{400}, Make: func(_ context.Context, _ *realms.Realm, d *deliveries.Delivery) (*deliveries.Call, error) {
+	n.queue.Handle(kind, deliveries.HTTP{Post: send, Final: []int{400}, Make: func(_ context.Context, _ *realms.Realm,
+		d *deliveries.Delivery) (*deliveries.Call, error) {
 		to, text, _ := strings.Cut(string(d.Doc), " ")
 		if text == "hopeless" {
 			return nil, deliveries.Hopeless("nobody lives there")
@@ -203,7 +204,8 @@ func TestGivenUp(t *testing.T) {
 				t.Errorf("%s: %+v", x.text, d)
 			}
 		}
-		if id := n.tell(refuses.URL, "broken")[0]; n.delivery(id).State != deliveries.Due || strings.Contains(n.delivery(id).LastError, "inside") {
+		if id := n.tell(refuses.URL, "broken")[0]; n.delivery(id).State != deliveries.Due ||
+			strings.Contains(n.delivery(id).LastError, "inside") {
 			t.Errorf("what went wrong inside: %+v", n.delivery(id))
 		}
 
@@ -226,7 +228,8 @@ func TestGivenUp(t *testing.T) {
 			n.queue.Poll(t.Context())
 			until(t, "the next attempt", func() bool { return n.delivery(id).LastError != d.LastError })
 		}
-		if d, took := n.delivery(id), c.now().Sub(begin); d.State != deliveries.GivenUp || d.Attempts != 10 || took < 21*time.Hour || took > 27*time.Hour {
+		if d, took := n.delivery(id), c.now().Sub(begin); d.State != deliveries.GivenUp || d.Attempts != 10 || took < 21*time.Hour ||
+			took > 27*time.Hour {
 			t.Errorf("after %s: %+v", took, d)
 		}
 		back.Store(true)
@@ -329,7 +332,8 @@ func TestDeafReceiverHoldsUpNobody(t *testing.T) {
 			if i%100 == 99 {
 				to = rc.URL
 			}
-			list = append(list, &store.Delivery{Realm: "r", ID: fmt.Sprintf("%03d", i), Kind: kind, State: store.Due, Hook: to, DueAt: tx.Now.Add(-time.Second), Doc: []byte(to + " x")})
+			list = append(list, &store.Delivery{Realm: "r", ID: fmt.Sprintf("%03d", i), Kind: kind, State: store.Due, Hook: to,
+				DueAt: tx.Now.Add(-time.Second), Doc: []byte(to + " x")})
 		}
 		return tx.InsertDeliveries(t.Context(), list)
 	})

@@ -21,10 +21,14 @@ type Check struct {
 func Checks() []Check { return checks }
 
 var checks = []Check{
-	{"offline-access-realm-default", Warning, "offline_access is a default client scope of the realm", "client scopes of the realm", offlineRealmDefault},
-	{"offline-access-client-default", Error, "offline_access is a default client scope of a browser client", "clients, client scopes, session numbers", offlineClientDefault},
-	{"offline-sessions-without-maximum", Warning, "offline sessions have no maximum life", "realm settings, session numbers", offlineNoMaximum},
-	{"zombie-offline-sessions", Warning, "offline sessions are left behind by a logout", "offline sessions, not-before of realm, clients and users, logouts", zombies},
+	{"offline-access-realm-default", Warning, "offline_access is a default client scope of the realm", "client scopes of the realm",
+		offlineRealmDefault},
+	{"offline-access-client-default", Error, "offline_access is a default client scope of a browser client",
+		"clients, client scopes, session numbers", offlineClientDefault},
+	{"offline-sessions-without-maximum", Warning, "offline sessions have no maximum life", "realm settings, session numbers",
+		offlineNoMaximum},
+	{"zombie-offline-sessions", Warning, "offline sessions are left behind by a logout",
+		"offline sessions, not-before of realm, clients and users, logouts", zombies},
 	{"rotation-without-grace", Warning, "refresh tokens rotate without grace on public clients", "realm settings, clients", rotationNoGrace},
 	{"direct-grants-unused", Warning, "direct access grants are enabled and not used", "clients, stored events", directGrantsUnused},
 	{"implicit-flow", Warning, "the implicit flow is enabled", "clients", implicitFlow},
@@ -43,11 +47,15 @@ var checks = []Check{
 	{"hostname-follows-request", Warning, "the realm answers under any host name", "the issuer under two host names", hostnameFollows},
 	{"hostname-differs", Info, "the realm is asked at another address than its issuer's", "the issuer, the address asked", hostnameDiffers},
 	{"issuer-over-http", Error, "the realm is reached over plain http", "the issuer", issuerHTTP},
-	{"third-party-cookies", Warning, "single sign-on of a browser application depends on third-party cookies", "clients, the issuer", thirdPartyCookies},
-	{"provider-trusts-email", Warning, "an identity provider is trusted with addresses that nobody has verified", "identity providers", providerTrustsEmail},
-	{"provider-signatures-unchecked", Warning, "signatures of an identity provider's tokens are not checked", "identity providers", providerUnsigned},
+	{"third-party-cookies", Warning, "single sign-on of a browser application depends on third-party cookies", "clients, the issuer",
+		thirdPartyCookies},
+	{"provider-trusts-email", Warning, "an identity provider is trusted with addresses that nobody has verified", "identity providers",
+		providerTrustsEmail},
+	{"provider-signatures-unchecked", Warning, "signatures of an identity provider's tokens are not checked", "identity providers",
+		providerUnsigned},
 	{"provider-only-way-in", Info, "users cannot log in without an identity provider", "identity providers, users", providerOnlyWay},
-	{"provider-mapper-gives-rights", Error, "a mapper of an identity provider gives administrators' roles or offline_access", "identity providers, their mappers, roles", providerMapperGivesRights},
+	{"provider-mapper-gives-rights", Error, "a mapper of an identity provider gives administrators' roles or offline_access",
+		"identity providers, their mappers, roles", providerMapperGivesRights},
 }
 
 // An answer collects what a check has to say.
@@ -144,7 +152,8 @@ func (e *Evidence) numbers(client string) ClientSessions {
 	all, ok := e.Sessions.Get()
 	if !ok {
 		why := e.Sessions.Why()
-		return ClientSessions{Untold[Count](why), Untold[Count](why), Untold[Week](why), Untold[Count](why), Untold[Count](why), Untold[Count](why)}
+		return ClientSessions{Untold[Count](why), Untold[Count](why), Untold[Week](why), Untold[Count](why), Untold[Count](why),
+			Untold[Count](why)}
 	}
 	if n, ok := all[client]; ok {
 		return n

@@ -23,11 +23,13 @@ func directGrantsUnused(a *answer) {
 			return
 		}
 		a.find(s, Finding{
-			What:        fmt.Sprintf("Client %s may log users in by their password alone, and never does.", c.ClientID),
-			Evidence:    []string{"directAccessGrantsEnabled is true", "0 logins by the password grant in the last " + span(a.e.UnusedAfter)},
-			Consequence: "Whoever has a user's password gets tokens without the login page: no second factor of the browser flow, no consent, no single sign-on.",
-			Remedy:      "Switch direct access grants off where nothing uses them.",
-			Fixes: []Fix{{ID: "off", Title: "switch direct access grants off", Changes: []Change{setting(s, "directAccessGrantsEnabled", true, false)},
+			What:     fmt.Sprintf("Client %s may log users in by their password alone, and never does.", c.ClientID),
+			Evidence: []string{"directAccessGrantsEnabled is true", "0 logins by the password grant in the last " + span(a.e.UnusedAfter)},
+			Consequence: "Whoever has a user's password gets tokens without the login page: no second factor of the browser flow, no consent, no " +
+				"single sign-on.",
+			Remedy: "Switch direct access grants off where nothing uses them.",
+			Fixes: []Fix{{ID: "off", Title: "switch direct access grants off",
+				Changes: []Change{setting(s, "directAccessGrantsEnabled", true, false)},
 				Effects: []string{"Requests with grant_type=password are refused from then on.", "No session ends, and no token stops working."}}},
 		})
 	})
@@ -39,10 +41,11 @@ func implicitFlow(a *answer) {
 			return
 		}
 		a.find(s, Finding{
-			What:        fmt.Sprintf("Client %s (%s) may take tokens out of the browser's address.", c.ClientID, access(c)),
-			Evidence:    []string{"implicitFlowEnabled is true"},
-			Consequence: "Access tokens end up in histories, logs and referrers, and there is no refresh: users are sent to the login page again and again (RFC 9700, section 2.1.2).",
-			Remedy:      "Use the authorization code flow with PKCE, and switch the implicit flow off.",
+			What:     fmt.Sprintf("Client %s (%s) may take tokens out of the browser's address.", c.ClientID, access(c)),
+			Evidence: []string{"implicitFlowEnabled is true"},
+			Consequence: "Access tokens end up in histories, logs and referrers, and there is no refresh: users are sent to the login page again " +
+				"and again (RFC 9700, section 2.1.2).",
+			Remedy: "Use the authorization code flow with PKCE, and switch the implicit flow off.",
 			Fixes: []Fix{{ID: "off", Title: "switch the implicit flow off", Changes: []Change{setting(s, "implicitFlowEnabled", true, false)},
 				Effects: []string{"Requests with response_type=token or id_token are refused from then on, hybrid ones too.",
 					"Tokens that were given out already are good until they expire; " + say(a.e.numbers(c.ID).Online, "live session") + " go on."}}},
@@ -97,7 +100,8 @@ func redirectWildcard(a *answer) {
 				What:        fmt.Sprintf("Client %s (%s) sends codes and tokens to any host that matches %s.", c.ClientID, access(c), quoted(hosts)),
 				Evidence:    []string{"redirectUris contains " + quoted(hosts)},
 				Consequence: "A link to the login page can carry any address of that pattern; who follows it hands over an authorization code.",
-				Remedy:      "Name every redirect URI in full. The doctor does not know them: look at redirect_uri in the client's code, or in its stored LOGIN events.",
+				Remedy: "Name every redirect URI in full. The doctor does not know them: look at redirect_uri in the client's code, or in its " +
+					"stored LOGIN events.",
 			})
 		case len(paths) > 0:
 			a.find(s, Finding{
@@ -113,7 +117,8 @@ func redirectWildcard(a *answer) {
 
 // loopback reports whether a host is the machine itself (RFC 8252, section 7.3).
 func loopback(host string) bool {
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "127.0.0.1" || host == "::1" || strings.HasPrefix(host, "127.")
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "127.0.0.1" || host == "::1" ||
+		strings.HasPrefix(host, "127.")
 }
 
 func redirectHTTP(a *answer) {
@@ -150,8 +155,10 @@ func webOriginsAny(a *answer) {
 			Evidence:    []string{"webOrigins contains *"},
 			Consequence: "A page of somebody else may use a token of this client that it got hold of, from its visitor's browser.",
 			Remedy:      "Allow the origins of the client's redirect URIs (+), or name them.",
-			Fixes: []Fix{{ID: "redirects", Title: "allow the origins of its redirect URIs (+)", Changes: []Change{setting(s, "webOrigins", c.WebOrigins, []string{"+"})},
-				Effects: []string{"Scripts at other origins than those of the redirect URIs are refused by the browser, at once for new tokens.", "No session ends, and no token stops working."}}},
+			Fixes: []Fix{{ID: "redirects", Title: "allow the origins of its redirect URIs (+)",
+				Changes: []Change{setting(s, "webOrigins", c.WebOrigins, []string{"+"})},
+				Effects: []string{"Scripts at other origins than those of the redirect URIs are refused by the browser, at once for new tokens.",
+					"No session ends, and no token stops working."}}},
 		})
 	})
 }
@@ -168,10 +175,11 @@ func clientUnused(a *answer) {
 		}
 		n := a.e.numbers(c.ID)
 		a.find(s, Finding{
-			What:        fmt.Sprintf("Client %s (%s) has not been used for %s.", c.ClientID, access(c), span(a.e.UnusedAfter)),
-			Evidence:    []string{"no session of it was used and no event of it was stored in the last " + span(a.e.UnusedAfter)},
-			Consequence: fmt.Sprintf("It is a door that nobody watches; %s and %s live on.", say(n.Online, "online session"), say(n.Offline, "offline session")),
-			Remedy:      "Disable the client, and remove it when nobody misses it.",
+			What:     fmt.Sprintf("Client %s (%s) has not been used for %s.", c.ClientID, access(c), span(a.e.UnusedAfter)),
+			Evidence: []string{"no session of it was used and no event of it was stored in the last " + span(a.e.UnusedAfter)},
+			Consequence: fmt.Sprintf("It is a door that nobody watches; %s and %s live on.", say(n.Online, "online session"),
+				say(n.Offline, "offline session")),
+			Remedy: "Disable the client, and remove it when nobody misses it.",
 			Fixes: []Fix{{ID: "disable", Title: "disable the client", Changes: []Change{setting(s, "enabled", true, false)}, Effects: []string{
 				"Logins and refreshes of the client are refused from then on.",
 				"Its sessions are not ended by this: they work again when it is enabled before they time out.",
@@ -200,10 +208,13 @@ func consentThirdParty(a *answer) {
 		}
 		live := a.e.numbers(c.ID).live()
 		a.find(s, Finding{
-			What:        fmt.Sprintf("Client %s (%s) is on another site than the realm and never asks users whether it may have their data.", c.ClientID, access(c)),
-			Evidence:    []string{"consentRequired is false", "its redirect URIs are at " + quoted(hosts) + ", the realm is at " + own},
-			Consequence: "Whoever is signed on hands their data to that site by following a link. " + capital(say(live, "live session")) + " began without being asked.",
-			Remedy:      "Ask for consent, if the client belongs to somebody else. If the other site is your own, all is well: that it is on another site is all that can be seen.",
+			What: fmt.Sprintf("Client %s (%s) is on another site than the realm and never asks users whether it may have their data.",
+				c.ClientID, access(c)),
+			Evidence: []string{"consentRequired is false", "its redirect URIs are at " + quoted(hosts) + ", the realm is at " + own},
+			Consequence: "Whoever is signed on hands their data to that site by following a link. " + capital(say(live, "live session")) +
+				" began without being asked.",
+			Remedy: "Ask for consent, if the client belongs to somebody else. If the other site is your own, all is well: that it is on " +
+				"another site is all that can be seen.",
 			Fixes: []Fix{{ID: "ask", Title: "ask for consent", Changes: []Change{setting(s, "consentRequired", false, true)}, Effects: []string{
 				"Each user is asked at the next login to the client.",
 				capital(say(live, "live session")) + ": those of users who have not consented fail at their next refresh.",

@@ -42,9 +42,12 @@ func offlineRealmDefault(a *answer) {
 		Remedy:      "Make offline_access optional: a client that needs to work while its user is away asks for it with scope=offline_access.",
 		Fixes: []Fix{
 			{ID: "optional", Title: "make it an optional scope of the realm", Changes: []Change{assignment(realm, scopes[i], Default, Optional)},
-				Effects: []string{"Only clients that are made from now on are concerned: they get it as an optional scope.", "No session and no token changes."}},
-			{ID: "remove", Title: "take it from the realm's scopes for new clients", Changes: []Change{assignment(realm, scopes[i], Default, Unassigned)},
-				Effects: []string{"Only clients that are made from now on are concerned: they do not get it at all.", "No session and no token changes."}},
+				Effects: []string{"Only clients that are made from now on are concerned: they get it as an optional scope.",
+					"No session and no token changes."}},
+			{ID: "remove", Title: "take it from the realm's scopes for new clients",
+				Changes: []Change{assignment(realm, scopes[i], Default, Unassigned)},
+				Effects: []string{"Only clients that are made from now on are concerned: they do not get it at all.",
+					"No session and no token changes."}},
 		},
 	})
 }
@@ -62,17 +65,20 @@ func offlineClientDefault(a *answer) {
 				"its default client scopes contain offline_access",
 				fmt.Sprintf("it is %s, with the standard flow and %s", access(c), plural(Count{N: int64(len(c.RedirectURIs))}, "redirect URI")),
 			},
-			Consequence: "Its logins become offline sessions: nothing is listed among the user's sessions, single sign-on does not work, and logging a user out of all sessions does not end them. " + weekly(n),
-			Remedy:      "Make offline_access optional for this client; one that needs it for some of its work asks for it with scope=offline_access.",
+			Consequence: "Its logins become offline sessions: nothing is listed among the user's sessions, single sign-on does not work, and " +
+				"logging a user out of all sessions does not end them. " + weekly(n),
+			Remedy: "Make offline_access optional for this client; one that needs it for some of its work asks for it with " +
+				"scope=offline_access.",
 		}
 		if known {
 			if i := slices.IndexFunc(scopes, func(s Scope) bool { return s.Name == offlineAccess }); i >= 0 {
 				live := say(n.Offline, "live offline token")
 				f.Fixes = []Fix{
-					{ID: "optional", Title: "make it an optional scope of the client", Changes: []Change{assignment(s, scopes[i], Default, Optional)}, Effects: []string{
-						capital(live) + agree(n.Offline, " keeps working.", " keep working."),
-						"The next login of each user begins an online session: it is listed, and single sign-on works with it.",
-					}},
+					{ID: "optional", Title: "make it an optional scope of the client", Changes: []Change{assignment(s, scopes[i], Default, Optional)},
+						Effects: []string{
+							capital(live) + agree(n.Offline, " keeps working.", " keep working."),
+							"The next login of each user begins an online session: it is listed, and single sign-on works with it.",
+						}},
 					{ID: "remove", Title: "take it from the client", Changes: []Change{assignment(s, scopes[i], Default, Unassigned)}, Effects: []string{
 						capital(live) + agree(n.Offline, " fails at its next refresh.", " fail at their next refresh."),
 						"The next login of each user begins an online session; the client can no longer get offline tokens.",
@@ -129,10 +135,11 @@ func offlineNoMaximum(a *answer) {
 	older := a.e.sum(func(n ClientSessions) Known[Count] { return n.Older })
 	idle := time.Duration(rep.Val(r.OfflineSessionIdleTimeout)) * time.Second
 	a.find(realm, Finding{
-		What:        "Offline sessions of realm " + r.Realm + " have no maximum life.",
-		Evidence:    []string{"offlineSessionMaxLifespanEnabled is false", "offlineSessionIdleTimeout is " + span(idle)},
-		Consequence: fmt.Sprintf("A token that is refreshed at least every %s works for ever, also in the hands of a thief. It concerns %s.", span(idle), say(live, "live offline session")),
-		Remedy:      "Limit the life of offline sessions to the longest time that a user may be away from an application's login.",
+		What:     "Offline sessions of realm " + r.Realm + " have no maximum life.",
+		Evidence: []string{"offlineSessionMaxLifespanEnabled is false", "offlineSessionIdleTimeout is " + span(idle)},
+		Consequence: fmt.Sprintf("A token that is refreshed at least every %s works for ever, also in the hands of a thief. It concerns %s.",
+			span(idle), say(live, "live offline session")),
+		Remedy: "Limit the life of offline sessions to the longest time that a user may be away from an application's login.",
 		Fixes: []Fix{{ID: "limit", Title: "limit it to " + span(limit), Changes: changes, Effects: []string{
 			"Offline sessions that were begun more than " + span(limit) + " ago end at once: " + say(older, "session") + ".",
 			"All others end " + span(limit) + " after they began, however often they are refreshed.",
@@ -156,7 +163,8 @@ func zombies(a *answer) {
 		if names[id] == "" {
 			continue
 		}
-		f := Finding{Remedy: "End the offline sessions that nobody should have: by user in the account or admin console (Consents, or Sessions of the client). Logging a user out of all sessions leaves them."}
+		f := Finding{Remedy: "End the offline sessions that nobody should have: by user in the account or admin console (Consents, or Sessions " +
+			"of the client). Logging a user out of all sessions leaves them."}
 		dead, told := n.Dead.Get()
 		if !told {
 			a.cannot(n.Dead.Why())
@@ -166,14 +174,16 @@ func zombies(a *answer) {
 			a.cannot(n.Left.Why())
 		}
 		if told && dead.N > 0 {
-			f.What = fmt.Sprintf("%s of client %s %s no token that works.", capital(plural(dead, "offline session")), names[id], verb(int(dead.N), "has", "have"))
+			f.What = fmt.Sprintf("%s of client %s %s no token that works.", capital(plural(dead, "offline session")), names[id],
+				verb(int(dead.N), "has", "have"))
 			f.Evidence = append(f.Evidence, plural(dead, "offline session")+" last used before a not-before of the realm, the client or the user")
 			f.Consequence = "They are listed and counted as live, but their tokens were issued before the not-before and are refused."
 		}
 		if leftTold && left.N > 0 {
 			if f.What == "" {
 				f.Severity = Info // it may be what offline access is for
-				f.What = fmt.Sprintf("%s of client %s outlived the logout of the login that they came out of.", capital(plural(left, "offline session")), names[id])
+				f.What = fmt.Sprintf("%s of client %s outlived the logout of the login that they came out of.",
+					capital(plural(left, "offline session")), names[id])
 			}
 			f.Evidence = append(f.Evidence, plural(left, "offline session")+" whose login the user has logged out of, and whose tokens still work")
 			f.Consequence = join(f.Consequence, "The user believes to be logged out; the client's offline tokens go on working.")
@@ -208,14 +218,18 @@ func rotationNoGrace(a *answer) {
 	if len(public) == 0 {
 		return
 	}
-	reuse := Fix{ID: "reuse", Title: "let each refresh token be used once more", Changes: []Change{setting(realm, "refreshTokenMaxReuse", 0, 1)},
-		Effects: []string{"A refresh token that is presented a second time is answered; a third time still ends the session.", "No session ends, and no token stops working."}}
+	reuse := Fix{ID: "reuse", Title: "let each refresh token be used once more",
+		Changes: []Change{setting(realm, "refreshTokenMaxReuse", 0, 1)},
+		Effects: []string{"A refresh token that is presented a second time is answered; a third time still ends the session.",
+			"No session ends, and no token stops working."}}
 	fixes := []Fix{reuse}
 	evidence := []string{"revokeRefreshToken is true", "refreshTokenMaxReuse is 0"}
 	if a.e.Server == Latchkey {
 		evidence = append(evidence, "the attribute "+graceSetting+" is not set")
-		fixes = []Fix{{ID: "grace", Title: "answer a token that was just rotated for ten seconds more", Changes: []Change{setting(realm, attributes+graceSetting, grace, "10")},
-			Effects: []string{"A refresh token that was rotated less than ten seconds ago gets the same successor again; later it still ends the chain.", "No session ends, and no token stops working."}}, reuse}
+		fixes = []Fix{{ID: "grace", Title: "answer a token that was just rotated for ten seconds more",
+			Changes: []Change{setting(realm, attributes+graceSetting, grace, "10")},
+			Effects: []string{"A refresh token that was rotated less than ten seconds ago gets the same successor again; later it still ends the " +
+				"chain.", "No session ends, and no token stops working."}}, reuse}
 	}
 	a.find(realm, Finding{
 		What: "Refresh tokens rotate, and one that is presented twice ends the session, also when a browser has two tabs or lost an answer.",

@@ -25,7 +25,8 @@ type ProviderMapper struct {
 // makes a login an offline session.
 func Sensitive(role string) bool {
 	client, _, ofClient := strings.Cut(role, ".")
-	return role == "offline_access" || role == "admin" || role == "create-realm" || ofClient && (client == "realm-management" || strings.HasSuffix(client, "-realm"))
+	return role == "offline_access" || role == "admin" || role == "create-realm" || ofClient && (client == "realm-management" ||
+		strings.HasSuffix(client, "-realm"))
 }
 
 // providers calls f for every enabled identity provider.
@@ -60,10 +61,12 @@ func providerTrustsEmail(a *answer) {
 			evidence = append(evidence, "validateSignature is not true")
 		}
 		a.find(s, Finding{
-			What:        "Addresses that identity provider " + s.Name + " tells count as verified, and it is not known that anybody has verified them.",
-			Evidence:    evidence,
-			Consequence: "Whoever enters somebody else's address there has it here, verified: applications and flows that go by the address take them for its owner.",
-			Remedy:      "Switch Trust Email off, so that users verify the address here, unless the provider is yours and verifies addresses itself.",
+			What: "Addresses that identity provider " + s.Name +
+				" tells count as verified, and it is not known that anybody has verified them.",
+			Evidence: evidence,
+			Consequence: "Whoever enters somebody else's address there has it here, verified: applications and flows that go by the address take " +
+				"them for its owner.",
+			Remedy: "Switch Trust Email off, so that users verify the address here, unless the provider is yours and verifies addresses itself.",
 		})
 	})
 }
@@ -74,10 +77,11 @@ func providerUnsigned(a *answer) {
 			return
 		}
 		a.find(s, Finding{
-			What:        "The signatures of tokens of identity provider " + s.Name + " are not checked.",
-			Evidence:    []string{"validateSignature is not true"},
-			Consequence: "That a token is the provider's is known by the connection alone; logout tokens, and tokens that users bring, cannot be told from forged ones.",
-			Remedy:      "Switch Validate Signatures and Use JWKS URL on, with the provider's jwks_uri; importing its metadata does so.",
+			What:     "The signatures of tokens of identity provider " + s.Name + " are not checked.",
+			Evidence: []string{"validateSignature is not true"},
+			Consequence: "That a token is the provider's is known by the connection alone; logout tokens, and tokens that users bring, cannot be " +
+				"told from forged ones.",
+			Remedy: "Switch Validate Signatures and Use JWKS URL on, with the provider's jwks_uri; importing its metadata does so.",
 		})
 	})
 }

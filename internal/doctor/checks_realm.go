@@ -41,8 +41,10 @@ func accessTokenLong(a *answer) {
 			Evidence:    []string{"accessTokenLifespan is " + span(life), setTo + " is " + span(end)},
 			Consequence: consequence(life) + " It concerns all clients without a setting of their own.",
 			Remedy:      "Let access tokens live minutes, and refresh them.",
-			Fixes: []Fix{{ID: "shorten", Title: "let access tokens live " + span(shorter), Changes: []Change{setting(realm, "accessTokenLifespan", rep.Val(r.AccessTokenLifespan), int(shorter/time.Second))},
-				Effects: []string{"Access tokens from then on live " + span(shorter) + "; those given out already keep their life.", "No session ends. Clients refresh more often."}}},
+			Fixes: []Fix{{ID: "shorten", Title: "let access tokens live " + span(shorter),
+				Changes: []Change{setting(realm, "accessTokenLifespan", rep.Val(r.AccessTokenLifespan), int(shorter/time.Second))},
+				Effects: []string{"Access tokens from then on live " + span(shorter) + "; those given out already keep their life.",
+					"No session ends. Clients refresh more often."}}},
 		})
 	}
 	const own = "access.token.lifespan"
@@ -65,7 +67,8 @@ func accessTokenLong(a *answer) {
 			Consequence: consequence(life),
 			Remedy:      "Let the client's access tokens live minutes, as the realm's do, and refresh them.",
 			Fixes: []Fix{{ID: "inherit", Title: "take the realm's setting", Changes: []Change{setting(s, attributes+own, c.Attributes[own], "")},
-				Effects: []string{"Access tokens from then on live " + span(seconds(r.AccessTokenLifespan)) + "; those given out already keep their life.", "No session ends. The client refreshes more often."}}},
+				Effects: []string{"Access tokens from then on live " + span(seconds(r.AccessTokenLifespan)) +
+					"; those given out already keep their life.", "No session ends. The client refreshes more often."}}},
 		})
 	})
 }
@@ -84,10 +87,13 @@ func idleLonger(a *answer) {
 	var changes []Change
 	for _, p := range []pair{
 		{"ssoSessionIdleTimeout", "ssoSessionMaxLifespan", r.SSOSessionIdleTimeout, r.SSOSessionMaxLifespan, true},
-		{"ssoSessionIdleTimeoutRememberMe", "ssoSessionMaxLifespanRememberMe", r.SSOSessionIdleTimeoutRememberMe, r.SSOSessionMaxLifespanRememberMe, true},
+		{"ssoSessionIdleTimeoutRememberMe", "ssoSessionMaxLifespanRememberMe", r.SSOSessionIdleTimeoutRememberMe,
+			r.SSOSessionMaxLifespanRememberMe, true},
 		{"clientSessionIdleTimeout", "clientSessionMaxLifespan", r.ClientSessionIdleTimeout, r.ClientSessionMaxLifespan, true},
-		{"offlineSessionIdleTimeout", "offlineSessionMaxLifespan", r.OfflineSessionIdleTimeout, r.OfflineSessionMaxLifespan, rep.Val(r.OfflineSessionMaxLifespanEnabled)},
-		{"clientOfflineSessionIdleTimeout", "clientOfflineSessionMaxLifespan", r.ClientOfflineSessionIdleTimeout, r.ClientOfflineSessionMaxLifespan, rep.Val(r.OfflineSessionMaxLifespanEnabled)},
+		{"offlineSessionIdleTimeout", "offlineSessionMaxLifespan", r.OfflineSessionIdleTimeout, r.OfflineSessionMaxLifespan,
+			rep.Val(r.OfflineSessionMaxLifespanEnabled)},
+		{"clientOfflineSessionIdleTimeout", "clientOfflineSessionMaxLifespan", r.ClientOfflineSessionIdleTimeout,
+			r.ClientOfflineSessionMaxLifespan, rep.Val(r.OfflineSessionMaxLifespanEnabled)},
 	} {
 		if p.on && rep.Val(p.most) > 0 && rep.Val(p.idle) > rep.Val(p.most) {
 			evidence = append(evidence, fmt.Sprintf("%s is %s, %s is %s", p.idleName, span(seconds(p.idle)), p.maxName, span(seconds(p.most))))
@@ -101,7 +107,8 @@ func idleLonger(a *answer) {
 		What:        "An idle time is longer than the life that it is a part of, so it never counts.",
 		Evidence:    evidence,
 		Consequence: "Users are asked to log in again in the midst of their work, although the idle time promises more.",
-		Remedy:      "Make the maximum longer, if sessions should last; else make the idle time as short as the maximum, which says what happens today.",
+		Remedy: "Make the maximum longer, if sessions should last; else make the idle time as short as the maximum, which says what " +
+			"happens today.",
 		Fixes: []Fix{{ID: "shorten", Title: "make the idle time as long as the maximum", Changes: changes,
 			Effects: []string{"Nothing changes for sessions and tokens: the maximum has ended them before, and still does."}}},
 	})
@@ -137,7 +144,8 @@ func signingKeySingle(a *answer) {
 		What:        fmt.Sprintf("Realm %s has one key only for %s, with which it signs tokens.", r.Realm, alg),
 		Evidence:    []string{fmt.Sprintf("%s: %d for %s", plural(Count{N: int64(len(keys))}, "signing key"), len(list), alg)},
 		Consequence: "If it has to go at once, all tokens stop working at once; nobody has learnt of a second key yet.",
-		Remedy:      "Add a second key with a lower priority (it is published, and does not sign), and make it the first one when the old one has had its time.",
+		Remedy: "Add a second key with a lower priority (it is published, and does not sign), and make it the first one when the old one " +
+			"has had its time.",
 	}
 	if len(list) == 0 {
 		f.Severity, f.What = Error, fmt.Sprintf("Realm %s has no key for %s, with which it should sign tokens.", r.Realm, alg)
@@ -187,7 +195,8 @@ func bruteForceOff(a *answer) {
 		Consequence: "Nothing slows down who tries passwords, on the login page and on the password grant.",
 		Remedy:      "Switch brute force protection on; its usual settings lock a user for a while after 30 failures.",
 		Fixes: []Fix{{ID: "on", Title: "switch brute force protection on", Changes: []Change{setting(realm, "bruteForceProtected", false, true)},
-			Effects: []string{"Failed logins count from then on; nobody is locked by it now.", "No session ends, and no token stops working."}, Lasting: "locks that failed logins have earned meanwhile"}},
+			Effects: []string{"Failed logins count from then on; nobody is locked by it now.", "No session ends, and no token stops working."},
+			Lasting: "locks that failed logins have earned meanwhile"}},
 	})
 }
 
@@ -269,10 +278,11 @@ func hostnameFollows(a *answer) {
 		return
 	}
 	a.find(realm, Finding{
-		What:        "Realm " + r.Realm + " calls itself by whatever host name it is asked under.",
-		Evidence:    []string{"the issuer follows the Host of the request"},
-		Consequence: "Cookies belong to a host name: who logged in under one is not signed on under another. Tokens of one are refused under the other, since their issuer differs.",
-		Remedy:      "Give the server one host name (option hostname), or the realm one (attribute frontendUrl), and redirect the others there.",
+		What:     "Realm " + r.Realm + " calls itself by whatever host name it is asked under.",
+		Evidence: []string{"the issuer follows the Host of the request"},
+		Consequence: "Cookies belong to a host name: who logged in under one is not signed on under another. Tokens of one are refused under " +
+			"the other, since their issuer differs.",
+		Remedy: "Give the server one host name (option hostname), or the realm one (attribute frontendUrl), and redirect the others there.",
 	})
 }
 
@@ -295,10 +305,11 @@ func hostnameDiffers(a *answer) {
 		return
 	}
 	a.find(realm, Finding{
-		What:        fmt.Sprintf("The server was asked at %s, and the realm's address for browsers is %s.", at, is),
-		Evidence:    []string{"issuer " + issuer, "asked at " + asked},
-		Consequence: "All is well if " + at + " is for administrators or servers only. Applications that send browsers there lose single sign-on: cookies belong to a host name.",
-		Remedy:      "Configure applications with the issuer's address, never with an internal one.",
+		What:     fmt.Sprintf("The server was asked at %s, and the realm's address for browsers is %s.", at, is),
+		Evidence: []string{"issuer " + issuer, "asked at " + asked},
+		Consequence: "All is well if " + at + " is for administrators or servers only. Applications that send browsers there lose single " +
+			"sign-on: cookies belong to a host name.",
+		Remedy: "Configure applications with the issuer's address, never with an internal one.",
 	})
 }
 
@@ -316,10 +327,11 @@ func issuerHTTP(a *answer) {
 		evidence = append(evidence, "sslRequired is "+r.SSLRequired)
 	}
 	a.find(realm, Finding{
-		What:        "Browsers reach realm " + r.Realm + " over plain http.",
-		Evidence:    evidence,
-		Consequence: "Passwords and tokens can be read on the way. Cookies cannot be Secure, so browsers do not send them from other sites: silent checks for a session (prompt=none in a frame) and logins posted from another site find none.",
-		Remedy:      "Serve the realm over https; behind a proxy that ends TLS set proxy-headers and a hostname that begins with https://.",
+		What:     "Browsers reach realm " + r.Realm + " over plain http.",
+		Evidence: evidence,
+		Consequence: "Passwords and tokens can be read on the way. Cookies cannot be Secure, so browsers do not send them from other sites: " +
+			"silent checks for a session (prompt=none in a frame) and logins posted from another site find none.",
+		Remedy: "Serve the realm over https; behind a proxy that ends TLS set proxy-headers and a hostname that begins with https://.",
 	})
 }
 
@@ -342,10 +354,13 @@ func thirdPartyCookies(a *answer) {
 			return
 		}
 		a.find(s, Finding{
-			What:        fmt.Sprintf("The browser application %s is on another site than the realm.", c.ClientID),
-			Evidence:    []string{"it is public, its redirect URIs are at " + quoted(hosts), "the realm is at " + own},
-			Consequence: "Browsers that block third-party cookies (Safari and Firefox do, others on demand) answer its silent checks (check-sso, the session iframe, prompt=none in a frame) with login_required, although the user is signed on. Logins that redirect the whole page keep working.",
-			Remedy:      "Give the realm a host name under the application's domain, or check by redirecting the page (silentCheckSsoFallback, prompt=none without a frame); refresh tokens need no cookie.",
+			What:     fmt.Sprintf("The browser application %s is on another site than the realm.", c.ClientID),
+			Evidence: []string{"it is public, its redirect URIs are at " + quoted(hosts), "the realm is at " + own},
+			Consequence: "Browsers that block third-party cookies (Safari and Firefox do, others on demand) answer its silent checks (check-sso, " +
+				"the session iframe, prompt=none in a frame) with login_required, although the user is signed on. Logins that redirect the whole " +
+				"page keep working.",
+			Remedy: "Give the realm a host name under the application's domain, or check by redirecting the page (silentCheckSsoFallback, " +
+				"prompt=none without a frame); refresh tokens need no cookie.",
 		})
 	})
 }

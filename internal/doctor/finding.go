@@ -141,7 +141,8 @@ func (f Filter) keeps(x *Finding) bool {
 
 // Examine runs the checks over the evidence.
 func Examine(e *Evidence, filter Filter) *Report {
-	r := &Report{Server: e.Server, At: e.At.UnixMilli(), Findings: []Finding{}, CannotTell: []Undecided{}, Healthy: []string{}, Notes: append([]string{}, e.Notes...)}
+	r := &Report{Server: e.Server, At: e.At.UnixMilli(), Findings: []Finding{}, CannotTell: []Undecided{}, Healthy: []string{},
+		Notes: append([]string{}, e.Notes...)}
 	if realm, ok := e.Realm.Get(); ok {
 		r.Realm = realm.Realm
 	}

@@ -59,9 +59,11 @@ func (s *Service) Collect(ctx context.Context, r *realms.Realm, v View) (*Eviden
 	settings := *r.Rep
 	settings.ID, settings.Realm = string(r.ID), r.Name
 	e := &Evidence{
-		At: s.Cache.DB().Now(), Server: Latchkey, UnusedAfter: v.UnusedAfter, Realm: Told(&settings), Issuer: v.Issuer, Asked: v.Asked, Follows: v.Follows,
+		At: s.Cache.DB().Now(), Server: Latchkey, UnusedAfter: v.UnusedAfter, Realm: Told(&settings), Issuer: v.Issuer, Asked: v.Asked,
+		Follows: v.Follows,
 		Clients: lacks[[]*rep.Client]("view-clients"), Scopes: lacks[[]Scope]("view-clients"),
-		Sessions: lacks[map[string]ClientSessions]("view-users"), Uses: lacks[map[string]Use]("view-clients"), Providers: lacks[[]Provider]("view-identity-providers"),
+		Sessions: lacks[map[string]ClientSessions]("view-users"), Uses: lacks[map[string]Use]("view-clients"),
+		Providers: lacks[[]Provider]("view-identity-providers"),
 	}
 	if e.UnusedAfter <= 0 {
 		e.UnusedAfter = UnusedAfter
@@ -225,7 +227,8 @@ func EventsKept(r *rep.Realm, kinds ...string) string {
 }
 
 // uses tells how clients were used, by their sessions and by stored events.
-func (s *Service) uses(ctx context.Context, r *realms.Realm, e *Evidence, v View, list []*rep.Client, last map[string]time.Time) (Known[map[string]Use], error) {
+func (s *Service) uses(ctx context.Context, r *realms.Realm, e *Evidence, v View, list []*rep.Client,
+	last map[string]time.Time) (Known[map[string]Use], error) {
 	since := e.At.Add(-e.UnusedAfter)
 	events, passwords := map[string]time.Time{}, map[string]int64{}
 	gap := s.noEvents(r, v, "LOGIN", "CLIENT_LOGIN")

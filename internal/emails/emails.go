@@ -52,7 +52,8 @@ type Service struct {
 
 // New makes a Service and has queue send mails by it.
 func New(set *pages.Set, sender *mail.Sender, queue *deliveries.Queue, db *store.DB, issuer *tokens.Issuer, log *slog.Logger) *Service {
-	s := &Service{pages: set, sender: sender, queue: queue, db: db, issuer: issuer, tabs: tabs.New(db), log: log, sending: make(chan struct{}, maxSending)}
+	s := &Service{pages: set, sender: sender, queue: queue, db: db, issuer: issuer, tabs: tabs.New(db), log: log,
+		sending: make(chan struct{}, maxSending)}
 	queue.Handle(deliveries.KindMail, outbox{s})
 	return s
 }
@@ -220,7 +221,8 @@ func (s outbox) Send(ctx context.Context, r *realms.Realm, d *deliveries.Deliver
 
 // Pause begins a time in which a user is not sent another mail of a kind, and returns 0. If one runs already, it
 // returns what is left of it: of all who ask at once, one is told 0. Keycloak: EmailCooldownManager.
-func (s *Service) Pause(ctx context.Context, r *realms.Realm, user iam.UserID, kind string, d time.Duration) (left time.Duration, err error) {
+func (s *Service) Pause(ctx context.Context, r *realms.Realm, user iam.UserID, kind string,
+	d time.Duration) (left time.Duration, err error) {
 	key := "mail pause " + kind + " " + string(user)
 	var won bool
 	err = s.db.Single(ctx, func(tx *store.Tx) error {
@@ -251,7 +253,8 @@ type Link struct {
 }
 
 // Link makes the address of an action token below a realm's address. pairs are further parameters; empty ones are left out.
-func (s *Service) Link(ctx context.Context, r *realms.Realm, base string, a tokens.Action, valid time.Duration, pairs ...string) (Link, error) {
+func (s *Service) Link(ctx context.Context, r *realms.Realm, base string, a tokens.Action, valid time.Duration,
+	pairs ...string) (Link, error) {
 	raw, err := s.issuer.SignAction(ctx, r, base, a, valid)
 	if err != nil {
 		return Link{}, fmt.Errorf("make a link for a mail: %w", err)

@@ -32,7 +32,8 @@ func (s *Service) Listener(people *users.Service) func(context.Context, *realms.
 		}
 		ctx = context.WithoutCancel(ctx) // who leaves early is told, too
 		if err := s.tell(ctx, r, people, e); err != nil {
-			s.log.WarnContext(ctx, "a user is not told of an event", telemetry.KeyRealm, r.Name, telemetry.KeyEvent, string(e.Kind), telemetry.KeyUser, string(e.User), telemetry.KeyError, err)
+			s.log.WarnContext(ctx, "a user is not told of an event", telemetry.KeyRealm, r.Name, telemetry.KeyEvent, string(e.Kind),
+				telemetry.KeyUser, string(e.User), telemetry.KeyError, err)
 		}
 	}
 }
@@ -52,5 +53,6 @@ func (s *Service) tell(ctx context.Context, r *realms.Realm, people *users.Servi
 	if waiting >= maxWaiting {
 		return errFull
 	}
-	return s.Post(ctx, r, To{User: u}, string(e.Kind), pages.EventMail{Kind: string(e.Kind), At: e.Time.Local(), Addr: e.IP, Credential: e.Details["credential_type"]}, time.Time{})
+	return s.Post(ctx, r, To{User: u}, string(e.Kind), pages.EventMail{Kind: string(e.Kind), At: e.Time.Local(), Addr: e.IP,
+		Credential: e.Details["credential_type"]}, time.Time{})
 }

@@ -23,7 +23,8 @@ func (s *Service) SendVerification(ctx context.Context, r *authn.Run) error {
 
 // SendUpdate mails the link by which an address takes the place of the user's. Keycloak: UpdateEmail.sendEmailUpdateConfirmation.
 func (s *Service) SendUpdate(ctx context.Context, r *authn.Run, address string, logoutAll bool) error {
-	link, err := s.login(ctx, r, tokens.Action{Type: tokens.ActionUpdateEmail, OldEmail: r.User.Email, NewEmail: address, LogoutAll: logoutAll}, "")
+	link, err := s.login(ctx, r, tokens.Action{Type: tokens.ActionUpdateEmail, OldEmail: r.User.Email, NewEmail: address,
+		LogoutAll: logoutAll}, "")
 	if err != nil {
 		return err
 	}
@@ -35,8 +36,9 @@ func (s *Service) SendUpdate(ctx context.Context, r *authn.Run, address string, 
 // SendLinking mails a user the link by which an account at an identity provider becomes theirs, too.
 // Keycloak: IdpEmailVerificationAuthenticator.sendVerifyEmail.
 func (s *Service) SendLinking(ctx context.Context, r *authn.Run, u *iam.User, said *iam.Brokered, name string) error {
-	link, err := s.login(ctx, r, tokens.Action{Type: tokens.ActionLinkAccount, Subject: u.ID, Email: u.Email, Login: tabs.LoginID(r.Tab), Provider: said.Provider,
-		There: said.Username, ThereID: said.ID}, string(r.Execution().ID))
+	link, err := s.login(ctx, r, tokens.Action{Type: tokens.ActionLinkAccount, Subject: u.ID, Email: u.Email, Login: tabs.LoginID(r.Tab),
+		Provider: said.Provider,
+		There:    said.Username, ThereID: said.ID}, string(r.Execution().ID))
 	if err != nil {
 		return err
 	}
@@ -47,7 +49,8 @@ func (s *Service) SendLinking(ctx context.Context, r *authn.Run, u *iam.User, sa
 // nor the time that it takes tells whether there was anybody to write to.
 // Keycloak: ResetCredentialEmail.
 func (s *Service) PostReset(ctx context.Context, r *authn.Run) error {
-	link, err := s.login(ctx, r, tokens.Action{Type: tokens.ActionReset, Email: r.User.Email, Login: tabs.LoginID(r.Tab)}, string(r.Execution().ID))
+	link, err := s.login(ctx, r, tokens.Action{Type: tokens.ActionReset, Email: r.User.Email, Login: tabs.LoginID(r.Tab)},
+		string(r.Execution().ID))
 	if err != nil {
 		return err
 	}
@@ -72,5 +75,6 @@ func to(r *authn.Run) To {
 	if !r.Realm.Locale.Enabled {
 		return To{User: r.User}
 	}
-	return To{User: r.User, Locale: i18n.Choose(r.Realm.Locale.Supported, r.Realm.Locale.Default, append([]string{r.Note(tabs.NoteLocale), r.User.Attr("locale")}, r.Wishes...)...)}
+	return To{User: r.User, Locale: i18n.Choose(r.Realm.Locale.Supported, r.Realm.Locale.Default,
+		append([]string{r.Note(tabs.NoteLocale), r.User.Attr("locale")}, r.Wishes...)...)}
 }

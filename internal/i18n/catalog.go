@@ -22,7 +22,8 @@ type Catalog struct {
 	beneath map[string]func() map[string]string // of whoever translated it, read when the locale is first asked for
 }
 
-// Load reads the files messages_<locale>.properties (UTF-8) of the folders, of which later ones win message by message: first the base theme's, then
+// Load reads the files messages_<locale>.properties (UTF-8) of the folders, of which later ones win message by message: first the base
+// theme's, then
 // what is laid over it. Folders that do not exist are left out.
 func Load(fsys fs.FS, dirs ...string) (*Catalog, error) {
 	c := &Catalog{bundles: map[string]map[string]string{}}
@@ -39,7 +40,8 @@ func Load(fsys fs.FS, dirs ...string) (*Catalog, error) {
 }
 
 // Beneath returns the catalog with the files of further folders under its own, as Load reads them: message by message they stand in for
-// what the catalog lacks in a locale, before its parents do. Each locale is read when it is first asked for, since nobody speaks all of them;
+// what the catalog lacks in a locale, before its parents do. Each locale is read when it is first asked for, since nobody speaks all of
+// them;
 // files that cannot be read then count as empty.
 func (c *Catalog) Beneath(fsys fs.FS, dirs ...string) (*Catalog, error) {
 	files, err := bundleFiles(fsys, dirs)
@@ -112,7 +114,10 @@ func (c *Catalog) Speaks(locale string) bool {
 	if err != nil {
 		return false
 	}
-	return slices.ContainsFunc([]string{tag.String(), scripts[tag.String()]}, func(name string) bool { return c.bundles[name] != nil || c.beneath[name] != nil })
+	return slices.ContainsFunc([]string{tag.String(), scripts[tag.String()]}, func(name string) bool {
+		return c.bundles[name] != nil ||
+			c.beneath[name] != nil
+	})
 }
 
 // Messages is the view of a catalog for one locale.
@@ -121,7 +126,8 @@ type Messages struct {
 	chain []map[string]string
 }
 
-// Messages returns the view for a locale: its own messages, those of its parents (pt-BR, pt), then those of the realm's default locale and of its parents,
+// Messages returns the view for a locale: its own messages, those of its parents (pt-BR, pt), then those of the realm's default locale and
+// of its parents,
 // then English. At each of these, texts (a realm's localization texts, by locale and key; may be nil) win over the catalog.
 func (c *Catalog) Messages(locale, realmDefault string, texts map[string]map[string]string) *Messages {
 	m := &Messages{tag: language.English}
@@ -175,7 +181,8 @@ func (m *Messages) Pattern(key string) (string, bool) {
 	return "", false
 }
 
-// Format returns the message of a key with its arguments. A key without a message is its own pattern, as in Keycloak's templates; a pattern that is
+// Format returns the message of a key with its arguments. A key without a message is its own pattern, as in Keycloak's templates; a
+// pattern that is
 // broken is shown as it is, since a page with one odd line is better than none.
 func (m *Messages) Format(key string, args ...any) string {
 	pattern, ok := m.Pattern(key)

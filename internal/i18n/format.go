@@ -12,14 +12,16 @@ import (
 	"golang.org/x/text/number"
 )
 
-// ErrPattern is wrapped by errors about patterns that java.text.MessageFormat would refuse too, or that use a format not known here (dates).
+// ErrPattern is wrapped by errors about patterns that java.text.MessageFormat would refuse too, or that use a format not known here
+// (dates).
 var ErrPattern = errors.New("i18n: bad message pattern")
 
 // maxNesting bounds choices within choices.
 const maxNesting = 4
 
 // Format fills a pattern of java.text.MessageFormat: {0} is an argument, written for the locale if it is a number; {0,number} and
-// {0,choice,0#none|1#one|1<many} are formats; ' quotes up to the next ' and two of them are one. An argument that is not given stays as {n}.
+// {0,choice,0#none|1#one|1<many} are formats; ' quotes up to the next ' and two of them are one. An argument that is not given stays as
+// {n}.
 func Format(locale language.Tag, pattern string, args ...any) (string, error) {
 	return format(locale, pattern, args, 0)
 }

@@ -46,7 +46,8 @@ func TestFormatIsJavas(t *testing.T) {
 func testCatalog(t *testing.T) *Catalog {
 	t.Helper()
 	c, err := Load(fstest.MapFS{
-		"base/messages_en.properties":    {Data: []byte("# encoding: UTF-8\nhello=Hello {0}\nonly=English only\nraw=${properties.x} {0}\nit=it''s $x \\\n  long\n!c\nsep:with colon\nbroken={0\ncount={0}\n")},
+		"base/messages_en.properties": {Data: []byte("# encoding: UTF-8\nhello=Hello {0}\nonly=English only\nraw=${properties.x} " +
+			"{0}\nit=it''s $x \\\n  long\n!c\nsep:with colon\nbroken={0\ncount={0}\n")},
 		"base/messages_de.properties":    {Data: []byte("hello=Hallo {0}\nschön=schön\\u00e9\n")},
 		"base/messages_pt.properties":    {Data: []byte("hello=Olá {0}\nda=de\n")},
 		"base/messages_pt_BR.properties": {Data: []byte("hello=Oi {0}\n")},
@@ -99,7 +100,8 @@ func TestMessages(t *testing.T) {
 		}
 	}
 	m := c.Messages("pt-BR", "de", texts)
-	if all := m.All(); all["hello"] != "Oi {0}" || all["mine"] != "meu" || all["only"] != "Mine" || all["schön"] != "schöné" || len(all) != 10 {
+	if all := m.All(); all["hello"] != "Oi {0}" || all["mine"] != "meu" || all["only"] != "Mine" || all["schön"] != "schöné" ||
+		len(all) != 10 {
 		t.Errorf("%d: %v", len(all), all)
 	}
 	if m.Locale() != "pt-BR" || m.RightToLeft() || !c.Messages("ar", "", nil).RightToLeft() {

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/text/language"
 )
 
-// parseTag takes BCP 47 tags and Java's spelling with underscores. Nothing is replaced by a newer or more usual tag: files and realms must agree to the letter.
+// parseTag takes BCP 47 tags and Java's spelling with underscores. Nothing is replaced by a newer or more usual tag: files and realms must
+// agree to the letter.
 func parseTag(s string) (language.Tag, error) {
 	tag, err := language.Raw.Parse(strings.ReplaceAll(s, "_", "-"))
 	if err != nil || tag == language.Und {
@@ -29,8 +30,10 @@ func AcceptLanguage(header string) []string {
 	return out
 }
 
-// Choose returns the supported locale that answers the first wish that any can answer, in the spelling of the list. Each wish is one or more tags
-// with spaces between: what the user picked, what the profile says, ui_locales, the cookie; then the tags of Accept-Language. Without an answer it is the
+// Choose returns the supported locale that answers the first wish that any can answer, in the spelling of the list. Each wish is one or
+// more tags
+// with spaces between: what the user picked, what the profile says, ui_locales, the cookie; then the tags of Accept-Language. Without an
+// answer it is the
 // realm's default, or else English (Keycloak: DefaultLocaleSelectorProvider.resolveLocale).
 func Choose(supported []string, realmDefault string, wishes ...string) string {
 	for _, wish := range wishes {
@@ -46,7 +49,8 @@ func Choose(supported []string, realmDefault string, wishes ...string) string {
 	return fallback
 }
 
-// match is Keycloak's findBestMatchingLocale: the same language, and the same country or one of the two without; an equal country is better. We
+// match is Keycloak's findBestMatchingLocale: the same language, and the same country or one of the two without; an equal country is
+// better. We
 // prefer a locale that is wished for literally, where Keycloak could take another script of the same language.
 func match(supported []string, wish string) string {
 	want, err := parseTag(wish)

@@ -55,7 +55,8 @@ var CredentialTypes = []CredentialType{
 		Kind: Password, Update: "UPDATE_PASSWORD",
 		Authenticators: []string{"auth-username-password-form", "auth-password-form"},
 		Others:         []string{"direct-grant-validate-password", "reset-password"},
-		Category:       "basic-authentication", DisplayName: "password-display-name", HelpText: "password-help-text", Icon: "kcAuthenticatorPasswordClass",
+		Category:       "basic-authentication", DisplayName: "password-display-name", HelpText: "password-help-text",
+		Icon: "kcAuthenticatorPasswordClass",
 	},
 	{
 		Kind: OTP, Create: "CONFIGURE_TOTP", Removable: true,

@@ -18,7 +18,8 @@ type LoginRequest struct {
 	Scope       string   `json:"scope,omitempty"` // which optional client scopes are asked for
 	Force       bool     `json:"force,omitempty"` // a session is not enough: prompt=login, ForceAuthn
 	Consent     bool     `json:"consent,omitempty"`
-	Confirm     bool     `json:"confirm,omitempty"` // consent is asked for whatever the client's settings and the consent before say: a device is let in
+	// consent is asked for whatever the client's settings and the consent before say: a device is let in
+	Confirm     bool     `json:"confirm,omitempty"`
 	MaxAge      string   `json:"max_age,omitempty"` // seconds; "" when absent
 	Contexts    []string `json:"contexts,omitempty"`
 	Essential   bool     `json:"essential,omitempty"` // one of Contexts must be reached

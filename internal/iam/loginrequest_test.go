@@ -19,7 +19,8 @@ func TestLoginRequestOfTheVersionBefore(t *testing.T) {
 	if err := json.Unmarshal([]byte(old), &q); err != nil {
 		t.Fatal(err)
 	}
-	want := iam.LoginRequest{Client: "c1", Protocol: iam.OIDC, Issuer: "https://id.test/realms/r", RedirectURI: "https://app.test/cb?x=<1>", Scope: "openid roles", Force: true,
+	want := iam.LoginRequest{Client: "c1", Protocol: iam.OIDC, Issuer: "https://id.test/realms/r", RedirectURI: "https://app.test/cb?x=<1>",
+		Scope: "openid roles", Force: true,
 		Consent: true, MaxAge: "300", Contexts: []string{"silver", "gold"}, LoginHint: "ann", Action: "UPDATE_PASSWORD", Own: q.Own}
 	if !reflect.DeepEqual(q, want) {
 		t.Errorf("read as\n%+v, want\n%+v", q, want)
@@ -50,14 +51,16 @@ func TestLoginRequestOfTheVersionBefore(t *testing.T) {
 func TestContextsAskedFor(t *testing.T) {
 	for own, want := range map[string]iam.LoginRequest{
 		`{"acr_values":"a b"}`: {Contexts: []string{"a", "b"}},
-		`{"acr_values":"a","claims":"{\"id_token\":{\"acr\":{\"essential\":true,\"values\":[\"c\"]}}}"}`: {Contexts: []string{"c"}, Essential: true},
-		`{"acr_values":"a","claims":"nonsense"}`:                                                         {Contexts: []string{"a"}},
-		`{"prompt":"none"}`:                                                                              {},
-		``:                                                                                               {},
+		`{"acr_values":"a","claims":"{\"id_token\":{\"acr\":{\"essential\":true,\"values\":[\"c\"]}}}"}`: {Contexts: []string{"c"},
+			Essential: true},
+		`{"acr_values":"a","claims":"nonsense"}`: {Contexts: []string{"a"}},
+		`{"prompt":"none"}`:                      {},
+		``:                                       {},
 	} {
 		var q iam.LoginRequest
 		q.Ask(json.RawMessage(own))
-		if q.Force || q.Consent || q.Essential != want.Essential || len(q.Contexts) != len(want.Contexts) || len(want.Contexts) > 0 && q.Contexts[0] != want.Contexts[0] {
+		if q.Force || q.Consent || q.Essential != want.Essential || len(q.Contexts) != len(want.Contexts) || len(want.Contexts) > 0 &&
+			q.Contexts[0] != want.Contexts[0] {
 			t.Errorf("%s: %+v", own, q)
 		}
 	}

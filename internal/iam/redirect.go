@@ -203,7 +203,8 @@ type javaURI struct{ scheme, authority, user, host, path, query, fragment string
 
 var (
 	uriScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
-	uriServer = regexp.MustCompile(`^(?:([^@]*)@)?((?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?|\d+\.\d+\.\d+\.\d+|\[[0-9A-Fa-f:.]+\])(?::\d*)?$`)
+	uriServer = regexp.MustCompile(
+		`^(?:([^@]*)@)?((?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.?|\d+\.\d+\.\d+\.\d+|\[[0-9A-Fa-f:.]+\])(?::\d*)?$`)
 )
 
 // parseURI takes a URI apart, refusing what java.net.URI.create refuses.

@@ -25,7 +25,8 @@ type recorded struct {
 // rewritten are URIs that the reference writes another way when it builds the
 // answer's address; Match returns them as they were asked for.
 var rewritten = []string{
-	"http://app.test/%00", "http://app.test/ü", "http://app.test/cb?x=[1]", "http://app.test/cb?", "http://app.test:80/cb", "urn:ietf:wg:oauth:2.0:oob",
+	"http://app.test/%00", "http://app.test/ü", "http://app.test/cb?x=[1]", "http://app.test/cb?", "http://app.test:80/cb",
+	"urn:ietf:wg:oauth:2.0:oob",
 }
 
 func TestRedirectsMatchAsTheReference(t *testing.T) {
@@ -75,7 +76,8 @@ func TestPostLogoutRedirects(t *testing.T) {
 }
 
 func FuzzRedirects(f *testing.F) {
-	for _, s := range []string{"http://app.test/cb", "http://app.test/%2e%2e/x", "http://a@app.test/", "myapp:x", "//x", "http://[::1]:5/cb", "/rel/../x"} {
+	for _, s := range []string{"http://app.test/cb", "http://app.test/%2e%2e/x", "http://a@app.test/", "myapp:x", "//x",
+		"http://[::1]:5/cb", "/rel/../x"} {
 		f.Add(s, "http://app.test/*")
 	}
 	f.Fuzz(func(t *testing.T, uri, pattern string) {
@@ -88,7 +90,8 @@ func FuzzRedirects(f *testing.F) {
 			t.Errorf("%q goes by %q and becomes %q", uri, pattern, got)
 		}
 		// What is left of the host must end there: with a path, a query, a fragment, or at once.
-		if rest, ours := strings.CutPrefix(got, "http://app.test"); pattern == "http://app.test/*" && (!ours || rest != "" && strings.IndexByte("/?#", rest[0]) < 0) {
+		if rest, ours := strings.CutPrefix(got, "http://app.test"); pattern == "http://app.test/*" &&
+			(!ours || rest != "" && strings.IndexByte("/?#", rest[0]) < 0) {
 			t.Errorf("%q goes by %q", uri, pattern)
 		}
 	})

@@ -68,7 +68,8 @@ func whole(from, to int) func(string) bool {
 func CheckRealmSettings(attrs map[string]string) error {
 	for _, s := range realmSettings {
 		if v := attrs[s.Name]; v != "" && !s.valid(v) {
-			return &Error{Kind: Invalid, Field: "attributes." + s.Name, Msg: "The realm attribute " + s.Name + " must be " + s.Values + ", not '" + v + "'"}
+			return &Error{Kind: Invalid, Field: "attributes." + s.Name, Msg: "The realm attribute " + s.Name + " must be " +
+				s.Values + ", not '" + v + "'"}
 		}
 	}
 	return nil

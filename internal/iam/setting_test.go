@@ -46,7 +46,8 @@ func TestSettingsOfRealmsAreChecked(t *testing.T) {
 		switch {
 		case c.ok != (err == nil):
 			t.Errorf("%s = %q: %v", c.name, c.value, err)
-		case refused && (e.Kind != iam.Invalid || e.Field != "attributes."+c.name || !strings.Contains(e.Msg, c.name+" must be ") || !strings.Contains(e.Msg, "'"+c.value+"'")):
+		case refused && (e.Kind != iam.Invalid || e.Field != "attributes."+c.name || !strings.Contains(e.Msg, c.name+" must be ") ||
+			!strings.Contains(e.Msg, "'"+c.value+"'")):
 			t.Errorf("%s = %q is refused with %+v", c.name, c.value, e)
 		}
 	}
@@ -65,7 +66,8 @@ func TestSettingsOfRealmsAreRead(t *testing.T) {
 			t.Errorf("a retention of %q is %v", value, got)
 		}
 	}
-	for value, want := range map[string][2]bool{"": {true, true}, "keycloak": {true, true}, "keep": {false, false}, "auto": {false, true}, "x": {true, true}} {
+	for value, want := range map[string][2]bool{"": {true, true}, "keycloak": {true, true}, "keep": {false, false}, "auto": {false, true},
+		"x": {true, true}} {
 		o := realmWith(iam.SettingOfflineSSO, value).OfflineSSO()
 		if got := [2]bool{o.EndsOnline(false), o.EndsOnline(true)}; got != want {
 			t.Errorf("%q ends the online session: by default %v, when asked %v", value, got[0], got[1])

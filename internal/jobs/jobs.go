@@ -60,7 +60,8 @@ func (r *Runner) keep(ctx context.Context, j Job) {
 		err := r.Once(ctx, j)
 		// A job that runs each second must not fill the log while the database is away.
 		if err != nil && !failed && ctx.Err() == nil {
-			r.log.WarnContext(ctx, "a job failed; it is tried again at its next time, and said again once it has worked", "job", j.Name, telemetry.KeyError, err)
+			r.log.WarnContext(ctx, "a job failed; it is tried again at its next time, and said again once it has worked", "job", j.Name,
+				telemetry.KeyError, err)
 		}
 		failed = err != nil
 	}

@@ -62,9 +62,10 @@ func TestRun(t *testing.T) {
 			time.Sleep(3 * time.Millisecond)
 			return errors.New("the disk is full")
 		}},
-		{Name: "woken", Every: time.Hour, Wake: wake, Run: func(context.Context) error { close(woken); return nil }, Stop: func(ctx context.Context) {
-			stopped.Store(ctx.Err() == nil)
-		}},
+		{Name: "woken", Every: time.Hour, Wake: wake, Run: func(context.Context) error { close(woken); return nil },
+			Stop: func(ctx context.Context) {
+				stopped.Store(ctx.Err() == nil)
+			}},
 	}
 	go func() {
 		defer close(ended)

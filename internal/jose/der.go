@@ -146,7 +146,8 @@ func GenerateEd25519() (ed25519.PrivateKey, error) {
 }
 
 // SelfSign returns the DER of the certificate that Keycloak makes for a generated key: subject and issuer CN=name, valid for some years
-// from now, and from a little earlier for clocks that are behind, the serial number being the time in milliseconds (CertificateUtils.generateV1SelfSignedCertificate).
+// from now, and from a little earlier for clocks that are behind, the serial number being the time in milliseconds
+// (CertificateUtils.generateV1SelfSignedCertificate).
 // The standard library writes version 3, where Keycloak writes version 1; nothing that reads x5c cares.
 func SelfSign(key crypto.Signer, name string, now time.Time, years int) ([]byte, error) {
 	template := &x509.Certificate{

@@ -82,7 +82,8 @@ func (s Set) Public() (JWKS, error) {
 	return out, nil
 }
 
-// ParseSet reads the public keys of a foreign JWK set. Keys of kinds that are unknown here are left out, as RFC 7517 section 5 asks; private
+// ParseSet reads the public keys of a foreign JWK set. Keys of kinds that are unknown here are left out, as RFC 7517 section 5 asks;
+// private
 // members are dropped, symmetric keys ignored.
 func ParseSet(data []byte) (Set, error) {
 	var set struct {

@@ -21,7 +21,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MaxSize is the length in bytes above which a token is refused unread. The largest that are met in practice (thousands of roles) stay far below.
+// MaxSize is the length in bytes above which a token is refused unread. The largest that are met in practice (thousands of roles) stay far
+// below.
 const MaxSize = 256 << 10
 
 // What can be wrong with a token. Errors of this package wrap one of these.

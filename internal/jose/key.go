@@ -68,7 +68,8 @@ func (s Set) Has(kid string) bool {
 	return slices.ContainsFunc(s, func(k *Key) bool { return k.KID == kid })
 }
 
-// Verify finds the key that signed the token and checks the signature. A token with a kid is tried with the keys of that kid only, one without a
+// Verify finds the key that signed the token and checks the signature. A token with a kid is tried with the keys of that kid only, one
+// without a
 // kid with all that fit.
 func (s Set) Verify(t *Token) (*Key, error) {
 	err := fmt.Errorf("%w: no key for kid %q and algorithm %q", ErrKey, t.Header.KID, t.Header.Alg)

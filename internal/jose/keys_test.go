@@ -13,7 +13,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Keycloak: testdata/keycloak-keys.json holds key components as kc.sh export (26.7.3) wrote them, and what the certs endpoint of that server
+// Keycloak: testdata/keycloak-keys.json holds key components as kc.sh export (26.7.3) wrote them, and what the certs endpoint of that
+// server
 // published for them. From the components we derive the same ids and the same JWKs, byte for byte, and write the same configuration.
 func TestKeycloakKeys(t *testing.T) {
 	raw, err := os.ReadFile("testdata/keycloak-keys.json")
@@ -101,7 +102,8 @@ func TestKeycloakKeys(t *testing.T) {
 			t.Errorf("%s: JWK %s, %v\nwant %s", c.ProviderID, got, err, published[k.KID])
 		}
 		foreign, err := ParseJWK(got)
-		if err != nil || !samePublic(t, foreign.Public, k.PublicKey()) || foreign.KID != k.KID || foreign.Alg != k.Alg || len(foreign.Chain) != len(k.Chain) {
+		if err != nil || !samePublic(t, foreign.Public, k.PublicKey()) || foreign.KID != k.KID || foreign.Alg != k.Alg ||
+			len(foreign.Chain) != len(k.Chain) {
 			t.Errorf("%s: JWK reads as %v, %v", c.ProviderID, foreign, err)
 		}
 	}
@@ -164,7 +166,8 @@ func TestPEM(t *testing.T) {
 			t.Fatal(err)
 		}
 		bare := EncodeCertificate(der)
-		for _, form := range []string{bare, "-----BEGIN CERTIFICATE-----\n" + bare + "\n-----END CERTIFICATE-----\n", bare[:64] + "\n" + bare[64:]} {
+		for _, form := range []string{bare, "-----BEGIN CERTIFICATE-----\n" + bare + "\n-----END CERTIFICATE-----\n",
+			bare[:64] + "\n" + bare[64:]} {
 			c, err := ParseCertificate(form)
 			if err != nil {
 				t.Fatal(err)
@@ -182,7 +185,8 @@ func TestPEM(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := ParsePublicKey("-----BEGIN PUBLIC KEY-----\n" + pub + "\n-----END PUBLIC KEY-----"); err != nil || !samePublic(t, got, k.PublicKey()) {
+		if got, err := ParsePublicKey("-----BEGIN PUBLIC KEY-----\n" + pub + "\n-----END PUBLIC KEY-----"); err != nil ||
+			!samePublic(t, got, k.PublicKey()) {
 			t.Errorf("%s: public key: %v", k, err)
 		}
 	}
@@ -205,7 +209,8 @@ func TestPEM(t *testing.T) {
 	}
 }
 
-// Each key algorithm with each content encryption there and back; a token is not opened with another key, nor with another algorithm of the same key.
+// Each key algorithm with each content encryption there and back; a token is not opened with another key, nor with another algorithm of
+// the same key.
 func TestEncryption(t *testing.T) {
 	rsaKey, err := GenerateRSA(2048)
 	if err != nil {

@@ -34,7 +34,8 @@ type unusable struct {
 func (s *Set) tell(ctx context.Context, r *realms.Realm, log *slog.Logger) {
 	s.told.Do(func() {
 		for _, u := range s.unusable {
-			log.ErrorContext(ctx, "a key component yields no key", telemetry.KeyRealm, r.Name, "component", u.component, telemetry.KeyProvider, u.provider, telemetry.KeyError, u.err)
+			log.ErrorContext(ctx, "a key component yields no key", telemetry.KeyRealm, r.Name, "component", u.component, telemetry.KeyProvider,
+				u.provider, telemetry.KeyError, u.err)
 		}
 	})
 }

@@ -171,7 +171,8 @@ func TestFillRefuses(t *testing.T) {
 			t.Errorf("%s %v: %v", test.provider, test.config, err)
 		}
 	}
-	for provider, config := range map[string]conf{"java-keystore": {}, "nonsense": {}, "eddsa-generated": {"eddsaEllipticCurveKey": {"Ed448"}}} {
+	for provider, config := range map[string]conf{"java-keystore": {}, "nonsense": {},
+		"eddsa-generated": {"eddsaEllipticCurveKey": {"Ed448"}}} {
 		if err := keys.NewMaker(clock).Fill(t.Context(), "r", provider, config); !errors.Is(err, realms.ErrUnsupportedKey) {
 			t.Errorf("%s: %v", provider, err)
 		}
@@ -246,7 +247,8 @@ func TestFallback(t *testing.T) {
 		if len(r.Components) != 1 || r.Components[0].Name != "fallback-ES256" || r.Components[0].Get("priority") != "-100" {
 			t.Errorf("components: %+v", r.Components)
 		}
-		if _, err := (&keys.Service{Cache: two, Maker: keys.NewMaker(clock), Log: slog.New(slog.DiscardHandler)}).Signer(ctx, r, "none"); !errors.Is(err, realms.ErrUnsupportedKey) {
+		if _, err := (&keys.Service{Cache: two, Maker: keys.NewMaker(clock), Log: slog.New(slog.DiscardHandler)}).Signer(ctx, r,
+			"none"); !errors.Is(err, realms.ErrUnsupportedKey) {
 			t.Errorf("algorithm none: %v", err)
 		}
 	})

@@ -59,12 +59,16 @@ type linkRefusal struct {
 
 // linkKinds are all of them. Keycloak: ActionTokenHandler and what implements it.
 var linkKinds = map[string]linkKind{
-	tokens.ActionVerifyEmail: {event: "VERIFY_EMAIL", word: "invalid_token", message: "staleEmailVerificationLink", check: (*link).sameEmail, follow: (*link).verifyEmail},
-	tokens.ActionExecute:     {event: "EXECUTE_ACTIONS", word: "not_allowed", message: "invalidCodeMessage", check: (*link).canExecute, once: (*link).hasOneTimeAction, follow: (*link).execute},
+	tokens.ActionVerifyEmail: {event: "VERIFY_EMAIL", word: "invalid_token", message: "staleEmailVerificationLink", check: (*link).sameEmail,
+		follow: (*link).verifyEmail},
+	tokens.ActionExecute: {event: "EXECUTE_ACTIONS", word: "not_allowed", message: "invalidCodeMessage", check: (*link).canExecute,
+		once: (*link).hasOneTimeAction, follow: (*link).execute},
 	tokens.ActionReset: {event: "RESET_PASSWORD", word: "not_allowed", message: "resetCredentialNotAllowedMessage", check: (*link).canReset,
 		once: func(*link) bool { return true }, follow: (*link).reset},
-	tokens.ActionLinkAccount: {event: "IDENTITY_PROVIDER_LINK_ACCOUNT", word: "invalid_token", message: "staleEmailVerificationLink", check: (*link).sameEmail, follow: (*link).linkAccount},
-	tokens.ActionUpdateEmail: {event: "EXECUTE_ACTIONS", word: "invalid_token", message: "staleEmailVerificationLink", check: (*link).oldEmail, follow: (*link).updateEmail},
+	tokens.ActionLinkAccount: {event: "IDENTITY_PROVIDER_LINK_ACCOUNT", word: "invalid_token", message: "staleEmailVerificationLink",
+		check: (*link).sameEmail, follow: (*link).linkAccount},
+	tokens.ActionUpdateEmail: {event: "EXECUTE_ACTIONS", word: "invalid_token", message: "staleEmailVerificationLink", check: (*link).oldEmail,
+		follow: (*link).updateEmail},
 }
 
 // actionToken follows a link from a mail. Keycloak: LoginActionsService.handleActionToken.
@@ -347,7 +351,8 @@ func (l *link) sameEmail() *linkRefusal {
 func (l *link) verifyEmail() {
 	u := l.run.User
 	l.details["email"] = u.Email
-	if asked := slices.Contains(u.Required, actionVerifyEmail) || slices.Contains(l.tab.Required, actionVerifyEmail); u.EmailVerified && !asked {
+	if asked := slices.Contains(u.Required, actionVerifyEmail) || slices.Contains(l.tab.Required, actionVerifyEmail); u.EmailVerified &&
+		!asked {
 		l.emitToken("email_already_verified", iam.LinkUsed)
 		l.notice(pages.Info{HeaderKey: "emailVerifiedAlreadyMessageHeader"}, pages.Notice, "emailVerifiedAlreadyMessage", u.Email)
 		return
@@ -437,7 +442,8 @@ func (l *link) endOriginal() error {
 	}
 	for _, t := range list {
 		if tabs.LoginID(t) == l.token.Original {
-			l.h.Events.Refuse(l.ctx, l.realm, &iam.Event{Kind: "LOGIN_ERROR", Client: l.client.ClientID, User: l.token.Subject, IP: l.addr(), Error: "expired_code", Cause: iam.Cause{Reason: iam.LinkElsewhere}})
+			l.h.Events.Refuse(l.ctx, l.realm, &iam.Event{Kind: "LOGIN_ERROR", Client: l.client.ClientID, User: l.token.Subject, IP: l.addr(),
+				Error: "expired_code", Cause: iam.Cause{Reason: iam.LinkElsewhere}})
 			if err := l.h.Tabs.Forget(l.ctx, l.realm.ID, root, t.ID); err != nil {
 				return err
 			}

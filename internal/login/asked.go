@@ -34,7 +34,8 @@ func (a *attempt) origin(sso bool) iam.Origin {
 	if sso {
 		return iam.Origin{How: iam.HowSSO}
 	}
-	o := iam.Origin{How: iam.HowBrowser, Flow: a.realm.Flows.Browser, Asked: iam.Reason(a.tab.Notes[tabs.NoteAsked]), Named: iam.SessionID(a.tab.Notes[tabs.NoteNamed])}
+	o := iam.Origin{How: iam.HowBrowser, Flow: a.realm.Flows.Browser, Asked: iam.Reason(a.tab.Notes[tabs.NoteAsked]),
+		Named: iam.SessionID(a.tab.Notes[tabs.NoteNamed])}
 	if flow := a.flow(a.tab.Flow); flow != nil {
 		o.Flow = flow.Alias
 	}
@@ -52,7 +53,8 @@ func (a *attempt) askedAgain() {
 // notSignedOn tells of a request that finds no session that is enough:
 // there is no event of it, as in the reference.
 func (a *attempt) notSignedOn() {
-	e := &iam.Event{Kind: "LOGIN_ERROR", Client: a.client.ClientID, IP: a.addr(), Error: "login_required", Cause: iam.Cause{Reason: iam.Reason(a.tab.Notes[tabs.NoteAsked]), Agent: a.r.UserAgent(), Refusal: iam.Refusal{Prompted: true}}}
+	e := &iam.Event{Kind: "LOGIN_ERROR", Client: a.client.ClientID, IP: a.addr(), Error: "login_required",
+		Cause: iam.Cause{Reason: iam.Reason(a.tab.Notes[tabs.NoteAsked]), Agent: a.r.UserAgent(), Refusal: iam.Refusal{Prompted: true}}}
 	switch {
 	case a.identity != nil:
 		e.User, e.Session = a.identity.User.ID, a.identity.Session.ID

@@ -217,7 +217,8 @@ func (a *attempt) gate(alias string, link bool) (*realms.IdentityProvider, broke
 
 // look is a browser's way to a provider, as far as the login knows it.
 func (a *attempt) look(p *realms.IdentityProvider) *broker.Visit {
-	v := &broker.Visit{Realm: a.realm, Provider: broker.Complete(&p.IdentityProvider), Issuer: a.base, LoginHint: a.tab.Request.LoginHint, Locale: a.chooseLocale(),
+	v := &broker.Visit{Realm: a.realm, Provider: broker.Complete(&p.IdentityProvider), Issuer: a.base, LoginHint: a.tab.Request.LoginHint,
+		Locale: a.chooseLocale(),
 		Params: a.protocol().Parameters(&a.tab.Request)}
 	if a.tab.Notes[notePassive] != "" {
 		v.Params["prompt"] = "none"
@@ -238,7 +239,8 @@ func (a *attempt) send(alias string, link bool) {
 	if err != nil {
 		a.tab.Left = nil
 		a.w.Header().Del("Cache-Control")
-		a.h.Log.WarnContext(a.ctx, "nobody was sent to an identity provider", telemetry.KeyRealm, a.realm.Name, "provider", alias, telemetry.KeyError, err)
+		a.h.Log.WarnContext(a.ctx, "nobody was sent to an identity provider", telemetry.KeyRealm, a.realm.Name, "provider", alias,
+			telemetry.KeyError, err)
 		a.details["code_id"], a.details[detailProvider] = string(a.tab.Root), alias
 		a.emitError("couldNotSendAuthenticationRequestMessage")
 		a.errorPage(http.StatusBadGateway, "couldNotSendAuthenticationRequestMessage")
@@ -281,7 +283,8 @@ func (a *attempt) fromProvider() {
 		return
 	}
 	if err == nil && q.Get("code") == "" {
-		a.loginFailure(&broker.Refused{Why: "neither code nor error came back"}, http.StatusBadRequest, "identityProviderMissingCodeOrErrorMessage")
+		a.loginFailure(&broker.Refused{Why: "neither code nor error came back"}, http.StatusBadRequest,
+			"identityProviderMissingCodeOrErrorMessage")
 		return
 	}
 	var said *iam.Brokered
@@ -312,7 +315,8 @@ func (a *attempt) notBrokered(err error) {
 }
 
 func (a *attempt) loginFailure(err error, status int, key string) {
-	a.h.Log.WarnContext(a.ctx, "an identity provider's answer is refused", telemetry.KeyRealm, a.realm.Name, "provider", a.r.PathValue("alias"), telemetry.KeyError, err)
+	a.h.Log.WarnContext(a.ctx, "an identity provider's answer is refused", telemetry.KeyRealm, a.realm.Name, "provider",
+		a.r.PathValue("alias"), telemetry.KeyError, err)
 	a.details["code_id"] = string(a.tab.Root)
 	a.emitRefusal("identity_provider_login_failure", iam.Refusal{})
 	a.errorPage(status, key)
@@ -490,7 +494,8 @@ func (a *attempt) conflicted(p *realms.IdentityProvider, err error) bool {
 	case err == nil:
 		return false
 	case errors.Is(err, users.ErrLinked):
-		a.brokerError("identityProviderAlreadyLinkedMessage", http.StatusBadRequest, "identityProviderAlreadyLinkedMessage", cmp.Or(p.DisplayName, p.Alias))
+		a.brokerError("identityProviderAlreadyLinkedMessage", http.StatusBadRequest, "identityProviderAlreadyLinkedMessage",
+			cmp.Or(p.DisplayName, p.Alias))
 	case errors.As(err, &taken) && taken.Kind == iam.Conflict: // what the provider says now is another user's
 		a.brokerError("identity_provider_login_failure", http.StatusBadGateway, "identityProviderUnexpectedErrorMessage")
 	default:
@@ -581,7 +586,8 @@ func (a *attempt) link(p *realms.IdentityProvider, said *iam.Brokered, owner *ia
 		a.brokerError("not_allowed", http.StatusBadRequest, "identityProviderUnexpectedErrorMessage")
 		return
 	case owner != nil && owner.ID != u.ID:
-		a.brokerError("identityProviderAlreadyLinkedMessage", http.StatusBadRequest, "identityProviderAlreadyLinkedMessage", cmp.Or(p.DisplayName, p.Alias))
+		a.brokerError("identityProviderAlreadyLinkedMessage", http.StatusBadRequest, "identityProviderAlreadyLinkedMessage",
+			cmp.Or(p.DisplayName, p.Alias))
 		return
 	}
 	linked, err := a.h.Broker.Link(a.ctx, a.realm, p, said, u, owner == nil)

@@ -356,7 +356,8 @@ func (a *attempt) identify(cookie string) (*authn.Identity, error) {
 		return nil, nil
 	}
 	a.claimed = t
-	said := &tokens.Token{Type: t.Type, ID: t.ID, Issuer: t.Issuer, Subject: string(t.Subject), Session: string(t.Session), IssuedAt: t.Issued, Expires: t.Expires}
+	said := &tokens.Token{Type: t.Type, ID: t.ID, Issuer: t.Issuer, Subject: string(t.Subject), Session: string(t.Session), IssuedAt: t.Issued,
+		Expires: t.Expires}
 	v, err := a.h.Judge.JudgeRead(a.ctx, a.realm, said, bearer.Want{Checks: cookieChecks, Issuer: a.base})
 	if err == nil && v.Good() {
 		found := new(bearer.Found)
@@ -392,7 +393,8 @@ func (a *attempt) setIdentity(s *iam.UserSession) error {
 		age = l.SSOMaxRememberMe
 	}
 	now := a.h.Tabs.Now()
-	t := &authn.IdentityToken{Type: authn.IdentityTokenType, ID: uuid.NewString(), Issuer: a.base, Subject: s.User, Session: s.ID, Issued: now.Unix(), StateChecker: random(32)}
+	t := &authn.IdentityToken{Type: authn.IdentityTokenType, ID: uuid.NewString(), Issuer: a.base, Subject: s.User, Session: s.ID,
+		Issued: now.Unix(), StateChecker: random(32)}
 	if age > 0 {
 		t.Expires = now.Add(age).Unix()
 	}

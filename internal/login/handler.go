@@ -220,7 +220,8 @@ func (a *attempt) emitError(word string) { a.emitRefusal(word, iam.Refusal{}) }
 
 // emitRefusal is emitError with what was refused.
 func (a *attempt) emitRefusal(word string, what iam.Refusal) {
-	e := iam.Event{Kind: events.Failed(a.kind), User: a.subject, IP: web.RequestOf(a.r).Addr, Error: word, Details: a.details, Cause: iam.Cause{Refusal: what}}
+	e := iam.Event{Kind: events.Failed(a.kind), User: a.subject, IP: web.RequestOf(a.r).Addr, Error: word, Details: a.details,
+		Cause: iam.Cause{Refusal: what}}
 	if a.client != nil {
 		e.Client = a.client.ClientID
 	}

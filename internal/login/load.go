@@ -77,11 +77,13 @@ func (a *attempt) load(path, code string) (action, ok bool) {
 	if a.picked && a.tab.Version > 0 && a.form == nil && !a.save() {
 		return false, false
 	}
-	if a.form == nil && path == pathRequired && code != "" && code == a.tab.Code && execution == a.tab.Current && a.h.Actions.ByLink(string(execution)) {
+	if a.form == nil && path == pathRequired && code != "" && code == a.tab.Code && execution == a.tab.Current &&
+		a.h.Actions.ByLink(string(execution)) {
 		a.form = url.Values{} // the page's link is its form
 	}
 	if code == "" || a.form == nil {
-		if execution == "" && path != a.tab.Flow && path != pathRequired && a.tab.Flow != pathRequired { // only a flow that has succeeded leads past flows
+		// only a flow that has succeeded leads past flows
+		if execution == "" && path != a.tab.Flow && path != pathRequired && a.tab.Flow != pathRequired {
 			a.tab.Flow, a.tab.Current = path, ""
 			a.tab.Entered = nil
 			a.switched = a.tab.Version > 0
@@ -136,7 +138,8 @@ func (a *attempt) loadTab() error {
 		a.tab, a.proved = t, proved(t)
 	case err != nil && !errors.Is(err, tabs.ErrGone):
 		return err
-	case !sealed || data.Tab != id || data.Request.Client != a.client.ID || data.Root != "" && data.Root != a.root.ID || !a.inTime(data.Issued):
+	case !sealed || data.Tab != id || data.Request.Client != a.client.ID || data.Root != "" && data.Root != a.root.ID ||
+		!a.inTime(data.Issued):
 		return tabs.ErrGone
 	default:
 		a.foreign = data.Root == ""
@@ -204,7 +207,8 @@ func (a *attempt) startOver() {
 	}
 	t := a.readRestart()
 	client, err := a.realm.ClientByName(a.ctx, t.Client)
-	if t.Client == "" || err != nil || a.query.Get("client_id") != "" && a.query.Get("client_id") != t.Client || t.Issued != 0 && a.tooOld(t.Issued) {
+	if t.Client == "" || err != nil || a.query.Get("client_id") != "" && a.query.Get("client_id") != t.Client ||
+		t.Issued != 0 && a.tooOld(t.Issued) {
 		a.emitError("invalid_code")
 		a.errorPage(http.StatusBadRequest, "invalidCodeMessage")
 		return
@@ -213,7 +217,8 @@ func (a *attempt) startOver() {
 	a.details["restart_after_timeout"] = "true"
 	a.emitError("expired_code")
 	a.tab = a.newTab(t.Request, authn.PathAuthenticate)
-	if d, ok := a.readClientData(); ok && d.Request.Client == client.ID && d.Root == t.Root && !a.tooOld(d.Issued) { // what the page says is newer than the cookie
+	// what the page says is newer than the cookie
+	if d, ok := a.readClientData(); ok && d.Request.Client == client.ID && d.Root == t.Root && !a.tooOld(d.Issued) {
 		a.tab.Request = d.Request
 	}
 	if !client.Enabled {
@@ -252,7 +257,8 @@ func (a *attempt) alreadyLoggedIn() {
 	}
 	a.details["redirected_to_client"] = "false"
 	a.emitError("already_logged_in")
-	a.show(http.StatusBadRequest, pages.Info{SkipLink: a.client == nil}, &authn.Message{Tone: pages.Success, Key: "alreadyLoggedIn"}, nil, nil) // Oracle: login/left-pages
+	// Oracle: login/left-pages
+	a.show(http.StatusBadRequest, pages.Info{SkipLink: a.client == nil}, &authn.Message{Tone: pages.Success, Key: "alreadyLoggedIn"}, nil, nil)
 }
 
 // maxLeftOpen is for how long a page that lay open, or KC_RESTART, still leads on to

@@ -62,8 +62,10 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string, more ...authn.Spec) *
 		t.Fatal(err)
 	}
 	x.config = login.Config{
-		Realms: x.Realms, Keys: x.Keys, Sessions: x.Sessions, Issuer: x.Issuer, Events: x.Events, Tabs: tabs.New(db), Engine: steps.New(x.Steps(), more...), Actions: actions.New(x.Actions()),
-		Pages: set, Hostname: host, Log: slog.New(slog.DiscardHandler), Users: x.Users, Judge: &bearer.Service{Sessions: x.Sessions, Users: x.Users, Now: db.Now},
+		Realms: x.Realms, Keys: x.Keys, Sessions: x.Sessions, Issuer: x.Issuer, Events: x.Events, Tabs: tabs.New(db),
+		Engine: steps.New(x.Steps(), more...), Actions: actions.New(x.Actions()),
+		Pages: set, Hostname: host, Log: slog.New(slog.DiscardHandler), Users: x.Users, Judge: &bearer.Service{Sessions: x.Sessions,
+			Users: x.Users, Now: db.Now},
 		Broker:    broker.New(broker.Config{Users: x.Users, Roles: x.Roles, Keys: x.Keys, Client: web.NewClient(web.Provider), Now: db.Now}),
 		Protocols: map[iam.Protocol]login.Protocol{toyName: toy{x}},
 	}
@@ -84,7 +86,8 @@ func newHouse(t *testing.T, db *store.DB, realmDoc string, more ...authn.Spec) *
 	return x
 }
 
-const shop = `{"realm":"shop","enabled":true,"registrationAllowed":true,"resetPasswordAllowed":true,"eventsEnabled":true,` + authntest.CheapHash + `,"attributes":{` + authntest.ReusableCodes + `},
+const shop = `{"realm":"shop","enabled":true,"registrationAllowed":true,"resetPasswordAllowed":true,"eventsEnabled":true,` +
+	authntest.CheapHash + `,"attributes":{` + authntest.ReusableCodes + `},
 	"clients":[{"clientId":"till","publicClient":true,"protocol":"saml","redirectUris":["http://app.test/*"]}],
 	"users":[{"username":"ann","enabled":true,"email":"ann@shop.test","firstName":"A","lastName":"B","clientRoles":{"account":["delete-account"]},"credentials":[{"type":"password","value":"ann-pw"}]},
 		{"username":"otto","enabled":true,"email":"o@shop.test","firstName":"A","lastName":"B","credentials":[{"type":"password","value":"otto-pw"},` + authntest.Device + `]},
@@ -274,7 +277,8 @@ func TestTwoTabsAndAReplay(t *testing.T) {
 // shorter one for required actions.
 // Keycloak: AuthenticationProcessor.generateCode, SessionCodeChecks.isActionActive
 func TestPagesLeftOpen(t *testing.T) {
-	doc := strings.Replace(shop, `"realm":"shop"`, `"realm":"shop","accessCodeLifespanLogin":4,"accessCodeLifespanUserAction":1,"accessCodeLifespan":1`, 1)
+	doc := strings.Replace(shop, `"realm":"shop"`,
+		`"realm":"shop","accessCodeLifespanLogin":4,"accessCodeLifespanUserAction":1,"accessCodeLifespan":1`, 1)
 	x := newHouse(t, storetest.SQLite(t), doc)
 	b := x.browser()
 	b.start("")
@@ -322,7 +326,8 @@ func TestOutOfNowhere(t *testing.T) {
 	b := x.browser()
 	b.start("")
 	// Oracle: login/bad-requests
-	b.want(b.do(http.MethodGet, x.srv.URL+"/realms/shop/login-actions/authenticate?client_id=till&tab_id=x&session_code=y&execution=z", nil), "")
+	b.want(b.do(http.MethodGet, x.srv.URL+"/realms/shop/login-actions/authenticate?client_id=till&tab_id=x&session_code=y&execution=z", nil),
+		"")
 	b.shows("Your login attempt timed out. Login will start from the beginning.")
 	b.want(b.submit("username", "ann", "password", "ann-pw"), "http://app.test/cb?done=ann")
 	// A client that does not exist is no fault of the server's. Keycloak: SessionCodeChecks.
@@ -362,7 +367,8 @@ func TestRequiredAction(t *testing.T) {
 
 // Keycloak: DefaultLocaleSelectorProvider, UpdateUserLocaleAction.
 func TestLanguages(t *testing.T) {
-	x := newHouse(t, storetest.SQLite(t), strings.Replace(shop, `"enabled":true,`, `"enabled":true,"internationalizationEnabled":true,"supportedLocales":["en","de","fr"],"defaultLocale":"en",
+	x := newHouse(t, storetest.SQLite(t), strings.Replace(shop, `"enabled":true,`,
+		`"enabled":true,"internationalizationEnabled":true,"supportedLocales":["en","de","fr"],"defaultLocale":"en",
 		"localizationTexts":{"de":{"invalidUserMessage":"Falsch!"},"fr":{"invalidUserMessage":"Faux!"}},`, 1))
 	b := x.browser()
 	x.begin.Request.UILocales = "xx fr"
@@ -388,7 +394,8 @@ func TestLanguages(t *testing.T) {
 
 // A flow that fails before its first page tells what was asked for. Keycloak: AuthorizationEndpoint.process.
 func TestDeniedAtOnce(t *testing.T) {
-	x := newHouse(t, storetest.SQLite(t), strings.Replace(shop, `"enabled":true,`, `"enabled":true,"browserFlow":"deny","registrationFlow":"deny","directGrantFlow":"deny",
+	x := newHouse(t, storetest.SQLite(t), strings.Replace(shop, `"enabled":true,`,
+		`"enabled":true,"browserFlow":"deny","registrationFlow":"deny","directGrantFlow":"deny",
 		"authenticationFlows":[{"alias":"deny","providerId":"basic-flow","topLevel":true,"authenticationExecutions":[{"authenticator":"deny-access-authenticator","requirement":"REQUIRED","priority":1}]}],`, 1))
 	b := x.browser()
 	b.want(b.start(""), "")
@@ -530,7 +537,8 @@ func TestOtherFlowsAfterAWrongPassword(t *testing.T) {
 		b.want(b.submit("username", "ann", "password", "wrong"), "")
 		link := regexp.MustCompile(`href="([^"]*` + path + `[^"]*)"`).FindStringSubmatch(b.body)
 		b.want(b.do(http.MethodGet, html.UnescapeString(link[1]), nil), "")
-		b.want(b.submit("username", c.typed, "email", "ann@other.test", "firstName", "Ann", "lastName", "Other", "password", "a", "password-confirm", "a"), "")
+		b.want(b.submit("username", c.typed, "email", "ann@other.test", "firstName", "Ann", "lastName", "Other", "password", "a",
+			"password-confirm", "a"), "")
 		b.shows(c.shows)
 	}
 }

@@ -48,7 +48,8 @@ func (a *attempt) flowDone() {
 	}
 	switch {
 	case next == "":
-		if at := a.query.Get("execution"); at != "" && a.tab.Request.Action != "" { // no action was shown: the page that was submitted last is named
+		// no action was shown: the page that was submitted last is named
+		if at := a.query.Get("execution"); at != "" && a.tab.Request.Action != "" {
 			a.run.SetNote(actions.NoteRunning, at)
 		}
 		a.finish()
@@ -454,8 +455,10 @@ func (a *attempt) finish() {
 	if sec, err := strconv.ParseInt(s.Notes["AUTH_TIME"], 10, 64); err == nil {
 		authTime = time.Unix(sec, 0)
 	}
-	d := &authn.Done{Realm: a.realm.ID, Client: &a.client.Client, User: run.User, Session: s, New: !joined, Noted: !maps.Equal(s.Notes, before), Request: a.tab.Request,
-		SSO: sso, Level: authn.Level(a.tab), AuthTime: authTime, ActionStatus: run.Note(actions.NoteStatus), Action: run.Note(actions.NoteRunning)}
+	d := &authn.Done{Realm: a.realm.ID, Client: &a.client.Client, User: run.User, Session: s, New: !joined,
+		Noted: !maps.Equal(s.Notes, before), Request: a.tab.Request,
+		SSO: sso, Level: authn.Level(a.tab), AuthTime: authTime, ActionStatus: run.Note(actions.NoteStatus),
+		Action: run.Note(actions.NoteRunning)}
 	if joined {
 		d.Joined = a.joined(s.ID)
 	}
@@ -504,8 +507,9 @@ func (a *attempt) session() (s *iam.UserSession, joined bool, err error) {
 			id = sessions.NewID()
 		}
 	}
-	s = &iam.UserSession{ID: id, Realm: a.realm.ID, User: run.User.ID, Remember: run.Note(steps.NoteRemember) == "true", Username: a.loginName(),
-		IP: run.IP, AuthMethod: string(a.tab.Request.Protocol), Started: run.Now, LastAccess: run.Now}
+	s = &iam.UserSession{ID: id, Realm: a.realm.ID, User: run.User.ID, Remember: run.Note(steps.NoteRemember) == "true",
+		Username: a.loginName(),
+		IP:       run.IP, AuthMethod: string(a.tab.Request.Protocol), Started: run.Now, LastAccess: run.Now}
 	if said := a.tab.Brokered; said != nil {
 		s.BrokerID, s.BrokerUser = said.Session, said.Provider+"."+said.ID
 	}

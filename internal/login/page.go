@@ -106,7 +106,8 @@ func (a *attempt) request(at *url.URL) pages.Request {
 	q := pages.Request{Realm: pages.RealmOf(r), Locale: a.chooseLocale(), Texts: r.Locale.Texts, Locales: a.locales(at)}
 	if c := a.client; c != nil {
 		server, _, _ := strings.Cut(a.base, "/realms/")
-		q.Client = pages.Client{ID: c.ClientID, Name: c.Name, BaseURL: c.Home(server), LogoURI: c.Attr("logoUri"), PolicyURI: c.Attr("policyUri"), TermsURI: c.Attr("tosUri")}
+		q.Client = pages.Client{ID: c.ClientID, Name: c.Name, BaseURL: c.Home(server), LogoURI: c.Attr("logoUri"), PolicyURI: c.Attr("policyUri"),
+			TermsURI: c.Attr("tosUri")}
 	}
 	return q
 }

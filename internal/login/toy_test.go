@@ -30,11 +30,13 @@ const toyName = iam.SAML
 type toy struct{ *house }
 
 func (x toy) Finish(w http.ResponseWriter, r *http.Request, d *authn.Done) {
-	part := &iam.ClientSession{Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: d.Session.Started, LastAccess: d.Session.LastAccess}
+	part := &iam.ClientSession{Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: d.Session.Started,
+		LastAccess: d.Session.LastAccess}
 	if v, err := x.Sessions.Find(r.Context(), x.Realm, d.Session.Ref(), d.Client); err == nil {
 		part.Version = v.ClientSession.Version
 	}
-	err := x.Sessions.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Root: d.Root, Tab: d.Tab, ClientSession: part})
+	err := x.Sessions.Login(r.Context(), &sessions.Login{Session: d.Session, New: d.New, Notes: true, Root: d.Root, Tab: d.Tab,
+		ClientSession: part})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -131,7 +133,8 @@ func toyProvider(x **house, returns *atomic.Int32) authn.Spec {
 	return authn.Spec{ID: "toy-provider",
 		Begin: func(_ context.Context, r *authn.Run) (authn.Result, error) {
 			if r.Client.Attr("toy.post") == "true" {
-				return authn.Leave{To: "http://idp.test/in", Form: []authn.Field{{Name: "RelayState", Value: r.State()}, {Name: "ask", Value: "<who>"}}}, nil
+				return authn.Leave{To: "http://idp.test/in", Form: []authn.Field{{Name: "RelayState", Value: r.State()},
+					{Name: "ask", Value: "<who>"}}}, nil
 			}
 			return authn.Leave{To: "http://idp.test/in?state=" + url.QueryEscape(r.State())}, nil
 		},
@@ -257,7 +260,8 @@ func TestToyProviderIsHeardOnce(t *testing.T) {
 // By a form that the page posts itself, and back by another.
 func TestToyProviderByPost(t *testing.T) {
 	var x *house
-	doc := strings.Replace(strings.Replace(shop, `"enabled":true,`, `"enabled":true,`+brokered, 1), `"clientId":"till"`, `"clientId":"till","attributes":{"toy.post":"true"}`, 1)
+	doc := strings.Replace(strings.Replace(shop, `"enabled":true,`, `"enabled":true,`+brokered, 1), `"clientId":"till"`,
+		`"clientId":"till","attributes":{"toy.post":"true"}`, 1)
 	x = newHouse(t, storetest.SQLite(t), doc, toyProvider(&x, new(atomic.Int32)))
 	x.twoNodes()
 	b := x.browser()
@@ -265,7 +269,8 @@ func TestToyProviderByPost(t *testing.T) {
 	b.shows(`action="http://idp.test/in"`)
 	b.shows(`value="&lt;who&gt;"`)
 	state := between(b.body, `name="RelayState" value="`, `"`)
-	b.want(b.do(http.MethodPost, x.srv.URL+"/realms/shop/login-actions/return", url.Values{"RelayState": {state}, "who": {"ann"}}), "http://app.test/cb?done=ann")
+	b.want(b.do(http.MethodPost, x.srv.URL+"/realms/shop/login-actions/return", url.Values{"RelayState": {state}, "who": {"ann"}}),
+		"http://app.test/cb?done=ann")
 }
 
 func between(s, before, after string) string {

@@ -21,7 +21,8 @@ func (a *attempt) flowPath(path string) {
 	if path == authn.PathReset && !a.allowed(path) {
 		return
 	}
-	if path == authn.PathReset && a.form == nil && a.query.Get("session_code") == "" && a.query.Get("client_data") == "" && a.query.Get("tab_id") == "" {
+	if path == authn.PathReset && a.form == nil && a.query.Get("session_code") == "" && a.query.Get("client_data") == "" &&
+		a.query.Get("tab_id") == "" {
 		a.resetFromOutside()
 		return
 	}
@@ -226,7 +227,8 @@ func (a *attempt) flowPage(out authn.Show) {
 		a.failed(&authn.FlowError{Code: authn.InternalError, Provider: a.run.Execution().Authenticator})
 		return
 	}
-	if key := a.run.Note(steps.NoteInfo); key != "" && page.Message == nil && len(page.Errors) == 0 { // rather than a forwarded one. Oracle: login/left-pages
+	// rather than a forwarded one. Oracle: login/left-pages
+	if key := a.run.Note(steps.NoteInfo); key != "" && page.Message == nil && len(page.Errors) == 0 {
 		a.message = &authn.Message{Tone: pages.Notice, Key: key}
 	}
 	if page.Message == nil && len(page.Errors) == 0 {
@@ -292,7 +294,8 @@ func (a *attempt) fork(out authn.Forked) {
 // failed ends a flow in an error page.
 // Keycloak: AuthenticationProcessor.handleBrowserException.
 func (a *attempt) failed(e *authn.FlowError) {
-	a.h.Log.WarnContext(a.ctx, "authentication failed", "realm", a.realm.Name, "client", a.client.ClientID, "flow", a.tab.Flow, "reason", e.Error())
+	a.h.Log.WarnContext(a.ctx, "authentication failed", "realm", a.realm.Name, "client", a.client.ClientID, "flow",
+		a.tab.Flow, "reason", e.Error())
 	if e.Code == authn.NotBuilt {
 		a.run.Detail("authenticator", e.Provider)
 		a.run.Detail("reason", e.Error())
@@ -339,7 +342,8 @@ func (a *attempt) refuse(why authn.Why, message string) {
 			return
 		}
 	}
-	// A device's login stays where it is when the user has said no to the device, as in the reference: the answer is kept with the device's code.
+	// A device's login stays where it is when the user has said no to the device, as in the reference: the answer is kept with the device's
+	// code.
 	if a.tab.Version > 0 && !(a.tab.Request.Confirm && why == authn.Denied) {
 		if err := a.h.Tabs.Forget(a.ctx, a.realm.ID, a.tab.Root, a.tab.ID); err != nil {
 			a.broken(err)
@@ -347,7 +351,8 @@ func (a *attempt) refuse(why authn.Why, message string) {
 		}
 		a.endRestart()
 	}
-	a.protocol().Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: a.tab.Request, Why: why, Message: message})
+	a.protocol().Refuse(a.w, a.r, &authn.Refused{Realm: a.realm.ID, Client: &a.client.Client, Request: a.tab.Request,
+		Why: why, Message: message})
 }
 
 // restart begins the login anew, as nobody.

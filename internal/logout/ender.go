@@ -90,7 +90,8 @@ func notBefore(set bool) NotBefore {
 // it returns; sessions.ErrGone when there is no such session. issuer is the
 // realm's address. What a client answers changes nothing about the logout. The
 // online session that an offline one came out of ends with it.
-func (e *Ender) Session(ctx context.Context, r *realms.Realm, issuer string, ref iam.SessionRef, end iam.End) ([]*iam.ClientSession, error) {
+func (e *Ender) Session(ctx context.Context, r *realms.Realm, issuer string, ref iam.SessionRef,
+	end iam.End) ([]*iam.ClientSession, error) {
 	var calls *Calls
 	parts, err := e.Sessions.Logout(ctx, r, ref, end, e.telling(r, issuer, &calls))
 	if err == nil {
@@ -146,7 +147,8 @@ func (e *Ender) telling(r *realms.Realm, issuer string, calls **Calls) sessions.
 }
 
 // Preview says what End would do.
-func (e *Ender) Preview(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, c sessions.Choice, before bool) (*Report, error) {
+func (e *Ender) Preview(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, c sessions.Choice,
+	before bool) (*Report, error) {
 	list, err := e.Sessions.Chosen(ctx, r, user, c)
 	if err != nil {
 		return nil, err
@@ -156,7 +158,8 @@ func (e *Ender) Preview(ctx context.Context, r *realms.Realm, issuer string, use
 
 // End ends the sessions that a Choice means, and tells clients. Whoever wants a
 // not-before sets it before; before says that it was.
-func (e *Ender) End(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, c sessions.Choice, end iam.End, before bool) (*Report, error) {
+func (e *Ender) End(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, c sessions.Choice, end iam.End,
+	before bool) (*Report, error) {
 	var calls *Calls
 	list, err := e.Sessions.EndChosen(ctx, r, user, c, end, func(ctx context.Context, tx *store.Tx, ended []sessions.Affected) (err error) {
 		calls, err = e.Notifier.Enqueue(ctx, tx, r, issuer, user, told(ended))
@@ -192,12 +195,14 @@ func told(list []sessions.Affected) (parts []*iam.ClientSession) {
 	return parts
 }
 
-func (e *Ender) report(ctx context.Context, r *realms.Realm, issuer string, list []sessions.Affected, preview, before bool) (*Report, error) {
+func (e *Ender) report(ctx context.Context, r *realms.Realm, issuer string, list []sessions.Affected, preview,
+	before bool) (*Report, error) {
 	out := &Report{Preview: preview, Sessions: []*EndedSession{}, LogoutCalls: []*ClientCall{}, NotBefore: notBefore(before)}
 	now := e.Notifier.issuer.Now()
 	var whole, parts int
 	for _, x := range list {
-		s := &EndedSession{ID: x.ID, Kind: "online", Whole: x.Whole, Start: x.Started.UnixMilli(), LastAccess: x.LastAccess.UnixMilli(), Clients: []*EndedClientSession{}}
+		s := &EndedSession{ID: x.ID, Kind: "online", Whole: x.Whole, Start: x.Started.UnixMilli(), LastAccess: x.LastAccess.UnixMilli(),
+			Clients: []*EndedClientSession{}}
 		if x.Offline {
 			s.Kind = "offline"
 		}
@@ -280,7 +285,8 @@ func ended(ctx context.Context, r *realms.Realm, us *iam.UserSession, p *iam.Cli
 		}
 	}
 	out.ClientID, out.AccessUntil = c.ClientID, until.UnixMilli()
-	out.AccessToken = "Refused at once by userinfo and introspection. A resource server that verifies it by itself accepts it until it expires, by " +
+	out.AccessToken = "Refused at once by userinfo and introspection. A resource server that verifies it by itself accepts it until it " +
+		"expires, by " +
 		until.UTC().Format(time.RFC3339) + " at the latest as lifespans are set now."
 	return out, nil
 }
@@ -311,7 +317,8 @@ func (n *Notifier) way(ctx context.Context, r *realms.Realm, issuer string, p *i
 		out.Text = "The client's admin URL is told of its session, and again for a day if it does not take it."
 	case c.FrontLogout && front != "":
 		out.How, out.URL = ByFrontChannel, resolve(&c.Client, front, issuer)
-		out.Text = "The client is told through the user's browser alone, which cannot be called from here: it notices when it next presents a token."
+		out.Text = "The client is told through the user's browser alone, which cannot be called from here: it notices when it next presents a " +
+			"token."
 	default:
 		out.How, out.Text = ByNothing, "The client has no logout address: it notices when it next presents a token."
 	}

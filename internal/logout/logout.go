@@ -52,7 +52,8 @@ type OIDC struct{ Issuer *tokens.Issuer }
 
 // New makes a Notifier. Logouts go through queue, by send; post sends a body to an admin
 // URL and returns an error for anything but success. Clients of other protocols are not told.
-func New(issuer *tokens.Issuer, queue *deliveries.Queue, send deliveries.Post, post func(ctx context.Context, reach iam.Reach, to, contentType, body string) error, log *slog.Logger, protocols map[iam.Protocol]Protocol) *Notifier {
+func New(issuer *tokens.Issuer, queue *deliveries.Queue, send deliveries.Post, post func(ctx context.Context, reach iam.Reach, to,
+	contentType, body string) error, log *slog.Logger, protocols map[iam.Protocol]Protocol) *Notifier {
 	n := &Notifier{issuer: issuer, queue: queue, post: post, log: log, calls: make(chan struct{}, maxCalls), protocols: protocols}
 	// 400 says that the request was invalid or the logout failed at the client
 	// (section 2.8): the same again is refused again. Everything else may pass.
@@ -67,7 +68,10 @@ func New(issuer *tokens.Issuer, queue *deliveries.Queue, send deliveries.Post, p
 // that do not remember theirs.
 // Keycloak: AuthenticationManager.backchannelLogout.
 func (n *Notifier) Notify(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession) {
-	batch, err := n.queue.Put(ctx, n.deliveriesOf(r, issuer, user, parts, func(id iam.ClientID) (*realms.Client, error) { return r.Client(ctx, id) }))
+	batch, err := n.queue.Put(ctx, n.deliveriesOf(r, issuer, user, parts, func(id iam.ClientID) (*realms.Client,
+		error) {
+		return r.Client(ctx, id)
+	}))
 	if err != nil {
 		n.log.ErrorContext(ctx, "clients are not told of a logout", telemetry.KeyRealm, r.Name, telemetry.KeyError, err)
 	}
@@ -83,7 +87,8 @@ type Calls struct {
 // Enqueue is Notify for the transaction that ends the sessions: with it the
 // clients are told if, and only if, the sessions end. Pass the calls to Outcome
 // once the transaction is committed.
-func (n *Notifier) Enqueue(ctx context.Context, tx *store.Tx, r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession) (*Calls, error) {
+func (n *Notifier) Enqueue(ctx context.Context, tx *store.Tx, r *realms.Realm, issuer string, user iam.UserID,
+	parts []*iam.ClientSession) (*Calls, error) {
 	list := n.deliveriesOf(r, issuer, user, parts, func(id iam.ClientID) (*realms.Client, error) { return r.ClientIn(ctx, tx, id) })
 	batch, err := n.queue.Enqueue(ctx, tx, list)
 	c := &Calls{batch: batch}
@@ -142,7 +147,8 @@ func adapterAddress(c *iam.Client, p *iam.ClientSession, base string) string {
 	return strings.TrimSuffix(resolve(c, c.AdminURL, base), "/") + LogoutAll().path
 }
 
-func (n *Notifier) deliveriesOf(r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession, find func(iam.ClientID) (*realms.Client, error)) []*deliveries.Delivery {
+func (n *Notifier) deliveriesOf(r *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession,
+	find func(iam.ClientID) (*realms.Client, error)) []*deliveries.Delivery {
 	var list []*deliveries.Delivery
 	for _, p := range parts {
 		client, err := find(p.Client)
@@ -223,13 +229,15 @@ func (o OIDC) Call(ctx context.Context, r *realms.Realm, c *iam.Client, d *deliv
 		return nil, err
 	}
 	return &deliveries.Call{
-		To: to, Reach: r.Reach(c), Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, Body: url.Values{"logout_token": {token}}.Encode(),
+		To: to, Reach: r.Reach(c), Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+		Body: url.Values{"logout_token": {token}}.Encode(),
 	}, nil
 }
 
 // callAdapter makes the call that tells an adapter of the end of its session.
 // Keycloak: ResourceAdminManager.sendLogoutRequest.
-func (o OIDC) callAdapter(ctx context.Context, r *realms.Realm, c *iam.Client, d *deliveries.Delivery, what *notice) (*deliveries.Call, error) {
+func (o OIDC) callAdapter(ctx context.Context, r *realms.Realm, c *iam.Client, d *deliveries.Delivery,
+	what *notice) (*deliveries.Call, error) {
 	to := adapterAddress(c, &iam.ClientSession{Notes: map[string]string{NoteAdapter: what.Adapter}}, cmp.Or(what.Base, what.Issuer))
 	if to == "" {
 		return nil, deliveries.Hopeless("the client has no admin URL any more")

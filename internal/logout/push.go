@@ -36,7 +36,8 @@ var errBusy = errors.New("logout: too many calls under way")
 // realm for nil, and waits for their answers. It returns the addresses that
 // took the news and those that did not. Of a logout, clients that are off are
 // not told. Keycloak: ResourceAdminManager.
-func (n *Notifier) Push(ctx context.Context, r *realms.Realm, issuer string, what Action, list []*realms.Client, notBefore time.Time) (took, failed []string, err error) {
+func (n *Notifier) Push(ctx context.Context, r *realms.Realm, issuer string, what Action, list []*realms.Client,
+	notBefore time.Time) (took, failed []string, err error) {
 	if list == nil {
 		if list, err = r.Clients(ctx, "", 0, -1); err != nil {
 			return nil, nil, err
@@ -52,7 +53,8 @@ func (n *Notifier) Push(ctx context.Context, r *realms.Realm, issuer string, wha
 		wait.Go(func() {
 			err := n.push(ctx, r, &c.Client, at, what, notBefore)
 			if err != nil {
-				n.log.WarnContext(ctx, "a client's admin URL did not take "+what.name, telemetry.KeyRealm, r.Name, telemetry.KeyClient, c.ClientID, telemetry.KeyError, err)
+				n.log.WarnContext(ctx, "a client's admin URL did not take "+what.name, telemetry.KeyRealm, r.Name, telemetry.KeyClient, c.ClientID,
+					telemetry.KeyError, err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -94,7 +96,8 @@ func (n *Notifier) push(ctx context.Context, r *realms.Realm, c *iam.Client, at 
 
 // action makes what an admin URL is sent: of one session, in the adapter's word
 // for it and ours, or of all where these are "".
-func action(ctx context.Context, issuer *tokens.Issuer, r *realms.Realm, c *iam.Client, what Action, notBefore int64, adapter string, session iam.SessionID) (string, error) {
+func action(ctx context.Context, issuer *tokens.Issuer, r *realms.Realm, c *iam.Client, what Action, notBefore int64, adapter string,
+	session iam.SessionID) (string, error) {
 	now := issuer.Now()
 	t := new(claims.Set)
 	t.Put("id", uuid.NewString()+"-"+strconv.FormatInt(now.UnixMilli(), 10))

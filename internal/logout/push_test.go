@@ -27,7 +27,8 @@ func TestPush(t *testing.T) {
 	db := storetest.SQLite(t)
 	cache := realms.NewCache(db)
 	maker := keys.NewMaker(time.Now)
-	m := realms.NewManager(cache, time.Now, realms.Rules{NewKey: maker.Fill, Hash: func(context.Context, *iam.Realm, *iam.User, string) (*iam.Credential, error) {
+	m := realms.NewManager(cache, time.Now, realms.Rules{NewKey: maker.Fill, Hash: func(context.Context, *iam.Realm, *iam.User,
+		string) (*iam.Credential, error) {
 		return nil, errors.New("no users here")
 	}})
 	for _, doc := range []string{`{"realm":"master","enabled":true}`,
@@ -47,7 +48,8 @@ func TestPush(t *testing.T) {
 	var mu sync.Mutex
 	got := map[string]string{}
 	log := slog.New(slog.DiscardHandler)
-	n := New(&tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: slog.New(slog.DiscardHandler)}, Roles: roles.New(db), Now: time.Now}, deliveries.New(cache, log, nil), nil,
+	n := New(&tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: slog.New(slog.DiscardHandler)}, Roles: roles.New(db),
+		Now: time.Now}, deliveries.New(cache, log, nil), nil,
 		func(_ context.Context, _ iam.Reach, to, contentType, body string) error {
 			mu.Lock()
 			defer mu.Unlock()

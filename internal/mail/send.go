@@ -101,7 +101,8 @@ func (s *Sender) Send(ctx context.Context, set Settings, m Message) error {
 	}
 	dial := &dialer{ctx: ctx, set: set, now: time.Now, tls: &tls.Config{ServerName: set.Host, RootCAs: s.roots, MinVersion: tls.VersionTLS12}}
 	o := []gomail.Option{
-		gomail.WithPort(set.Port), gomail.WithTimeout(maxTimeout), gomail.WithDialContextFunc(dial.dial), gomail.WithTLSConfig(dial.tls), gomail.WithTLSPolicy(gomail.NoTLS),
+		gomail.WithPort(set.Port), gomail.WithTimeout(maxTimeout), gomail.WithDialContextFunc(dial.dial), gomail.WithTLSConfig(dial.tls),
+		gomail.WithTLSPolicy(gomail.NoTLS),
 	}
 	if set.StartTLS && !set.SSL {
 		o = append(o, gomail.WithTLSPolicy(gomail.TLSMandatory))

@@ -149,8 +149,9 @@ func newCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "office"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "office"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore:   time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -192,14 +193,16 @@ func TestSettings(t *testing.T) {
 	stranger := newOffice(t, kind{})
 	_, stranger.roots = newCertificate(t)
 	token := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.FormValue("grant_type") != "client_credentials" || r.FormValue("client_id") != "mail" || r.FormValue("client_secret") != "s" || r.FormValue("scope") != "smtp" {
+		if r.FormValue("grant_type") != "client_credentials" || r.FormValue("client_id") != "mail" || r.FormValue("client_secret") != "s" ||
+			r.FormValue("scope") != "smtp" {
 			w.WriteHeader(401)
 			return
 		}
 		_, _ = io.WriteString(w, `{"access_token":"for-mail-1","expires_in":300}`)
 	}))
 	defer token.Close()
-	tokens := []string{"auth", "true", "authType", "token", "user", "mailer", "authTokenUrl", token.URL, "authTokenScope", "smtp", "authTokenClientId", "mail", "authTokenClientSecret"}
+	tokens := []string{"auth", "true", "authType", "token", "user", "mailer", "authTokenUrl", token.URL, "authTokenScope", "smtp",
+		"authTokenClientId", "mail", "authTokenClientSecret"}
 	for _, c := range []struct {
 		what    string
 		o       *office
@@ -228,7 +231,8 @@ func TestSettings(t *testing.T) {
 		{what: "refused mail", o: plain, m: mail.Message{To: "a@example.test", Subject: "spam"}, at: mail.Handing, final: true},
 		{what: "nobody listens", o: plain, changes: []string{"port", "1"}, at: mail.Connecting},
 		{what: "letters before the @", o: utf8, changes: []string{"allowutf8", "true"}, m: mail.Message{To: "jürgen@example.test"}},
-		{what: "letters that the server does not take", o: plain, changes: []string{"allowutf8", "true"}, m: mail.Message{To: "jürgen@example.test"}, at: mail.NoSMTPUTF8, final: true},
+		{what: "letters that the server does not take", o: plain, changes: []string{"allowutf8", "true"},
+			m: mail.Message{To: "jürgen@example.test"}, at: mail.NoSMTPUTF8, final: true},
 		{what: "a domain of other letters", o: plain, m: mail.Message{To: "a@bücher.test"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -259,7 +263,8 @@ func TestSettings(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	o := newOffice(t, kind{})
-	err := o.send(t, o.config("fromDisplayName", "Ä \"Name\"\r\nBcc: thief@evil.test", "replyTo", "you@example.test", "replyToDisplayName", "You", "envelopeFrom", "bounces@realm.test"),
+	err := o.send(t, o.config("fromDisplayName", "Ä \"Name\"\r\nBcc: thief@evil.test", "replyTo", "you@example.test", "replyToDisplayName",
+		"You", "envelopeFrom", "bounces@realm.test"),
 		mail.Message{To: "alice@example.test", Subject: "Grüße\r\nBcc: thief@evil.test\r\n\r\nbody", Text: "one\n.\ntwo", HTML: "<p>ö</p>"})
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +283,9 @@ func TestHeaders(t *testing.T) {
 	if err != nil || from[0].Name != `Ä "Name"  Bcc: thief@evil.test` || from[0].Address != "noreply@realm.test" || len(from) != 1 {
 		t.Errorf("From: %v %v", from, err)
 	}
-	if header("Reply-To") != `You <you@example.test>` || header("To") != "alice@example.test" || header("Subject") != "Grüße  Bcc: thief@evil.test    body" || m.Header.Get("Bcc") != "" || m.Header.Get("User-Agent") != "" || !strings.HasSuffix(m.Header.Get("Message-Id"), "@realm.test>") {
+	if header("Reply-To") != `You <you@example.test>` || header("To") != "alice@example.test" ||
+		header("Subject") != "Grüße  Bcc: thief@evil.test    body" || m.Header.Get("Bcc") != "" || m.Header.Get("User-Agent") != "" ||
+		!strings.HasSuffix(m.Header.Get("Message-Id"), "@realm.test>") {
 		t.Errorf("headers: %q", m.Header)
 	}
 	_, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
@@ -303,8 +310,10 @@ func TestAddresses(t *testing.T) {
 		text, want string
 		utf8       bool
 	}{
-		{"a@b.test", "a@b.test", false}, {" a@b.test ", "a@b.test", false}, {"a@bücher.test", "a@xn--bcher-kva.test", false}, {"ü@b.test", "", false}, {"ü@b.test", "ü@b.test", true},
-		{"", "", false}, {"a", "", false}, {"@b.test", "", false}, {"a@", "", false}, {"a@b.test\r\nBcc: c@d.test", "", true}, {"a\n@b.test", "", true}, {"a@b.test, c@d.test", "", false},
+		{"a@b.test", "a@b.test", false}, {" a@b.test ", "a@b.test", false}, {"a@bücher.test", "a@xn--bcher-kva.test", false},
+		{"ü@b.test", "", false}, {"ü@b.test", "ü@b.test", true},
+		{"", "", false}, {"a", "", false}, {"@b.test", "", false}, {"a@", "", false}, {"a@b.test\r\nBcc: c@d.test", "", true},
+		{"a\n@b.test", "", true}, {"a@b.test, c@d.test", "", false},
 		{"a b@c.test", "", false}, {"A <a@b.test>", "", false}, {"a@b.test>\x00", "", true}, {`"a b"@c.test`, `"a b"@c.test`, false},
 	} {
 		got, err := mail.Mailbox(c.text, c.utf8)
@@ -313,7 +322,8 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ name, value, want string }{
-		{"from", "", "Invalid sender address 'null'."}, {"from", "x\r\n@y", "Invalid sender address"}, {"replyTo", "x", "Invalid reply-to address 'x'"},
+		{"from", "", "Invalid sender address 'null'."}, {"from", "x\r\n@y", "Invalid sender address"},
+		{"replyTo", "x", "Invalid reply-to address 'x'"},
 	} {
 		o := map[string]string{"from": "a@b.test"}
 		maps.Copy(o, map[string]string{c.name: c.value})
@@ -344,7 +354,8 @@ func TestSilentServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	begin = time.Now()
-	if err := mail.NewSender(nil, nil, time.Now, slog.New(slog.DiscardHandler)).Send(ctx, set, hello); err == nil || time.Since(begin) > 5*time.Second {
+	if err := mail.NewSender(nil, nil, time.Now, slog.New(slog.DiscardHandler)).Send(ctx, set, hello); err == nil ||
+		time.Since(begin) > 5*time.Second {
 		t.Errorf("left after %s: %v", time.Since(begin), err)
 	}
 }
@@ -363,7 +374,8 @@ func TestDebug(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := lines.String()
-	if !strings.Contains(text, "MAIL FROM") || strings.Contains(text, "secret-link") || strings.Contains(text, "bWFpbGVyAHJpZ2h0") || strings.Contains(text, "right") {
+	if !strings.Contains(text, "MAIL FROM") || strings.Contains(text, "secret-link") || strings.Contains(text, "bWFpbGVyAHJpZ2h0") ||
+		strings.Contains(text, "right") {
 		t.Error(text)
 	}
 }

@@ -60,7 +60,8 @@ type AddressError struct {
 
 // Error is in Keycloak's words, which events show. Keycloak: DefaultEmailSenderProvider.
 func (e *AddressError) Error() string {
-	return fmt.Sprintf("Invalid %s '%s'. If the address contains UTF-8 characters in the local part please ensure the SMTP server supports the SMTPUTF8 extension and enable 'Allow UTF-8' in the email realm configuration.", e.What, e.Address)
+	return fmt.Sprintf("Invalid %s '%s'. If the address contains UTF-8 characters in the local part please ensure the SMTP server supports "+
+		"the SMTPUTF8 extension and enable 'Allow UTF-8' in the email realm configuration.", e.What, e.Address)
 }
 
 const (
@@ -74,10 +75,13 @@ const (
 func Read(config map[string]string) (Settings, error) {
 	on := func(name string) bool { return config[name] == "true" }
 	s := Settings{
-		Host: cmp.Or(config["host"], "localhost"), Port: defaultPort, SSL: on("ssl"), StartTLS: on("starttls"), User: config["user"], Password: iam.Secret(config["password"]),
-		Token: TokenRequest{config["authTokenUrl"], config["authTokenScope"], config["authTokenClientId"], iam.Secret(config["authTokenClientSecret"])},
-		UTF8:  on("allowutf8"), Debug: on("debug"),
-		ConnectTimeout: timeout(config["connectionTimeout"]), ReadTimeout: timeout(config["timeout"]), WriteTimeout: timeout(config["writeTimeout"]),
+		Host: cmp.Or(config["host"], "localhost"), Port: defaultPort, SSL: on("ssl"), StartTLS: on("starttls"), User: config["user"],
+		Password: iam.Secret(config["password"]),
+		Token: TokenRequest{config["authTokenUrl"], config["authTokenScope"], config["authTokenClientId"],
+			iam.Secret(config["authTokenClientSecret"])},
+		UTF8: on("allowutf8"), Debug: on("debug"),
+		ConnectTimeout: timeout(config["connectionTimeout"]), ReadTimeout: timeout(config["timeout"]),
+		WriteTimeout: timeout(config["writeTimeout"]),
 	}
 	if port, err := strconv.Atoi(config["port"]); err == nil && port > 0 && port < 1<<16 {
 		s.Port = port
@@ -133,7 +137,8 @@ func Mailbox(text string, utf8 bool) (string, error) {
 		return "", fmt.Errorf("no mail address: the domain of %q", text)
 	}
 	ascii := func(r rune) bool { return r < 0x80 }
-	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) || !utf8 && strings.ContainsFunc(local, func(r rune) bool { return !ascii(r) }) {
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) || !utf8 && strings.ContainsFunc(local,
+		func(r rune) bool { return !ascii(r) }) {
 		return "", fmt.Errorf("no mail address: %q", text)
 	}
 	if _, err := mail.ParseAddress("<" + local + "@" + domain + ">"); err != nil {

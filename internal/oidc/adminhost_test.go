@@ -15,7 +15,8 @@ import (
 // may ask for tokens and embed frames at the other. Keycloak: ResolveRelative.resolveRootUrl, for ${authAdminUrl}.
 func TestConsoleIsAtHomeAtTheAdministrationsName(t *testing.T) {
 	cfg := server.DevDefaults()
-	cfg.DataDir, cfg.LogTo, cfg.Hostname = t.TempDir(), io.Discard, web.HostnameOptions{Hostname: "https://id.test", Admin: "https://admin.test"}
+	cfg.DataDir, cfg.LogTo, cfg.Hostname = t.TempDir(), io.Discard, web.HostnameOptions{Hostname: "https://id.test",
+		Admin: "https://admin.test"}
 	s, err := server.New(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -29,11 +30,14 @@ func TestConsoleIsAtHomeAtTheAdministrationsName(t *testing.T) {
 		return w.Code
 	}
 	for client, homes := range map[string]map[string]int{
-		"security-admin-console": {"https://admin.test/admin/master/console/": http.StatusOK, "https://id.test/admin/master/console/": http.StatusBadRequest, "https://evil.test/admin/master/console/": http.StatusBadRequest},
-		"account-console":        {"https://id.test/realms/master/account/": http.StatusOK, "https://admin.test/realms/master/account/": http.StatusBadRequest},
+		"security-admin-console": {"https://admin.test/admin/master/console/": http.StatusOK,
+			"https://id.test/admin/master/console/": http.StatusBadRequest, "https://evil.test/admin/master/console/": http.StatusBadRequest},
+		"account-console": {"https://id.test/realms/master/account/": http.StatusOK,
+			"https://admin.test/realms/master/account/": http.StatusBadRequest},
 	} {
 		for home, want := range homes {
-			q := url.Values{"client_id": {client}, "redirect_uri": {home}, "response_type": {"code"}, "scope": {"openid"}, "code_challenge_method": {"S256"}, "code_challenge": {"0123456789012345678901234567890123456789012"}}
+			q := url.Values{"client_id": {client}, "redirect_uri": {home}, "response_type": {"code"}, "scope": {"openid"},
+				"code_challenge_method": {"S256"}, "code_challenge": {"0123456789012345678901234567890123456789012"}}
 			if got := ask("auth?" + q.Encode()); got != want {
 				t.Errorf("%s at %s: %d, want %d", client, home, got, want)
 			}

@@ -20,7 +20,8 @@ func TestDisabledAudiences(t *testing.T) {
 	file = strings.Replace(file, `"realmRoles":["default-roles-shop"]`, `"realmRoles":["default-roles-shop"],"clientRoles":{"role":["r"]}`, 1)
 	s := newSiteOf(t, file+`,"roles":{"client":{"role":[{"name":"r"}]}}`)
 	exchanged := func(audience string) *answer {
-		return s.token(app("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange", "subject_token", s.password("openid").text("access_token"),
+		return s.token(app("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange", "subject_token",
+			s.password("openid").text("access_token"),
 			"subject_token_type", "urn:ietf:params:oauth:token-type:access_token", "audience", audience,
 			"requested_token_type", "urn:ietf:params:oauth:token-type:refresh_token")...)
 	}

@@ -206,7 +206,8 @@ func (a *authCall) parse() error {
 		return v
 	}
 	a.req.LoginRequest = iam.LoginRequest{
-		Client: a.client.ID, Issuer: a.issuer(), Scope: get("scope"), MaxAge: get("max_age"), LoginHint: get("login_hint"), UILocales: get("ui_locales"), IDPHint: get("kc_idp_hint"), HasIDPHint: a.form.Has("kc_idp_hint"),
+		Client: a.client.ID, Issuer: a.issuer(), Scope: get("scope"), MaxAge: get("max_age"), LoginHint: get("login_hint"),
+		UILocales: get("ui_locales"), IDPHint: get("kc_idp_hint"), HasIDPHint: a.form.Has("kc_idp_hint"),
 	}
 	a.req.own = own{
 		ResponseType: get("response_type"), ResponseMode: get("response_mode"), State: get("state"), Nonce: get("nonce"), Prompt: get("prompt"),
@@ -221,7 +222,8 @@ func (a *authCall) parse() error {
 	}
 	for _, name := range slices.Sorted(keysOf(a.form.Values)) {
 		v := printable(a.form.Get(name))
-		if !slices.Contains(knownParams, name) && len(name) <= iam.MaxKey && iam.Storable(name) && strings.TrimSpace(v) != "" && len(v) <= maxExtraSize && len(a.req.Extra) < maxExtra {
+		if !slices.Contains(knownParams, name) && len(name) <= iam.MaxKey && iam.Storable(name) && strings.TrimSpace(v) != "" &&
+			len(v) <= maxExtraSize && len(a.req.Extra) < maxExtra {
 			a.req.Extra[extraNote+name] = v
 			size += len(name) + len(v)
 		}
@@ -248,8 +250,10 @@ func keysOf(m map[string][]string) func(func(string) bool) {
 
 // knownParams are those of the protocol; others are kept for whoever knows them.
 var knownParams = []string{
-	"client_id", "response_type", "response_mode", "redirect_uri", "state", "scope", "resource", "login_hint", "prompt", "kc_idp_hint", "kc_action",
-	"nonce", "max_age", "ui_locales", "request", "request_uri", "claims", "acr_values", "display", "code_challenge", "code_challenge_method", "dpop_jkt",
+	"client_id", "response_type", "response_mode", "redirect_uri", "state", "scope", "resource", "login_hint", "prompt",
+	"kc_idp_hint", "kc_action",
+	"nonce", "max_age", "ui_locales", "request", "request_uri", "claims", "acr_values", "display", "code_challenge",
+	"code_challenge_method", "dpop_jkt",
 }
 
 // splitList splits a client attribute that holds a list.
@@ -323,10 +327,12 @@ func (a *authCall) checkResponse() error {
 	a.detail("response_mode", strings.ReplaceAll(a.mode, ".", "_"))
 	if a.types.implicit() && a.mode == "query"+jarm &&
 		(a.client.OIDC.Response.Alg == "" || a.client.OIDC.Response.Enc == "") {
-		return a.reject("invalid_request", "invalid_request", "Response_mode 'query.jwt' is allowed only when the authorization response token is encrypted")
+		return a.reject("invalid_request", "invalid_request",
+			"Response_mode 'query.jwt' is allowed only when the authorization response token is encrypted")
 	}
 	if a.types.implicit() && a.client.OIDC.DPoP {
-		return a.reject("not_allowed", "unauthorized_client", "DPoP is not supported for implicit nor hybrid flows. Client requires DPoP bound access tokens.")
+		return a.reject("not_allowed", "unauthorized_client",
+			"DPoP is not supported for implicit nor hybrid flows. Client requires DPoP bound access tokens.")
 	}
 	const refusal = "Client is not allowed to initiate browser login with given response_type. %s flow is disabled for the client."
 	if (a.types.code || a.types.none) && !a.client.StandardFlow {

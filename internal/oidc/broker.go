@@ -42,7 +42,8 @@ func (h *Handler) logoutFromProvider(c *call) error {
 	}
 	if unreachable, is := errors.AsType[*broker.Unreachable](err); is {
 		h.Log.WarnContext(b.ctx(), "a provider's logout is not verified", telemetry.KeyRealm, b.realm.Name, telemetry.KeyError, unreachable)
-		return b.deny(refusal{word: "invalid_token", code: "invalid_request", description: "The signature verification of the logoutToken failed"})
+		return b.deny(refusal{word: "invalid_token", code: "invalid_request",
+			description: "The signature verification of the logoutToken failed"})
 	}
 	if err != nil {
 		return err
@@ -140,7 +141,8 @@ func (c *call) endAtProvider(s *iam.UserSession) bool {
 	}
 	asked, err := c.Broker.EndThere(c.ctx(), &p.IdentityProvider, broker.Outgoing{Session: string(s.ID), IDToken: s.Notes[broker.NoteIDToken]})
 	if err != nil {
-		c.Log.WarnContext(c.ctx(), "an identity provider was not told of a logout", telemetry.KeyRealm, c.realm.Name, "provider", p.Alias, telemetry.KeyError, err)
+		c.Log.WarnContext(c.ctx(), "an identity provider was not told of a logout", telemetry.KeyRealm, c.realm.Name, "provider", p.Alias,
+			telemetry.KeyError, err)
 	}
 	return asked
 }
@@ -156,7 +158,8 @@ func (l *logoutCall) toProvider(s *iam.UserSession, front []logout.FrontClient) 
 	if err != nil {
 		return false, nil
 	}
-	to := kind.Out(&p.IdentityProvider, broker.Outgoing{Session: string(s.ID), IDToken: s.Notes[broker.NoteIDToken], Back: broker.Endpoint(l.issuer(), p.Alias) + "/logout_response"})
+	to := kind.Out(&p.IdentityProvider, broker.Outgoing{Session: string(s.ID), IDToken: s.Notes[broker.NoteIDToken],
+		Back: broker.Endpoint(l.issuer(), p.Alias) + "/logout_response"})
 	if to == "" {
 		return false, nil
 	}
@@ -225,7 +228,8 @@ func (h *Handler) brokerToken(c *call) error {
 		return err
 	}
 	if !may {
-		return refuse(http.StatusForbidden, "Client ["+v.Client.ClientID+"] not authorized to retrieve tokens from identity provider ["+alias+"].")
+		return refuse(http.StatusForbidden, "Client ["+v.Client.ClientID+"] not authorized to retrieve tokens from identity provider ["+
+			alias+"].")
 	}
 	p := c.realm.IDP(alias)
 	if p == nil || !p.Enabled {
@@ -266,6 +270,7 @@ func (b *backCall) mayReadToken(v *bearer.Verdict) (bool, error) {
 }
 
 var brokerTokenChecks = []bearer.Check{
-	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.Proved, bearer.KnownClient, bearer.NotRevoked, bearer.AfterRealm, bearer.AfterClient,
+	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.Proved, bearer.KnownClient, bearer.NotRevoked, bearer.AfterRealm,
+	bearer.AfterClient,
 	bearer.ClientOn, bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart, bearer.UserOn, bearer.AfterUser,
 }

@@ -105,7 +105,8 @@ func (h *Handler) deviceAuth(c *call) error {
 		b.event.Cause.Setting = iam.AttrDeviceGrant
 		return b.deny(refusal{word: "not_allowed", code: "unauthorized_client", description: deviceOff})
 	case b.client.Access == iam.BearerOnly:
-		return b.deny(refusal{word: "not_allowed", status: http.StatusForbidden, code: "unauthorized_client", description: "Bearer-only applications are not allowed to initiate browser login."})
+		return b.deny(refusal{word: "not_allowed", status: http.StatusForbidden, code: "unauthorized_client",
+			description: "Bearer-only applications are not allowed to initiate browser login."})
 	case b.client.Protocol != iam.OIDC:
 		return b.deny(refusal{word: "invalid_client", code: "unauthorized_client", description: "Wrong client protocol."})
 	case b.form.Duplicate() != "":
@@ -153,7 +154,8 @@ func (h *Handler) deviceAuth(c *call) error {
 // deviceTimes are the life of a client's device codes and how often it may ask, in
 // seconds: its own, else the realm's. Keycloak: OAuth2DeviceConfig.
 func deviceTimes(r *realms.Realm, client *realms.Client) (life, interval int64) {
-	return cmp.Or(client.OIDC.DeviceLife, int64(r.Lifespans.DeviceCode/time.Second)), cmp.Or(client.OIDC.DeviceInterval, int64(r.Lifespans.DevicePolling/time.Second))
+	return cmp.Or(client.OIDC.DeviceLife, int64(r.Lifespans.DeviceCode/time.Second)), cmp.Or(client.OIDC.DeviceInterval,
+		int64(r.Lifespans.DevicePolling/time.Second))
 }
 
 // userCodeLetters make no words and are not taken for one another.
@@ -346,7 +348,8 @@ func (c *call) deviceEnd(code string) {
 	c.redirect(at)
 }
 
-// endDevice keeps what the user said, and leads to where it is told, word for a no: it says so where it came too late, or was not the first.
+// endDevice keeps what the user said, and leads to where it is told, word for a no: it says so where it came too late, or was not the
+// first.
 func (c *call) endDevice(id string, a *deviceAnswer, word string) error {
 	ok, err := c.answerDevice(id, a)
 	if err != nil {
@@ -401,7 +404,8 @@ func (c *call) refuseDevice(id string, why authn.Why) error {
 func (t *tokenCall) device() (*decision, error) {
 	if !t.client.OIDC.Device {
 		t.event.Cause.Setting = iam.AttrDeviceGrant
-		return nil, t.deny(refusal{word: "not_allowed", code: "invalid_grant", description: "Client not allowed OAuth 2.0 Device Authorization Grant"})
+		return nil, t.deny(refusal{word: "not_allowed", code: "invalid_grant",
+			description: "Client not allowed OAuth 2.0 Device Authorization Grant"})
 	}
 	if !t.form.Has("device_code") {
 		return nil, t.deny(refusal{word: "invalid_oauth2_device_code", code: "invalid_request", description: "Missing parameter: device_code"})
@@ -411,13 +415,17 @@ func (t *tokenCall) device() (*decision, error) {
 	case err != nil:
 		return nil, err
 	case d == nil:
-		return nil, t.deny(refusal{reason: iam.DeviceCodeUnknown, word: "invalid_oauth2_device_code", code: "invalid_grant", description: "Device code not valid", detail: untold})
+		return nil, t.deny(refusal{reason: iam.DeviceCodeUnknown, word: "invalid_oauth2_device_code", code: "invalid_grant",
+			description: "Device code not valid", detail: untold})
 	case d.text.Client != t.client.ID:
-		return nil, t.deny(refusal{reason: iam.WrongClient, word: "invalid_oauth2_device_code", code: "invalid_grant", description: "unauthorized client"})
+		return nil, t.deny(refusal{reason: iam.WrongClient, word: "invalid_oauth2_device_code", code: "invalid_grant",
+			description: "unauthorized client"})
 	case t.Now().UnixMilli() >= d.text.Expires:
-		return nil, t.deny(refusal{reason: iam.DeviceCodeLate, word: "expired_oauth2_device_code", code: "expired_token", description: "Device code is expired", detail: untold})
+		return nil, t.deny(refusal{reason: iam.DeviceCodeLate, word: "expired_oauth2_device_code", code: "expired_token",
+			description: "Device code is expired", detail: untold})
 	}
-	allowed, err := t.Sessions.PutSingleUse(t.ctx(), t.realm, devicePollKey(d.id), nil, t.Now().Add(time.Duration(d.text.Interval)*time.Second))
+	allowed, err := t.Sessions.PutSingleUse(t.ctx(), t.realm, devicePollKey(d.id), nil,
+		t.Now().Add(time.Duration(d.text.Interval)*time.Second))
 	if err != nil {
 		return nil, err
 	}
@@ -431,7 +439,8 @@ func (t *tokenCall) device() (*decision, error) {
 	case said == nil: // nothing is refused yet, and no event tells of it
 		return nil, &Error{http.StatusBadRequest, "authorization_pending", "The authorization request is still pending"}
 	case said.Denied:
-		return nil, t.deny(refusal{reason: iam.ConsentRefused, word: "access_denied", description: "The end user denied the authorization request"})
+		return nil, t.deny(refusal{reason: iam.ConsentRefused, word: "access_denied",
+			description: "The end user denied the authorization request"})
 	}
 	if err := t.checkVerifier(d.text.Challenge, d.text.ChallengeAlg); err != nil {
 		return nil, err
@@ -445,13 +454,16 @@ func (t *tokenCall) redeemDevice(d *knownDevice, said *deviceAnswer) (*decision,
 	t.event.Session = said.Session
 	view, err := t.Sessions.Find(t.ctx(), t.realm, iam.SessionRef{ID: said.Session, User: said.User}, &t.client.Client)
 	if errors.Is(err, sessions.ErrGone) {
-		return nil, &Error{http.StatusBadRequest, "authorization_pending", "The authorization request is verified but can not lookup the user session yet"}
+		return nil, &Error{http.StatusBadRequest, "authorization_pending",
+			"The authorization request is verified but can not lookup the user session yet"}
 	}
 	if view == nil {
 		return nil, err
 	}
-	if _, gone := t.Sessions.TakeSingleUse(t.ctx(), t.realm, deviceKey(d.id)); errors.Is(gone, sessions.ErrGone) { // somebody asked at the same time
-		return nil, t.deny(refusal{reason: iam.DeviceCodeUnknown, word: "invalid_oauth2_device_code", code: "invalid_grant", description: "Device code not valid", detail: untold})
+	// somebody asked at the same time
+	if _, gone := t.Sessions.TakeSingleUse(t.ctx(), t.realm, deviceKey(d.id)); errors.Is(gone, sessions.ErrGone) {
+		return nil, t.deny(refusal{reason: iam.DeviceCodeUnknown, word: "invalid_oauth2_device_code", code: "invalid_grant",
+			description: "Device code not valid", detail: untold})
 	} else if gone != nil {
 		return nil, gone
 	}
@@ -462,7 +474,8 @@ func (t *tokenCall) redeemDevice(d *knownDevice, said *deviceAnswer) (*decision,
 	case view.User != nil && !view.User.Enabled:
 		return nil, t.deny(refusal{word: "user_disabled", code: "invalid_grant", description: "User disabled", detail: untold})
 	case errors.Is(err, sessions.ErrExpired), errors.Is(err, sessions.ErrClientSessionExpired), errors.Is(err, sessions.ErrNoClientSession):
-		return nil, t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
+		return nil, t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant",
+			description: "Session not active"})
 	case err != nil:
 		return nil, t.switchedOff(err)
 	}

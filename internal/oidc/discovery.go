@@ -11,12 +11,14 @@ import (
 // order; what it advertises beyond is in doc/DIVERGENCES.md. signing, keyEncryption
 // and contentEncryption list the algorithms of package jose.
 var (
-	signing           = []string{"PS384", "RS384", "EdDSA", "ES384", "HS256", "HS512", "ES256", "RS256", "HS384", "ES512", "PS256", "PS512", "RS512"}
+	signing = []string{"PS384", "RS384", "EdDSA", "ES384", "HS256", "HS512", "ES256", "RS256", "HS384", "ES512",
+		"PS256", "PS512", "RS512"}
 	keyEncryption     = []string{"ECDH-ES+A256KW", "ECDH-ES+A192KW", "ECDH-ES+A128KW", "RSA-OAEP", "RSA-OAEP-256", "RSA1_5", "ECDH-ES"}
 	contentEncryption = []string{"A256GCM", "A192GCM", "A128GCM", "A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512"}
 	clientAuth        = []string{"private_key_jwt", "client_secret_basic", "client_secret_post", "client_secret_jwt"}
 	grantTypes        = []string{
-		"authorization_code", "client_credentials", "implicit", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange",
+		"authorization_code", "client_credentials", "implicit", "password", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
+		"urn:ietf:params:oauth:grant-type:token-exchange",
 	}
 	responseTypes = []string{
 		"code", "none", "id_token", "token", "id_token token", "code id_token", "code token", "code id_token token",

@@ -23,7 +23,8 @@ func proofs(r *http.Request) []string { return r.Header.Values("DPoP") }
 func (c *call) proof(access string) *tokens.Proof {
 	_, path, _ := strings.Cut(c.r.URL.EscapedPath(), "/realms/")
 	return &tokens.Proof{
-		Header: proofs(c.r), Method: c.r.Method, Bases: []string{c.urls.Frontend, c.urls.Backchannel}, Path: "/realms/" + path, Access: access, Now: c.Now(),
+		Header: proofs(c.r), Method: c.r.Method, Bases: []string{c.urls.Frontend, c.urls.Backchannel}, Path: "/realms/" + path,
+		Access: access, Now: c.Now(),
 		Once: func(key string, until time.Time) (bool, error) {
 			return c.Sessions.PutSingleUse(c.ctx(), c.realm, key, []byte("1"), until)
 		},
@@ -96,7 +97,8 @@ func (b *backCall) proveForLogin() error {
 	case err != nil:
 		return err
 	case b.form.Has("dpop_jkt") && b.form.Get("dpop_jkt") != jkt:
-		return b.deny(refusal{word: "invalid_request", description: "DPoP Proof public key thumbprint does not match dpop_jkt.", detail: "detail"})
+		return b.deny(refusal{word: "invalid_request", description: "DPoP Proof public key thumbprint does not match dpop_jkt.",
+			detail: "detail"})
 	}
 	b.form.Set("dpop_jkt", jkt)
 	return nil

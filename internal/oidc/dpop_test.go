@@ -47,7 +47,8 @@ func (p *prover) jwk() map[string]any {
 	}
 	copy(x, b[1:33])
 	copy(y, b[33:])
-	return map[string]any{"kty": "EC", "crv": "P-256", "x": base64.RawURLEncoding.EncodeToString(x), "y": base64.RawURLEncoding.EncodeToString(y)}
+	return map[string]any{"kty": "EC", "crv": "P-256", "x": base64.RawURLEncoding.EncodeToString(x),
+		"y": base64.RawURLEncoding.EncodeToString(y)}
 }
 
 // proof is for a request; header and claims are laid over what a good one has,
@@ -127,7 +128,8 @@ func TestProofs(t *testing.T) {
 		{"no method", p.proof("POST", to, nil, map[string]any{"htm": nil}), "DPoP mandatory claims are missing"},
 		{"no address", p.proof("POST", to, nil, map[string]any{"htu": nil}), "DPoP mandatory claims are missing"},
 		{"another address", p.proof("POST", to+"/", nil, nil), "DPoP HTTP URL mismatch"},
-		{"another server", p.proof("POST", "https://elsewhere.example.org/realms/shop/protocol/openid-connect/token", nil, nil), "DPoP HTTP URL mismatch"},
+		{"another server", p.proof("POST", "https://elsewhere.example.org/realms/shop/protocol/openid-connect/token", nil, nil),
+			"DPoP HTTP URL mismatch"},
 		{"no address at all", p.proof("POST", ":::", nil, nil), "Malformed HTTP URL in DPoP proof"},
 		{"another method", p.proof("GET", to, nil, nil), "DPoP HTTP method mismatch"},
 		{"another type", p.proof("POST", to, map[string]any{"typ": "JWT"}, nil), "Invalid or missing type in DPoP header: JWT"},
@@ -136,7 +138,8 @@ func TestProofs(t *testing.T) {
 		{"with a secret", p.proof("POST", to, map[string]any{"alg": "HS256"}, nil), "Unsupported DPoP algorithm: HS256"},
 		{"no key", p.proof("POST", to, map[string]any{"jwk": nil}, nil), "No JWK in DPoP header"},
 		{"a private key", p.proof("POST", to, map[string]any{"jwk": private}, nil), "Private key material must not be present in DPoP JWK"},
-		{"a secret for a key", p.proof("POST", to, map[string]any{"jwk": map[string]any{"kty": "oct", "k": "AAAA"}}, nil), "Unsupported key type in DPoP header"},
+		{"a secret for a key", p.proof("POST", to, map[string]any{"jwk": map[string]any{"kty": "oct", "k": "AAAA"}}, nil),
+			"Unsupported key type in DPoP header"},
 		{"another's key", p.proof("POST", to, map[string]any{"jwk": other.jwk()}, nil),
 			"DPoP verification failure: org.keycloak.exceptions.TokenSignatureInvalidException: Invalid token signature"},
 	} {
@@ -177,7 +180,8 @@ func TestProofRace(t *testing.T) {
 // The event says why; Keycloak: DPoPUtil.handleDPoPHeader.
 func TestRefusedProofInEvents(t *testing.T) {
 	s := newSite(t, "")
-	s.send(http.MethodPost, "/token", form(app("grant_type", "client_credentials")...), "DPoP", "garbage").want(t, "no proof", "invalid_request: DPoP header verification failure")
+	s.send(http.MethodPost, "/token", form(app("grant_type", "client_credentials")...), "DPoP", "garbage").want(t, "no proof",
+		"invalid_request: DPoP header verification failure")
 	got := s.admin(http.MethodGet, "/events?type=CLIENT_LOGIN_ERROR", "").raw
 	if !strings.Contains(got, `"error":"invalid_dpop_proof"`) || !strings.Contains(got, `"reason":"DPoP header verification failure"`) {
 		t.Errorf("events: %s", got)
@@ -197,10 +201,13 @@ func TestBoundTokens(t *testing.T) {
 		}
 		return s.send(http.MethodPost, path, form(pairs...), "DPoP", proof)
 	}
-	s.token("grant_type", "client_credentials", "client_id", "binding", "client_secret", "b-secret").want(t, "without a proof", "invalid_request: DPoP proof is missing")
+	s.token("grant_type", "client_credentials", "client_id", "binding", "client_secret", "b-secret").want(t, "without a proof",
+		"invalid_request: DPoP proof is missing")
 
-	front := s.send(http.MethodGet, "/auth?"+form("client_id", "binding", "response_type", "token", "redirect_uri", "https://b.example.org/cb"), "")
-	if to, err := url.Parse(front.header.Get("Location")); err != nil || !strings.HasPrefix(to.Fragment, "error=unauthorized_client&error_description=DPoP+is+not+supported+for+implicit+nor+hybrid+flows.") {
+	front := s.send(http.MethodGet, "/auth?"+form("client_id", "binding", "response_type", "token", "redirect_uri",
+		"https://b.example.org/cb"), "")
+	if to, err := url.Parse(front.header.Get("Location")); err != nil || !strings.HasPrefix(to.Fragment,
+		"error=unauthorized_client&error_description=DPoP+is+not+supported+for+implicit+nor+hybrid+flows.") {
 		t.Errorf("a token in the front: %d to %s", front.status, to)
 	}
 
@@ -213,9 +220,11 @@ func TestBoundTokens(t *testing.T) {
 	}
 	again := []string{"grant_type", "refresh_token", "client_id", "spa", "refresh_token", refresh}
 	send("/token", "", again...).want(t, "a refresh without a proof", "invalid_grant: DPoP proof is missing")
-	send("/token", other.with(s, "/token"), again...).want(t, "a refresh by another key", "invalid_grant: DPoP confirmation doesn't match DPoP proof")
+	send("/token", other.with(s, "/token"), again...).want(t, "a refresh by another key",
+		"invalid_grant: DPoP confirmation doesn't match DPoP proof")
 	send("/token", p.with(s, "/token"), again...).want(t, "a refresh", "OK")
-	send("/logout", "", "client_id", "spa", "refresh_token", refresh).want(t, "a logout without a proof", "invalid_grant: DPoP proof is missing")
+	send("/logout", "", "client_id", "spa", "refresh_token", refresh).want(t, "a logout without a proof",
+		"invalid_grant: DPoP proof is missing")
 
 	at := s.url + "/realms/shop/protocol/openid-connect/userinfo"
 	proof := p.proof("GET", at, nil, hashOf(token))
@@ -242,7 +251,8 @@ func TestBoundTokens(t *testing.T) {
 		}
 	}
 	account := s.url + "/realms/shop/account/"
-	for want, header := range map[int][2]string{200: {"DPoP " + token, p.proof("GET", account, nil, hashOf(token))}, 401: {"Bearer " + token, ""}} {
+	for want, header := range map[int][2]string{200: {"DPoP " + token, p.proof("GET", account, nil, hashOf(token))},
+		401: {"Bearer " + token, ""}} {
 		r, err := http.NewRequest(http.MethodGet, account, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -263,7 +273,8 @@ func TestBoundTokens(t *testing.T) {
 	exchange := app("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange", "subject_token", own.text("access_token"),
 		"subject_token_type", "urn:ietf:params:oauth:token-type:access_token")
 	send("/token", "", exchange...).want(t, "an exchange without a proof", "invalid_request: DPoP proof is missing")
-	send("/token", other.with(s, "/token"), exchange...).want(t, "an exchange by another key", "invalid_request: DPoP confirmation doesn't match DPoP proof")
+	send("/token", other.with(s, "/token"), exchange...).want(t, "an exchange by another key",
+		"invalid_request: DPoP confirmation doesn't match DPoP proof")
 	send("/token", p.with(s, "/token"), exchange...).want(t, "an exchange", "OK")
 }
 
@@ -284,17 +295,20 @@ func TestCodesBoundToAKey(t *testing.T) {
 		return s.login("client_id", "app", "redirect_uri", "https://app.example.org/cb", "dpop_jkt", jkt)
 	}
 	redeem(login(p.jkt), p.with(s, "/token")).want(t, "the key that was named", "OK")
-	redeem(login(p.jkt), other.with(s, "/token")).want(t, "another key", "invalid_request: DPoP Proof public key thumbprint does not match dpop_jkt")
+	redeem(login(p.jkt), other.with(s, "/token")).want(t, "another key",
+		"invalid_request: DPoP Proof public key thumbprint does not match dpop_jkt")
 	redeem(login(p.jkt), "").want(t, "no proof", "invalid_request: DPoP Proof missing")
 
 	push := func(proof string, pairs ...string) *answer {
 		t.Helper()
-		return s.send(http.MethodPost, "/ext/par/request", form(app(append(pairs, "response_type", "code", "scope", "openid", "redirect_uri", "https://app.example.org/cb")...)...), "DPoP", proof)
+		return s.send(http.MethodPost, "/ext/par/request", form(app(append(pairs, "response_type", "code", "scope", "openid", "redirect_uri",
+			"https://app.example.org/cb")...)...), "DPoP", proof)
 	}
 	pushed := push(p.with(s, "/ext/par/request"))
 	pushed.want(t, "a pushed request", "Created")
 	redeem(s.login("client_id", "app", "request_uri", pushed.text("request_uri")), other.with(s, "/token")).
 		want(t, "another key than pushed", "invalid_request: DPoP Proof public key thumbprint does not match dpop_jkt")
-	push(p.with(s, "/ext/par/request"), "dpop_jkt", other.jkt).want(t, "two keys", "invalid_request: DPoP Proof public key thumbprint does not match dpop_jkt.")
+	push(p.with(s, "/ext/par/request"), "dpop_jkt", other.jkt).want(t, "two keys",
+		"invalid_request: DPoP Proof public key thumbprint does not match dpop_jkt.")
 	push("garbage").want(t, "no proof", "invalid_request: DPoP header verification failure")
 }

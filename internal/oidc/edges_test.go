@@ -71,7 +71,8 @@ func TestMethodOfTheSecret(t *testing.T) {
 		case "":
 			want = "unauthorized_client: Invalid client or Invalid client credentials"
 		default:
-			want = "unauthorized_client: Invalid method used to get client secret. Client requires method '" + want + "' to obtain client secret from the request"
+			want = "unauthorized_client: Invalid method used to get client secret. Client requires method '" + want +
+				"' to obtain client secret from the request"
 		}
 		s.send(http.MethodPost, "/token", "grant_type=client_credentials"+c.form, header...).want(t, c.allowed+", by "+c.form+" "+c.basic, want)
 		_, id, _ := strings.Cut(made.header.Get("Location"), "/clients/")
@@ -97,7 +98,8 @@ func TestUserinfoTokens(t *testing.T) {
 		{"as if it were bound to a key", "", "DPoP " + token, 401, dpop + failed},
 		{"in the form", "access_token=" + token, "", 200, ""},
 		{"empty in the form", "access_token=", "", 401, "Bearer " + failed},
-		{"twice", "access_token=", "Bearer " + token, 400, `Bearer realm="shop", error="invalid_request", error_description="More than one method used for including an access token"`},
+		{"twice", "access_token=", "Bearer " + token, 400,
+			`Bearer realm="shop", error="invalid_request", error_description="More than one method used for including an access token"`},
 	} {
 		method, headers := http.MethodGet, []string{"Origin", "https://app.example.org"}
 		if c.form != "" {
@@ -114,14 +116,16 @@ func TestUserinfoTokens(t *testing.T) {
 			t.Errorf("%s: scripts may read %q", c.why, a.header.Get("Access-Control-Expose-Headers"))
 		}
 	}
-	if a := s.send(http.MethodGet, "/userinfo", "", "Authorization", "Bearer "+token, "Origin", "https://evil.example.org"); a.status != http.StatusForbidden || a.text("error") != "Invalid origin" {
+	if a := s.send(http.MethodGet, "/userinfo", "", "Authorization", "Bearer "+token, "Origin",
+		"https://evil.example.org"); a.status != http.StatusForbidden || a.text("error") != "Invalid origin" {
 		t.Errorf("from a foreign origin: %d %s", a.status, a.raw)
 	}
 }
 
 // Keycloak: TokenIntrospectionEndpoint, RPTIntrospectionProvider.
 func TestIntrospectionHints(t *testing.T) {
-	file := strings.Replace(realmFile, `"standard.token.exchange.enabled":"true"`, `"standard.token.exchange.enabled":"true","allow.token.introspection.without.audience.check":"true","client.introspection.response.allow.jwt.claim.enabled":"true"`, 1)
+	file := strings.Replace(realmFile, `"standard.token.exchange.enabled":"true"`,
+		`"standard.token.exchange.enabled":"true","allow.token.introspection.without.audience.check":"true","client.introspection.response.allow.jwt.claim.enabled":"true"`, 1)
 	s := newSiteOf(t, file)
 	token := s.password("openid").text("access_token")
 	ask := func(token string, pairs ...string) *answer {
@@ -129,12 +133,14 @@ func TestIntrospectionHints(t *testing.T) {
 	}
 	ask(token, "token_type_hint", "").want(t, "an empty hint", "invalid_request: Unsupported token type.")
 	a := ask(token, "token_type_hint", "requesting_party_token")
-	for name, there := range map[string]bool{"active": true, "exp": true, "iat": true, "jti": true, "typ": true, "acr": true, "sub": false, "username": false, "client_id": false, "iss": false} {
+	for name, there := range map[string]bool{"active": true, "exp": true, "iat": true, "jti": true, "typ": true, "acr": true, "sub": false,
+		"username": false, "client_id": false, "iss": false} {
 		if _, ok := a.body[name]; ok != there {
 			t.Errorf("as a requesting party token: %s in %s", name, a.raw)
 		}
 	}
-	light := strings.Replace(realmFile, `{"clientId":"app",`, `{"clientId":"light","publicClient":true,"directAccessGrantsEnabled":true,"attributes":{"client.use.lightweight.access.token.enabled":"true"},
+	light := strings.Replace(realmFile, `{"clientId":"app",`,
+		`{"clientId":"light","publicClient":true,"directAccessGrantsEnabled":true,"attributes":{"client.use.lightweight.access.token.enabled":"true"},
 		"protocolMappers":[{"name":"a","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.client.audience":"app","access.token.claim":"true"}}]},{"clientId":"app",`, 1)
 	l := newSiteOf(t, light)
 	slim := l.token("grant_type", "password", "client_id", "light", "username", "ann", "password", "ann-pw").text("access_token")
@@ -147,11 +153,13 @@ func TestIntrospectionHints(t *testing.T) {
 		}
 	}
 	form := url.Values{"token": {token}, "client_id": {"app"}, "client_secret": {"app-secret"}}
-	if a := s.send(http.MethodPost, "/token/introspect", form.Encode(), "Accept", "application/jwt"); claimsOf(t, a.text("jwt"))["sub"] != a.text("sub") {
+	if a := s.send(http.MethodPost, "/token/introspect", form.Encode(), "Accept", "application/jwt"); claimsOf(t,
+		a.text("jwt"))["sub"] != a.text("sub") {
 		t.Errorf("as a JWT: %s", a.raw)
 	}
 	form.Set("token", "nonsense") // a JWT would look like a good token
-	if a := s.send(http.MethodPost, "/token/introspect", form.Encode(), "Accept", "application/jwt"); len(a.body) != 1 || a.body["active"] != false {
+	if a := s.send(http.MethodPost, "/token/introspect", form.Encode(), "Accept", "application/jwt"); len(a.body) != 1 ||
+		a.body["active"] != false {
 		t.Errorf("nonsense as a JWT: %s", a.raw)
 	}
 }
@@ -194,7 +202,8 @@ func TestLogoutTokensOfProviders(t *testing.T) {
 // Keycloak: OIDCLoginProtocolService.certs; RFC 7517 8.5.2, JAX-RS 3.3.5.
 func TestWhatEndpointsOffer(t *testing.T) {
 	s := newSite(t, "")
-	if a := s.send(http.MethodGet, "/certs", "", "Accept", "application/jwk-set+json"); a.header.Get("Content-Type") != "application/jwk-set+json" || a.body["keys"] == nil {
+	if a := s.send(http.MethodGet, "/certs", "", "Accept", "application/jwk-set+json"); a.header.Get(
+		"Content-Type") != "application/jwk-set+json" || a.body["keys"] == nil {
 		t.Errorf("keys: %s %s", a.header.Get("Content-Type"), a.raw)
 	}
 	if a := s.send(http.MethodOptions, "/token/introspect", ""); a.status != 200 || a.header.Get("Allow") != "HEAD, POST, OPTIONS" {
@@ -244,7 +253,8 @@ func TestStateIsGivenBackAsItIs(t *testing.T) {
 func TestScopesThatDiscoveryNames(t *testing.T) {
 	s := newSite(t, "")
 	for name, in := range map[string]string{"shown": "true", "hidden": "false"} {
-		a := s.admin("POST", "/client-scopes", `{"name":"`+name+`","protocol":"openid-connect","attributes":{"include.in.openid.provider.metadata":"`+in+`"}}`)
+		a := s.admin("POST", "/client-scopes", `{"name":"`+name+
+			`","protocol":"openid-connect","attributes":{"include.in.openid.provider.metadata":"`+in+`"}}`)
 		if a.status != http.StatusCreated {
 			t.Fatal(a.status, a.raw)
 		}
@@ -266,7 +276,8 @@ func TestClientsAuthenticateInSubFlows(t *testing.T) {
 	s := newSite(t, `,"clientAuthenticationFlow":"own clients","authenticationFlows":[
 	 {"alias":"own clients","providerId":"client-flow","topLevel":true,"authenticationExecutions":[{"authenticatorFlow":true,"flowAlias":"secrets","requirement":"ALTERNATIVE","priority":10}]},
 	 {"alias":"secrets","providerId":"client-flow","topLevel":false,"authenticationExecutions":[{"authenticator":"client-secret","requirement":"ALTERNATIVE","priority":10}]}]`)
-	for secret, want := range map[string]string{"app-secret": "OK", "wrong": "unauthorized_client: Invalid client or Invalid client credentials"} {
+	for secret, want := range map[string]string{"app-secret": "OK",
+		"wrong": "unauthorized_client: Invalid client or Invalid client credentials"} {
 		s.post("/token", "grant_type", "client_credentials", "client_id", "app", "client_secret", secret).want(t, secret, want)
 	}
 }

@@ -37,7 +37,8 @@ func sealedClients(t *testing.T, pairs []string, private ...crypto.Signer) strin
 		for _, kind := range []string{"id.token", "user.info", "authorization"} {
 			attrs[kind+".encrypted.response.alg"], attrs[kind+".encrypted.response.enc"] = alg, enc
 		}
-		client, err := json.Marshal(map[string]any{"clientId": pair, "publicClient": true, "redirectUris": []string{"https://sealed.example.org/*"},
+		client, err := json.Marshal(map[string]any{"clientId": pair, "publicClient": true,
+			"redirectUris":              []string{"https://sealed.example.org/*"},
 			"directAccessGrantsEnabled": true, "implicitFlowEnabled": true, "attributes": attrs})
 		if err != nil {
 			t.Fatal(err)
@@ -99,13 +100,15 @@ func TestEncryptedAnswers(t *testing.T) {
 		"userinfo": func(pair string) {
 			a := s.token("grant_type", "password", "username", "ann", "password", "ann-pw", "scope", "openid", "client_id", pair)
 			info := s.userinfo(a.text("access_token"))
-			if plain := decrypt("userinfo", pair, info.raw); !strings.Contains(plain, `"preferred_username":"ann"`) || info.header.Get("Content-Type") != "application/jwt" {
+			if plain := decrypt("userinfo", pair, info.raw); !strings.Contains(plain, `"preferred_username":"ann"`) ||
+				info.header.Get("Content-Type") != "application/jwt" {
 				t.Errorf("%s: userinfo is %s %q", pair, info.header.Get("Content-Type"), plain)
 			}
 		},
 		"authorization": func(pair string) {
 			for typ, mode := range map[string]string{"code": "jwt", "code id_token": "query.jwt", "none": "query.jwt"} {
-				q := url.Values{"client_id": {pair}, "redirect_uri": {"https://sealed.example.org/"}, "response_type": {typ}, "response_mode": {mode}, "state": {"s"}, "nonce": {"n"}, "scope": {"openid"}}
+				q := url.Values{"client_id": {pair}, "redirect_uri": {"https://sealed.example.org/"}, "response_type": {typ}, "response_mode": {mode},
+					"state": {"s"}, "nonce": {"n"}, "scope": {"openid"}}
 				_, to, page := v.open(protocol+"/auth?"+q.Encode(), nil)
 				u, err := url.Parse(to)
 				if err != nil || to == "" {
@@ -151,7 +154,8 @@ func TestEncryptionNeedsAKey(t *testing.T) {
 	}
 	v := s.visitor(t)
 	v.login("app", "https://app.example.org/cb")
-	q := url.Values{"client_id": {"RSA-OAEP/A256GCM"}, "redirect_uri": {"https://sealed.example.org/"}, "response_type": {"code"}, "response_mode": {"jwt"}}
+	q := url.Values{"client_id": {"RSA-OAEP/A256GCM"}, "redirect_uri": {"https://sealed.example.org/"}, "response_type": {"code"},
+		"response_mode": {"jwt"}}
 	if status, to, _ := v.open(protocol+"/auth?"+q.Encode(), nil); status != 400 || to != "" {
 		t.Errorf("authorization response: %d to %s", status, to)
 	}

@@ -88,7 +88,8 @@ func (c *call) fail(err error) {
 	case errors.As(err, &oauth):
 		_ = c.json(oauth.Status, web.Problem{Error: oauth.Code, Description: oauth.Description})
 	case errors.As(err, &page):
-		c.page(page.status, pages.Request{Client: c.asks, Message: &pages.Message{Type: pages.Problem, Key: page.key, Args: page.args}}, pages.Error{})
+		c.page(page.status, pages.Request{Client: c.asks, Message: &pages.Message{Type: pages.Problem, Key: page.key, Args: page.args}},
+			pages.Error{})
 	case errors.As(err, &status) && status == http.StatusNotFound && web.AcceptsHTML(c.r):
 		c.page(int(status), pages.Request{Message: &pages.Message{Type: pages.Problem, Key: "pageNotFound"}}, pages.Error{SkipLink: true})
 	case errors.As(err, &status):

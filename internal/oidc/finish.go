@@ -46,7 +46,8 @@ var refusals = map[authn.Why]struct{ code, description string }{
 // Keycloak: OIDCIdentityProvider.createAuthorizationUrl reads them as client notes.
 func (h *Handler) Parameters(q *iam.LoginRequest) map[string]string {
 	r := read(q)
-	p := map[string]string{"scope": r.Scope, "prompt": r.Prompt, "max_age": r.MaxAge, "login_hint": r.LoginHint, "acr_values": r.ACRValues, "claims": r.Claims, "display": r.Display,
+	p := map[string]string{"scope": r.Scope, "prompt": r.Prompt, "max_age": r.MaxAge, "login_hint": r.LoginHint, "acr_values": r.ACRValues,
+		"claims": r.Claims, "display": r.Display,
 		"ui_locales": r.UILocales, "state": r.State, "nonce": r.Nonce, "kc_idp_hint": r.IDPHint}
 	for name, value := range r.Extra {
 		if name, further := strings.CutPrefix(name, extraNote); further {
@@ -186,7 +187,8 @@ func (c *call) joined(d *authn.Done) (*authn.Joined, error) {
 // long as that is alive. Keycloak: TokenManager.attachAuthenticationSession.
 func (c *call) clientPart(d *authn.Done, q *request, scopes []*iam.ClientScope, was *authn.Joined) (*iam.ClientSession, error) {
 	notes := map[string]string{
-		"iss": q.Issuer, noteResponseType: q.ResponseType, "response_mode": q.ResponseMode, noteScope: q.Scope, "state": q.State, "nonce": q.Nonce,
+		"iss": q.Issuer, noteResponseType: q.ResponseType, "response_mode": q.ResponseMode, noteScope: q.Scope,
+		"state": q.State, "nonce": q.Nonce,
 		"prompt": q.Prompt, "max_age": q.MaxAge, "login_hint": q.LoginHint, "acr_values": q.ACRValues, "claims": q.Claims,
 		"kc_idp_hint": q.IDPHint, "code_challenge": q.Challenge, "code_challenge_method": q.ChallengeAlg,
 	}
@@ -251,9 +253,11 @@ func (c *call) neverUsed(ref iam.SessionRef) (bool, error) {
 
 // addTokens adds the tokens of an implicit or hybrid answer. Without a code no
 // offline session is made, and so no token of one; Keycloak's then is good for nothing.
-func (c *call) addTokens(p *params, d *authn.Done, q *request, part *iam.ClientSession, scopes []*iam.ClientScope, types responseType, code string) (*tokens.Response, error) {
+func (c *call) addTokens(p *params, d *authn.Done, q *request, part *iam.ClientSession, scopes []*iam.ClientScope, types responseType,
+	code string) (*tokens.Response, error) {
 	g := &iam.Grant{
-		Client: d.Client, User: d.User, Session: d.Session, ClientSession: part, Scopes: scopes, Asked: d.Request.Scope, OpenID: tokens.HasScope(d.Request.Scope, tokens.ScopeOpenID), Nonce: q.Nonce,
+		Client: d.Client, User: d.User, Session: d.Session, ClientSession: part, Scopes: scopes, Asked: d.Request.Scope,
+		OpenID: tokens.HasScope(d.Request.Scope, tokens.ScopeOpenID), Nonce: q.Nonce,
 		Offline: types.code && tokens.OfflineRequested(scopes), Type: "na", Issuer: d.Request.Issuer,
 	}
 	w := tokens.Want{NoAccess: !types.token, ID: types.idToken, NoID: !types.idToken}

@@ -101,7 +101,8 @@ func (b *backCall) authenticateClient() error {
 // clientOff refuses because the client is switched off.
 func (b *backCall) clientOff() error {
 	b.anyOrigin()
-	return b.deny(refusal{word: "client_disabled", status: http.StatusUnauthorized, code: "invalid_client", description: clientauth.Invalid, detail: untold})
+	return b.deny(refusal{word: "client_disabled", status: http.StatusUnauthorized, code: "invalid_client", description: clientauth.Invalid,
+		detail: untold})
 }
 
 // printable: StringUtil.removeControlCharacters.

@@ -26,12 +26,14 @@ func (t *tokenCall) clientCredentials() (*decision, error) {
 		return nil, err
 	}
 	if user == nil {
-		return nil, t.deny(refusal{word: "user_not_found", status: http.StatusUnauthorized, code: "invalid_request", description: "The associated service account for the client does not exist"})
+		return nil, t.deny(refusal{word: "user_not_found", status: http.StatusUnauthorized, code: "invalid_request",
+			description: "The associated service account for the client does not exist"})
 	}
 	t.detail("username", user.Username)
 	t.event.User = user.ID
 	if !user.Enabled {
-		return nil, t.deny(refusal{word: "user_disabled", status: http.StatusUnauthorized, code: "invalid_request", description: "User '" + user.Username + "' disabled"})
+		return nil, t.deny(refusal{word: "user_disabled", status: http.StatusUnauthorized, code: "invalid_request", description: "User '" +
+			user.Username + "' disabled"})
 	}
 	scope, err := t.requestedScope()
 	if err != nil {
@@ -39,7 +41,8 @@ func (t *tokenCall) clientCredentials() (*decision, error) {
 	}
 	now, addr := t.Now(), t.event.IP
 	us := &iam.UserSession{
-		ID: sessions.NewID(), Realm: t.realm.ID, User: user.ID, Username: user.Username, IP: addr, AuthMethod: "client_auth", Started: now, LastAccess: now,
+		ID: sessions.NewID(), Realm: t.realm.ID, User: user.ID, Username: user.Username, IP: addr, AuthMethod: "client_auth",
+		Started: now, LastAccess: now,
 		Origin: iam.Origin{How: iam.HowService, Client: t.client.ID},
 		Notes:  map[string]string{"clientId": t.client.ClientID, "client_id": t.client.ClientID, "clientHost": addr, "clientAddress": addr},
 	}

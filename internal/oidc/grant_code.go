@@ -34,12 +34,14 @@ func (t *tokenCall) code() (*decision, error) {
 		if t.form.Has("redirect_uri") {
 			got = t.form.Get("redirect_uri")
 		}
-		t.detail("reason", "Parameter 'redirect_uri' did not match originally saved redirect URI used in initial OIDC request. Saved redirectUri: "+
+		t.detail("reason", "Parameter 'redirect_uri' did not match originally saved redirect URI used in initial OIDC request. Saved "+
+			"redirectUri: "+
 			code.RedirectURI+", redirectUri parameter: "+got)
 		return nil, t.deny(refusal{word: "invalid_redirect_uri", code: "invalid_grant", description: "Incorrect redirect_uri", detail: untold})
 	}
 	if code.Client != t.client.ID {
-		return nil, t.deny(refusal{reason: iam.WrongClient, word: "invalid_client", code: "invalid_grant", description: "Auth error: Found different client_id in clientSession"})
+		return nil, t.deny(refusal{reason: iam.WrongClient, word: "invalid_client", code: "invalid_grant",
+			description: "Auth error: Found different client_id in clientSession"})
 	}
 	if !t.client.StandardFlow {
 		t.event.Cause.Setting = iam.SettingStandardFlow
@@ -78,7 +80,8 @@ func (t *tokenCall) loginGrant(view *sessions.View, kind, scope, nonce string) (
 	view.SetRoles(g)
 	ok, err := t.consented(view.User.ID, &t.client.Client, g.Scopes)
 	if err == nil && !ok {
-		err = t.deny(refusal{reason: iam.ConsentMissing, word: "not_allowed", code: "invalid_scope", description: "Client no longer has requested consent from user"})
+		err = t.deny(refusal{reason: iam.ConsentMissing, word: "not_allowed", code: "invalid_scope",
+			description: "Client no longer has requested consent from user"})
 	}
 	return g, err
 }
@@ -135,7 +138,8 @@ func (t *tokenCall) redeem(text string) (*loginCode, *sessions.View, error) {
 		return nil, nil, t.deny(refusal{word: "user_not_found", code: "invalid_grant", description: "User not found", detail: untold})
 	case errors.Is(findErr, sessions.ErrExpired), errors.Is(findErr, sessions.ErrClientSessionExpired):
 		t.event.User = view.Session.User
-		return nil, nil, t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
+		return nil, nil, t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant",
+			description: "Session not active"})
 	}
 	return nil, nil, t.switchedOff(findErr)
 }
@@ -189,9 +193,11 @@ func (t *tokenCall) withRefresh(g *iam.Grant, scope string, first bool) error {
 	part := *g.ClientSession
 	part.Notes = maps.Clone(part.Notes)
 	delete(part.Notes, noteFirstOffline)
-	part.Origin = iam.Origin{How: iam.HowOffline, Client: g.Client.ID, Scope: scope, Scopes: tokens.Why(g.Client, scope, g.Scopes), Issuer: t.issuer()}
+	part.Origin = iam.Origin{How: iam.HowOffline, Client: g.Client.ID, Scope: scope, Scopes: tokens.Why(g.Client, scope, g.Scopes),
+		Issuer: t.issuer()}
 	endOnline := first && t.realm.OfflineSSO().EndsOnline(tokens.HasScope(scope, tokens.ScopeOffline))
-	_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, ClientSession: &part, EndOnline: endOnline, Stored: true})
+	_, _, err := t.Sessions.GoOffline(t.ctx(), t.realm, sessions.OfflineGrant{Online: g.Session, ClientSession: &part,
+		EndOnline: endOnline, Stored: true})
 	if errors.Is(err, sessions.ErrGone) {
 		return t.deny(refusal{reason: iam.SessionEnded, word: "user_session_not_found", code: "invalid_grant", description: "Session not active"})
 	}
@@ -203,7 +209,8 @@ func (t *tokenCall) withRefresh(g *iam.Grant, scope string, first bool) error {
 func (t *tokenCall) mayGoOffline(g *iam.Grant) error {
 	allowed, err := t.Issuer.OfflineAllowed(t.ctx(), t.realm, g)
 	if err == nil && !allowed {
-		return t.deny(refusal{reason: iam.OfflineNotGranted, word: "not_allowed", description: "Offline tokens not allowed for the user or client"})
+		return t.deny(refusal{reason: iam.OfflineNotGranted, word: "not_allowed",
+			description: "Offline tokens not allowed for the user or client"})
 	}
 	return err
 }

@@ -92,7 +92,8 @@ func (t *tokenCall) subject() (*bearer.Verdict, error) {
 		return nil, t.deny(refusal{word: "invalid_token", code: "invalid_request", description: "Invalid token", detail: untold})
 	case tok.Confirm.X5T != "", tok.Confirm.JKT != "" && tok.Client != t.client.ClientID:
 		// Nobody can prove a certificate here: that is not built.
-		return nil, t.deny(refusal{word: "invalid_request", description: "Sender-constrained token exchange rejected as the token was not issued for the requesting client"})
+		return nil, t.deny(refusal{word: "invalid_request",
+			description: "Sender-constrained token exchange rejected as the token was not issued for the requesting client"})
 	}
 	if err := tok.Bound(t.jkt); err != nil {
 		return nil, t.badProof(err)
@@ -124,7 +125,8 @@ func (t *tokenCall) checkAudience(subject *tokens.Token) error {
 	}
 	if subject.Client != t.client.ClientID && !slices.Contains(subject.Audience, t.client.ClientID) {
 		t.detail("reason", "client is not within the token audience")
-		return t.deny(refusal{word: "not_allowed", status: 403, code: "access_denied", description: "Client is not within the token audience", detail: untold})
+		return t.deny(refusal{word: "not_allowed", status: 403, code: "access_denied", description: "Client is not within the token audience",
+			detail: untold})
 	}
 	return nil
 }
@@ -147,7 +149,8 @@ func (t *tokenCall) exchangeGrant(v *bearer.Verdict, scope, kind string) (*iam.G
 	}
 	if !ok {
 		t.detail("reason", "Missing consents for Token Exchange in client "+t.client.ClientID)
-		return nil, t.deny(refusal{word: "consent_denied", code: "invalid_scope", description: "Missing consents for Token Exchange in client " + t.client.ClientID, detail: untold})
+		return nil, t.deny(refusal{word: "consent_denied", code: "invalid_scope", description: "Missing consents for Token Exchange in client " +
+			t.client.ClientID, detail: untold})
 	}
 	stale := int64(0) // the version of a part that has timed out
 	own := func() {
@@ -168,7 +171,8 @@ func (t *tokenCall) exchangeGrant(v *bearer.Verdict, scope, kind string) (*iam.G
 	if kind == typeRefresh {
 		switch {
 		case us.Offline || v.View == nil || v.Token.Context().Guest:
-			return nil, t.deny(refusal{word: "invalid_request", description: "Refresh token not valid as requested_token_type because creating a new session is needed"})
+			return nil, t.deny(refusal{word: "invalid_request",
+				description: "Refresh token not valid as requested_token_type because creating a new session is needed"})
 		case tokens.OfflineRequested(g.Scopes):
 			return nil, t.deny(refusal{word: "invalid_request", description: "Scope offline_access not allowed for token exchange"})
 		}

@@ -91,7 +91,8 @@ func (t *tokenCall) login(scope string) (*authn.Run, error) {
 		flow = t.realm.FlowByID(id)
 	}
 	if flow == nil {
-		return nil, t.deny(refusal{word: "invalid_user_credentials", code: "invalid_grant", description: "The flow " + alias + " is missing", detail: untold})
+		return nil, t.deny(refusal{word: "invalid_user_credentials", code: "invalid_grant", description: "The flow " + alias + " is missing",
+			detail: untold})
 	}
 	required := make([]iam.RequiredAction, len(t.realm.RequiredActions))
 	for i, a := range t.realm.RequiredActions {
@@ -99,7 +100,8 @@ func (t *tokenCall) login(scope string) (*authn.Run, error) {
 	}
 	run := &authn.Run{
 		Realm: t.realm, Client: &t.client.Client, Actions: required, Now: t.Now(), IP: t.event.IP, Form: t.sent, Event: t.event,
-		Tab: &iam.AuthTab{Root: sessions.NewID(), Request: iam.LoginRequest{Client: t.client.ID, Scope: scope, Issuer: t.issuer()}, Created: t.Now()},
+		Tab: &iam.AuthTab{Root: sessions.NewID(), Request: iam.LoginRequest{Client: t.client.ID, Scope: scope, Issuer: t.issuer()},
+			Created: t.Now()},
 	}
 	out, err := t.Engine.Start(t.ctx(), run, flow)
 	for i := range run.Events {
@@ -122,7 +124,8 @@ func (t *tokenCall) login(scope string) (*authn.Run, error) {
 		if p, ok := out.Page.(authn.Page); ok && p.Status != 0 && p.Message != nil { // a step that knows people alone ends the flow with a page
 			return nil, &pageError{p.Status, p.Message.Key, p.Message.Params}
 		}
-		return nil, t.deny(refusal{word: "invalid_user_credentials", code: "invalid_grant", description: "Invalid user credentials", detail: untold})
+		return nil, t.deny(refusal{word: "invalid_user_credentials", code: "invalid_grant", description: "Invalid user credentials",
+			detail: untold})
 	case authn.Failed:
 		if run.Event.User != "" {
 			t.event.User = run.Event.User
@@ -131,9 +134,11 @@ func (t *tokenCall) login(scope string) (*authn.Run, error) {
 		if out.Err.Code == authn.NotBuilt {
 			t.Log.WarnContext(t.ctx(), "a flow needs what is not there", "realm", t.realm.Name, "flow", flow.Alias, telemetry.KeyError, out.Err)
 		}
-		return nil, t.deny(refusal{word: out.Err.Event(), status: http.StatusUnauthorized, code: "invalid_grant", description: "Invalid user credentials", detail: untold})
+		return nil, t.deny(refusal{word: out.Err.Event(), status: http.StatusUnauthorized, code: "invalid_grant",
+			description: "Invalid user credentials", detail: untold})
 	default:
-		return nil, t.deny(refusal{word: "invalid_user_credentials", code: "invalid_grant", description: "Invalid user credentials", detail: untold})
+		return nil, t.deny(refusal{word: "invalid_user_credentials", code: "invalid_grant", description: "Invalid user credentials",
+			detail: untold})
 	}
 	return run, t.ready(run)
 }

@@ -34,7 +34,8 @@ func (t *tokenCall) refresh() (*decision, error) {
 		return nil, err
 	}
 	if !ok {
-		return nil, t.deny(refusal{reason: iam.ConsentMissing, word: "invalid_token", code: "invalid_scope", description: "Client no longer has requested consent from user"})
+		return nil, t.deny(refusal{reason: iam.ConsentMissing, word: "invalid_token", code: "invalid_scope",
+			description: "Client no longer has requested consent from user"})
 	}
 	if err := t.noteAdapter(view); err != nil {
 		return nil, err
@@ -60,7 +61,8 @@ func (t *tokenCall) refresh() (*decision, error) {
 // refreshGrant narrows the old token's scope to what is asked for now. Whether an
 // ID token is due is what the login asked for. The answer to an offline token
 // tells the scope that it keeps, not the narrowed one.
-func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions.View) (*iam.Grant, tokens.Want, func(*tokens.Response) error) {
+func (t *tokenCall) refreshGrant(old *tokens.Token, param string,
+	view *sessions.View) (*iam.Grant, tokens.Want, func(*tokens.Response) error) {
 	scope := old.Scope
 	if param != "" {
 		var kept []string
@@ -86,7 +88,8 @@ func (t *tokenCall) refreshGrant(old *tokens.Token, param string, view *sessions
 		return g, want, nil
 	}
 	kept := *g
-	kept.Scopes, kept.Asked, kept.OpenID = tokens.Requested(t.realm, &t.client.Client, old.Scope), old.Scope, tokens.HasScope(old.Scope, tokens.ScopeOpenID)
+	kept.Scopes, kept.Asked, kept.OpenID = tokens.Requested(t.realm, &t.client.Client, old.Scope), old.Scope,
+		tokens.HasScope(old.Scope, tokens.ScopeOpenID)
 	return g, want, func(res *tokens.Response) (err error) {
 		res.Scope, err = t.Issuer.Scope(t.ctx(), t.realm, &kept)
 		return err
@@ -100,8 +103,10 @@ func (b *backCall) worthless(reason iam.Reason, text string) error {
 
 // refreshChecks are those of TokenManager.verifyRefreshToken and validateToken, in their order.
 var refreshChecks = []bearer.Check{
-	bearer.OfType, bearer.OfHost, bearer.AfterRealm, bearer.AfterClient, bearer.NotExpired, bearer.OfClient, bearer.Keyed, bearer.LiveSession, bearer.UserOn,
-	bearer.AfterSession, bearer.LivePart, bearer.ClientOn, bearer.AfterPart, bearer.AfterRealm, bearer.AfterClient, bearer.AfterUser, bearer.OfflineGranted,
+	bearer.OfType, bearer.OfHost, bearer.AfterRealm, bearer.AfterClient, bearer.NotExpired, bearer.OfClient, bearer.Keyed,
+	bearer.LiveSession, bearer.UserOn,
+	bearer.AfterSession, bearer.LivePart, bearer.ClientOn, bearer.AfterPart, bearer.AfterRealm, bearer.AfterClient, bearer.AfterUser,
+	bearer.OfflineGranted,
 }
 
 // refreshSayings are the reference's words, those for offline tokens where they are others.

@@ -24,7 +24,8 @@ func (h *Handler) introspect(c *call) error {
 	if err := b.authenticateClient(); err != nil {
 		var refused *Error
 		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && refused.Code == "unauthorized_client" {
-			return b.deny(refusal{word: "invalid_client", status: http.StatusUnauthorized, description: "Client authentication failed.", detail: "detail"})
+			return b.deny(refusal{word: "invalid_client", status: http.StatusUnauthorized, description: "Client authentication failed.",
+				detail: "detail"})
 		}
 		return err
 	}
@@ -59,7 +60,8 @@ type introspected struct {
 // introspectionChecks are those of AccessTokenIntrospectionProvider.introspectionChecks, in
 // its order.
 var introspectionChecks = []bearer.Check{
-	bearer.OfHost, bearer.KnownClient, bearer.ClientOn, bearer.NotRevoked, bearer.NotExpired, bearer.AfterRealm, bearer.AfterClient, bearer.OfType, bearer.ClientOn,
+	bearer.OfHost, bearer.KnownClient, bearer.ClientOn, bearer.NotRevoked, bearer.NotExpired, bearer.AfterRealm, bearer.AfterClient,
+	bearer.OfType, bearer.ClientOn,
 	bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart, bearer.UserOn, bearer.AfterUser, bearer.OfflineGranted,
 	bearer.Unspent,
 }
@@ -80,7 +82,8 @@ var introspectionSayings = map[bearer.Refusal]saying{
 	bearer.UserOff:       {word: "user_disabled", reason: "Could not find valid user from user session $session", tells: theUser},
 	bearer.BeforeUser:    {word: "user_disabled", reason: "Could not find valid user from user session $session", tells: theUser},
 	bearer.SpentToken:    {word: "invalid_token", reason: introspecting + "failed to validate Token reuse for introspection", tells: theUser},
-	bearer.NotGranted:    {word: "session_expired", reason: "Offline session invalid because offline access not granted anymore", tells: theUser},
+	bearer.NotGranted: {word: "session_expired", reason: "Offline session invalid because offline access not granted anymore",
+		tells: theUser},
 }
 
 // checkIntrospected judges a token, and whether the resource server may know of it.
@@ -116,7 +119,8 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 		return nil, err
 	}
 	if !refresh && !b.addressed(v.Token, out) {
-		return inactive(iam.WrongClient, saying{word: "invalid_token", reason: "Client '" + b.client.ClientID + "' is not in the token audience", tells: theUser})
+		return inactive(iam.WrongClient, saying{word: "invalid_token", reason: "Client '" + b.client.ClientID + "' is not in the token audience",
+			tells: theUser})
 	}
 	return &introspected{v, out}, nil
 }
@@ -133,7 +137,8 @@ func (b *backCall) mapped(ctx context.Context, v *bearer.Verdict) (*claims.Set, 
 			out.Put(c.name, c.value)
 		}
 	}
-	for _, c := range []struct{ name, value string }{{"jti", p.ID}, {"iss", p.Issuer}, {"sub", p.Subject}, {"typ", p.Type}, {"azp", p.Client}, {"nonce", p.Nonce},
+	for _, c := range []struct{ name, value string }{{"jti", p.ID}, {"iss", p.Issuer}, {"sub", p.Subject}, {"typ", p.Type}, {"azp", p.Client},
+		{"nonce", p.Nonce},
 		{"sid", p.Session}, {"scope", p.Scope}} {
 		if c.value != "" {
 			out.Put(c.name, c.value)

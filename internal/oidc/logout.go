@@ -72,7 +72,8 @@ func (h *Handler) logout(c *call) error {
 func (l *logoutCall) check() (confirm bool, err error) {
 	id, redirect := l.form.Get("client_id"), l.form.Get("post_logout_redirect_uri")
 	if redirect != "" && l.form.Get("id_token_hint") == "" && id == "" {
-		l.detail("reason", "Either the parameter 'client_id' or the parameter 'id_token_hint' is required when 'post_logout_redirect_uri' is used.")
+		l.detail("reason", "Either the parameter 'client_id' or the parameter 'id_token_hint' is required when 'post_logout_redirect_uri' is "+
+			"used.")
 		return false, l.refuse("invalid_request", badPage("missingParameterMessage", "id_token_hint"))
 	}
 	forced := false

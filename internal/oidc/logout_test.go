@@ -123,7 +123,8 @@ func logoutSite(t *testing.T) (*site, *told) {
 func TestLogoutByIDToken(t *testing.T) {
 	s, _ := logoutSite(t)
 	v := s.visitor(t)
-	tokens := s.token("grant_type", "authorization_code", "client_id", "app", "code", v.login("app", "https://app.example.org/cb"), "redirect_uri", "https://app.example.org/cb")
+	tokens := s.token("grant_type", "authorization_code", "client_id", "app", "code", v.login("app", "https://app.example.org/cb"),
+		"redirect_uri", "https://app.example.org/cb")
 	tokens.want(t, "code", "OK")
 	q := url.Values{"id_token_hint": {tokens.text("id_token")}, "post_logout_redirect_uri": {"https://evil.example.org/"}}
 	if status, to, _ := v.open(protocol+"/logout?"+q.Encode(), nil); status != 400 || to != "" {
@@ -161,7 +162,8 @@ func TestLogoutConfirmation(t *testing.T) {
 		t.Errorf("confirmed twice: %d", status)
 	}
 	// Keycloak 26.7.3, asked: somebody who is logged out is told so, as a mistake.
-	if status, _, page := s.visitor(t).open(protocol+"/logout/logout-confirm", nil); status != 400 || !strings.Contains(page, "You are logged out") {
+	if status, _, page := s.visitor(t).open(protocol+"/logout/logout-confirm", nil); status != 400 ||
+		!strings.Contains(page, "You are logged out") {
 		t.Errorf("a confirmation out of nowhere: %d\n%s", status, page)
 	}
 }
@@ -189,7 +191,8 @@ func TestClientsAreToldOfLogouts(t *testing.T) {
 		t.Fatalf("%d logout tokens", len(heard.tokens))
 	}
 	c := claimsOf(t, heard.tokens[0])
-	if c["aud"] != "back" || c["typ"] != "Logout" || c["sid"] == nil || c["sub"] == nil || c["iss"] != s.url+"/realms/shop" || c["nonce"] != nil {
+	if c["aud"] != "back" || c["typ"] != "Logout" || c["sid"] == nil || c["sub"] == nil || c["iss"] != s.url+"/realms/shop" ||
+		c["nonce"] != nil {
 		t.Errorf("logout token %v", c)
 	}
 	if events, _ := c["events"].(map[string]any); events["http://schemas.openid.net/event/backchannel-logout"] == nil {
@@ -214,11 +217,14 @@ func TestAdaptersAreToldOfTheirSessions(t *testing.T) {
   {"clientId":"mute","publicClient":true,"redirectUris":["https://mute.example.org/*"],"adminUrl":"%[1]s/mute"}],
  "users":[{"username":"ann","id":"ann","email":"ann@example.org","firstName":"Ann","lastName":"Lee","enabled":true,"credentials":[{"type":"password","value":"ann-pw"}]}]`, client.URL))
 	v := s.visitor(t)
-	tokens := s.token("grant_type", "authorization_code", "client_id", "app", "code", v.login("app", "https://app.example.org/cb"), "redirect_uri", "https://app.example.org/cb",
+	tokens := s.token("grant_type", "authorization_code", "client_id", "app", "code", v.login("app", "https://app.example.org/cb"),
+		"redirect_uri", "https://app.example.org/cb",
 		"client_session_state", "first")
 	tokens.want(t, "code", "OK")
-	s.token("grant_type", "authorization_code", "client_id", "mute", "code", v.login("mute", "https://mute.example.org/cb"), "redirect_uri", "https://mute.example.org/cb").want(t, "code", "OK")
-	s.token("grant_type", "refresh_token", "client_id", "app", "refresh_token", tokens.text("refresh_token"), "client_session_state", "second").want(t, "refresh", "OK")
+	s.token("grant_type", "authorization_code", "client_id", "mute", "code", v.login("mute", "https://mute.example.org/cb"), "redirect_uri",
+		"https://mute.example.org/cb").want(t, "code", "OK")
+	s.token("grant_type", "refresh_token", "client_id", "app", "refresh_token", tokens.text("refresh_token"), "client_session_state",
+		"second").want(t, "refresh", "OK")
 	s.admin(http.MethodPost, "/users/ann/logout", "").want(t, "logout", "No Content")
 	var got string
 	select {
@@ -232,7 +238,8 @@ func TestAdaptersAreToldOfTheirSessions(t *testing.T) {
 	}
 	said := claimsOf(t, token)
 	sid := claimsOf(t, tokens.text("access_token"))["sid"]
-	if fmt.Sprint(said["action"], said["resource"], said["adapterSessionIds"], said["keycloakSessionIds"], said["notBefore"]) != fmt.Sprint("LOGOUT", "app", []any{"second"}, []any{sid}, 0) {
+	if fmt.Sprint(said["action"], said["resource"], said["adapterSessionIds"], said["keycloakSessionIds"],
+		said["notBefore"]) != fmt.Sprint("LOGOUT", "app", []any{"second"}, []any{sid}, 0) {
 		t.Errorf("the adapter heard %v", said)
 	}
 	select {
@@ -259,7 +266,8 @@ func TestLogoutOfTheRealmTellsAdminURLs(t *testing.T) {
   {"clientId":"app","publicClient":true,"redirectUris":["https://app.example.org/*"],"adminUrl":"%[1]s/on","attributes":{"backchannel.logout.url":"%[1]s/out"}},
   {"clientId":"off","enabled":false,"adminUrl":"%[1]s/off"}],
  "users":[{"username":"ann","email":"ann@example.org","firstName":"Ann","lastName":"Lee","enabled":true,"credentials":[{"type":"password","value":"ann-pw"}]}]`, client.URL))
-	tokens := s.token("grant_type", "authorization_code", "client_id", "app", "code", s.visitor(t).login("app", "https://app.example.org/cb"), "redirect_uri", "https://app.example.org/cb")
+	tokens := s.token("grant_type", "authorization_code", "client_id", "app", "code", s.visitor(t).login("app", "https://app.example.org/cb"),
+		"redirect_uri", "https://app.example.org/cb")
 	tokens.want(t, "code", "OK")
 	if a := s.admin(http.MethodPost, "/logout-all", ""); a.status != 200 || a.raw != fmt.Sprintf(`{"successRequests":["%s/on"]}`, client.URL) {
 		t.Errorf("%d %s", a.status, a.raw)
@@ -269,7 +277,8 @@ func TestLogoutOfTheRealmTellsAdminURLs(t *testing.T) {
 	if len(heard) != 1 || heard[0] != "/on/k_logout" {
 		t.Errorf("called: %q", heard)
 	}
-	if a := s.token("grant_type", "refresh_token", "client_id", "app", "refresh_token", tokens.text("refresh_token")); a.text("error") != "invalid_grant" {
+	if a := s.token("grant_type", "refresh_token", "client_id", "app", "refresh_token",
+		tokens.text("refresh_token")); a.text("error") != "invalid_grant" {
 		t.Errorf("refresh afterwards: %d %s", a.status, a.raw)
 	}
 }
@@ -291,11 +300,13 @@ func TestWhereLogoutsLead(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.admin("GET", "/clients?clientId=app", "").raw), &list); err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
-	s.admin("PUT", "/clients/"+list[0].ID, `{"attributes":{"post.logout.redirect.uris":"https://app.example.org/bye","logout.confirmation.enabled":"true"}}`)
+	s.admin("PUT", "/clients/"+list[0].ID,
+		`{"attributes":{"post.logout.redirect.uris":"https://app.example.org/bye","logout.confirmation.enabled":"true"}}`)
 	if status, _, page := v.open(bye, nil); status != 200 || !strings.Contains(page, "You are logged out") {
 		t.Errorf("a client that wants it said: %d\n%s", status, page)
 	}
-	got := s.token("grant_type", "authorization_code", "client_id", "app", "code", v.login("app", "https://app.example.org/cb"), "redirect_uri", "https://app.example.org/cb")
+	got := s.token("grant_type", "authorization_code", "client_id", "app", "code", v.login("app", "https://app.example.org/cb"),
+		"redirect_uri", "https://app.example.org/cb")
 	got.want(t, "code", "OK")
 	s.admin("PUT", "", `{"enabled":false}`)
 	if a := s.post("/logout", "client_id", "app", "refresh_token", got.text("refresh_token")); a.status != 204 {

@@ -54,7 +54,8 @@ func (h *Handler) push(c *call) error {
 		return err
 	}
 	id := uuid.NewString()
-	if _, err := c.Sessions.PutSingleUse(c.ctx(), c.realm, pushedKey(b.client.ID, id), doc, c.Now().Add(time.Duration(life)*time.Second)); err != nil {
+	if _, err := c.Sessions.PutSingleUse(c.ctx(), c.realm, pushedKey(b.client.ID, id), doc,
+		c.Now().Add(time.Duration(life)*time.Second)); err != nil {
 		return err
 	}
 	out := new(claims.Set)
@@ -124,7 +125,8 @@ func (b *backCall) checkPushedRequest() error {
 		case errors.As(err, &refused) && refused.code == "unsupported_response_type":
 			return b.deny(refusal{word: "invalid_request", description: "Unsupported response type", detail: "detail"})
 		case errors.As(err, &refused) && refused.code == "unauthorized_client":
-			return b.deny(refusal{word: refused.code, status: http.StatusUnauthorized, code: refused.code, description: refused.description, detail: "detail"})
+			return b.deny(refusal{word: refused.code, status: http.StatusUnauthorized, code: refused.code, description: refused.description,
+				detail: "detail"})
 		case errors.As(err, &refused):
 			return b.deny(refusal{word: "invalid_request", description: refused.description, detail: "detail"})
 		default:

@@ -17,7 +17,8 @@ func (t *tokenCall) checkVerifier(challenge, method string) error {
 	case !given:
 		return nil
 	case challenge == "" && !enforced:
-		return t.deny(refusal{word: "invalid_code_verifier", code: "invalid_grant", description: "PKCE code verifier specified but challenge not present in authorization"})
+		return t.deny(refusal{word: "invalid_code_verifier", code: "invalid_grant",
+			description: "PKCE code verifier specified but challenge not present in authorization"})
 	case !validVerifier(verifier):
 		return t.verifierError("invalid_code_verifier", "Invalid code verifier")
 	}

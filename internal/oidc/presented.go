@@ -53,7 +53,8 @@ func (c *call) judge(raw string, want bearer.Want) (*bearer.Verdict, error) {
 // accessChecks are those of an access token that another grant goes by.
 // Keycloak: AuthenticationManager.verifyIdentityToken.
 var accessChecks = []bearer.Check{
-	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.KnownClient, bearer.NotRevoked, bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart,
+	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.KnownClient, bearer.NotRevoked, bearer.LiveSession, bearer.LivePart,
+	bearer.AfterSession, bearer.AfterPart,
 	bearer.ClientOn, bearer.UserOn, bearer.AfterRealm, bearer.AfterClient, bearer.AfterUser,
 }
 
@@ -80,7 +81,8 @@ const (
 var standing = map[bearer.Refusal]string{
 	bearer.SessionGone: "user_session_not_found", bearer.SessionTimedOut: "user_session_not_found", bearer.PartGone: "user_session_not_found",
 	bearer.RealmOff: "user_session_not_found", bearer.SessionForgotten: "session_expired", bearer.PartTimedOut: "session_expired",
-	bearer.OlderThanSession: "invalid_token", bearer.OlderThanPart: "invalid_token", bearer.UserGone: "user_not_found", bearer.AccountOff: "user_disabled",
+	bearer.OlderThanSession: "invalid_token", bearer.OlderThanPart: "invalid_token", bearer.UserGone: "user_not_found",
+	bearer.AccountOff: "user_disabled",
 }
 
 // sayingOf looks up an endpoint's table. What stands on nothing any more is refused by
@@ -101,7 +103,8 @@ func (c *call) fill(text string, v *bearer.Verdict) string {
 	if !strings.Contains(text, "$") || v.Token == nil {
 		return text
 	}
-	return strings.NewReplacer("$issuer", c.issuer(), "$type", v.Token.Type, "$client", v.Token.Client, "$session", sessionOf(v), "$proof", v.Proof).Replace(text)
+	return strings.NewReplacer("$issuer", c.issuer(), "$type", v.Token.Type, "$client", v.Token.Client, "$session", sessionOf(v), "$proof",
+		v.Proof).Replace(text)
 }
 
 func sessionOf(v *bearer.Verdict) string {
@@ -132,7 +135,8 @@ func (c *call) sessionFor(v *bearer.Verdict) *iam.UserSession {
 		return v.View.Session
 	}
 	now := c.Now()
-	return &iam.UserSession{Realm: c.realm.ID, User: v.User.ID, Username: v.User.Username, IP: c.event.IP, AuthMethod: "client_auth", Started: now, LastAccess: now}
+	return &iam.UserSession{Realm: c.realm.ID, User: v.User.ID, Username: v.User.Username, IP: c.event.IP, AuthMethod: "client_auth",
+		Started: now, LastAccess: now}
 }
 
 // partFor is the client's part in the session of a token, or what stands in for it.

@@ -53,7 +53,8 @@ func TestTokensInTheFront(t *testing.T) {
 		{"id_token token", "openid offline_access", "onrtna:"},
 		{"code token", "openid", "onrtna:"},
 	} {
-		q := url.Values{"client_id": {"front"}, "redirect_uri": {"https://app.example.org/cb"}, "response_type": {c.types}, "scope": {c.scope}, "nonce": {"n"}}
+		q := url.Values{"client_id": {"front"}, "redirect_uri": {"https://app.example.org/cb"}, "response_type": {c.types},
+			"scope": {c.scope}, "nonce": {"n"}}
 		_, to, page := v.open(protocol+"/auth?"+q.Encode(), nil)
 		if m := action.FindStringSubmatch(page); m != nil {
 			_, to, _ = v.open(html.UnescapeString(m[1]), url.Values{"username": {"ann"}, "password": {"ann-pw"}})
@@ -67,7 +68,8 @@ func TestTokensInTheFront(t *testing.T) {
 		if !strings.HasPrefix(jti, c.want) || s.userinfo(back.Get("access_token")).status != 200 {
 			t.Errorf("%s in %s: token %q", c.types, c.scope, jti)
 		}
-		if got := s.admin("GET", "/events?type=LOGIN&max=1", "").raw; !strings.Contains(got, `"token_id":"`+jti+`"`) || !strings.Contains(got, `"scope":"`) {
+		if got := s.admin("GET", "/events?type=LOGIN&max=1", "").raw; !strings.Contains(got, `"token_id":"`+jti+`"`) ||
+			!strings.Contains(got, `"scope":"`) {
 			t.Errorf("%s: event %s", c.types, got)
 		}
 	}
@@ -100,12 +102,15 @@ func TestRevocation(t *testing.T) {
 	s.token(app("grant_type", "refresh_token", "refresh_token", a.text("refresh_token"))...).want(t, "its refresh token lives", "OK")
 	b := s.password("openid")
 	s.post("/revoke", app("token", b.text("refresh_token"))...).want(t, "a refresh token", "OK")
-	s.token(app("grant_type", "refresh_token", "refresh_token", b.text("refresh_token"))...).want(t, "it is worth nothing", "invalid_grant: Session not active")
-	if got := s.post("/revoke", app("token", b.text("refresh_token"))...); got.status != http.StatusOK || got.text("error") != "invalid_token" {
+	s.token(app("grant_type", "refresh_token", "refresh_token", b.text("refresh_token"))...).want(t, "it is worth nothing",
+		"invalid_grant: Session not active")
+	if got := s.post("/revoke", app("token", b.text("refresh_token"))...); got.status != http.StatusOK ||
+		got.text("error") != "invalid_token" {
 		t.Errorf("again: %d %s", got.status, got.raw)
 	}
 	s.post("/revoke", app("token", a.text("id_token"))...).want(t, "an ID token", "unsupported_token_type: Unsupported token type")
-	s.post("/revoke", "token", a.text("refresh_token"), "client_id", "other", "client_secret", "other-secret").want(t, "another's", "invalid_request: Unmatching clients")
+	s.post("/revoke", "token", a.text("refresh_token"), "client_id", "other", "client_secret", "other-secret").want(t, "another's",
+		"invalid_request: Unmatching clients")
 }
 
 // Oracle: oidc/introspect
@@ -127,5 +132,6 @@ func TestIntrospection(t *testing.T) {
 	}
 	s.post("/token/introspect", app()...).want(t, "nothing", "invalid_request: Token not provided.")
 	s.post("/token/introspect", "token", "x", "client_id", "spa").want(t, "a public client", "invalid_request: Client not allowed.")
-	s.post("/token/introspect", "token", "x", "client_id", "app", "client_secret", "x").want(t, "wrong secret", "invalid_client: Client authentication failed.")
+	s.post("/token/introspect", "token", "x", "client_id", "app", "client_secret", "x").want(t, "wrong secret",
+		"invalid_client: Client authentication failed.")
 }

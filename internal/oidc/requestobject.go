@@ -103,10 +103,12 @@ func (a *authCall) openRequestObject(text string) (map[string]jsontext.Value, er
 		return nil, errNotVerified
 	}
 	if alg := a.client.OIDC.RequestObjects.Encryption.Alg; alg != "" && alg != "any" && alg != header.Alg {
-		return nil, errors.New("Request object encrypted with different algorithm than client requested algorithm") //nolint:staticcheck // the reference's words
+		//nolint:staticcheck // the reference's words
+		return nil, errors.New("Request object encrypted with different algorithm than client requested algorithm")
 	}
 	if enc := a.client.OIDC.RequestObjects.Encryption.Enc; enc != "" && enc != "any" && enc != header.Enc {
-		return nil, errors.New("Request object content encrypted with different algorithm than client requested algorithm") //nolint:staticcheck // the same
+		//nolint:staticcheck // the same
+		return nil, errors.New("Request object content encrypted with different algorithm than client requested algorithm")
 	}
 	for _, k := range keys.Of(a.realm).Accepted(iam.Enc) {
 		if k.Private == nil || header.KID != "" && header.KID != k.KID {

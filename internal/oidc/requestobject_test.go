@@ -32,7 +32,8 @@ func objectClients(t *testing.T, base string, key *jose.Key) string {
 		"either":   {"request.object.required": "request or request_uri", "request.uris": base + "/*"},
 	} {
 		attrs["use.jwks.string"], attrs["jwks.string"] = "true", string(jwks)
-		client, err := json.Marshal(map[string]any{"clientId": name, "secret": "a-secret-that-is-long-enough-for-hs256", "redirectUris": []string{"https://app.example.org/*"}, "attributes": attrs})
+		client, err := json.Marshal(map[string]any{"clientId": name, "secret": "a-secret-that-is-long-enough-for-hs256",
+			"redirectUris": []string{"https://app.example.org/*"}, "attributes": attrs})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +134,8 @@ func TestRequestObjects(t *testing.T) {
 		{"demanded, missing", "either", nil, bad},
 		{"demanded, by reference", "either", url.Values{"request_uri": {host.URL + "/there"}}, that},
 	} {
-		q := url.Values{"client_id": {c.client}, "redirect_uri": {"https://app.example.org/cb"}, "response_type": {"code"}, "prompt": {"none"}, "state": {"mine"}}
+		q := url.Values{"client_id": {c.client}, "redirect_uri": {"https://app.example.org/cb"}, "response_type": {"code"}, "prompt": {"none"},
+			"state": {"mine"}}
 		for name, v := range c.query {
 			q[name] = v
 		}
@@ -143,7 +145,8 @@ func TestRequestObjects(t *testing.T) {
 		}
 	}
 	q := url.Values{"client_id": {"any"}, "response_type": {"none"}, "request": {unsigned(said)}}
-	if _, to, _ := v.open(protocol+"/auth?"+q.Encode(), nil); !strings.HasPrefix(to, "https://app.example.org/said?error=invalid_request&error_description=Parameter+response_type+does+not+match") {
+	if _, to, _ := v.open(protocol+"/auth?"+q.Encode(), nil); !strings.HasPrefix(to,
+		"https://app.example.org/said?error=invalid_request&error_description=Parameter+response_type+does+not+match") {
 		t.Errorf("another response type beside it: to %q", to)
 	}
 	// In a pushed request the object is checked at once, and counts when the browser comes.

@@ -47,7 +47,8 @@ func (h *Handler) revoke(c *call) error {
 	} else {
 		// Ten seconds at least, as the reference keeps it: clocks differ.
 		left := max(tok.Expires-b.Now().Unix()+1, 10)
-		if _, err := b.Sessions.PutSingleUse(b.ctx(), b.realm, tok.RevokedKey(), []byte("1"), b.Now().Add(time.Duration(left)*time.Second)); err != nil {
+		if _, err := b.Sessions.PutSingleUse(b.ctx(), b.realm, tok.RevokedKey(), []byte("1"),
+			b.Now().Add(time.Duration(left)*time.Second)); err != nil {
 			return err
 		}
 		b.detail("token_id", tok.ID)
@@ -66,7 +67,8 @@ func (b *backCall) endParts(tok *tokens.Token) error {
 		if kind == iam.Offline && tok.Type != tokens.TypeOffline {
 			continue
 		}
-		if _, err := b.Sessions.EndLastClientSession(b.ctx(), b.realm, tok.Ref(kind), b.client.ID, b.revocation(tok, "revocation endpoint")); err != nil {
+		if _, err := b.Sessions.EndLastClientSession(b.ctx(), b.realm, tok.Ref(kind), b.client.ID,
+			b.revocation(tok, "revocation endpoint")); err != nil {
 			return err
 		}
 	}
@@ -105,13 +107,15 @@ var errWorthless = &Error{http.StatusOK, "invalid_token", "Invalid token"}
 
 // revocationChecks are those of TokenRevocationEndpoint: a token may have expired, and its
 // user or client may be disabled.
-var revocationChecks = []bearer.Check{bearer.OfType, bearer.OfClient, bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart}
+var revocationChecks = []bearer.Check{bearer.OfType, bearer.OfClient, bearer.LiveSession, bearer.LivePart,
+	bearer.AfterSession, bearer.AfterPart}
 
 func (b *backCall) revocable() (*bearer.Verdict, error) {
 	if !b.form.Has("token") {
 		return nil, b.deny(refusal{word: "invalid_request", description: "Token not provided"})
 	}
-	v, err := b.judge(b.form.Get("token"), bearer.Want{Checks: revocationChecks, Types: slices.Concat(refreshTypes, accessTypes), Client: b.client.ClientID})
+	v, err := b.judge(b.form.Get("token"), bearer.Want{Checks: revocationChecks, Types: slices.Concat(refreshTypes, accessTypes),
+		Client: b.client.ClientID})
 	if err != nil {
 		return nil, err
 	}

@@ -127,7 +127,8 @@ func (s *site) post(path string, pairs ...string) *answer {
 // admin sends a request below the realm in the admin API.
 func (s *site) admin(method, path, body string) *answer {
 	s.t.Helper()
-	got, err := http.PostForm(s.url+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}})
+	got, err := http.PostForm(s.url+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"},
+		"client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -46,11 +46,13 @@ func grants() map[string]grantType {
 		"refresh_token":      {event: "REFRESH_TOKEN", decide: (*tokenCall).refresh},
 		"password":           {event: "LOGIN", decide: (*tokenCall).password, alone: true},
 		"client_credentials": {event: "CLIENT_LOGIN", decide: (*tokenCall).clientCredentials, alone: true},
-		"urn:ietf:params:oauth:grant-type:token-exchange": {event: "TOKEN_EXCHANGE", decide: (*tokenCall).exchange, lists: []string{"audience", "resource"}},
-		"urn:openid:params:grant-type:ciba":               {event: "AUTHREQID_TO_TOKEN", decide: (*tokenCall).ciba},
-		"urn:ietf:params:oauth:grant-type:device_code":    {event: "OAUTH2_DEVICE_CODE_TO_TOKEN", decide: (*tokenCall).device},
-		"urn:ietf:params:oauth:grant-type:jwt-bearer":     {event: "LOGIN", decide: (*tokenCall).jwtBearer},
-		"urn:ietf:params:oauth:grant-type:uma-ticket":     {event: "PERMISSION_TOKEN", decide: (*tokenCall).uma, byToken: (*tokenCall).umaByToken},
+		"urn:ietf:params:oauth:grant-type:token-exchange": {event: "TOKEN_EXCHANGE", decide: (*tokenCall).exchange,
+			lists: []string{"audience", "resource"}},
+		"urn:openid:params:grant-type:ciba":            {event: "AUTHREQID_TO_TOKEN", decide: (*tokenCall).ciba},
+		"urn:ietf:params:oauth:grant-type:device_code": {event: "OAUTH2_DEVICE_CODE_TO_TOKEN", decide: (*tokenCall).device},
+		"urn:ietf:params:oauth:grant-type:jwt-bearer":  {event: "LOGIN", decide: (*tokenCall).jwtBearer},
+		"urn:ietf:params:oauth:grant-type:uma-ticket": {event: "PERMISSION_TOKEN", decide: (*tokenCall).uma,
+			byToken: (*tokenCall).umaByToken},
 	}
 }
 
@@ -208,7 +210,8 @@ func (b *backCall) byImpersonator(s *iam.UserSession) {
 func (t *tokenCall) note(g *iam.Grant, res *tokens.Response) {
 	if g.Transient == iam.Transient {
 		t.Counter.Transient(t.realm, records.Transient{
-			User: g.User.ID, Client: g.Client.ID, IP: t.event.IP, How: g.ClientSession.Origin.How, Scopes: g.ClientSession.Origin.Scopes, Token: res.AccessID, Expires: res.ExpiresAt,
+			User: g.User.ID, Client: g.Client.ID, IP: t.event.IP, How: g.ClientSession.Origin.How, Scopes: g.ClientSession.Origin.Scopes,
+			Token: res.AccessID, Expires: res.ExpiresAt,
 		})
 		return
 	}
@@ -217,7 +220,8 @@ func (t *tokenCall) note(g *iam.Grant, res *tokens.Response) {
 	}
 	ref := g.Session.Ref()
 	ref.Kind = iam.SessionKind(g.Refresh == iam.RefreshOffline || g.Session.Offline)
-	t.Sessions.Issued(t.realm, ref, g.Client.ID, iam.Issuance{Grant: g.Type, Access: res.AccessID, RefreshType: string(res.Kind), Refresh: res.RefreshID}, g.Type == "rt")
+	t.Sessions.Issued(t.realm, ref, g.Client.ID, iam.Issuance{Grant: g.Type, Access: res.AccessID, RefreshType: string(res.Kind),
+		Refresh: res.RefreshID}, g.Type == "rt")
 }
 
 // bytes answers with a document that is written already.
@@ -234,7 +238,8 @@ func (c *call) bytes(status int, contentType string, b []byte) {
 func (t *tokenCall) requestedScope() (string, error) {
 	scope := t.form.Get("scope")
 	if t.form.Has("scope") && (scope == "" || !tokens.ValidScope(t.realm, &t.client.Client, scope)) {
-		return "", t.deny(refusal{reason: iam.WrongScope, word: "invalid_request", code: "invalid_scope", description: "Invalid scopes: " + scope})
+		return "", t.deny(refusal{reason: iam.WrongScope, word: "invalid_request", code: "invalid_scope",
+			description: "Invalid scopes: " + scope})
 	}
 	return scope, nil
 }

@@ -27,22 +27,30 @@ func TestTokenEndpointRefuses(t *testing.T) {
 		{"unknown grant", app("grant_type", "nonsense"), "unsupported_grant_type: Unsupported grant_type"},
 		{"no client", []string{"grant_type", "password"}, "invalid_client: Invalid client or Invalid client credentials"},
 		{"unknown client", []string{"grant_type", "password", "client_id", "x"}, "invalid_client: Invalid client or Invalid client credentials"},
-		{"wrong secret", []string{"grant_type", "password", "client_id", "app", "client_secret", "x"}, "unauthorized_client: Invalid client or Invalid client credentials"},
-		{"disabled client", []string{"grant_type", "password", "client_id", "off", "client_secret", "off-secret"}, "invalid_client: Invalid client or Invalid client credentials"},
+		{"wrong secret", []string{"grant_type", "password", "client_id", "app", "client_secret", "x"},
+			"unauthorized_client: Invalid client or Invalid client credentials"},
+		{"disabled client", []string{"grant_type", "password", "client_id", "off", "client_secret", "off-secret"},
+			"invalid_client: Invalid client or Invalid client credentials"},
 		{"a parameter twice", app("grant_type", "password", "scope", "openid", "scope", "email"), "invalid_request: duplicated parameter"},
-		{"direct grants not allowed", []string{"grant_type", "password", "client_id", "other", "client_secret", "other-secret"}, "unauthorized_client: Client not allowed for direct access grants"},
+		{"direct grants not allowed", []string{"grant_type", "password", "client_id", "other", "client_secret", "other-secret"},
+			"unauthorized_client: Client not allowed for direct access grants"},
 		{"unknown scope", app("grant_type", "password", "scope", "openid nonsense"), "invalid_scope: Invalid scopes: openid nonsense"},
 		{"wrong password", app("grant_type", "password", "username", "ann", "password", "x"), "invalid_grant: Invalid user credentials"},
 		{"unknown user", app("grant_type", "password", "username", "x", "password", "x"), "invalid_grant: Invalid user credentials"},
-		{"something to do first", app("grant_type", "password", "username", "todo", "password", "todo-pw"), "invalid_grant: Account is not fully set up"},
-		{"offline access without its role", app("grant_type", "password", "username", "plain", "password", "plain-pw", "scope", "offline_access"), "not_allowed: Offline tokens not allowed for the user or client"},
-		{"a public client's own tokens", []string{"grant_type", "client_credentials", "client_id", "spa"}, "unauthorized_client: Public client not allowed to retrieve service account"},
-		{"no service account", []string{"grant_type", "client_credentials", "client_id", "other", "client_secret", "other-secret"}, "unauthorized_client: Client not enabled to retrieve service account"},
+		{"something to do first", app("grant_type", "password", "username", "todo", "password", "todo-pw"),
+			"invalid_grant: Account is not fully set up"},
+		{"offline access without its role", app("grant_type", "password", "username", "plain", "password", "plain-pw", "scope", "offline_access"),
+			"not_allowed: Offline tokens not allowed for the user or client"},
+		{"a public client's own tokens", []string{"grant_type", "client_credentials", "client_id", "spa"},
+			"unauthorized_client: Public client not allowed to retrieve service account"},
+		{"no service account", []string{"grant_type", "client_credentials", "client_id", "other", "client_secret", "other-secret"},
+			"unauthorized_client: Client not enabled to retrieve service account"},
 		{"no code", app("grant_type", "authorization_code"), "invalid_request: Missing parameter: code"},
 		{"nonsense for a code", app("grant_type", "authorization_code", "code", "a.b.c"), "invalid_grant: Code not valid"},
 		{"no refresh token", app("grant_type", "refresh_token"), "invalid_request: No refresh token"},
 		{"nonsense for a refresh token", app("grant_type", "refresh_token", "refresh_token", "x"), "invalid_grant: Invalid refresh token"},
-		{"nonsense for an assertion", app("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion", "x"), "invalid_grant: The provided assertion is not a valid JWT"},
+		{"nonsense for an assertion", app("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion", "x"),
+			"invalid_grant: The provided assertion is not a valid JWT"},
 	} {
 		a := s.token(c.pairs...)
 		a.want(t, c.name, c.want)
@@ -68,7 +76,8 @@ func TestCodeIsRedeemedOnce(t *testing.T) {
 		want(t, "what the code had given", "invalid_grant: Session doesn't have required client")
 
 	code = s.login("client_id", "app", "redirect_uri", back)
-	s.token(app("grant_type", "authorization_code", "code", code, "redirect_uri", "https://app.example.org/x")...).want(t, "elsewhere", "invalid_grant: Incorrect redirect_uri")
+	s.token(app("grant_type", "authorization_code", "code", code, "redirect_uri", "https://app.example.org/x")...).want(t, "elsewhere",
+		"invalid_grant: Incorrect redirect_uri")
 	code = s.login("client_id", "app", "redirect_uri", back)
 	s.token("grant_type", "authorization_code", "code", code, "redirect_uri", back, "client_id", "other", "client_secret", "other-secret").
 		want(t, "another client", "invalid_grant: Auth error: Found different client_id in clientSession")
@@ -76,7 +85,8 @@ func TestCodeIsRedeemedOnce(t *testing.T) {
 	// A session that is not there is noticed before the code is spent. Keycloak: OAuth2CodeParser.parseCode.
 	code = s.login("client_id", "app", "redirect_uri", back)
 	parts := strings.Split(code, ".")
-	s.token(app("grant_type", "authorization_code", "code", parts[0]+".x."+parts[2], "redirect_uri", back)...).want(t, "no session", "invalid_grant: Code not valid")
+	s.token(app("grant_type", "authorization_code", "code", parts[0]+".x."+parts[2], "redirect_uri", back)...).want(t, "no session",
+		"invalid_grant: Code not valid")
 	s.token(app("grant_type", "authorization_code", "code", code, "redirect_uri", back)...).want(t, "the code after it", "OK")
 }
 
@@ -119,7 +129,8 @@ func race(n int, f func() bool) (won int) {
 // Keycloak: PkceUtils; RFC 7636 appendix B.
 func TestPKCE(t *testing.T) {
 	s := newSite(t, "")
-	const back, verifier, challenge = "https://spa.example.org/cb", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+	const back, verifier, challenge = "https://spa.example.org/cb", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+		"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 	for _, c := range []struct{ name, verifier, want string }{
 		{"the right verifier", verifier, "OK"},
 		{"another verifier", strings.Repeat("x", 43), "invalid_grant: PKCE verification failed: Code mismatch"},
@@ -171,7 +182,8 @@ func TestRotationRace(t *testing.T) {
 func TestOfflineAccess(t *testing.T) {
 	s := newSite(t, "")
 	a := s.password("openid offline_access")
-	if claims := claimsOf(t, a.text("refresh_token")); claims["typ"] != "Offline" || claims["exp"] != nil || a.body["refresh_expires_in"] != 0.0 {
+	if claims := claimsOf(t, a.text("refresh_token")); claims["typ"] != "Offline" || claims["exp"] != nil ||
+		a.body["refresh_expires_in"] != 0.0 {
 		t.Errorf("offline token %v", claims)
 	}
 	b := s.token(app("grant_type", "refresh_token", "refresh_token", a.text("refresh_token"))...)
@@ -180,7 +192,8 @@ func TestOfflineAccess(t *testing.T) {
 		t.Errorf("jti %q", jti)
 	}
 	s.post("/revoke", app("token", b.text("refresh_token"))...).want(t, "revoke", "OK")
-	s.token(app("grant_type", "refresh_token", "refresh_token", a.text("refresh_token"))...).want(t, "after", "invalid_grant: Offline user session not found")
+	s.token(app("grant_type", "refresh_token", "refresh_token", a.text("refresh_token"))...).want(t, "after",
+		"invalid_grant: Offline user session not found")
 }
 
 // A realm that loses the role offline_access has no offline tokens any more.
@@ -245,7 +258,8 @@ func TestClientsOwnTokens(t *testing.T) {
 	one := jwt("1", secret)
 	by(one).want(t, "by assertion", "OK")
 	by(one).want(t, "the same again", "invalid_client: Token reuse detected")
-	by(jwt("2", "another")).want(t, "signed otherwise", "unauthorized_client: Client authentication with client secret signed JWT failed: Signature on JWT token by client secret  failed validation")
+	by(jwt("2", "another")).want(t, "signed otherwise", "unauthorized_client: Client authentication with client secret signed JWT failed: "+
+		"Signature on JWT token by client secret  failed validation")
 	fresh := jwt("3", secret)
 	if won := race(8, func() bool { return by(fresh).status == http.StatusOK }); won != 1 {
 		t.Errorf("%d of 8 used one assertion", won)
@@ -254,8 +268,10 @@ func TestClientsOwnTokens(t *testing.T) {
 		want(t, "by the secret itself", "invalid_client: Parameter client_assertion_type is missing")
 	// Whom a client_id names that does not fit the assertion: the client of the
 	// assertion does not count. Keycloak: AbstractJWTClientValidator.validateClient.
-	by(jwt("4", secret), "client_id", "nobody").want(t, "with a client_id of nobody", "invalid_client: Invalid client or Invalid client credentials")
-	by(jwtOf("app", "5", secret), "client_id", "hmac").want(t, "with another's assertion", "invalid_client: client_id parameter does not match authenticated client")
+	by(jwt("4", secret), "client_id", "nobody").want(t, "with a client_id of nobody",
+		"invalid_client: Invalid client or Invalid client credentials")
+	by(jwtOf("app", "5", secret), "client_id", "hmac").want(t, "with another's assertion",
+		"invalid_client: client_id parameter does not match authenticated client")
 }
 
 // Oracle: tokens/exchange
@@ -272,11 +288,14 @@ func TestExchange(t *testing.T) {
 	if got := a.text("scope"); !tokens.HasScope(got, "openid") {
 		t.Errorf("without a scope, exchange gave %q, not openid as the login had", got)
 	}
-	if got := s.token(app("grant_type", grant, "subject_token", own, "subject_token_type", access, "scope", "email")...).text("scope"); tokens.HasScope(got, "openid") {
+	if got := s.token(app("grant_type", grant, "subject_token", own, "subject_token_type", access, "scope", "email")...).
+		text("scope"); tokens.HasScope(got, "openid") {
 		t.Errorf("for the scope email, exchange gave %q", got)
 	}
-	s.token(app("grant_type", grant, "subject_token", own, "subject_token_type", access, "audience", "nobody")...).want(t, "for nobody", "invalid_client: Audience not found")
-	s.token(app("grant_type", grant, "subject_token", "x", "subject_token_type", access)...).want(t, "nonsense", "invalid_request: Invalid token")
+	s.token(app("grant_type", grant, "subject_token", own, "subject_token_type", access, "audience", "nobody")...).want(t, "for nobody",
+		"invalid_client: Audience not found")
+	s.token(app("grant_type", grant, "subject_token", "x", "subject_token_type", access)...).want(t, "nonsense",
+		"invalid_request: Invalid token")
 	s.token("grant_type", grant, "subject_token", own, "subject_token_type", access, "client_id", "other", "client_secret", "other-secret").
 		want(t, "not switched on", "invalid_request: Standard token exchange is not enabled for the requested client")
 }
@@ -339,12 +358,17 @@ func TestPushedRequests(t *testing.T) {
 		}
 	}
 	// Refusals. Keycloak: AbstractParEndpoint.authorizeClient, ParEndpoint.request.
-	s.post("/ext/par/request", app("response_type", "code", "redirect_uri", back, "scope", "nonsense")...).want(t, "a foreign scope", "invalid_request: Invalid scopes: nonsense")
-	for client, want := range map[string]string{"app": "invalid_request: Authentication failed.", "nobody": "invalid_request: Authentication failed."} {
-		s.post("/ext/par/request", "client_id", client, "client_secret", "wrong", "response_type", "code", "redirect_uri", back).want(t, client, want)
+	s.post("/ext/par/request", app("response_type", "code", "redirect_uri", back, "scope", "nonsense")...).want(t, "a foreign scope",
+		"invalid_request: Invalid scopes: nonsense")
+	for client, want := range map[string]string{"app": "invalid_request: Authentication failed.",
+		"nobody": "invalid_request: Authentication failed."} {
+		s.post("/ext/par/request", "client_id", client, "client_secret", "wrong", "response_type", "code", "redirect_uri", back).
+			want(t, client, want)
 	}
-	if a := s.post("/ext/par/request", app("response_type", "token", "nonce", "n", "redirect_uri", back)...); a.status != http.StatusUnauthorized || a.text("error") != "unauthorized_client" {
+	if a := s.post("/ext/par/request", app("response_type", "token", "nonce", "n", "redirect_uri",
+		back)...); a.status != http.StatusUnauthorized || a.text("error") != "unauthorized_client" {
 		t.Errorf("implicit flow off: %d %s", a.status, a.raw)
 	}
-	s.post("/ext/par/request", app("response_type", "code", "request", "x")...).want(t, "a broken request object", "invalid_request_object: invalidRequestMessage")
+	s.post("/ext/par/request", app("response_type", "code", "request", "x")...).want(t, "a broken request object",
+		"invalid_request_object: invalidRequestMessage")
 }

@@ -16,5 +16,6 @@ func (h *Handler) backchannelAuth(c *call) error {
 		return err
 	}
 	b.event.Client = b.client.ClientID
-	return b.deny(refusal{word: "not_allowed", status: http.StatusUnauthorized, code: "invalid_grant", description: "Client not allowed OIDC CIBA Grant", detail: untold})
+	return b.deny(refusal{word: "not_allowed", status: http.StatusUnauthorized, code: "invalid_grant",
+		description: "Client not allowed OIDC CIBA Grant", detail: untold})
 }

@@ -90,7 +90,8 @@ func (c *call) challenge(status int, code, description string) error {
 
 // userinfoChecks are those of UserInfoEndpoint, in its order.
 var userinfoChecks = []bearer.Check{
-	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.Proved, bearer.InOpenID, bearer.KnownClient, bearer.NotRevoked, bearer.AfterRealm, bearer.AfterClient,
+	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.Proved, bearer.InOpenID, bearer.KnownClient, bearer.NotRevoked, bearer.AfterRealm,
+	bearer.AfterClient,
 	bearer.ClientOn, bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart, bearer.UserOn, bearer.AfterUser,
 }
 

@@ -65,7 +65,8 @@ func (p Policy) Applications() []string {
 	return apps
 }
 
-// KeyURI returns the otpauth URI of a secret (Keycloak: OTPPolicy.getKeyURI). The issuer is the realm's display name or name, the account the username.
+// KeyURI returns the otpauth URI of a secret (Keycloak: OTPPolicy.getKeyURI). The issuer is the realm's display name or name, the account
+// the username.
 func (p Policy) KeyURI(issuer, account, secret string) string {
 	issuer = strings.ReplaceAll(javaEscape(strings.ReplaceAll(issuer, ":", " ")), "+", "%20")
 	uri := "otpauth://" + p.Type + "/" + issuer + ":" + javaEscape(account) + "?secret=" + plainBase32.EncodeToString([]byte(secret)) +
@@ -230,8 +231,10 @@ func (c *Credential) Code(step int64) (string, error) {
 // Step is the TOTP step of a time.
 func (c *Credential) Step(now time.Time) int64 { return now.Unix() / c.Period }
 
-// Verify looks for the code in the policy's window and returns the step or counter that it belongs to: for TOTP, window steps back and ahead
-// of now (Keycloak: TimeBasedOTP.validateTOTP, 26.7), for HOTP, window counters from the next one on (HmacOTP.validateHOTP). The caller must record the
+// Verify looks for the code in the policy's window and returns the step or counter that it belongs to: for TOTP, window steps back and
+// ahead
+// of now (Keycloak: TimeBasedOTP.validateTOTP, 26.7), for HOTP, window counters from the next one on (HmacOTP.validateHOTP). The caller
+// must record the
 // match: a TOTP step is used up, the HOTP counter becomes WithCounter(match+1).
 func (c *Credential) Verify(code string, now time.Time, window int) (match int64, ok bool) {
 	first, last := c.Counter, c.Counter+int64(window)

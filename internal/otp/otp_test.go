@@ -112,7 +112,8 @@ func TestCredential(t *testing.T) {
 	}
 	p := Policy{Type: HOTP, Algorithm: "HmacSHA1", Digits: 6, Counter: 7}
 	data, secret, err := p.NewCredential(seed)
-	if err != nil || string(data) != `{"subType":"hotp","digits":6,"counter":7,"period":0,"algorithm":"HmacSHA1"}` || string(secret) != seedData {
+	if err != nil || string(data) != `{"subType":"hotp","digits":6,"counter":7,"period":0,"algorithm":"HmacSHA1"}` ||
+		string(secret) != seedData {
 		t.Errorf("%s %s %v", data, secret, err)
 	}
 	next, err := WithCounter([]byte(`{"subType":"hotp","digits":6,"counter":7,"algorithm":"HmacSHA1","future":{"x":1}}`), 9)
@@ -151,7 +152,8 @@ func TestPresentation(t *testing.T) {
 	p := DefaultPolicy()
 	for _, c := range []struct{ issuer, account, want string }{
 		{"acme", "ann", "otpauth://totp/acme:ann?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&digits=6&algorithm=SHA1&issuer=acme&period=30"},
-		{"A: b*~", "a b@x.org", "otpauth://totp/A%20%20b*%7E:a+b%40x.org?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&digits=6&algorithm=SHA1&issuer=A%20%20b*%7E&period=30"},
+		{"A: b*~", "a b@x.org",
+			"otpauth://totp/A%20%20b*%7E:a+b%40x.org?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&digits=6&algorithm=SHA1&issuer=A%20%20b*%7E&period=30"},
 	} {
 		if got := p.KeyURI(c.issuer, c.account, seed); got != c.want {
 			t.Errorf("%s\nwant %s", got, c.want)
@@ -189,7 +191,8 @@ func TestPresentation(t *testing.T) {
 
 // Keycloak: otpSupportedApplications of 26.7.3 under each policy.
 func TestApplications(t *testing.T) {
-	const free, google, microsoft = "totpAppFreeOTPName", "totpAppFreeOTPName totpAppGoogleName", "totpAppFreeOTPName totpAppGoogleName totpAppMicrosoftAuthenticatorName"
+	const free, google, microsoft = "totpAppFreeOTPName", "totpAppFreeOTPName totpAppGoogleName",
+		"totpAppFreeOTPName totpAppGoogleName totpAppMicrosoftAuthenticatorName"
 	for _, c := range []struct {
 		p    Policy
 		want string

@@ -56,7 +56,8 @@ func TestLanguages(t *testing.T) {
 		t.Skip("the translations are not there: packaging/translations/get fetches them")
 	}
 	var b strings.Builder
-	b.WriteString("| Locale | texts of pages that are English (of " + fmt.Sprint(len(pages[""])) + ") | texts of mails (of " + fmt.Sprint(len(mails[""])) + ") |\n|---|---|---|\n")
+	b.WriteString("| Locale | texts of pages that are English (of " + fmt.Sprint(len(pages[""])) + ") | texts of mails (of " +
+		fmt.Sprint(len(mails[""])) + ") |\n|---|---|---|\n")
 	for _, locale := range slices.Sorted(maps.Keys(pages)) {
 		if locale != "" {
 			fmt.Fprintf(&b, "| `%s` | %d | %d |\n", locale, len(pages[locale]), len(mails[locale]))

@@ -196,7 +196,8 @@ func (w *mailWriter) has(key string) bool { _, ok := w.texts.Pattern(key); retur
 
 // shortTimes are how languages write a time shortly, as Java does. Others get it by ISO 8601.
 var shortTimes = map[string]string{
-	"en": "1/2/06, 3:04 PM", "de": "02.01.06, 15:04", "fr": "02/01/2006 15:04", "es": "2/1/06, 15:04", "pt": "02/01/2006, 15:04", "it": "02/01/06, 15:04",
+	"en": "1/2/06, 3:04 PM", "de": "02.01.06, 15:04", "fr": "02/01/2006 15:04", "es": "2/1/06, 15:04", "pt": "02/01/2006, 15:04",
+	"it": "02/01/06, 15:04",
 	"ja": "2006/01/02 15:04", "zh": "2006/1/2 15:04", "nl": "02-01-2006 15:04",
 }
 

@@ -227,15 +227,17 @@ func TestWhatIsCompared(t *testing.T) {
 			[]string{"login submit", "logout-sessions checkbox", "password-confirm password", "password-new password"}, nil,
 			[]string{"Invalid password: minimum length 8."}},
 		"register-wrong": {
-			[]string{"email text grace@example.test", "firstName text", "lastName text", "password password", "password-confirm password", "username text grace"},
+			[]string{"email text grace@example.test", "firstName text", "lastName text", "password password", "password-confirm password",
+				"username text grace"},
 			[]string{"« Back to Login"}, []string{"Username already exists."}},
 		"login-reset-password": {[]string{"username text"}, []string{"« Back to Login"}, nil},
 		"login-config-totp": {
 			[]string{"logout-sessions checkbox", "totp text", "totpSecret hidden JBSWY3DPEHPK3PXP", "userLabel text"},
 			[]string{"Unable to scan?"}, []string{"You need to set up Mobile Authenticator to activate your account."}},
-		"terms":                      {[]string{"accept submit", "cancel submit"}, nil, nil},
-		"login-oauth-grant":          {[]string{"accept submit", "cancel submit", "code hidden c"}, []string{"terms of service."}, nil},
-		"logout-confirm":             {[]string{"confirmLogout submit", "session_code hidden c"}, []string{"« Back to Application"}, []string{"« Back to Application"}},
+		"terms":             {[]string{"accept submit", "cancel submit"}, nil, nil},
+		"login-oauth-grant": {[]string{"accept submit", "cancel submit", "code hidden c"}, []string{"terms of service."}, nil},
+		"logout-confirm": {[]string{"confirmLogout submit", "session_code hidden c"}, []string{"« Back to Application"},
+			[]string{"« Back to Application"}},
 		"info":                       {nil, []string{"« Back to Application"}, []string{"You are logged out « Back to Application"}},
 		"error":                      {nil, []string{"« Back to Application"}, []string{"Invalid parameter: redirect_uri « Back to Application"}},
 		"form-post":                  {[]string{"code hidden c", "state hidden s"}, nil, nil},
@@ -269,11 +271,16 @@ func TestMessageBesideFieldOrAbove(t *testing.T) {
 		v    View
 		want []string
 	}{
-		{"own field", Request{Errors: []FieldError{{Field: "password", Key: "invalidPasswordMessage"}}}, LoginPassword{}, []string{"Invalid password."}},
-		{"foreign field", Request{Errors: []FieldError{{Field: "other", Key: "invalidPasswordMessage"}}}, LoginPassword{}, []string{"Invalid password."}},
-		{"page of attributes", Request{Message: &Message{Type: Warning, Key: "updateProfileMessage"}, Errors: []FieldError{{Field: "email", Key: "invalidEmailMessage"}}},
-			UpdateProfile{Attributes: []Attribute{{Name: "email"}}}, []string{"You need to update your user profile to activate your account.", "Invalid email address."}},
-		{"no warning for an application's action", Request{AppInitiated: true, Message: &Message{Type: Warning, Key: "updatePasswordMessage"}}, UpdatePassword{}, nil},
+		{"own field", Request{Errors: []FieldError{{Field: "password", Key: "invalidPasswordMessage"}}}, LoginPassword{},
+			[]string{"Invalid password."}},
+		{"foreign field", Request{Errors: []FieldError{{Field: "other", Key: "invalidPasswordMessage"}}}, LoginPassword{},
+			[]string{"Invalid password."}},
+		{"page of attributes", Request{Message: &Message{Type: Warning, Key: "updateProfileMessage"},
+			Errors: []FieldError{{Field: "email", Key: "invalidEmailMessage"}}},
+			UpdateProfile{Attributes: []Attribute{{Name: "email"}}}, []string{"You need to update your user profile to activate your account.",
+				"Invalid email address."}},
+		{"no warning for an application's action", Request{AppInitiated: true, Message: &Message{Type: Warning, Key: "updatePasswordMessage"}},
+			UpdatePassword{}, nil},
 	} {
 		if got := factsOf(t, render(t, s, c.r, c.v)).messages; !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
@@ -286,12 +293,16 @@ func TestHostileValues(t *testing.T) {
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
 	s := newSet(t)
 	r := Request{
-		Realm: Realm{Name: evil, DisplayName: evil, DisplayNameHTML: evil}, Client: Client{ID: evil, Name: evil, BaseURL: "javascript:alert(1)", TermsURI: "javascript:alert(1)"},
+		Realm: Realm{Name: evil, DisplayName: evil, DisplayNameHTML: evil}, Client: Client{ID: evil, Name: evil, BaseURL: "javascript:alert(1)",
+			TermsURI: "javascript:alert(1)"},
 		URLs: URLs{Action: evil, Restart: "javascript:alert(1)"}, AttemptedUsername: evil, Locale: evil,
 		Message: &Message{Type: Problem, Key: "invalidParameterMessage", Args: []any{evil}},
 	}
-	for _, v := range []View{Login{Username: evil, CredentialID: evil}, Error{ID: evil}, Info{RedirectURL: "JavaScript:alert(1)"}, Consent{Code: evil, Scopes: []ConsentScope{{Text: evil}}},
-		FormPost{URL: "data:text/html,x", Parameters: []Parameter{{evil, evil}}}, Code{Error: evil}, UpdateProfile{Attributes: []Attribute{{Name: evil, Values: []string{evil}, Annotations: map[string]any{"inputHelperTextBefore": evil}}}}} {
+	for _, v := range []View{Login{Username: evil, CredentialID: evil}, Error{ID: evil}, Info{RedirectURL: "JavaScript:alert(1)"},
+		Consent{Code: evil, Scopes: []ConsentScope{{Text: evil}}},
+		FormPost{URL: "data:text/html,x", Parameters: []Parameter{{evil, evil}}}, Code{Error: evil},
+		UpdateProfile{Attributes: []Attribute{{Name: evil, Values: []string{evil},
+			Annotations: map[string]any{"inputHelperTextBefore": evil}}}}} {
 		page := render(t, s, r, v)
 		walk(t, page, func(n *html.Node, attr map[string]string) {
 			if n.Data == "script" && attr["src"] == "" {
@@ -334,7 +345,8 @@ func TestSanitize(t *testing.T) {
 
 func TestTheme(t *testing.T) {
 	theme := fstest.MapFS{
-		"templates/terms.html":            {Data: []byte(`{{define "name"}}terms{{end}}{{define "header"}}House rules{{end}}{{define "body"}}{{.Text "doAccept"}}{{end}}`)},
+		"templates/terms.html": {Data: []byte(
+			`{{define "name"}}terms{{end}}{{define "header"}}House rules{{end}}{{define "body"}}{{.Text "doAccept"}}{{end}}`)},
 		"messages/messages_de.properties": {Data: []byte("doAccept=Annehmen\n")},
 		"messages/messages_en.properties": {Data: []byte("doDecline=No way\n")},
 		"resources/login.css":             {Data: []byte("body{}")},
@@ -347,7 +359,8 @@ func TestTheme(t *testing.T) {
 	if !strings.Contains(page, "House rules") || !strings.Contains(page, "Annehmen") {
 		t.Error("the theme's template or text is not used")
 	}
-	if page = render(t, s, Request{Texts: map[string]map[string]string{"en": {"logoutConfirmTitle": "Leaving"}}}, LogoutConfirm{}); !strings.Contains(page, "Leaving") || !strings.Contains(page, "Logout") {
+	if page = render(t, s, Request{Texts: map[string]map[string]string{"en": {"logoutConfirmTitle": "Leaving"}}},
+		LogoutConfirm{}); !strings.Contains(page, "Leaving") || !strings.Contains(page, "Logout") {
 		t.Error("the realm's own text does not win, or the others are gone")
 	}
 	css, ok := s.Resource("/0000/login/login.css")
@@ -397,7 +410,8 @@ func TestContrast(t *testing.T) {
 			front, back string
 			least       float64
 		}{
-			{"ink", "paper", 4.5}, {"quiet", "paper", 4.5}, {"quiet", "ground", 4.5}, {"accent", "paper", 4.5}, {"accent-strong", "paper", 4.5}, {"on-accent", "accent", 4.5},
+			{"ink", "paper", 4.5}, {"quiet", "paper", 4.5}, {"quiet", "ground", 4.5}, {"accent", "paper", 4.5}, {"accent-strong", "paper", 4.5},
+			{"on-accent", "accent", 4.5},
 			{"on-accent", "accent-strong", 4.5}, {"error", "paper", 4.5}, {"error", "error-ground", 4.5}, {"warning", "warning-ground", 4.5},
 			{"success", "success-ground", 4.5}, {"notice", "notice-ground", 4.5}, {"line", "paper", 3},
 		} {

@@ -9,7 +9,8 @@ import (
 )
 
 // harmless are the elements that administrators' texts may contain.
-const harmless = " a abbr b bdi bdo big blockquote br caption cite code dd del dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strong sub sup table tbody td tfoot th thead tr u ul var "
+const harmless = " a abbr b bdi bdo big blockquote br caption cite code dd del dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img ins kbd li " +
+	"mark ol p pre q s samp small span strong sub sup table tbody td tfoot th thead tr u ul var "
 
 // dropped are the elements that go with all they contain.
 const dropped = " script style iframe object embed template noscript textarea title select option svg math "

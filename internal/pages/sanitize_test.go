@@ -8,7 +8,8 @@ import (
 )
 
 func FuzzSanitize(f *testing.F) {
-	for _, seed := range []string{`<b>x`, `</div><a href=javascript:x>`, `<svg><style><a title="</style><img src=x onerror=y>">`, `<p/onclick=x>`, `<!--><script>-->`, `<textarea></div>`, `&lt;b&gt;`} {
+	for _, seed := range []string{`<b>x`, `</div><a href=javascript:x>`, `<svg><style><a title="</style><img src=x onerror=y>">`,
+		`<p/onclick=x>`, `<!--><script>-->`, `<textarea></div>`, `&lt;b&gt;`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -160,7 +160,8 @@ func (s *scene) ClientName() string {
 	return s.Client.ID
 }
 
-// Alert is the notice above the form, or nil. There is none when a field of the page has an error, which stands beside the field; what is wrong
+// Alert is the notice above the form, or nil. There is none when a field of the page has an error, which stands beside the field; what is
+// wrong
 // with a field the page does not have is told in the notice. Pages made of attributes show only what concerns the page as a whole.
 // Keycloak: FreeMarkerLoginFormsProvider.createCommonAttributes, displayMessage in the templates.
 func (s *scene) Alert() *alert {
@@ -261,7 +262,8 @@ type field struct {
 // Field describes an input of type text. Words after its value change it: autofocus, required, kind=password, autocomplete=username,
 // error=NAME for another field's error and id=ID for the error's id.
 func (s *scene) Field(name, label, value string, words ...string) field {
-	f := field{scene: s, Name: name, Label: label, Value: value, Kind: "text", Autocomplete: "off", Error: s.Error(name), ErrorID: "input-error-" + name}
+	f := field{scene: s, Name: name, Label: label, Value: value, Kind: "text", Autocomplete: "off", Error: s.Error(name),
+		ErrorID: "input-error-" + name}
 	for _, w := range words {
 		key, val, _ := strings.Cut(w, "=")
 		switch key {

@@ -245,9 +245,13 @@ type ThirdPartyCookies2 struct{}
 
 // templateNames are those of all pages.
 var templateNames = []string{
-	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "update-email", "login-idp-link-confirm", "login-idp-link-email", "link-idp-action", "login-update-password", "login-config-totp", "login-recovery-authn-code-config", "login-recovery-authn-code-input", "webauthn-authenticate", "webauthn-register", "webauthn-error",
-	"terms", "login-verify-email", "login-reset-password", "select-authenticator", "login-oauth-grant", "login-oauth2-device-verify-user-code", "info", "error", "login-page-expired",
-	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "delete-account-confirm", "welcome", "setup", "login-status-iframe", "3p-cookies-step1",
+	"login", "login-username", "login-password", "login-otp", "register", "login-update-profile", "update-email", "login-idp-link-confirm",
+	"login-idp-link-email", "link-idp-action", "login-update-password", "login-config-totp", "login-recovery-authn-code-config",
+	"login-recovery-authn-code-input", "webauthn-authenticate", "webauthn-register", "webauthn-error",
+	"terms", "login-verify-email", "login-reset-password", "select-authenticator", "login-oauth-grant", "login-oauth2-device-verify-user-code",
+	"info", "error", "login-page-expired",
+	"logout-confirm", "frontchannel-logout", "form-post", "code", "delete-credential", "delete-account-confirm", "welcome", "setup",
+	"login-status-iframe", "3p-cookies-step1",
 	"3p-cookies-step2",
 }
 

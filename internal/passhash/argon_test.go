@@ -26,10 +26,12 @@ func TestArgonIsArgon(t *testing.T) {
 			}
 		}
 		at := fmt.Sprintf("time %d, memory %d, length %d", time, memory, length)
-		if got, want := h.argon(argonID, password, salt, time, memory, 1, length), argon2.IDKey(password, salt, time, memory, 1, uint32(length)); !bytes.Equal(got, want) {
+		if got, want := h.argon(argonID, password, salt, time, memory, 1, length), argon2.IDKey(password, salt, time, memory, 1,
+			uint32(length)); !bytes.Equal(got, want) {
 			t.Errorf("argon2id, %s: %x, want %x", at, got, want)
 		}
-		if got, want := h.argon(argonI, password, salt, time, memory, 1, length), argon2.Key(password, salt, time, memory, 1, uint32(length)); !bytes.Equal(got, want) {
+		if got, want := h.argon(argonI, password, salt, time, memory, 1, length), argon2.Key(password, salt, time, memory, 1,
+			uint32(length)); !bytes.Equal(got, want) {
 			t.Errorf("argon2i, %s: %x, want %x", at, got, want)
 		}
 	}

@@ -177,7 +177,8 @@ type Hasher struct {
 	spare  sync.Pool // of *[]block
 }
 
-// New returns a Hasher that uses at most memory bytes for hashes at a time. Each is counted with at least a processor's share of it, so that no more
+// New returns a Hasher that uses at most memory bytes for hashes at a time. Each is counted with at least a processor's share of it, so
+// that no more
 // hashes run at once than there are processors: more would take memory and finish no sooner.
 func New(memory int64) *Hasher {
 	limit := max(memory>>10, 1)

@@ -22,7 +22,8 @@ type exported struct {
 	Password       string `json:"password"`
 }
 
-// Keycloak: testdata/keycloak-passwords.json is what kc.sh export (26.7.3) wrote for users with passwords of every algorithm, and the passwords.
+// Keycloak: testdata/keycloak-passwords.json is what kc.sh export (26.7.3) wrote for users with passwords of every algorithm, and the
+// passwords.
 func TestKeycloakPasswords(t *testing.T) {
 	raw, err := os.ReadFile("testdata/keycloak-passwords.json")
 	if err != nil {

@@ -17,7 +17,8 @@ func TestAdminPermissionsClientLogsNobodyIn(t *testing.T) {
 		r := &Realm{Rep: &rep.Realm{AdminPermissionsEnabled: &on}, scopes: map[iam.ScopeID]*Scope{}}
 		for _, name := range []string{"admin-permissions", "other"} {
 			c, err := r.compileClient(store.ClientRow{ID: "c", ClientID: name, Enabled: true, NotBefore: time.Time{},
-				Doc: []byte(`{"clientId":"` + name + `","secret":"s","serviceAccountsEnabled":true,"standardFlowEnabled":true,"directAccessGrantsEnabled":true}`)}, nil)
+				Doc: []byte(`{"clientId":"` + name +
+					`","secret":"s","serviceAccountsEnabled":true,"standardFlowEnabled":true,"directAccessGrantsEnabled":true}`)}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

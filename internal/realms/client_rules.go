@@ -26,7 +26,8 @@ type urlRule struct {
 }
 
 func urlOf(member, name, subject string, values func(c *rep.Client) []string) urlRule {
-	return urlRule{member: member, values: values, invalid: subject + " is not a valid " + name, scheme: subject + " uses an illegal scheme", absolute: name == "URL"}
+	return urlRule{member: member, values: values, invalid: subject + " is not a valid " + name, scheme: subject + " uses an illegal scheme",
+		absolute: name == "URL"}
 }
 
 func withFragment(r urlRule) urlRule {
@@ -95,7 +96,8 @@ func urlRules() []urlRule {
 		logo,
 		urlOf("attributes/backchannel.logout.url", "URL", "Backchannel logout URL", attribute("backchannel.logout.url", true)),
 		withFragment(urlOf("redirectUris/-", "URI", "A redirect URI", redirects)),
-		withFragment(urlOf("attributes/post.logout.redirect.uris", "URI", "A post-logout redirect URI", attributeList("post.logout.redirect.uris"))),
+		withFragment(urlOf("attributes/post.logout.redirect.uris", "URI", "A post-logout redirect URI",
+			attributeList("post.logout.redirect.uris"))),
 		requests,
 		urlOf("attributes/tosUri", "URL", "Terms of service URL", attribute("tosUri", false)),
 		urlOf("attributes/policyUri", "URL", "Policy URL", attribute("policyUri", false)),
@@ -223,11 +225,13 @@ func checkLevels(r *rep.Realm, inFlow []string, c *rep.Client, add func(member, 
 	}
 	for _, acr := range attributeList("default.acr.values")(c) {
 		if !known(acr) {
-			add("attributes/default.acr.values", "Default ACR values need to contain values specified in the ACR-To-Loa mapping or number levels from set realm browser flow")
+			add("attributes/default.acr.values", "Default ACR values need to contain values specified in the ACR-To-Loa mapping or number levels "+
+				"from set realm browser flow")
 		}
 	}
 	if acr := c.Attributes["minimum.acr.value"]; acr != "" && !known(acr) {
-		add("attributes/minimum.acr.value", "Minimum ACR value needs to be value specified in the ACR-To-Loa mapping or number level from set realm browser flow")
+		add("attributes/minimum.acr.value", "Minimum ACR value needs to be value specified in the ACR-To-Loa mapping or number level from set "+
+			"realm browser flow")
 	}
 }
 

@@ -49,8 +49,10 @@ func complete(given *rep.Realm, now time.Time) (*completion, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &completion{given: given, now: now, master: given.Realm == Master, exported: given.KeycloakVersion != "", version: olderVersion(given.KeycloakVersion)}
-	c.whole = strings.HasPrefix(given.KeycloakVersion, "26.7.") && given.ClientScopes != nil && given.AuthenticationFlows != nil && given.RequiredActions != nil
+	c := &completion{given: given, now: now, master: given.Realm == Master, exported: given.KeycloakVersion != "",
+		version: olderVersion(given.KeycloakVersion)}
+	c.whole = strings.HasPrefix(given.KeycloakVersion, "26.7.") && given.ClientScopes != nil && given.AuthenticationFlows != nil &&
+		given.RequiredActions != nil
 	if err := c.legacyNames(); err != nil {
 		return nil, err
 	}
@@ -58,7 +60,8 @@ func complete(given *rep.Realm, now time.Time) (*completion, error) {
 		return nil, err
 	}
 	c.optionalSteps()
-	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.impliedRoles, c.flows, c.components, func() error { return fillPolicies(c.r) }} {
+	for _, step := range []func() error{c.settings, c.roles, c.scopes, c.clients, c.masterRoles, c.impliedRoles, c.flows, c.components,
+		func() error { return fillPolicies(c.r) }} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -384,7 +387,8 @@ func (c *completion) scopes() error {
 	}
 	r := c.r
 	if c.given.ClientScopes == nil {
-		r.ClientScopes, r.DefaultDefaultClientScopes, r.DefaultOptionalClientScopes = t.ClientScopes, t.DefaultDefaultClientScopes, t.DefaultOptionalClientScopes
+		r.ClientScopes, r.DefaultDefaultClientScopes, r.DefaultOptionalClientScopes = t.ClientScopes, t.DefaultDefaultClientScopes,
+			t.DefaultOptionalClientScopes
 		for i := range c.templates {
 			c.completeMappers(c.templates[i].ProtocolMappers)
 			r.ClientScopes = append(r.ClientScopes, c.templates[i])

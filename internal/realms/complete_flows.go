@@ -41,7 +41,8 @@ func (c *completion) flows() error {
 			}
 		}
 	}
-	for _, usual := range []string{t.BrowserFlow, t.DirectGrantFlow, t.RegistrationFlow, t.ResetCredentialsFlow, t.ClientAuthenticationFlow, *t.FirstBrokerLoginFlow, t.DockerAuthenticationFlow} {
+	for _, usual := range []string{t.BrowserFlow, t.DirectGrantFlow, t.RegistrationFlow, t.ResetCredentialsFlow, t.ClientAuthenticationFlow,
+		*t.FirstBrokerLoginFlow, t.DockerAuthenticationFlow} {
 		c.addFlow(t, usual)
 	}
 	for _, b := range []struct {
@@ -67,7 +68,8 @@ func (c *completion) flows() error {
 		r.FirstBrokerLoginFlow = t.FirstBrokerLoginFlow
 	}
 	if named(r.AuthenticationFlows, flowAlias, *r.FirstBrokerLoginFlow) < 0 {
-		return at("/firstBrokerLoginFlow", iam.Errorf(iam.Invalid, "firstBrokerLoginFlow: there is no flow %q in authenticationFlows", *r.FirstBrokerLoginFlow))
+		return at("/firstBrokerLoginFlow", iam.Errorf(iam.Invalid, "firstBrokerLoginFlow: there is no flow %q in authenticationFlows",
+			*r.FirstBrokerLoginFlow))
 	}
 
 	c.identityProviderStep()
@@ -105,7 +107,8 @@ func (c *completion) identityProviderStep() {
 		if (p.Enabled == nil || *p.Enabled) && rep.Val(p.AuthenticateByDefault) {
 			step.AuthenticatorConfig = p.ProviderID
 			if named(r.AuthenticatorConfig, configAlias, p.ProviderID) < 0 {
-				r.AuthenticatorConfig = append(r.AuthenticatorConfig, rep.AuthenticatorConfig{Alias: p.ProviderID, Config: map[string]string{"defaultProvider": p.ProviderID}})
+				r.AuthenticatorConfig = append(r.AuthenticatorConfig, rep.AuthenticatorConfig{Alias: p.ProviderID,
+					Config: map[string]string{"defaultProvider": p.ProviderID}})
 			}
 			break
 		}
@@ -124,7 +127,8 @@ func dropOrganizations(t *rep.Realm) {
 	t.AuthenticationFlows = slices.DeleteFunc(t.AuthenticationFlows, func(f rep.Flow) bool { return organization(f.Alias) })
 	for i := range t.AuthenticationFlows {
 		f := &t.AuthenticationFlows[i]
-		f.AuthenticationExecutions = slices.DeleteFunc(f.AuthenticationExecutions, func(e rep.ExecutionExport) bool { return organization(e.FlowAlias) })
+		f.AuthenticationExecutions = slices.DeleteFunc(f.AuthenticationExecutions,
+			func(e rep.ExecutionExport) bool { return organization(e.FlowAlias) })
 	}
 }
 
@@ -208,7 +212,8 @@ func (c *completion) ids() error {
 		}
 	}
 	def := r.Roles.Realm[named(r.Roles.Realm, roleName, c.defaultRole)]
-	r.DefaultRole = &rep.Role{ID: def.ID, Name: def.Name, Description: def.Description, Composite: true, ClientRole: new(false), ContainerID: r.ID}
+	r.DefaultRole = &rep.Role{ID: def.ID, Name: def.Name, Description: def.Description, Composite: true, ClientRole: new(false),
+		ContainerID: r.ID}
 	groupIDs(r.Groups, "")
 	for i := range r.AuthenticationFlows {
 		setID(&r.AuthenticationFlows[i].ID)

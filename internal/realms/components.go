@@ -117,7 +117,8 @@ func (m *Manager) DefaultGroups(ctx context.Context, r *Realm) ([]rep.Group, err
 			if err := rep.Unmarshal(row.Doc, doc); err != nil {
 				return nil, err
 			}
-			list = append(list, rep.Group{ID: string(row.ID), Name: row.Name, Description: doc.Description, ParentID: string(row.Parent), Path: paths[row.ID], SubGroups: []rep.Group{}})
+			list = append(list, rep.Group{ID: string(row.ID), Name: row.Name, Description: doc.Description, ParentID: string(row.Parent),
+				Path: paths[row.ID], SubGroups: []rep.Group{}})
 		}
 	}
 	return list, nil

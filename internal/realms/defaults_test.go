@@ -184,7 +184,8 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for _, c := range strings.Split(": / ? # [ ] @ ! $ & ( ) * + , ; = \\", " ") {
-		if _, err := realms.New("a"+c+"b", time.Unix(1, 0)); !errors.Is(err, realms.ErrBadRequest) || !strings.HasPrefix(err.Error(), "Character '"+c+"' not allowed.") {
+		if _, err := realms.New("a"+c+"b", time.Unix(1, 0)); !errors.Is(err, realms.ErrBadRequest) || !strings.HasPrefix(err.Error(),
+			"Character '"+c+"' not allowed.") {
 			t.Errorf("%q: %v", c, err)
 		}
 	}

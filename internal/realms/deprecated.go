@@ -19,7 +19,8 @@ import (
 // Keycloak: DefaultExportImportManager.convertDeprecatedApplications,
 // convertDeprecatedSocialProviders, convertDeprecatedClientTemplates.
 func (c *completion) legacyNames() error {
-	for _, step := range []func() error{c.socialProviders, c.applications, c.legacyRoles, c.clientTemplates, c.federationProviders, c.clientPolicies} {
+	for _, step := range []func() error{c.socialProviders, c.applications, c.legacyRoles, c.clientTemplates, c.federationProviders,
+		c.clientPolicies} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -278,7 +279,8 @@ func legacyUser(u *rep.User) {
 	}
 	if u.FederatedIdentities == nil {
 		for _, l := range u.SocialLinks {
-			u.FederatedIdentities = append(u.FederatedIdentities, rep.FederatedIdentity{IdentityProvider: l.SocialProvider, UserID: l.SocialUserID, UserName: l.SocialUsername})
+			u.FederatedIdentities = append(u.FederatedIdentities, rep.FederatedIdentity{IdentityProvider: l.SocialProvider, UserID: l.SocialUserID,
+				UserName: l.SocialUsername})
 		}
 	}
 	u.ApplicationRoles, u.SocialLinks = nil, nil
@@ -295,7 +297,8 @@ func legacyUser(u *rep.User) {
 }
 
 // credentialKinds are those that Keycloak has a provider for, beside password.
-var credentialKinds = []iam.CredentialKind{iam.Password, "password-history", "totp", "hotp", iam.OTP, "webauthn", "webauthn-passwordless", "recovery-authn-codes"}
+var credentialKinds = []iam.CredentialKind{iam.Password, "password-history", "totp", "hotp", iam.OTP, "webauthn", "webauthn-passwordless",
+	"recovery-authn-codes"}
 
 // credentials of a user: what has a value in clear is the user's password,
 // whatever its type says, and the last of them stays; what has no data and a
@@ -402,7 +405,8 @@ func (c *completion) optionalSteps() {
 			step.Requirement, step.Priority = string(iam.Required), new(20)
 			sub.AuthenticationExecutions = []rep.ExecutionExport{
 				{Authenticator: "conditional-user-configured", Requirement: string(iam.Required), Priority: new(10)}, step}
-			*e = rep.ExecutionExport{AuthenticatorFlow: true, AutheticatorFlow: true, FlowAlias: sub.Alias, Requirement: string(iam.Conditional), Priority: e.Priority}
+			*e = rep.ExecutionExport{AuthenticatorFlow: true, AutheticatorFlow: true, FlowAlias: sub.Alias, Requirement: string(iam.Conditional),
+				Priority: e.Priority}
 			c.given.AuthenticationFlows = append(c.given.AuthenticationFlows, sub)
 			flow = &c.given.AuthenticationFlows[i]
 		}

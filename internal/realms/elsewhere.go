@@ -16,11 +16,13 @@ import (
 // down over, also where the provider is disabled.
 var (
 	brokerTypes = []string{
-		"bitbucket", "facebook", "github", "gitlab", "google", "linkedin-openid-connect", "microsoft", "openshift-v4", "paypal", "stackoverflow", "twitter",
+		"bitbucket", "facebook", "github", "gitlab", "google", "linkedin-openid-connect", "microsoft", "openshift-v4", "paypal",
+		"stackoverflow", "twitter",
 		"jwt-authorization-grant", "keycloak-oidc", "kubernetes", "oauth2", "oidc", "saml",
 	}
 	registrationPolicyTypes = []string{
-		"allowed-client-templates", "allowed-protocol-mappers", "client-disabled", "consent-required", "max-clients", "registration-web-origins", "scope", "trusted-hosts",
+		"allowed-client-templates", "allowed-protocol-mappers", "client-disabled", "consent-required", "max-clients", "registration-web-origins",
+		"scope", "trusted-hosts",
 	}
 )
 
@@ -69,7 +71,8 @@ func (g *gapFinder) elsewhere() {
 	}
 	for i, c := range g.p.given.Components[TypeRegistrationPolicy] {
 		if !slices.Contains(registrationPolicyTypes, c.ProviderID) {
-			refused(fmt.Sprintf("/components/%s/%d/providerId", TypeRegistrationPolicy, i), "there is no client registration policy %q", c.ProviderID)
+			refused(fmt.Sprintf("/components/%s/%d/providerId", TypeRegistrationPolicy, i), "there is no client registration policy %q",
+				c.ProviderID)
 		}
 	}
 }

@@ -340,7 +340,8 @@ func (x *exporter) user(ctx context.Context, u *iam.User, paths map[iam.GroupID]
 	if err != nil {
 		return nil, err
 	}
-	v.VerifiableCredentials, v.IssuedVerifiableCredentials, v.Unknown = extra.VerifiableCredentials, extra.IssuedVerifiableCredentials, extra.Unknown
+	v.VerifiableCredentials, v.IssuedVerifiableCredentials, v.Unknown = extra.VerifiableCredentials, extra.IssuedVerifiableCredentials,
+		extra.Unknown
 	if u.ServiceAccount != "" {
 		v.ServiceAccountClientID = x.names[u.ServiceAccount]
 	}
@@ -382,7 +383,8 @@ func (x *exporter) user(ctx context.Context, u *iam.User, paths map[iam.GroupID]
 	}
 	for _, l := range links {
 		out := rep.FromFederatedIdentity(l)
-		if i := slices.IndexFunc(extra.FederatedIdentities, func(e rep.FederatedIdentity) bool { return e.IdentityProvider == l.Provider }); i >= 0 {
+		if i := slices.IndexFunc(extra.FederatedIdentities,
+			func(e rep.FederatedIdentity) bool { return e.IdentityProvider == l.Provider }); i >= 0 {
 			out.Unknown = extra.FederatedIdentities[i].Unknown
 		}
 		v.FederatedIdentities = append(v.FederatedIdentities, out)
@@ -392,7 +394,8 @@ func (x *exporter) user(ctx context.Context, u *iam.User, paths map[iam.GroupID]
 		return nil, err
 	}
 	for _, c := range consents {
-		consent := rep.UserConsent{ClientID: x.names[c.Client], CreatedDate: new(c.Created.UnixMilli()), LastUpdatedDate: new(c.Updated.UnixMilli()),
+		consent := rep.UserConsent{ClientID: x.names[c.Client], CreatedDate: new(c.Created.UnixMilli()),
+			LastUpdatedDate:     new(c.Updated.UnixMilli()),
 			GrantedClientScopes: []string{}}
 		if i := slices.IndexFunc(extra.ClientConsents, func(e rep.UserConsent) bool { return e.ClientID == string(c.Client) }); i >= 0 {
 			consent.Unknown = extra.ClientConsents[i].Unknown

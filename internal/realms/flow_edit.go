@@ -108,7 +108,8 @@ func (m *Manager) CopyFlow(ctx context.Context, r *Realm, alias, name string) (i
 	return id, err
 }
 
-func (s *flowSet) copy(ctx context.Context, from *stored[rep.Flow], alias, prefix string, top bool, path map[string]bool) (*stored[rep.Flow], error) {
+func (s *flowSet) copy(ctx context.Context, from *stored[rep.Flow], alias, prefix string, top bool,
+	path map[string]bool) (*stored[rep.Flow], error) {
 	if path[from.ID] {
 		return nil, refused("The flow " + from.doc.Alias + " contains itself")
 	}

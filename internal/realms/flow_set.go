@@ -136,7 +136,8 @@ func (s *flowSet) addExecution(ctx context.Context, parent *stored[rep.Flow], e 
 	if err != nil {
 		return err
 	}
-	o := store.Object{Kind: store.KindExecution, ID: e.ID, Parent: parent.ID, Name: parent.doc.Alias, Position: int64(rep.Val(e.Priority)), Doc: doc}
+	o := store.Object{Kind: store.KindExecution, ID: e.ID, Parent: parent.ID, Name: parent.doc.Alias,
+		Position: int64(rep.Val(e.Priority)), Doc: doc}
 	if err := s.tx.InsertObject(ctx, s.realm, o); err != nil {
 		return err
 	}
@@ -276,7 +277,8 @@ func (s *flowSet) user(ctx context.Context, f *stored[rep.Flow]) (string, error)
 
 // boundFlows are the members of a realm's document that name a flow.
 func boundFlows(r *rep.Realm) []*string {
-	list := []*string{&r.BrowserFlow, &r.RegistrationFlow, &r.DirectGrantFlow, &r.ResetCredentialsFlow, &r.ClientAuthenticationFlow, &r.DockerAuthenticationFlow}
+	list := []*string{&r.BrowserFlow, &r.RegistrationFlow, &r.DirectGrantFlow, &r.ResetCredentialsFlow, &r.ClientAuthenticationFlow,
+		&r.DockerAuthenticationFlow}
 	if r.FirstBrokerLoginFlow != nil {
 		list = append(list, r.FirstBrokerLoginFlow)
 	}

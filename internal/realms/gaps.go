@@ -43,7 +43,8 @@ const (
 	CanVerify       Capability = "credential" // by credential type
 	CanListen       Capability = "event listener"
 	CanSpeak        Capability = "protocol"
-	CanDo           Capability = "feature" // "authorization", "client-policies", "organizations", "admin-permissions", "email", "scim", "user-federation"
+	// "authorization", "client-policies", "organizations", "admin-permissions", "email", "scim", "user-federation"
+	CanDo Capability = "feature"
 )
 
 // gaps lists what of a prepared realm the server cannot do.

@@ -29,7 +29,8 @@ type ImportOptions struct {
 type GapsError struct{ Gaps []Gap }
 
 func (e *GapsError) Error() string {
-	return fmt.Sprintf("%d things would not work; see what, and if that is all right, import with --accept-gaps, or start with --import-accept-gaps", len(e.Gaps))
+	return fmt.Sprintf("%d things would not work; see what, and if that is all right, import with --accept-gaps, or start with "+
+		"--import-accept-gaps", len(e.Gaps))
 }
 
 // Imported says what became of one realm.

@@ -42,26 +42,37 @@ func TestReadFilesPlacesMistakes(t *testing.T) {
 	}{
 		{"no JSON", map[string]string{"x-realm.json": "{\n \"realm\": nonsense}"}, "x-realm.json: line 2 column 12: "},
 		{"wrong type", map[string]string{"x-realm.json": "{\"realm\":\"x\",\n\"clients\":[{\"enabled\":[]}]}"}, "x-realm.json: line 2 column "},
-		{"a reference to nothing", map[string]string{"x-realm.json": "{\"realm\":\"x\",\n \"users\":[{\"username\":\"u\",\n  \"groups\":[\"/nix\"]}]}"},
+		{"a reference to nothing",
+			map[string]string{"x-realm.json": "{\"realm\":\"x\",\n \"users\":[{\"username\":\"u\",\n  \"groups\":[\"/nix\"]}]}"},
 			`x-realm.json: line 3 column 13: /users/0/groups/0: there is no group "/nix"`},
 		{"in a file of users", map[string]string{"shop-realm.json": good, "shop-users-0.json": `{"realm":"shop","users":[{"username":"u"}]}`,
 			"shop-users-1.json": "{\"realm\":\"shop\",\"users\":[{\"username\":\"v\"},\n{\"username\":\"u\"}]}"},
 			`shop-users-1.json: line 2 column 2: /users/1/username: user "u" is there twice`},
-		{"in a file of federated users", map[string]string{"shop-realm.json": good, "shop-federated-users-0.json": `{"realm":"shop","federatedUsers":[{"id":"f:1:a"}]}`,
+		{"in a file of federated users", map[string]string{"shop-realm.json": good,
+			"shop-federated-users-0.json": `{"realm":"shop","federatedUsers":[{"id":"f:1:a"}]}`,
 			"shop-federated-users-1.json": "{\"realm\":\"shop\",\"federatedUsers\":[{\"id\":\"f:1:b\"},\n{\"id\":\"f:1:a\"}]}"},
 			`shop-federated-users-1.json: line 2 column 2: /federatedUsers/1/id: id of a federated user "f:1:a" is there twice`},
 		{"users of no realm", map[string]string{"shop-realm.json": good, "other-users-0.json": `{"realm":"other","users":[]}`},
 			`other-users-0.json: line 1 column 2: /realm: there is no file for realm "other"`},
 		{"two of one name", map[string]string{"a.json": good, "b.json": good}, `b.json: line 1 column 2: /realm: realm "shop" is there twice`},
-		{"in a list", map[string]string{"a.json": "[" + good + ",\n{\"realm\":\"x\",\"clients\":[{\"clientId\":\"a\"},\n {\"clientId\":\"a\"}]}]"},
+		{"in a list", map[string]string{"a.json": "[" + good +
+			",\n{\"realm\":\"x\",\"clients\":[{\"clientId\":\"a\"},\n {\"clientId\":\"a\"}]}]"},
 			`a.json: line 5 column 3: /1/clients/1/clientId: client "a" is there twice`},
-		{"no name", map[string]string{"a.json": "{}"}, "a.json: line 1 column 1: /realm: Realm name cannot be empty; a realm file has a member \"realm\""},
-		{"a role of no client", map[string]string{"a.json": "{\"realm\":\"x\",\"roles\":{\"client\":{\n\"nix\":[]}}}"}, `a.json: line 2 column 1: /roles/client/nix: there is no client "nix"`},
-		{"a character in a name", map[string]string{"a.json": "{\n\"realm\":\"a/b\"}"}, "a.json: line 2 column 1: /realm: Character '/' not allowed."},
-		{"a setting", map[string]string{"a.json": "{\"realm\":\"x\",\n\"sslRequired\":\"y\"}"}, `a.json: line 2 column 1: /sslRequired: sslRequired: "y" is none of none, external, all`},
-		{"a flow that is bound", map[string]string{"a.json": "{\"realm\":\"x\",\n\"browserFlow\":\"y\"}"}, `a.json: line 2 column 1: /browserFlow: browserFlow: there is no flow "y" in authenticationFlows`},
-		{"one id twice", map[string]string{"a.json": "{\"realm\":\"x\",\"clients\":[{\"id\":\"i\",\"clientId\":\"a\"},\n{\"id\":\"i\",\"clientId\":\"b\"}]}"}, `a.json: line 2 column 2: /clients/1/id: id "i" is there twice`},
-		{"an old name", map[string]string{"a.json": "{\"realm\":\"x\",\"applications\":[{\"name\":\"a\"},\n{\"name\":\"a\"}]}"}, `a.json: line 2 column 1: /applications/1/clientId: client "a" is there twice`},
+		{"no name", map[string]string{"a.json": "{}"},
+			"a.json: line 1 column 1: /realm: Realm name cannot be empty; a realm file has a member \"realm\""},
+		{"a role of no client", map[string]string{"a.json": "{\"realm\":\"x\",\"roles\":{\"client\":{\n\"nix\":[]}}}"},
+			`a.json: line 2 column 1: /roles/client/nix: there is no client "nix"`},
+		{"a character in a name", map[string]string{"a.json": "{\n\"realm\":\"a/b\"}"},
+			"a.json: line 2 column 1: /realm: Character '/' not allowed."},
+		{"a setting", map[string]string{"a.json": "{\"realm\":\"x\",\n\"sslRequired\":\"y\"}"},
+			`a.json: line 2 column 1: /sslRequired: sslRequired: "y" is none of none, external, all`},
+		{"a flow that is bound", map[string]string{"a.json": "{\"realm\":\"x\",\n\"browserFlow\":\"y\"}"},
+			`a.json: line 2 column 1: /browserFlow: browserFlow: there is no flow "y" in authenticationFlows`},
+		{"one id twice", map[string]string{
+			"a.json": "{\"realm\":\"x\",\"clients\":[{\"id\":\"i\",\"clientId\":\"a\"},\n{\"id\":\"i\",\"clientId\":\"b\"}]}"},
+			`a.json: line 2 column 2: /clients/1/id: id "i" is there twice`},
+		{"an old name", map[string]string{"a.json": "{\"realm\":\"x\",\"applications\":[{\"name\":\"a\"},\n{\"name\":\"a\"}]}"},
+			`a.json: line 2 column 1: /applications/1/clientId: client "a" is there twice`},
 		{"nothing", map[string]string{"a.json": " "}, "a.json: line 1 column 2: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -77,7 +88,8 @@ func TestReadFilesPlacesMistakes(t *testing.T) {
 				t.Fatalf("%v (%T)", err, err)
 			}
 			got := strings.TrimPrefix(problem.Error(), dir+"/")
-			if name, place, _ := strings.Cut(test.want, ": : "); !strings.HasPrefix(got, test.want) && !(strings.HasPrefix(got, name) && strings.HasSuffix(got, place)) {
+			if name, place, _ := strings.Cut(test.want, ": : "); !strings.HasPrefix(got, test.want) && !(strings.HasPrefix(got, name) &&
+				strings.HasSuffix(got, place)) {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 			if names, err := m.Cache.Names(t.Context()); err != nil || len(names) > 0 {
@@ -98,7 +110,8 @@ func TestPlaceholders(t *testing.T) {
 	}
 	r := files[0].Realm
 	a := r.Clients[0]
-	if r.Realm != "shop" || !*r.Enabled || *r.DisplayName != "none of shop" || *a.Name != "${client_a}" || *a.Secret != env["SECRET"] || *a.RootURL != "shop" {
+	if r.Realm != "shop" || !*r.Enabled || *r.DisplayName != "none of shop" || *a.Name != "${client_a}" || *a.Secret != env["SECRET"] ||
+		*a.RootURL != "shop" {
 		t.Errorf("realm %s %s, client %s %q %s", r.Realm, *r.DisplayName, *a.Name, *a.Secret, *a.RootURL)
 	}
 	if *r.Clients[1].Name != `"shop"` {
@@ -162,7 +175,8 @@ func TestGaps(t *testing.T) {
 	db := storetest.SQLite(t)
 	m := newManager(db)
 	m.CheckCredential = users.New(db, passhash.New(64<<20), policy.New(""), nil).CheckStored
-	lacking := []string{"workflows", "google", "saml", "ldap", "conditional-level-of-authentication", "smartcard", "authorization", "client-policies", "oidc-script", "user-federation", "CONFIGURE_X", "java-keystore"}
+	lacking := []string{"workflows", "google", "saml", "ldap", "conditional-level-of-authentication", "smartcard", "authorization",
+		"client-policies", "oidc-script", "user-federation", "CONFIGURE_X", "java-keystore"}
 	m.Can = func(_ realms.Capability, id string) bool { return !slices.Contains(lacking, id) }
 	user := func(name, more string) string { return `{"username":"` + name + `"` + more + `}` }
 	credential := func(kind, secret, data string) string {
@@ -181,7 +195,8 @@ func TestGaps(t *testing.T) {
 		"smtpServer":{"from":"a@b.example","password":"**********"},"identityProviderMappers":[{"name":"left","identityProviderAlias":"gone"}],
 		"users":[` + strings.Join([]string{
 		user("a", `,"federatedIdentities":[{"identityProvider":"goo","userId":"1"}]`),
-		user("b", `,"federatedIdentities":[{"identityProvider":"goo","userId":"2"}]`+credential("password", hash, `{"algorithm":"argon2","hashIterations":5}`)),
+		user("b", `,"federatedIdentities":[{"identityProvider":"goo","userId":"2"}]`+credential("password", hash,
+			`{"algorithm":"argon2","hashIterations":5}`)),
 		user("c", `,"federationLink":"ldap-1"`),
 		user("d", `,"credentials":[{"type":"smartcard","secretData":"{}","credentialData":"{}"}]`),
 		user("e", credential("password", hash, `{"algorithm":"argon3","hashIterations":5}`)+`,"requiredActions":["CONFIGURE_X"]`),
@@ -319,7 +334,8 @@ func TestUnknownMembersSurvive(t *testing.T) {
 			"authenticatorConfig":[{"alias":"a","new":13}],"requiredActions":[{"alias":"A","new":14}]}`
 		create(t, m, text)
 		got := string(exported(t, m, "x"))
-		for _, want := range []string{`"new":{"a":[1]}`, `"new":2`, `"new":3`, `"new":4`, `"new":5`, `"new":6`, `"new":7`, `"new":8`, `"new":9`, `"new":10`, `"new":11`, `"new":12`, `"new":13`, `"new":14`, `"new":15`, `"new":16`, `"new":17`} {
+		for _, want := range []string{`"new":{"a":[1]}`, `"new":2`, `"new":3`, `"new":4`, `"new":5`, `"new":6`, `"new":7`, `"new":8`, `"new":9`,
+			`"new":10`, `"new":11`, `"new":12`, `"new":13`, `"new":14`, `"new":15`, `"new":16`, `"new":17`} {
 			if !strings.Contains(got, want) {
 				t.Errorf("lost: %s", want)
 			}
@@ -340,7 +356,8 @@ func TestUnknownMembersOfUsersAreSealed(t *testing.T) {
 		old := &iam.User{ID: "o", Realm: r.ID, Username: "old", Extra: []byte(`{"new":3,"credentials":[{"id":"k2","new":4}]}`)}
 		err = db.Tx(t.Context(), func(tx *store.Tx) error {
 			return errors.Join(tx.InsertUser(t.Context(), old, false),
-				tx.InsertCredential(t.Context(), r.ID, &iam.Credential{ID: "k2", User: "o", Kind: iam.OTP, Data: []byte("{}"), Secret: iam.Secret("{}")}))
+				tx.InsertCredential(t.Context(), r.ID, &iam.Credential{ID: "k2", User: "o", Kind: iam.OTP, Data: []byte("{}"),
+					Secret: iam.Secret("{}")}))
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -268,7 +268,8 @@ func (m *Manager) remove(ctx context.Context, tx *store.Tx, name string) error {
 
 // changeMaster does something with a realm's client in the master realm, if
 // both are there.
-func (m *Manager) changeMaster(ctx context.Context, tx *store.Tx, client string, f func(master iam.RealmID, c store.ClientRow) error) error {
+func (m *Manager) changeMaster(ctx context.Context, tx *store.Tx, client string,
+	f func(master iam.RealmID, c store.ClientRow) error) error {
 	master, err := tx.RealmByName(ctx, Master)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil

@@ -19,7 +19,8 @@ import (
 )
 
 func newManager(db *store.DB) *realms.Manager {
-	return realms.NewManager(realms.NewCache(db), time.Now, realms.Rules{NewKey: newKey, CheckPolicy: policy.New("").Valid, DeleteUser: deleteUser,
+	return realms.NewManager(realms.NewCache(db), time.Now, realms.Rules{NewKey: newKey, CheckPolicy: policy.New("").Valid,
+		DeleteUser: deleteUser,
 		Hash: func(_ context.Context, _ *iam.Realm, _ *iam.User, password string) (*iam.Credential, error) {
 			return &iam.Credential{Data: []byte(`{"algorithm":"test"}`), Secret: iam.Secret(`{"value":"` + password + `"}`)}, nil
 		}})
@@ -87,7 +88,8 @@ func TestCreate(t *testing.T) {
 			t.Fatalf("browser flow: %+v", flow)
 		}
 		second := flow.Executions[4].Sub.Executions[1].Sub
-		if second == nil || second.Executions[1].ConfigAlias != "browser-conditional-credential" || second.Executions[1].Config["credentials"] == "" {
+		if second == nil || second.Executions[1].ConfigAlias != "browser-conditional-credential" ||
+			second.Executions[1].Config["credentials"] == "" {
 			t.Errorf("second factors: %+v", second)
 		}
 		if got := keys.Of(r).Active(iam.Sig, "RS256"); got == nil {
@@ -193,9 +195,12 @@ func TestClientTimeoutsFitIntoTheSessions(t *testing.T) {
 		for _, c := range []struct{ text, want string }{
 			{`{"clientSessionIdleTimeout":1801}`, "Client Session Idle Timeout cannot be greater than Realm SSO Idle Timeout."},
 			{`{"clientSessionMaxLifespan":36001}`, "Client session max lifespan cannot exceed realm SSO session max lifespan."},
-			{`{"rememberMe":true,"clientSessionIdleTimeout":1801}`, "Client session idle timeout cannot exceed realm SSO session idle timeout and RememberMe idle timeout."},
-			{`{"rememberMe":true,"ssoSessionMaxLifespanRememberMe":40000,"clientSessionMaxLifespan":40001}`, "Client session max lifespan cannot exceed realm SSO session max lifespan and RememberMe Max span."},
-			{`{"ssoSessionIdleTimeout":0,"clientSessionIdleTimeout":1}`, "Client Session Idle Timeout cannot be greater than Realm SSO Idle Timeout."},
+			{`{"rememberMe":true,"clientSessionIdleTimeout":1801}`, "Client session idle timeout cannot exceed realm SSO session idle timeout and " +
+				"RememberMe idle timeout."},
+			{`{"rememberMe":true,"ssoSessionMaxLifespanRememberMe":40000,"clientSessionMaxLifespan":40001}`,
+				"Client session max lifespan cannot exceed realm SSO session max lifespan and RememberMe Max span."},
+			{`{"ssoSessionIdleTimeout":0,"clientSessionIdleTimeout":1}`,
+				"Client Session Idle Timeout cannot be greater than Realm SSO Idle Timeout."},
 			{`{"ssoSessionMaxLifespanRememberMe":0,"clientSessionIdleTimeout":1800,"clientSessionMaxLifespan":36000}`, ""},
 			{`{"ssoSessionIdleTimeout":1799}`, "Client Session Idle Timeout cannot be greater than Realm SSO Idle Timeout."},
 			{`{"clientSessionIdleTimeout":0,"clientSessionMaxLifespan":0}`, ""},
@@ -249,8 +254,10 @@ func TestUpdate(t *testing.T) {
 			}
 		}
 		now := current()
-		if d := now.Rep; *d.AccessTokenLifespan != 77 || *d.OTPPolicyDigits != 6 || d.SupportedLocales[0] != "de" || d.SMTPServer["password"] != "pw" ||
-			d.SMTPServer["host"] != "post" || d.Attributes["custom"] != "" || d.Attributes["other"] != "thing" || d.Attributes["cibaInterval"] != "5" ||
+		if d := now.Rep; *d.AccessTokenLifespan != 77 || *d.OTPPolicyDigits != 6 || d.SupportedLocales[0] != "de" ||
+			d.SMTPServer["password"] != "pw" ||
+			d.SMTPServer["host"] != "post" || d.Attributes["custom"] != "" || d.Attributes["other"] != "thing" ||
+			d.Attributes["cibaInterval"] != "5" ||
 			d.Attributes["oauth2DeviceCodeLifespan"] != "700" || d.Attributes["realmReusableOtpCode"] != "" {
 			t.Errorf("changed to %+v", d)
 		}
@@ -264,7 +271,8 @@ func TestUpdate(t *testing.T) {
 				t.Fatalf("%s: %v", text, err)
 			}
 		}
-		if d := current().Rep; *d.OAuth2DeviceCodeLifespan != 600 || d.Attributes["oauth2DeviceCodeLifespan"] != "600" || d.Attributes["cibaInterval"] != "5" ||
+		if d := current().Rep; *d.OAuth2DeviceCodeLifespan != 600 || d.Attributes["oauth2DeviceCodeLifespan"] != "600" ||
+			d.Attributes["cibaInterval"] != "5" ||
 			d.Attributes["parRequestUriLifespan"] != "60" || *d.ClientSessionIdleTimeout != 7 || d.Attributes["clientSessionIdleTimeout"] != "7" ||
 			len(d.LocalizationTexts) > 0 {
 			t.Errorf("named by nothing: %+v", d)
@@ -278,10 +286,12 @@ func TestUpdate(t *testing.T) {
 				t.Fatalf("%s: %v", text, err)
 			}
 		}
-		if d := current(); *d.Rep.DefaultSignatureAlgorithm != "" || d.SignatureAlg != "RS256" || d.Rep.SupportedLocales != nil || len(d.Rep.WebAuthnPolicyPasswordlessSignatureAlgorithms) != 2 {
+		if d := current(); *d.Rep.DefaultSignatureAlgorithm != "" || d.SignatureAlg != "RS256" || d.Rep.SupportedLocales != nil ||
+			len(d.Rep.WebAuthnPolicyPasswordlessSignatureAlgorithms) != 2 {
 			t.Errorf("settings without a value: %+v", d.Rep)
 		}
-		if err := update(`{"supportedLocales":["en","de"],"attributes":{"other":"thing"}}`); err != nil || *current().Rep.ClientSessionIdleTimeout != 0 {
+		if err := update(`{"supportedLocales":["en","de"],"attributes":{"other":"thing"}}`); err != nil ||
+			*current().Rep.ClientSessionIdleTimeout != 0 {
 			t.Errorf("a timeout that is an attribute too: %v, %v", *current().Rep.ClientSessionIdleTimeout, err)
 		}
 		if now.Enabled || now.NotBefore.Unix() != 1700000000 {
@@ -343,7 +353,8 @@ func TestUpdate(t *testing.T) {
 			text string
 			ok   func(d *rep.Realm) bool
 		}{
-			{`{"passwordPolicy":"length(8) and  digits(1) and length(9)"}`, func(d *rep.Realm) bool { return *d.PasswordPolicy == "length(9) and digits(1)" }},
+			{`{"passwordPolicy":"length(8) and  digits(1) and length(9)"}`,
+				func(d *rep.Realm) bool { return *d.PasswordPolicy == "length(9) and digits(1)" }},
 			{`{"passwordPolicy":" and "}`, func(d *rep.Realm) bool { return d.PasswordPolicy == nil }},
 			{`{"registrationEmailAsUsername":true}`, func(d *rep.Realm) bool { return *d.RegistrationEmailAsUsername }},
 			{`{"duplicateEmailsAllowed":true}`, func(d *rep.Realm) bool { return !*d.LoginWithEmailAllowed && !*d.RegistrationEmailAsUsername }},

@@ -516,7 +516,8 @@ func settingsFromAttributes(r *rep.Realm) error {
 var settingAttributes = []string{
 	"bruteForceProtected", "permanentLockout", "maxTemporaryLockouts", "bruteForceStrategy", "maxFailureWaitSeconds", "waitIncrementSeconds",
 	"quickLoginCheckMilliSeconds", "minimumQuickLoginWaitSeconds", "maxDeltaTimeSeconds", "failureFactor", "maxSecondaryAuthFailures",
-	"actionTokenGeneratedByAdminLifespan", "actionTokenGeneratedByUserLifespan", "offlineSessionMaxLifespanEnabled", "offlineSessionMaxLifespan",
+	"actionTokenGeneratedByAdminLifespan", "actionTokenGeneratedByUserLifespan", "offlineSessionMaxLifespanEnabled",
+	"offlineSessionMaxLifespan",
 	"clientSessionIdleTimeout", "clientSessionMaxLifespan", "clientOfflineSessionIdleTimeout", "clientOfflineSessionMaxLifespan",
 	"oauth2DeviceCodeLifespan", "oauth2DevicePollingInterval",
 }
@@ -536,5 +537,6 @@ var mirrored = []string{
 	"displayName", "displayNameHtml", "defaultSignatureAlgorithm", "organizationsEnabled",
 	"bruteForceProtected", "permanentLockout", "maxTemporaryLockouts", "bruteForceStrategy", "maxFailureWaitSeconds", "waitIncrementSeconds",
 	"quickLoginCheckMilliSeconds", "minimumQuickLoginWaitSeconds", "maxDeltaTimeSeconds", "failureFactor", "maxSecondaryAuthFailures",
-	"actionTokenGeneratedByAdminLifespan", "actionTokenGeneratedByUserLifespan", "offlineSessionMaxLifespanEnabled", "offlineSessionMaxLifespan",
+	"actionTokenGeneratedByAdminLifespan", "actionTokenGeneratedByUserLifespan", "offlineSessionMaxLifespanEnabled",
+	"offlineSessionMaxLifespan",
 }

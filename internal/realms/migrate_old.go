@@ -170,7 +170,10 @@ func (c *completion) offlineScope() error {
 	}
 	if named(c.r.ClientScopes, scopeName, scopeOffline) >= 0 {
 		c.eachOIDC(func(cl *rep.Client) {
-			i := slices.IndexFunc(c.r.ScopeMappings, func(m rep.ScopeMapping) bool { return m.Client == cl.ClientID && slices.Contains(m.Roles, roleOffline) })
+			i := slices.IndexFunc(c.r.ScopeMappings, func(m rep.ScopeMapping) bool {
+				return m.Client == cl.ClientID &&
+					slices.Contains(m.Roles, roleOffline)
+			})
 			if full := rep.Val(cl.FullScopeAllowed); !full && i < 0 || slices.Contains(cl.OptionalClientScopes, scopeOffline) {
 				return
 			}

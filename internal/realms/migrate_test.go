@@ -46,7 +46,8 @@ func TestMigrate(t *testing.T) {
 		console, unmanaged, full                                bool
 	}{
 		{"8.0.1", "AuthnContextClassRef acr basic offline_access service_account web-origins", "acr basic web-origins", "AuthnContextClassRef",
-			"CONFIGURE_TOTP:54 TERMS_AND_CONDITIONS:20 UPDATE_PASSWORD:57 VERIFY_EMAIL:50 delete_account:60 delete_credential:110 idp_link:120 update_user_locale:1000",
+			"CONFIGURE_TOTP:54 TERMS_AND_CONDITIONS:20 UPDATE_PASSWORD:57 VERIFY_EMAIL:50 delete_account:60 delete_credential:110 idp_link:120 " +
+				"update_user_locale:1000",
 			"HS256 HS512", "idp-review-profile mixed - Alternatives - 0", "", true, true, true},
 		{"19.0.0", "AuthnContextClassRef basic offline_access service_account web-origins", "basic web-origins", "AuthnContextClassRef",
 			"CONFIGURE_TOTP:54 TERMS_AND_CONDITIONS:20 UPDATE_PASSWORD:57 VERIFY_EMAIL:50 delete_account:60 delete_credential:110 idp_link:120",
@@ -78,8 +79,10 @@ func TestMigrate(t *testing.T) {
 			is("scopes of app", sorted(clients["app"].DefaultClientScopes, name), c.app)
 			is("scopes of bare", sorted(clients["bare"].DefaultClientScopes, name), "web-origins")
 			is("scopes of sp", sorted(clients["sp"].DefaultClientScopes, name), c.saml)
-			is("required actions", sorted(r.RequiredActions, func(a rep.RequiredAction) string { return a.Alias + ":" + strconv.Itoa(a.Priority) }), c.actions)
-			is("HMAC keys", sorted(r.Components[realms.TypeKeyProvider], func(k rep.ComponentExport) string { return k.Config["algorithm"][0] }), c.keys)
+			is("required actions", sorted(r.RequiredActions, func(a rep.RequiredAction) string { return a.Alias + ":" + strconv.Itoa(a.Priority) }),
+				c.actions)
+			is("HMAC keys", sorted(r.Components[realms.TypeKeyProvider], func(k rep.ComponentExport) string { return k.Config["algorithm"][0] }),
+				c.keys)
 			flows := map[string]rep.Flow{}
 			for _, f := range r.AuthenticationFlows {
 				flows[f.Alias] = f
@@ -91,7 +94,8 @@ func TestMigrate(t *testing.T) {
 				t.Errorf("account-console: %v", ok)
 			}
 			profile := r.Components[realms.TypeUserProfile]
-			if got := len(profile) == 1 && strings.Contains(profile[0].Config["kc.user.profile.config"][0], `"unmanagedAttributePolicy":"ENABLED"`); got != c.unmanaged {
+			if got := len(profile) == 1 && strings.Contains(profile[0].Config["kc.user.profile.config"][0],
+				`"unmanagedAttributePolicy":"ENABLED"`); got != c.unmanaged {
 				t.Errorf("unmanaged attributes: %v", got)
 			}
 			if got := *clients[realms.ClientAdminCLI].FullScopeAllowed; got != c.full {
@@ -110,7 +114,8 @@ func TestMigrate(t *testing.T) {
 // that it may speak of what the migration removes.
 func TestOlderFilesAreTaken(t *testing.T) {
 	m := newManager(storetest.SQLite(t))
-	for _, version := range []string{"", "8.0.1", "9.0.3", "10.0.2", "12.0.4", "13.0.1", "15.0.2", "16.1.1", "18.0.2", "19.0.3", "20.0.5", "21.1.2", "22.0.5", "24.0.4", "26.0.5", "26.7.3"} {
+	for _, version := range []string{"", "8.0.1", "9.0.3", "10.0.2", "12.0.4", "13.0.1", "15.0.2", "16.1.1", "18.0.2", "19.0.3", "20.0.5",
+		"21.1.2", "22.0.5", "24.0.4", "26.0.5", "26.7.3"} {
 		given := parse(t, strings.Replace(older, "VERSION", version, 1))
 		given.Realm = "of " + version
 		given.Components[realms.TypeKeyProvider][0].ProviderID = "none"
@@ -134,18 +139,29 @@ func sorted[T any](list []T, f func(T) string) string {
 // realm file is read: brought (with the step's name), nothing (Keycloak's does
 // nothing to files, or what every import does anyway), or in doc/DIVERGENCES.md.
 var migrations = map[string]string{
-	"1.2.0": "brought: clientNames; the client broker by every import", "1.3.0": "divergence: LDAP providers", "1.4.0": "divergence: LDAP mappers; addresses in small letters by every import",
-	"1.5.0": "brought: usualFlows", "1.6.0": "brought: offlineIdle; roles and the locale mapper by every import", "1.7.0": "brought: implicitLifespan; clients and flows by every import",
-	"1.8.0": "divergence: LDAP mappers", "1.9.0": "nothing: the master realm's name", "1.9.2": "brought: header", "2.0.0": "nothing: by every import",
-	"2.1.0": "nothing: the action's name by every import; policies of authorization are not built", "2.2.0": "nothing: by every import", "2.3.0": "nothing: by every import",
-	"2.5.0": "brought: strongerSecret", "3.0.0": "brought: accountLinks", "3.1.0": "brought: header", "3.2.0": "brought: queryRoles", "3.4.0": "brought: aesKey, header",
-	"3.4.1": "brought: contentPolicy", "3.4.2": "brought: narrowAdmins", "4.0.0": "brought: offlineScope; names of scopes by every import", "4.2.0": "brought: actionOrder",
+	"1.2.0": "brought: clientNames; the client broker by every import", "1.3.0": "divergence: LDAP providers",
+	"1.4.0": "divergence: LDAP mappers; addresses in small letters by every import",
+	"1.5.0": "brought: usualFlows", "1.6.0": "brought: offlineIdle; roles and the locale mapper by every import",
+	"1.7.0": "brought: implicitLifespan; clients and flows by every import",
+	"1.8.0": "divergence: LDAP mappers", "1.9.0": "nothing: the master realm's name", "1.9.2": "brought: header",
+	"2.0.0": "nothing: by every import",
+	"2.1.0": "nothing: the action's name by every import; policies of authorization are not built", "2.2.0": "nothing: by every import",
+	"2.3.0": "nothing: by every import",
+	"2.5.0": "brought: strongerSecret", "3.0.0": "brought: accountLinks", "3.1.0": "brought: header", "3.2.0": "brought: queryRoles",
+	"3.4.0": "brought: aesKey, header",
+	"3.4.1": "brought: contentPolicy", "3.4.2": "brought: narrowAdmins", "4.0.0": "brought: offlineScope; names of scopes by every import",
+	"4.2.0": "brought: actionOrder",
 	"4.6.0": "brought: rolesScopes", "6.0.0": "brought: microprofile", "8.0.0": "brought: consoleAddresses; optional steps by every import",
-	"8.0.2": "brought: alternativesToSubflows", "9.0.0": "brought: accountConsole", "9.0.4": "nothing", "12.0.0": "nothing", "14.0.0": "nothing",
-	"18.0.0": "brought: scopeForAll", "20.0.0": "brought: accountRole", "21.0.0": "brought: themes", "22.0.0": "brought: themes, removeFlow", "23.0.0": "brought: registrationProfile, unmanagedAttributes",
-	"24.0.0": "brought: unmanagedAttributes, truststore, strongerSecret", "24.0.3": "brought: requiredAction", "25.0.0": "brought: scopeForAll", "26.0.0": "brought: lightweightAdmins",
-	"26.1.0": "brought: scope", "26.2.0": "nothing: the reference fails to remove the header", "26.3.0": "brought: requiredAction", "26.4.0": "nothing: sessions",
-	"26.4.3": "nothing: fine-grained permissions are not built", "26.5.0": "nothing", "26.6.0": "brought: organizationStep, with 26.6.1", "26.6.1": "brought: organizationStep",
+	"8.0.2": "brought: alternativesToSubflows", "9.0.0": "brought: accountConsole", "9.0.4": "nothing", "12.0.0": "nothing",
+	"14.0.0": "nothing",
+	"18.0.0": "brought: scopeForAll", "20.0.0": "brought: accountRole", "21.0.0": "brought: themes", "22.0.0": "brought: themes, removeFlow",
+	"23.0.0": "brought: registrationProfile, unmanagedAttributes",
+	"24.0.0": "brought: unmanagedAttributes, truststore, strongerSecret", "24.0.3": "brought: requiredAction",
+	"25.0.0": "brought: scopeForAll", "26.0.0": "brought: lightweightAdmins",
+	"26.1.0": "brought: scope", "26.2.0": "nothing: the reference fails to remove the header", "26.3.0": "brought: requiredAction",
+	"26.4.0": "nothing: sessions",
+	"26.4.3": "nothing: fine-grained permissions are not built", "26.5.0": "nothing", "26.6.0": "brought: organizationStep, with 26.6.1",
+	"26.6.1": "brought: organizationStep",
 	"26.6.2": "nothing: fine-grained permissions are not built", "26.7.0": "brought: passwordAfterEmail, scopeForAll; roles by every import",
 }
 
@@ -201,9 +217,11 @@ func TestVersions(t *testing.T) {
 	)
 	for version, want := range map[string]string{
 		"": current, "26.7.0": current, "27.0.0": current, "999.0.0-SNAPSHOT": current,
-		"7.0.0.GA": all, "7.3.8.GA": "AuthnContextClassRef acr basic microprofile-jwt offline_access service_account", "7.4.1.GA": from6, "6": from6,
-		"6.0.1": from6, "4.5.0.Final": all, "17.0.1": from6, "18.0.0": from18, "18.0.0.redhat-00001": from6, "25.0.0": from25, "25.0.2.redhat-00001": from18,
-		"26.0.0-SNAPSHOT": from25,
+		"7.0.0.GA": all, "7.3.8.GA": "AuthnContextClassRef acr basic microprofile-jwt offline_access service_account",
+		"7.4.1.GA": from6, "6": from6,
+		"6.0.1": from6, "4.5.0.Final": all, "17.0.1": from6, "18.0.0": from18, "18.0.0.redhat-00001": from6, "25.0.0": from25,
+		"25.0.2.redhat-00001": from18,
+		"26.0.0-SNAPSHOT":     from25,
 	} {
 		if got := scopes(version); got != want {
 			t.Errorf("%s: got %s, want %s", version, got, want)
@@ -226,8 +244,9 @@ func TestMigrateOldest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.Marshal(map[string]any{"clients": r.Clients, "roles": r.Roles, "actions": r.RequiredActions, "headers": r.BrowserSecurityHeaders,
-		"policy": *r.PasswordPolicy, "mappings": r.ClientScopeMappings["realm-management"]})
+	text, err := json.Marshal(map[string]any{"clients": r.Clients, "roles": r.Roles, "actions": r.RequiredActions,
+		"headers": r.BrowserSecurityHeaders,
+		"policy":  *r.PasswordPolicy, "mappings": r.ClientScopeMappings["realm-management"]})
 	if err != nil {
 		t.Fatal(err)
 	}

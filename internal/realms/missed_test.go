@@ -113,7 +113,8 @@ func TestNothingIsUsedUnconfirmed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(t.Context(), store.Config{Engine: store.SQLite, Path: filepath.Join(t.TempDir(), "latchkey.db"), Ring: ring, Clock: at.now})
+	db, err := store.Open(t.Context(), store.Config{Engine: store.SQLite, Path: filepath.Join(t.TempDir(), "latchkey.db"),
+		Ring: ring, Clock: at.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +193,8 @@ func TestRenamedRealms(t *testing.T) {
 	rename := func(ctx context.Context, c *realms.Cache, names map[iam.RealmID]string) error {
 		return c.DB().Tx(ctx, func(tx *store.Tx) error {
 			// By way of names that nobody has: two may change places.
-			for _, to := range []func(iam.RealmID) string{func(id iam.RealmID) string { return "free " + string(id) }, func(id iam.RealmID) string { return names[id] }} {
+			for _, to := range []func(iam.RealmID) string{func(id iam.RealmID) string { return "free " + string(id) },
+				func(id iam.RealmID) string { return names[id] }} {
 				for id := range names {
 					row, err := tx.RealmByID(ctx, id)
 					if err != nil {

@@ -116,17 +116,18 @@ func (x *partial) clients(_ context.Context, p *rep.PartialImport) error {
 		if i >= 0 {
 			id = x.whole.Clients[i].ID
 		}
-		ok, err := x.take(i >= 0, "CLIENT", cl.ClientID, id, "Client id '"+cl.ClientID+"' already exists", func(ctx context.Context, tx *store.Tx) error {
-			switch account, err := tx.ServiceAccount(ctx, x.r.ID, iam.ClientID(id)); {
-			case err == nil:
-				if err := x.m.DeleteUser(ctx, tx, x.r, account.ID, x.by); err != nil {
+		ok, err := x.take(i >= 0, "CLIENT", cl.ClientID, id, "Client id '"+cl.ClientID+"' already exists",
+			func(ctx context.Context, tx *store.Tx) error {
+				switch account, err := tx.ServiceAccount(ctx, x.r.ID, iam.ClientID(id)); {
+				case err == nil:
+					if err := x.m.DeleteUser(ctx, tx, x.r, account.ID, x.by); err != nil {
+						return err
+					}
+				case !errors.Is(err, store.ErrNotFound):
 					return err
 				}
-			case !errors.Is(err, store.ErrNotFound):
-				return err
-			}
-			return tx.DeleteClient(ctx, x.r.ID, iam.ClientID(id))
-		})
+				return tx.DeleteClient(ctx, x.r.ID, iam.ClientID(id))
+			})
 		if err != nil {
 			return err
 		}
@@ -154,7 +155,8 @@ func (x *partial) roles(_ context.Context, p *rep.PartialImport) error {
 	}
 	// Rights are found by these roles' names, and held by their ids.
 	fixed := func(client, name string) bool {
-		return client != "" && Administrative(x.r.Name, client) || client == "" && x.r.Name == Master && (name == RoleAdmin || name == RoleCreateRealm)
+		return client != "" && Administrative(x.r.Name, client) || client == "" && x.r.Name == Master && (name == RoleAdmin ||
+			name == RoleCreateRealm)
 	}
 	take := func(have, added []rep.Role, role rep.Role, client, kind, name, refusal string) ([]rep.Role, []rep.Role, error) {
 		i := named(have, roleName, role.Name)
@@ -201,7 +203,8 @@ func (x *partial) roles(_ context.Context, p *rep.PartialImport) error {
 			return &iam.Error{Kind: iam.Invalid, Err: ErrPrecondition, Msg: "Can not import client roles for nonexistent client named " + client}
 		}
 		for _, role := range p.Roles.Client[client] {
-			x.whole.Roles.Client[client], x.newRoles.Client[client], err = take(x.whole.Roles.Client[client], x.newRoles.Client[client], role, client, "CLIENT_ROLE",
+			x.whole.Roles.Client[client], x.newRoles.Client[client], err = take(x.whole.Roles.Client[client], x.newRoles.Client[client],
+				role, client, "CLIENT_ROLE",
 				client+"-->"+role.Name, "Client role '"+role.Name+"' for client '"+client+"' already exists.")
 			if err != nil {
 				return err
@@ -255,9 +258,10 @@ func (x *partial) providers(_ context.Context, p *rep.PartialImport) error {
 		if i >= 0 {
 			id = x.whole.IdentityProviders[i].InternalID
 		}
-		ok, err := x.take(i >= 0, "IDP", idp.Alias, id, "Identity Provider '"+idp.Alias+"' already exists.", func(ctx context.Context, tx *store.Tx) error {
-			return removeProvider(ctx, tx, x.r, x.r.IDP(idp.Alias))
-		})
+		ok, err := x.take(i >= 0, "IDP", idp.Alias, id, "Identity Provider '"+idp.Alias+"' already exists.",
+			func(ctx context.Context, tx *store.Tx) error {
+				return removeProvider(ctx, tx, x.r, x.r.IDP(idp.Alias))
+			})
 		if err != nil {
 			return err
 		}
@@ -282,12 +286,13 @@ func (x *partial) providers(_ context.Context, p *rep.PartialImport) error {
 			id = x.whole.IdentityProviderMappers[i].ID
 		}
 		// The words lack a space there, too. Keycloak: IdentityProviderMappersPartialImport.
-		ok, err := x.take(i >= 0, "IDP_MAPPER", mapper.Name, id, "Identity Provider Mapper'"+mapper.Name+"' already exists.", func(ctx context.Context, tx *store.Tx) error {
-			if err := tx.DeleteObject(ctx, x.r.ID, store.KindIDPMapper, id); !errors.Is(err, store.ErrNotFound) {
-				return err
-			}
-			return nil // it went with its provider
-		})
+		ok, err := x.take(i >= 0, "IDP_MAPPER", mapper.Name, id, "Identity Provider Mapper'"+mapper.Name+"' already exists.",
+			func(ctx context.Context, tx *store.Tx) error {
+				if err := tx.DeleteObject(ctx, x.r.ID, store.KindIDPMapper, id); !errors.Is(err, store.ErrNotFound) {
+					return err
+				}
+				return nil // it went with its provider
+			})
 		if err != nil {
 			return err
 		}
@@ -315,9 +320,10 @@ func (x *partial) users(ctx context.Context, p *rep.PartialImport) error {
 		if exists {
 			id = string(have.ID)
 		}
-		ok, err := x.take(exists, "USER", u.Username, id, "User with user name "+u.Username+" already exists.", func(ctx context.Context, tx *store.Tx) error {
-			return x.m.DeleteUser(ctx, tx, x.r, iam.UserID(id), x.by)
-		})
+		ok, err := x.take(exists, "USER", u.Username, id, "User with user name "+u.Username+" already exists.",
+			func(ctx context.Context, tx *store.Tx) error {
+				return x.m.DeleteUser(ctx, tx, x.r, iam.UserID(id), x.by)
+			})
 		if err != nil {
 			return err
 		}
@@ -340,7 +346,8 @@ func (x *partial) write(ctx context.Context, tx *store.Tx, users []preparedUser)
 		}
 	}
 	w := &writer{
-		tx: tx, id: x.r.ID, r: &rep.Realm{ID: x.whole.ID, DuplicateEmailsAllowed: x.whole.DuplicateEmailsAllowed, DefaultGroups: x.whole.DefaultGroups},
+		tx: tx, id: x.r.ID, r: &rep.Realm{ID: x.whole.ID, DuplicateEmailsAllowed: x.whole.DuplicateEmailsAllowed,
+			DefaultGroups: x.whole.DefaultGroups},
 		roles: map[string]iam.RoleID{}, ofCl: map[string]map[string]iam.RoleID{}, scopes: map[string]iam.ScopeID{},
 		clients: map[string]iam.ClientID{}, groups: map[string]iam.GroupID{},
 	}

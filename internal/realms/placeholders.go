@@ -136,7 +136,8 @@ func (f *RealmFile) unreplaced() []Gap {
 				continue
 			}
 			for _, name := range variable.FindAllString(token.String(), -1) {
-				found = append(found, Gap{Realm: f.Realm.Realm, What: "placeholder " + name, Whom: "there is no such variable, and " + place + " has the text itself"})
+				found = append(found, Gap{Realm: f.Realm.Realm, What: "placeholder " + name, Whom: "there is no such variable, and " + place +
+					" has the text itself"})
 			}
 		}
 	}

@@ -15,8 +15,10 @@ import (
 func TestNestedPlaceholders(t *testing.T) {
 	env := map[string]string{"C": "sea", "HOLDS": "a ${C} b", "SELF": "${SELF}", "QUOTED": `"${C}"`}
 	for given, want := range map[string]string{
-		"${A:${B:c}}": "c", "${A:${C}}": "sea", "${A:${B:${C}}}": "sea", "${HOLDS}": "a sea b", "${A:x-${HOLDS}}": "x-a sea b", "${A,C}": "sea", "${A,B:d}": "d",
-		"${SELF}": "${SELF}", "${A}": "${A}", "${A:}": "", "${:x}": "${:x}", "$C": "$C", "${": "${", "${role_admin}": "${role_admin}", "${env.C}": "sea", `${QUOTED}`: `"sea"`,
+		"${A:${B:c}}": "c", "${A:${C}}": "sea", "${A:${B:${C}}}": "sea", "${HOLDS}": "a sea b", "${A:x-${HOLDS}}": "x-a sea b",
+		"${A,C}": "sea", "${A,B:d}": "d",
+		"${SELF}": "${SELF}", "${A}": "${A}", "${A:}": "", "${:x}": "${:x}", "$C": "$C", "${": "${", "${role_admin}": "${role_admin}",
+		"${env.C}": "sea", `${QUOTED}`: `"sea"`,
 		"${A:{x}}": "{x}",
 	} {
 		dir := write(t, map[string]string{"r.json": `{"realm":"x","displayName":"` + given + `"}`})
@@ -33,7 +35,8 @@ func TestNestedPlaceholders(t *testing.T) {
 // TestUnreplacedPlaceholders: each is named with its place; those of messages are none.
 func TestUnreplacedPlaceholders(t *testing.T) {
 	m := newManager(storetest.SQLite(t))
-	files, err := realms.ReadFiles(write(t, map[string]string{"r.json": `[{"realm":"other","displayName":"${OTHER}"},{"realm":"x","clients":[{"clientId":"${ID}","secret":"a ${SECRET} b",
+	files, err := realms.ReadFiles(write(t,
+		map[string]string{"r.json": `[{"realm":"other","displayName":"${OTHER}"},{"realm":"x","clients":[{"clientId":"${ID}","secret":"a ${SECRET} b",
 		"name":"${client_x}","description":"${A:default}"}],"users":[{"username":"${env.USER_NAME}"}]}]`}), noEnv)
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +52,8 @@ func TestUnreplacedPlaceholders(t *testing.T) {
 		}
 	}
 	var want []string
-	for _, line := range []string{"other: placeholder ${OTHER}: /displayName", "x: placeholder ${ID}: /clients/0/clientId", "x: placeholder ${SECRET}: /clients/0/secret",
+	for _, line := range []string{"other: placeholder ${OTHER}: /displayName", "x: placeholder ${ID}: /clients/0/clientId",
+		"x: placeholder ${SECRET}: /clients/0/secret",
 		"x: placeholder ${env.USER_NAME}: /users/0/username"} {
 		what, place, _ := strings.Cut(line, "}: ")
 		want = append(want, what+"}: there is no such variable, and "+place+" has the text itself")
@@ -68,18 +72,24 @@ func TestUnreplacedPlaceholders(t *testing.T) {
 func TestClientsAreChecked(t *testing.T) {
 	m := newManager(storetest.SQLite(t))
 	for client, want := range map[string]string{
-		`"rootUrl":"${URL}"`:                                           "/clients/0/rootUrl: Root URL is not a valid URL",
-		`"baseUrl":"foo"`:                                              "/clients/0/baseUrl: Base URL is not a valid URL",
-		`"redirectUris":["http://x/*","foo bar"]`:                      "/clients/0/redirectUris/1: A redirect URI is not a valid URI",
-		`"redirectUris":["http://a#b"]`:                                "/clients/0/redirectUris/0: A redirect URI must not contain an URL fragment",
-		`"adminUrl":"x"`:                                               "/clients/0/adminUrl: Admin URL is not a valid URL",
-		`"attributes":{"jwks.url":"x y"}`:                              "/clients/0/attributes/jwks.url: JWKS URL is not a valid URL",
-		`"attributes":{"backchannel.logout.url":"foo"}`:                "/clients/0/attributes/backchannel.logout.url: Backchannel logout URL is not a valid URL",
-		`"attributes":{"client.session.idle.timeout":"99999"}`:         "/clients/0/attributes/client.session.idle.timeout: Client session idle timeout cannot exceed realm SSO session idle timeout.",
-		`"attributes":{"client.session.max.lifespan":"999999"}`:        "/clients/0/attributes/client.session.max.lifespan: Client session max lifespan cannot exceed realm SSO session max lifespan.",
-		`"attributes":{"acr.loa.map":"x"}`:                             "/clients/0/attributes/acr.loa.map: Invalid client configuration (ACR-LOA map) for client",
-		`"attributes":{"default.acr.values":"gold"}`:                   "/clients/0/attributes/default.acr.values: Default ACR values need to contain",
-		`"protocol":"radius"`:                                          `/clients/0: protocol: no protocol "radius"`,
+		`"rootUrl":"${URL}"`:                      "/clients/0/rootUrl: Root URL is not a valid URL",
+		`"baseUrl":"foo"`:                         "/clients/0/baseUrl: Base URL is not a valid URL",
+		`"redirectUris":["http://x/*","foo bar"]`: "/clients/0/redirectUris/1: A redirect URI is not a valid URI",
+		`"redirectUris":["http://a#b"]`: "/clients/0/redirectUris/0: A redirect URI must not contain an URL " +
+			"fragment",
+		`"adminUrl":"x"`:                  "/clients/0/adminUrl: Admin URL is not a valid URL",
+		`"attributes":{"jwks.url":"x y"}`: "/clients/0/attributes/jwks.url: JWKS URL is not a valid URL",
+		`"attributes":{"backchannel.logout.url":"foo"}`: "/clients/0/attributes/backchannel.logout.url: Backchannel logout URL " +
+			"is not a valid URL",
+		`"attributes":{"client.session.idle.timeout":"99999"}`: "/clients/0/attributes/client.session.idle.timeout: Client session " +
+			"idle timeout cannot exceed realm SSO session idle timeout.",
+		`"attributes":{"client.session.max.lifespan":"999999"}`: "/clients/0/attributes/client.session.max.lifespan: Client session max " +
+			"lifespan cannot exceed realm SSO session max lifespan.",
+		`"attributes":{"acr.loa.map":"x"}`: "/clients/0/attributes/acr.loa.map: Invalid client configuration " +
+			"(ACR-LOA map) for client",
+		`"attributes":{"default.acr.values":"gold"}`: "/clients/0/attributes/default.acr.values: Default ACR values need to " +
+			"contain",
+		`"protocol":"radius"`: `/clients/0: protocol: no protocol "radius"`,
 		`"rootUrl":"${authBaseUrl}","baseUrl":"/x","webOrigins":["x"]`: "",
 	} {
 		_, err := m.Create(t.Context(), parse(t, `{"realm":"x","clients":[{"clientId":"c",`+client+`}]}`))

@@ -47,8 +47,10 @@ func (k *ProviderKind) Shown() []ProviderType {
 type address struct{ setting, name string }
 
 var (
-	oauthAddresses = []address{{"authorizationUrl", "authorization_url"}, {"tokenUrl", "token_url"}, {"userInfoUrl", "userinfo_url"}, {"tokenIntrospectionUrl", "tokenIntrospection_url"}}
-	oidcAddresses  = []address{{"authorizationUrl", "authorization_url"}, {"tokenUrl", "token_url"}, {"userInfoUrl", "userinfo_url"}, {"tokenIntrospectionUrl", "tokenIntrospection_url"},
+	oauthAddresses = []address{{"authorizationUrl", "authorization_url"}, {"tokenUrl", "token_url"}, {"userInfoUrl", "userinfo_url"},
+		{"tokenIntrospectionUrl", "tokenIntrospection_url"}}
+	oidcAddresses = []address{{"authorizationUrl", "authorization_url"}, {"tokenUrl", "token_url"}, {"userInfoUrl", "userinfo_url"},
+		{"tokenIntrospectionUrl", "tokenIntrospection_url"},
 		{"jwksUrl", "jwks_url"}, {"logoutUrl", "logout_url"}}
 	samlAddresses = []address{{"singleSignOnServiceUrl", "singleSignOnServiceUrl"}, {"singleLogoutServiceUrl", "singleLogoutServiceUrl"},
 		{"artifactResolutionServiceUrl", "artifactResolutionServiceUrl"}, {"metadataDescriptorUrl", "metadataDescriptorUrl"}}
@@ -61,11 +63,12 @@ var (
 )
 
 var providerKinds = map[string]*ProviderKind{
-	"oidc":                    {Types: oidcTypes, checks: oidcAddresses},
-	"keycloak-oidc":           {Types: oidcTypes, checks: oidcAddresses},
-	"oauth2":                  {Types: []ProviderType{LogsIn, ExchangesTokens}, checks: oauthAddresses},
-	"saml":                    {Types: loginTypes, checks: samlAddresses},
-	"kubernetes":              {Types: []ProviderType{AssertsClients}, fill: map[string]string{"issuer": "https://kubernetes.default.svc.cluster.local"}},
+	"oidc":          {Types: oidcTypes, checks: oidcAddresses},
+	"keycloak-oidc": {Types: oidcTypes, checks: oidcAddresses},
+	"oauth2":        {Types: []ProviderType{LogsIn, ExchangesTokens}, checks: oauthAddresses},
+	"saml":          {Types: loginTypes, checks: samlAddresses},
+	"kubernetes": {Types: []ProviderType{AssertsClients},
+		fill: map[string]string{"issuer": "https://kubernetes.default.svc.cluster.local"}},
 	"jwt-authorization-grant": {Types: []ProviderType{GrantsByAssertion}},
 	"bitbucket":               {Social: true, Types: loginTypes, checks: oauthAddresses},
 	"facebook":                {Social: true, Types: loginTypes, checks: oauthAddresses},
@@ -117,7 +120,8 @@ func (m *Manager) checkProvider(r *Realm, p *rep.IdentityProvider) error {
 		}
 	case "oidc", "keycloak-oidc":
 		for _, c := range []struct{ setting, name string }{
-			{"validateSignature", "'Validate signatures'"}, {"supportsClientAssertions", "'Supports client assertions'"}, {"jwtAuthorizationGrantEnabled", "'JWT Authorization Grant'"},
+			{"validateSignature", "'Validate signatures'"}, {"supportsClientAssertions", "'Supports client assertions'"},
+			{"jwtAuthorizationGrantEnabled", "'JWT Authorization Grant'"},
 		} {
 			switch {
 			case !flag(c.setting):

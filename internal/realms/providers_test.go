@@ -10,7 +10,8 @@ import (
 // A snapshot holds identity providers compiled: their flows by id, a flow that
 // is not there by its name, and each provider's mappers.
 func TestProvidersCompiled(t *testing.T) {
-	r := &Realm{flows: map[iam.FlowID]*iam.Flow{"f1": {ID: "f1", Alias: "first broker login", TopLevel: true}, "f2": {ID: "f2", Alias: "below"}}}
+	r := &Realm{flows: map[iam.FlowID]*iam.Flow{"f1": {ID: "f1", Alias: "first broker login", TopLevel: true},
+		"f2": {ID: "f2", Alias: "below"}}}
 	for _, c := range []struct {
 		alias   *string
 		flow    iam.FlowID

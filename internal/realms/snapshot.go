@@ -161,7 +161,8 @@ func (r *Realm) loadRoles(ctx context.Context) error {
 		if doc.Description != nil {
 			desc = *doc.Description
 		}
-		role := &Role{Role: iam.Role{ID: row.ID, Client: row.Client, Name: row.Name, Description: desc, Attrs: doc.Attributes}, Rep: doc, Row: row.Version}
+		role := &Role{Role: iam.Role{ID: row.ID, Client: row.Client, Name: row.Name, Description: desc, Attrs: doc.Attributes},
+			Rep: doc, Row: row.Version}
 		r.roles[role.ID] = role
 		r.roleNames[roleKey{role.Client, role.Name}] = role
 	}
@@ -227,7 +228,8 @@ func (r *Realm) loadObjects(ctx context.Context) error {
 		case store.KindIDPMapper:
 			doc := new(rep.IdentityProviderMapper)
 			if err = rep.Unmarshal(o.Doc, doc); err == nil {
-				r.mappers[doc.IdentityProviderAlias] = append(r.mappers[doc.IdentityProviderAlias], &IdentityProviderMapper{IdentityProviderMapper: *doc.IAM(), Rep: doc})
+				r.mappers[doc.IdentityProviderAlias] = append(r.mappers[doc.IdentityProviderAlias],
+					&IdentityProviderMapper{IdentityProviderMapper: *doc.IAM(), Rep: doc})
 			}
 		case store.KindFlow:
 			doc := &FlowDoc{Flow: new(rep.Flow)}

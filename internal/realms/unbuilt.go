@@ -41,7 +41,8 @@ func realmSwitches() []realmSwitch {
 				return count(len(r.Organizations), "organization", "is", "are") + " kept but not used; members log in as everybody else"
 			}},
 		{"adminPermissionsEnabled", "admin-permissions", "fine-grained admin permissions",
-			member("adminPermissionsEnabled", func(r *rep.Realm) *bool { return r.AdminPermissionsEnabled }), says("administrators who depend on them")},
+			member("adminPermissionsEnabled", func(r *rep.Realm) *bool { return r.AdminPermissionsEnabled }),
+			says("administrators who depend on them")},
 		{"scimApiEnabled", "scim", "the SCIM API",
 			member("scimApiEnabled", func(r *rep.Realm) *bool { return r.SCIMAPIEnabled }), says("its clients")},
 		{"userManagedAccessAllowed", "authorization", "user-managed access",

@@ -139,7 +139,8 @@ func (m *Manager) update(ctx context.Context, tx *store.Tx, id iam.RealmID, post
 // that are made or imported are not checked.
 func checkTimeouts(doc *rep.Realm) error {
 	idle, most := rep.Val(doc.SSOSessionIdleTimeout), rep.Val(doc.SSOSessionMaxLifespan)
-	idleText, mostText := "Client Session Idle Timeout cannot be greater than Realm SSO Idle Timeout.", "Client session max lifespan cannot exceed realm SSO session max lifespan."
+	idleText, mostText := "Client Session Idle Timeout cannot be greater than Realm SSO Idle Timeout.",
+		"Client session max lifespan cannot exceed realm SSO session max lifespan."
 	if rep.Val(doc.RememberMe) {
 		idle, most = max(idle, rep.Val(doc.SSOSessionIdleTimeoutRememberMe)), max(most, rep.Val(doc.SSOSessionMaxLifespanRememberMe))
 		idleText = "Client session idle timeout cannot exceed realm SSO session idle timeout and RememberMe idle timeout."
@@ -156,7 +157,8 @@ func checkTimeouts(doc *rep.Realm) error {
 
 // checkUpdate refuses what Keycloak refuses, and what it breaks down over.
 func (m *Manager) checkUpdate(ctx context.Context, tx *store.Tx, id iam.RealmID, posted *rep.Realm) error {
-	for _, err := range []error{m.checkPasswordPolicy(rep.Val(posted.PasswordPolicy)), checkSettings(posted), checkLockout(posted), checkOldKeys(posted)} {
+	for _, err := range []error{m.checkPasswordPolicy(rep.Val(posted.PasswordPolicy)), checkSettings(posted), checkLockout(posted),
+		checkOldKeys(posted)} {
 		if err != nil {
 			return err
 		}
@@ -198,7 +200,8 @@ func checkSettings(r *rep.Realm) error {
 		if !ok {
 			from = "null"
 		}
-		return at("/smtpServer/from", &iam.Error{Kind: iam.Invalid, Err: ErrBadRequest, Msg: "Invalid sender address '" + from + "'. If the address contains UTF-8 characters in the local part please " +
+		return at("/smtpServer/from", &iam.Error{Kind: iam.Invalid, Err: ErrBadRequest, Msg: "Invalid sender address '" + from +
+			"'. If the address contains UTF-8 characters in the local part please " +
 			"ensure the SMTP server supports the SMTPUTF8 extension and enable 'Allow UTF-8' in the email realm configuration."})
 	}
 	return nil
@@ -260,7 +263,8 @@ func decodes(text string) bool {
 // Keycloak: DefaultExportImportManager.getWebAuthnPolicyTwoFactor, getWebAuthnPolicyPasswordless.
 func wholePolicies(posted *rep.Realm) (*rep.Realm, error) {
 	const two, less = "WebAuthnPolicy", "WebAuthnPolicyPasswordless"
-	given := map[string]bool{two: rep.Val(posted.WebAuthnPolicyRPEntityName) != "", less: rep.Val(posted.WebAuthnPolicyPasswordlessRPEntityName) != ""}
+	given := map[string]bool{two: rep.Val(posted.WebAuthnPolicyRPEntityName) != "",
+		less: rep.Val(posted.WebAuthnPolicyPasswordlessRPEntityName) != ""}
 	if !given[two] && !given[less] {
 		return posted, nil
 	}
@@ -501,7 +505,8 @@ func (m *Manager) rename(ctx context.Context, tx *store.Tx, row *store.RealmRow,
 	}
 	old := row.Name
 	row.Name = name
-	for client, part := range map[string]string{ClientAdminConsole: "/admin/%s/", ClientAccount: "/realms/%s/", ClientAccountConsole: "/realms/%s/"} {
+	for client, part := range map[string]string{ClientAdminConsole: "/admin/%s/", ClientAccount: "/realms/%s/",
+		ClientAccountConsole: "/realms/%s/"} {
 		c, err := tx.ClientByName(ctx, row.ID, client)
 		if errors.Is(err, store.ErrNotFound) {
 			continue

@@ -113,7 +113,8 @@ func addClientRole(u *rep.User, client, name string) {
 // credential compiles the credential at a place in a realm's representation. A
 // password in clear has to please the realm's own policy, as in Keycloak:
 // RepresentationToModel.createCredentials, PasswordCredentialProvider.
-func (m *Manager) credential(ctx context.Context, realm *iam.Realm, u *iam.User, c *rep.Credential, now time.Time, place string) (*iam.Credential, error) {
+func (m *Manager) credential(ctx context.Context, realm *iam.Realm, u *iam.User, c *rep.Credential, now time.Time,
+	place string) (*iam.Credential, error) {
 	out, err := c.IAM()
 	if err == nil {
 		return out, nil

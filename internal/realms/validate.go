@@ -44,7 +44,8 @@ func (p *Problem) Unwrap() error {
 // for two things. given is where places are counted, whole what it became.
 func validate(given, whole *rep.Realm) []Problem {
 	v := validation{given: given, whole: whole}
-	for _, check := range []func(){v.scopes, v.clients, v.roles, v.mappings, v.groups, v.flows, v.components, v.providers, v.users, v.federated} {
+	for _, check := range []func(){v.scopes, v.clients, v.roles, v.mappings, v.groups, v.flows, v.components, v.providers,
+		v.users, v.federated} {
 		check()
 	}
 	return v.problems
@@ -377,7 +378,8 @@ func (v *validation) users() {
 		}
 		links := v.once()
 		for j := range u.FederatedIdentities {
-			links.name(fmt.Sprintf("%s/federatedIdentities/%d/identityProvider", at, j), "federated identity of", u.FederatedIdentities[j].IdentityProvider)
+			links.name(fmt.Sprintf("%s/federatedIdentities/%d/identityProvider", at, j), "federated identity of",
+				u.FederatedIdentities[j].IdentityProvider)
 		}
 		credentials := v.once()
 		for j := range u.Credentials {

@@ -41,10 +41,12 @@ func writeRealm(ctx context.Context, tx *store.Tx, r *rep.Realm) (*writer, error
 	if err != nil {
 		return nil, iam.Errorf(iam.Invalid, "%v", err)
 	}
-	if err := tx.InsertRealm(ctx, store.RealmRow{ID: w.id, Name: r.Realm, Enabled: compiled.Enabled, NotBefore: compiled.NotBefore, Doc: doc}); err != nil {
+	if err := tx.InsertRealm(ctx, store.RealmRow{ID: w.id, Name: r.Realm, Enabled: compiled.Enabled, NotBefore: compiled.NotBefore,
+		Doc: doc}); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{w.writeScopes, w.writeClients, w.writeRoles, w.writeMappings, w.writeFlows, w.writeObjects, w.writeGroups} {
+	for _, step := range []func(context.Context) error{w.writeScopes, w.writeClients, w.writeRoles, w.writeMappings, w.writeFlows,
+		w.writeObjects, w.writeGroups} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("realm %s: %w", r.Realm, err)
 		}
@@ -91,7 +93,8 @@ func (w *writer) bind(ctx context.Context, client iam.ClientID, defaults, option
 	for i, names := range [][]string{defaults, optional} {
 		for _, name := range names {
 			if id, ok := w.scopes[name]; ok {
-				if _, err := w.tx.BindScope(ctx, w.id, store.ScopeBinding{Client: client, Scope: id, Optional: i == 1, Inherited: inherited}); err != nil {
+				if _, err := w.tx.BindScope(ctx, w.id, store.ScopeBinding{Client: client, Scope: id, Optional: i == 1,
+					Inherited: inherited}); err != nil {
 					return err
 				}
 			}
@@ -164,7 +167,8 @@ func (w *writer) rolesOf(ctx context.Context, client string, list []rep.Role) er
 			return err
 		}
 		ids[doc.Name] = iam.RoleID(doc.ID)
-		if err := w.tx.InsertRole(ctx, w.id, store.RoleRow{ID: iam.RoleID(doc.ID), Client: w.clients[client], Name: doc.Name, Doc: text}); err != nil {
+		if err := w.tx.InsertRole(ctx, w.id, store.RoleRow{ID: iam.RoleID(doc.ID), Client: w.clients[client], Name: doc.Name,
+			Doc: text}); err != nil {
 			return fmt.Errorf("role %s: %w", doc.Name, err)
 		}
 	}
@@ -246,7 +250,8 @@ func (w *writer) writeFlows(ctx context.Context) error {
 		f := w.r.AuthenticationFlows[i]
 		flows[f.Alias] = f.ID
 		f.AuthenticationExecutions = nil
-		if err := w.object(ctx, store.Object{Kind: store.KindFlow, ID: f.ID, Name: f.Alias, UniqueName: f.Alias, Position: int64(i) + 1}, &f); err != nil {
+		if err := w.object(ctx, store.Object{Kind: store.KindFlow, ID: f.ID, Name: f.Alias, UniqueName: f.Alias, Position: int64(i) + 1},
+			&f); err != nil {
 			return err
 		}
 	}
@@ -254,7 +259,8 @@ func (w *writer) writeFlows(ctx context.Context) error {
 		for i := range f.AuthenticationExecutions {
 			e := executionOf(&f.AuthenticationExecutions[i], f.ID, flows, configs)
 			position := int64(rep.Val(e.Priority))
-			if err := w.object(ctx, store.Object{Kind: store.KindExecution, ID: e.ID, Parent: f.ID, Name: f.Alias, Position: position}, e); err != nil {
+			if err := w.object(ctx, store.Object{Kind: store.KindExecution, ID: e.ID, Parent: f.ID, Name: f.Alias, Position: position},
+				e); err != nil {
 				return err
 			}
 		}

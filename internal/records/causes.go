@@ -67,7 +67,8 @@ func reasonOf(e *iam.Event) iam.Reason {
 
 // refusing are the events of logins and of tokens that are presented.
 var refusing = map[iam.EventKind]bool{
-	"LOGIN": true, "OAUTH2_DEVICE_AUTH": true, "OAUTH2_DEVICE_CODE_TO_TOKEN": true, "CODE_TO_TOKEN": true, "REFRESH_TOKEN": true, "CLIENT_LOGIN": true, "TOKEN_EXCHANGE": true, "USER_INFO_REQUEST": true,
+	"LOGIN": true, "OAUTH2_DEVICE_AUTH": true, "OAUTH2_DEVICE_CODE_TO_TOKEN": true, "CODE_TO_TOKEN": true, "REFRESH_TOKEN": true,
+	"CLIENT_LOGIN": true, "TOKEN_EXCHANGE": true, "USER_INFO_REQUEST": true,
 	"INTROSPECT_TOKEN": true, "PUSHED_AUTHORIZATION_REQUEST": true, "REVOKE_GRANT": true, "LOGOUT": true, "PERMISSION_TOKEN": true,
 }
 

@@ -53,7 +53,8 @@ func (l *Counter) Refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	if reason == "" {
 		return
 	}
-	x := &store.Occurrence{OccurrenceKey: store.OccurrenceKey{Realm: r.ID, Kind: store.Refused, User: e.User, IP: e.IP, Reason: string(reason)}, Count: 1}
+	x := &store.Occurrence{OccurrenceKey: store.OccurrenceKey{Realm: r.ID, Kind: store.Refused, User: e.User, IP: e.IP,
+		Reason: string(reason)}, Count: 1}
 	if x.User == "" {
 		x.User = e.Cause.User
 	}
@@ -88,7 +89,8 @@ type Transient struct {
 // Transient counts one.
 func (l *Counter) Transient(r *realms.Realm, t Transient) {
 	l.add(r, &store.Occurrence{
-		OccurrenceKey: store.OccurrenceKey{Realm: r.ID, Kind: store.TransientToken, User: t.User, Client: t.Client, IP: t.IP, Reason: string(t.How)}, Count: 1,
+		OccurrenceKey: store.OccurrenceKey{Realm: r.ID, Kind: store.TransientToken, User: t.User, Client: t.Client, IP: t.IP,
+			Reason: string(t.How)}, Count: 1,
 		Doc: store.OccurrenceDoc{Token: t.Token, Scopes: t.Scopes, Expires: t.Expires},
 	})
 }

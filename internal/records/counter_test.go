@@ -28,7 +28,8 @@ func world(t *testing.T, db *store.DB) *realms.Realm {
 
 func refusals(t *testing.T, db *store.DB) []*store.Record {
 	t.Helper()
-	list, err := db.Records(t.Context(), "r", &store.RecordFilter{Sources: []store.RecordSource{{Table: store.OccurrenceRecords, Kind: store.Refused}}, Max: 1000})
+	list, err := db.Records(t.Context(), "r", &store.RecordFilter{Sources: []store.RecordSource{{Table: store.OccurrenceRecords,
+		Kind: store.Refused}}, Max: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,8 @@ func TestRefusalsAreCountedAndBounded(t *testing.T) {
 		r := world(t, db)
 		l := records.NewCounter(db)
 		refuse := func(ip string) {
-			l.Refused(t.Context(), r, &iam.Event{Kind: "LOGIN_ERROR", Error: "invalid_user_credentials", User: "u", IP: ip, Details: map[string]string{"username": "ann"}})
+			l.Refused(t.Context(), r, &iam.Event{Kind: "LOGIN_ERROR", Error: "invalid_user_credentials", User: "u", IP: ip,
+				Details: map[string]string{"username": "ann"}})
 		}
 		for range 40 {
 			refuse("10.0.0.1")
@@ -71,7 +73,8 @@ func TestWhatIsNoRefusalIsNotCounted(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		r := world(t, db)
 		l := records.NewCounter(db)
-		for _, e := range []*iam.Event{{Kind: "UPDATE_PASSWORD_ERROR", Error: "password_rejected"}, {Kind: "LOGIN_ERROR", Error: "already_logged_in"}} {
+		for _, e := range []*iam.Event{{Kind: "UPDATE_PASSWORD_ERROR", Error: "password_rejected"},
+			{Kind: "LOGIN_ERROR", Error: "already_logged_in"}} {
 			l.Refused(t.Context(), r, e)
 		}
 		l.Flush(t.Context())
@@ -92,7 +95,8 @@ func TestARemovedRealmTakesNoCounts(t *testing.T) {
 		l.Flush(t.Context())
 		var n int64
 		for _, kind := range []string{store.Refused, store.TransientToken} {
-			c, err := db.CountRecords(t.Context(), "r", &store.RecordFilter{Sources: []store.RecordSource{{Table: store.OccurrenceRecords, Kind: kind}}}, -1)
+			c, err := db.CountRecords(t.Context(), "r", &store.RecordFilter{Sources: []store.RecordSource{{Table: store.OccurrenceRecords,
+				Kind: kind}}}, -1)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -103,7 +103,8 @@ func (t *describer) entry(rec *store.Record) *Entry {
 	}
 	for _, p := range t.ended {
 		// Of several sessions that had this id one after another, the one it was in.
-		if string(p.Session) == rec.ID && p.Offline == rec.Source.Offline && !p.Started.Before(rec.Started) && (rec.Ended.IsZero() || p.Ended <= ms(rec.Ended)) {
+		if string(p.Session) == rec.ID && p.Offline == rec.Source.Offline && !p.Started.Before(rec.Started) && (rec.Ended.IsZero() ||
+			p.Ended <= ms(rec.Ended)) {
 			part := t.part(&p.ClientSession)
 			part.State, part.End = StateEnded, t.ending(time.UnixMilli(p.Ended), p.End)
 			e.Clients = append(e.Clients, part)
@@ -140,7 +141,8 @@ func (t *describer) partTimedOut(rec *store.Record, p *iam.ClientSession) *Endin
 }
 
 func userSession(r *realms.Realm, rec *store.Record) *iam.UserSession {
-	return &iam.UserSession{ID: iam.SessionID(rec.ID), Realm: r.ID, User: rec.User, Offline: rec.Source.Offline, Remember: rec.Remember, Started: rec.Started, LastAccess: rec.LastAccess}
+	return &iam.UserSession{ID: iam.SessionID(rec.ID), Realm: r.ID, User: rec.User, Offline: rec.Source.Offline, Remember: rec.Remember,
+		Started: rec.Started, LastAccess: rec.LastAccess}
 }
 
 func (t *describer) part(p *iam.ClientSession) *ClientSession {
@@ -164,7 +166,8 @@ func scopesOf(s iam.Scopes) []Scope {
 
 func (t *describer) beginning(rec *store.Record) *Beginning {
 	o := rec.Origin
-	b := &Beginning{How: o.How, Flow: o.Flow, Client: t.clients[o.Client], Asked: o.Asked, Named: o.Named, ByAdmin: o.By, Recorded: o.How != ""}
+	b := &Beginning{How: o.How, Flow: o.Flow, Client: t.clients[o.Client], Asked: o.Asked, Named: o.Named, ByAdmin: o.By,
+		Recorded: o.How != ""}
 	if info, ok := o.Asked.Info(); ok {
 		b.Why = "The login page was shown " + info.Text + "."
 	}
@@ -173,7 +176,8 @@ func (t *describer) beginning(rec *store.Record) *Beginning {
 
 func (t *describer) ending(at time.Time, e iam.End) *Ending {
 	info, _ := e.Reason.Info()
-	out := &Ending{At: ms(at), Reason: e.Reason, Text: info.Text, By: e.By, Actor: e.Actor, Client: t.clients[e.Client], Rule: e.Rule, Token: e.Token}
+	out := &Ending{At: ms(at), Reason: e.Reason, Text: info.Text, By: e.By, Actor: e.Actor, Client: t.clients[e.Client],
+		Rule: e.Rule, Token: e.Token}
 	out.ActorName, out.ActorRealm = t.actor(e)
 	return out
 }

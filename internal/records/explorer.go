@@ -175,7 +175,8 @@ const (
 
 // errNarrow is what a search comes to that is neither among the documented
 // filters nor fast by luck.
-var errNarrow = &iam.Error{Kind: iam.Invalid, Msg: "This combination of filters takes longer than two seconds. Narrow it: by a user, a client, an address, a reason or a shorter time, alone."}
+var errNarrow = &iam.Error{Kind: iam.Invalid, Msg: "This combination of filters takes longer than two seconds. Narrow it: by a user, a " +
+	"client, an address, a reason or a shorter time, alone."}
 
 // List returns a page of a realm's sessions.
 func (x *Explorer) List(ctx context.Context, r *realms.Realm, q Query) (*Page, error) {
@@ -254,7 +255,8 @@ func place(text string) (*store.RecordCursor, bool) {
 }
 
 func (x *Explorer) filter(r *realms.Realm, q Query) (*store.RecordFilter, error) {
-	f := &store.RecordFilter{User: q.User, Client: q.Client, Reason: string(q.Reason), IP: q.Address, From: q.From, To: q.To, ByAccess: q.ByAccess, Max: q.Max}
+	f := &store.RecordFilter{User: q.User, Client: q.Client, Reason: string(q.Reason), IP: q.Address, From: q.From, To: q.To,
+		ByAccess: q.ByAccess, Max: q.Max}
 	if f.Max <= 0 {
 		f.Max = defaultPage
 	}
@@ -455,7 +457,8 @@ func (x *Explorer) find(ctx context.Context, r *realms.Realm, name string) ([]*s
 		if err != nil {
 			return nil, err
 		}
-		return []*store.Record{{Source: store.RecordSource{Table: store.OccurrenceRecords, Kind: o.Kind}, ID: o.ID, User: o.User, IP: o.IP, Started: o.First, LastAccess: o.Last, Occurrence: o}}, nil
+		return []*store.Record{{Source: store.RecordSource{Table: store.OccurrenceRecords, Kind: o.Kind}, ID: o.ID, User: o.User, IP: o.IP,
+			Started: o.First, LastAccess: o.Last, Occurrence: o}}, nil
 	}
 	sid, started := name, ""
 	if dotted && (kind == KindOnline || kind == KindOffline) {

@@ -66,8 +66,10 @@ func (x *Explorer) OfflineGrants(ctx context.Context, r *realms.Realm, user iam.
 		}
 		d := sessions.DeviceOf(us)
 		g := &OfflineGrant{
-			Client: c.ClientID, Name: c.Name, Session: p.Session, Started: p.Started.Unix(), LastAccess: p.LastAccess.Unix(), ExpiresIdle: end.Idle.Unix(),
-			Scopes: scopesOf(p.Origin.Scopes), Browser: d.Browser, OS: d.OS, OSVersion: d.OSVersion, Device: d.Device, Mobile: d.Mobile, Refreshes: p.Refreshes,
+			Client: c.ClientID, Name: c.Name, Session: p.Session, Started: p.Started.Unix(), LastAccess: p.LastAccess.Unix(),
+			ExpiresIdle: end.Idle.Unix(),
+			Scopes:      scopesOf(p.Origin.Scopes), Browser: d.Browser, OS: d.OS, OSVersion: d.OSVersion, Device: d.Device, Mobile: d.Mobile,
+			Refreshes: p.Refreshes,
 		}
 		if g.Scopes == nil {
 			g.Scopes = []Scope{}

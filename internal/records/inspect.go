@@ -92,8 +92,9 @@ func (x *Explorer) Inspect(ctx context.Context, r *realms.Realm, at Seen, raw st
 }
 
 var kinds = map[string]string{
-	tokens.TypeBearer: "access token", tokens.TypeDPoP: "access token", tokens.TypeRefresh: "refresh token", tokens.TypeOffline: "offline token",
-	tokens.TypeID: "ID token", typeLogout: "logout token", typeIdentity: "identity cookie",
+	tokens.TypeBearer: "access token", tokens.TypeDPoP: "access token", tokens.TypeRefresh: "refresh token",
+	tokens.TypeOffline: "offline token",
+	tokens.TypeID:      "ID token", typeLogout: "logout token", typeIdentity: "identity cookie",
 	typeInitialAccess: "initial access token", typeRegistration: "registration access token",
 }
 
@@ -172,8 +173,10 @@ func (c *inspecting) refuse(reason iam.Reason, detail string) {
 var (
 	tokenChecks   = []bearer.Check{bearer.OfHost, bearer.KnownClient, bearer.NotExpired}
 	sessionChecks = []bearer.Check{
-		bearer.OfHost, bearer.KnownClient, bearer.LiveSession, bearer.LivePart, bearer.NotRevoked, bearer.AfterSession, bearer.AfterPart, bearer.Unspent, bearer.OfflineGranted,
-		bearer.KnownUser, bearer.RealmOn, bearer.ClientOn, bearer.AfterRealm, bearer.AfterClient, bearer.UserOn, bearer.AfterUser, bearer.NotExpired,
+		bearer.OfHost, bearer.KnownClient, bearer.LiveSession, bearer.LivePart, bearer.NotRevoked, bearer.AfterSession, bearer.AfterPart,
+		bearer.Unspent, bearer.OfflineGranted,
+		bearer.KnownUser, bearer.RealmOn, bearer.ClientOn, bearer.AfterRealm, bearer.AfterClient, bearer.UserOn,
+		bearer.AfterUser, bearer.NotExpired,
 	}
 )
 
@@ -224,9 +227,11 @@ func (c *inspecting) explain(no bearer.Refusal, at Seen) error {
 	case bearer.PartGone:
 		return c.partEnded(iam.SessionID(c.t.Session))
 	case bearer.SpentToken:
-		text := "The realm rotates refresh tokens (revokeRefreshToken), and this one has been used; the next one counts now. Presenting it again ends the client's part in the session"
+		text := "The realm rotates refresh tokens (revokeRefreshToken), and this one has been used; the next one counts now. Presenting it " +
+			"again ends the client's part in the session"
 		if grace := c.r.RefreshGrace(); grace > 0 {
-			text += ", unless its successor is younger than " + span(grace) + " and unused: then it gives that successor again (" + iam.SettingRefreshGrace + ")"
+			text += ", unless its successor is younger than " + span(grace) + " and unused: then it gives that successor again (" +
+				iam.SettingRefreshGrace + ")"
 		}
 		c.refuse(iam.TokenReuse, text+".")
 	case bearer.BeforeRealm, bearer.BeforeClient, bearer.BeforeUser:
@@ -340,7 +345,8 @@ func (c *inspecting) conclude() {
 	case typeIdentity:
 		in.Where = append(in.Where, Place{"login pages, as the browser's cookie", good, ""})
 	case typeLogout:
-		in.Where = append(in.Where, Place{"the client's back-channel logout", good, "it tells a client of a logout; it is good for nothing at this server"})
+		in.Where = append(in.Where, Place{"the client's back-channel logout", good,
+			"it tells a client of a logout; it is good for nothing at this server"})
 	case typeInitialAccess, typeRegistration:
 		in.Where = append(in.Where, Place{"client registration", good, "unless it has been used up, replaced or removed: that is decided there"})
 	}
@@ -355,7 +361,8 @@ func (c *inspecting) conclude() {
 	}
 	in.Sentence = "This " + in.Kind + " works now."
 	if c.only != "" {
-		in.Sentence = "This " + in.Kind + " works now, at " + c.only + " alone: the server answers under any host name, and a token works under the one that it was issued under."
+		in.Sentence = "This " + in.Kind + " works now, at " + c.only + " alone: the server answers under any host name, and a token works " +
+			"under the one that it was issued under."
 		for i := range in.Where {
 			in.Where[i].Text = strings.TrimPrefix(in.Where[i].Text+"; at "+c.only, "; ")
 		}
@@ -373,7 +380,8 @@ func (c *inspecting) conclude() {
 			in.WouldEnd = append(in.WouldEnd, "Its session ends "+clock(life.Max)+" at the latest.")
 		}
 		if c.v.View.Session.Offline {
-			in.WouldEnd = append(in.WouldEnd, "Its session is an offline one: logging out in the browser, and \"logout all sessions\" of the user, leave it alone; what ends it is its revocation, the withdrawal of consent, or an administrator.")
+			in.WouldEnd = append(in.WouldEnd, "Its session is an offline one: logging out in the browser, and \"logout all sessions\" of the "+
+				"user, leave it alone; what ends it is its revocation, the withdrawal of consent, or an administrator.")
 		} else {
 			in.WouldEnd = append(in.WouldEnd, "A logout of its session, by the user, the client or an administrator, ends it.")
 		}

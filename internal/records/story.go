@@ -99,11 +99,13 @@ func (x *Explorer) Story(ctx context.Context, r *realms.Realm, name string, seeE
 func (s *Story) counted(o *store.Occurrence) {
 	s.Sentence = s.Text
 	if o.Kind == store.TransientToken {
-		s.Sentence = "A token without a session" + times(o.Count) + ". It is good until it expires; there is nothing to refresh and nothing to log out of."
+		s.Sentence = "A token without a session" + times(o.Count) +
+			". It is good until it expires; there is nothing to refresh and nothing to log out of."
 	}
 	s.Timeline = append(s.Timeline, Step{At: ms(o.First), What: "first", Text: "The first within the hour."})
 	if o.Count > 1 {
-		s.Timeline = append(s.Timeline, Step{At: ms(o.Last), What: "last", Text: "The last of " + strconv.FormatInt(o.Count, 10) + ".", ID: o.Doc.Token})
+		s.Timeline = append(s.Timeline, Step{At: ms(o.Last), What: "last", Text: "The last of " + strconv.FormatInt(o.Count, 10) + ".",
+			ID: o.Doc.Token})
 	}
 }
 
@@ -137,7 +139,8 @@ func (x *Explorer) follow(ctx context.Context, r *realms.Realm, s *Story, rec *s
 		if err != nil {
 			return err
 		}
-		if err := x.addRelations(ctx, r, s, before[:min(1, len(before))], "The session that the browser's cookie named when this one began."); err != nil {
+		if err := x.addRelations(ctx, r, s, before[:min(1, len(before))],
+			"The session that the browser's cookie named when this one began."); err != nil {
 			return err
 		}
 	}
@@ -225,7 +228,8 @@ func (t *describer) scopeWhy(scopes iam.Scopes, client iam.ClientID) string {
 	case iam.ScopeDefault:
 		return ", because offline_access is a default scope of client " + t.client(client)
 	case iam.ScopeInherited:
-		return ", because offline_access is a default scope of client " + t.client(client) + " (inherited from the realm when the client was made)"
+		return ", because offline_access is a default scope of client " + t.client(client) +
+			" (inherited from the realm when the client was made)"
 	}
 	return ""
 }
@@ -307,7 +311,8 @@ func (t *describer) timeline(s *Story, rec *store.Record) {
 		case part.How == iam.HowSSO:
 			add(part.Start, "client", "Client "+t.client(part.ID)+" came in by single sign-on"+scopeWords(part)+".", "")
 		case part.How == iam.HowDevice:
-			add(part.Start, "client", "Client "+t.client(part.ID)+" was let in on a device, by the code that the device showed"+scopeWords(part)+".", "")
+			add(part.Start, "client", "Client "+t.client(part.ID)+" was let in on a device, by the code that the device showed"+
+				scopeWords(part)+".", "")
 		case part.How == iam.HowExchange:
 			add(part.Start, "client", "Client "+t.client(part.ID)+" came in by exchanging another client's token"+scopeWords(part)+".", "")
 		default:
@@ -377,7 +382,8 @@ func (x *Explorer) refusals(ctx context.Context, r *realms.Realm, s *Story, rec 
 	}
 	x.Counter.Flush(ctx)
 	list, err := x.DB.Records(ctx, r.ID, &store.RecordFilter{
-		Sources: []store.RecordSource{{Table: store.OccurrenceRecords, Kind: store.Refused}}, User: rec.User, From: rec.Started.Truncate(time.Hour), Max: maxRelated,
+		Sources: []store.RecordSource{{Table: store.OccurrenceRecords, Kind: store.Refused}}, User: rec.User,
+		From: rec.Started.Truncate(time.Hour), Max: maxRelated,
 	})
 	if err != nil {
 		return err
@@ -387,7 +393,8 @@ func (x *Explorer) refusals(ctx context.Context, r *realms.Realm, s *Story, rec 
 			continue // another session's, or one that had the id before
 		}
 		info, _ := iam.Reason(o.Occurrence.Reason).Info()
-		s.Timeline = append(s.Timeline, Step{ms(o.LastAccess), "refused", "A token or login was refused " + info.Text + times(o.Occurrence.Count) + ".", id(o)})
+		s.Timeline = append(s.Timeline, Step{ms(o.LastAccess), "refused", "A token or login was refused " + info.Text +
+			times(o.Occurrence.Count) + ".", id(o)})
 	}
 	return nil
 }

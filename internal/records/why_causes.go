@@ -36,7 +36,8 @@ func (f *facts) off() (list []*cause) {
 	}
 	switch {
 	case f.unknown:
-		add(iam.UnknownClient, Evidence{Kind: EvidenceState, Name: "client_id", Value: f.q.Client, Where: whereRealm, Text: "there is none, nor was there one that the user's records know"})
+		add(iam.UnknownClient, Evidence{Kind: EvidenceState, Name: "client_id", Value: f.q.Client, Where: whereRealm,
+			Text: "there is none, nor was there one that the user's records know"})
 	case f.clientID != "" && f.client == nil:
 		add(iam.ClientRemoved, Evidence{Kind: EvidenceState, Name: "client_id", Value: f.q.Client, Where: whereRealm, Text: "it was removed"})
 	case f.client != nil && !f.client.Enabled:
@@ -116,7 +117,8 @@ func (f *facts) ending(s *seenSession) *cause {
 
 // endingPart is the end of a client's part as a cause.
 func (f *facts) endingPart(p *seenClientSession) *cause {
-	c := &cause{reason: p.end.Reason, rank: ended, at: p.ended, session: p.session, part: p, end: &p.end, client: p.Client, scope: p.Origin.Scopes}
+	c := &cause{reason: p.end.Reason, rank: ended, at: p.ended, session: p.session, part: p, end: &p.end, client: p.Client,
+		scope: p.Origin.Scopes}
 	c.settings = f.endSettings(c)
 	return c
 }
@@ -199,7 +201,8 @@ func (f *facts) noSession() ([]*cause, error) {
 		}
 	}
 	list = append(list, ends...)
-	since, err := f.refusedSince(last, slices.Concat([]iam.EventKind{"LOGIN", "CODE_TO_TOKEN", "PUSHED_AUTHORIZATION_REQUEST", "OAUTH2_DEVICE_AUTH", "OAUTH2_DEVICE_CODE_TO_TOKEN"}, ofMails)...)
+	since, err := f.refusedSince(last, slices.Concat([]iam.EventKind{"LOGIN", "CODE_TO_TOKEN", "PUSHED_AUTHORIZATION_REQUEST",
+		"OAUTH2_DEVICE_AUTH", "OAUTH2_DEVICE_CODE_TO_TOKEN"}, ofMails)...)
 	if err != nil {
 		return nil, err
 	}

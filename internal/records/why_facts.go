@@ -184,7 +184,8 @@ func (f *facts) readLive() error {
 // recorded is a session as its record tells of it.
 func (f *facts) recorded(rec *store.Record) *seenSession {
 	s := &seenSession{device: rec.Device, ended: rec.Ended, end: rec.End, proved: rec.Started, UserSession: iam.UserSession{
-		ID: iam.SessionID(rec.ID), Realm: f.r.ID, User: rec.User, Offline: rec.Source.Offline, Remember: rec.Remember, Username: rec.Username, IP: rec.IP,
+		ID: iam.SessionID(rec.ID), Realm: f.r.ID, User: rec.User, Offline: rec.Source.Offline, Remember: rec.Remember,
+		Username: rec.Username, IP: rec.IP,
 		AuthMethod: rec.AuthMethod, Started: rec.Started, LastAccess: rec.LastAccess, Notes: rec.Notes, Origin: rec.Origin}}
 	if sec, err := strconv.ParseInt(rec.Notes["AUTH_TIME"], 10, 64); err == nil && time.Unix(sec, 0).After(s.proved) {
 		s.proved = time.Unix(sec, 0)

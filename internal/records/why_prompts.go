@@ -118,7 +118,8 @@ var askedInSession = map[iam.Reason]bool{iam.AskedMaxAge: true, iam.AskedPrompt:
 func (f *facts) promptOfEnded(c *cause, login *seenClientSession) *cause {
 	var named *seenSession
 	for _, s := range f.sessions {
-		if s.ID == login.Origin.Named && !s.Offline && s != login.session && (named == nil || s.Started.After(named.Started)) && !s.Started.After(c.at) {
+		if s.ID == login.Origin.Named && !s.Offline && s != login.session && (named == nil || s.Started.After(named.Started)) &&
+			!s.Started.After(c.at) {
 			named = s
 		}
 	}
@@ -147,13 +148,15 @@ func (f *facts) promptWithoutCookie(c *cause, login *seenClientSession) *cause {
 	if login.session == nil {
 		return nil
 	}
-	if s := login.session; s.proved.After(s.Started) && !slices.ContainsFunc(f.parts, func(p *seenClientSession) bool { return p.session == s && askedInSession[p.Origin.Asked] }) {
+	if s := login.session; s.proved.After(s.Started) && !slices.ContainsFunc(f.parts,
+		func(p *seenClientSession) bool { return p.session == s && askedInSession[p.Origin.Asked] }) {
 		c.at = s.proved
 		c.detail = ", while the session that began " + clock(s.Started) + " was live"
 		return c
 	}
 	for _, s := range f.sessions { // the latest first
-		if s.Offline || s.Origin.How == iam.HowDirect || s == login.session || !s.Started.Before(login.Started) || s.browser() != login.session.browser() {
+		if s.Offline || s.Origin.How == iam.HowDirect || s == login.session || !s.Started.Before(login.Started) ||
+			s.browser() != login.session.browser() {
 			continue
 		}
 		if s.live() || s.ended.After(login.Started) && s.end.Reason != iam.ReplacedByLogin {

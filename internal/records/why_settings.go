@@ -79,10 +79,12 @@ func (f *facts) endSettings(c *cause) []Evidence {
 	case iam.ReplacedByOffline:
 		return []Evidence{f.offlineScope(c), f.realmSetting(iam.SettingOfflineSSO, orDefault(f.r.Attrs[iam.SettingOfflineSSO], "keycloak"))}
 	case iam.TokenReuse:
-		return []Evidence{f.realmSetting("revokeRefreshToken", onOff(f.r.Refresh.Rotate)), f.realmSetting("refreshTokenMaxReuse", number(f.r.Refresh.MaxReuse)),
+		return []Evidence{f.realmSetting("revokeRefreshToken", onOff(f.r.Refresh.Rotate)), f.realmSetting("refreshTokenMaxReuse",
+			number(f.r.Refresh.MaxReuse)),
 			f.realmSetting(iam.SettingRefreshGrace, orDefault(f.r.Attrs[iam.SettingRefreshGrace], "0"))}
 	case iam.SessionLimit:
-		return []Evidence{{Kind: EvidenceSetting, Name: c.end.Setting.Name, Value: c.end.Setting.Value, Where: "authentication flow, step user-session-limits"}}
+		return []Evidence{{Kind: EvidenceSetting, Name: c.end.Setting.Name, Value: c.end.Setting.Value,
+			Where: "authentication flow, step user-session-limits"}}
 	case iam.CodeLate:
 		return []Evidence{f.realmSetting("accessCodeLifespan", secs(f.r.Lifespans.AccessCode))}
 	}
@@ -172,7 +174,8 @@ func (f *facts) keySettings() (list []Evidence) {
 
 // slips are refusals that say little about the next attempt.
 var slips = map[iam.Reason]bool{
-	iam.WrongPassword: true, iam.WrongOTP: true, iam.WrongRecoveryCode: true, iam.PasskeyRefused: true, iam.UnknownUser: true, iam.LoginExpired: true, iam.ConsentRefused: true, iam.AskedOtherUser: true,
+	iam.WrongPassword: true, iam.WrongOTP: true, iam.WrongRecoveryCode: true, iam.PasskeyRefused: true, iam.UnknownUser: true,
+	iam.LoginExpired: true, iam.ConsentRefused: true, iam.AskedOtherUser: true,
 	iam.LinkExpired: true, iam.LinkUsed: true, iam.LinkStale: true,
 }
 
@@ -228,7 +231,8 @@ func (f *facts) mended(o *seenRefusal, c *cause) bool {
 			set(f.settingOf(o.Client, "pkce.code.challenge.method", orDefault(client.Attr("pkce.code.challenge.method"), "not demanded")))
 		}
 	case iam.LoginExpired:
-		set(f.realmSetting("accessCodeLifespanLogin", secs(f.r.Lifespans.Login)), f.realmSetting("accessCodeLifespanUserAction", secs(f.r.Lifespans.UserAction)))
+		set(f.realmSetting("accessCodeLifespanLogin", secs(f.r.Lifespans.Login)), f.realmSetting("accessCodeLifespanUserAction",
+			secs(f.r.Lifespans.UserAction)))
 	case iam.TokenRetiredKey:
 		set(f.keySettings()...)
 	}

@@ -13,7 +13,8 @@ import (
 func TestWhatIsRefusedAfterAnEndOutweighsIt(t *testing.T) {
 	end := time.UnixMilli(1_000_000)
 	for gap, want := range map[time.Duration]bool{-time.Millisecond: false, 0: true, time.Millisecond: true} {
-		o := &seenRefusal{kind: "LOGIN", reason: iam.RedirectMismatch, Occurrence: &store.Occurrence{OccurrenceKey: store.OccurrenceKey{User: "u"}, Last: end.Add(gap)}}
+		o := &seenRefusal{kind: "LOGIN", reason: iam.RedirectMismatch,
+			Occurrence: &store.Occurrence{OccurrenceKey: store.OccurrenceKey{User: "u"}, Last: end.Add(gap)}}
 		f := &facts{past: true, refusals: []*seenRefusal{o}}
 		list, err := f.refusedSince(end, "LOGIN")
 		if err != nil || len(list) != 1 || (list[0].rank == holds) != want {

@@ -36,7 +36,8 @@ func (f *facts) finding(c *cause) (Finding, error) {
 	} else {
 		b.WriteString(info.Text + extra + c.detail + ".")
 	}
-	x := Finding{Question: c.question, Reason: c.reason, At: c.at.UnixMilli(), Holds: c.rank <= holds && !f.past, Remedy: Advice(c.reason).Remedy}
+	x := Finding{Question: c.question, Reason: c.reason, At: c.at.UnixMilli(), Holds: c.rank <= holds && !f.past,
+		Remedy: Advice(c.reason).Remedy}
 	x.Evidence, err = f.evidence(c)
 	if c.session != nil && !c.session.Offline && c.reason == iam.ReplacedByOffline {
 		b.WriteString(f.successor(c.session.ID))
@@ -130,7 +131,8 @@ func (f *facts) evidence(c *cause) ([]Evidence, error) {
 		list = append(list, e)
 	}
 	for _, o := range c.refusals[:min(len(c.refusals), 3)] {
-		e := Evidence{Kind: EvidenceRefusal, ID: o.Kind + "." + o.ID, At: o.Last.UnixMilli(), Count: o.Count, Text: strings.ReplaceAll(strings.ToLower(string(o.kind)), "_", " ")}
+		e := Evidence{Kind: EvidenceRefusal, ID: o.Kind + "." + o.ID, At: o.Last.UnixMilli(), Count: o.Count,
+			Text: strings.ReplaceAll(strings.ToLower(string(o.kind)), "_", " ")}
 		if o.Doc.Error != "" {
 			e.Text += ": " + o.Doc.Error
 		}
@@ -183,7 +185,8 @@ func (f *facts) events(c *cause) (list []Evidence, err error) {
 	}
 	for _, e := range stored {
 		refused := func(o *seenRefusal) bool { return o.Doc.Event == e.Kind && o.Doc.Error == e.Error }
-		about := e.Error != "" && slices.ContainsFunc(c.refusals, refused) || e.Error == "" && c.end != nil && (e.Session == "" || c.session != nil && e.Session == c.session.ID)
+		about := e.Error != "" && slices.ContainsFunc(c.refusals, refused) || e.Error == "" && c.end != nil && (e.Session == "" ||
+			c.session != nil && e.Session == c.session.ID)
 		if !about {
 			continue
 		}
@@ -198,8 +201,10 @@ func (f *facts) events(c *cause) (list []Evidence, err error) {
 
 // newestParts are the latest parts of a client in live sessions of one kind, with
 // what is not written yet.
-func (x *Explainer) newestParts(ctx context.Context, r *realms.Realm, client iam.ClientID, kind iam.SessionKind) ([]*iam.ClientSession, error) {
-	list, err := x.Records.db.Records(ctx, r.ID, &store.RecordFilter{Client: client, Max: 20, Sources: []store.RecordSource{{Table: store.LiveRecords, Offline: bool(kind)}}})
+func (x *Explainer) newestParts(ctx context.Context, r *realms.Realm, client iam.ClientID,
+	kind iam.SessionKind) ([]*iam.ClientSession, error) {
+	list, err := x.Records.db.Records(ctx, r.ID, &store.RecordFilter{Client: client, Max: 20,
+		Sources: []store.RecordSource{{Table: store.LiveRecords, Offline: bool(kind)}}})
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,8 @@ func node(t *testing.T, db *store.DB, cache *realms.Cache, maker *keys.Maker) *h
 	issuer := &tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: log}, Roles: roles.New(db), Now: db.Now}
 	h := &house{t, cache, clients.New(cache, issuer, live), http.NewServeMux()}
 	(&registration.Handler{
-		Realms: cache, Clients: h.clients, ClientAuth: clientauth.New(live, db.Now), Judge: &bearer.Service{Sessions: live, Roles: roles.New(db), Issuer: issuer, Now: db.Now}, Roles: roles.New(db), Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log, Now: db.Now,
+		Realms: cache, Clients: h.clients, ClientAuth: clientauth.New(live, db.Now), Judge: &bearer.Service{Sessions: live, Roles: roles.New(db),
+			Issuer: issuer, Now: db.Now}, Roles: roles.New(db), Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log, Now: db.Now,
 		Lookup: func(context.Context, string) ([]string, error) { return []string{"192.0.2.1"}, nil },
 	}).Routes(h.mux)
 	return h
@@ -131,7 +132,8 @@ func TestAClientManagesItselfWithItsToken(t *testing.T) {
 		h.want(other.RegistrationAccessToken, "DELETE", at, "", 401, "")
 		h.want(one.RegistrationAccessToken, "GET", at, "", 200, `"client_name":"One"`)
 		h.want(one.RegistrationAccessToken, "PUT", at, `{"client_id":"`+other.ClientID+`"}`, 400, "Client Identifier modified")
-		changed := h.want(one.RegistrationAccessToken, "PUT", at, `{"client_id":"`+one.ClientID+`","client_name":"Renamed"}`, 200, `"redirect_uris":["http://app.test/cb"]`)
+		changed := h.want(one.RegistrationAccessToken, "PUT", at, `{"client_id":"`+one.ClientID+`","client_name":"Renamed"}`, 200,
+			`"redirect_uris":["http://app.test/cb"]`)
 		h.want(one.RegistrationAccessToken, "GET", at, "", 401, "")
 		h.want(changed.RegistrationAccessToken, "DELETE", at, "", 204, "")
 		h.want(changed.RegistrationAccessToken, "GET", at, "", 401, "")
@@ -148,7 +150,8 @@ func TestRefusals(t *testing.T) {
 	}
 	taken := string(account.ID)
 	for _, c := range []struct{ token, method, path, body, want string }{
-		{"", "POST", "openid-connect", `{"client_name":"x"}`, `403 Policy 'Trusted Hosts' rejected request to client-registration service. Details: Host not trusted.`},
+		{"", "POST", "openid-connect", `{"client_name":"x"}`,
+			`403 Policy 'Trusted Hosts' rejected request to client-registration service. Details: Host not trusted.`},
 		{"nonsense", "POST", "openid-connect", `{}`, `401 Failed decode token`},
 		{"", "GET", "openid-connect/account", "", `401 Not authorized to view client. Not valid token or client credentials provided.`},
 		{"", "GET", "install/account", "", `200 "resource":"account"`},
@@ -161,7 +164,9 @@ func TestRefusals(t *testing.T) {
 		{ia, "POST", "default", `{"clientId":"account"}`, `400 Client Identifier in use`},
 		{ia, "POST", "default", `{"clientId":"x","id":"` + taken + `"}`, `400 Client Identifier in use`},
 		{ia, "POST", "default", `{"clientId":"x","id":"` + strings.Repeat("x", 300) + `"}`, `400 invalid_client_metadata`},
-		{ia, "POST", "default", `{"clientId":"x","protocolMappers":[{"name":"a","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-role-mapper"}]}`, `403 ProtocolMapper type not allowed`},
+		{ia, "POST", "default",
+			`{"clientId":"x","protocolMappers":[{"name":"a","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-role-mapper"}]}`,
+			`403 ProtocolMapper type not allowed`},
 		{ia, "POST", "default", `{"clientId":"x","defaultClientScopes":["nonsense"]}`, `403 Not permitted to use specified clientScope`},
 		{ia, "POST", "nonsense", `{}`, `404 Client registration provider not found`},
 		{ia, "POST", "openid-connect", `{"token_endpoint_auth_method":"private_key_jwt"}`, `400 Client metadata invalid`},
@@ -201,7 +206,8 @@ func TestTrustedHostsMayRegisterAnonymously(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.want("", "POST", "openid-connect", `{"redirect_uris":["http://evil.test/cb"]}`, 403, "URI doesn't match any trusted host or trusted domain")
+	h.want("", "POST", "openid-connect", `{"redirect_uris":["http://evil.test/cb"]}`, 403,
+		"URI doesn't match any trusted host or trusted domain")
 	made := h.want("", "POST", "openid-connect", `{"redirect_uris":["http://app.test/cb"]}`, 201, "")
 	c, err := h.realm().ClientByName(t.Context(), made.ClientID)
 	if err != nil {
@@ -299,7 +305,8 @@ func TestARegistrationTokenIsUsedOnce(t *testing.T) {
 func TestScriptsRegisterFromOriginsThatAreAllowed(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		h := build(t, db)
-		a, err := h.clients.AddInitialAccess(t.Context(), h.realm(), issuer, &rep.ClientInitialAccessCreate{Count: new(5), WebOrigins: []string{"http://app.test"}})
+		a, err := h.clients.AddInitialAccess(t.Context(), h.realm(), issuer, &rep.ClientInitialAccessCreate{Count: new(5),
+			WebOrigins: []string{"http://app.test"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -347,7 +354,8 @@ func TestWhoReadsAClient(t *testing.T) {
 			t.Fatal(text, err)
 		}
 		at := "openid-connect/own%2Fone"
-		if o := h.want(*own.RegistrationAccessToken, "GET", at, "", 200, ""); !strings.HasSuffix(o.RegistrationClientURI, "/openid-connect/own/one") {
+		if o := h.want(*own.RegistrationAccessToken, "GET", at, "", 200, ""); !strings.HasSuffix(o.RegistrationClientURI,
+			"/openid-connect/own/one") {
 			t.Errorf("managed at %s", o.RegistrationClientURI)
 		}
 		if _, err := h.clients.Update(t.Context(), h.realm(), iam.ClientID(own.ID), &rep.Client{Enabled: new(false)}); err != nil {
@@ -357,12 +365,15 @@ func TestWhoReadsAClient(t *testing.T) {
 		h.want(*own.RegistrationAccessToken, "DELETE", at, "", 401, "Not authorized to update client")
 
 		key := `{"kty":"EC","kid":"k1","use":"sig","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}`
-		o := h.want(h.initial(1), "POST", "openid-connect", `{"jwks":{"keys":[`+key+`]},"scope":"","frontchannel_logout_uri":"http://app.test/out"}`, 201, `"scope":""`)
+		o := h.want(h.initial(1), "POST", "openid-connect", `{"jwks":{"keys":[`+key+
+			`]},"scope":"","frontchannel_logout_uri":"http://app.test/out"}`, 201, `"scope":""`)
 		cl, err := clients.ByClientID(t.Context(), h.realm(), o.ClientID)
-		if err != nil || cl.Attr("jwt.credential.kid") != "k1" || !strings.HasPrefix(cl.Attr("jwt.credential.public.key"), "MFkw") || cl.Attr("use.jwks.url") != "false" {
+		if err != nil || cl.Attr("jwt.credential.kid") != "k1" || !strings.HasPrefix(cl.Attr("jwt.credential.public.key"), "MFkw") ||
+			cl.Attr("use.jwks.url") != "false" {
 			t.Errorf("the client's key: %v, %v", cl.Attrs, err)
 		}
-		h.want(h.initial(1), "POST", "openid-connect", `{"subject_type":"pairwise","redirect_uris":["http://a.test/","http://b.test/"]}`, 400, "multiple host components")
+		h.want(h.initial(1), "POST", "openid-connect", `{"subject_type":"pairwise","redirect_uris":["http://a.test/","http://b.test/"]}`, 400,
+			"multiple host components")
 	})
 }
 

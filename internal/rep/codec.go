@@ -19,7 +19,8 @@ func Marshal(v any) ([]byte, error) {
 // MarshalIndent is Marshal laid out for people, two spaces a level, as Keycloak
 // lays out its realm files.
 func MarshalIndent(v any) ([]byte, error) {
-	return json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true), jsontext.WithIndent("  "))
+	return json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true),
+		jsontext.WithIndent("  "))
 }
 
 // Unmarshal reads a stored document or a realm file into v, a pointer to a zero

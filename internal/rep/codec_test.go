@@ -102,7 +102,8 @@ func TestDecodeAnswers(t *testing.T) {
 		{user, `/* c */{"username":"ggg4"}`, syntax},
 		{user, `{"x":"unterminated`, unknown("User", "x", "line 1 column 7")},
 		{user, `{"username":"bbb7","credentials":[{"type":"password","value":"x","foo":1}]}`, unknown("Credential", "foo", "line 1 column 73")},
-		{user, "{\"username\":\"bbb8\",\"credentials\":[{\"type\":\"password\",\"value\":\"x\"},\n   {\"foo\":{\"a\":1}}]}", unknown("Credential", "foo", "line 2 column 12")},
+		{user, "{\"username\":\"bbb8\",\"credentials\":[{\"type\":\"password\",\"value\":\"x\"},\n   {\"foo\":{\"a\":1}}]}",
+			unknown("Credential", "foo", "line 2 column 12")},
 		{user, `{"credentials":[{"type":"password","value":"x","device":"foo"}]}`, fine},
 		{role, `{"x":"string","name":"q"}`, unknown("Role", "x", "line 1 column 7")},
 		{role, `{"x":true,"name":"q"}`, unknown("Role", "x", "line 1 column 10")},
@@ -118,7 +119,8 @@ func TestDecodeAnswers(t *testing.T) {
 		{role, `{"name":"é","zz":1}`, unknown("Role", "zz", "line 1 column 20")},
 		{role, `{"name":"g","composites":{"client":{"a":"b"}}}`, kind},
 		{role, `{"composite":"nonsense"}`, kind},
-		{role, `{"name":"g","composites":{"zz":{"a":"b"}}}`, `Invalid json representation for Composites. Unrecognized field "zz" at line 1 column 33.`},
+		{role, `{"name":"g","composites":{"zz":{"a":"b"}}}`,
+			`Invalid json representation for Composites. Unrecognized field "zz" at line 1 column 33.`},
 		{client, `{"attributes":{"a":1,"b":true,"c":null}}`, fine},
 		{client, `{"attributes":{"a":["x"]}}`, kind},
 		{client, `{"redirectUris":"x"}`, kind},
@@ -200,7 +202,8 @@ func TestDecodeOntoClone(t *testing.T) {
 // writes, and the members nobody knows are still there.
 func TestUnmarshalForgives(t *testing.T) {
 	var r rep.Realm
-	in := "\xef\xbb\xbf" + `{"realm":"r","later":1,"enabled":"true","clients":[{"clientId":"c","publicClient":"false","more":[{}],"less":null}]}`
+	in := "\xef\xbb\xbf" +
+		`{"realm":"r","later":1,"enabled":"true","clients":[{"clientId":"c","publicClient":"false","more":[{}],"less":null}]}`
 	if err := rep.Unmarshal([]byte(in), &r); err != nil {
 		t.Fatal(err)
 	}

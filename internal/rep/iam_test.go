@@ -111,7 +111,8 @@ func TestClientIAM(t *testing.T) {
 		t.Error("protocol or access type lost")
 	}
 	c, err := (&rep.Client{AuthenticationFlowBindingOverrides: map[string]string{"browser": "x", "direct_grant": ""}, NotBefore: new(7)}).IAM()
-	if err != nil || !reflect.DeepEqual(c.FlowOverrides, map[string]iam.FlowID{"browser": "x"}) || c.NotBefore.Unix() != 7 || c.Protocol != iam.OIDC {
+	if err != nil || !reflect.DeepEqual(c.FlowOverrides, map[string]iam.FlowID{"browser": "x"}) || c.NotBefore.Unix() != 7 ||
+		c.Protocol != iam.OIDC {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if _, err := (&rep.Client{Protocol: "telepathy"}).IAM(); err == nil {
@@ -244,7 +245,8 @@ func TestOldCredentials(t *testing.T) {
 		data, secret string
 		kind         iam.CredentialKind
 	}{
-		{rep.Credential{Type: "password", HashedSaltedValue: new("aGk="), Salt: new("c2E="), HashIterations: new(27500), Algorithm: new("pbkdf2-sha256")},
+		{rep.Credential{Type: "password", HashedSaltedValue: new("aGk="), Salt: new("c2E="), HashIterations: new(27500),
+			Algorithm: new("pbkdf2-sha256")},
 			`{"hashIterations":27500,"algorithm":"pbkdf2-sha256","additionalParameters":{}}`, `{"value":"aGk=","salt":"c2E="}`, iam.Password},
 		{rep.Credential{Type: "totp", HashedSaltedValue: new("geheim"), Digits: new(8), Period: new(60), Algorithm: new("HmacSHA256")},
 			`{"subType":"totp","digits":8,"counter":0,"period":60,"algorithm":"HmacSHA256"}`, `{"value":"geheim"}`, iam.OTP},

@@ -32,7 +32,8 @@ func TestTextsForObjects(t *testing.T) {
 	if list := r.Clients[0].AuthorizationSettings.Scopes; list[0].Name != "v" || list[1].Name != "w" {
 		t.Errorf("%+v", list)
 	}
-	if err := rep.Unmarshal([]byte(`{"attributes":["username"],"groups":["g"]}`), p); err != nil || p.Attributes[0].Name != "username" || p.Groups[0].Name != "g" {
+	if err := rep.Unmarshal([]byte(`{"attributes":["username"],"groups":["g"]}`), p); err != nil || p.Attributes[0].Name != "username" ||
+		p.Groups[0].Name != "g" {
 		t.Errorf("%+v, %v", p, err)
 	}
 }

@@ -23,10 +23,12 @@ func realm(t *testing.T) (*realms.Realm, *store.DB) {
 		if err := tx.InsertRealm(ctx, store.RealmRow{ID: "r", Name: "r", Enabled: true, Doc: []byte(`{}`)}); err != nil {
 			return err
 		}
-		if err := tx.InsertClient(ctx, "r", store.ClientRow{ID: "c1", ClientID: "app", Enabled: true, Doc: []byte(`{"clientId":"app"}`)}); err != nil {
+		if err := tx.InsertClient(ctx, "r", store.ClientRow{ID: "c1", ClientID: "app", Enabled: true,
+			Doc: []byte(`{"clientId":"app"}`)}); err != nil {
 			return err
 		}
-		for _, v := range []store.RoleRow{{ID: "boss", Name: "boss"}, {ID: "lead", Name: "lead"}, {ID: "user", Name: "user"}, {ID: "loop", Name: "loop"}, {ID: "view", Client: "c1", Name: "view"}} {
+		for _, v := range []store.RoleRow{{ID: "boss", Name: "boss"}, {ID: "lead", Name: "lead"}, {ID: "user", Name: "user"},
+			{ID: "loop", Name: "loop"}, {ID: "view", Client: "c1", Name: "view"}} {
 			v.Doc = []byte(`{}`)
 			if err := tx.InsertRole(ctx, "r", v); err != nil {
 				return err
@@ -112,7 +114,8 @@ func TestStandingNamesPathsAndRoles(t *testing.T) {
 	r, db := realm(t)
 	ctx := t.Context()
 	err := db.Tx(ctx, func(tx *store.Tx) error {
-		for _, g := range []store.GroupRow{{ID: "g1", Name: "sales", Doc: []byte(`{"attributes":{"floor":["2"]}}`)}, {ID: "g2", Parent: "g1", Name: "north", Doc: []byte(`{}`)}} {
+		for _, g := range []store.GroupRow{{ID: "g1", Name: "sales", Doc: []byte(`{"attributes":{"floor":["2"]}}`)},
+			{ID: "g2", Parent: "g1", Name: "north", Doc: []byte(`{}`)}} {
 			if err := tx.InsertGroup(ctx, "r", g); err != nil {
 				return err
 			}

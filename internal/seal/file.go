@@ -37,7 +37,8 @@ func Load(path string) (*Ring, error) {
 	return r, nil
 }
 
-// LoadOrCreate reads a key file, or makes one with a new key where there is none. Of several processes that do so at once, all get the key of one.
+// LoadOrCreate reads a key file, or makes one with a new key where there is none. Of several processes that do so at once, all get the key
+// of one.
 func LoadOrCreate(path string) (*Ring, error) {
 	r, err := Load(path)
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -197,7 +197,8 @@ func (c Config) checkDB() error {
 		case err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql"):
 			return errors.New("db-url must begin with postgres:// or jdbc:postgresql://") // the URL may hold a password
 		case c.SealKeyFile == "":
-			return errors.New("db=postgres needs seal-key-file: the key that seals secrets must not be in the database, and every node needs the same")
+			return errors.New("db=postgres needs seal-key-file: the key that seals secrets must not be in the database, and every node needs the " +
+				"same")
 		}
 	default:
 		return fmt.Errorf("unknown database %q (sqlite, postgres)", c.DB.Engine)

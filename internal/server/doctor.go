@@ -64,9 +64,10 @@ func (d *Doctor) Realms(ctx context.Context) ([]string, error) { return d.servic
 // view is everything; of the realm's address only what no request decides.
 func (d *Doctor) view(r *realms.Realm, unusedAfter time.Duration) doctor.View {
 	front := r.Attrs["frontendUrl"]
-	v := doctor.View{Clients: true, Users: true, Events: true, Providers: true, UnusedAfter: unusedAfter, Follows: doctor.Told(d.hostname.Follows(front)),
-		Asked:  doctor.Untold[string]("the database was asked, not the server"),
-		Issuer: doctor.Untold[string]("these options give the server no full address (option hostname), and the realm has no frontendUrl")}
+	v := doctor.View{Clients: true, Users: true, Events: true, Providers: true, UnusedAfter: unusedAfter,
+		Follows: doctor.Told(d.hostname.Follows(front)),
+		Asked:   doctor.Untold[string]("the database was asked, not the server"),
+		Issuer:  doctor.Untold[string]("these options give the server no full address (option hostname), and the realm has no frontendUrl")}
 	if at := d.hostname.Fixed(front); at != "" {
 		v.Issuer = doctor.Told(at + r.Path())
 	}

@@ -68,7 +68,8 @@ func TestUnmatchedPaths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if allow := res.Header.Get("Allow"); (allow != "") != (c.method == "OPTIONS" && c.status == 200) || allow != "" && allow != "GET, HEAD, POST, OPTIONS" {
+		if allow := res.Header.Get("Allow"); (allow != "") != (c.method == "OPTIONS" && c.status == 200) || allow != "" &&
+			allow != "GET, HEAD, POST, OPTIONS" {
 			t.Errorf("%s %s: Allow: %q", c.method, c.path, allow)
 		}
 		if res.StatusCode != c.status || !strings.Contains(string(b), c.body) {

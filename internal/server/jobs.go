@@ -39,12 +39,14 @@ func (s *Server) table(p periodic) []jobs.Job {
 		{Name: "ask-database", Every: time.Second, Run: s.db.CheckLiveness},
 		{Name: "poll-realms", Every: time.Second, Run: s.realms.PollOnce},
 		{Name: "make-keys", Every: 2 * time.Second, Run: p.keys.MakeAhead},
-		{Name: "write-last-accesses", Every: sessions.FlushEvery, Wake: p.sessions.Full(), Run: p.sessions.Flush, Stop: s.last("write-last-accesses", p.sessions.Flush)},
+		{Name: "write-last-accesses", Every: sessions.FlushEvery, Wake: p.sessions.Full(), Run: p.sessions.Flush,
+			Stop: s.last("write-last-accesses", p.sessions.Flush)},
 		{Name: "write-refusals", Every: records.FlushEvery, Run: p.counter.Flush, Stop: s.last("write-refusals", p.counter.Flush)},
 		{Name: "deliver", Every: deliveries.PollEvery, Wake: p.deliveries.Woken(), Run: p.deliveries.Poll, Stop: p.deliveries.Close},
 		{Name: "sweep-deliveries", Every: sweepEvery, Lease: sweepLease, Run: p.deliveries.Sweep},
 		{Name: "sweep-single-use", Every: sweepEvery, Lease: sweepLease, Run: p.sessions.SweepSingleUse},
-		{Name: "sweep-realms", Every: sweepEvery, Lease: sweepLease, Run: s.eachRealm(p.sessions.SweepRealm, p.events.SweepRealm, p.doctor.SweepRealm)},
+		{Name: "sweep-realms", Every: sweepEvery, Lease: sweepLease, Run: s.eachRealm(p.sessions.SweepRealm, p.events.SweepRealm,
+			p.doctor.SweepRealm)},
 	}
 }
 

@@ -41,7 +41,8 @@ var sweeps = map[string]struct {
 			if err != nil {
 				return err
 			}
-			_, err = tx.EndSessions(ctx, r, iam.SessionRef{ID: "ended"}.Only(), func(x *store.Ending) { x.End = iam.End{Reason: iam.Idle, By: iam.ActorSweep} })
+			_, err = tx.EndSessions(ctx, r, iam.SessionRef{ID: "ended"}.Only(),
+				func(x *store.Ending) { x.End = iam.End{Reason: iam.Idle, By: iam.ActorSweep} })
 			return err
 		},
 		func(ctx context.Context, tx *store.Tx, r iam.RealmID, before time.Time) (int64, error) {
@@ -59,7 +60,8 @@ var sweeps = map[string]struct {
 	},
 	"SweepAuthSessions": {
 		func(ctx context.Context, tx *store.Tx, r iam.RealmID) error {
-			_, err := tx.OpenAuthTab(ctx, iam.AuthSession{Realm: r, ID: "root", Created: tx.Now, Expires: tx.Now.Add(time.Minute)}, &iam.AuthTab{ID: "tab"})
+			_, err := tx.OpenAuthTab(ctx, iam.AuthSession{Realm: r, ID: "root", Created: tx.Now, Expires: tx.Now.Add(time.Minute)},
+				&iam.AuthTab{ID: "tab"})
 			return err
 		},
 		func(ctx context.Context, tx *store.Tx, _ iam.RealmID, _ time.Time) (int64, error) {

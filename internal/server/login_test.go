@@ -40,7 +40,8 @@ func serveRealm(t *testing.T, doc string, log io.Writer) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Import(t.Context(), cfg, ImportOptions{Path: file, OnConflict: OnConflictFail, AcceptGaps: true, Env: os.LookupEnv, Out: io.Discard}); err != nil {
+	if err := Import(t.Context(), cfg, ImportOptions{Path: file, OnConflict: OnConflictFail, AcceptGaps: true, Env: os.LookupEnv,
+		Out: io.Discard}); err != nil {
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer(s.Handler())
@@ -74,7 +75,8 @@ func TestPasswordAloneIsNotEnough(t *testing.T) {
 	token := srv.URL + "/realms/guarded/protocol/openid-connect/token"
 	clients := []url.Values{{"client_id": {"app"}}, {"client_id": {"web"}, "client_secret": {"s3cret"}}}
 	for _, c := range clients {
-		for _, more := range []url.Values{{}, {"scope": {"openid"}}, {"scope": {"openid offline_access"}}, {"otp": {""}}, {"totp": {"000000"}}, {"otp": {"otto-pw"}},
+		for _, more := range []url.Values{{}, {"scope": {"openid"}}, {"scope": {"openid offline_access"}}, {"otp": {""}}, {"totp": {"000000"}},
+			{"otp": {"otto-pw"}},
 			{"acr_values": {"0"}}, {"username": {"OTTO"}}, {"username": {"otto@guarded.test"}}} {
 			form := url.Values{"grant_type": {"password"}, "username": {"otto"}, "password": {"otto-pw"}}
 			for _, v := range []url.Values{c, more} {
@@ -89,7 +91,8 @@ func TestPasswordAloneIsNotEnough(t *testing.T) {
 		}
 	}
 	// The right code does it, once.
-	c, err := otp.ParseCredential([]byte(`{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}`), []byte(`{"value":"abcdefghij0123456789"}`))
+	c, err := otp.ParseCredential([]byte(`{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}`),
+		[]byte(`{"value":"abcdefghij0123456789"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +107,8 @@ func TestPasswordAloneIsNotEnough(t *testing.T) {
 	if status, doc := postForm(t, token, form); status == http.StatusOK {
 		t.Fatal("the code worked twice", doc)
 	}
-	for _, query := range []string{"response_type=code", "response_type=token", "response_type=code%20id_token&nonce=n", "response_type=code&prompt=consent",
+	for _, query := range []string{"response_type=code", "response_type=token", "response_type=code%20id_token&nonce=n",
+		"response_type=code&prompt=consent",
 		"response_type=code&acr_values=0", "response_type=code&max_age=0", "response_type=code&kc_action=UPDATE_PASSWORD"} {
 		b := &visitor{t: t, base: srv.URL, cookies: map[string]string{}}
 		b.get(srv.URL + "/realms/guarded/protocol/openid-connect/auth?client_id=app&redirect_uri=http://app.test/cb&scope=openid&" + query)
@@ -116,7 +120,8 @@ func TestPasswordAloneIsNotEnough(t *testing.T) {
 		if to := b.submit(url.Values{"otp": {"000000"}}); to != "" {
 			t.Fatalf("%s: %q", query, to)
 		}
-		for _, at := range []string{first, b.action(), srv.URL + "/realms/guarded/protocol/openid-connect/auth?client_id=app&redirect_uri=http://app.test/cb&" + query} {
+		for _, at := range []string{first, b.action(),
+			srv.URL + "/realms/guarded/protocol/openid-connect/auth?client_id=app&redirect_uri=http://app.test/cb&" + query} {
 			if to := b.get(at); to != "" {
 				t.Fatalf("%s: GET %s leads to %q", query, at, to)
 			}

@@ -106,7 +106,8 @@ func writeCert(t *testing.T, dir, name string) (certFile, keyFile string, cert *
 	cert, _ = x509.ParseCertificate(der)
 	keyDER, _ := x509.MarshalPKCS8PrivateKey(key)
 	certFile, keyFile = filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
-	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: keyDER}} {
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der},
+		keyFile: {Type: "PRIVATE KEY", Bytes: keyDER}} {
 		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +132,8 @@ func TestServesAndStops(t *testing.T) {
 		t.Error(address)
 	}
 	// Oracle: badinput/limits.
-	if status, body := get(t, http.DefaultClient, address+"/nonsense"); status != 404 || body != `{"error":"Unable to find matching target resource method"}` {
+	if status, body := get(t, http.DefaultClient, address+"/nonsense"); status != 404 ||
+		body != `{"error":"Unable to find matching target resource method"}` {
 		t.Error(status, body)
 	}
 	answer := make(chan string, 1)
@@ -162,7 +164,8 @@ func TestTLSFilesAreReadAgain(t *testing.T) {
 	served := func(trust *x509.Certificate) (string, error) {
 		pool := x509.NewCertPool()
 		pool.AddCert(trust)
-		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool}}}
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, ForceAttemptHTTP2: true,
+			TLSClientConfig: &tls.Config{RootCAs: pool}}}
 		res, err := client.Get(address + "/")
 		if err != nil {
 			return "", err

@@ -102,7 +102,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	people := newUsers(s.db, cfg, live)
 	manager := newManager(s.db, s.realms, maker, people, live)
 	if cfg.ImportRealm {
-		o := ImportOptions{Path: cfg.ImportFrom(), OnConflict: OnConflictSkip, AcceptGaps: cfg.ImportAcceptGaps, Env: os.LookupEnv, Out: os.Stderr}
+		o := ImportOptions{Path: cfg.ImportFrom(), OnConflict: OnConflictSkip, AcceptGaps: cfg.ImportAcceptGaps,
+			Env: os.LookupEnv, Out: os.Stderr}
 		if err := importFiles(ctx, manager, o); err != nil {
 			return nil, err
 		}
@@ -125,11 +126,13 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	proofs := clientauth.New(live, s.db.Now)
 	brokers := broker.New(broker.Config{Users: people, Roles: standings, Keys: signers, Client: web.NewClient(web.Provider), Now: s.db.Now})
 	protocol := oidc.New(oidc.Config{
-		Realms: s.realms, Keys: signers, Sessions: live, Bearer: judge, ClientAuth: proofs, Events: log, Pages: set, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+		Realms: s.realms, Keys: signers, Sessions: live, Bearer: judge, ClientAuth: proofs, Events: log, Pages: set, Hostname: s.hostname,
+		Log: s.log, Now: s.db.Now,
 		Issuer: issuer, Engine: engine, Broker: brokers, Actions: required, Users: people, Ender: ender, Tabs: keeper, Counter: counter,
 	})
 	door := login.New(login.Config{
-		Realms: s.realms, Keys: signers, Sessions: live, Issuer: issuer, Judge: judge, Events: log, Tabs: keeper, Engine: engine, Actions: required, Pages: set, Hostname: s.hostname, Log: s.log,
+		Realms: s.realms, Keys: signers, Sessions: live, Issuer: issuer, Judge: judge, Events: log, Tabs: keeper, Engine: engine,
+		Actions: required, Pages: set, Hostname: s.hostname, Log: s.log,
 		Users: people, Broker: brokers, Protocols: map[iam.Protocol]login.Protocol{iam.OIDC: protocol},
 	})
 
@@ -140,21 +143,26 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	administration := (&admin.Handler{
 		Metadata: web.NewClient(web.Metadata),
 		Explorer: explorer, Why: explainer,
-		Realms: s.realms, Manager: manager, Started: s.db.Now(), RSA: jose.RSA(), Clients: registered, Sessions: live, Events: log, Hostname: s.hostname, Log: s.log,
+		Realms: s.realms, Manager: manager, Started: s.db.Now(), RSA: jose.RSA(), Clients: registered, Sessions: live, Events: log,
+		Hostname: s.hostname, Log: s.log,
 		Mails: mails, Pages: set,
-		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender, EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn, Authenticate: (&admin.Bearer{Realms: s.realms, Judge: judge, Hostname: s.hostname, Counter: counter}).Authenticate,
+		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender,
+		EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn,
+		Authenticate: (&admin.Bearer{Realms: s.realms, Judge: judge, Hostname: s.hostname, Counter: counter}).Authenticate,
 	}).Mux()
 
 	built, err := console.Embedded()
 	if err != nil && !errors.Is(err, console.ErrNotBuilt) {
 		return nil, err
 	}
-	consoles := console.New(console.Config{Realms: s.realms, Pages: set, Hostname: s.hostname, Log: s.log, ResourcesPath: cfg.HTTP.RelativePath + resourcesPath}, built)
+	consoles := console.New(console.Config{Realms: s.realms, Pages: set, Hostname: s.hostname, Log: s.log,
+		ResourcesPath: cfg.HTTP.RelativePath + resourcesPath}, built)
 	own := &account.Handler{
 		Page:     consoles.Account(),
 		Explorer: explorer,
 		Realms:   s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
-		Authenticate: (&account.Bearer{Judge: judge, Hostname: s.hostname, Counter: counter}).Authenticate, End: ender.Session, Ended: notifier.Notify,
+		Authenticate: (&account.Bearer{Judge: judge, Hostname: s.hostname, Counter: counter}).Authenticate, End: ender.Session,
+		Ended: notifier.Notify,
 	}
 
 	s.jobs = s.table(periodic{keys: maker, sessions: live, counter: counter, deliveries: outgoing, events: log, doctor: examiner})
@@ -172,7 +180,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	protocol.Routes(mux, door)
 	(&registration.Handler{
-		Realms: s.realms, Clients: registered, Judge: judge, ClientAuth: proofs, Roles: standings, Events: log, Hostname: s.hostname, Log: s.log, Now: s.db.Now,
+		Realms: s.realms, Clients: registered, Judge: judge, ClientAuth: proofs, Roles: standings, Events: log, Hostname: s.hostname,
+		Log: s.log, Now: s.db.Now,
 		Lookup: net.DefaultResolver.LookupHost,
 	}).Routes(mux)
 	door.Mount(mux)

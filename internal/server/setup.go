@@ -118,7 +118,8 @@ func (s *setup) allowed(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (s *setup) gone(w http.ResponseWriter, r *http.Request) {
-	s.page(w, r, http.StatusNotFound, pages.Request{Message: &pages.Message{Type: pages.Problem, Key: "setupLinkGoneMessage"}}, pages.Error{SkipLink: true})
+	s.page(w, r, http.StatusNotFound, pages.Request{Message: &pages.Message{Type: pages.Problem, Key: "setupLinkGoneMessage"}},
+		pages.Error{SkipLink: true})
 }
 
 func (s *setup) make(w http.ResponseWriter, r *http.Request) {
@@ -143,7 +144,8 @@ func (s *setup) make(w http.ResponseWriter, r *http.Request) {
 	}
 	err = s.store(r.Context(), name, password)
 	if exists, ok := store.Exists(err); ok && exists.On("users", "username") {
-		s.page(w, r, http.StatusOK, pages.Request{Errors: []pages.FieldError{{Field: "username", Key: "usernameExistsMessage"}}}, pages.Setup{Username: name})
+		s.page(w, r, http.StatusOK, pages.Request{Errors: []pages.FieldError{{Field: "username", Key: "usernameExistsMessage"}}},
+			pages.Setup{Username: name})
 		return
 	} else if ok {
 		s.gone(w, r)
@@ -159,7 +161,8 @@ func (s *setup) make(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.done.Store(true)
-	s.page(w, r, http.StatusOK, pages.Request{Message: &pages.Message{Type: pages.Success, Key: "setupDoneMessage", Args: []any{name}}}, pages.Info{SkipLink: true})
+	s.page(w, r, http.StatusOK, pages.Request{Message: &pages.Message{Type: pages.Success, Key: "setupDoneMessage", Args: []any{name}}},
+		pages.Info{SkipLink: true})
 }
 
 // store makes the administrator with role and password, or nothing.

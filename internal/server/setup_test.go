@@ -135,7 +135,8 @@ func TestNewRealmsPasswordsPleaseItsPolicy(t *testing.T) {
 			t.Errorf("import, %s: %v", c.policy, err)
 		}
 	}
-	if status, body := asAdmin(t, http.MethodPost, address+"/admin/realms", token, realm("length(8) and passwordHistory(3)", "long enough")); status != http.StatusCreated {
+	if status, body := asAdmin(t, http.MethodPost, address+"/admin/realms", token, realm("length(8) and passwordHistory(3)",
+		"long enough")); status != http.StatusCreated {
 		t.Fatalf("a password that pleases: %d %s", status, body)
 	}
 	more := `{"ifResourceExists":"FAIL","users":[{"username":"cleo","credentials":[{"type":"password","value":"short"}]}]}`
@@ -168,8 +169,9 @@ func asAdmin(t *testing.T, method, at, token, body string) (status int, answer s
 // adminToken logs in the administrator of a development server.
 func adminToken(t *testing.T, address string) string {
 	t.Helper()
-	_, doc := postForm(t, address+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"},
-		"username": {"admin"}, "password": {"admin"}})
+	_, doc := postForm(t, address+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"},
+		"client_id": {"admin-cli"},
+		"username":  {"admin"}, "password": {"admin"}})
 	token, _ := doc["access_token"].(string)
 	return token
 }
@@ -178,7 +180,8 @@ func adminToken(t *testing.T, address string) string {
 func TestRevokedAccessTokenDoesNotOpenTheAdminAPI(t *testing.T) {
 	address, _, _ := start(t, DevDefaults(), nil)
 	const oidc = "/realms/master/protocol/openid-connect"
-	_, body := post(t, address+oidc+"/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}, "scope": {"openid"}})
+	_, body := post(t, address+oidc+"/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"},
+		"password": {"admin"}, "scope": {"openid"}})
 	var answer struct {
 		Token string `json:"access_token"`
 	}
@@ -213,7 +216,8 @@ func TestRevokedAccessTokenDoesNotOpenTheAdminAPI(t *testing.T) {
 func TestUserEventsAreCountedEvenWhereNoneAreKept(t *testing.T) {
 	var s *Server
 	address, _, _ := start(t, DevDefaults(), func(made *Server) { s = made })
-	post(t, address+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"wrong"}})
+	post(t, address+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"},
+		"username": {"admin"}, "password": {"wrong"}})
 	w := httptest.NewRecorder()
 	s.metrics.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if want := `latchkey_events_total{error="invalid_user_credentials",type="LOGIN_ERROR"} 1`; !strings.Contains(w.Body.String(), want) {
@@ -233,7 +237,8 @@ func TestSetupLinkStaysDead(t *testing.T) {
 			var s *Server
 			address, _, _ := start(t, cfg, func(made *Server) { s = made })
 			post(t, link, url.Values{"username": {"root"}, "password-new": {"pw"}, "password-confirm": {"pw"}})
-			_, doc := postForm(t, address+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"root"}, "password": {"pw"}})
+			_, doc := postForm(t, address+"/realms/master/protocol/openid-connect/token", url.Values{"grant_type": {"password"},
+				"client_id": {"admin-cli"}, "username": {"root"}, "password": {"pw"}})
 			token, _ := doc["access_token"].(string)
 			at := address + "/admin/realms/master"
 			do := func(method, path, body string) {

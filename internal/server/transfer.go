@@ -57,7 +57,8 @@ var errUnwired = errors.New("this build cannot do that yet")
 
 // newManager puts together what makes, changes, imports and exports realms.
 func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, people *users.Service, live *sessions.Service) *realms.Manager {
-	return realms.NewManager(cache, db.Now, realms.Rules{NewKey: maker.Fill, Hash: people.FirstPassword, Can: capabilities(), CheckPolicy: people.ValidPolicy,
+	return realms.NewManager(cache, db.Now, realms.Rules{NewKey: maker.Fill, Hash: people.FirstPassword, Can: capabilities(),
+		CheckPolicy:     people.ValidPolicy,
 		CheckCredential: people.CheckStored, DeleteUser: live.DeleteUser})
 }
 
@@ -218,7 +219,8 @@ func exportFiles(ctx context.Context, m *realms.Manager, o ExportOptions) error 
 			return err
 		}
 		for i, list := range users {
-			if err := writeJSON(filepath.Join(o.Dir, fmt.Sprintf("%s-users-%d.json", fileName(name), i)), &rep.Realm{Realm: name, Users: list}); err != nil {
+			if err := writeJSON(filepath.Join(o.Dir, fmt.Sprintf("%s-users-%d.json", fileName(name), i)),
+				&rep.Realm{Realm: name, Users: list}); err != nil {
 				return err
 			}
 		}

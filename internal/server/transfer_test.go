@@ -37,7 +37,8 @@ func TestExportAndImport(t *testing.T) {
 	ctx := t.Context()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "shop.json")
-	text := strings.Replace(shopFile, `"clients"`, `"federatedUsers":[{"id":"f:dir:a","attributes":{"a":["1"]}},{"id":"f:dir:b"},{"id":"f:dir:c"}],"clients"`, 1)
+	text := strings.Replace(shopFile, `"clients"`,
+		`"federatedUsers":[{"id":"f:dir:a","attributes":{"a":["1"]}},{"id":"f:dir:b"},{"id":"f:dir:c"}],"clients"`, 1)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -73,14 +74,16 @@ func TestExportAndImport(t *testing.T) {
 				}
 			}
 			second := devIn(t.TempDir())
-			if err := Import(ctx, second, ImportOptions{Path: from, OnConflict: OnConflictFail, AcceptGaps: true, Env: noEnv, Out: &out}); err != nil {
+			if err := Import(ctx, second, ImportOptions{Path: from, OnConflict: OnConflictFail, AcceptGaps: true, Env: noEnv,
+				Out: &out}); err != nil {
 				t.Fatal(err)
 			}
 			got := filepath.Join(t.TempDir(), "got.json")
 			if err := Export(ctx, second, ExportOptions{Realm: "shop", File: got, Users: "same_file"}); err != nil {
 				t.Fatal(err)
 			}
-			if a, b := read(t, want), read(t, got); len(a) != len(b) || !strings.Contains(b, `"clientId": "till"`) || strings.Count(b, `"f:dir:`) != 3 {
+			if a, b := read(t, want), read(t, got); len(a) != len(b) || !strings.Contains(b, `"clientId": "till"`) ||
+				strings.Count(b, `"f:dir:`) != 3 {
 				t.Errorf("%d bytes became %d", len(a), len(b))
 			}
 			if info, err := os.Stat(got); err != nil || info.Mode().Perm() != 0o600 {
@@ -109,7 +112,8 @@ func TestImportReportsGaps(t *testing.T) {
 	var out bytes.Buffer
 	o := ImportOptions{Path: path, OnConflict: OnConflictFail, Env: noEnv, Out: &out}
 	err := Import(t.Context(), cfg, o)
-	if _, ok := errors.AsType[*realms.GapsError](err); !ok || !strings.Contains(out.String(), "shop: identity provider g (saml): 0 users are linked to it") {
+	if _, ok := errors.AsType[*realms.GapsError](err); !ok || !strings.Contains(out.String(),
+		"shop: identity provider g (saml): 0 users are linked to it") {
 		t.Errorf("%v, %s", err, out.String())
 	}
 	o.AcceptGaps = true

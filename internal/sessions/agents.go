@@ -23,7 +23,8 @@ var systems = []agentRule{
 	{pattern: regexp.MustCompile(`Mac OS X (\d+)[._](\d+)(?:[._](\d+)|)`), name: "Mac OS X"},
 	{pattern: regexp.MustCompile(`Mac OS X`), name: "Mac OS X"},
 	{pattern: regexp.MustCompile(`CrOS [a-z0-9_]+ ` + v3), name: "Chrome OS"},
-	{pattern: regexp.MustCompile(`(?P<name>Ubuntu|Kubuntu|Fedora|Debian|CentOS|SUSE|Red Hat|Gentoo|Slackware)(?:[/ ]` + v3 + `|)`), name: "$1"},
+	{pattern: regexp.MustCompile(`(?P<name>Ubuntu|Kubuntu|Fedora|Debian|CentOS|SUSE|Red Hat|Gentoo|Slackware)(?:[/ ]` + v3 + `|)`),
+		name: "$1"},
 	{pattern: regexp.MustCompile(`(?P<name>FreeBSD|OpenBSD|NetBSD|SunOS|Linux)`), name: "$1"},
 }
 
@@ -52,7 +53,8 @@ var browsers = []agentRule{
 	{pattern: regexp.MustCompile(`Android[ \-/]` + v3), name: "Android"},
 	{pattern: regexp.MustCompile(`Version/` + v3 + `.*Safari/`), name: "Safari"},
 	{pattern: regexp.MustCompile(`python-requests/(\d+)\.(\d+)`), name: "Python Requests"},
-	{pattern: regexp.MustCompile(`(?P<name>curl|Wget|Python-urllib|Go-http-client|Apache-HttpClient|okhttp|PostmanRuntime|axios|insomnia|Java)/` + v3), name: "$1"},
+	{pattern: regexp.MustCompile(
+		`(?P<name>curl|Wget|Python-urllib|Go-http-client|Apache-HttpClient|okhttp|PostmanRuntime|axios|insomnia|Java)/` + v3), name: "$1"},
 	{pattern: regexp.MustCompile(`^(?P<name>[^/;() ]+)/` + v3 + `[\d.]* CFNetwork/`), name: "$1"},
 }
 

@@ -27,11 +27,13 @@ func TestChainsAreRemembered(t *testing.T) {
 		{"its predecessor, within the grace", iam.RefreshChain{Used: "a", Uses: 1, Newest: "b", Issued: at}, "a", 2 * time.Second, true, nil, ""},
 		{"its predecessor, without grace", iam.RefreshChain{Used: "a", Uses: 1, Newest: "b", Issued: at}, "a", 0, false, ErrReused,
 			"revokeRefreshToken: its successor was issued 2025-11-24T16:00:00.123Z"},
-		{"its predecessor, at the end of the grace", iam.RefreshChain{Used: "a", Uses: 1, Newest: "b", Issued: at}, "a", time.Second, false, ErrReused,
+		{"its predecessor, at the end of the grace", iam.RefreshChain{Used: "a", Uses: 1, Newest: "b", Issued: at}, "a",
+			time.Second, false, ErrReused,
 			"revokeRefreshToken: its successor was issued 2025-11-24T16:00:00.123Z"},
 		{"an older one", iam.RefreshChain{Used: "b", Uses: 1, Newest: "c", Issued: at}, "a", time.Minute, false, ErrStale,
 			"revokeRefreshToken: a later one had been used, whose successor was issued 2025-11-24T16:00:00.123Z"},
-		{"a chain that does not say when", iam.RefreshChain{Used: "a", Uses: 1, Newest: "b"}, "a", time.Minute, false, ErrReused, "revokeRefreshToken"},
+		{"a chain that does not say when", iam.RefreshChain{Used: "a", Uses: 1, Newest: "b"}, "a", time.Minute, false, ErrReused,
+			"revokeRefreshToken"},
 	} {
 		if same := justRotated(c.chain, c.id, at.Add(time.Second), c.grace); same != c.same {
 			t.Errorf("%s: the same successor again: %v", c.name, same)
@@ -66,7 +68,8 @@ func TestChainsAreForgotten(t *testing.T) {
 	}{
 		{"its first rotation", iam.RefreshChain{}, in(time.Hour), in(30 * time.Minute), in(time.Hour + chainSlack)},
 		{"the next one lives longer", iam.RefreshChain{}, in(time.Minute), in(30 * time.Minute), in(30*time.Minute + chainSlack)},
-		{"an earlier one lives longest", iam.RefreshChain{Used: "a", Newest: "b", Expires: in(9 * time.Hour)}, in(time.Minute), in(time.Minute), in(9 * time.Hour)},
+		{"an earlier one lives longest", iam.RefreshChain{Used: "a", Newest: "b", Expires: in(9 * time.Hour)}, in(time.Minute), in(time.Minute),
+			in(9 * time.Hour)},
 		{"the next one never expires", iam.RefreshChain{}, in(time.Hour), time.Time{}, time.Time{}},
 		{"this one never expires", iam.RefreshChain{}, time.Time{}, in(time.Hour), time.Time{}},
 		{"an earlier one never expires", iam.RefreshChain{Used: "a", Newest: "b"}, in(time.Hour), in(time.Hour), time.Time{}},

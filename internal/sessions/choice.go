@@ -53,7 +53,8 @@ func (s *Service) Chosen(ctx context.Context, r *realms.Realm, user iam.UserID, 
 				out = append(out, Affected{l.UserSession, l.ClientSessions, true})
 				continue
 			}
-			parts := slices.DeleteFunc(slices.Clone(l.ClientSessions), func(p *iam.ClientSession) bool { return !slices.Contains(c.Clients, p.Client) })
+			parts := slices.DeleteFunc(slices.Clone(l.ClientSessions),
+				func(p *iam.ClientSession) bool { return !slices.Contains(c.Clients, p.Client) })
 			if len(parts) > 0 {
 				out = append(out, Affected{l.UserSession, parts, kind == iam.Offline && len(parts) == len(l.ClientSessions)})
 			}
@@ -95,7 +96,8 @@ func (s *Service) EndChosen(ctx context.Context, r *realms.Realm, user iam.UserI
 
 // liveOf lists the sessions that a choice means. Those that have timed out are
 // left to the sweep, whose record says what they ended of.
-func (s *Service) liveOf(ctx context.Context, tx *store.Tx, r *realms.Realm, user iam.UserID, c Choice, kind iam.SessionKind) ([]*iam.UserSession, error) {
+func (s *Service) liveOf(ctx context.Context, tx *store.Tx, r *realms.Realm, user iam.UserID, c Choice,
+	kind iam.SessionKind) ([]*iam.UserSession, error) {
 	list, err := tx.SessionsOfUser(ctx, r.ID, user, kind)
 	return slices.DeleteFunc(list, func(us *iam.UserSession) bool {
 		_, live := s.Life(r, us)
@@ -111,7 +113,8 @@ func refsOf(user iam.UserID, kind iam.SessionKind, list []*iam.UserSession) iam.
 	return refs
 }
 
-func (s *Service) endWhole(ctx context.Context, tx *store.Tx, r *realms.Realm, refs iam.SessionRefs, _ []*iam.UserSession, _ Choice, e iam.End) (out []Affected, err error) {
+func (s *Service) endWhole(ctx context.Context, tx *store.Tx, r *realms.Realm, refs iam.SessionRefs, _ []*iam.UserSession, _ Choice,
+	e iam.End) (out []Affected, err error) {
 	list, err := s.endAll(ctx, tx, r, refs, e)
 	for _, x := range list {
 		out = append(out, Affected{x.Session, x.ClientSessions, true})
@@ -119,7 +122,8 @@ func (s *Service) endWhole(ctx context.Context, tx *store.Tx, r *realms.Realm, r
 	return out, err
 }
 
-func (s *Service) endParts(ctx context.Context, tx *store.Tx, r *realms.Realm, refs iam.SessionRefs, live []*iam.UserSession, c Choice, e iam.End) (out []Affected, err error) {
+func (s *Service) endParts(ctx context.Context, tx *store.Tx, r *realms.Realm, refs iam.SessionRefs, live []*iam.UserSession, c Choice,
+	e iam.End) (out []Affected, err error) {
 	parts := map[iam.SessionID][]*iam.ClientSession{}
 	for _, client := range c.Clients {
 		list, err := tx.EndClientSessions(ctx, r.ID, refs, client, s.toucher.adjustClientSession, e)

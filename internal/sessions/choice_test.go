@@ -56,8 +56,10 @@ func TestWhatIsChosenIsWhatEnds(t *testing.T) {
 		}{
 			{"none of a kind", sessions.Choice{}, map[iam.SessionID]int{}},
 			{"another's session", sessions.Choice{Online: true, Sessions: []iam.SessionID{"other"}}, map[iam.SessionID]int{}},
-			{"a client's parts", sessions.Choice{Online: true, Offline: true, Clients: []iam.ClientID{"c1"}}, map[iam.SessionID]int{"a": -1, "b": -1, "a offline": -1, "b offline": 1}},
-			{"two clients' parts in one session", sessions.Choice{Online: true, Offline: true, Sessions: []iam.SessionID{"a"}, Clients: []iam.ClientID{"c1", "c2"}},
+			{"a client's parts", sessions.Choice{Online: true, Offline: true, Clients: []iam.ClientID{"c1"}}, map[iam.SessionID]int{"a": -1, "b": -1,
+				"a offline": -1, "b offline": 1}},
+			{"two clients' parts in one session", sessions.Choice{Online: true, Offline: true, Sessions: []iam.SessionID{"a"},
+				Clients: []iam.ClientID{"c1", "c2"}},
 				map[iam.SessionID]int{"a": -2, "a offline": 2}},
 			{"whole offline sessions", sessions.Choice{Offline: true}, map[iam.SessionID]int{"a offline": 2, "b offline": 1}},
 			{"one whole session", sessions.Choice{Online: true, Sessions: []iam.SessionID{"a"}}, map[iam.SessionID]int{"a": 2}},
@@ -119,13 +121,14 @@ func TestOfManyWhoEndWhatIsChosenOneDoes(t *testing.T) {
 			for range 8 {
 				wg.Go(func() {
 					var told int
-					list, err := w.svc.EndChosen(w.Context(), w.realm, "u1", choice, iam.End{Reason: iam.LogoutByAdmin}, func(_ context.Context, _ *store.Tx, ended []sessions.Affected) error {
-						told = 0 // it may run again
-						for _, x := range ended {
-							told += len(x.ClientSessions)
-						}
-						return nil
-					})
+					list, err := w.svc.EndChosen(w.Context(), w.realm, "u1", choice, iam.End{Reason: iam.LogoutByAdmin},
+						func(_ context.Context, _ *store.Tx, ended []sessions.Affected) error {
+							told = 0 // it may run again
+							for _, x := range ended {
+								told += len(x.ClientSessions)
+							}
+							return nil
+						})
 					if err != nil {
 						w.Error(err)
 					}

@@ -64,7 +64,8 @@ func (s *Service) ClientSessionTimedOut(r *realms.Realm, c *iam.Client, us *iam.
 	if c.Attr(attr) == "" {
 		rule = iam.Setting{Of: iam.OfRealm, Name: map[string]string{
 			"client.session.idle.timeout": "clientSessionIdleTimeout", "client.session.max.lifespan": "clientSessionMaxLifespan",
-			"client.offline.session.idle.timeout": "clientOfflineSessionIdleTimeout", "client.offline.session.max.lifespan": "clientOfflineSessionMaxLifespan",
+			"client.offline.session.idle.timeout": "clientOfflineSessionIdleTimeout",
+			"client.offline.session.max.lifespan": "clientOfflineSessionMaxLifespan",
 		}[attr]}
 	}
 	end := overtime(reason, iam.ActorServer, rule)

@@ -28,7 +28,8 @@ func TestOfManyWhoEndASessionOneDoesAndOneRecordIsKept(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				parts, err := w.svc.End(w.Context(), w.realm, iam.SessionRef{ID: "s"}, iam.End{Reason: iam.LogoutByUser, By: iam.ActorUser, Actor: "u1"})
+				parts, err := w.svc.End(w.Context(), w.realm, iam.SessionRef{ID: "s"}, iam.End{Reason: iam.LogoutByUser,
+					By: iam.ActorUser, Actor: "u1"})
 				switch {
 				case err == nil && len(parts) == 1:
 					ended.Add(1)
@@ -59,11 +60,13 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 		w.svc.SweepRealm(ctx, w.realm)
 		us, part := w.login("first", "u1", now)
 		part.Origin.Scopes = "openid:r offline_access:i"
-		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true, Stored: true}); err != nil {
+		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true,
+			Stored: true}); err != nil {
 			w.Fatal(err)
 		}
 		w.login("reused", "u1", now)
-		if err := w.svc.Detach(ctx, w.realm, iam.SessionRef{ID: "reused"}, "c1", iam.End{Reason: iam.TokenReuse, By: iam.ActorServer}); err != nil {
+		if err := w.svc.Detach(ctx, w.realm, iam.SessionRef{ID: "reused"}, "c1", iam.End{Reason: iam.TokenReuse,
+			By: iam.ActorServer}); err != nil {
 			w.Fatal(err)
 		}
 		w.login("gone", "u2", now.Add(-10*time.Minute))
@@ -78,8 +81,10 @@ func TestRecordsTellWhySessionsEnd(t *testing.T) {
 			w.Fatal(err)
 		}
 		for id, want := range map[iam.SessionID]iam.End{
-			"idle":  {Reason: iam.Idle, By: iam.ActorSweep, Rule: "ssoSessionIdleTimeout", Setting: iam.Setting{Of: iam.OfRealm, Name: "ssoSessionIdleTimeout"}},
-			"old":   {Reason: iam.MaxAge, By: iam.ActorSweep, Rule: "ssoSessionMaxLifespan", Setting: iam.Setting{Of: iam.OfRealm, Name: "ssoSessionMaxLifespan"}},
+			"idle": {Reason: iam.Idle, By: iam.ActorSweep, Rule: "ssoSessionIdleTimeout", Setting: iam.Setting{Of: iam.OfRealm,
+				Name: "ssoSessionIdleTimeout"}},
+			"old": {Reason: iam.MaxAge, By: iam.ActorSweep, Rule: "ssoSessionMaxLifespan", Setting: iam.Setting{Of: iam.OfRealm,
+				Name: "ssoSessionMaxLifespan"}},
 			"first": {Reason: iam.ReplacedByOffline, By: iam.ActorClient, Client: "c1", Rule: "offline_access:i", Scopes: "offline_access:i"},
 			"gone":  {Reason: iam.UserRemoved, By: iam.ActorUser, Actor: "u2", Rule: "delete_account"},
 		} {
@@ -119,9 +124,11 @@ func TestWhatWasIssuedIsWrittenBehindAndSurvivesTheEnd(t *testing.T) {
 	each(t, func(w *world) {
 		ctx := w.Context()
 		w.login("s", "u1", w.db.Now())
-		w.svc.Issued(w.realm, iam.SessionRef{ID: "s"}, "c1", iam.Issuance{Grant: "ac", Access: "onrtac:1", RefreshType: "Refresh", Refresh: "r1"}, false)
+		w.svc.Issued(w.realm, iam.SessionRef{ID: "s"}, "c1", iam.Issuance{Grant: "ac", Access: "onrtac:1", RefreshType: "Refresh",
+			Refresh: "r1"}, false)
 		w.svc.Flush(ctx)
-		w.svc.Issued(w.realm, iam.SessionRef{ID: "s"}, "c1", iam.Issuance{Grant: "rt", Access: "onrtrt:2", RefreshType: "Refresh", Refresh: "r2"}, true)
+		w.svc.Issued(w.realm, iam.SessionRef{ID: "s"}, "c1", iam.Issuance{Grant: "rt", Access: "onrtrt:2", RefreshType: "Refresh",
+			Refresh: "r2"}, true)
 		if _, err := w.svc.End(ctx, w.realm, iam.SessionRef{ID: "s"}, iam.End{Reason: iam.LogoutByAdmin}); err != nil {
 			w.Fatal(err)
 		}

@@ -88,7 +88,8 @@ func clientLifespans(r *iam.Realm, c *iam.Client, kind iam.SessionKind) (idle, m
 	if l.OfflineMaxEnabled {
 		most = l.ClientOfflineMax
 	}
-	return seconds(c.Attr("client.offline.session.idle.timeout"), l.ClientOfflineIdle), seconds(c.Attr("client.offline.session.max.lifespan"), most)
+	return seconds(c.Attr("client.offline.session.idle.timeout"), l.ClientOfflineIdle),
+		seconds(c.Attr("client.offline.session.max.lifespan"), most)
 }
 
 // untilSessionEnds is the lifespan of access tokens that live as long as an online

@@ -53,7 +53,8 @@ func TestSessionsOfOthersAreNotThere(t *testing.T) {
 		}
 		other := *us
 		other.User = "u2"
-		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: &other, ClientSession: part, Stored: true}); !errors.Is(err, sessions.ErrGone) {
+		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: &other, ClientSession: part, Stored: true}); !errors.Is(err,
+			sessions.ErrGone) {
 			w.Errorf("another user's offline session under the id: %v, want ErrGone", err)
 		}
 	})

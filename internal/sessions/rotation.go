@@ -77,7 +77,8 @@ func (s *Service) PutNote(ctx context.Context, r *realms.Realm, v *View, client 
 
 // change writes the client session of a view as f leaves it, where f says so. When
 // somebody else changed it since it was read, it is read again and left to f.
-func (s *Service) change(ctx context.Context, r *realms.Realm, v *View, client *iam.Client, f func(p *iam.ClientSession) (write bool, err error)) error {
+func (s *Service) change(ctx context.Context, r *realms.Realm, v *View, client *iam.Client,
+	f func(p *iam.ClientSession) (write bool, err error)) error {
 	return RetryChanged(func() (err error) {
 		write, err := f(v.ClientSession)
 		if err != nil || !write {

@@ -65,10 +65,12 @@ func TestManyRotateOneToken(t *testing.T) {
 				}
 				continue
 			}
-			if err != nil || len(v.ClientSession.Chains) != 1 || v.ClientSession.Chains[0].Uses != c.successors || sessions.Spent(w.realm, v.ClientSession, sessions.RefreshUse{ID: v.ClientSession.Chains[0].Newest, ReuseID: "chain"}) {
+			if err != nil || len(v.ClientSession.Chains) != 1 || v.ClientSession.Chains[0].Uses != c.successors ||
+				sessions.Spent(w.realm, v.ClientSession, sessions.RefreshUse{ID: v.ClientSession.Chains[0].Newest, ReuseID: "chain"}) {
 				w.Errorf("%s: afterwards %+v, %v", name, v.ClientSession, err)
 			}
-			if _, err := w.svc.Rotate(w.Context(), w.realm, v, w.client, sessions.RefreshUse{ID: "never seen", ReuseID: "chain"}); !errors.Is(err, sessions.ErrStale) {
+			if _, err := w.svc.Rotate(w.Context(), w.realm, v, w.client, sessions.RefreshUse{ID: "never seen", ReuseID: "chain"}); !errors.Is(err,
+				sessions.ErrStale) {
 				w.Errorf("%s: an older token: %v", name, err)
 			}
 		}

@@ -296,7 +296,8 @@ func (s *Service) GoOffline(ctx context.Context, r *realms.Realm, g OfflineGrant
 		}
 		if err == nil && g.EndOnline {
 			scope := p.Origin.Scopes.Only(scopeOffline)
-			_, err = s.endAll(ctx, tx, r, iam.SessionRef{ID: us.ID, Kind: iam.Online, User: us.User}.Only(), iam.End{Reason: iam.ReplacedByOffline, By: iam.ActorClient, Client: p.Client,
+			_, err = s.endAll(ctx, tx, r, iam.SessionRef{ID: us.ID, Kind: iam.Online, User: us.User}.Only(), iam.End{Reason: iam.ReplacedByOffline,
+				By: iam.ActorClient, Client: p.Client,
 				Rule: cmp.Or(string(scope), scopeOffline+":"), Scopes: scope, Token: g.Token})
 		}
 		return err
@@ -311,7 +312,8 @@ const scopeOffline = "offline_access"
 // joinOffline adds a client's part to an offline session that is there. A part
 // that is there stays as it began: its older tokens are still good, and those
 // that were spent are still spent. One of another user is not there for this one.
-func joinOffline(ctx context.Context, tx *store.Tx, us *iam.UserSession, p *iam.ClientSession) (*iam.UserSession, *iam.ClientSession, error) {
+func joinOffline(ctx context.Context, tx *store.Tx, us *iam.UserSession,
+	p *iam.ClientSession) (*iam.UserSession, *iam.ClientSession, error) {
 	v, err := tx.Session(ctx, us.Realm, us.Ref(), p.Client)
 	if errors.Is(err, store.ErrNotFound) || err == nil && v.Session.User != us.User {
 		return nil, nil, ErrGone
@@ -386,7 +388,8 @@ func (s *Service) End(ctx context.Context, r *realms.Realm, ref iam.SessionRef, 
 	return parts, err
 }
 
-func (s *Service) endOne(ctx context.Context, tx *store.Tx, r *realms.Realm, ref iam.SessionRef, e iam.End) ([]*Ending, []*iam.ClientSession, error) {
+func (s *Service) endOne(ctx context.Context, tx *store.Tx, r *realms.Realm, ref iam.SessionRef,
+	e iam.End) ([]*Ending, []*iam.ClientSession, error) {
 	list, err := s.endAll(ctx, tx, r, ref.Only(), e)
 	if err == nil && len(list) == 0 {
 		err = ErrGone
@@ -402,7 +405,8 @@ type Within func(ctx context.Context, tx *store.Tx, list []*Ending) error
 // same transaction. With an offline session the online one goes that it came out
 // of; its clients are not among those that are returned and told.
 // Keycloak: AuthenticationManager.backchannelLogout.
-func (s *Service) Logout(ctx context.Context, r *realms.Realm, ref iam.SessionRef, e iam.End, within Within) (parts []*iam.ClientSession, err error) {
+func (s *Service) Logout(ctx context.Context, r *realms.Realm, ref iam.SessionRef, e iam.End,
+	within Within) (parts []*iam.ClientSession, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		var list []*Ending
 		if list, parts, err = s.endOne(ctx, tx, r, ref, e); err != nil {
@@ -430,7 +434,8 @@ func (w Within) run(ctx context.Context, tx *store.Tx, list []*Ending, err error
 // EndLastClientSession ends one client's part in a session, and the session with its last
 // part, online ones too: for a revoked refresh token.
 // Keycloak: TokenRevocationEndpoint.revokeClientSession.
-func (s *Service) EndLastClientSession(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client iam.ClientID, e iam.End) (was bool, err error) {
+func (s *Service) EndLastClientSession(ctx context.Context, r *realms.Realm, ref iam.SessionRef, client iam.ClientID,
+	e iam.End) (was bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		parts, err := tx.EndClientSessions(ctx, r.ID, ref.Only(), client, s.toucher.adjustClientSession, e)
 		if was = len(parts) > 0; err != nil || !was {
@@ -453,7 +458,8 @@ func (s *Service) endEmpty(ctx context.Context, tx *store.Tx, r *realms.Realm, r
 // EndOfUser ends all online sessions of a user and returns their clients'
 // parts. Offline sessions stay, as in Keycloak's "logout all sessions". within,
 // which may be nil, runs in the same transaction.
-func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserID, e iam.End, within Within) (parts []*iam.ClientSession, err error) {
+func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserID, e iam.End,
+	within Within) (parts []*iam.ClientSession, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		refs, err := tx.SessionRefsOfUser(ctx, r.ID, user, iam.Online)
 		if err != nil {
@@ -496,7 +502,8 @@ func (s *Service) EndOfRealm(ctx context.Context, r *realms.Realm, e iam.End) er
 // RevokeClient ends a client's part in all sessions of a user, online or
 // offline, for a withdrawn consent or a revoked token. Offline sessions end
 // with their last part. It reports whether there was any.
-func (s *Service) RevokeClient(ctx context.Context, r *realms.Realm, client iam.ClientID, user iam.UserID, kind iam.SessionKind, e iam.End) (was bool, err error) {
+func (s *Service) RevokeClient(ctx context.Context, r *realms.Realm, client iam.ClientID, user iam.UserID, kind iam.SessionKind,
+	e iam.End) (was bool, err error) {
 	err = s.db.Tx(ctx, func(tx *store.Tx) error {
 		refs, err := tx.SessionRefsWith(ctx, r.ID, client, user, kind)
 		if err != nil {
@@ -551,7 +558,8 @@ func (s *Service) Overview(ctx context.Context, r *realms.Realm, user iam.UserID
 }
 
 // OfClient returns a page of the live sessions that a client has a part in.
-func (s *Service) OfClient(ctx context.Context, r *realms.Realm, client iam.ClientID, kind iam.SessionKind, first, max int) ([]Listed, error) {
+func (s *Service) OfClient(ctx context.Context, r *realms.Realm, client iam.ClientID, kind iam.SessionKind, first,
+	max int) ([]Listed, error) {
 	list, err := s.db.SessionsOfClient(ctx, r.ID, client, kind, first, max)
 	if err != nil {
 		return nil, err

@@ -126,7 +126,8 @@ func TestTwoTabsFinishingAtOnceShareTheSession(t *testing.T) {
 func TestGoOfflineReplacesTheOnlineSessionOfAFirstCode(t *testing.T) {
 	each(t, func(w *world) {
 		us, part := w.login("s", "u1", w.db.Now())
-		if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true, Stored: true}); err != nil {
+		if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true,
+			Stored: true}); err != nil {
 			w.Fatal(err)
 		}
 		if err := w.find("s", false); !errors.Is(err, sessions.ErrGone) {
@@ -135,7 +136,8 @@ func TestGoOfflineReplacesTheOnlineSessionOfAFirstCode(t *testing.T) {
 		if err := w.find("s", true); err != nil {
 			w.Errorf("offline: %v", err)
 		}
-		if was, err := w.svc.EndLastClientSession(w.Context(), w.realm, iam.SessionRef{ID: "s", Kind: iam.Offline}, "c1", iam.End{Reason: iam.Revoked}); err != nil || !was {
+		if was, err := w.svc.EndLastClientSession(w.Context(), w.realm, iam.SessionRef{ID: "s", Kind: iam.Offline}, "c1",
+			iam.End{Reason: iam.Revoked}); err != nil || !was {
 			w.Errorf("ending the part: %v %v", was, err)
 		}
 		if err := w.find("s", true); !errors.Is(err, sessions.ErrGone) {
@@ -155,7 +157,8 @@ func TestLogoutOfAnOfflineSessionTakesTheOnlineOne(t *testing.T) {
 			}
 			told := 0
 			count := func(_ context.Context, _ *store.Tx, list []*sessions.Ending) error { told = len(list); return nil }
-			parts, err := w.svc.Logout(w.Context(), w.realm, iam.SessionRef{ID: id, Kind: iam.SessionKind(offline)}, iam.End{Reason: iam.LogoutByUser}, count)
+			parts, err := w.svc.Logout(w.Context(), w.realm, iam.SessionRef{ID: id, Kind: iam.SessionKind(offline)},
+				iam.End{Reason: iam.LogoutByUser}, count)
 			if err != nil || told != 1 || len(parts) != 1 || parts[0].Offline != offline {
 				w.Errorf("offline %v: told of %d, parts %v, %v", offline, told, parts, err)
 			}
@@ -165,7 +168,8 @@ func TestLogoutOfAnOfflineSessionTakesTheOnlineOne(t *testing.T) {
 			if err := w.find(id, true); errors.Is(err, sessions.ErrGone) != offline {
 				w.Errorf("offline %v: the offline session: %v", offline, err)
 			}
-			if _, err := w.svc.Logout(w.Context(), w.realm, iam.SessionRef{ID: id, Kind: iam.SessionKind(offline)}, iam.End{Reason: iam.LogoutByUser}, count); !errors.Is(err, sessions.ErrGone) {
+			if _, err := w.svc.Logout(w.Context(), w.realm, iam.SessionRef{ID: id, Kind: iam.SessionKind(offline)},
+				iam.End{Reason: iam.LogoutByUser}, count); !errors.Is(err, sessions.ErrGone) {
 				w.Errorf("offline %v: once more: %v", offline, err)
 			}
 		}
@@ -177,7 +181,8 @@ func TestLogoutOfAnOfflineSessionTakesTheOnlineOne(t *testing.T) {
 func TestGoingOfflineAgainKeepsTheClientsPart(t *testing.T) {
 	each(t, func(w *world) {
 		us, part := w.login("s", "u1", w.db.Now())
-		_, first, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: false, Stored: true})
+		_, first, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part,
+			EndOnline: false, Stored: true})
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -189,7 +194,8 @@ func TestGoingOfflineAgainKeepsTheClientsPart(t *testing.T) {
 			w.Fatal(err)
 		}
 		time.Sleep(2 * time.Millisecond)
-		_, again, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true, Stored: true})
+		_, again, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part,
+			EndOnline: true, Stored: true})
 		if err != nil || again.Notes["spent"] != "token" || !again.Started.Equal(first.Started) {
 			w.Errorf("the second time: %+v, %v; began %v", again, err, first.Started)
 		}
@@ -204,7 +210,8 @@ func TestLogoutAllLeavesOfflineSessions(t *testing.T) {
 		us, part := w.login("s1", "u1", w.db.Now())
 		w.login("s2", "u1", w.db.Now())
 		w.login("s3", "u2", w.db.Now())
-		if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: false, Stored: true}); err != nil {
+		if _, _, err := w.svc.GoOffline(w.Context(), w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: false,
+			Stored: true}); err != nil {
 			w.Fatal(err)
 		}
 		parts, err := w.svc.EndOfUser(w.Context(), w.realm, "u1", iam.End{Reason: iam.LogoutByAdmin}, nil)
@@ -241,7 +248,8 @@ func TestTouchIsSeenAtOnceAndWrittenBehindForwardOnly(t *testing.T) {
 		}); err != nil {
 			w.Fatal(err)
 		}
-		if after, err := w.db.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c1"); err != nil || !after.Session.LastAccess.Equal(v.Session.LastAccess) {
+		if after, err := w.db.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c1"); err != nil ||
+			!after.Session.LastAccess.Equal(v.Session.LastAccess) {
 			w.Errorf("a late touch moved the last access back to %v (%v)", after.Session.LastAccess, err)
 		}
 	})
@@ -253,7 +261,8 @@ func TestSweepLeavesTheLiving(t *testing.T) {
 		w.login("live", "u1", now)
 		w.login("idle", "u1", now.Add(-2*time.Hour))
 		us, part := w.login("off", "u1", now)
-		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true, Stored: true}); err != nil {
+		if _, _, err := w.svc.GoOffline(ctx, w.realm, sessions.OfflineGrant{Online: us, ClientSession: part, EndOnline: true,
+			Stored: true}); err != nil {
 			w.Fatal(err)
 		}
 		w.svc.SweepRealm(ctx, w.realm)
@@ -272,7 +281,8 @@ func TestSweepLeavesTheLiving(t *testing.T) {
 // Keycloak: SessionExpirationUtils.
 func TestExpiry(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	realm := &iam.Realm{Login: iam.LoginPolicy{RememberMe: true}, Lifespans: iam.Lifespans{SSOIdle: 30 * time.Minute, SSOMax: 10 * time.Hour, SSOIdleRememberMe: 24 * time.Hour, SSOMaxRememberMe: 48 * time.Hour,
+	realm := &iam.Realm{Login: iam.LoginPolicy{RememberMe: true}, Lifespans: iam.Lifespans{SSOIdle: 30 * time.Minute, SSOMax: 10 * time.Hour,
+		SSOIdleRememberMe: 24 * time.Hour, SSOMaxRememberMe: 48 * time.Hour,
 		OfflineIdle: 720 * time.Hour, OfflineMax: 1440 * time.Hour}}
 	limited := *realm
 	limited.Lifespans.OfflineMaxEnabled = true
@@ -289,7 +299,8 @@ func TestExpiry(t *testing.T) {
 	short.Lifespans.SSOIdleRememberMe, short.Lifespans.SSOMaxRememberMe = time.Minute, time.Hour
 	short.Lifespans.ClientOfflineIdle, short.Lifespans.ClientOfflineMax = time.Hour, time.Hour
 	long := &iam.Client{Attrs: map[string]string{"client.session.idle.timeout": "3600", "client.session.max.lifespan": "0"}}
-	own := &iam.Client{Attrs: map[string]string{"client.session.idle.timeout": "60", "client.session.max.lifespan": "600", "client.offline.session.max.lifespan": "900"}}
+	own := &iam.Client{Attrs: map[string]string{"client.session.idle.timeout": "60", "client.session.max.lifespan": "600",
+		"client.offline.session.max.lifespan": "900"}}
 	for name, c := range map[string]struct {
 		realm             *iam.Realm
 		client            *iam.Client

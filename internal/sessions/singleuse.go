@@ -37,7 +37,8 @@ func (s *Service) TakeSingleUse(ctx context.Context, r *realms.Realm, key string
 // Redeem is TakeSingleUse for a value that belongs to a session, and Find of
 // that session, in one step. value is nil when there was none to take; err is
 // Find's. Where the database fails, nothing was taken.
-func (s *Service) Redeem(ctx context.Context, r *realms.Realm, key string, ref iam.SessionRef, client *iam.Client) (value []byte, v *View, err error) {
+func (s *Service) Redeem(ctx context.Context, r *realms.Realm, key string, ref iam.SessionRef,
+	client *iam.Client) (value []byte, v *View, err error) {
 	now := s.db.Now()
 	err = s.db.Single(ctx, func(tx *store.Tx) error {
 		value, v, err = tx.Redeem(ctx, r.ID, key, ref, client.ID)
@@ -100,7 +101,8 @@ func (s *Service) Detach(ctx context.Context, r *realms.Realm, ref iam.SessionRe
 
 // DetachNoted takes those clients out of an online session whose part has a
 // note, and returns them.
-func (s *Service) DetachNoted(ctx context.Context, r *realms.Realm, ref iam.SessionRef, note string, e iam.End) (gone []iam.ClientID, err error) {
+func (s *Service) DetachNoted(ctx context.Context, r *realms.Realm, ref iam.SessionRef, note string,
+	e iam.End) (gone []iam.ClientID, err error) {
 	parts, err := s.db.ClientSessionsOf(ctx, r.ID, ref.Only())
 	if err != nil {
 		return nil, err

@@ -120,7 +120,8 @@ func (t *Toucher) Flush(ctx context.Context) (err error) {
 	}
 	touches := make([]store.Touch, 0, len(due))
 	for k, u := range due {
-		touches = append(touches, store.Touch{Realm: k.Realm, Session: k.Session, Kind: k.Kind, Client: k.Client, At: u.at, Refreshes: u.refreshes, Issued: u.issued})
+		touches = append(touches, store.Touch{Realm: k.Realm, Session: k.Session, Kind: k.Kind, Client: k.Client, At: u.at,
+			Refreshes: u.refreshes, Issued: u.issued})
 	}
 	slices.SortFunc(touches, func(a, b store.Touch) int {
 		return cmp.Or(store.CompareTouches(a, b), a.At.Compare(b.At))

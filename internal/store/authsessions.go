@@ -37,7 +37,8 @@ func (r *Reader) AuthTab(ctx context.Context, realm iam.RealmID, root iam.Sessio
 
 // AuthTabs returns all logins of one browser that are under way.
 func (r *Reader) AuthTabs(ctx context.Context, realm iam.RealmID, root iam.SessionID, now int64) ([]string, error) {
-	return all(ctx, r.quick(), scanValue[string], `select t.id from auth_tabs t join auth_sessions a on a.realm_id = t.realm_id and a.id = t.root_id
+	return all(ctx, r.quick(), scanValue[string],
+		`select t.id from auth_tabs t join auth_sessions a on a.realm_id = t.realm_id and a.id = t.root_id
 		where t.realm_id = $1 and t.root_id = $2 and a.expires_at > $3 order by t.id`, realm, root, now)
 }
 
@@ -83,12 +84,14 @@ func (tx *Tx) SwapAuthTab(ctx context.Context, realm iam.RealmID, read string, t
 	if err != nil {
 		return false, err
 	}
-	n, err := tx.exec(ctx, `update auth_tabs set id = $1, doc = $2, version = version + 1 where realm_id = $3 and root_id = $4 and id = $5 and version = $6`,
+	n, err := tx.exec(ctx,
+		`update auth_tabs set id = $1, doc = $2, version = version + 1 where realm_id = $3 and root_id = $4 and id = $5 and version = $6`,
 		t.ID, tx.seal(tabPlace(realm, t.Root, t.ID), doc), realm, t.Root, read, t.Version)
 	if err != nil || n == 0 {
 		return false, err
 	}
-	_, err = tx.exec(ctx, `update auth_sessions set expires_at = $1 where realm_id = $2 and id = $3 and expires_at < $1`, millis(until), realm, t.Root)
+	_, err = tx.exec(ctx, `update auth_sessions set expires_at = $1 where realm_id = $2 and id = $3 and expires_at < $1`,
+		millis(until), realm, t.Root)
 	return true, err
 }
 

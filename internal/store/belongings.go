@@ -90,7 +90,8 @@ func (r *Reader) Links(ctx context.Context, realm iam.RealmID, user iam.UserID) 
 
 // UserByLink returns the user who has an account at an identity provider, or ErrNotFound.
 func (r *Reader) UserByLink(ctx context.Context, realm iam.RealmID, provider, external string) (*iam.User, error) {
-	return one(ctx, r, scanUser(realm), `select `+userColumns+` from users u join federated_identities f on f.realm_id = u.realm_id and f.user_id = u.id
+	return one(ctx, r, scanUser(realm), `select `+userColumns+
+		` from users u join federated_identities f on f.realm_id = u.realm_id and f.user_id = u.id
 		where u.realm_id = $1 and f.provider = $2 and f.external_id = $3`, realm, provider, external)
 }
 
@@ -101,7 +102,8 @@ func (tx *Tx) InsertLink(ctx context.Context, realm iam.RealmID, v *iam.Federate
 	if v.Token != nil {
 		token = tx.seal(linkPlace(realm, v.User, v.Provider), v.Token)
 	}
-	_, err := tx.exec(ctx, `insert into federated_identities (realm_id, user_id, provider, external_id, external_username, token) values ($1, $2, $3, $4, $5, $6)`,
+	_, err := tx.exec(ctx,
+		`insert into federated_identities (realm_id, user_id, provider, external_id, external_username, token) values ($1, $2, $3, $4, $5, $6)`,
 		realm, v.User, v.Provider, v.ExternalID, v.ExternalUsername, token)
 	return err
 }
@@ -113,7 +115,8 @@ func (tx *Tx) UpdateLink(ctx context.Context, realm iam.RealmID, v *iam.Federate
 			v.ExternalUsername, realm, v.User, v.Provider)
 		return err
 	}
-	_, err := tx.exec(ctx, `update federated_identities set external_username = $1, token = $2 where realm_id = $3 and user_id = $4 and provider = $5`,
+	_, err := tx.exec(ctx,
+		`update federated_identities set external_username = $1, token = $2 where realm_id = $3 and user_id = $4 and provider = $5`,
 		v.ExternalUsername, tx.seal(linkPlace(realm, v.User, v.Provider), v.Token), realm, v.User, v.Provider)
 	return err
 }
@@ -148,12 +151,14 @@ const consentColumns = `user_id, client_id, scopes, created_at, updated_at`
 
 // Consents returns what a user allowed clients.
 func (r *Reader) Consents(ctx context.Context, realm iam.RealmID, user iam.UserID) ([]*iam.Consent, error) {
-	return all(ctx, r, scanConsent, `select `+consentColumns+` from consents where realm_id = $1 and user_id = $2 order by client_id`, realm, user)
+	return all(ctx, r, scanConsent, `select `+consentColumns+` from consents where realm_id = $1 and user_id = $2 order by client_id`,
+		realm, user)
 }
 
 // Consent returns what a user allowed one client, or ErrNotFound.
 func (r *Reader) Consent(ctx context.Context, realm iam.RealmID, user iam.UserID, client iam.ClientID) (*iam.Consent, error) {
-	return one(ctx, r.quick(), scanConsent, `select `+consentColumns+` from consents where realm_id = $1 and user_id = $2 and client_id = $3`, realm, user, client)
+	return one(ctx, r.quick(), scanConsent, `select `+consentColumns+` from consents where realm_id = $1 and user_id = $2 and client_id = $3`,
+		realm, user, client)
 }
 
 // PutConsent adds a consent or replaces its scopes and time of change.
@@ -215,12 +220,15 @@ func (r *Reader) RoleIsHeld(ctx context.Context, realm iam.RealmID, role iam.Rol
 
 // UserRoles returns the roles mapped to a user directly.
 func (r *Reader) UserRoles(ctx context.Context, realm iam.RealmID, user iam.UserID) ([]iam.RoleID, error) {
-	return all(ctx, r, scanValue[iam.RoleID], `select role_id from user_roles where realm_id = $1 and user_id = $2 order by role_id`, realm, user)
+	return all(ctx, r, scanValue[iam.RoleID], `select role_id from user_roles where realm_id = $1 and user_id = $2 order by role_id`,
+		realm, user)
 }
 
 // AddUserRole maps a role to a user; it reports whether that is new.
 func (tx *Tx) AddUserRole(ctx context.Context, realm iam.RealmID, user iam.UserID, role iam.RoleID) (bool, error) {
-	n, err := tx.exec(ctx, `insert into user_roles (realm_id, user_id, role_id) values ($1, $2, $3) on conflict (realm_id, user_id, role_id) do nothing`, realm, user, role)
+	n, err := tx.exec(ctx,
+		`insert into user_roles (realm_id, user_id, role_id) values ($1, $2, $3) on conflict (realm_id, user_id, role_id) do nothing`,
+		realm, user, role)
 	return n > 0, err
 }
 
@@ -232,12 +240,15 @@ func (tx *Tx) RemoveUserRole(ctx context.Context, realm iam.RealmID, user iam.Us
 
 // UserGroups returns the groups a user is a direct member of.
 func (r *Reader) UserGroups(ctx context.Context, realm iam.RealmID, user iam.UserID) ([]iam.GroupID, error) {
-	return all(ctx, r, scanValue[iam.GroupID], `select group_id from user_groups where realm_id = $1 and user_id = $2 order by group_id`, realm, user)
+	return all(ctx, r, scanValue[iam.GroupID], `select group_id from user_groups where realm_id = $1 and user_id = $2 order by group_id`,
+		realm, user)
 }
 
 // JoinGroup makes a user a member of a group; it reports whether that is new.
 func (tx *Tx) JoinGroup(ctx context.Context, realm iam.RealmID, user iam.UserID, group iam.GroupID) (bool, error) {
-	n, err := tx.exec(ctx, `insert into user_groups (realm_id, user_id, group_id) values ($1, $2, $3) on conflict (realm_id, user_id, group_id) do nothing`, realm, user, group)
+	n, err := tx.exec(ctx,
+		`insert into user_groups (realm_id, user_id, group_id) values ($1, $2, $3) on conflict (realm_id, user_id, group_id) do nothing`,
+		realm, user, group)
 	return n > 0, err
 }
 
@@ -250,5 +261,6 @@ func (tx *Tx) LeaveGroup(ctx context.Context, realm iam.RealmID, user iam.UserID
 // UsersAfter returns the next users by user name, service accounts included: a
 // page of at most max after the one named, for walking through all of them.
 func (r *Reader) UsersAfter(ctx context.Context, realm iam.RealmID, username string, max int) ([]*iam.User, error) {
-	return all(ctx, r, scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.username > $2 order by u.username limit $3`, realm, username, max)
+	return all(ctx, r, scanUser(realm), `select `+userColumns+
+		` from users u where u.realm_id = $1 and u.username > $2 order by u.username limit $3`, realm, username, max)
 }

@@ -86,7 +86,8 @@ func TestBelongings(t *testing.T) {
 		ctx := t.Context()
 		addRealm(t, db, "r")
 		at := time.UnixMilli(1700000000123)
-		cred := &iam.Credential{ID: "c", User: "u", Kind: iam.OTP, Label: "phone", Data: []byte(`{"digits":6}`), Secret: iam.Secret(`{"value":"s"}`), Priority: 10, Created: at}
+		cred := &iam.Credential{ID: "c", User: "u", Kind: iam.OTP, Label: "phone", Data: []byte(`{"digits":6}`),
+			Secret: iam.Secret(`{"value":"s"}`), Priority: 10, Created: at}
 		link := &iam.FederatedIdentity{User: "u", Provider: "google", ExternalID: "4711", ExternalUsername: "al"}
 		consent := &iam.Consent{User: "u", Client: "app", Scopes: []iam.ScopeID{"s1", "s2"}, Created: at, Updated: at}
 		err := db.Tx(ctx, func(tx *store.Tx) error {
@@ -142,7 +143,8 @@ func TestBelongings(t *testing.T) {
 		if err := db.Tx(ctx, func(tx *store.Tx) error { return tx.PutConsent(ctx, "r", later) }); err != nil {
 			t.Fatal(err)
 		}
-		if c, err := db.Consent(ctx, "r", "u", "app"); err != nil || !c.Created.Equal(at) || !c.Updated.Equal(at.Add(time.Hour)) || !reflect.DeepEqual(c.Scopes, later.Scopes) {
+		if c, err := db.Consent(ctx, "r", "u", "app"); err != nil || !c.Created.Equal(at) || !c.Updated.Equal(at.Add(time.Hour)) ||
+			!reflect.DeepEqual(c.Scopes, later.Scopes) {
 			t.Error(c, err)
 		}
 		if roles, err := db.UserRoles(ctx, "r", "u"); err != nil || !reflect.DeepEqual(roles, []iam.RoleID{"role"}) {
@@ -157,7 +159,11 @@ func TestBelongings(t *testing.T) {
 		if users, err := db.UsersAfter(ctx, "r", "al", 10); err != nil || len(users) != 0 {
 			t.Error(users, err)
 		}
-		if err := db.Tx(ctx, func(tx *store.Tx) error { _, err := tx.DeleteUser(ctx, "r", "u", func(*store.Ending) {}); return err }); err != nil {
+		if err := db.Tx(ctx, func(tx *store.Tx) error {
+			_, err := tx.DeleteUser(ctx, "r", "u",
+				func(*store.Ending) {})
+			return err
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if c, err := db.Consents(ctx, "r", "u"); err != nil || len(c) != 0 {

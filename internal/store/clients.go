@@ -71,7 +71,8 @@ func (r *Reader) ClientNames(ctx context.Context, realm iam.RealmID) (map[iam.Cl
 
 // InsertClient adds a client; an ExistsError tells of a taken id or client_id.
 func (tx *Tx) InsertClient(ctx context.Context, realm iam.RealmID, v ClientRow) error {
-	_, err := tx.exec(ctx, `insert into clients (realm_id, id, client_id, enabled, not_before, doc, version) values ($1, $2, $3, $4, $5, $6, 1)`,
+	_, err := tx.exec(ctx,
+		`insert into clients (realm_id, id, client_id, enabled, not_before, doc, version) values ($1, $2, $3, $4, $5, $6, 1)`,
 		realm, v.ID, v.ClientID, v.Enabled, millis(v.NotBefore), tx.seal(clientPlace(realm, v.ID), v.Doc))
 	return err
 }
@@ -100,7 +101,8 @@ func (tx *Tx) DeleteClient(ctx context.Context, realm iam.RealmID, id iam.Client
 			return err
 		}
 	}
-	if _, err := tx.exec(ctx, `insert into removed_clients (realm_id, id, client_id, removed_at) values ($1, $2, $3, $4) on conflict (realm_id, id) do nothing`,
+	if _, err := tx.exec(ctx,
+		`insert into removed_clients (realm_id, id, client_id, removed_at) values ($1, $2, $3, $4) on conflict (realm_id, id) do nothing`,
 		realm, id, name, millis(tx.Now)); err != nil {
 		return err
 	}
@@ -113,7 +115,8 @@ func (tx *Tx) DeleteClient(ctx context.Context, realm iam.RealmID, id iam.Client
 			return err
 		}
 	}
-	roles, err := all(ctx, &tx.Reader, scanValue[iam.RoleID], `select id from roles where realm_id = $1 and client_id = $2 order by id`, realm, id)
+	roles, err := all(ctx, &tx.Reader, scanValue[iam.RoleID], `select id from roles where realm_id = $1 and client_id = $2 order by id`,
+		realm, id)
 	if err != nil {
 		return err
 	}
@@ -140,7 +143,9 @@ func scanBinding(row row) (v ScopeBinding, err error) {
 
 // ScopeBindings returns the scopes of one client, or of the realm for "".
 func (r *Reader) ScopeBindings(ctx context.Context, realm iam.RealmID, client iam.ClientID) ([]ScopeBinding, error) {
-	return all(ctx, r, scanBinding, `select client_id, scope_id, optional, inherited from client_scopes where realm_id = $1 and client_id = $2 order by scope_id`, realm, client)
+	return all(ctx, r, scanBinding,
+		`select client_id, scope_id, optional, inherited from client_scopes where realm_id = $1 and client_id = $2 order by scope_id`,
+		realm, client)
 }
 
 // BindScope assigns a scope; one that is assigned already stays as it is,

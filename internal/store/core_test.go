@@ -28,7 +28,8 @@ func TestRealmRoundTrip(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()
 		at := time.Date(2026, 2, 3, 4, 5, 6, 7e6, time.UTC)
-		in := store.RealmRow{ID: "r1", Name: "Ünïcode ✓", Enabled: true, NotBefore: at, Doc: []byte(`{"a":"` + string(make([]byte, 1<<20)) + `"}`)}
+		in := store.RealmRow{ID: "r1", Name: "Ünïcode ✓", Enabled: true, NotBefore: at,
+			Doc: []byte(`{"a":"` + string(make([]byte, 1<<20)) + `"}`)}
 		if err := db.Tx(ctx, func(tx *store.Tx) error { return tx.InsertRealm(ctx, in) }); err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +151,8 @@ func TestLeaseHasOneHolder(t *testing.T) {
 			}
 			return ok
 		}
-		if !lease("a", db.Now().Add(time.Minute)) || lease("b", db.Now().Add(time.Minute)) || !lease("a", db.Now().Add(-time.Second)) || !lease("b", db.Now().Add(time.Minute)) {
+		if !lease("a", db.Now().Add(time.Minute)) || lease("b", db.Now().Add(time.Minute)) || !lease("a", db.Now().Add(-time.Second)) ||
+			!lease("b", db.Now().Add(time.Minute)) {
 			t.Error("want: a takes it, b is refused, a renews it, b takes it once it has run out")
 		}
 	})

@@ -45,7 +45,8 @@ const deliveryColumns = `realm_id, id, kind, event, hook_id, client_id, user_id,
 
 func deliveryDest(d *Delivery) (dest []any, finish func()) {
 	var created, due, delivered int64
-	dest = []any{&d.Realm, &d.ID, &d.Kind, &d.Event, &d.Hook, &d.Client, &d.User, &d.Session, &created, &due, &d.Attempts, &d.State, &d.LastError, &delivered}
+	dest = []any{&d.Realm, &d.ID, &d.Kind, &d.Event, &d.Hook, &d.Client, &d.User, &d.Session, &created, &due, &d.Attempts, &d.State,
+		&d.LastError, &delivered}
 	return dest, func() {
 		d.Created, d.DueAt, d.DeliveredAt = fromMillis(created), fromMillis(due), fromMillis(delivered)
 	}
@@ -89,7 +90,8 @@ func allShards() []any {
 
 // HasDue reports whether a delivery is due at now. It is cheaper than to take none.
 func (r *Reader) HasDue(ctx context.Context, now time.Time) (bool, error) {
-	return one(ctx, r, scanValue[bool], `select exists (select 1 from deliveries where state = 'due' and shard in (`+binds(2, Shards)+`) and due_at <= $1)`,
+	return one(ctx, r, scanValue[bool], `select exists (select 1 from deliveries where state = 'due' and shard in (`+binds(2, Shards)+
+		`) and due_at <= $1)`,
 		append([]any{millis(now)}, allShards()...)...)
 }
 
@@ -119,7 +121,8 @@ func (tx *Tx) TakeDue(ctx context.Context, until time.Time, limit int) ([]*Deliv
 
 // FinishDelivery notes that a delivery arrived, and forgets what it was.
 func (tx *Tx) FinishDelivery(ctx context.Context, realm iam.RealmID, id string) error {
-	_, err := tx.exec(ctx, `update deliveries set state = 'delivered', delivered_at = $1, due_at = $1, doc = null where realm_id = $2 and id = $3 and state <> 'delivered'`,
+	_, err := tx.exec(ctx,
+		`update deliveries set state = 'delivered', delivered_at = $1, due_at = $1, doc = null where realm_id = $2 and id = $3 and state <> 'delivered'`,
 		millis(tx.Now), realm, id)
 	return err
 }
@@ -128,7 +131,8 @@ func (tx *Tx) FinishDelivery(ctx context.Context, realm iam.RealmID, id string) 
 // nothing when the attempt is no longer the last one: somebody else has taken
 // the delivery since.
 func (tx *Tx) FailDelivery(ctx context.Context, d *Delivery, next time.Time, why string) error {
-	_, err := tx.exec(ctx, `update deliveries set due_at = $1, last_error = $2 where realm_id = $3 and id = $4 and state = 'due' and attempts = $5`,
+	_, err := tx.exec(ctx,
+		`update deliveries set due_at = $1, last_error = $2 where realm_id = $3 and id = $4 and state = 'due' and attempts = $5`,
 		millis(next), cutText(why, maxDeliveryError), d.Realm, d.ID, d.Attempts)
 	return err
 }
@@ -136,7 +140,8 @@ func (tx *Tx) FailDelivery(ctx context.Context, d *Delivery, next time.Time, why
 // GiveUpDelivery notes that an attempt failed and that there will be no other.
 // Like FailDelivery it is for the last attempt alone.
 func (tx *Tx) GiveUpDelivery(ctx context.Context, d *Delivery, why string) error {
-	_, err := tx.exec(ctx, `update deliveries set state = 'given up', due_at = $1, last_error = $2 where realm_id = $3 and id = $4 and state = 'due' and attempts = $5`,
+	_, err := tx.exec(ctx,
+		`update deliveries set state = 'given up', due_at = $1, last_error = $2 where realm_id = $3 and id = $4 and state = 'due' and attempts = $5`,
 		millis(tx.Now), cutText(why, maxDeliveryError), d.Realm, d.ID, d.Attempts)
 	return err
 }
@@ -144,7 +149,8 @@ func (tx *Tx) GiveUpDelivery(ctx context.Context, d *Delivery, why string) error
 // PutBackDelivery gives back a delivery that was taken and not tried: the
 // attempt does not count.
 func (tx *Tx) PutBackDelivery(ctx context.Context, d *Delivery, next time.Time) error {
-	_, err := tx.exec(ctx, `update deliveries set due_at = $1, attempts = attempts - 1 where realm_id = $2 and id = $3 and state = 'due' and attempts = $4`,
+	_, err := tx.exec(ctx,
+		`update deliveries set due_at = $1, attempts = attempts - 1 where realm_id = $2 and id = $3 and state = 'due' and attempts = $4`,
 		millis(next), d.Realm, d.ID, d.Attempts)
 	return err
 }
@@ -152,7 +158,9 @@ func (tx *Tx) PutBackDelivery(ctx context.Context, d *Delivery, next time.Time) 
 // RetryDelivery makes a delivery that was given up due now, as if it had never
 // been tried, and reports whether there was such a one.
 func (tx *Tx) RetryDelivery(ctx context.Context, realm iam.RealmID, id string) (bool, error) {
-	n, err := tx.exec(ctx, `update deliveries set state = 'due', due_at = $1, attempts = 0 where realm_id = $2 and id = $3 and state = 'given up'`, millis(tx.Now), realm, id)
+	n, err := tx.exec(ctx,
+		`update deliveries set state = 'due', due_at = $1, attempts = 0 where realm_id = $2 and id = $3 and state = 'given up'`,
+		millis(tx.Now), realm, id)
 	return n > 0, err
 }
 
@@ -163,7 +171,8 @@ func (r *Reader) Delivery(ctx context.Context, realm iam.RealmID, id string) (*D
 
 // DueDeliveries counts a realm's deliveries of a kind that are due, up to most.
 func (r *Reader) DueDeliveries(ctx context.Context, realm iam.RealmID, kind string, most int) (int64, error) {
-	return one(ctx, r, scanValue[int64], `select count(*) from (select 1 from deliveries where realm_id = $1 and state <> 'delivered' and state = 'due' and kind = $2 limit $3) as waiting`,
+	return one(ctx, r, scanValue[int64],
+		`select count(*) from (select 1 from deliveries where realm_id = $1 and state <> 'delivered' and state = 'due' and kind = $2 limit $3) as waiting`,
 		realm, kind, most)
 }
 
@@ -200,7 +209,8 @@ func (r *Reader) Deliveries(ctx context.Context, realm iam.RealmID, f DeliveryFi
 	case Delivered:
 		w.and("state = 'delivered'")
 	}
-	return all(ctx, r, scanDelivery, `select `+deliveryColumns+` from deliveries`+w.text.String()+` order by id desc limit `+w.bind(limit(f.Max)), w.args...)
+	return all(ctx, r, scanDelivery, `select `+deliveryColumns+` from deliveries`+w.text.String()+` order by id desc limit `+
+		w.bind(limit(f.Max)), w.args...)
 }
 
 // SweepDeliveries removes up to max deliveries of a shard that finished before a

@@ -47,14 +47,16 @@ func TestDeliveryLife(t *testing.T) {
 		addRealm(t, db, "r")
 		past := db.Now().Add(-time.Second)
 		do(t, db, func(tx *store.Tx) error {
-			return tx.InsertDeliveries(ctx, []*store.Delivery{delivery("r", "a", past), delivery("r", "b", past), delivery("r", "later", past.Add(time.Hour))})
+			return tx.InsertDeliveries(ctx, []*store.Delivery{delivery("r", "a", past), delivery("r", "b", past),
+				delivery("r", "later", past.Add(time.Hour))})
 		})
 		if due, err := db.HasDue(ctx, db.Now()); err != nil || !due {
 			t.Fatalf("HasDue: %v %v", due, err)
 		}
 		got := take(t, db, time.Hour, 10)
 		a, b := got["a"], got["b"]
-		if len(got) != 2 || a == nil || b == nil || string(a.Doc) != "news of a" || a.Attempts != 1 || a.Event != "session.ended" || a.Hook != "h1" ||
+		if len(got) != 2 || a == nil || b == nil || string(a.Doc) != "news of a" || a.Attempts != 1 || a.Event != "session.ended" ||
+			a.Hook != "h1" ||
 			a.Client != "c1" || a.User != "u1" || a.Session != "s1" || a.Created.IsZero() {
 			t.Fatalf("took %+v", got)
 		}

@@ -11,7 +11,8 @@ import (
 // session of one kind, by their ids.
 func (r *Reader) ClientsWithSessions(ctx context.Context, realm iam.RealmID, offline bool) ([]iam.ClientID, error) {
 	return all(ctx, r, scanValue[iam.ClientID], `select k.id from clients k where k.realm_id = $1
-		and exists (select 1 from client_sessions c where c.realm_id = k.realm_id and c.client_id = k.id and c.offline = $2) order by k.id`, realm, offline)
+		and exists (select 1 from client_sessions c where c.realm_id = k.realm_id and c.client_id = k.id and c.offline = $2) order by k.id`,
+		realm, offline)
 }
 
 // A ClientSessionQuery says which parts of a client ClientSessionNumbers counts, and how.
@@ -47,12 +48,14 @@ func (r *Reader) ClientSessionNumbers(ctx context.Context, realm iam.RealmID, q 
 		v.LastAccess = fromMillis(last)
 		return v, err
 	}, `select count(*), count(*) filter (where p.started_at >= $6), count(*) filter (where p.started_at >= $6 and p.last_access - p.started_at <= $7 and p.refreshes = 0),
-		count(*) filter (where p.started_at < $8), count(*) filter (where p.last_access < $9 or p.last_access < p.user_before), coalesce(max(p.last_access), 0)
+		count(*) filter (where p.started_at < $8), count(*) filter (where p.last_access < $9 or p.last_access < p.user_before),
+			coalesce(max(p.last_access), 0)
 		from (select c.started_at, c.last_access, c.refreshes, coalesce(u.not_before, 0) as user_before from client_sessions c
 			join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
 			left join users u on u.realm_id = s.realm_id and u.id = s.user_id
 			where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 and c.last_access >= $4 and c.started_at >= $5 limit $10) p`,
-		realm, q.Client, q.Offline, millis(q.UsedSince), millis(q.BegunSince), millis(q.Week), q.Refreshed.Milliseconds(), millis(q.Older), millis(q.NotBefore), q.Most)
+		realm, q.Client, q.Offline, millis(q.UsedSince), millis(q.BegunSince), millis(q.Week), q.Refreshed.Milliseconds(), millis(q.Older),
+		millis(q.NotBefore), q.Most)
 }
 
 // FirstEvent returns the time of the oldest stored user event, zero when there is none.
@@ -81,7 +84,8 @@ func (r *Reader) EventUses(ctx context.Context, realm iam.RealmID, since time.Ti
 		err = row.Scan(&v.Client, &last)
 		v.Last = fromMillis(last)
 		return v, err
-	}, `select e.client_id, max(e.time) from `+recentEvents+` where e.error = '' and e.client_id <> '' group by e.client_id order by e.client_id`, realm, millis(since), most)
+	}, `select e.client_id, max(e.time) from `+recentEvents+
+		` where e.error = '' and e.client_id <> '' group by e.client_id order by e.client_id`, realm, millis(since), most)
 }
 
 // CountEvents counts the events since a time, to at most so many.
@@ -91,7 +95,8 @@ func (r *Reader) CountEvents(ctx context.Context, realm iam.RealmID, since time.
 
 // LoginDetails calls yield with the client_id and the details of each login
 // among the newest events since a time, of which at most so many are looked at.
-func (r *Reader) LoginDetails(ctx context.Context, realm iam.RealmID, since time.Time, most int, yield func(client string, details map[string]string)) error {
+func (r *Reader) LoginDetails(ctx context.Context, realm iam.RealmID, since time.Time, most int,
+	yield func(client string, details map[string]string)) error {
 	_, err := all(ctx, r, func(row row) (struct{}, error) {
 		var client string
 		var doc []byte
@@ -112,7 +117,8 @@ func (r *Reader) LoginDetails(ctx context.Context, realm iam.RealmID, since time
 func (r *Reader) LeftOffline(ctx context.Context, realm iam.RealmID, reason iam.Reason, most int) ([]SessionCount, error) {
 	return all(ctx, r, func(row row) (v SessionCount, err error) { return v, row.Scan(&v.Client, &v.Count) },
 		`select c.client_id, count(*) from (select session_id, max(ended_at) as ended_at from
-			(select session_id, ended_at from ended_sessions where realm_id = $1 and reason = $2 and offline = $4 order by started_at desc limit $3) n
+			(select session_id, ended_at from ended_sessions where realm_id = $1 and reason = $2 and offline = $4 order by started_at desc limit $3)
+				n
 			group by session_id) x
 		join client_sessions c on c.realm_id = $1 and c.session_id = x.session_id and c.offline = $5 and c.started_at <= x.ended_at
 		group by c.client_id order by c.client_id`, realm, string(reason), most, false, true)
@@ -163,7 +169,8 @@ func (r *Reader) DoctorFixes(ctx context.Context, realm iam.RealmID, before Doct
 
 // UndoDoctorFix marks a record as taken back, and reports whether it was not yet.
 func (tx *Tx) UndoDoctorFix(ctx context.Context, realm iam.RealmID, id, by string) (bool, error) {
-	n, err := tx.exec(ctx, `update doctor_fixes set undone_at = $1, undone_by = $2 where realm_id = $3 and id = $4 and undone_at = 0`, millis(tx.Now), by, realm, id)
+	n, err := tx.exec(ctx, `update doctor_fixes set undone_at = $1, undone_by = $2 where realm_id = $3 and id = $4 and undone_at = 0`,
+		millis(tx.Now), by, realm, id)
 	return n > 0, err
 }
 
@@ -178,6 +185,7 @@ func (tx *Tx) SweepDoctorFixes(ctx context.Context, realm iam.RealmID, before ti
 func (r *Reader) OnlyLinked(ctx context.Context, realm iam.RealmID, provider string, most int64) (int64, error) {
 	return one(ctx, r, scanValue[int64], `select count(*) from (select 1 from federated_identities f where f.realm_id = $1 and f.provider = $2
 		and not exists (select 1 from credentials c where c.realm_id = f.realm_id and c.user_id = f.user_id and c.kind = $3)
-		and not exists (select 1 from federated_identities o where o.realm_id = f.realm_id and o.user_id = f.user_id and o.provider <> f.provider) limit $4) n`,
+		and not exists (select 1 from federated_identities o where o.realm_id = f.realm_id and o.user_id = f.user_id and o.provider <>
+			f.provider) limit $4) n`,
 		realm, provider, iam.Password, most)
 }

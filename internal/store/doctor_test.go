@@ -49,8 +49,10 @@ func TestDoctorNumbers(t *testing.T) {
 				{"over", "u", true, ago(90 * day), ago(80 * day)},
 				{"online", "u", false, ago(time.Hour), ago(time.Minute)},
 			} {
-				_, err := tx.BeginSession(ctx, &iam.UserSession{ID: s.id, Realm: "r", User: s.user, Offline: s.offline, Started: s.started, LastAccess: s.access})
-				_, err2 := tx.PutClientSession(ctx, &iam.ClientSession{Session: s.id, Realm: "r", Client: "web", Offline: s.offline, Started: s.started, LastAccess: s.access})
+				_, err := tx.BeginSession(ctx, &iam.UserSession{ID: s.id, Realm: "r", User: s.user, Offline: s.offline, Started: s.started,
+					LastAccess: s.access})
+				_, err2 := tx.PutClientSession(ctx, &iam.ClientSession{Session: s.id, Realm: "r", Client: "web", Offline: s.offline, Started: s.started,
+					LastAccess: s.access})
 				errs = append(errs, err, err2)
 			}
 			for i, e := range []iam.Event{
@@ -77,7 +79,8 @@ func TestDoctorNumbers(t *testing.T) {
 		if ids, err := db.ClientsWithSessions(ctx, "r", true); err != nil || len(ids) != 1 || ids[0] != "web" {
 			t.Errorf("clients with offline sessions: %v %v", ids, err)
 		}
-		q := store.ClientSessionQuery{Client: "web", Offline: true, UsedSince: ago(30 * day), Week: ago(7 * day), Refreshed: 2 * time.Second, Older: ago(60 * day), Most: 100}
+		q := store.ClientSessionQuery{Client: "web", Offline: true, UsedSince: ago(30 * day), Week: ago(7 * day), Refreshed: 2 * time.Second,
+			Older: ago(60 * day), Most: 100}
 		got, err := db.ClientSessionNumbers(ctx, "r", q)
 		want := store.ClientSessionNumbers{Looked: 4, Begun: 3, Unrefreshed: 1, Older: 1, Dead: 1, LastAccess: ago(time.Hour)}
 		if !got.LastAccess.Equal(want.LastAccess) {
@@ -93,7 +96,8 @@ func TestDoctorNumbers(t *testing.T) {
 		if first, err := db.FirstEvent(ctx, "r"); err != nil || !first.Equal(ago(200*day)) {
 			t.Error(first, err)
 		}
-		if uses, err := db.EventUses(ctx, "r", ago(90*day), 100); err != nil || len(uses) != 1 || uses[0].Client != "web" || !uses[0].Last.Equal(ago(2*time.Hour)) {
+		if uses, err := db.EventUses(ctx, "r", ago(90*day), 100); err != nil || len(uses) != 1 || uses[0].Client != "web" ||
+			!uses[0].Last.Equal(ago(2*time.Hour)) {
 			t.Error(uses, err)
 		}
 		if n, err := db.CountEvents(ctx, "r", ago(90*day), 3); err != nil || n != 3 {
@@ -108,7 +112,8 @@ func TestDoctorNumbers(t *testing.T) {
 		if err != nil || passwords != 1 {
 			t.Error(passwords, err)
 		}
-		if left, err := db.LeftOffline(ctx, "r", iam.LogoutByUser, 100); err != nil || len(left) != 1 || left[0] != (store.SessionCount{Client: "web", Count: 1}) {
+		if left, err := db.LeftOffline(ctx, "r", iam.LogoutByUser, 100); err != nil || len(left) != 1 ||
+			left[0] != (store.SessionCount{Client: "web", Count: 1}) {
 			t.Error(left, err)
 		}
 		if left, err := db.LeftOffline(ctx, "r", iam.LogoutByAdmin, 100); err != nil || len(left) != 0 {
@@ -124,7 +129,8 @@ func TestDoctorFixes(t *testing.T) {
 		inTx(t, db, func(tx *store.Tx) error {
 			errs := []error{tx.InsertRealm(ctx, store.RealmRow{ID: "r", Name: "r", Doc: []byte(`{}`)})}
 			for _, id := range []string{"a", "b", "c"} {
-				errs = append(errs, tx.InsertDoctorFix(ctx, "r", store.DoctorFix{ID: id, Finding: "f", Fix: "x", MadeBy: "root", Changes: []byte(`[]`)}))
+				errs = append(errs, tx.InsertDoctorFix(ctx, "r", store.DoctorFix{ID: id, Finding: "f", Fix: "x", MadeBy: "root",
+					Changes: []byte(`[]`)}))
 			}
 			return errors.Join(errs...)
 		})
@@ -152,7 +158,8 @@ func TestDoctorFixes(t *testing.T) {
 		if err != nil || len(page) != 2 || page[0].ID != "c" || page[1].ID != "b" || page[1].Undone.IsZero() || page[1].UndoneBy != "root" {
 			t.Fatalf("%+v %v", page, err)
 		}
-		if page, err = db.DoctorFixes(ctx, "r", page[1], 2); err != nil || len(page) != 1 || page[0].ID != "a" || string(page[0].Changes) != "[]" || page[0].MadeBy != "root" {
+		if page, err = db.DoctorFixes(ctx, "r", page[1], 2); err != nil || len(page) != 1 || page[0].ID != "a" ||
+			string(page[0].Changes) != "[]" || page[0].MadeBy != "root" {
 			t.Errorf("%+v %v", page, err)
 		}
 		inTx(t, db, func(tx *store.Tx) error {

@@ -33,7 +33,8 @@ const endingColumns = `id, offline, user_id, remember, username, ip, auth_method
 const ofUser = `($3 = '' or user_id = $3 or not exists (select 1 from users x where x.realm_id = $1 and x.id = $3))`
 
 // endSessions is EndSessions with a further condition, whose arguments are numbered from $4 on.
-func (tx *Tx) endSessions(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs, and string, args []any, end func(*Ending)) ([]*Ending, error) {
+func (tx *Tx) endSessions(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs, and string, args []any,
+	end func(*Ending)) ([]*Ending, error) {
 	var out []*Ending
 	for chunk := range slices.Chunk(refs.IDs, chunkSize) {
 		parts, err := tx.ClientSessionsOf(ctx, realm, iam.SessionRefs{Kind: refs.Kind, IDs: chunk})
@@ -72,7 +73,8 @@ func (tx *Tx) recordEndings(ctx context.Context, list []*Ending) error {
 	var parts [][]any
 	for _, x := range list {
 		s := x.Session
-		sessions = append(sessions, []any{s.Realm, s.ID, s.Offline, millis(s.Started), s.User, s.Username, s.IP, s.Remember, s.AuthMethod, millis(s.LastAccess),
+		sessions = append(sessions, []any{s.Realm, s.ID, s.Offline, millis(s.Started), s.User, s.Username, s.IP, s.Remember, s.AuthMethod,
+			millis(s.LastAccess),
 			millis(tx.Now), x.End.Reason, s.Notes[noteDevice], text(s.Origin), text(x.End)})
 		for _, p := range x.ClientSessions {
 			parts = append(parts, clientSessionRow(p, s.User, false, millis(tx.Now), x.End))
@@ -97,7 +99,8 @@ func insertEndedClientSessions(rows string) string {
 }
 
 func clientSessionRow(p *iam.ClientSession, user iam.UserID, alone bool, now int64, e iam.End) []any {
-	return []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), alone, user, millis(p.LastAccess), now, e.Reason, p.Refreshes, p.Issued, text(p.Origin), text(e)}
+	return []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), alone, user, millis(p.LastAccess), now, e.Reason, p.Refreshes,
+		p.Issued, text(p.Origin), text(e)}
 }
 
 // insertRows inserts many rows, in statements of a few lengths only: each
@@ -136,7 +139,8 @@ func text(v any) string {
 
 // EndClientSessions ends one client's part in some sessions and keeps a
 // record of each. The sessions stay, even those that are left without a part.
-func (tx *Tx) EndClientSessions(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs, client iam.ClientID, adjust func(*iam.ClientSession), e iam.End) ([]*iam.ClientSession, error) {
+func (tx *Tx) EndClientSessions(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs, client iam.ClientID,
+	adjust func(*iam.ClientSession), e iam.End) ([]*iam.ClientSession, error) {
 	var out []*iam.ClientSession
 	users := map[iam.SessionID]iam.UserID{}
 	for chunk := range slices.Chunk(refs.IDs, chunkSize) {
@@ -152,8 +156,10 @@ func (tx *Tx) EndClientSessions(ctx context.Context, realm iam.RealmID, refs iam
 			err := row.Scan(&id, &user)
 			users[id] = user
 			return struct{}{}, err
-		}, `update user_sessions set version = version + 1 where realm_id = $1 and offline = $2 and `+ofUser+` and id in (`+binds(5, len(chunk))+`)
-			and exists (select 1 from client_sessions c where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline
+		}, `update user_sessions set version = version + 1 where realm_id = $1 and offline = $2 and `+ofUser+` and id in (`+
+			binds(5, len(chunk))+`)
+			and exists (select 1 from client_sessions c where c.realm_id = user_sessions.realm_id
+				and c.session_id = user_sessions.id and c.offline = user_sessions.offline
 			and c.client_id = $4) returning id, user_id`, whose...)
 		if err != nil {
 			return nil, err
@@ -161,8 +167,10 @@ func (tx *Tx) EndClientSessions(ctx context.Context, realm iam.RealmID, refs iam
 		if len(locked) == 0 {
 			continue
 		}
-		parts, err := all(ctx, &tx.Reader, scanClientSession(realm), `delete from client_sessions where realm_id = $1 and offline = $2 and client_id = $3
-			and session_id in (`+binds(4, len(chunk))+`) returning session_id, offline, client_id, refresh_chains, chains_version, started_at, last_access,
+		parts, err := all(ctx, &tx.Reader, scanClientSession(realm),
+			`delete from client_sessions where realm_id = $1 and offline = $2 and client_id = $3
+			and session_id in (`+binds(4, len(chunk))+`) returning session_id, offline, client_id, refresh_chains, chains_version, started_at,
+				last_access,
 			refreshes, version, notes, origin, issued`, args...)
 		if err != nil {
 			return nil, err
@@ -179,7 +187,8 @@ func (tx *Tx) EndClientSessions(ctx context.Context, realm iam.RealmID, refs iam
 		return nil, err
 	}
 	return out, tx.insertRows(ctx, left, func(rows string) string {
-		return `insert into left_parts (realm_id, session_id, offline, client_id, started_at, last_access) values ` + rows + ` on conflict do nothing`
+		return `insert into left_parts (realm_id, session_id, offline, client_id, started_at, last_access) values ` + rows +
+			` on conflict do nothing`
 	})
 }
 
@@ -193,16 +202,19 @@ func (r *Reader) SessionRefsOfUser(ctx context.Context, realm iam.RealmID, user 
 
 // SessionRefsOfRealm lists up to max sessions of a realm of one kind.
 func (r *Reader) SessionRefsOfRealm(ctx context.Context, realm iam.RealmID, kind iam.SessionKind, max int) (iam.SessionRefs, error) {
-	ids, err := all(ctx, r, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 order by id limit $3`, realm, kind, max)
+	ids, err := all(ctx, r, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 order by id limit $3`,
+		realm, kind, max)
 	return iam.SessionRefs{Kind: kind, IDs: ids}, err
 }
 
 // SessionRefsWith lists the sessions of one kind that a client has a part in: those
 // of one user, or of everybody for "".
-func (r *Reader) SessionRefsWith(ctx context.Context, realm iam.RealmID, client iam.ClientID, user iam.UserID, kind iam.SessionKind) (iam.SessionRefs, error) {
+func (r *Reader) SessionRefsWith(ctx context.Context, realm iam.RealmID, client iam.ClientID, user iam.UserID,
+	kind iam.SessionKind) (iam.SessionRefs, error) {
 	ids, err := all(ctx, r, scanValue[iam.SessionID], `select c.session_id from client_sessions c
 		join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
-		where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 and ($4 = '' or s.user_id = $4) order by c.session_id`, realm, client, kind, user)
+		where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 and ($4 = '' or s.user_id = $4) order by c.session_id`, realm, client,
+		kind, user)
 	return iam.SessionRefs{Kind: kind, User: user, IDs: ids}, err
 }
 
@@ -210,27 +222,33 @@ func (r *Reader) SessionRefsWith(ctx context.Context, realm iam.RealmID, client 
 // part any more.
 func (tx *Tx) EndEmptySessions(ctx context.Context, realm iam.RealmID, refs iam.SessionRefs, end func(*Ending)) ([]*Ending, error) {
 	return tx.endSessions(ctx, realm, refs, ` and not exists (select 1 from client_sessions c
-		where c.realm_id = user_sessions.realm_id and c.session_id = user_sessions.id and c.offline = user_sessions.offline)`, nil, end)
+		where c.realm_id = user_sessions.realm_id
+				and c.session_id = user_sessions.id and c.offline = user_sessions.offline)`, nil, end)
 }
 
 // SweepSessions ends up to max sessions of a realm that have timed out, and
 // returns them.
-func (tx *Tx) SweepSessions(ctx context.Context, realm iam.RealmID, kind iam.SessionKind, o Overdue, max int, end func(*Ending)) ([]*Ending, error) {
+func (tx *Tx) SweepSessions(ctx context.Context, realm iam.RealmID, kind iam.SessionKind, o Overdue, max int,
+	end func(*Ending)) ([]*Ending, error) {
 	// Two statements, each a range of an index: with "or" it would be the whole table.
-	ids, err := all(ctx, &tx.Reader, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 and remember = $3
+	ids, err := all(ctx, &tx.Reader, scanValue[iam.SessionID],
+		`select id from user_sessions where realm_id = $1 and offline = $2 and remember = $3
 		and last_access < $4 order by last_access limit $5`, realm, kind, o.Remember, millis(o.Used), max)
 	if err != nil {
 		return nil, err
 	}
 	if len(ids) < max && !o.Begun.IsZero() {
-		more, err := all(ctx, &tx.Reader, scanValue[iam.SessionID], `select id from user_sessions where realm_id = $1 and offline = $2 and remember = $3
-			and started_at < $4 and (last_access + 0) >= $5 order by started_at limit $6`, realm, kind, o.Remember, millis(o.Begun), millis(o.Used), max-len(ids))
+		more, err := all(ctx, &tx.Reader, scanValue[iam.SessionID],
+			`select id from user_sessions where realm_id = $1 and offline = $2 and remember = $3
+			and started_at < $4 and (last_access + 0) >= $5 order by started_at limit $6`, realm, kind, o.Remember, millis(o.Begun), millis(o.Used),
+			max-len(ids))
 		if err != nil {
 			return nil, err
 		}
 		ids = append(ids, more...)
 	}
-	return tx.endSessions(ctx, realm, iam.SessionRefs{Kind: kind, IDs: ids}, ` and (last_access < $4 or started_at < $5)`, []any{millis(o.Used), millis(o.Begun)}, end)
+	return tx.endSessions(ctx, realm, iam.SessionRefs{Kind: kind, IDs: ids}, ` and (last_access < $4 or started_at < $5)`,
+		[]any{millis(o.Used), millis(o.Begun)}, end)
 }
 
 // SweepEnded removes up to max records of each kind that ended before a time
@@ -241,7 +259,8 @@ func (tx *Tx) SweepEnded(ctx context.Context, realm iam.RealmID, before time.Tim
 		`delete from ended_sessions where (realm_id, session_id, offline, started_at) in
 			(select realm_id, session_id, offline, started_at from ended_sessions where realm_id = $1 and ended_at < $2 order by ended_at limit $3)`,
 		`delete from ended_parts where (realm_id, session_id, offline, client_id, started_at) in
-			(select realm_id, session_id, offline, client_id, started_at from ended_parts where realm_id = $1 and ended_at < $2 order by ended_at limit $3)`,
+			(select realm_id, session_id, offline, client_id, started_at from ended_parts where realm_id = $1 and ended_at < $2 order by ended_at
+				limit $3)`,
 		`delete from occurrences where (realm_id, id) in
 			(select realm_id, id from occurrences where realm_id = $1 and kind = 'refused' and last_at < $2 order by last_at limit $3)`,
 		`delete from occurrences where (realm_id, id) in

@@ -17,7 +17,8 @@ func addSession(t *testing.T, db *store.DB, s *iam.UserSession, client iam.Clien
 		if _, err := tx.BeginSession(t.Context(), s); err != nil {
 			return err
 		}
-		_, err := tx.PutClientSession(t.Context(), &iam.ClientSession{Session: s.ID, Realm: s.Realm, Offline: s.Offline, Client: client, Started: s.Started, LastAccess: s.LastAccess})
+		_, err := tx.PutClientSession(t.Context(), &iam.ClientSession{Session: s.ID, Realm: s.Realm, Offline: s.Offline, Client: client,
+			Started: s.Started, LastAccess: s.LastAccess})
 		return err
 	})
 	if err != nil {
@@ -83,7 +84,8 @@ func TestPartAndSessionEndAtOnce(t *testing.T) {
 				all.Go(func() {
 					err := db.Tx(ctx, func(tx *store.Tx) (err error) {
 						if n%2 == 0 {
-							_, err = tx.EndClientSessions(ctx, "r", iam.SessionRef{ID: id}.Only(), "c", func(*iam.ClientSession) {}, iam.End{Reason: iam.Revoked})
+							_, err = tx.EndClientSessions(ctx, "r", iam.SessionRef{ID: id}.Only(), "c", func(*iam.ClientSession) {},
+								iam.End{Reason: iam.Revoked})
 							return err
 						}
 						_, err = tx.EndSessions(ctx, "r", iam.SessionRef{ID: id}.Only(), func(x *store.Ending) { x.End.Reason = iam.LogoutByUser })

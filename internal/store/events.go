@@ -11,16 +11,19 @@ import (
 
 // InsertEvent stores a user event.
 func (tx *Tx) InsertEvent(ctx context.Context, e *iam.Event) error {
-	_, err := tx.exec(ctx, `insert into events (realm_id, id, time, kind, client_id, user_id, session_id, ip, error, details) values (`+binds(1, 10)+`)`,
+	_, err := tx.exec(ctx, `insert into events (realm_id, id, time, kind, client_id, user_id, session_id, ip, error, details) values (`+
+		binds(1, 10)+`)`,
 		e.Realm, e.ID, millis(e.Time), string(e.Kind), e.Client, e.User, e.Session, e.IP, e.Error, notes(e.Details))
 	return err
 }
 
 // InsertAdminEvent stores an admin event.
 func (tx *Tx) InsertAdminEvent(ctx context.Context, e *iam.AdminEvent) error {
-	_, err := tx.exec(ctx, `insert into admin_events (realm_id, id, time, auth_realm, auth_client, auth_user, ip, operation, resource_type, resource_path, representation, error, details)
+	_, err := tx.exec(ctx,
+		`insert into admin_events (realm_id, id, time, auth_realm, auth_client, auth_user, ip, operation, resource_type, resource_path, representation, error, details)
 		values (`+binds(1, 13)+`)`,
-		e.Realm, e.ID, millis(e.Time), e.AuthRealm, e.AuthClient, e.AuthUser, e.IP, e.Operation, e.ResourceType, e.ResourcePath, e.Representation, e.Error, notes(e.Details))
+		e.Realm, e.ID, millis(e.Time), e.AuthRealm, e.AuthClient, e.AuthUser, e.IP, e.Operation, e.ResourceType, e.ResourcePath, e.Representation,
+		e.Error, notes(e.Details))
 	return err
 }
 
@@ -98,7 +101,8 @@ func (r *Reader) AdminEvents(ctx context.Context, realm iam.RealmID, f AdminEven
 		e := &iam.AdminEvent{Realm: realm}
 		var at int64
 		var details []byte
-		if err := row.Scan(&e.ID, &at, &e.AuthRealm, &e.AuthClient, &e.AuthUser, &e.IP, &e.Operation, &e.ResourceType, &e.ResourcePath, &e.Representation, &e.Error, &details); err != nil {
+		if err := row.Scan(&e.ID, &at, &e.AuthRealm, &e.AuthClient, &e.AuthUser, &e.IP, &e.Operation, &e.ResourceType, &e.ResourcePath,
+			&e.Representation, &e.Error, &details); err != nil {
 			return nil, err
 		}
 		e.Time = fromMillis(at)

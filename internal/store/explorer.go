@@ -112,10 +112,13 @@ func (f *RecordFilter) query(s RecordSource) recordQuery {
 	case f.counting && s.Table == EndedRecords && f.Client != "" && f.User == "" && f.IP == "" && f.Reason == "":
 		// The same parts as below, told by their index: one that ended with its session is its last. One that ended alone is of
 		// a session that goes on if that was left, and a later part is of the same session unless that ended in between.
-		return recordQuery{"", "ended_parts c", `c.offline = ? and (not c.alone or not exists (select 1 from left_parts l where l.realm_id = c.realm_id and l.session_id = c.session_id
+		return recordQuery{"", "ended_parts c",
+			`c.offline = ? and (not c.alone or not exists (select 1 from left_parts l where l.realm_id = c.realm_id and l.session_id = c.session_id
 			and l.offline = ? and l.client_id = c.client_id and l.started_at <= c.started_at)
-			and not exists (select 1 from ended_parts k where k.realm_id = c.realm_id and k.session_id = c.session_id and k.offline = ? and k.client_id = c.client_id
-			and k.started_at > c.started_at and not exists (select 1 from ended_sessions s where s.realm_id = k.realm_id and s.session_id = k.session_id and s.offline = ?
+			and not exists (select 1 from ended_parts k where k.realm_id = c.realm_id and k.session_id = c.session_id and k.offline = ?
+				and k.client_id = c.client_id
+			and k.started_at > c.started_at and not exists (select 1 from ended_sessions s
+				where s.realm_id = k.realm_id and s.session_id = k.session_id and s.offline = ?
 			and s.started_at <= c.started_at and s.ended_at >= c.ended_at and s.ended_at < k.ended_at)))`,
 			"", "c.client_id", "", "", "c.started_at", "c.last_access", "c.session_id"}
 	case f.counting && s.Table == LiveRecords && s.Overdue == nil && f.Client != "" && f.User == "" && f.IP == "":
@@ -124,14 +127,19 @@ func (f *RecordFilter) query(s RecordSource) recordQuery {
 		return recordQuery{happened, "occurrences o", "", "o.user_id", "o.client_id", "o.reason", "o.ip", "o.first_at", "o.last_at", "o.id"}
 	case s.Table == EndedRecords && f.Client != "":
 		// A client that left a session and came back has several parts in it: the last one counts.
-		return recordQuery{endedColumns, f.join("ended_parts c", "ended_sessions s"), `s.realm_id = c.realm_id and s.session_id = c.session_id and s.offline = ? and c.offline = ?
-			and s.started_at <= c.started_at and s.ended_at >= c.ended_at and (not c.alone or not exists (select 1 from ended_parts k where k.realm_id = c.realm_id
-			and k.session_id = c.session_id and k.offline = ? and k.client_id = c.client_id and k.started_at > c.started_at and k.ended_at <= s.ended_at))`,
+		return recordQuery{endedColumns, f.join("ended_parts c", "ended_sessions s"),
+			`s.realm_id = c.realm_id and s.session_id = c.session_id and s.offline = ? and c.offline = ?
+			and s.started_at <= c.started_at and s.ended_at >= c.ended_at and (not c.alone or not exists (select 1 from ended_parts k
+				where k.realm_id = c.realm_id
+			and k.session_id = c.session_id and k.offline = ?
+				and k.client_id = c.client_id and k.started_at > c.started_at and k.ended_at <= s.ended_at))`,
 			"s.user_id", "c.client_id", "s.reason", "s.ip", "c.started_at", "c.last_access", "c.session_id"}
 	case s.Table == EndedRecords:
-		return recordQuery{endedColumns, "ended_sessions s", "", "s.user_id", "", "s.reason", "s.ip", "s.started_at", "s.last_access", "s.session_id"}
+		return recordQuery{endedColumns, "ended_sessions s", "", "s.user_id", "", "s.reason", "s.ip", "s.started_at",
+			"s.last_access", "s.session_id"}
 	case s.Table == LeftRecords:
-		return recordQuery{liveColumns, f.join("left_parts c", "user_sessions s"), `s.realm_id = c.realm_id and s.id = c.session_id and s.offline = ? and c.offline = ?
+		return recordQuery{liveColumns, f.join("left_parts c", "user_sessions s"),
+			`s.realm_id = c.realm_id and s.id = c.session_id and s.offline = ? and c.offline = ?
 			and not exists (select 1 from client_sessions k where k.realm_id = c.realm_id and k.session_id = c.session_id and k.offline = ?
 			and k.client_id = c.client_id)`, "s.user_id", "c.client_id", "", "s.ip", "c.started_at", "c.last_access", "c.session_id"}
 	case f.Client != "":
@@ -249,7 +257,8 @@ func (f *RecordFilter) search(realm iam.RealmID, s RecordSource) *recordSearch {
 	if s.Table == EndedRecords || s.Table == OccurrenceRecords {
 		ip = f.KeptIP
 	}
-	for _, c := range []struct{ column, value string }{{x.user, string(f.User)}, {x.client, string(f.Client)}, {x.reason, f.Reason}, {x.ip, ip}} {
+	for _, c := range []struct{ column, value string }{{x.user, string(f.User)}, {x.client, string(f.Client)},
+		{x.reason, f.Reason}, {x.ip, ip}} {
 		if c.column != "" && c.value != "" {
 			x.and(c.column+" = ?", c.value)
 		}
@@ -300,7 +309,8 @@ func (r *Reader) CountRecords(ctx context.Context, realm iam.RealmID, f *RecordF
 				left = max - int(sum)
 			}
 			x.rest(nil, 0)
-			n, err := one(ctx, r.search(), scanValue[int64], `select count(*) from (select 1 as found from `+x.from+x.text.String()+` limit `+x.bind(limit(left))+`) as matching`, x.args...)
+			n, err := one(ctx, r.search(), scanValue[int64], `select count(*) from (select 1 as found from `+x.from+x.text.String()+` limit `+
+				x.bind(limit(left))+`) as matching`, x.args...)
 			if err != nil {
 				return 0, err
 			}
@@ -367,7 +377,8 @@ func (r *Reader) RecordsOfSession(ctx context.Context, realm iam.RealmID, id iam
 			text  string
 		}{
 			{LiveRecords, `select s.started_at, ` + liveColumns + ` from user_sessions s where s.realm_id = $1 and s.id = $2 and s.offline = $3`},
-			{EndedRecords, `select s.started_at, ` + endedColumns + ` from ended_sessions s where s.realm_id = $1 and s.session_id = $2 and s.offline = $3`},
+			{EndedRecords, `select s.started_at, ` + endedColumns +
+				` from ended_sessions s where s.realm_id = $1 and s.session_id = $2 and s.offline = $3`},
 		} {
 			list, err := all(ctx, r, scanRecord(realm, RecordSource{Table: q.table, Offline: bool(kind)}), q.text, realm, id, kind)
 			if err != nil {
@@ -383,7 +394,8 @@ func (r *Reader) RecordsOfSession(ctx context.Context, realm iam.RealmID, id iam
 // Occurrence returns one occurrence by its id; ErrNotFound when it is not there.
 func (r *Reader) Occurrence(ctx context.Context, realm iam.RealmID, id string) (*Occurrence, error) {
 	var key int64
-	return one(ctx, r, scanOccurrence(realm, &key), `select o.first_at, `+happened+` from occurrences o where o.realm_id = $1 and o.id = $2`, realm, id)
+	return one(ctx, r, scanOccurrence(realm, &key), `select o.first_at, `+happened+` from occurrences o where o.realm_id = $1 and o.id = $2`,
+		realm, id)
 }
 
 // EndedClientSessions returns the ended parts of clients in sessions of an id.
@@ -411,7 +423,8 @@ func (r *Reader) EndedClientSessionsOf(ctx context.Context, realm iam.RealmID, i
 
 // EndedClientSessionsOfUser returns the latest ended parts of a user's sessions: those of
 // one client, or of all for "", that ended at or after a time.
-func (r *Reader) EndedClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, client iam.ClientID, since time.Time, max int) ([]*iam.EndedClientSession, error) {
+func (r *Reader) EndedClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, client iam.ClientID, since time.Time,
+	max int) ([]*iam.EndedClientSession, error) {
 	return all(ctx, r, scanEndedClientSession(realm), `select `+endedPartColumns+` from ended_parts p where p.realm_id = $1 and p.user_id = $2
 		and ($3 = '' or p.client_id = $3) and p.ended_at >= $4 order by p.ended_at desc limit $5`, realm, user, client, millis(since), max)
 }
@@ -424,7 +437,8 @@ func scanEndedClientSession(realm iam.RealmID) func(row) (*iam.EndedClientSessio
 		p.Realm = realm
 		var started, access int64
 		var origin, ending []byte
-		if err := row.Scan(&p.Session, &p.Offline, &p.Client, &started, &p.User, &access, &p.Ended, &p.Refreshes, &p.Issued, &origin, &ending); err != nil {
+		if err := row.Scan(&p.Session, &p.Offline, &p.Client, &started, &p.User, &access, &p.Ended, &p.Refreshes, &p.Issued, &origin,
+			&ending); err != nil {
 			return nil, err
 		}
 		p.Started, p.LastAccess = fromMillis(started), fromMillis(access)

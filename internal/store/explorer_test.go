@@ -35,7 +35,8 @@ func TestPagesOfOneMillisecond(t *testing.T) {
 		}
 		for size := 1; size <= 11; size++ {
 			for _, byAccess := range []bool{false, true} {
-				f := &store.RecordFilter{Sources: []store.RecordSource{{Table: store.LiveRecords}, {Table: store.LiveRecords, Offline: true}}, Max: size, ByAccess: byAccess}
+				f := &store.RecordFilter{Sources: []store.RecordSource{{Table: store.LiveRecords}, {Table: store.LiveRecords, Offline: true}},
+					Max: size, ByAccess: byAccess}
 				seen := map[string]int{}
 				for range 20 {
 					list, err := db.Records(ctx, "r", f)

@@ -63,14 +63,18 @@ func (tx *Tx) TakeGuess(ctx context.Context, realm iam.RealmID, user iam.UserID,
 		atOnce = 2
 	}
 	g = &iam.Guess{Realm: realm, User: user, Until: tx.Now.Add(GuessTime)}
-	failures, err = one(ctx, &tx.Reader, func(row row) (n int, err error) { err = row.Scan(&g.Minute, &n); return n, err }, `insert into login_failures
-		(realm_id, user_id, failures, temporary_lockouts, secondary_failures, last_failure, last_ip, not_before, guess_minute, guesses, guesses_before)
+	failures, err = one(ctx, &tx.Reader, func(row row) (n int, err error) { err = row.Scan(&g.Minute, &n); return n, err },
+		`insert into login_failures
+		(realm_id, user_id, failures, temporary_lockouts, secondary_failures, last_failure, last_ip, not_before, guess_minute, guesses,
+			guesses_before)
 		values ($1, $2, 0, 0, 0, 0, '', 0, $3, 1, 0)
 		on conflict (realm_id, user_id) do update set
 		guesses = case when login_failures.guess_minute < $3 then 1 else login_failures.guesses + 1 end,
-		guesses_before = case when login_failures.guess_minute >= $3 then login_failures.guesses_before when login_failures.guess_minute = $3 - 1 then login_failures.guesses else 0 end,
+		guesses_before = case when login_failures.guess_minute >= $3 then login_failures.guesses_before when login_failures.guess_minute = $3 - 1
+			then login_failures.guesses else 0 end,
 		guess_minute = case when login_failures.guess_minute < $3 then $3 else login_failures.guess_minute end
-		where login_failures.not_before <= $4 and (`+underway+` = 0 or `+underway+` < $5 and `+underway+` + login_failures.secondary_failures <= $6
+		where login_failures.not_before <= $4 and (`+underway+` = 0 or `+underway+` < $5 and `+underway+` + login_failures.secondary_failures <=
+			$6
 			and $4 - login_failures.last_failure >= $7
 			and `+underway+` + case when $4 - login_failures.last_failure > $8 then 0 else login_failures.failures end < $9)
 		returning guess_minute, failures`,
@@ -86,7 +90,8 @@ const given = `guesses = case when guess_minute = $1 and guesses > 0 then guesse
 // all is known of the user's failures, and nobody else is guessing.
 func (tx *Tx) EndGuess(ctx context.Context, g *iam.Guess) (clean bool, err error) {
 	n, err := tx.exec(ctx, `delete from login_failures where realm_id = $1 and user_id = $2
-		and guesses + guesses_before <= 1 and failures = 0 and temporary_lockouts = 0 and secondary_failures = 0 and last_failure = 0 and not_before = 0`, g.Realm, g.User)
+		and guesses + guesses_before <= 1 and failures = 0 and temporary_lockouts = 0 and secondary_failures = 0 and last_failure = 0 and
+			not_before = 0`, g.Realm, g.User)
 	if err != nil || n > 0 {
 		return n > 0, err
 	}
@@ -98,22 +103,27 @@ func (tx *Tx) EndGuess(ctx context.Context, g *iam.Guess) (clean bool, err error
 // the counts after it. Failures before a pause longer than forget (0: none is
 // too long) count no more; secondary is added to the secondary failures. The
 // place of the guess that failed, if there was one, is given back.
-func (tx *Tx) CountFailure(ctx context.Context, realm iam.RealmID, user iam.UserID, ip string, forget time.Duration, secondary int, g *iam.Guess) (*iam.LoginFailures, error) {
+func (tx *Tx) CountFailure(ctx context.Context, realm iam.RealmID, user iam.UserID, ip string, forget time.Duration, secondary int,
+	g *iam.Guess) (*iam.LoginFailures, error) {
 	minute := int64(-2) // of no place
 	if g != nil {
 		minute = g.Minute
 	}
 	return one(ctx, &tx.Reader, scanFailures, `insert into login_failures
-		(realm_id, user_id, failures, temporary_lockouts, secondary_failures, last_failure, last_ip, not_before) values ($2, $3, 1, 0, $4, $5, $6, 0)
+		(realm_id, user_id, failures, temporary_lockouts, secondary_failures, last_failure, last_ip, not_before) values
+			($2, $3, 1, 0, $4, $5, $6, 0)
 		on conflict (realm_id, user_id) do update set
 		failures = case when excluded.last_failure - login_failures.last_failure > $7 then 1 else login_failures.failures + 1 end,
 		temporary_lockouts = case when excluded.last_failure - login_failures.last_failure > $7 then 0 else login_failures.temporary_lockouts end,
 		not_before = case when excluded.last_failure - login_failures.last_failure > $7 then 0 else login_failures.not_before end,
 		secondary_failures = login_failures.secondary_failures + excluded.secondary_failures,
-		last_pause = case when login_failures.last_failure = 0 then -1 when login_failures.last_failure > excluded.last_failure then 0 else excluded.last_failure - login_failures.last_failure end,
+		last_pause = case when login_failures.last_failure = 0 then -1 when login_failures.last_failure > excluded.last_failure then 0 else
+			excluded.last_failure - login_failures.last_failure end,
 		last_failure = excluded.last_failure, last_ip = excluded.last_ip,
-		guesses = case when login_failures.guess_minute = $1 and login_failures.guesses > 0 then login_failures.guesses - 1 else login_failures.guesses end,
-		guesses_before = case when login_failures.guess_minute = $1 + 1 and login_failures.guesses_before > 0 then login_failures.guesses_before - 1 else login_failures.guesses_before end
+		guesses = case when login_failures.guess_minute = $1 and login_failures.guesses > 0 then login_failures.guesses - 1 else
+			login_failures.guesses end,
+		guesses_before = case when login_failures.guess_minute = $1 + 1 and login_failures.guesses_before > 0 then login_failures.guesses_before
+			- 1 else login_failures.guesses_before end
 		returning `+failureColumns, minute, realm, user, secondary, millis(tx.Now), ip, pauseOf(forget))
 }
 
@@ -143,7 +153,8 @@ func (tx *Tx) ForgiveFailures(ctx context.Context, realm iam.RealmID, user iam.U
 	if _, err := tx.exec(ctx, `delete from login_failures`+idle+` and secondary_failures = 0`, realm, user, minute); err != nil {
 		return err
 	}
-	_, err := tx.exec(ctx, `update login_failures set failures = 0, temporary_lockouts = 0, last_failure = 0, last_ip = '', not_before = 0`+idle, realm, user, minute)
+	_, err := tx.exec(ctx, `update login_failures set failures = 0, temporary_lockouts = 0, last_failure = 0, last_ip = '', not_before = 0`+
+		idle, realm, user, minute)
 	return err
 }
 

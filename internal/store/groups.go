@@ -57,7 +57,8 @@ const lineage = `
 
 // GroupsUp returns the groups of a lineage by name, each with the number of
 // groups directly below it, and the roles that are mapped to them.
-func (r *Reader) GroupsUp(ctx context.Context, realm iam.RealmID, l Lineage, id string) (rows []GroupRow, below map[iam.GroupID]int, roles []RolePair, err error) {
+func (r *Reader) GroupsUp(ctx context.Context, realm iam.RealmID, l Lineage,
+	id string) (rows []GroupRow, below map[iam.GroupID]int, roles []RolePair, err error) {
 	below = map[iam.GroupID]int{}
 	rows, err = all(ctx, r, func(row row) (v GroupRow, err error) {
 		var n int
@@ -88,7 +89,8 @@ func (r *Reader) RolesBelow(ctx context.Context, realm iam.RealmID, group iam.Gr
 
 // GroupNamed returns the id of the group of a name directly below parent ("" for the top), or ErrNotFound.
 func (r *Reader) GroupNamed(ctx context.Context, realm iam.RealmID, parent iam.GroupID, name string) (iam.GroupID, error) {
-	return one(ctx, r, scanValue[iam.GroupID], `select id from groups where realm_id = $1 and parent_id = $2 and name = $3`, realm, parent, name)
+	return one(ctx, r, scanValue[iam.GroupID], `select id from groups where realm_id = $1 and parent_id = $2 and name = $3`,
+		realm, parent, name)
 }
 
 // DefaultGroups returns the groups that new users join.
@@ -105,7 +107,8 @@ func (r *Reader) SubGroups(ctx context.Context, realm iam.RealmID, parent iam.Gr
 
 // InsertGroup adds a group; an ExistsError tells of a taken id or a sibling of that name.
 func (tx *Tx) InsertGroup(ctx context.Context, realm iam.RealmID, v GroupRow) error {
-	_, err := tx.exec(ctx, `insert into groups (realm_id, id, parent_id, name, name_lower, is_default, doc, version) values ($1, $2, $3, $4, $5, $6, $7, 1)`,
+	_, err := tx.exec(ctx,
+		`insert into groups (realm_id, id, parent_id, name, name_lower, is_default, doc, version) values ($1, $2, $3, $4, $5, $6, $7, 1)`,
 		realm, v.ID, v.Parent, v.Name, strings.ToLower(v.Name), v.Default, string(v.Doc))
 	return err
 }
@@ -113,7 +116,8 @@ func (tx *Tx) InsertGroup(ctx context.Context, realm iam.RealmID, v GroupRow) er
 // UpdateGroup writes a group back; ErrConflict when it changed since it was read.
 func (tx *Tx) UpdateGroup(ctx context.Context, realm iam.RealmID, v GroupRow) error {
 	return tx.must(ctx, `update groups set parent_id = $1, name = $2, name_lower = $3, is_default = $4, doc = $5, version = version + 1
-		where realm_id = $6 and id = $7 and version = $8`, v.Parent, v.Name, strings.ToLower(v.Name), v.Default, string(v.Doc), realm, v.ID, v.Version)
+		where realm_id = $6 and id = $7 and version = $8`, v.Parent, v.Name, strings.ToLower(v.Name), v.Default, string(v.Doc), realm, v.ID,
+		v.Version)
 }
 
 // DeleteGroup removes a group with everything below it, and their roles and
@@ -150,7 +154,9 @@ func (r *Reader) GroupRoles(ctx context.Context, realm iam.RealmID) ([]RolePair,
 
 // AddGroupRole maps a role to a group; doing it twice is no error.
 func (tx *Tx) AddGroupRole(ctx context.Context, realm iam.RealmID, group iam.GroupID, role iam.RoleID) error {
-	_, err := tx.exec(ctx, `insert into group_roles (realm_id, group_id, role_id) values ($1, $2, $3) on conflict (realm_id, group_id, role_id) do nothing`, realm, group, role)
+	_, err := tx.exec(ctx,
+		`insert into group_roles (realm_id, group_id, role_id) values ($1, $2, $3) on conflict (realm_id, group_id, role_id) do nothing`,
+		realm, group, role)
 	return err
 }
 

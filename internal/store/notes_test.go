@@ -30,7 +30,8 @@ func TestNotesAreReadAsWritten(t *testing.T) {
 			t.Errorf("%s is read as %v, %v", doc, got, err)
 		}
 	}
-	for _, doc := range []string{"", "{", `{"a"}`, `{"a":"b"`, `{"a":"b",}`, `{"a":"b"}x`, `{"a":1}`, `["a":"b"]`, `x{"a":"b"}`, `{"a":"b""c":"d"}`} {
+	for _, doc := range []string{"", "{", `{"a"}`, `{"a":"b"`, `{"a":"b",}`, `{"a":"b"}x`, `{"a":1}`, `["a":"b"]`, `x{"a":"b"}`,
+		`{"a":"b""c":"d"}`} {
 		if got, ok := plainNotes(doc); ok {
 			t.Errorf("%s is read in short, as %v", doc, got)
 		}

@@ -67,7 +67,8 @@ func (tx *Tx) AddOccurrences(ctx context.Context, list []*Occurrence) error {
 	})
 	for _, x := range sorted {
 		_, err := tx.exec(ctx, `insert into occurrences (realm_id, id, kind, user_id, client_id, ip, reason, count, first_at, last_at, doc)
-			select $1, $2, $3, $4, $5, case when $4 = '' or exists (select 1 from users u where u.realm_id = $1 and u.id = $4) then $6 else '' end, $7, cast($8 as bigint), cast($9 as bigint), cast($10 as bigint), $11 where exists (select 1 from realms where id = $1)
+			select $1, $2, $3, $4, $5, case when $4 = '' or exists (select 1 from users u where u.realm_id = $1 and u.id = $4) then $6 else '' end,
+				$7, cast($8 as bigint), cast($9 as bigint), cast($10 as bigint), $11 where exists (select 1 from realms where id = $1)
 			on conflict (realm_id, id) do update set count = occurrences.count + excluded.count, last_at = excluded.last_at, doc = excluded.doc`,
 			x.Realm, x.OccurrenceKey.ID(), x.Kind, x.User, x.Client, x.IP, x.Reason, x.Count, millis(x.First), millis(x.Last), text(x.Doc))
 		if err != nil {

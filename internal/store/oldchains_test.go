@@ -21,9 +21,11 @@ func TestChainsOfTwoVersionsInterleaved(t *testing.T) {
 	p := iam.ClientSession{Realm: "r", Session: "s", Client: "c"}
 	at := time.UnixMilli(1_764_000_000_123)
 	chain := func(n int) iam.RefreshChain {
-		return iam.RefreshChain{ReuseID: "login", Used: fmt.Sprint("used", n), Uses: n, Newest: fmt.Sprint("newest", n), Issued: at.Add(time.Duration(n) * time.Millisecond), Expires: at.Add(time.Hour).Truncate(time.Second)}
+		return iam.RefreshChain{ReuseID: "login", Used: fmt.Sprint("used", n), Uses: n, Newest: fmt.Sprint("newest", n),
+			Issued: at.Add(time.Duration(n) * time.Millisecond), Expires: at.Add(time.Hour).Truncate(time.Second)}
 	}
-	fromBefore := func(write func(*store.Tx, context.Context, *iam.ClientSession) (bool, error)) func(context.Context, *store.Tx, int) (bool, error) {
+	fromBefore := func(write func(*store.Tx, context.Context, *iam.ClientSession) (bool, error)) func(context.Context,
+		*store.Tx, int) (bool, error) {
 		return func(ctx context.Context, tx *store.Tx, n int) (bool, error) {
 			part := p
 			notes, version, err := tx.OldPart(ctx, &p)
@@ -36,19 +38,23 @@ func TestChainsOfTwoVersionsInterleaved(t *testing.T) {
 			return write(tx, ctx, &part)
 		}
 	}
-	fromThis := func(write func(*store.Tx, context.Context, *iam.ClientSession) (bool, error)) func(context.Context, *store.Tx, int) (bool, error) {
+	fromThis := func(write func(*store.Tx, context.Context, *iam.ClientSession) (bool, error)) func(context.Context,
+		*store.Tx, int) (bool, error) {
 		return func(ctx context.Context, tx *store.Tx, n int) (bool, error) {
 			v, err := tx.Session(ctx, "r", iam.SessionRef{ID: "s"}, "c")
 			if err != nil {
 				return false, err
 			}
-			v.ClientSession.Chains = append(slices.DeleteFunc(v.ClientSession.Chains, func(c iam.RefreshChain) bool { return c.ReuseID == "login" }), chain(n))
+			v.ClientSession.Chains = append(slices.DeleteFunc(v.ClientSession.Chains, func(c iam.RefreshChain) bool { return c.ReuseID == "login" }),
+				chain(n))
 			return write(tx, ctx, v.ClientSession)
 		}
 	}
-	again := func(write func(*store.Tx, context.Context, *iam.ClientSession) (bool, error)) func(context.Context, *store.Tx, int) (bool, error) {
+	again := func(write func(*store.Tx, context.Context, *iam.ClientSession) (bool, error)) func(context.Context,
+		*store.Tx, int) (bool, error) {
 		return func(ctx context.Context, tx *store.Tx, _ int) (bool, error) {
-			if _, err := tx.EndClientSessions(ctx, "r", iam.SessionRef{ID: "s"}.Only(), "c", func(*iam.ClientSession) {}, iam.End{Reason: iam.Revoked}); err != nil {
+			if _, err := tx.EndClientSessions(ctx, "r", iam.SessionRef{ID: "s"}.Only(), "c", func(*iam.ClientSession) {},
+				iam.End{Reason: iam.Revoked}); err != nil {
 				return false, err
 			}
 			part := p
@@ -128,5 +134,6 @@ func TestChainsOfTwoVersionsInterleaved(t *testing.T) {
 }
 
 func sameChain(a, b iam.RefreshChain) bool {
-	return a.Issued.Equal(b.Issued) && a.Expires.Equal(b.Expires) && a.ReuseID == b.ReuseID && a.Used == b.Used && a.Uses == b.Uses && a.Newest == b.Newest
+	return a.Issued.Equal(b.Issued) && a.Expires.Equal(b.Expires) && a.ReuseID == b.ReuseID && a.Used == b.Used && a.Uses == b.Uses &&
+		a.Newest == b.Newest
 }

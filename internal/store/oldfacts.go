@@ -35,7 +35,8 @@ func readEnd(stored []byte, e *iam.End) error {
 
 // flowWords are the words for flows in which clients are told that they may not use them, with the settings.
 var flowWords = []struct{ word, setting string }{
-	{"Standard", iam.SettingStandardFlow}, {"Implicit", iam.SettingImplicitFlow}, {"direct access", iam.SettingDirectGrants}, {"exchange code", iam.SettingStandardFlow},
+	{"Standard", iam.SettingStandardFlow}, {"Implicit", iam.SettingImplicitFlow}, {"direct access", iam.SettingDirectGrants},
+	{"exchange code", iam.SettingStandardFlow},
 }
 
 // readOccurrence reads what an occurrence tells of the last time.

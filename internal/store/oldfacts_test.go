@@ -11,10 +11,12 @@ import (
 // Records that nodes of the version before write tell what records of this one do.
 func TestRecordsOfTheVersionBeforeTellTheFacts(t *testing.T) {
 	ends := map[iam.SessionID]struct{ old, want iam.End }{
-		"idle": {iam.End{Reason: iam.Idle, Rule: "ssoSessionIdleTimeoutRememberMe"}, iam.End{Setting: iam.Setting{Of: iam.OfRealm, Name: "ssoSessionIdleTimeoutRememberMe"}}},
+		"idle": {iam.End{Reason: iam.Idle, Rule: "ssoSessionIdleTimeoutRememberMe"},
+			iam.End{Setting: iam.Setting{Of: iam.OfRealm, Name: "ssoSessionIdleTimeoutRememberMe"}}},
 		"client": {iam.End{Reason: iam.MaxAge, Rule: "client.session.max.lifespan"},
 			iam.End{Setting: iam.Setting{Of: iam.OfClient, Name: "client.session.max.lifespan"}}},
-		"limit":     {iam.End{Reason: iam.SessionLimit, Rule: "userRealmLimit: 5"}, iam.End{Setting: iam.Setting{Of: iam.OfStep, Name: "userRealmLimit", Value: "5"}}},
+		"limit": {iam.End{Reason: iam.SessionLimit, Rule: "userRealmLimit: 5"},
+			iam.End{Setting: iam.Setting{Of: iam.OfStep, Name: "userRealmLimit", Value: "5"}}},
 		"offline":   {iam.End{Reason: iam.ReplacedByOffline, Rule: "offline_access:i"}, iam.End{Scopes: "offline_access:i"}},
 		"unknown":   {iam.End{Reason: iam.ReplacedByOffline, Rule: "offline_access:"}, iam.End{Scopes: "offline_access:"}},
 		"logout":    {iam.End{Reason: iam.LogoutByUser, Rule: "logout endpoint, with its offline session"}, iam.End{}},
@@ -27,19 +29,24 @@ func TestRecordsOfTheVersionBeforeTellTheFacts(t *testing.T) {
 		old    store.OccurrenceDoc
 		want   iam.Refusal
 	}{
-		"offline":  {iam.SessionEnded, store.OccurrenceDoc{Event: "REFRESH_TOKEN_ERROR", Text: "Offline user session not found"}, iam.Refusal{Offline: true}},
-		"online":   {iam.SessionEnded, store.OccurrenceDoc{Event: "REFRESH_TOKEN_ERROR", Text: "Session not active"}, iam.Refusal{}},
-		"prompt":   {iam.NoCookie, store.OccurrenceDoc{Event: "LOGIN_ERROR", Error: "login_required"}, iam.Refusal{Prompted: true}},
-		"redirect": {iam.RedirectMismatch, store.OccurrenceDoc{Event: "LOGIN_ERROR", Error: "invalid_redirect_uri", Text: "https://x/"}, iam.Refusal{Redirect: "https://x/"}},
-		"code":     {iam.RedirectMismatch, store.OccurrenceDoc{Event: "CODE_TO_TOKEN_ERROR", Error: "invalid_redirect_uri", Text: "Parameter"}, iam.Refusal{}},
-		"flow": {iam.ClientNotAllowed, store.OccurrenceDoc{Event: "LOGIN_ERROR", Text: "Client is not allowed. Implicit flow is disabled for the client."},
+		"offline": {iam.SessionEnded, store.OccurrenceDoc{Event: "REFRESH_TOKEN_ERROR", Text: "Offline user session not found"},
+			iam.Refusal{Offline: true}},
+		"online": {iam.SessionEnded, store.OccurrenceDoc{Event: "REFRESH_TOKEN_ERROR", Text: "Session not active"}, iam.Refusal{}},
+		"prompt": {iam.NoCookie, store.OccurrenceDoc{Event: "LOGIN_ERROR", Error: "login_required"}, iam.Refusal{Prompted: true}},
+		"redirect": {iam.RedirectMismatch, store.OccurrenceDoc{Event: "LOGIN_ERROR", Error: "invalid_redirect_uri", Text: "https://x/"},
+			iam.Refusal{Redirect: "https://x/"}},
+		"code": {iam.RedirectMismatch, store.OccurrenceDoc{Event: "CODE_TO_TOKEN_ERROR", Error: "invalid_redirect_uri", Text: "Parameter"},
+			iam.Refusal{}},
+		"flow": {iam.ClientNotAllowed, store.OccurrenceDoc{Event: "LOGIN_ERROR",
+			Text: "Client is not allowed. Implicit flow is disabled for the client."},
 			iam.Refusal{Setting: iam.SettingImplicitFlow}},
 		"exchange": {iam.ClientNotAllowed, store.OccurrenceDoc{Event: "CODE_TO_TOKEN_ERROR", Text: "Client not allowed to exchange code"},
 			iam.Refusal{Setting: iam.SettingStandardFlow}},
 		"password": {iam.ClientNotAllowed, store.OccurrenceDoc{Event: "LOGIN_ERROR", Text: "Client not allowed for direct access grants"},
 			iam.Refusal{Setting: iam.SettingDirectGrants}},
-		"scope": {iam.WrongRequest, store.OccurrenceDoc{Event: "TOKEN_EXCHANGE_ERROR", Text: "Standard token exchange is not enabled for the requested client"}, iam.Refusal{}},
-		"new":   {iam.ClientNotAllowed, store.OccurrenceDoc{Facts: true, Text: "Offline, Standard"}, iam.Refusal{}},
+		"scope": {iam.WrongRequest, store.OccurrenceDoc{Event: "TOKEN_EXCHANGE_ERROR",
+			Text: "Standard token exchange is not enabled for the requested client"}, iam.Refusal{}},
+		"new": {iam.ClientNotAllowed, store.OccurrenceDoc{Facts: true, Text: "Offline, Standard"}, iam.Refusal{}},
 	}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		ctx := t.Context()

@@ -17,7 +17,8 @@ func TestSearchUsers(t *testing.T) {
 		ctx := t.Context()
 		addRealm(t, db, "r")
 		people := []*iam.User{
-			{ID: "1", Username: "anna", Email: "anna@north.test", FirstName: "Anna", LastName: "Berg", Enabled: true, Attrs: map[string][]string{"Team": {"Blue", "Red"}}},
+			{ID: "1", Username: "anna", Email: "anna@north.test", FirstName: "Anna", LastName: "Berg", Enabled: true,
+				Attrs: map[string][]string{"Team": {"Blue", "Red"}}},
 			{ID: "2", Username: "bert_1", Email: "bert@south.test", FirstName: "Bert", LastName: "Anders", EmailVerified: true},
 			{ID: "3", Username: "bertx1", LastName: "Ünal"},
 			{ID: "4", Username: "service-account-job", ServiceAccount: "job"},
@@ -77,7 +78,8 @@ func TestSearchUsers(t *testing.T) {
 				t.Errorf("%s: %v, counted %d, want %s", name, got, n, c.want)
 			}
 		}
-		if list, err := db.SearchUsers(ctx, "r", &store.UserFilter{First: 1, Max: 1}); err != nil || len(list) != 1 || list[0].Username != "bert_1" {
+		if list, err := db.SearchUsers(ctx, "r", &store.UserFilter{First: 1, Max: 1}); err != nil || len(list) != 1 ||
+			list[0].Username != "bert_1" {
 			t.Errorf("the second page: %v, %v", list, err)
 		}
 		kinds, err := db.CredentialKinds(ctx, "r", []iam.UserID{"1", "2"})

@@ -185,7 +185,8 @@ func (r *Reader) ObjectsAfter(ctx context.Context, realm iam.RealmID, kind, afte
 
 // Object returns one object, or ErrNotFound.
 func (r *Reader) Object(ctx context.Context, realm iam.RealmID, kind, id string) (Object, error) {
-	return one(ctx, r, r.scanObject(realm), `select `+objectColumns+` from objects where realm_id = $1 and kind = $2 and id = $3`, realm, kind, id)
+	return one(ctx, r, r.scanObject(realm), `select `+objectColumns+` from objects where realm_id = $1 and kind = $2 and id = $3`,
+		realm, kind, id)
 }
 
 // InsertObject adds an object; an ExistsError tells of a taken id or unique name.

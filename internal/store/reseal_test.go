@@ -81,7 +81,8 @@ func TestReseal(t *testing.T) {
 			tx.FinishDelivery(ctx, "r", "e")); err != nil {
 			return err
 		}
-		if _, err := tx.OpenAuthTab(ctx, iam.AuthSession{ID: "s", Realm: "r", Expires: db.Now().Add(time.Hour)}, &iam.AuthTab{Root: "s", ID: "t", Code: "tab"}); err != nil {
+		if _, err := tx.OpenAuthTab(ctx, iam.AuthSession{ID: "s", Realm: "r", Expires: db.Now().Add(time.Hour)}, &iam.AuthTab{Root: "s", ID: "t",
+			Code: "tab"}); err != nil {
 			return err
 		}
 		_, err := tx.PutSingleUse(ctx, "r", SingleUse{Key: "code", Value: []byte("once"), Expires: db.Now().Add(time.Hour)})

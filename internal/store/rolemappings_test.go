@@ -19,7 +19,8 @@ func TestStandingCountsGroupsAbove(t *testing.T) {
 			if err := tx.InsertUser(ctx, &iam.User{ID: "u", Realm: "r", Username: "u", Enabled: true}, false); err != nil {
 				return err
 			}
-			for _, g := range []store.GroupRow{{ID: "top", Name: "top"}, {ID: "mid", Parent: "top", Name: "mid"}, {ID: "leaf", Parent: "mid", Name: "leaf"}, {ID: "other", Name: "other"}} {
+			for _, g := range []store.GroupRow{{ID: "top", Name: "top"}, {ID: "mid", Parent: "top", Name: "mid"},
+				{ID: "leaf", Parent: "mid", Name: "leaf"}, {ID: "other", Name: "other"}} {
 				g.Doc = []byte(`{}`)
 				if err := tx.InsertGroup(ctx, "r", g); err != nil {
 					return err

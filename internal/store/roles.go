@@ -79,7 +79,9 @@ func (r *Reader) Composites(ctx context.Context, realm iam.RealmID) ([]RolePair,
 
 // AddComposite makes child part of role; doing it twice is no error.
 func (tx *Tx) AddComposite(ctx context.Context, realm iam.RealmID, role, child iam.RoleID) error {
-	_, err := tx.exec(ctx, `insert into role_composites (realm_id, role_id, child_id) values ($1, $2, $3) on conflict (realm_id, role_id, child_id) do nothing`, realm, role, child)
+	_, err := tx.exec(ctx,
+		`insert into role_composites (realm_id, role_id, child_id) values ($1, $2, $3) on conflict (realm_id, role_id, child_id) do nothing`,
+		realm, role, child)
 	return err
 }
 
@@ -96,7 +98,9 @@ func (r *Reader) ScopeRoles(ctx context.Context, realm iam.RealmID) ([]RolePair,
 
 // AddScopeRole puts a role into the scope of a client or client scope.
 func (tx *Tx) AddScopeRole(ctx context.Context, realm iam.RealmID, owner string, role iam.RoleID) error {
-	_, err := tx.exec(ctx, `insert into scope_roles (realm_id, owner_id, role_id) values ($1, $2, $3) on conflict (realm_id, owner_id, role_id) do nothing`, realm, owner, role)
+	_, err := tx.exec(ctx,
+		`insert into scope_roles (realm_id, owner_id, role_id) values ($1, $2, $3) on conflict (realm_id, owner_id, role_id) do nothing`,
+		realm, owner, role)
 	return err
 }
 

@@ -46,7 +46,8 @@ type sessionRow struct {
 
 // dest is where sessionShort goes, or with full sessionColumns; others may be appended.
 func (s *sessionRow) dest(full bool) []any {
-	list := append(make([]any, 0, 48), &s.ID, &s.Offline, &s.User, &s.Remember, &s.Username, &s.IP, &s.AuthMethod, &s.BrokerID, &s.BrokerUser, &s.started, &s.access)
+	list := append(make([]any, 0, 48), &s.ID, &s.Offline, &s.User, &s.Remember, &s.Username, &s.IP, &s.AuthMethod, &s.BrokerID, &s.BrokerUser,
+		&s.started, &s.access)
 	if full {
 		list = append(list, &s.notes, &s.origin)
 	}
@@ -135,7 +136,8 @@ func scanClientSession(realm iam.RealmID) func(row) (*iam.ClientSession, error) 
 		chains                   string
 		notes, origin            []byte
 	}
-	dest := []any{&p.Session, &p.Offline, &p.Client, &p.chains, &p.chained, &p.started, &p.access, &p.Refreshes, &p.Version, &p.notes, &p.origin, &p.Issued}
+	dest := []any{&p.Session, &p.Offline, &p.Client, &p.chains, &p.chained, &p.started, &p.access, &p.Refreshes, &p.Version, &p.notes,
+		&p.origin, &p.Issued}
 	return func(r row) (*iam.ClientSession, error) {
 		p.ClientSession, p.notes, p.origin = iam.ClientSession{Realm: realm}, nil, nil
 		if err := r.Scan(dest...); err != nil {
@@ -163,7 +165,8 @@ func (r *Reader) Session(ctx context.Context, realm iam.RealmID, ref iam.Session
 // SessionAndSingleUse is Session and HasSingleUse in one statement: a presented token
 // needs both. A reference that names a user of the realm finds that user's session
 // alone. One that does not - a pairwise subject, say - goes by the id.
-func (r *Reader) SessionAndSingleUse(ctx context.Context, realm iam.RealmID, ref iam.SessionRef, client iam.ClientID, key string, now time.Time) (*SessionView, error) {
+func (r *Reader) SessionAndSingleUse(ctx context.Context, realm iam.RealmID, ref iam.SessionRef, client iam.ClientID, key string,
+	now time.Time) (*SessionView, error) {
 	return one(ctx, r.quick(), scanSessionView(realm, ref), sessionAndSingleUse, realm, ref.ID, ref.Kind, client, key, millis(now), ref.User)
 }
 
@@ -178,7 +181,8 @@ func scanSessionView(realm iam.RealmID, ref iam.SessionRef) func(row) (*SessionV
 		}
 		var clientEnabled sql.Null[bool]
 		var clientNB sql.Null[int64]
-		dest := append(session.dest(false), &session.notes, &v.RealmEnabled, &realmNB, &part.client, &part.chains, &part.chained, &part.started, &part.access,
+		dest := append(session.dest(false), &session.notes, &v.RealmEnabled, &realmNB, &part.client, &part.chains, &part.chained,
+			&part.started, &part.access,
 			&part.notes, &part.version, &clientEnabled, &clientNB, &v.Grouped, &v.Roles, &v.Revoked)
 		user := nullUser{realm: realm}
 		dest = append(dest, user.dest()...)
@@ -230,7 +234,8 @@ const nullUserColumns = `u.id, u.username, u.email, u.email_verified, u.first_na
 	u.created_at, u.not_before, u.doc, u.version`
 
 func (n *nullUser) dest() []any {
-	return []any{&n.id, &n.username, &n.email, &n.verified, &n.first, &n.last, &n.enabled, &n.service, &n.federation, &n.created, &n.notBefore, &n.doc, &n.version}
+	return []any{&n.id, &n.username, &n.email, &n.verified, &n.first, &n.last, &n.enabled, &n.service, &n.federation, &n.created,
+		&n.notBefore, &n.doc, &n.version}
 }
 
 func (n *nullUser) value() (*iam.User, error) {
@@ -241,9 +246,11 @@ func (n *nullUser) value() (*iam.User, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &iam.User{ID: iam.UserID(n.id.V), Realm: n.realm, Username: n.username.V, Email: n.email.V, EmailVerified: n.verified.V, FirstName: n.first.V, LastName: n.last.V,
-		Enabled: n.enabled.V, ServiceAccount: iam.ClientID(n.service.V), Federation: n.federation.V, CreatedAt: fromMillis(n.created.V), NotBefore: fromMillis(n.notBefore.V),
-		Attrs: d.Attrs, Required: d.Required, Extra: d.Extra, Version: n.version.V}, nil
+	return &iam.User{ID: iam.UserID(n.id.V), Realm: n.realm, Username: n.username.V, Email: n.email.V, EmailVerified: n.verified.V,
+		FirstName: n.first.V, LastName: n.last.V,
+		Enabled: n.enabled.V, ServiceAccount: iam.ClientID(n.service.V), Federation: n.federation.V, CreatedAt: fromMillis(n.created.V),
+		NotBefore: fromMillis(n.notBefore.V),
+		Attrs:     d.Attrs, Required: d.Required, Extra: d.Extra, Version: n.version.V}, nil
 }
 
 func notes(m map[string]string) string {
@@ -256,7 +263,8 @@ func notes(m map[string]string) string {
 
 const beginSession = `insert into user_sessions (realm_id, id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user,
 	started_at, last_access, notes, origin, version)
-	select $1, $2, coalesce((select o.offline from user_sessions o where o.realm_id = $1 and o.id = $2 and (not $3 or o.user_id <> $4) limit 1), $3), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1
+	select $1, $2, coalesce((select o.offline from user_sessions o where o.realm_id = $1 and o.id = $2 and (not $3 or o.user_id <> $4) limit
+		1), $3), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1
 	where not exists (select 1 from ended_sessions e where e.realm_id = $1 and e.session_id = $2 and (not $3 or e.user_id <> $4))
 	on conflict (realm_id, id, offline) do nothing`
 
@@ -270,14 +278,16 @@ const beginSession = `insert into user_sessions (realm_id, id, offline, user_id,
 // SQLite then copies the row through a temporary table, for 0.2 ms of each login.
 func (tx *Tx) BeginSession(ctx context.Context, s *iam.UserSession) (bool, error) {
 	n, err := tx.exec(ctx, beginSession,
-		s.Realm, s.ID, s.Offline, s.User, s.Remember, s.Username, s.IP, s.AuthMethod, s.BrokerID, s.BrokerUser, millis(s.Started), millis(s.LastAccess),
+		s.Realm, s.ID, s.Offline, s.User, s.Remember, s.Username, s.IP, s.AuthMethod, s.BrokerID, s.BrokerUser, millis(s.Started),
+		millis(s.LastAccess),
 		notes(s.Notes), text(s.Origin))
 	return n > 0, err
 }
 
 // PutUserSessionNotes replaces the notes of a user session; ErrNotFound when it is gone.
 func (tx *Tx) PutUserSessionNotes(ctx context.Context, s *iam.UserSession) error {
-	n, err := tx.exec(ctx, `update user_sessions set notes = $1, version = version + 1 where realm_id = $2 and id = $3 and offline = $4 and user_id = $5`,
+	n, err := tx.exec(ctx,
+		`update user_sessions set notes = $1, version = version + 1 where realm_id = $2 and id = $3 and offline = $4 and user_id = $5`,
 		notes(s.Notes), s.Realm, s.ID, s.Offline, s.User)
 	if err == nil && n == 0 {
 		return ErrNotFound
@@ -300,7 +310,8 @@ func putClientSession(p *iam.ClientSession) *statement {
 	chains, notes := writeChains(p)
 	return &statement{Query: `insert into client_sessions (realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, origin,
 		version, refresh_chains, chains_version) values ($1, $2, $3, $4, '', 0, '', $5, $6, $7, $8, 1, $9, 1)
-		on conflict (realm_id, session_id, offline, client_id) do update set started_at = excluded.started_at, last_access = excluded.last_access, notes = excluded.notes,
+		on conflict (realm_id, session_id, offline, client_id) do update set started_at = excluded.started_at, last_access =
+			excluded.last_access, notes = excluded.notes,
 		origin = excluded.origin, refresh_chains = excluded.refresh_chains, chains_version = client_sessions.version + 1,
 		version = client_sessions.version + 1 where client_sessions.version = $10`,
 		Args: []any{p.Realm, p.Session, p.Offline, p.Client, millis(p.Started), millis(p.LastAccess), notes, text(p.Origin), chains, p.Version}}
@@ -324,7 +335,8 @@ func (tx *Tx) Rejoin(ctx context.Context, p *iam.ClientSession, values []SingleU
 // only one is told true.
 func (tx *Tx) SwapClientSession(ctx context.Context, p *iam.ClientSession) (bool, error) {
 	chains, notes := writeChains(p)
-	n, err := tx.exec(ctx, `update client_sessions set last_access = $1, notes = $2, refresh_chains = $3, chains_version = version + 1, version = version + 1
+	n, err := tx.exec(ctx,
+		`update client_sessions set last_access = $1, notes = $2, refresh_chains = $3, chains_version = version + 1, version = version + 1
 		where realm_id = $4 and session_id = $5 and offline = $6 and client_id = $7 and version = $8`,
 		millis(p.LastAccess), notes, chains, p.Realm, p.Session, p.Offline, p.Client, p.Version)
 	return n > 0, err
@@ -339,7 +351,8 @@ func (r *Reader) ClientSessionsOf(ctx context.Context, realm iam.RealmID, refs i
 		for _, id := range chunk {
 			args = append(args, id)
 		}
-		part, err := all(ctx, few(r, len(chunk)), scanClientSession(realm), `select `+clientSessionColumns+` from client_sessions c where c.realm_id = $1 and c.offline = $2
+		part, err := all(ctx, few(r, len(chunk)), scanClientSession(realm), `select `+clientSessionColumns+
+			` from client_sessions c where c.realm_id = $1 and c.offline = $2
 			and c.session_id in (`+binds(4, len(chunk))+`) and ($3 = '' or exists (select 1 from user_sessions s where s.realm_id = $1 and s.id = c.session_id and s.offline = $2
 			and s.user_id = $3)) order by c.session_id, c.client_id`, args...)
 		if err != nil {
@@ -356,13 +369,15 @@ const clientSessionsOfUser = `select ` + clientSessionColumns + ` from client_se
 	and c.session_id in (select id from user_sessions where realm_id = $1 and user_id = $2 and offline = $3) order by c.session_id, c.client_id`
 
 // ClientSessionsOfUser returns all parts of a user's sessions, ordered as ClientSessionsOf.
-func (r *Reader) ClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, kind iam.SessionKind) ([]*iam.ClientSession, error) {
+func (r *Reader) ClientSessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID,
+	kind iam.SessionKind) ([]*iam.ClientSession, error) {
 	return all(ctx, r.quick(), scanClientSession(realm), clientSessionsOfUser, realm, user, kind)
 }
 
 // SessionsOfUser returns a user's sessions, the latest access first.
 func (r *Reader) SessionsOfUser(ctx context.Context, realm iam.RealmID, user iam.UserID, kind iam.SessionKind) ([]*iam.UserSession, error) {
-	return all(ctx, r.quick(), scanSession(realm), `select `+sessionColumns+` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
+	return all(ctx, r.quick(), scanSession(realm), `select `+sessionColumns+
+		` from user_sessions s where s.realm_id = $1 and s.user_id = $2 and s.offline = $3
 		order by s.last_access desc, s.id`, realm, user, kind)
 }
 
@@ -396,7 +411,8 @@ func (r *Reader) OutlinesOfUser(ctx context.Context, realm iam.RealmID, user iam
 }
 
 // SessionsOfClient returns a page of the user sessions that a client has a part in; max < 0 means all.
-func (r *Reader) SessionsOfClient(ctx context.Context, realm iam.RealmID, client iam.ClientID, kind iam.SessionKind, first, max int) ([]*iam.UserSession, error) {
+func (r *Reader) SessionsOfClient(ctx context.Context, realm iam.RealmID, client iam.ClientID, kind iam.SessionKind, first,
+	max int) ([]*iam.UserSession, error) {
 	return all(ctx, r, scanSession(realm), `select `+sessionColumns+` from client_sessions c
 		join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
 		where c.realm_id = $1 and c.client_id = $2 and c.offline = $3 order by s.started_at, s.id limit $4 offset $5`, realm, client, kind, limit(max), first)
@@ -410,7 +426,8 @@ func (r *Reader) SessionsOfRealm(ctx context.Context, realm iam.RealmID, kind ia
 	}
 	// Their index tells the remembered from the others.
 	half := func(remember string) string {
-		return `select ` + sessionColumns + ` from (select ` + sessionColumns + ` from user_sessions s where s.realm_id = $1 and s.offline = $2 and s.remember = ` + remember + `
+		return `select ` + sessionColumns + ` from (select ` + sessionColumns +
+			` from user_sessions s where s.realm_id = $1 and s.offline = $2 and s.remember = ` + remember + `
 			order by s.started_at, s.id limit $3) as s`
 	}
 	return all(ctx, r, scanSession(realm), half("false")+` union all `+half("true")+` order by started_at, id limit $4 offset $5`,
@@ -426,7 +443,8 @@ type SessionCount struct {
 // SessionCounts counts the parts of clients in sessions that were used since
 // and begun since, leaving out what has timed out; clients without any are
 // left out. A zero time sets no bound.
-func (r *Reader) SessionCounts(ctx context.Context, realm iam.RealmID, kind iam.SessionKind, usedSince, begunSince time.Time) ([]SessionCount, error) {
+func (r *Reader) SessionCounts(ctx context.Context, realm iam.RealmID, kind iam.SessionKind, usedSince,
+	begunSince time.Time) ([]SessionCount, error) {
 	return all(ctx, r, func(row row) (v SessionCount, err error) { return v, row.Scan(&v.Client, &v.Count) },
 		`select c.client_id, count(*) from client_sessions c
 		join user_sessions s on s.realm_id = c.realm_id and s.id = c.session_id and s.offline = c.offline
@@ -456,11 +474,13 @@ func (tx *Tx) TouchSessions(ctx context.Context, touches []Touch) error {
 			_, err = tx.exec(ctx, `update user_sessions set last_access = $1 where realm_id = $2 and id = $3 and offline = $4 and last_access < $1`,
 				millis(t.At), t.Realm, t.Session, t.Kind)
 		case t.Refreshes == 0 && t.Issued == "":
-			_, err = tx.exec(ctx, `update client_sessions set last_access = $1 where realm_id = $2 and session_id = $3 and offline = $4 and client_id = $5 and last_access < $1`,
+			_, err = tx.exec(ctx,
+				`update client_sessions set last_access = $1 where realm_id = $2 and session_id = $3 and offline = $4 and client_id = $5 and last_access < $1`,
 				millis(t.At), t.Realm, t.Session, t.Kind, t.Client)
 		default:
 			_, err = tx.exec(ctx, `update client_sessions set last_access = case when last_access < $1 then $1 else last_access end,
-				refreshes = refreshes + $6, issued = substr($7 || issued, 1, $8) where realm_id = $2 and session_id = $3 and offline = $4 and client_id = $5`,
+				refreshes = refreshes + $6, issued = substr($7 || issued, 1, $8) where realm_id = $2 and session_id = $3 and offline = $4 and client_id
+					= $5`,
 				millis(t.At), t.Realm, t.Session, t.Kind, t.Client, t.Refreshes, t.Issued, iam.MaxIssued)
 		}
 		if err != nil {

@@ -63,10 +63,12 @@ func (tx *Tx) takeSingleUse(realm iam.RealmID, key string, value *[]byte) *state
 // Redeem is TakeSingleUse, and Session of the online session that the value is said to
 // belong to, in one round trip: for DB.Single. What is not there is nil; where the
 // session is not, the value is not taken.
-func (tx *Tx) Redeem(ctx context.Context, realm iam.RealmID, key string, ref iam.SessionRef, client iam.ClientID) (value []byte, v *SessionView, err error) {
+func (tx *Tx) Redeem(ctx context.Context, realm iam.RealmID, key string, ref iam.SessionRef,
+	client iam.ClientID) (value []byte, v *SessionView, err error) {
 	scan := scanSessionView(realm, ref)
 	take := tx.takeSingleUse(realm, key, &value)
-	take.Query, take.Args = takingSingleUse+` and exists (select 1 from user_sessions s where s.realm_id = $1 and s.id = $4 and s.offline = $5) returning value`,
+	take.Query, take.Args = takingSingleUse+
+		` and exists (select 1 from user_sessions s where s.realm_id = $1 and s.id = $4 and s.offline = $5) returning value`,
 		append(take.Args, ref.ID, ref.Kind)
 	err = tx.together(ctx, take, &statement{
 		Query: sessionAndSingleUse,
@@ -78,13 +80,15 @@ func (tx *Tx) Redeem(ctx context.Context, realm iam.RealmID, key string, ref iam
 
 // HasSingleUse reports whether a key is stored and has not expired at now: a revoked token's id, say.
 func (r *Reader) HasSingleUse(ctx context.Context, realm iam.RealmID, key string, now time.Time) (bool, error) {
-	n, err := one(ctx, r.quick(), scanValue[int64], `select count(*) from single_use where realm_id = $1 and key = $2 and expires_at > $3`, realm, key, millis(now))
+	n, err := one(ctx, r.quick(), scanValue[int64], `select count(*) from single_use where realm_id = $1 and key = $2 and expires_at > $3`,
+		realm, key, millis(now))
 	return n > 0, err
 }
 
 // LookSingleUse returns a value that can still be taken at now, and leaves it; ErrNotFound as TakeSingleUse.
 func (r *Reader) LookSingleUse(ctx context.Context, realm iam.RealmID, key string, now time.Time) ([]byte, error) {
-	sealed, err := one(ctx, r, scanValue[[]byte], `select value from single_use where realm_id = $1 and key = $2 and expires_at > $3`, realm, key, millis(now))
+	sealed, err := one(ctx, r, scanValue[[]byte], `select value from single_use where realm_id = $1 and key = $2 and expires_at > $3`,
+		realm, key, millis(now))
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +97,8 @@ func (r *Reader) LookSingleUse(ctx context.Context, realm iam.RealmID, key strin
 
 // SingleUseExpired reports whether a key is stored, and has expired at now.
 func (r *Reader) SingleUseExpired(ctx context.Context, realm iam.RealmID, key string, now time.Time) (bool, error) {
-	n, err := one(ctx, r, scanValue[int64], `select count(*) from single_use where realm_id = $1 and key = $2 and expires_at <= $3`, realm, key, millis(now))
+	n, err := one(ctx, r, scanValue[int64], `select count(*) from single_use where realm_id = $1 and key = $2 and expires_at <= $3`,
+		realm, key, millis(now))
 	return n > 0, err
 }
 
@@ -106,7 +111,8 @@ func (tx *Tx) SweepSingleUse(ctx context.Context, shard int64, limit int) (int64
 // Lease takes or renews a named lease until a time and reports whether holder has it.
 func (tx *Tx) Lease(ctx context.Context, name, holder string, until time.Time) (bool, error) {
 	n, err := tx.exec(ctx, `insert into leases (name, holder, until) values ($1, $2, $3)
-		on conflict (name) do update set holder = excluded.holder, until = excluded.until where leases.until < $4 or leases.holder = excluded.holder`,
+		on conflict (name) do update set holder = excluded.holder, until = excluded.until where leases.until < $4 or leases.holder =
+			excluded.holder`,
 		name, holder, millis(until), millis(tx.Now))
 	return n > 0, err
 }

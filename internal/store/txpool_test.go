@@ -43,7 +43,8 @@ func openPostgres(t *testing.T, more string, cfg store.Config) (*store.DB, *pgx.
 // cutOthers ends all other connections to a connection's database.
 func cutOthers(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
-	if _, err := conn.Exec(t.Context(), `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`); err != nil {
+	if _, err := conn.Exec(t.Context(),
+		`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`); err != nil {
 		t.Fatal(err)
 	}
 }

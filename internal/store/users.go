@@ -72,18 +72,21 @@ func (r *Reader) User(ctx context.Context, realm iam.RealmID, id iam.UserID) (*i
 
 // UserByName returns a user by user name, in whatever case, or ErrNotFound.
 func (r *Reader) UserByName(ctx context.Context, realm iam.RealmID, name string) (*iam.User, error) {
-	return one(ctx, r.quick(), scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.username = $2`, realm, strings.ToLower(name))
+	return one(ctx, r.quick(), scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.username = $2`, realm,
+		strings.ToLower(name))
 }
 
 // UsersByEmail returns the users with an e-mail address, in whatever case; more
 // than one only where the realm allows it.
 func (r *Reader) UsersByEmail(ctx context.Context, realm iam.RealmID, email string) ([]*iam.User, error) {
-	return all(ctx, r, scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.email = $2 order by u.created_at, u.id`, realm, strings.ToLower(email))
+	return all(ctx, r, scanUser(realm), `select `+userColumns+
+		` from users u where u.realm_id = $1 and u.email = $2 order by u.created_at, u.id`, realm, strings.ToLower(email))
 }
 
 // ServiceAccount returns the user of a client's service account, or ErrNotFound.
 func (r *Reader) ServiceAccount(ctx context.Context, realm iam.RealmID, client iam.ClientID) (*iam.User, error) {
-	return one(ctx, r.quick(), scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.service_client_id = $2`, realm, client)
+	return one(ctx, r.quick(), scanUser(realm), `select `+userColumns+` from users u where u.realm_id = $1 and u.service_client_id = $2`,
+		realm, client)
 }
 
 // Usernames maps those of the ids that are there to usernames.
@@ -144,8 +147,10 @@ func (tx *Tx) UpdateUser(ctx context.Context, u *iam.User, duplicateEmails bool)
 	if err != nil {
 		return err
 	}
-	if err := tx.must(ctx, `update users set username = $3, email = $4, email_unique = $5, email_verified = $6, first_name = $7, last_name = $8,
-		first_lower = $9, last_lower = $10, enabled = $11, service_client_id = $12, federation = $13, created_at = $14, not_before = $15, doc = $16,
+	if err := tx.must(ctx,
+		`update users set username = $3, email = $4, email_unique = $5, email_verified = $6, first_name = $7, last_name = $8,
+		first_lower = $9, last_lower = $10, enabled = $11, service_client_id = $12, federation = $13, created_at = $14, not_before = $15, doc =
+			$16,
 		version = version + 1 where realm_id = $1 and id = $2 and version = $17`, append(values, u.Version)...); err != nil {
 		return err
 	}

@@ -53,7 +53,8 @@ func (f *UserFilter) where(realm iam.RealmID) *where {
 		}
 		w.text.WriteString(")")
 	}
-	for _, c := range []struct{ column, value string }{{"u.username", f.Username}, {"u.email", f.Email}, {"u.first_lower", f.FirstName}, {"u.last_lower", f.LastName}} {
+	for _, c := range []struct{ column, value string }{{"u.username", f.Username}, {"u.email", f.Email}, {"u.first_lower", f.FirstName},
+		{"u.last_lower", f.LastName}} {
 		switch {
 		case c.value == "":
 		case f.Exact:
@@ -94,10 +95,12 @@ func (f *UserFilter) where(realm iam.RealmID) *where {
 		w.text.WriteString(")")
 	}
 	if f.Group != "" {
-		w.text.WriteString(" and exists (select 1 from user_groups g where g.realm_id = u.realm_id and g.user_id = u.id and g.group_id = " + w.bind(f.Group) + ")")
+		w.text.WriteString(" and exists (select 1 from user_groups g where g.realm_id = u.realm_id and g.user_id = u.id and g.group_id = " +
+			w.bind(f.Group) + ")")
 	}
 	if f.Role != "" {
-		w.text.WriteString(" and exists (select 1 from user_roles g where g.realm_id = u.realm_id and g.user_id = u.id and g.role_id = " + w.bind(f.Role) + ")")
+		w.text.WriteString(" and exists (select 1 from user_roles g where g.realm_id = u.realm_id and g.user_id = u.id and g.role_id = " +
+			w.bind(f.Role) + ")")
 	}
 	return w
 }

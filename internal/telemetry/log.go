@@ -40,7 +40,8 @@ const (
 
 // hushed are keys whose values are never printed, whatever their type: the
 // second fence behind iam.Secret, for a string that slipped through as such.
-var hushed = []string{"password", "secret", "client_secret", "token", "access_token", "refresh_token", "id_token", "code", "cookie", "authorization"}
+var hushed = []string{"password", "secret", "client_secret", "token", "access_token", "refresh_token", "id_token", "code",
+	"cookie", "authorization"}
 
 // LogOptions chooses a logger's form.
 type LogOptions struct {

@@ -36,10 +36,12 @@ func NewMetrics() *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route"}),
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "latchkey_events_total", Help: "User events, by type and error: logins, token requests and whatever else a realm could write down, stored or not.",
+			Name: "latchkey_events_total", Help: "User events, by type and error: logins, token requests and whatever else a realm could write " +
+				"down, stored or not.",
 		}, []string{"type", "error"}),
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "latchkey_deliveries_total", Help: "Attempts to tell other servers something, by kind (backchannel-logout, webhook) and outcome (delivered, failed, given up).",
+			Name: "latchkey_deliveries_total", Help: "Attempts to tell other servers something, by kind (backchannel-logout, webhook) and outcome " +
+				"(delivered, failed, given up).",
 		}, []string{"kind", "outcome"}),
 		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "latchkey_job_runs_total", Help: "Runs of periodic work on this node, by job and outcome (done, failed).",

@@ -159,7 +159,8 @@ func (p *Proof) matches(said *proofClaims) error {
 	found := false
 	for _, base := range p.Bases {
 		want, err := url.Parse(base)
-		found = found || err == nil && strings.EqualFold(got.Scheme, want.Scheme) && strings.EqualFold(got.Host, want.Host) && got.Path == want.Path+p.Path
+		found = found || err == nil && strings.EqualFold(got.Scheme, want.Scheme) && strings.EqualFold(got.Host, want.Host) &&
+			got.Path == want.Path+p.Path
 	}
 	if !found {
 		return ProofError("DPoP HTTP URL mismatch")

@@ -62,15 +62,18 @@ func build(t testing.TB, settings string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &house{r, c, &tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: slog.New(slog.DiscardHandler)}, Roles: roles.New(db), Now: func() time.Time { return at }}, u}
+	return &house{r, c, &tokens.Issuer{Keys: &keys.Service{Cache: cache, Maker: maker, Log: slog.New(slog.DiscardHandler)},
+		Roles: roles.New(db), Now: func() time.Time { return at }}, u}
 }
 
 // grant is a code's grant as the door makes it.
 func (h *house) grant(scope string) *iam.Grant {
 	scopes := tokens.Requested(h.realm, &h.client.Client, scope)
 	return &iam.Grant{
-		Client: &h.client.Client, User: h.user, Scopes: scopes, OpenID: tokens.HasScope(scope, "openid"), Offline: tokens.OfflineRequested(scopes),
-		Session:       &iam.UserSession{ID: "session-1", Realm: h.realm.ID, User: h.user.ID, Started: at, LastAccess: at, Notes: map[string]string{"AUTH_TIME": "1772600767"}},
+		Client: &h.client.Client, User: h.user, Scopes: scopes, OpenID: tokens.HasScope(scope, "openid"),
+		Offline: tokens.OfflineRequested(scopes),
+		Session: &iam.UserSession{ID: "session-1", Realm: h.realm.ID, User: h.user.ID, Started: at, LastAccess: at,
+			Notes: map[string]string{"AUTH_TIME": "1772600767"}},
 		ClientSession: &iam.ClientSession{Session: "session-1", Client: h.client.ID, Started: at, LastAccess: at, Notes: map[string]string{}},
 		Refresh:       iam.RefreshOnline, Type: "ac", Issuer: issuer, Nonce: "n",
 	}
@@ -113,13 +116,15 @@ func TestTokensOfACode(t *testing.T) {
 	h := build(t, "")
 	res := h.issue(t, h.grant("openid"), tokens.Want{Code: "c", State: "s"})
 	access, refresh, id := h.claims(t, res.Access), h.claims(t, res.Refresh), h.claims(t, res.ID)
-	if want := "acr allowed-origins aud auth_time azp email email_verified exp family_name given_name iat iss jti name preferred_username realm_access resource_access scope sid sub typ"; names(access) != want {
+	if want := "acr allowed-origins aud auth_time azp email email_verified exp family_name given_name iat iss jti name preferred_username " +
+		"realm_access resource_access scope sid sub typ"; names(access) != want {
 		t.Errorf("access token has %s", names(access))
 	}
 	if want := "aud aud_x azp exp iat iss jti prov scope sid sub typ"; names(refresh) != want {
 		t.Errorf("refresh token has %s", names(refresh))
 	}
-	if want := "acr at_hash aud auth_time azp c_hash email email_verified exp family_name given_name iat iss jti name nonce preferred_username s_hash sid sub typ"; names(id) != want {
+	if want := "acr at_hash aud auth_time azp c_hash email email_verified exp family_name given_name iat iss jti name nonce " +
+		"preferred_username s_hash sid sub typ"; names(id) != want {
 		t.Errorf("ID token has %s", names(id))
 	}
 	for what, pair := range map[string][2]any{
@@ -142,7 +147,8 @@ func TestTokensOfACode(t *testing.T) {
 		}
 	}
 	b, err := res.JSON()
-	if err != nil || !strings.HasPrefix(string(b), `{"access_token":"`) || !strings.HasSuffix(string(b), `","not-before-policy":0,"session_state":"session-1","scope":"`+res.Scope+`"}`) {
+	if err != nil || !strings.HasPrefix(string(b), `{"access_token":"`) ||
+		!strings.HasSuffix(string(b), `","not-before-policy":0,"session_state":"session-1","scope":"`+res.Scope+`"}`) {
 		t.Errorf("response %s, %v", b, err)
 	}
 }
@@ -208,7 +214,8 @@ func TestLightweightAccessToken(t *testing.T) {
 	g := h.grant("openid")
 	g.Client = &light
 	res := h.issue(t, g, tokens.Want{})
-	if got, want := names(h.claims(t, res.Access)), "azp exp iat iss jti scope sid typ"; got != want || !strings.HasPrefix(res.AccessID, "onlt") {
+	if got, want := names(h.claims(t, res.Access)), "azp exp iat iss jti scope sid typ"; got != want ||
+		!strings.HasPrefix(res.AccessID, "onlt") {
 		t.Errorf("%s has %s", res.AccessID, got)
 	}
 }
@@ -242,7 +249,8 @@ func TestRotatingTokensKeepTheirChain(t *testing.T) {
 
 func TestScopes(t *testing.T) {
 	h := build(t, "")
-	for param, want := range map[string]bool{"": true, "openid": true, "openid email": true, "phone": true, "openid nonsense": false, " ": false, "roles": true} {
+	for param, want := range map[string]bool{"": true, "openid": true, "openid email": true, "phone": true, "openid nonsense": false,
+		" ": false, "roles": true} {
 		if got := tokens.ValidScope(h.realm, &h.client.Client, param); got != want {
 			t.Errorf("%q valid: %v", param, got)
 		}
@@ -274,7 +282,8 @@ func TestPresentedTokens(t *testing.T) {
 	}
 	head, rest, _ := strings.Cut(res.Access, ".")
 	_, sig, _ := strings.Cut(rest, ".")
-	for name, raw := range map[string]string{"nothing": "", "text": "nonsense", "foreign claims": head + ".eyJqdGkiOiJ4In0." + sig, "unsigned": "eyJhbGciOiJub25lIiwia2lkIjoieCJ9.eyJqdGkiOiJ4In0."} {
+	for name, raw := range map[string]string{"nothing": "", "text": "nonsense", "foreign claims": head + ".eyJqdGkiOiJ4In0." + sig,
+		"unsigned": "eyJhbGciOiJub25lIiwia2lkIjoieCJ9.eyJqdGkiOiJ4In0."} {
 		if _, err := tokens.Parse(t.Context(), h.realm, raw); !errors.Is(err, tokens.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -97,7 +97,8 @@ func (s *Service) LinkTo(ctx context.Context, r *realms.Realm, user iam.UserID, 
 // CreateBrokered makes a user of what an identity provider says. Names are not checked by
 // the profile's rules: whoever wants that has the profile reviewed, or verified afterwards.
 func (s *Service) CreateBrokered(ctx context.Context, r *realms.Realm, username string, said *iam.Brokered) (*iam.User, error) {
-	u := &iam.User{Enabled: true, Username: username, Email: said.Email, FirstName: said.FirstName, LastName: said.LastName, Attrs: map[string][]string{}}
+	u := &iam.User{Enabled: true, Username: username, Email: said.Email, FirstName: said.FirstName, LastName: said.LastName,
+		Attrs: map[string][]string{}}
 	for name, values := range said.Attrs {
 		if !ownAttribute(name) {
 			u.Attrs[name] = slices.Clone(values)

@@ -91,7 +91,8 @@ func (s *Service) EndGuess(ctx context.Context, g *iam.Guess) (clean bool, err e
 
 // comparing bounds a comparison by the time that its guess has. Under brute
 // force protection nothing is compared without a guess.
-func (s *Service) comparing(ctx context.Context, r *realms.Realm, user iam.UserID, g *iam.Guess) (context.Context, context.CancelFunc, error) {
+func (s *Service) comparing(ctx context.Context, r *realms.Realm, user iam.UserID,
+	g *iam.Guess) (context.Context, context.CancelFunc, error) {
 	if !r.Brute.Enabled {
 		return ctx, func() {}, nil
 	}
@@ -116,7 +117,8 @@ func forgotten(b iam.BruteForcePolicy) time.Duration {
 // one, and locks the user out when the realm's limits are reached. It returns
 // the events to emit: lockouts. second says that it was a second factor that failed.
 // Keycloak: DefaultBruteForceProtector.failure.
-func (s *Service) Failed(ctx context.Context, r *realms.Realm, user iam.UserID, ip string, second bool, g *iam.Guess) (events []iam.Event, err error) {
+func (s *Service) Failed(ctx context.Context, r *realms.Realm, user iam.UserID, ip string, second bool,
+	g *iam.Guess) (events []iam.Event, err error) {
 	b := r.Brute
 	if !b.Enabled {
 		return nil, nil
@@ -195,7 +197,8 @@ func waitFor(b iam.BruteForcePolicy, failures int) time.Duration {
 }
 
 func lockEvent(kind iam.EventKind, user iam.UserID, ip string, failures int) iam.Event {
-	return iam.Event{Kind: kind, User: user, IP: ip, Details: map[string]string{"reason": "brute_force_attack detected", "num_failures": strconv.Itoa(failures)}}
+	return iam.Event{Kind: kind, User: user, IP: ip, Details: map[string]string{"reason": "brute_force_attack detected",
+		"num_failures": strconv.Itoa(failures)}}
 }
 
 // Succeeded forgets a user's failures after a login; those of the second factor

@@ -164,7 +164,8 @@ func tree(rows []store.GroupRow, pairs []store.RolePair) (*Groups, error) {
 		if err := rep.Unmarshal(row.Doc, doc); err != nil {
 			return nil, err
 		}
-		t.all[row.ID] = &Group{Group: iam.Group{ID: row.ID, Parent: row.Parent, Name: row.Name, Description: rep.Val(doc.Description), Attrs: doc.Attributes}, Doc: doc}
+		t.all[row.ID] = &Group{Group: iam.Group{ID: row.ID, Parent: row.Parent, Name: row.Name, Description: rep.Val(doc.Description),
+			Attrs: doc.Attributes}, Doc: doc}
 	}
 	for _, row := range rows { // by name, so that lists are
 		g := t.all[row.ID]

@@ -21,7 +21,8 @@ import (
 func TestGroupsWithoutTheTree(t *testing.T) {
 	each(t, realmDoc, func(w *world) {
 		ctx, r := w.Context(), w.realm
-		list := []store.GroupRow{{ID: "a", Name: "a"}, {ID: "ab", Name: "a/b"}, {ID: "a-b", Parent: "a", Name: "b"}, {ID: "a-b-c", Parent: "a-b", Name: "c"},
+		list := []store.GroupRow{{ID: "a", Name: "a"}, {ID: "ab", Name: "a/b"}, {ID: "a-b", Parent: "a", Name: "b"},
+			{ID: "a-b-c", Parent: "a-b", Name: "c"},
 			{ID: "ab-d", Parent: "ab", Name: "d"}, {ID: "b", Name: "b"}, {ID: "b-a", Parent: "b", Name: "a"}, {ID: "c/", Parent: "b", Name: "c/d"}}
 		w.must(w.db.Tx(ctx, func(tx *store.Tx) error {
 			var errs []error
@@ -40,7 +41,8 @@ func TestGroupsWithoutTheTree(t *testing.T) {
 		same := func(what string, got, want *users.Group) {
 			w.Helper()
 			if got.ID != want.ID || got.Path() != want.Path() || got.Count != len(want.Below) || !slices.Equal(got.Given(), want.Given()) {
-				w.Errorf("%s: %s with %d below and %v, want %s with %d and %v", what, got.Path(), got.Count, got.Given(), want.Path(), len(want.Below), want.Given())
+				w.Errorf("%s: %s with %d below and %v, want %s with %d and %v", what, got.Path(), got.Count, got.Given(), want.Path(),
+					len(want.Below), want.Given())
 			}
 		}
 		for _, g := range list {
@@ -68,7 +70,8 @@ func TestGroupsWithoutTheTree(t *testing.T) {
 				w.Fatal(joined, err)
 			}
 		}
-		for path, want := range map[string]iam.GroupID{"a": "a", "/a": "a", "/a/": "a", "a/b": "a-b", "/a/b/c": "a-b-c", "/a/b/d": "ab-d", "/b/a": "b-a", "/b/c/d": "c/",
+		for path, want := range map[string]iam.GroupID{"a": "a", "/a": "a", "/a/": "a", "a/b": "a-b", "/a/b/c": "a-b-c", "/a/b/d": "ab-d",
+			"/b/a": "b-a", "/b/c/d": "c/",
 			"c": "", "/c": "", "": "", "/": "", "//a": "", "/a//b": "", "/b/c": "", "A": "", "/a/b/c/d": ""} {
 			got, err := w.s.GroupAt(ctx, r, path)
 			w.must(err)
@@ -106,7 +109,8 @@ func BenchmarkGroups(b *testing.B) {
 			if i >= 100 {
 				parent = fmt.Sprint("g", i%100)
 			}
-			errs = append(errs, tx.InsertGroup(ctx, "r", store.GroupRow{ID: iam.GroupID(fmt.Sprint("g", i)), Parent: iam.GroupID(parent), Name: fmt.Sprint("n", i), Doc: []byte(`{}`)}))
+			errs = append(errs, tx.InsertGroup(ctx, "r", store.GroupRow{ID: iam.GroupID(fmt.Sprint("g", i)), Parent: iam.GroupID(parent),
+				Name: fmt.Sprint("n", i), Doc: []byte(`{}`)}))
 		}
 		return errors.Join(errs...)
 	}); err != nil {

@@ -32,7 +32,8 @@ var checks = map[iam.CredentialKind]comparison{
 
 // check is the one way to a comparison: within the guess that brute force
 // protection allowed, and its time.
-func (s *Service) check(ctx context.Context, r *realms.Realm, user iam.UserID, g *iam.Guess, kind iam.CredentialKind, p presented) (bool, error) {
+func (s *Service) check(ctx context.Context, r *realms.Realm, user iam.UserID, g *iam.Guess, kind iam.CredentialKind,
+	p presented) (bool, error) {
 	ctx, done, err := s.comparing(ctx, r, user, g)
 	if err != nil {
 		return false, err

@@ -37,7 +37,8 @@ func TestCredentialTypes(t *testing.T) {
 		if removable := users.Removable(k.Kind); removable && !users.Checks(k.Kind) || removable && !k.Removable {
 			t.Errorf("%s may be removed", k.Kind)
 		}
-		shown := rep.ShownCredential(&iam.Credential{ID: "1", Kind: k.Kind, Label: "mine", Data: []byte(`{"public":1}`), Secret: iam.Secret(`{"private":1}`), Priority: 10})
+		shown := rep.ShownCredential(&iam.Credential{ID: "1", Kind: k.Kind, Label: "mine", Data: []byte(`{"public":1}`),
+			Secret: iam.Secret(`{"private":1}`), Priority: 10})
 		data, err := rep.Marshal(shown)
 		if err != nil || strings.Contains(string(data), "private") || !strings.Contains(string(data), "public") {
 			t.Errorf("%s is shown as %s, %v", k.Kind, data, err)
@@ -48,7 +49,8 @@ func TestCredentialTypes(t *testing.T) {
 	}
 	// What a step checks is what the table says of its authenticator.
 	built := map[iam.CredentialKind]bool{}
-	for _, s := range steps.All(steps.Rooms{Users: new(users.Service), Roles: new(roles.Service), Sessions: new(sessions.Service), Ender: new(logout.Ender), Emails: new(emails.Service)}) {
+	for _, s := range steps.All(steps.Rooms{Users: new(users.Service), Roles: new(roles.Service), Sessions: new(sessions.Service),
+		Ender: new(logout.Ender), Emails: new(emails.Service)}) {
 		if s.Credential == "" {
 			continue
 		}

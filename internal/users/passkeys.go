@@ -35,7 +35,8 @@ type passkeyProof struct {
 // error refused says, for events, why it proves nothing. A challenge is good
 // once, and the counter of the credential moves by a compare-and-swap. g is the
 // guess that brute force protection allowed.
-func (s *Service) CheckPasskey(ctx context.Context, r *realms.Realm, user iam.UserID, g *iam.Guess, kind iam.CredentialKind, issuer, challenge string,
+func (s *Service) CheckPasskey(ctx context.Context, r *realms.Realm, user iam.UserID, g *iam.Guess, kind iam.CredentialKind,
+	issuer, challenge string,
 	a webauthn.Assertion) (ok bool, refused, err error) {
 	proof := &passkeyProof{kind: kind, party: webauthn.PartyOf(WebAuthnPolicy(r, kind), issuer), challenge: challenge, assertion: a}
 	ok, err = s.check(ctx, r, user, g, kind, presented{passkey: proof})
@@ -103,7 +104,8 @@ func PasskeyOf(list []*iam.Credential, kind iam.CredentialKind, id []byte) (*iam
 
 // AddPasskey stores a credential that answered a challenge. ErrChallenge,
 // ErrLabel and ErrCredentials say why not.
-func (s *Service) AddPasskey(ctx context.Context, r *realms.Realm, user iam.UserID, kind iam.CredentialKind, challenge, label string, key *webauthn.Key) error {
+func (s *Service) AddPasskey(ctx context.Context, r *realms.Realm, user iam.UserID, kind iam.CredentialKind, challenge, label string,
+	key *webauthn.Key) error {
 	if iam.Characters(label) > iam.MaxLabel {
 		return ErrLabel
 	}
@@ -133,7 +135,8 @@ func (s *Service) AddPasskey(ctx context.Context, r *realms.Realm, user iam.User
 		case len(list) >= iam.MaxCredentials:
 			return ErrCredentials
 		}
-		return insertCredential(ctx, tx, r.ID, list, &iam.Credential{User: user, Kind: kind, Label: label, Data: data, Secret: iam.Secret("{}"), Created: tx.Now})
+		return insertCredential(ctx, tx, r.ID, list, &iam.Credential{User: user, Kind: kind, Label: label, Data: data, Secret: iam.Secret("{}"),
+			Created: tx.Now})
 	})
 }
 

@@ -29,10 +29,12 @@ func TestChallengesAreAnsweredOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cose := slices.Concat([]byte("\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20"), public[1:33], []byte("\x22\x58\x20"), public[33:]) // EC2, ES256, P-256
+	// EC2, ES256, P-256
+	cose := slices.Concat([]byte("\xa5\x01\x02\x03\x26\x20\x01\x21\x58\x20"), public[1:33], []byte("\x22\x58\x20"), public[33:])
 	sign := func(challenge string, counter uint32) webauthn.Assertion {
 		rp := sha256.Sum256([]byte("id.example.test"))
-		a := webauthn.Assertion{ID: []byte("key"), ClientData: []byte(`{"type":"webauthn.get","challenge":"` + challenge + `","origin":"https://id.example.test"}`),
+		a := webauthn.Assertion{ID: []byte("key"), ClientData: []byte(`{"type":"webauthn.get","challenge":"` + challenge +
+			`","origin":"https://id.example.test"}`),
 			AuthenticatorData: binary.BigEndian.AppendUint32(append(rp[:], 5), counter)} // somebody was there, and was verified
 		hash := sha256.Sum256(a.ClientData)
 		digest := sha256.Sum256(slices.Concat(a.AuthenticatorData, hash[:]))
@@ -92,7 +94,8 @@ func TestChallengesAreAnsweredOnce(t *testing.T) {
 		if ok, _, err := w.s.CheckPasskey(ctx, r, w.anna.ID, nil, iam.WebAuthn, issuer, challenge, sign(challenge, 6)); ok || err != nil {
 			w.Error("a copied authenticator logs in:", ok, err)
 		}
-		if ok, _, err := w.s.CheckPasskey(ctx, r, w.anna.ID, nil, iam.WebAuthnPasswordless, issuer, challenge, sign(challenge, 9)); ok || err != nil {
+		if ok, _, err := w.s.CheckPasskey(ctx, r, w.anna.ID, nil, iam.WebAuthnPasswordless, issuer, challenge, sign(challenge, 9)); ok ||
+			err != nil {
 			w.Error("a second factor logs in alone:", ok, err)
 		}
 	})

@@ -121,7 +121,8 @@ func compileProfile(r *realms.Realm, cfg *rep.UPConfig) (*Profile, error) {
 		}
 	}
 	if r.Locale.Enabled && p.byName["locale"] == nil {
-		a := &attribute{UPAttribute: &rep.UPAttribute{Name: "locale", Permissions: &rep.UPAttributePermissions{View: bothRoles, Edit: bothRoles}}, added: true}
+		a := &attribute{UPAttribute: &rep.UPAttribute{Name: "locale", Permissions: &rep.UPAttributePermissions{View: bothRoles, Edit: bothRoles}},
+			added: true}
 		p.byName["locale"] = a
 		p.attrs = append(p.attrs, a)
 	}
@@ -150,7 +151,8 @@ func root(name string) bool { return name == "username" || name == "email" }
 
 // selected reports whether an attribute is there at all on this occasion.
 func (v *View) selected(a *attribute) bool {
-	if v.Context == UpdateProfile && a.added { // Keycloak: DeclarativeUserProfileProviderFactory adds the language for the account and the administrator
+	// Keycloak: DeclarativeUserProfileProviderFactory adds the language for the account and the administrator
+	if v.Context == UpdateProfile && a.added {
 		return false
 	}
 	return a.Selector == nil || len(a.Selector.Scopes) == 0 || root(a.Name) || !v.Context.inFlow() || v.asksFor(a.Selector.Scopes)
@@ -270,7 +272,8 @@ func (v *View) Attributes() []Attribute {
 			continue // a newcomer has nothing to be shown
 		}
 		if v.selected(a) && v.canView(a) {
-			list = append(list, Attribute{UPAttribute: a.UPAttribute, Required: v.required(a), ReadOnly: !v.canEdit(a), Values: valuesOf(v.User, a.Name)})
+			list = append(list, Attribute{UPAttribute: a.UPAttribute, Required: v.required(a), ReadOnly: !v.canEdit(a),
+				Values: valuesOf(v.User, a.Name)})
 		}
 	}
 	return list
@@ -378,7 +381,8 @@ func (v *View) Readable() map[string][]string {
 	out := map[string][]string{}
 	unmanaged, _ := v.unmanaged()
 	for name, values := range v.User.Attrs {
-		if a := v.managed(name); a != nil && v.canView(a) || a == nil && (unmanaged || v.Context == AdminAPI && (ownAttribute(name) || name == EmailPending)) {
+		if a := v.managed(name); a != nil && v.canView(a) || a == nil && (unmanaged || v.Context == AdminAPI && (ownAttribute(name) ||
+			name == EmailPending)) {
 			out[name] = values
 		}
 	}

@@ -22,8 +22,10 @@ var readOnlyAttributes = []struct {
 	name  string
 	admin bool // holds for administrators, too
 }{
-	{"KERBEROS_PRINCIPAL", true}, {"LDAP_ID", true}, {"LDAP_ENTRY_DN", true}, {"CREATED_TIMESTAMP", true}, {"createTimestamp", true}, {"modifyTimestamp", true},
-	{"userCertificate", false}, {"saml.persistent.name.id.for.*", false}, {"ENABLED", false}, {"EMAIL_VERIFIED", false}, {"disabledReason", false}, {"is_temporary_admin", false},
+	{"KERBEROS_PRINCIPAL", true}, {"LDAP_ID", true}, {"LDAP_ENTRY_DN", true}, {"CREATED_TIMESTAMP", true}, {"createTimestamp", true},
+	{"modifyTimestamp", true},
+	{"userCertificate", false}, {"saml.persistent.name.id.for.*", false}, {"ENABLED", false}, {"EMAIL_VERIFIED", false},
+	{"disabledReason", false}, {"is_temporary_admin", false},
 }
 
 // ownAttribute reports whether an attribute is one that the server keeps for
@@ -380,7 +382,8 @@ func (s *Service) CheckTaken(ctx context.Context, v *View, given Draft) (iam.Err
 
 // UpdateProfile checks a draft for a user and stores it. What is wrong is
 // iam.Errors, and nothing is stored then.
-func (s *Service) UpdateProfile(ctx context.Context, r *realms.Realm, c Context, id iam.UserID, given Draft, replace bool) (*iam.User, error) {
+func (s *Service) UpdateProfile(ctx context.Context, r *realms.Realm, c Context, id iam.UserID, given Draft,
+	replace bool) (*iam.User, error) {
 	p, err := ProfileOf(r)
 	if err != nil {
 		return nil, err

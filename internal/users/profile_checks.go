@@ -360,7 +360,8 @@ func uriMistake(v string) string {
 	at := func(what string, i int) string { return fmt.Sprintf("%s at index %d: %s", what, i, v) }
 	if begin > 0 && v[begin] == ':' {
 		// RFC 3986, section 3.1.
-		if i := strings.IndexFunc(v[:begin], func(c rune) bool { return !alphanumeric(c) && !strings.ContainsRune("+-.", c) }); i >= 0 && v[0] > '9' {
+		if i := strings.IndexFunc(v[:begin], func(c rune) bool { return !alphanumeric(c) && !strings.ContainsRune("+-.", c) }); i >= 0 &&
+			v[0] > '9' {
 			return at("Illegal character in scheme name", utf8.RuneCountInString(v[:i]))
 		}
 		if !alphanumeric(rune(v[0])) || v[0] <= '9' {

@@ -37,20 +37,25 @@ func TestDefaultProfileChecks(t *testing.T) {
 			{users.AdminAPI, nil, users.Draft{"username": {"ab"}}, "username: error-invalid-length [username 3 255]"},
 			{users.AdminAPI, nil, users.Draft{"username": {"with space"}}, "username: error-username-invalid-character [username]"},
 			{users.AdminAPI, nil, users.Draft{"username": {"mail"}, "email": {"not-an-email"}}, "email: error-invalid-email [email not-an-email]"},
-			{users.AdminAPI, nil, users.Draft{"username": {"nam"}, "firstName": {"<script>"}}, "firstName: error-person-name-invalid-character [firstName]"},
-			{users.AdminAPI, nil, users.Draft{"username": {"bob"}, "lastName": {long}}, "lastName: error-invalid-length-too-long [lastName <nil> 255]"},
+			{users.AdminAPI, nil, users.Draft{"username": {"nam"}, "firstName": {"<script>"}},
+				"firstName: error-person-name-invalid-character [firstName]"},
+			{users.AdminAPI, nil, users.Draft{"username": {"bob"}, "lastName": {long}},
+				"lastName: error-invalid-length-too-long [lastName <nil> 255]"},
 			{users.AdminAPI, w.anna, users.Draft{"username": {"hanna"}}, "username: error-user-attribute-read-only [username]"},
 			// Keycloak: ImmutableAttributeValidator is one validator among those of the attribute.
-			{users.AdminAPI, w.anna, users.Draft{"username": {"ha"}}, "username: error-invalid-length [username 3 255]; username: error-user-attribute-read-only [username]"},
+			{users.AdminAPI, w.anna, users.Draft{"username": {"ha"}}, "username: error-invalid-length [username 3 255]; username: " +
+				"error-user-attribute-read-only [username]"},
 			{users.AdminAPI, w.anna, users.Draft{"username": {"ANNA"}}, ""},
 			{users.AdminAPI, w.anna, users.Draft{"LDAP_ID": {"x"}}, ""},
 			{users.AdminAPI, nil, users.Draft{"username": {"bob"}, "LDAP_ID": {"x"}}, ""}, // passed over, as what has no place
 			{users.UpdateProfile, w.anna, users.Draft{"email": {"a@b.test"}},
 				"firstName: error-user-attribute-required [firstName]; lastName: error-user-attribute-required [lastName]"},
 			{users.UpdateProfile, w.anna, users.Draft{"firstName": {"A"}, "lastName": {"B"}}, "email: missingEmailMessage [email]"},
-			{users.Registration, nil, users.Draft{"email": {"a@b.test"}, "firstName": {"A"}, "lastName": {"B"}}, "username: missingUsernameMessage [username]"},
+			{users.Registration, nil, users.Draft{"email": {"a@b.test"}, "firstName": {"A"}, "lastName": {"B"}},
+				"username: missingUsernameMessage [username]"},
 			{users.AdminAPI, nil, users.Draft{"username": {"рaypal"}}, "username: error-username-invalid-character [username]"},
-			{users.AdminAPI, nil, users.Draft{"username": {"bob"}, "firstName": {"A", "B"}}, "firstName: error-invalid-multivalued-size [firstName 0 1]"},
+			{users.AdminAPI, nil, users.Draft{"username": {"bob"}, "firstName": {"A", "B"}},
+				"firstName: error-invalid-multivalued-size [firstName 0 1]"},
 		} {
 			got := told(p.In(c.context, c.user).Check(c.draft))
 			if got != c.want {
@@ -95,7 +100,8 @@ func TestValidators(t *testing.T) {
 			{"home", []string{"ftp://x"}, "home: error-invalid-uri-scheme [home ftp://x ftp]"}, // Keycloak: UriValidator
 			{"home", []string{"/x"}, "home: error-invalid-uri [home /x URI is not absolute]"},
 			{"home", []string{"http://"}, "home: error-invalid-uri [home http:// Expected authority at index 7: http://]"},
-			{"home", []string{"http://x.test/a b"}, "home: error-invalid-uri [home http://x.test/a b Illegal character in path at index 15: http://x.test/a b]"},
+			{"home", []string{"http://x.test/a b"}, "home: error-invalid-uri [home http://x.test/a b Illegal character in path at index 15: " +
+				"http://x.test/a b]"},
 			{"home", []string{"http:x"}, ""},
 			{"home", []string{"http://x.test/"}, ""},
 			{"born", []string{"yesterday"}, "born: error-invalid-date [born yesterday]"},
@@ -117,14 +123,22 @@ func TestValidators(t *testing.T) {
 func TestProfilesThatMakeNoSense(t *testing.T) {
 	each(t, `{}`, func(w *world) {
 		for text, want := range map[string]string{
-			`{"attributes":[{"name":"email"}]}`:                                                             "[The attribute 'username' can not be removed]",
-			`{"attributes":[{"name":"username"},{"name":"email"},{"name":"bad name"}]}`:                     "[Invalid attribute name (only letters, numbers and '.' '_' '-' special characters allowed): bad name']",
-			`{"attributes":[{"name":"username"},{"name":"email"},{"name":"x","validations":{"none":{}}}]}`:  "[Validator 'none' defined for attribute 'x' doesn't exist]",
-			`{"attributes":[{"name":"username"},{"name":"email"},{"name":"x","group":"g"}]}`:                "[Attribute 'x' references unknown group 'g']",
-			`{"attributes":[{"name":"username"},{"name":"email","permissions":{"view":["everybody"]}}]}`:    "['permissions.view' configuration for attribute 'email' contains unsupported role 'everybody']",
-			`{"attributes":[{"name":"username"},{"name":"email","required":{"scopes":["nothing"]}}]}`:       "['required.scopes' configuration for attribute 'email' contains unsupported scope 'nothing']",
-			`{"attributes":[{"name":"username"},{"name":"username"},{"name":"email"}]}`:                     "[Attribute configuration already exists with 'name':'username']",
-			`{"attributes":[{"name":"username"},{"name":"email"}],"groups":[{"displayHeader":"nameless"}]}`: "[Name is mandatory for groups, found 1 group(s) without name.]",
+			`{"attributes":[{"name":"email"}]}`: "[The attribute 'username' can not " +
+				"be removed]",
+			`{"attributes":[{"name":"username"},{"name":"email"},{"name":"bad name"}]}`: "[Invalid attribute name (only " +
+				"letters, numbers and '.' '_' '-' special characters allowed): bad name']",
+			`{"attributes":[{"name":"username"},{"name":"email"},{"name":"x","validations":{"none":{}}}]}`: "[Validator 'none' defined for " +
+				"attribute 'x' doesn't exist]",
+			`{"attributes":[{"name":"username"},{"name":"email"},{"name":"x","group":"g"}]}`: "[Attribute 'x' references unknown " +
+				"group 'g']",
+			`{"attributes":[{"name":"username"},{"name":"email","permissions":{"view":["everybody"]}}]}`: "['permissions.view' configuration " +
+				"for attribute 'email' contains unsupported role 'everybody']",
+			`{"attributes":[{"name":"username"},{"name":"email","required":{"scopes":["nothing"]}}]}`: "['required.scopes' configuration " +
+				"for attribute 'email' contains unsupported scope 'nothing']",
+			`{"attributes":[{"name":"username"},{"name":"username"},{"name":"email"}]}`: "[Attribute configuration already " +
+				"exists with 'name':'username']",
+			`{"attributes":[{"name":"username"},{"name":"email"}],"groups":[{"displayHeader":"nameless"}]}`: "[Name is mandatory for groups, " +
+				"found 1 group(s) without name.]",
 		} {
 			cfg := new(rep.UPConfig)
 			w.must(rep.Unmarshal([]byte(text), cfg))
@@ -141,7 +155,8 @@ func TestApply(t *testing.T) {
 		p, err := users.ProfileOf(w.realm)
 		w.must(err)
 		person := func() *iam.User {
-			return &iam.User{ID: "u", Username: "anna", Email: "a@x.test", FirstName: "Anna", LastName: "B", EmailVerified: true, Attrs: map[string][]string{"old": {"1"}}}
+			return &iam.User{ID: "u", Username: "anna", Email: "a@x.test", FirstName: "Anna", LastName: "B", EmailVerified: true,
+				Attrs: map[string][]string{"old": {"1"}}}
 		}
 		tell := func(u *iam.User) string {
 			return fmt.Sprint(u.Username, " ", u.Email, " ", u.FirstName, " ", u.LastName, " ", u.EmailVerified, " ", u.Attrs)
@@ -155,7 +170,8 @@ func TestApply(t *testing.T) {
 			{users.AdminAPI, users.Kept(person(), users.Draft{"firstName": {"Ann"}}), false, "anna a@x.test Ann B true map[old:[1]]"},
 			{users.AdminAPI, users.Kept(person(), users.Draft{"firstName": {""}}), false, "anna a@x.test  B true map[old:[1]]"},
 			{users.AdminAPI, users.Draft{"team": {"blue"}}, true, "anna    true map[old:[1]]"},
-			{users.UpdateProfile, users.Draft{"email": {"N@x.test"}, "firstName": {"A"}, "lastName": {"B"}}, false, "anna n@x.test A B false map[old:[1]]"},
+			{users.UpdateProfile, users.Draft{"email": {"N@x.test"}, "firstName": {"A"}, "lastName": {"B"}}, false,
+				"anna n@x.test A B false map[old:[1]]"},
 		} {
 			u := person()
 			p.In(c.context, u).Apply(u, c.draft, c.replace)

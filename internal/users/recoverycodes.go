@@ -73,7 +73,8 @@ func parseRecoveryCodes(c *iam.Credential) (data recoveryData, secret recoverySe
 
 // PutRecoveryCodes gives a user codes in place of those that the user has.
 // Keycloak: RecoveryAuthnCodesCredentialProvider.createCredential.
-func (s *Service) PutRecoveryCodes(ctx context.Context, r *realms.Realm, user iam.UserID, codes []string, label string, made time.Time) error {
+func (s *Service) PutRecoveryCodes(ctx context.Context, r *realms.Realm, user iam.UserID, codes []string, label string,
+	made time.Time) error {
 	if iam.Characters(label) > iam.MaxLabel {
 		return ErrLabel
 	}
@@ -105,7 +106,8 @@ func (s *Service) PutRecoveryCodes(ctx context.Context, r *realms.Realm, user ia
 		if len(kept) >= iam.MaxCredentials {
 			return ErrCredentials
 		}
-		return insertCredential(ctx, tx, r.ID, kept, &iam.Credential{User: user, Kind: iam.RecoveryCodes, Label: label, Data: data, Secret: sealed, Created: made})
+		return insertCredential(ctx, tx, r.ID, kept, &iam.Credential{User: user, Kind: iam.RecoveryCodes, Label: label, Data: data,
+			Secret: sealed, Created: made})
 	})
 }
 

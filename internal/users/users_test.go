@@ -224,14 +224,18 @@ func TestBruteForce(t *testing.T) {
 		locked string
 		events string
 	}{
-		"not yet":           {`{` + common + `}`, 2, "", ""},
-		"temporarily":       {`{` + common + `}`, 3, "user_temporarily_disabled", "USER_DISABLED_BY_TEMPORARY_LOCKOUT"},
-		"linear":            {`{` + common + `,"bruteForceStrategy":"LINEAR"}`, 3, "user_temporarily_disabled", "USER_DISABLED_BY_TEMPORARY_LOCKOUT"},
-		"for good":          {`{` + common + `,"permanentLockout":true}`, 3, "user_disabled", "USER_DISABLED_BY_PERMANENT_LOCKOUT"},
-		"quickly":           {`{` + strings.Replace(common, `MilliSeconds":0`, `MilliSeconds":100000`, 1) + `}`, 2, "user_temporarily_disabled", "USER_DISABLED_BY_TEMPORARY_LOCKOUT"},
-		"for good, in time": {`{` + common + `,"permanentLockout":true,"maxTemporaryLockouts":1}`, 3, "user_temporarily_disabled", "USER_DISABLED_BY_TEMPORARY_LOCKOUT"},
-		"for good, later":   {`{` + common + `,"permanentLockout":true,"maxTemporaryLockouts":1}`, 4, "user_disabled", "USER_DISABLED_BY_PERMANENT_LOCKOUT"},
-		"off":               {`{}`, 5, "", ""},
+		"not yet":     {`{` + common + `}`, 2, "", ""},
+		"temporarily": {`{` + common + `}`, 3, "user_temporarily_disabled", "USER_DISABLED_BY_TEMPORARY_LOCKOUT"},
+		"linear": {`{` + common + `,"bruteForceStrategy":"LINEAR"}`, 3, "user_temporarily_disabled",
+			"USER_DISABLED_BY_TEMPORARY_LOCKOUT"},
+		"for good": {`{` + common + `,"permanentLockout":true}`, 3, "user_disabled", "USER_DISABLED_BY_PERMANENT_LOCKOUT"},
+		"quickly": {`{` + strings.Replace(common, `MilliSeconds":0`, `MilliSeconds":100000`, 1) + `}`, 2, "user_temporarily_disabled",
+			"USER_DISABLED_BY_TEMPORARY_LOCKOUT"},
+		"for good, in time": {`{` + common + `,"permanentLockout":true,"maxTemporaryLockouts":1}`, 3, "user_temporarily_disabled",
+			"USER_DISABLED_BY_TEMPORARY_LOCKOUT"},
+		"for good, later": {`{` + common + `,"permanentLockout":true,"maxTemporaryLockouts":1}`, 4, "user_disabled",
+			"USER_DISABLED_BY_PERMANENT_LOCKOUT"},
+		"off": {`{}`, 5, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, c.doc, func(w *world) {
@@ -304,7 +308,8 @@ func TestMoveAndLabelCredentials(t *testing.T) {
 			w.Error(got)
 		}
 		w.must(w.s.RemoveCredential(ctx, r, w.anna.ID, "b"))
-		for _, err := range []error{w.s.RemoveCredential(ctx, r, w.anna.ID, "b"), w.s.Label(ctx, r, w.anna.ID, "b", ""), w.s.MoveCredential(ctx, r, w.anna.ID, "b", "a")} {
+		for _, err := range []error{w.s.RemoveCredential(ctx, r, w.anna.ID, "b"), w.s.Label(ctx, r, w.anna.ID, "b", ""),
+			w.s.MoveCredential(ctx, r, w.anna.ID, "b", "a")} {
 			if !errors.Is(err, users.ErrNoCredential) {
 				w.Error(err)
 			}

@@ -45,7 +45,8 @@ func bounded(t *testing.T, b web.Bodies) (url string, letGo func()) {
 }
 
 func TestBodiesKeepToTheirBounds(t *testing.T) {
-	url, _ := bounded(t, web.Bodies{Small: 100, Large: 1000, SmallTime: time.Second, First: 10, HeldFirst: 1 << 20, HeldSmall: 1 << 20, HeldLarge: 1 << 20})
+	url, _ := bounded(t, web.Bodies{Small: 100, Large: 1000, SmallTime: time.Second, First: 10, HeldFirst: 1 << 20, HeldSmall: 1 << 20,
+		HeldLarge: 1 << 20})
 	for _, c := range []struct {
 		query   string
 		size    int
@@ -100,11 +101,13 @@ func answerOf(t *testing.T, c net.Conn) *http.Response {
 }
 
 func TestBodiesThatDoNotCome(t *testing.T) {
-	url, _ := bounded(t, web.Bodies{Small: 100, Large: 100, SmallTime: 50 * time.Millisecond, First: 10, HeldFirst: 1 << 20, HeldSmall: 1 << 20, HeldLarge: 1 << 20})
+	url, _ := bounded(t, web.Bodies{Small: 100, Large: 100, SmallTime: 50 * time.Millisecond, First: 10, HeldFirst: 1 << 20,
+		HeldSmall: 1 << 20, HeldLarge: 1 << 20})
 	if got := answerOf(t, open(t, url, "", "Content-Length: 20", "0123456789")).StatusCode; got != http.StatusRequestTimeout {
 		t.Errorf("half a body: %d, want 408", got)
 	}
-	if got := answerOf(t, open(t, url, "", "Transfer-Encoding: chunked", "a\r\n0123456789\r\nno size\r\n")).StatusCode; got != http.StatusBadRequest {
+	if got := answerOf(t, open(t, url, "", "Transfer-Encoding: chunked", "a\r\n0123456789\r\nno size\r\n")).
+		StatusCode; got != http.StatusBadRequest {
 		t.Errorf("broken chunks: %d, want 400", got)
 	}
 	// The time is for the body: a request that came whole may be worked on longer.
@@ -115,7 +118,8 @@ func TestBodiesThatDoNotCome(t *testing.T) {
 }
 
 func TestBodiesShareWhatMayBeHeld(t *testing.T) {
-	url, letGo := bounded(t, web.Bodies{Small: 100, Large: 1000, SmallTime: time.Minute, First: 10, HeldFirst: 1000, HeldSmall: 180, HeldLarge: 1000})
+	url, letGo := bounded(t, web.Bodies{Small: 100, Large: 1000, SmallTime: time.Minute, First: 10, HeldFirst: 1000,
+		HeldSmall: 180, HeldLarge: 1000})
 	status := func(query string, size int) int {
 		res, err := http.Post(url+"?"+query, "text/plain", strings.NewReader(strings.Repeat("x", size)))
 		if err != nil {

@@ -133,7 +133,8 @@ var (
 func newTransport(reach iam.Reach) http.RoundTripper {
 	via := func(control func(network, address string, _ syscall.RawConn) error) *http.Transport {
 		dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second, Control: control}
-		return &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 4, MaxIdleConns: 100, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 5 * time.Second, ForceAttemptHTTP2: true}
+		return &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 4, MaxIdleConns: 100, IdleConnTimeout: time.Minute,
+			TLSHandshakeTimeout: 5 * time.Second, ForceAttemptHTTP2: true}
 	}
 	proxied := via(nil)
 	proxied.Proxy = http.ProxyFromEnvironment
@@ -177,7 +178,8 @@ var secrets = []netip.Prefix{
 // inside are addresses of no public network, beside those that netip knows.
 var inside = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
+	netip.MustParsePrefix("64:ff9b:1::/48"),
 	netip.MustParsePrefix("::/96"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("2001::/32"), netip.MustParsePrefix("fec0::/10"),
 }
 

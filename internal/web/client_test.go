@@ -42,7 +42,8 @@ func TestClient(t *testing.T) {
 		if _, err := c.Get(t.Context(), target.URL, iam.ReachPublic); err == nil || !strings.Contains(err.Error(), errReach.Error()) {
 			t.Errorf("purpose %d: inside the network: %v", p, err)
 		}
-		if _, err := c.Get(t.Context(), strings.Replace(target.URL, "127.0.0.1", "localhost", 1), iam.ReachPublic); err == nil || !strings.Contains(err.Error(), errReach.Error()) {
+		if _, err := c.Get(t.Context(), strings.Replace(target.URL, "127.0.0.1", "localhost", 1), iam.ReachPublic); err == nil ||
+			!strings.Contains(err.Error(), errReach.Error()) {
 			t.Errorf("purpose %d: inside the network by name: %v", p, err)
 		}
 	}
@@ -67,10 +68,13 @@ func TestBoundedBody(t *testing.T) {
 func TestReaches(t *testing.T) {
 	for at, want := range map[string]iam.Reach{ // the farthest that may call it
 		"93.184.216.34": iam.ReachPublic, "2606:2800:220:1::1": iam.ReachPublic,
-		"127.0.0.1": iam.ReachNetwork, "::1": iam.ReachNetwork, "10.1.2.3": iam.ReachNetwork, "192.168.0.1": iam.ReachNetwork, "172.16.9.9": iam.ReachNetwork,
-		"fd12::1": iam.ReachNetwork, "100.64.0.1": iam.ReachNetwork, "0.0.0.0": iam.ReachNetwork, "::": iam.ReachNetwork, "::ffff:10.0.0.1": iam.ReachNetwork,
+		"127.0.0.1": iam.ReachNetwork, "::1": iam.ReachNetwork, "10.1.2.3": iam.ReachNetwork, "192.168.0.1": iam.ReachNetwork,
+		"172.16.9.9": iam.ReachNetwork,
+		"fd12::1":    iam.ReachNetwork, "100.64.0.1": iam.ReachNetwork, "0.0.0.0": iam.ReachNetwork, "::": iam.ReachNetwork,
+		"::ffff:10.0.0.1": iam.ReachNetwork,
 		"64:ff9b::a00:1":  iam.ReachNetwork,
-		"169.254.169.254": iam.ReachAll, "::ffff:169.254.169.254": iam.ReachAll, "fe80::1%eth0": iam.ReachAll, "fd00:ec2::254": iam.ReachAll, "224.0.0.1": iam.ReachAll,
+		"169.254.169.254": iam.ReachAll, "::ffff:169.254.169.254": iam.ReachAll, "fe80::1%eth0": iam.ReachAll, "fd00:ec2::254": iam.ReachAll,
+		"224.0.0.1":          iam.ReachAll,
 		"64:ff9b::a9fe:a9fe": iam.ReachAll, "::a9fe:a9fe": iam.ReachAll, "2002:a9fe:a9fe::1": iam.ReachAll,
 		"::a00:1": iam.ReachNetwork, "2002:a00:1::1": iam.ReachNetwork, "64:ff9b:1::a00:1": iam.ReachNetwork, "fec0::1": iam.ReachNetwork,
 	} {

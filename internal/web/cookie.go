@@ -58,7 +58,8 @@ func (c Cookies) SetFor(w http.ResponseWriter, k CookieKind, value string, maxAg
 	if site == http.SameSiteNoneMode && !c.secure {
 		site = http.SameSiteLaxMode
 	}
-	c.write(w, &http.Cookie{Name: k.Name, Value: value, Path: c.path, MaxAge: max(maxAge, 0), Secure: c.secure, HttpOnly: !k.Script, SameSite: site})
+	c.write(w, &http.Cookie{Name: k.Name, Value: value, Path: c.path, MaxAge: max(maxAge, 0), Secure: c.secure,
+		HttpOnly: !k.Script, SameSite: site})
 }
 
 // Expire tells the browser to forget a cookie, if the request brought it.

@@ -45,7 +45,8 @@ func TestClientAddress(t *testing.T) {
 		want  string // address scheme://host prefix
 	}{
 		{"nothing is trusted by default", web.Proxy{}, "10.1.1.1:99",
-			xf("X-Forwarded-For", "1.2.3.4", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "evil", "Forwarded", "for=1.2.3.4;proto=https"), "10.1.1.1 http://srv "},
+			xf("X-Forwarded-For", "1.2.3.4", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "evil", "Forwarded", "for=1.2.3.4;proto=https"),
+			"10.1.1.1 http://srv "},
 		{"IPv6 peer", web.Proxy{}, "[::1]:99", nil, "::1 http://srv "},
 		{"mapped IPv4 peer", web.Proxy{}, "[::ffff:7.7.7.7]:99", nil, "7.7.7.7 http://srv "},
 		{"an untrusted peer is not believed", web.Proxy{Headers: "xforwarded", Trusted: trusted}, "8.8.8.8:1",
@@ -63,7 +64,8 @@ func TestClientAddress(t *testing.T) {
 		{"rubbish hides the address, not the proxy", web.Proxy{Headers: "xforwarded", Trusted: trusted}, "10.0.0.1:1",
 			xf("X-Forwarded-For", "1.2.3.4, unknown"), "10.0.0.1 http://srv "},
 		{"appended scheme and host follow the address", web.Proxy{Headers: "xforwarded", Trusted: trusted}, "10.0.0.1:1",
-			xf("X-Forwarded-For", "6.6.6.6, 1.2.3.4, 10.0.0.2", "X-Forwarded-Proto", "http, https, http", "X-Forwarded-Host", "evil, id.example, inner"), "1.2.3.4 https://id.example "},
+			xf("X-Forwarded-For", "6.6.6.6, 1.2.3.4, 10.0.0.2", "X-Forwarded-Proto", "http, https, http", "X-Forwarded-Host",
+				"evil, id.example, inner"), "1.2.3.4 https://id.example "},
 		{"port and prefix", web.Proxy{Headers: "xforwarded"}, "8.8.8.8:1",
 			xf("X-Forwarded-Proto", "https", "X-Forwarded-Port", "8443", "X-Forwarded-Prefix", "/sso/"), "8.8.8.8 https://srv:8443 /sso"},
 		{"address with port", web.Proxy{Headers: "xforwarded"}, "8.8.8.8:1",
@@ -94,7 +96,8 @@ func TestRelativePath(t *testing.T) {
 			t.Errorf("%s: %d, want %d", target, code, want)
 		}
 	}
-	q, _ := identify(t, web.Proxy{Headers: "xforwarded"}, "/auth", "1.1.1.1:1", "http://srv/auth/x", http.Header{"X-Forwarded-Prefix": {"/sso"}})
+	q, _ := identify(t, web.Proxy{Headers: "xforwarded"}, "/auth", "1.1.1.1:1", "http://srv/auth/x",
+		http.Header{"X-Forwarded-Prefix": {"/sso"}})
 	if q.Prefix != "/sso/auth" {
 		t.Error(q.Prefix)
 	}
@@ -102,7 +105,8 @@ func TestRelativePath(t *testing.T) {
 
 func TestBadHostIsRefused(t *testing.T) {
 	h := web.Identify(web.Proxy{}, "")(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	for host, want := range map[string]int{`a"b`: 400, "a/b": 400, "x:99999": 400, "[::1": 400, "": 400, "[::1]:8080": 200, "localhost:8080": 200} {
+	for host, want := range map[string]int{`a"b`: 400, "a/b": 400, "x:99999": 400, "[::1": 400, "": 400, "[::1]:8080": 200,
+		"localhost:8080": 200} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Host = host
 		w := httptest.NewRecorder()
@@ -124,14 +128,22 @@ func TestHostname(t *testing.T) {
 		frontend, backchannel, admin string
 	}{
 		{"dynamic", web.HostnameOptions{}, own, "", "http://10.0.0.5:8080", "http://10.0.0.5:8080", "http://10.0.0.5:8080"},
-		{"dynamic with a relative path", web.HostnameOptions{}, &web.Request{Host: "h", Prefix: "/auth"}, "", "http://h/auth", "http://h/auth", "http://h/auth"},
-		{"name keeps scheme and port", web.HostnameOptions{Hostname: "id.example"}, own, "", "http://id.example:8080", "http://id.example:8080", "http://id.example:8080"},
-		{"URL", web.HostnameOptions{Hostname: "https://id.example:443/auth/"}, own, "", "https://id.example/auth", "https://id.example/auth", "https://id.example/auth"},
-		{"dynamic back channel", web.HostnameOptions{Hostname: "https://id.example", BackchannelDynamic: true}, own, "", "https://id.example", "http://10.0.0.5:8080", "https://id.example"},
-		{"a request through the front door stays there", web.HostnameOptions{Hostname: "https://id.example", BackchannelDynamic: true}, ownTLS, "", "https://id.example", "https://id.example", "https://id.example"},
-		{"admin", web.HostnameOptions{Hostname: "https://id.example", Admin: "https://admin.example:8443/"}, own, "", "https://id.example", "https://id.example", "https://admin.example:8443"},
-		{"the realm's own", web.HostnameOptions{Hostname: "https://id.example"}, own, "https://acme.example/", "https://acme.example", "https://acme.example", "https://acme.example"},
-		{"a realm's nonsense is passed over", web.HostnameOptions{Hostname: "https://id.example"}, own, "acme", "https://id.example", "https://id.example", "https://id.example"},
+		{"dynamic with a relative path", web.HostnameOptions{}, &web.Request{Host: "h", Prefix: "/auth"}, "", "http://h/auth",
+			"http://h/auth", "http://h/auth"},
+		{"name keeps scheme and port", web.HostnameOptions{Hostname: "id.example"}, own, "", "http://id.example:8080", "http://id.example:8080",
+			"http://id.example:8080"},
+		{"URL", web.HostnameOptions{Hostname: "https://id.example:443/auth/"}, own, "", "https://id.example/auth", "https://id.example/auth",
+			"https://id.example/auth"},
+		{"dynamic back channel", web.HostnameOptions{Hostname: "https://id.example", BackchannelDynamic: true}, own, "", "https://id.example",
+			"http://10.0.0.5:8080", "https://id.example"},
+		{"a request through the front door stays there", web.HostnameOptions{Hostname: "https://id.example", BackchannelDynamic: true}, ownTLS,
+			"", "https://id.example", "https://id.example", "https://id.example"},
+		{"admin", web.HostnameOptions{Hostname: "https://id.example", Admin: "https://admin.example:8443/"}, own, "", "https://id.example",
+			"https://id.example", "https://admin.example:8443"},
+		{"the realm's own", web.HostnameOptions{Hostname: "https://id.example"}, own, "https://acme.example/", "https://acme.example",
+			"https://acme.example", "https://acme.example"},
+		{"a realm's nonsense is passed over", web.HostnameOptions{Hostname: "https://id.example"}, own, "acme", "https://id.example",
+			"https://id.example", "https://id.example"},
 	} {
 		h, err := web.NewHostname(c.o)
 		if err != nil {

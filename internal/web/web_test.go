@@ -96,7 +96,8 @@ func TestWriteJSON(t *testing.T) {
 	if err := web.WriteJSON(w, 201, map[string]any{"z": "<a&b>", "a": []string{}}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := w.Body.String(), `{"a":[],"z":"<a&b>"}`; got != want || w.Header().Get("Content-Type") != "application/json" || w.Code != 201 {
+	if got, want := w.Body.String(), `{"a":[],"z":"<a&b>"}`; got != want || w.Header().Get("Content-Type") != "application/json" ||
+		w.Code != 201 {
 		t.Errorf("%s %v", got, w.Header())
 	}
 	w = httptest.NewRecorder()
@@ -117,7 +118,8 @@ func TestFallback(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
-		if got := strings.Join([]string{w.Result().Status[:3], w.Header().Get("Content-Type"), w.Body.String()}, " "); got != c.body || w.Header().Get("Allow") != "" {
+		if got := strings.Join([]string{w.Result().Status[:3], w.Header().Get("Content-Type"), w.Body.String()}, " "); got != c.body ||
+			w.Header().Get("Allow") != "" {
 			t.Errorf("%s %s: %q %v", c.method, c.path, got, w.Header())
 		}
 	}
@@ -180,7 +182,8 @@ func TestRecoverObserveDeadline(t *testing.T) {
 
 // Keycloak: DefaultCors; the values as the reference sends them.
 func TestCORS(t *testing.T) {
-	c := web.CORS{Origins: []string{"http://app.test"}, Methods: []string{"POST", "OPTIONS"}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}
+	c := web.CORS{Origins: []string{"http://app.test"}, Methods: []string{"POST", "OPTIONS"}, Expose: []string{"Access-Control-Allow-Methods"},
+		Auth: true}
 	for _, tc := range []struct {
 		name, origin string
 		preflight    bool
@@ -192,10 +195,12 @@ func TestCORS(t *testing.T) {
 		{"allowed", "http://app.test", false, c, true, map[string]string{
 			"Origin": "http://app.test", "Expose": "Access-Control-Allow-Methods", "Credentials": "true"}},
 		{"foreign", "http://evil.test", false, c, false, nil},
-		{"every origin", "http://any.test", false, web.CORS{Origins: []string{"*"}}, true, map[string]string{"Origin": "http://any.test", "Credentials": "false"}},
+		{"every origin", "http://any.test", false, web.CORS{Origins: []string{"*"}}, true, map[string]string{"Origin": "http://any.test",
+			"Credentials": "false"}},
 		{"preflight", "http://any.test", true, c, true, map[string]string{
 			"Origin": "http://any.test", "Methods": "POST, OPTIONS", "Credentials": "true", "Age": "3600",
-			"Headers": "Origin, Accept, X-Requested-With, Access-Control-Request-Method, Access-Control-Request-Headers, DPoP, Content-Type, Authorization"}},
+			"Headers": "Origin, Accept, X-Requested-With, Access-Control-Request-Method, Access-Control-Request-Headers, DPoP, Content-Type, " +
+				"Authorization"}},
 		{"preflight, defaults", "http://any.test", true, web.CORS{}, true, map[string]string{
 			"Origin": "http://any.test", "Methods": "GET, HEAD, OPTIONS", "Credentials": "false", "Age": "3600",
 			"Headers": "Origin, Accept, X-Requested-With, Access-Control-Request-Method, Access-Control-Request-Headers, DPoP, Content-Type"}},
@@ -235,7 +240,8 @@ func TestCookies(t *testing.T) {
 	}{
 		{"http://127.0.0.1:8080", web.CookieAuthSession, "AUTH_SESSION_ID=v; Path=/realms/a%20b/; HttpOnly; Secure; SameSite=None"},
 		{"http://localhost:8080", web.CookieSession, "KEYCLOAK_SESSION=v; Path=/realms/a%20b/; Secure; SameSite=None"},
-		{"https://id.example/auth", web.CookieRememberMe, "KEYCLOAK_REMEMBER_ME=v; Path=/auth/realms/a%20b/; Max-Age=31536000; HttpOnly; Secure; SameSite=None"},
+		{"https://id.example/auth", web.CookieRememberMe, "KEYCLOAK_REMEMBER_ME=v; Path=/auth/realms/a%20b/; Max-Age=31536000; HttpOnly; " +
+			"Secure; SameSite=None"},
 		{"http://[::1]", web.CookieAuthSessionHash, "KC_AUTH_SESSION_HASH=v; Path=/realms/a%20b/; Max-Age=60; Secure; SameSite=None"},
 		{"http://id.example", web.CookieIdentity, "KEYCLOAK_IDENTITY=v; Path=/realms/a%20b/; HttpOnly; SameSite=Lax"},
 		{"http://id.example", web.CookieStateChecker, "KC_STATE_CHECKER=v; Path=/realms/a%20b/; HttpOnly; SameSite=Strict"},
@@ -264,9 +270,10 @@ func TestCookies(t *testing.T) {
 // Keycloak: DefaultSecurityHeadersProvider.
 func TestSecurityHeaders(t *testing.T) {
 	for contentType, want := range map[string]string{
-		"":                         "Referrer-Policy Strict-Transport-Security X-Content-Type-Options X-Robots-Tag",
-		"application/json":         "Referrer-Policy Strict-Transport-Security X-Content-Type-Options X-Frame-Options X-Robots-Tag",
-		"text/html; charset=utf-8": "Content-Security-Policy Referrer-Policy Strict-Transport-Security X-Content-Type-Options X-Frame-Options X-Robots-Tag",
+		"":                 "Referrer-Policy Strict-Transport-Security X-Content-Type-Options X-Robots-Tag",
+		"application/json": "Referrer-Policy Strict-Transport-Security X-Content-Type-Options X-Frame-Options X-Robots-Tag",
+		"text/html; charset=utf-8": "Content-Security-Policy Referrer-Policy Strict-Transport-Security X-Content-Type-Options X-Frame-Options " +
+			"X-Robots-Tag",
 	} {
 		h := http.Header{}
 		web.SecurityHeaders(h, nil, contentType)

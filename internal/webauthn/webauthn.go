@@ -141,7 +141,8 @@ func Register(p iam.WebAuthnPolicy, party Party, challenge string, c Creation) (
 		return nil, errors.New("no challenge is open")
 	}
 	raw := protocol.CredentialCreationResponse{AttestationResponse: protocol.AuthenticatorAttestationResponse{
-		AuthenticatorResponse: protocol.AuthenticatorResponse{ClientDataJSON: c.ClientData}, AttestationObject: c.Attestation, Transports: c.Transports}}
+		AuthenticatorResponse: protocol.AuthenticatorResponse{ClientDataJSON: c.ClientData}, AttestationObject: c.Attestation,
+		Transports: c.Transports}}
 	parsed, err := raw.AttestationResponse.Parse()
 	if err != nil {
 		return nil, words(err)
@@ -155,7 +156,8 @@ func Register(p iam.WebAuthnPolicy, party Party, challenge string, c Creation) (
 	}
 	var accepted []protocol.CredentialParameter
 	for _, id := range Algorithms(names) {
-		accepted = append(accepted, protocol.CredentialParameter{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.COSEAlgorithmIdentifier(id)})
+		accepted = append(accepted, protocol.CredentialParameter{Type: protocol.PublicKeyCredentialType,
+			Algorithm: webauthncose.COSEAlgorithmIdentifier(id)})
 	}
 	if _, err := data.Verify(challenge, party.ID, party.Origins, party.Origins, nil, protocol.TopOriginExplicitVerificationMode, false,
 		p.UserVerification == "required", true, nil, accepted, protocol.AttestationPolicy{}, protocol.SignaturePolicy{}); err != nil {
@@ -171,8 +173,9 @@ func Register(p iam.WebAuthnPolicy, party Party, challenge string, c Creation) (
 	if err := complies(p, data.Response.AttestationObject, aaguid.String(), c.Attachment); err != nil {
 		return nil, err
 	}
-	return &Key{AAGUID: aaguid.String(), ID: base64.StdEncoding.EncodeToString(att.AuthData.AttData.CredentialID), Counter: att.AuthData.Counter,
-		Public: Encode(att.AuthData.AttData.CredentialPublicKey), Format: att.Format, Transports: c.Transports}, nil
+	return &Key{AAGUID: aaguid.String(), ID: base64.StdEncoding.EncodeToString(att.AuthData.AttData.CredentialID),
+		Counter: att.AuthData.Counter,
+		Public:  Encode(att.AuthData.AttData.CredentialPublicKey), Format: att.Format, Transports: c.Transports}, nil
 }
 
 // complies judges what the library leaves to the policy.
@@ -219,8 +222,10 @@ func (k *Key) Verify(p iam.WebAuthnPolicy, party Party, challenge string, a Asse
 		return 0, err
 	}
 	raw := protocol.CredentialAssertionResponse{
-		PublicKeyCredential: protocol.PublicKeyCredential{Credential: protocol.Credential{ID: Encode(a.ID), Type: string(protocol.PublicKeyCredentialType)}, RawID: a.ID},
-		AssertionResponse: protocol.AuthenticatorAssertionResponse{AuthenticatorResponse: protocol.AuthenticatorResponse{ClientDataJSON: a.ClientData},
+		PublicKeyCredential: protocol.PublicKeyCredential{Credential: protocol.Credential{ID: Encode(a.ID),
+			Type: string(protocol.PublicKeyCredentialType)}, RawID: a.ID},
+		AssertionResponse: protocol.AuthenticatorAssertionResponse{AuthenticatorResponse: protocol.AuthenticatorResponse{
+			ClientDataJSON: a.ClientData},
 			AuthenticatorData: a.AuthenticatorData, Signature: a.Signature},
 	}
 	parsed, err := raw.Parse()

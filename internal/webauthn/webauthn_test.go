@@ -41,7 +41,8 @@ func newAuthenticator(t *testing.T) *authenticator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &authenticator{key: key, id: []byte("an id of a key"), rpID: "id.example.test", origin: "https://id.example.test", flags: present | verified, format: "none"}
+	return &authenticator{key: key, id: []byte("an id of a key"), rpID: "id.example.test", origin: "https://id.example.test",
+		flags: present | verified, format: "none"}
 }
 
 func (a *authenticator) clientData(kind, challenge string) []byte {
@@ -71,7 +72,8 @@ func (a *authenticator) create(t *testing.T, challenge string) webauthn.Creation
 	data = append(append(append(data, public[1:33]...), "\x22\x58\x20"...), public[33:]...)
 	object := append([]byte("\xa3\x63fmt"), byte(0x60+len(a.format)))
 	object = append(append(object, a.format...), "\x67attStmt\xa0\x68authData\x58"...)
-	return webauthn.Creation{ClientData: a.clientData("webauthn.create", challenge), Attestation: append(append(object, byte(len(data))), data...), Transports: []string{"usb"}}
+	return webauthn.Creation{ClientData: a.clientData("webauthn.create", challenge), Attestation: append(append(object, byte(len(data))),
+		data...), Transports: []string{"usb"}}
 }
 
 func (a *authenticator) get(t *testing.T, challenge string) webauthn.Assertion {
@@ -87,8 +89,9 @@ func (a *authenticator) get(t *testing.T, challenge string) webauthn.Assertion {
 }
 
 var (
-	policy = iam.WebAuthnPolicy{Algorithms: []string{"ES256"}, UserVerification: "required", Attestation: webauthn.NotSpecified, Attachment: webauthn.NotSpecified}
-	party  = webauthn.PartyOf(policy, "https://id.example.test/realms/shop")
+	policy = iam.WebAuthnPolicy{Algorithms: []string{"ES256"}, UserVerification: "required", Attestation: webauthn.NotSpecified,
+		Attachment: webauthn.NotSpecified}
+	party = webauthn.PartyOf(policy, "https://id.example.test/realms/shop")
 )
 
 // spoils are what may be wrong with an answer, whichever it is.
@@ -107,7 +110,8 @@ func TestRegister(t *testing.T) {
 		t.Helper()
 		a := newAuthenticator(t)
 		spoil(a)
-		if key, err := webauthn.Register(p, webauthn.PartyOf(p, "https://id.example.test/realms/shop"), challenge, a.create(t, "Y2hhbGxlbmdl")); err == nil {
+		if key, err := webauthn.Register(p, webauthn.PartyOf(p, "https://id.example.test/realms/shop"), challenge,
+			a.create(t, "Y2hhbGxlbmdl")); err == nil {
 			t.Errorf("%s: registered as %+v", name, key)
 		}
 	}
@@ -143,8 +147,10 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"aaguid":"00000000-0000-0000-0000-000000000000","credentialId":"` + base64.StdEncoding.EncodeToString(a.id) + `","counter":0,"credentialPublicKey":"`
-	if !strings.HasPrefix(string(stored), want) || !strings.HasSuffix(string(stored), `","attestationStatementFormat":"none","transports":["usb"]}`) {
+	want := `{"aaguid":"00000000-0000-0000-0000-000000000000","credentialId":"` + base64.StdEncoding.EncodeToString(a.id) +
+		`","counter":0,"credentialPublicKey":"`
+	if !strings.HasPrefix(string(stored), want) || !strings.HasSuffix(string(stored),
+		`","attestationStatementFormat":"none","transports":["usb"]}`) {
 		t.Errorf("stored as %s", stored)
 	}
 	key, err := webauthn.ParseKey(stored)

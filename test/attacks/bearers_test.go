@@ -95,12 +95,15 @@ func (w *bearing) bear(s situation) *bearer {
 	w.made++
 	name := fmt.Sprintf("%s%d", w.realm, w.made)
 	b := &bearer{bearing: w, browser: visitor.NewBrowser()}
-	b.party = visitor.Party{Base: w.base, Realm: w.realm, ClientID: name, Secret: "secret", Redirect: "http://app.example/cb", Scope: cmp.Or(s.scope, "openid")}
-	client := map[string]any{"clientId": name, "enabled": true, "secret": "secret", "redirectUris": []string{"http://app.example/*"}, "attributes": s.attributes,
+	b.party = visitor.Party{Base: w.base, Realm: w.realm, ClientID: name, Secret: "secret", Redirect: "http://app.example/cb",
+		Scope: cmp.Or(s.scope, "openid")}
+	client := map[string]any{"clientId": name, "enabled": true, "secret": "secret", "redirectUris": []string{"http://app.example/*"},
+		"attributes":             s.attributes,
 		"serviceAccountsEnabled": s.service}
 	if !s.plain {
-		client["protocolMappers"] = []any{map[string]any{"name": "audience", "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper",
-			"config": map[string]string{"included.custom.audience": "server", "access.token.claim": "true"}}}
+		client["protocolMappers"] = []any{map[string]any{"name": "audience", "protocol": "openid-connect",
+			"protocolMapper": "oidc-audience-mapper",
+			"config":         map[string]string{"included.custom.audience": "server", "access.token.claim": "true"}}}
 	}
 	var err error
 	b.client, err = w.admin.Post(w.ctx, "/"+w.realm+"/clients", client)
@@ -110,7 +113,8 @@ func (w *bearing) bear(s situation) *bearer {
 		w.must(w.admin.Get(w.ctx, "/"+w.realm+"/clients/"+b.client+"/service-account-user", &account))
 		b.user = account.ID
 	} else {
-		b.user, err = w.admin.Post(w.ctx, "/"+w.realm+"/users", map[string]any{"username": name, "enabled": true, "email": name + "@attacks.example", "firstName": "B",
+		b.user, err = w.admin.Post(w.ctx, "/"+w.realm+"/users", map[string]any{"username": name, "enabled": true, "email": name +
+			"@attacks.example", "firstName": "B",
 			"lastName": "B", "credentials": []any{map[string]string{"type": "password", "value": "pw"}}})
 		w.must(err)
 	}
@@ -175,7 +179,8 @@ func (b *bearer) proof(method, to, access string) string {
 		b.must(err)
 		return encode(doc)
 	}
-	text := part(map[string]any{"typ": "dpop+jwt", "alg": "ES256", "jwk": map[string]string{"kty": "EC", "crv": "P-256", "x": encode(raw[1:33]), "y": encode(raw[33:])}}) + "." + part(claims)
+	text := part(map[string]any{"typ": "dpop+jwt", "alg": "ES256", "jwk": map[string]string{"kty": "EC", "crv": "P-256",
+		"x": encode(raw[1:33]), "y": encode(raw[33:])}}) + "." + part(claims)
 	sum := sha256.Sum256([]byte(text))
 	r, s, err := ecdsa.Sign(rand.Reader, b.key, sum[:])
 	b.must(err)
@@ -283,13 +288,15 @@ var doors = []door{
 	{"account", get("/realms/$realm/account/applications")},
 	{"registration", get("/realms/$realm/clients-registrations/default/shop")},
 	{"permission", func(b *bearer) string {
-		_, data := b.do(http.MethodPost, b.party.Endpoint("token"), url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:uma-ticket"}, "audience": {"server"}}, b.access)
+		_, data := b.do(http.MethodPost, b.party.Endpoint("token"), url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:uma-ticket"},
+			"audience": {"server"}}, b.access)
 		a := &visitor.Answer{}
 		_ = json.Unmarshal(data, a)
 		return a.Error + ": " + a.Description
 	}},
 	{"exchange", func(b *bearer) string {
-		return said(b.post(b.server(), "token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {b.access},
+		return said(b.post(b.server(), "token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"},
+			"subject_token":      {b.access},
 			"subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}}))
 	}},
 	{"cookie", func(b *bearer) string {
@@ -425,7 +432,8 @@ var bearerSituations = []situation{
 	{name: "refresh token as access token", become: func(b *bearer) { b.access, b.refresh = b.refresh, b.access }},
 	{name: "ID token as both", become: func(b *bearer) { b.access, b.refresh = b.answer.ID, b.answer.ID }},
 	{name: "of another realm", become: func(b *bearer) {
-		a, err := visitor.Party{Base: b.base, Realm: "master", ClientID: "admin-cli"}.Post(b.ctx, "token", url.Values{"grant_type": {"password"}, "username": {"admin"},
+		a, err := visitor.Party{Base: b.base, Realm: "master", ClientID: "admin-cli"}.Post(b.ctx, "token", url.Values{"grant_type": {"password"},
+			"username": {"admin"},
 			"password": {"admin"}, "scope": {"openid"}})
 		b.must(err)
 		b.access, b.refresh = a.Access, a.Refresh
@@ -451,7 +459,10 @@ var bearerSituations = []situation{
 		time.Sleep(2100 * time.Millisecond)
 	}},
 	{name: "offline", scope: "openid offline_access"},
-	{name: "offline, ended", scope: "openid offline_access", become: func(b *bearer) { b.remove("/sessions/" + b.answer.Session + "?isOffline=true") }},
+	{name: "offline, ended", scope: "openid offline_access", become: func(b *bearer) {
+		b.remove("/sessions/" + b.answer.Session +
+			"?isOffline=true")
+	}},
 	{name: "offline, revoked", scope: "openid offline_access", become: func(b *bearer) { b.revoke(b.refresh) }},
 	{name: "offline, no longer granted", scope: "openid offline_access", become: func(b *bearer) {
 		var roles []any
@@ -481,10 +492,12 @@ var bearerSituations = []situation{
 	{name: "service account, revoked", service: true, become: func(b *bearer) { b.revoke(b.access) }},
 	{name: "service account, user disabled", service: true, become: func(b *bearer) { b.changeUser(map[string]any{"enabled": false}) }},
 	{name: "service account, client disabled", service: true, become: func(b *bearer) { b.changeClient(map[string]any{"enabled": false}) }},
-	{name: "service account, not-before of the client", service: true, become: func(b *bearer) { b.changeClient(map[string]any{"notBefore": inTenMinutes()}) }},
+	{name: "service account, not-before of the client", service: true,
+		become: func(b *bearer) { b.changeClient(map[string]any{"notBefore": inTenMinutes()}) }},
 	{name: "service account, user logged out", service: true, become: (*bearer).everywhereOut},
 	{name: "not-before of the realm", own: "before", become: func(b *bearer) { b.change("", map[string]any{"notBefore": inTenMinutes()}) }},
-	{name: "service account, not-before of the realm", own: "servicebefore", service: true, become: func(b *bearer) { b.change("", map[string]any{"notBefore": inTenMinutes()}) }},
+	{name: "service account, not-before of the realm", own: "servicebefore", service: true,
+		become: func(b *bearer) { b.change("", map[string]any{"notBefore": inTenMinutes()}) }},
 	{name: "realm disabled", own: "off", become: func(b *bearer) { b.change("", map[string]any{"enabled": false}) }},
 	{name: "session timed out", own: "timed", become: func(b *bearer) {
 		b.change("", map[string]any{"ssoSessionMaxLifespan": 1})
@@ -499,8 +512,9 @@ var bearerSituations = []situation{
 			b.must(b.admin.Put(b.ctx, "/"+b.realm+"/components/"+k["id"].(string), k))
 		}
 		for _, provider := range []string{"rsa-generated", "hmac-generated", "aes-generated"} {
-			_, err := b.admin.Post(b.ctx, "/"+b.realm+"/components", map[string]any{"name": "new " + provider, "providerId": provider, "providerType": "org.keycloak.keys.KeyProvider",
-				"config": map[string]any{"priority": []string{"200"}}})
+			_, err := b.admin.Post(b.ctx, "/"+b.realm+"/components", map[string]any{"name": "new " + provider, "providerId": provider,
+				"providerType": "org.keycloak.keys.KeyProvider",
+				"config":       map[string]any{"priority": []string{"200"}}})
 			b.must(err)
 		}
 	}},

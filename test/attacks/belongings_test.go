@@ -98,26 +98,33 @@ func TestWhatUsersKeep(t *testing.T) {
 			{"first name", "POST", account, kimAnd(map[string]any{"firstName": letters(256)}), 400},
 			{"last name", "POST", account, kimAnd(map[string]any{"lastName": letters(256)}), 400},
 			{"names", "POST", account, kimAnd(map[string]any{"firstName": letters(255), "lastName": letters(255)}), 204},
-			{"attribute", "POST", account, kimAnd(map[string]any{"attributes": map[string]any{"many": []string{letters(2048)}, "free": []string{letters(2048)}}}), 204},
+			{"attribute", "POST", account, kimAnd(map[string]any{"attributes": map[string]any{"many": []string{letters(2048)},
+				"free": []string{letters(2048)}}}), 204},
 			{"long attribute", "POST", account, kimAnd(map[string]any{"attributes": map[string]any{"many": []string{letters(2049)}}}), 400},
-			{"long attribute, not of the profile", "POST", account, kimAnd(map[string]any{"attributes": map[string]any{"free": []string{letters(2049)}}}), 400},
-			{"attribute with a validator without end", "POST", account, kimAnd(map[string]any{"attributes": map[string]any{"open": []string{letters(200_000)}}}), 400},
+			{"long attribute, not of the profile", "POST", account,
+				kimAnd(map[string]any{"attributes": map[string]any{"free": []string{letters(2049)}}}), 400},
+			{"attribute with a validator without end", "POST", account,
+				kimAnd(map[string]any{"attributes": map[string]any{"open": []string{letters(200_000)}}}), 400},
 			{"name of an attribute", "POST", account, kimAnd(map[string]any{"attributes": map[string]any{letters(256): []string{"x"}}}), 400},
 			{"values", "POST", account, kimAnd(attributesOf(1, 900, 3)), 204},
 			{"many values", "POST", account, kimAnd(attributesOf(1, 1001, 3)), 400},
 			{"many attributes", "POST", account, kimAnd(attributesOf(1001, 1, 3)), 400},
 			{"long values together", "POST", account, kimAnd(attributesOf(60, 1, 2000)), 400},
 			{"endless attributes", "POST", account, kimAnd(attributesOf(1, 1000, 2000)), 413},
-			{"consent to one scope many times", "PUT", consent, `{"grantedScopes": [{"id": "` + scope + `"}` + strings.Repeat(`, {"id": "`+scope+`"}`, 4000) + `]}`, 200},
+			{"consent to one scope many times", "PUT", consent, `{"grantedScopes": [{"id": "` + scope + `"}` + strings.Repeat(`, {"id": "`+scope+
+				`"}`, 4000) + `]}`, 200},
 			{"consent to what is not there", "PUT", consent, `{"grantedScopes": [{"id": "` + letters(60_000) + `"}]}`, 400},
-			{"consent to 150,000 scopes", "PUT", consent, `{"grantedScopes": [{"id": "` + scope + `"}` + strings.Repeat(`, {"id": "`+scope+`"}`, 150_000) + `]}`, 413},
+			{"consent to 150,000 scopes", "PUT", consent, `{"grantedScopes": [{"id": "` + scope + `"}` + strings.Repeat(`, {"id": "`+scope+`"}`,
+				150_000) + `]}`, 413},
 		} {
-			if got := ask(ctx, t, c.method, s.URL+c.path, c.body, map[string]string{"Content-Type": jsonType, "Accept": jsonType, "Authorization": sign}); got != c.status {
+			if got := ask(ctx, t, c.method, s.URL+c.path, c.body, map[string]string{"Content-Type": jsonType, "Accept": jsonType,
+				"Authorization": sign}); got != c.status {
 				t.Errorf("%s: %d, want %d", c.name, got, c.status)
 			}
 		}
 		var granted []struct{ GrantedClientScopes []string }
-		if err := admin.Get(ctx, "/own/users/"+user+"/consents", &granted); err != nil || len(granted) != 1 || len(granted[0].GrantedClientScopes) != 1 {
+		if err := admin.Get(ctx, "/own/users/"+user+"/consents", &granted); err != nil || len(granted) != 1 ||
+			len(granted[0].GrantedClientScopes) != 1 {
 			t.Errorf("consents %+v, %v", granted, err)
 		}
 
@@ -155,7 +162,8 @@ func TestWhatUsersKeep(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			fields := map[string]string{"username": "lee" + letters(5), "email": letters(9) + "@attacks.example", "firstName": "Lee", "lastName": "Own", "password": "lee-password", "password-confirm": "lee-password"}
+			fields := map[string]string{"username": "lee" + letters(5), "email": letters(9) + "@attacks.example", "firstName": "Lee",
+				"lastName": "Own", "password": "lee-password", "password-confirm": "lee-password"}
 			if c.page != "" {
 				fields = map[string]string{"username": "kim"}
 			}

@@ -117,7 +117,8 @@ func TestHeldBodies(t *testing.T) {
 			if size > 1_000_000 && i == 100 {
 				break
 			}
-			hold(t, s.Addr, "POST", "/realms/master/protocol/openid-connect/token", "Content-Type: "+formType+"\r\nContent-Length: "+strconv.Itoa(size),
+			hold(t, s.Addr, "POST", "/realms/master/protocol/openid-connect/token", "Content-Type: "+formType+"\r\nContent-Length: "+
+				strconv.Itoa(size),
 				"a="+strings.Repeat("x", 240_000))
 		}
 	}

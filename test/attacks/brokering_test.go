@@ -51,7 +51,8 @@ func openUniversity(t testing.TB) *university {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		now := time.Now()
-		claims := instead(map[string]any{"iss": u.URL, "aud": "latchkey", "sub": student, "nonce": r.FormValue("code"), "exp": now.Add(time.Minute).Unix(), "iat": now.Unix(),
+		claims := instead(map[string]any{"iss": u.URL, "aud": "latchkey", "sub": student, "nonce": r.FormValue("code"),
+			"exp": now.Add(time.Minute).Unix(), "iat": now.Unix(),
 			"preferred_username": "sam", "email": "sam@uni.example", "given_name": "S", "family_name": "M"}, u.claim)
 		raw := ""
 		if u.sign != nil {
@@ -86,7 +87,8 @@ func (u *university) says(claim, user map[string]any, sign func(map[string]any) 
 
 // provider is the university as a provider of the shop.
 func (u *university) provider(kind, alias string, config map[string]string, members map[string]any) map[string]any {
-	all := map[string]string{"clientId": "latchkey", "clientSecret": "latchkey-secret", "authorizationUrl": u.URL + "/auth", "tokenUrl": u.URL + "/token",
+	all := map[string]string{"clientId": "latchkey", "clientSecret": "latchkey-secret", "authorizationUrl": u.URL + "/auth",
+		"tokenUrl":    u.URL + "/token",
 		"userInfoUrl": u.URL + "/userinfo", "issuer": u.URL, "jwksUrl": u.URL + "/keys", "useJwksUrl": "true", "validateSignature": "true"}
 	maps.Copy(all, config)
 	v := map[string]any{"alias": alias, "providerId": kind, "enabled": true, "config": all}
@@ -126,9 +128,11 @@ func TestIDTokens(t *testing.T) {
 		uni := openUniversity(t)
 		_, err := s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("oidc", "uni", nil, nil))
 		s.must(err)
-		_, err = s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("google", "goog", map[string]string{"hostedDomain": "shop.example,uni.example"}, nil))
+		_, err = s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("google", "goog",
+			map[string]string{"hostedDomain": "shop.example,uni.example"}, nil))
 		s.must(err)
-		_, err = s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("google", "hosted", map[string]string{"hostedDomain": "*"}, nil))
+		_, err = s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("google", "hosted",
+			map[string]string{"hostedDomain": "*"}, nil))
 		s.must(err)
 		public, err := jose.EncodePublicKey(uni.key.PublicKey())
 		s.must(err)
@@ -152,7 +156,10 @@ func TestIDTokens(t *testing.T) {
 			good        bool
 		}{
 			{what: "as it should be", alias: "uni", good: true},
-			{what: "alg none", alias: "uni", sign: func(c map[string]any) string { return part(map[string]any{"alg": "none"}) + "." + part(c) + "." }},
+			{what: "alg none", alias: "uni", sign: func(c map[string]any) string {
+				return part(map[string]any{"alg": "none"}) +
+					"." + part(c) + "."
+			}},
 			{what: "HMAC with the client's secret, which nobody has asked for", alias: "uni", sign: hmacBy("latchkey-secret")},
 			{what: "HMAC with the public key", alias: "uni", sign: hmacBy(public)},
 			{what: "another key of the same id", alias: "uni", sign: func(c map[string]any) string {
@@ -208,20 +215,23 @@ func TestMapperNames(t *testing.T) {
 			_, err = s.admin.Post(s, "/shop/groups/"+id+"/role-mappings/clients/"+realmManagement, give)
 			s.must(err)
 		}
-		ida, err := s.admin.Post(s, "/shop/users", map[string]any{"username": "ida", "enabled": true, "email": "ida@shop.example", "firstName": "I", "lastName": "D",
+		ida, err := s.admin.Post(s, "/shop/users", map[string]any{"username": "ida", "enabled": true, "email": "ida@shop.example",
+			"firstName": "I", "lastName": "D",
 			"credentials": []any{map[string]any{"type": "password", "value": "ida-pw"}}})
 		s.must(err)
 		var own map[string]any
 		s.must(s.admin.Get(s, "/shop/clients/"+realmManagement+"/roles/manage-identity-providers", &own))
 		_, err = s.admin.Post(s, "/shop/users/"+ida+"/role-mappings/clients/"+realmManagement, []any{own})
 		s.must(err)
-		_, err = s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("oidc", "uni", map[string]string{"allowAdminRoleMapping": "true"}, nil))
+		_, err = s.admin.Post(s, "/shop/identity-provider/instances",
+			uni.provider("oidc", "uni", map[string]string{"allowAdminRoleMapping": "true"}, nil))
 		s.must(err)
 		admin := &visitor.Admin{Base: s.base, Realm: "shop", Username: "ida", Password: "ida-pw"}
 		made := 0
 		for _, config := range []map[string]string{
 			{"role": "boss"}, {"role": "account.boss"}, {"role": "a.b.boss"}, {"role": "account.a.boss"}, {"role": "realm-management.manage-users"},
-			{"group": "/staff"}, {"group": "staff"}, {"group": "/staff/"}, {"group": "/staff//"}, {"group": "staff//"}, {"group": "//staff"}, {"group": "//staff/"},
+			{"group": "/staff"}, {"group": "staff"}, {"group": "/staff/"}, {"group": "/staff//"}, {"group": "staff//"}, {"group": "//staff"},
+			{"group": "//staff/"},
 		} {
 			kind := "oidc-hardcoded-role-idp-mapper"
 			if config["group"] != "" {
@@ -229,7 +239,8 @@ func TestMapperNames(t *testing.T) {
 			}
 			config["syncMode"] = "FORCE"
 			name := "of " + config["role"] + config["group"]
-			if _, err := admin.Post(s, "/shop/identity-provider/instances/uni/mappers", map[string]any{"name": name, "identityProviderAlias": "uni", "identityProviderMapper": kind, "config": config}); err == nil {
+			if _, err := admin.Post(s, "/shop/identity-provider/instances/uni/mappers", map[string]any{"name": name, "identityProviderAlias": "uni",
+				"identityProviderMapper": kind, "config": config}); err == nil {
 				made++
 			}
 		}
@@ -254,7 +265,8 @@ func TestProvidersAddresses(t *testing.T) {
 	eachShop(t, func(t *testing.T, s *shop) {
 		uni := openUniversity(t)
 		for _, alias := range []string{"trusted", "other"} {
-			_, err := s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("oidc", alias, nil, map[string]any{"trustEmail": alias == "trusted"}))
+			_, err := s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("oidc", alias, nil,
+				map[string]any{"trustEmail": alias == "trusted"}))
 			s.must(err)
 		}
 		for _, x := range []struct {
@@ -266,8 +278,10 @@ func TestProvidersAddresses(t *testing.T) {
 			{"nothing said", "trusted", nil, nil, true},
 			{"not verified", "trusted", map[string]any{"email_verified": false}, nil, false},
 			{"not trusted", "other", map[string]any{"email_verified": true}, nil, false},
-			{"the ID token's, which is another", "trusted", map[string]any{"email_verified": true}, map[string]any{"email": "new@uni.example"}, false},
-			{"both verified", "trusted", map[string]any{"email_verified": true}, map[string]any{"email": "new@uni.example", "email_verified": true}, true},
+			{"the ID token's, which is another", "trusted", map[string]any{"email_verified": true},
+				map[string]any{"email": "new@uni.example"}, false},
+			{"both verified", "trusted", map[string]any{"email_verified": true}, map[string]any{"email": "new@uni.example", "email_verified": true},
+				true},
 			{"the same in other letters", "trusted", map[string]any{"email_verified": true}, map[string]any{"email": "SAM@uni.example"}, true},
 		} {
 			uni.says(x.claim, x.user, nil)
@@ -357,7 +371,8 @@ func TestProvidersLogoutAddress(t *testing.T) {
 	t.Parallel()
 	eachShop(t, func(t *testing.T, s *shop) {
 		uni := openUniversity(t)
-		_, err := s.admin.Post(s, "/shop/identity-provider/instances", uni.provider("oidc", "uni", map[string]string{"logoutUrl": uni.URL + "/out"}, nil))
+		_, err := s.admin.Post(s, "/shop/identity-provider/instances",
+			uni.provider("oidc", "uni", map[string]string{"logoutUrl": uni.URL + "/out"}, nil))
 		s.must(err)
 		victim, own := visitor.NewBrowser(), visitor.NewBrowser()
 		if p := s.submit(s.open(victim, "web", ""), "alice"); p.Param("code") == "" {

@@ -73,7 +73,8 @@ func newImpostor(t testing.TB) *impostor {
 // provide makes the impostor a provider of the shop.
 func (p *impostor) provide(s *shop, alias, more string) {
 	s.Helper()
-	_, err := s.admin.Post(s, "/shop/identity-provider/instances", json.RawMessage(fmt.Sprintf(`{"alias":%q,"providerId":"oidc","enabled":true,"trustEmail":true,"config":{
+	_, err := s.admin.Post(s, "/shop/identity-provider/instances",
+		json.RawMessage(fmt.Sprintf(`{"alias":%q,"providerId":"oidc","enabled":true,"trustEmail":true,"config":{
 		"clientId":"shop","clientSecret":"a secret of thirty-two characters","issuer":%q,"authorizationUrl":"%s/auth","tokenUrl":"%s/token","jwksUrl":"%s/keys","userInfoUrl":"%s/userinfo",
 		"useJwksUrl":"true","validateSignature":"true"%s}}`, alias, p.URL, p.URL, p.URL, p.URL, p.URL, more)))
 	s.must(err)
@@ -98,8 +99,10 @@ func leave(s *shop, b *visitor.Browser, alias string) url.Values {
 // say sets what the provider says of the login of a request.
 func (p *impostor) say(s *shop, q url.Values, sign func(map[string]any) string, more, profile map[string]any) {
 	s.Helper()
-	claims := map[string]any{"iss": p.URL, "aud": "shop", "sub": "mallory", "exp": time.Now().Add(time.Minute).Unix(), "iat": time.Now().Unix(),
-		"nonce": q.Get("nonce"), "preferred_username": "mallory", "email": "mallory@evil.example", "email_verified": true, "given_name": "M", "family_name": "Y"}
+	claims := map[string]any{"iss": p.URL, "aud": "shop", "sub": "mallory", "exp": time.Now().Add(time.Minute).Unix(),
+		"iat":   time.Now().Unix(),
+		"nonce": q.Get("nonce"), "preferred_username": "mallory", "email": "mallory@evil.example", "email_verified": true, "given_name": "M",
+		"family_name": "Y"}
 	maps.Copy(claims, more)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -179,7 +182,8 @@ func TestAnswersOfProviders(t *testing.T) {
 			q := leave(s, b, "good")
 			p.say(s, q, own, nil, nil)
 			before := p.redeemed
-			for name, page := range map[string]*visitor.Page{"in another browser": cameBack(s, thief, "good", q), "at another provider": cameBack(s, b, "other", q)} {
+			for name, page := range map[string]*visitor.Page{"in another browser": cameBack(s, thief, "good", q),
+				"at another provider": cameBack(s, b, "other", q)} {
 				if page.Away && page.Param("code") != "" || p.redeemed != before { // the login may begin anew
 					t.Errorf("%s: %s, redeemed %d times", name, page.URL, p.redeemed-before)
 				}
@@ -207,7 +211,8 @@ func TestTakeoverByProviders(t *testing.T) {
 		own := p.signed(s, p.key)
 		alice, err := s.admin.ID(s, "/shop/users?username=alice", "username", "alice")
 		s.must(err)
-		s.must(s.admin.Put(s, "/shop/users/"+alice, json.RawMessage(`{"email":"alice@shop.example","emailVerified":true,"firstName":"A","lastName":"L"}`)))
+		s.must(s.admin.Put(s, "/shop/users/"+alice,
+			json.RawMessage(`{"email":"alice@shop.example","emailVerified":true,"firstName":"A","lastName":"L"}`)))
 		links := func() (n int) {
 			var list []any
 			s.must(s.admin.Get(s, "/shop/users/"+alice+"/federated-identity", &list))
@@ -233,7 +238,8 @@ func TestTakeoverByProviders(t *testing.T) {
 				t.Errorf("%s: linked without her password: %s", name, page.URL)
 			}
 		}
-		_, err = s.admin.Post(s, "/shop/identity-provider/instances/good/mappers", json.RawMessage(`{"name":"giver","identityProviderAlias":"good",
+		_, err = s.admin.Post(s, "/shop/identity-provider/instances/good/mappers",
+			json.RawMessage(`{"name":"giver","identityProviderAlias":"good",
 			"identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"syncMode":"FORCE","role":"realm-management.realm-admin"}}`))
 		s.must(err)
 		b := visitor.NewBrowser()
@@ -274,7 +280,8 @@ func TestLogoutTokens(t *testing.T) {
 		}
 		event := map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
 		tell := func(sign func(map[string]any) string, more map[string]any) int {
-			c := map[string]any{"iss": p.URL, "aud": "shop", "sub": "mallory", "sid": "s1", "jti": "j", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(), "events": event}
+			c := map[string]any{"iss": p.URL, "aud": "shop", "sub": "mallory", "sid": "s1", "jti": "j", "iat": time.Now().Unix(),
+				"exp": time.Now().Add(time.Minute).Unix(), "events": event}
 			maps.Copy(c, more)
 			r, err := http.PostForm(s.base+"/realms/shop/protocol/openid-connect/logout/backchannel-logout", url.Values{"logout_token": {sign(c)}})
 			s.must(err)

@@ -87,7 +87,8 @@ func newCaller(t *testing.T, base, realm, setting, address string) *caller {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	t.Cleanup(cancel)
 	c := &caller{Context: ctx, t: t, base: base, realm: realm, admin: visitor.NewAdmin(base), address: address}
-	_, err := c.admin.Post(c, "", map[string]any{"realm": realm, "enabled": true, "attributes": map[string]string{"latchkey.registeredAddresses": setting},
+	_, err := c.admin.Post(c, "", map[string]any{"realm": realm, "enabled": true,
+		"attributes": map[string]string{"latchkey.registeredAddresses": setting},
 		"users": []any{map[string]any{"username": "kim", "enabled": true, "email": "kim@calls.example", "firstName": "Kim", "lastName": "Call",
 			"credentials": []any{map[string]any{"type": "password", "value": "kim-pw"}}}}})
 	c.must(err)
@@ -103,7 +104,8 @@ func (c *caller) register(metadata map[string]any) {
 	metadata["redirect_uris"] = []string{"http://app.example/cb"}
 	data, err := json.Marshal(metadata)
 	c.must(err)
-	r, err := http.NewRequestWithContext(c, http.MethodPost, c.base+"/realms/"+c.realm+"/clients-registrations/openid-connect", strings.NewReader(string(data)))
+	r, err := http.NewRequestWithContext(c, http.MethodPost, c.base+"/realms/"+c.realm+"/clients-registrations/openid-connect",
+		strings.NewReader(string(data)))
 	c.must(err)
 	r.Header.Set("Authorization", "Bearer "+initial.Token)
 	r.Header.Set("Content-Type", "application/json")
@@ -117,7 +119,8 @@ func (c *caller) register(metadata map[string]any) {
 }
 
 func (c *caller) party() visitor.Party {
-	return visitor.Party{Base: c.base, Realm: c.realm, ClientID: c.registered.ClientID, Secret: c.registered.Secret, Redirect: "http://app.example/cb"}
+	return visitor.Party{Base: c.base, Realm: c.realm, ClientID: c.registered.ClientID, Secret: c.registered.Secret,
+		Redirect: "http://app.example/cb"}
 }
 
 func unsigned(claims map[string]any) string {
@@ -127,10 +130,13 @@ func unsigned(claims map[string]any) string {
 }
 
 func (c *caller) authenticate() {
-	c.register(map[string]any{"jwks_uri": c.address + "/keys", "token_endpoint_auth_method": "private_key_jwt", "grant_types": []string{"client_credentials"}})
+	c.register(map[string]any{"jwks_uri": c.address + "/keys", "token_endpoint_auth_method": "private_key_jwt",
+		"grant_types": []string{"client_credentials"}})
 	id := c.registered.ClientID
-	form := url.Values{"grant_type": {"client_credentials"}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
-		"client_assertion": {unsigned(map[string]any{"iss": id, "sub": id, "aud": c.base + "/realms/" + c.realm, "jti": "1", "exp": time.Now().Add(time.Minute).Unix()})}}
+	form := url.Values{"grant_type": {"client_credentials"},
+		"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+		"client_assertion": {unsigned(map[string]any{"iss": id, "sub": id, "aud": c.base + "/realms/" + c.realm, "jti": "1",
+			"exp": time.Now().Add(time.Minute).Unix()})}}
 	resp, err := http.PostForm(c.party().Endpoint("token"), form)
 	c.must(err)
 	resp.Body.Close()
@@ -159,15 +165,17 @@ func (c *caller) logOut() {
 }
 
 func (c *caller) push() {
-	_, err := c.admin.Post(c, "/"+c.realm+"/clients", map[string]any{"clientId": "adapter", "adminUrl": c.address + "/admin", "redirectUris": []string{"http://app.example/*"}})
+	_, err := c.admin.Post(c, "/"+c.realm+"/clients", map[string]any{"clientId": "adapter", "adminUrl": c.address + "/admin",
+		"redirectUris": []string{"http://app.example/*"}})
 	c.must(err)
 	_, err = c.admin.Post(c, "/"+c.realm+"/push-revocation", nil)
 	c.must(err)
 }
 
 func (c *caller) hook() {
-	_, err := c.admin.Post(c, "/"+c.realm+"/components", map[string]any{"name": "hook", "providerType": "latchkey.sessions.Webhook", "providerId": "webhook",
-		"config": map[string]any{"url": []string{c.address + "/hook"}}})
+	_, err := c.admin.Post(c, "/"+c.realm+"/components", map[string]any{"name": "hook", "providerType": "latchkey.sessions.Webhook",
+		"providerId": "webhook",
+		"config":     map[string]any{"url": []string{c.address + "/hook"}}})
 	c.must(err)
 	c.register(map[string]any{})
 	code, err := c.party().Code(c, visitor.NewBrowser(), "kim", "kim-pw")

@@ -15,7 +15,8 @@ import (
 // mapperOf writes a claim with a fixed value, or with a user's attribute.
 func mapperOf(provider, claim, value string) string {
 	m := map[string]any{"name": "COUNT " + claim, "protocol": "openid-connect", "protocolMapper": provider, "config": map[string]string{
-		"claim.name": claim, "claim.value": value, "user.attribute": value, "jsonType.label": "String", "access.token.claim": "true", "introspection.token.claim": "true",
+		"claim.name": claim, "claim.value": value, "user.attribute": value, "jsonType.label": "String", "access.token.claim": "true",
+		"introspection.token.claim": "true",
 	}}
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -62,7 +63,8 @@ func TestNobodyWritesWhoATokenIsAbout(t *testing.T) {
 		}},
 	}
 	claims := []string{"sub", "azp", "sid", `\sub`, "sub.", "sid.x"}
-	providers := []string{"oidc-hardcoded-claim-mapper", "oidc-usermodel-property-mapper", "oidc-usermodel-attribute-mapper", "oidc-usermodel-realm-role-mapper"}
+	providers := []string{"oidc-hardcoded-claim-mapper", "oidc-usermodel-property-mapper", "oidc-usermodel-attribute-mapper",
+		"oidc-usermodel-realm-role-mapper"}
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
 		w := newTown(t, s, "names", "manage-clients view-users create-client manage-realm manage-users")
@@ -101,7 +103,8 @@ func TestNobodyWritesWhoATokenIsAbout(t *testing.T) {
 		chief := w.token("boss", "own of boss")
 		employee := mapperOf(providers[2], "sub", "employee")
 		for _, step := range []struct{ token, body string }{
-			{chief, `{"clientId":"app","protocolMappers":[` + employee + `]}`}, {token, `{"clientId":"app","description":"x","protocolMappers":[` + employee + `]}`},
+			{chief, `{"clientId":"app","protocolMappers":[` + employee + `]}`}, {token, `{"clientId":"app","description":"x","protocolMappers":[` +
+				employee + `]}`},
 		} {
 			if status, answer := w.ask(step.token, attempt{"PUT", "/clients/{c:app}", step.body}); status != http.StatusNoContent {
 				t.Errorf("%s: %d %s", step.body, status, answer)
@@ -133,7 +136,8 @@ func TestUsernamesInTokensNameNobodyElse(t *testing.T) {
 		}{{"boss", false}, {"service-account-robot", false}, {"service-account-nameless", true}} {
 			const id = "nameless"
 			token := w.token("self", "own of self")
-			status, answer := w.ask(token, attempt{"POST", "/clients", `{"clientId":"nameless","secret":"own","serviceAccountsEnabled":true,"attributes":{"standard.token.exchange.enabled":"true"},
+			status, answer := w.ask(token, attempt{"POST", "/clients",
+				`{"clientId":"nameless","secret":"own","serviceAccountsEnabled":true,"attributes":{"standard.token.exchange.enabled":"true"},
 				"redirectUris":["http://app.example/cb"],"defaultClientScopes":[],"protocolMappers":[` + mapperOf("oidc-hardcoded-claim-mapper", "preferred_username", c.username) + `,
 				{"name":"pairwise","protocol":"openid-connect","protocolMapper":"oidc-sha256-pairwise-sub-mapper","config":{"pairwiseSubAlgorithmSalt":"salt"}}]}`})
 			if status >= 300 {
@@ -143,7 +147,8 @@ func TestUsernamesInTokensNameNobodyElse(t *testing.T) {
 			if !strings.Contains(string(payload(made)), c.username) {
 				t.Fatalf("%s", payload(made))
 			}
-			exchanged := w.grant(url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "client_id": {id}, "client_secret": {"own"}, "subject_token": {made},
+			exchanged := w.grant(url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "client_id": {id},
+				"client_secret": {"own"}, "subject_token": {made},
 				"subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}})
 			if (exchanged != "") != c.ok {
 				t.Errorf("%s: exchanged %s", c.username, payload(exchanged))

@@ -33,7 +33,8 @@ func guess(t *testing.T, name, settings string, nodes ...*harness.Server) *guess
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
 	g := &guessed{Context: ctx, t: t, admin: visitor.NewAdmin(nodes[0].URL), name: name}
-	_, err := g.admin.Post(g, "", json.RawMessage(fmt.Sprintf(`{"realm": %q, "enabled": true, "eventsEnabled": true, "bruteForceProtected": true, "failureFactor": 3, %s
+	_, err := g.admin.Post(g, "",
+		json.RawMessage(fmt.Sprintf(`{"realm": %q, "enabled": true, "eventsEnabled": true, "bruteForceProtected": true, "failureFactor": 3, %s
 		"clients": [
 			{"clientId": "app", "enabled": true, "secret": "app-secret", "redirectUris": ["http://app.example/*"], "directAccessGrantsEnabled": true}],
 		"users": [{"username": "vic", "enabled": true, "email": "vic@attacks.example", "emailVerified": true, "firstName": "Vic", "lastName": "Tim",
@@ -42,7 +43,8 @@ func guess(t *testing.T, name, settings string, nodes ...*harness.Server) *guess
 	g.user, err = g.admin.ID(g, "/"+name+"/users?username=vic", "username", "vic")
 	g.must(err)
 	for _, n := range nodes {
-		g.parties = append(g.parties, visitor.Party{Base: n.URL, Realm: name, ClientID: "app", Secret: "app-secret", Redirect: "http://app.example/cb"})
+		g.parties = append(g.parties, visitor.Party{Base: n.URL, Realm: name, ClientID: "app", Secret: "app-secret",
+			Redirect: "http://app.example/cb"})
 	}
 	return g
 }

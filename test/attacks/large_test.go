@@ -84,20 +84,24 @@ func largeRequests() []struct{ name, method, path, body string } {
 		{"composites removed", "DELETE", "/roles/s/composites", roles(3000)},
 		{"scope mappings", "POST", "/clients/CLIENT/scope-mappings/realm", roles(33_000)},
 		{"scope mappings removed", "DELETE", "/clients/CLIENT/scope-mappings/realm", roles(3000)},
-		{"mappers", "POST", "/clients/CLIENT/protocol-mappers/add-models", texts(2000, `{"name": "m#", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper", "config": {"claim.name": "c", "claim.value": "v"}}`)},
+		{"mappers", "POST", "/clients/CLIENT/protocol-mappers/add-models",
+			texts(2000, `{"name": "m#", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper", "config": {"claim.name": "c", "claim.value": "v"}}`)},
 		{"redirect addresses", "PUT", "/clients/CLIENT", `{"clientId": "app", "redirectUris": ` + texts(5000, `"http://app.example/#"`) + `}`},
 		{"scopes of a new client", "POST", "/clients", `{"clientId": "new", "defaultClientScopes": ` + texts(33_000, `"email"`) + `}`},
 		{"groups of a new user", "POST", "/users", `{"username": "lee", "groups": ` + texts(33_000, `"/g"`) + `}`},
 		{"actions of a user", "PUT", "/users/KIM", `{"requiredActions": ` + texts(33_000, `"UPDATE_PASSWORD"`) + `}`},
 		{"attributes of a user", "POST", "/users", `{"username": "max", "attributes": {"a": ` + texts(20_000, `"v#"`) + `}}`},
 		{"attributes of a group", "PUT", "/groups/GROUP", `{"name": "g", "attributes": {"a": ` + texts(20_000, `"v#"`) + `}}`},
-		{"credentials of a new user", "POST", "/users", `{"username": "moe", "credentials": ` + texts(20, `{"type": "password", "value": "a long password #"}`) + `}`},
+		{"credentials of a new user", "POST", "/users", `{"username": "moe", "credentials": ` +
+			texts(20, `{"type": "password", "value": "a long password #"}`) + `}`},
 		{"kinds of credentials", "PUT", "/users/KIM/disable-credential-types", texts(33_000, `"otp"`)},
 		{"actions by mail", "PUT", "/users/KIM/execute-actions-email", texts(33_000, `"UPDATE_PASSWORD"`)},
 		{"kinds of events to keep", "PUT", "/events/config", `{"eventsEnabled": true, "enabledEventTypes": ` + texts(33_000, `"LOGIN"`) + `}`},
-		{"sessions to end", "POST", "/users/KIM/end-sessions", `{"kinds": ` + texts(33_000, `"online"`) + `, "clients": ` + texts(33_000, `"CLIENT"`) + `}`},
+		{"sessions to end", "POST", "/users/KIM/end-sessions", `{"kinds": ` + texts(33_000, `"online"`) + `, "clients": ` +
+			texts(33_000, `"CLIENT"`) + `}`},
 		{"texts", "POST", "/localization/en", "{" + many(20_000, ",", func(i int) string { return fmt.Sprintf(`"k%d": "v"`, i) }) + "}"},
-		{"users of a partial import", "POST", "/partialImport", `{"ifResourceExists": "SKIP", "users": ` + texts(300, `{"username": "u#", "realmRoles": ["r", "r", "r"], "groups": ["/g", "/g"]}`) + `}`},
+		{"users of a partial import", "POST", "/partialImport", `{"ifResourceExists": "SKIP", "users": ` +
+			texts(300, `{"username": "u#", "realmRoles": ["r", "r", "r"], "groups": ["/g", "/g"]}`) + `}`},
 	}
 }
 
@@ -126,11 +130,13 @@ func TestLargeRequests(t *testing.T) {
 		for _, c := range largeRequests() {
 			sign := "Bearer " + access(ctx, t, s.URL, "master", "admin-cli", "admin", "admin")
 			began := time.Now()
-			got := ask(ctx, t, c.method, s.URL+"/admin/realms/large"+ids.Replace(c.path), ids.Replace(c.body), map[string]string{"Content-Type": jsonType, "Authorization": sign})
+			got := ask(ctx, t, c.method, s.URL+"/admin/realms/large"+ids.Replace(c.path), ids.Replace(c.body),
+				map[string]string{"Content-Type": jsonType, "Authorization": sign})
 			if took := time.Since(began); took > 30*time.Second {
 				t.Errorf("%s: took %v", c.name, took)
 			}
-			if got >= 500 && c.name != "actions by mail" || got == http.StatusRequestHeaderFieldsTooLarge || got == http.StatusUnauthorized { // there is no mail
+			// there is no mail
+			if got >= 500 && c.name != "actions by mail" || got == http.StatusRequestHeaderFieldsTooLarge || got == http.StatusUnauthorized {
 				t.Errorf("%s: %d", c.name, got)
 			}
 		}

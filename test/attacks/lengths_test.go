@@ -43,12 +43,16 @@ var longPosts = []struct{ name, path, form string }{
 	{"token, grant", "token", "grant_type=LONG&client_id=pub&LONG=x"},
 	{"token, code", "token", "grant_type=authorization_code&client_id=pub&code=LONG&redirect_uri=LONG"},
 	{"token, refresh", "token", "grant_type=refresh_token&client_id=pub&refresh_token=LONG"},
-	{"token, exchange", "token", "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&client_id=pub&subject_token=LONG&subject_token_type=LONG&audience=LONG&requested_token_type=LONG"},
-	{"token, adapter", "token", "grant_type=password&client_id=pub&username=kim&password=kim-password&client_session_state=LONG&client_session_host=LONG"},
-	{"token, adapter within a parameter", "token", "grant_type=password&client_id=pub&username=kim&password=kim-password&client_session_state=MUCH&client_session_host=MUCH"},
+	{"token, exchange", "token",
+		"grant_type=urn:ietf:params:oauth:grant-type:token-exchange&client_id=pub&subject_token=LONG&subject_token_type=LONG&audience=LONG&requested_token_type=LONG"},
+	{"token, adapter", "token",
+		"grant_type=password&client_id=pub&username=kim&password=kim-password&client_session_state=LONG&client_session_host=LONG"},
+	{"token, adapter within a parameter", "token",
+		"grant_type=password&client_id=pub&username=kim&password=kim-password&client_session_state=MUCH&client_session_host=MUCH"},
 	{"pushed, state", "ext/par/request", "client_id=pub&response_type=code&redirect_uri=http://app.example/cb&state=LONG&nonce=LONG"},
 	{"pushed, others", "ext/par/request", "client_id=pub&response_type=code&redirect_uri=http://app.example/cb&foo=LONG&LONG=y"},
-	{"pushed, many", "ext/par/request", "client_id=pub&response_type=code&redirect_uri=http://app.example/cb&a=MUCH&b=MUCH&c=MUCH&d=MUCH&e=MUCH&f=MUCH&g=MUCH&h=MUCH"},
+	{"pushed, many", "ext/par/request",
+		"client_id=pub&response_type=code&redirect_uri=http://app.example/cb&a=MUCH&b=MUCH&c=MUCH&d=MUCH&e=MUCH&f=MUCH&g=MUCH&h=MUCH"},
 	{"pushed, redirect", "ext/par/request", "client_id=pub&response_type=code&redirect_uri=http://app.example/LONG"},
 	{"introspect", "token/introspect", "client_id=LONG&token=LONG"},
 	{"revoke", "revoke", "client_id=pub&token=LONG&token_type_hint=LONG"},
@@ -92,7 +96,8 @@ func TestLongValuesOfStrangers(t *testing.T) {
 			logged, stored := len(s.Log()), size(t, s.Dir)
 			for range times {
 				b := visitor.NewBrowser()
-				p, err := b.Open(ctx, visitor.Party{Base: s.URL, Realm: "long", ClientID: "pub", Redirect: "http://app.example/cb"}.AuthURL()+"&foo="+letters(1_900))
+				p, err := b.Open(ctx, visitor.Party{Base: s.URL, Realm: "long", ClientID: "pub", Redirect: "http://app.example/cb"}.AuthURL()+
+					"&foo="+letters(1_900))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -47,7 +47,8 @@ func TestLightweightTokensOpenWhatFullOnesDo(t *testing.T) {
 		must(err)
 		opens := func(client string) (out [2]int) {
 			party := visitor.Party{Base: s.URL, Realm: "light", ClientID: client, Secret: "app-secret"}
-			tokens, err := party.Post(ctx, "token", url.Values{"grant_type": {"password"}, "username": {"vic"}, "password": {"vic-pw"}, "scope": {"openid"}})
+			tokens, err := party.Post(ctx, "token", url.Values{"grant_type": {"password"}, "username": {"vic"}, "password": {"vic-pw"},
+				"scope": {"openid"}})
 			must(err)
 			for i, path := range []string{"/admin/realms/light/users", "/realms/light/account"} {
 				req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+path, nil)
@@ -65,7 +66,8 @@ func TestLightweightTokensOpenWhatFullOnesDo(t *testing.T) {
 			full := opens(client)
 			id, err := admin.ID(ctx, "/light/clients?clientId="+client, "clientId", client)
 			must(err)
-			must(admin.Put(ctx, "/light/clients/"+id, map[string]any{"clientId": client, "attributes": map[string]string{"client.use.lightweight.access.token.enabled": "true"}}))
+			must(admin.Put(ctx, "/light/clients/"+id, map[string]any{"clientId": client,
+				"attributes": map[string]string{"client.use.lightweight.access.token.enabled": "true"}}))
 			if light := opens(client); full != want || light != want {
 				t.Errorf("%s: a full token is answered %d and a lightweight one %d, want %d", client, full, light, want)
 			}

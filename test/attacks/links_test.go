@@ -18,10 +18,13 @@ func mailed(s *shop, box *postbox.Box, members string) (alice string) {
 	s.Helper()
 	settings, err := json.Marshal(box.Settings())
 	s.must(err)
-	s.must(s.admin.Put(s, "/shop", json.RawMessage(`{"resetPasswordAllowed": true, "displayName": "Shop\r\nBcc: thief@evil.example", "smtpServer": `+string(settings)+members+`}`)))
+	s.must(s.admin.Put(s, "/shop",
+		json.RawMessage(`{"resetPasswordAllowed": true, "displayName": "Shop\r\nBcc: thief@evil.example", "smtpServer": `+
+			string(settings)+members+`}`)))
 	alice, err = s.admin.ID(s, "/shop/users?username=alice", "username", "alice")
 	s.must(err)
-	s.must(s.admin.Put(s, "/shop/users/"+alice, json.RawMessage(`{"email": "alice@mail.example", "emailVerified": false, "firstName": "A", "lastName": "L"}`)))
+	s.must(s.admin.Put(s, "/shop/users/"+alice,
+		json.RawMessage(`{"email": "alice@mail.example", "emailVerified": false, "firstName": "A", "lastName": "L"}`)))
 	return alice
 }
 
@@ -151,10 +154,12 @@ func TestLinks(t *testing.T) {
 			}
 		})
 		t.Run("a stored password goes to its own server alone", func(t *testing.T) {
-			s.must(s.admin.Put(s, "/shop", json.RawMessage(`{"smtpServer": {"host": "smtp.example", "port": "25", "from": "a@b.example", "auth": "true", "user": "u", "password": "stored"}}`)))
+			s.must(s.admin.Put(s, "/shop",
+				json.RawMessage(`{"smtpServer": {"host": "smtp.example", "port": "25", "from": "a@b.example", "auth": "true", "user": "u", "password": "stored"}}`)))
 			thief := postbox.New(t)
 			thief.Up(t)
-			_, err := s.admin.Post(s, "/shop/testSMTPConnection", json.RawMessage(`{"host": "127.0.0.1", "port": "`+thief.Port+`", "from": "a@b.example", "auth": "true", "user": "u", "password": "**********"}`))
+			_, err := s.admin.Post(s, "/shop/testSMTPConnection", json.RawMessage(`{"host": "127.0.0.1", "port": "`+thief.Port+
+				`", "from": "a@b.example", "auth": "true", "user": "u", "password": "**********"}`))
 			if !status(err, 500) || thief.Told("stored") {
 				t.Errorf("told to another server: %v", err)
 			}

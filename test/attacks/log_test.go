@@ -26,7 +26,8 @@ func TestReaderOfTheLog(t *testing.T) {
 		}
 		port := ports.Free(t, 2)
 		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-		cmd := exec.Command(harness.Binary(t), "start-dev", "--http-port", strconv.Itoa(port), "--http-management-port", strconv.Itoa(port+1), "--data-dir", t.TempDir())
+		cmd := exec.Command(harness.Binary(t), "start-dev", "--http-port", strconv.Itoa(port), "--http-management-port", strconv.Itoa(port+1),
+			"--data-dir", t.TempDir())
 		cmd.Stdout, cmd.Stderr = w, w
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -52,7 +53,8 @@ func TestReaderOfTheLog(t *testing.T) {
 		defer cancel()
 		p := visitor.Party{Base: "http://" + addr, Realm: "master", ClientID: "admin-cli"}
 		for range 300 { // a pipe holds some 64 KB of warnings
-			a, err := p.Post(ctx, "token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {letters(2_000)}, "client_secret": {letters(900)}})
+			a, err := p.Post(ctx, "token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {letters(2_000)},
+				"client_secret": {letters(900)}})
 			if err != nil || a.Status != 400 {
 				t.Fatalf("reader gone: %v: %+v, %v", gone, a, err)
 			}

@@ -49,7 +49,8 @@ func openShop(t testing.TB, server *harness.Server) *shop {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)
-	s := &shop{Context: ctx, TB: t, base: server.URL, realm: "shop", admin: visitor.NewAdmin(server.URL), restart: func() { server.Stop(t); server.Restart(t) }}
+	s := &shop{Context: ctx, TB: t, base: server.URL, realm: "shop", admin: visitor.NewAdmin(server.URL),
+		restart: func() { server.Stop(t); server.Restart(t) }}
 	_, err := s.admin.Post(s, "", json.RawMessage(shopDoc))
 	s.must(err)
 	return s
@@ -64,7 +65,8 @@ func (s *shop) must(err error) {
 
 // party is a client of the shop.
 func (s *shop) party(client string) visitor.Party {
-	return visitor.Party{Base: s.base, Realm: s.realm, ClientID: client, Secret: client + "-secret", Redirect: "http://" + client + ".example/cb"}
+	return visitor.Party{Base: s.base, Realm: s.realm, ClientID: client, Secret: client + "-secret", Redirect: "http://" +
+		client + ".example/cb"}
 }
 
 // open opens a client's login page; more goes behind the address.

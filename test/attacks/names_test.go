@@ -25,12 +25,15 @@ func TestNamesInAddresses(t *testing.T) {
 		defer cancel()
 		admin := visitor.NewAdmin(base)
 		for name, segment := range map[string]string{ // recorded from the reference
-			"a b": "a%20b", "büro": "b%C3%BCro", "a%b": "a%25b", "a|b": "a%7Cb", "a'b": "a'b", `a"b`: "a%22b", "a^b": "a%5Eb", "a~b": "a~b", "a<b": "a%3Cb", "plain": "plain",
+			"a b": "a%20b", "büro": "b%C3%BCro", "a%b": "a%25b", "a|b": "a%7Cb", "a'b": "a'b", `a"b`: "a%22b", "a^b": "a%5Eb", "a~b": "a~b",
+			"a<b": "a%3Cb", "plain": "plain",
 		} {
 			if _, err := admin.Post(ctx, "", map[string]any{"realm": name, "enabled": true,
-				"clients": []any{map[string]any{"clientId": "app", "secret": "app-secret", "directAccessGrantsEnabled": true, "redirectUris": []string{"http://app.example/*"}, "webOrigins": []string{"+"}}},
+				"clients": []any{map[string]any{"clientId": "app", "secret": "app-secret", "directAccessGrantsEnabled": true,
+					"redirectUris": []string{"http://app.example/*"}, "webOrigins": []string{"+"}}},
 				"users": []any{map[string]any{"username": "kim", "enabled": true, "email": "kim@names.example", "firstName": "Kim", "lastName": "Name",
-					"clientRoles": map[string]any{"realm-management": []string{"realm-admin"}, "account": []string{"manage-account"}}, "credentials": []any{map[string]any{"type": "password", "value": "kim-pw"}}}}}); err != nil {
+					"clientRoles": map[string]any{"realm-management": []string{"realm-admin"}, "account": []string{"manage-account"}},
+					"credentials": []any{map[string]any{"type": "password", "value": "kim-pw"}}}}}); err != nil {
 				t.Fatal(name, err)
 			}
 			issuer := base + "/realms/" + segment
@@ -72,12 +75,14 @@ func TestNamesInAddresses(t *testing.T) {
 				t.Errorf("%s: %v", name, about)
 			}
 			at := "/" + segment
-			for client, path := range map[string]string{"account": "/realms/" + segment + "/account/", "account-console": "/realms/" + segment + "/account/", "security-admin-console": "/admin/" + segment + "/console/"} {
+			for client, path := range map[string]string{"account": "/realms/" + segment + "/account/", "account-console": "/realms/" + segment +
+				"/account/", "security-admin-console": "/admin/" + segment + "/console/"} {
 				var list []struct {
 					BaseURL      string
 					RedirectURIs []string
 				}
-				if err := admin.Get(ctx, at+"/clients?clientId="+client, &list); err != nil || len(list) != 1 || list[0].BaseURL != path || list[0].RedirectURIs[0] != path+"*" {
+				if err := admin.Get(ctx, at+"/clients?clientId="+client, &list); err != nil || len(list) != 1 || list[0].BaseURL != path ||
+					list[0].RedirectURIs[0] != path+"*" {
 					t.Errorf("%s: %s has %+v, %v, want %s", name, client, list, err, path)
 				}
 			}
@@ -85,7 +90,8 @@ func TestNamesInAddresses(t *testing.T) {
 			// Tokens, and what they open. The cookie jar of Go compares paths without
 			// their escapes, as browsers do not; so there is no browser here.
 			party := visitor.Party{Base: base, Realm: segment, ClientID: "app", Secret: "app-secret", Redirect: "http://app.example/cb"}
-			tokens, err := party.Post(ctx, "token", url.Values{"grant_type": {"password"}, "username": {"kim"}, "password": {"kim-pw"}, "scope": {"openid"}})
+			tokens, err := party.Post(ctx, "token", url.Values{"grant_type": {"password"}, "username": {"kim"}, "password": {"kim-pw"},
+				"scope": {"openid"}})
 			if err != nil || !tokens.OK() {
 				t.Errorf("%s: %+v, %v", name, tokens, err)
 				continue
@@ -100,7 +106,8 @@ func TestNamesInAddresses(t *testing.T) {
 				}
 			}
 			for what, address := range map[string]string{
-				"userinfo": issuer + "/protocol/openid-connect/userinfo", "account": issuer + "/account", "admin": base + "/admin/realms/" + segment + "/users/count",
+				"userinfo": issuer + "/protocol/openid-connect/userinfo", "account": issuer + "/account", "admin": base + "/admin/realms/" +
+					segment + "/users/count",
 			} {
 				if status := get(address, tokens.Access, nil); status != http.StatusOK {
 					t.Errorf("%s: %s answers %d", name, what, status)
@@ -111,8 +118,10 @@ func TestNamesInAddresses(t *testing.T) {
 			}
 
 			// The console's own login, at the address that it has.
-			login, err := http.Get(party.Endpoint("auth") + "?" + url.Values{"client_id": {"account-console"}, "response_type": {"code"}, "scope": {"openid"},
-				"redirect_uri": {issuer + "/account/"}, "code_challenge": {"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"}, "code_challenge_method": {"S256"}}.Encode())
+			login, err := http.Get(party.Endpoint("auth") + "?" + url.Values{"client_id": {"account-console"}, "response_type": {"code"},
+				"scope":        {"openid"},
+				"redirect_uri": {issuer + "/account/"}, "code_challenge": {"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"},
+				"code_challenge_method": {"S256"}}.Encode())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,15 +137,18 @@ func TestNamesInAddresses(t *testing.T) {
 			}
 
 			// The location of what is made, and the address of a registration.
-			r, _ := http.NewRequestWithContext(ctx, http.MethodPost, base+"/admin/realms/"+segment+"/clients", strings.NewReader(`{"clientId":"more"}`))
+			r, _ := http.NewRequestWithContext(ctx, http.MethodPost, base+"/admin/realms/"+segment+"/clients",
+				strings.NewReader(`{"clientId":"more"}`))
 			r.Header.Set("Authorization", "Bearer "+tokens.Access)
 			r.Header.Set("Content-Type", "application/json")
-			if resp, err := http.DefaultClient.Do(r); err != nil || !strings.HasPrefix(resp.Header.Get("Location"), base+"/admin/realms/"+segment+"/clients/") {
+			if resp, err := http.DefaultClient.Do(r); err != nil || !strings.HasPrefix(resp.Header.Get("Location"), base+"/admin/realms/"+
+				segment+"/clients/") {
 				t.Errorf("%s: made at %v, %v", name, resp, err)
 			} else {
 				resp.Body.Close()
 			}
-			r, _ = http.NewRequestWithContext(ctx, http.MethodPost, issuer+"/clients-registrations/openid-connect", strings.NewReader(`{"redirect_uris":["http://app.example/cb"]}`))
+			r, _ = http.NewRequestWithContext(ctx, http.MethodPost, issuer+"/clients-registrations/openid-connect",
+				strings.NewReader(`{"redirect_uris":["http://app.example/cb"]}`))
 			r.Header.Set("Authorization", "Bearer "+tokens.Access)
 			r.Header.Set("Content-Type", "application/json")
 			resp, err := http.DefaultClient.Do(r)
@@ -146,7 +158,8 @@ func TestNamesInAddresses(t *testing.T) {
 			made := map[string]any{}
 			_ = json.NewDecoder(resp.Body).Decode(&made)
 			resp.Body.Close()
-			if at, _ := made["registration_client_uri"].(string); !strings.HasPrefix(at, issuer+"/clients-registrations/openid-connect/") || resp.Header.Get("Location") != at {
+			if at, _ := made["registration_client_uri"].(string); !strings.HasPrefix(at, issuer+"/clients-registrations/openid-connect/") ||
+				resp.Header.Get("Location") != at {
 				t.Errorf("%s: registered at %v, %s", name, made["registration_client_uri"], resp.Header.Get("Location"))
 			}
 		}

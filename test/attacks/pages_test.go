@@ -44,7 +44,8 @@ func TestStalePagesAreJudgedAgain(t *testing.T) {
 		id, err := s.admin.ID(s, "/shop/clients?clientId=web", "clientId", "web")
 		s.must(err)
 		set := func(d doc) { s.Helper(); s.must(s.admin.Put(s, "/shop/clients/"+id, d)) }
-		before := doc{"clientId": "web", "redirectUris": []string{"http://web.example/*"}, "standardFlowEnabled": true, "bearerOnly": false, "protocol": "openid-connect",
+		before := doc{"clientId": "web", "redirectUris": []string{"http://web.example/*"}, "standardFlowEnabled": true, "bearerOnly": false,
+			"protocol":   "openid-connect",
 			"attributes": doc{"request.object.required": "", "pkce.code.challenge.method": "", "require.pushed.authorization.requests": "false"}}
 		wrongTab := func(p *visitor.Page) string {
 			at, err := p.Action()

@@ -151,7 +151,8 @@ func TestPlantedCookies(t *testing.T) {
 	const otp = `, {"type": "otp", "secretData": "{\"value\":\"ORHF6ORHF6ORHF6ORHF6\"}", "credentialData": "{\"subType\":\"totp\",\"period\":30,\"digits\":6,\"algorithm\":\"HmacSHA1\"}"}`
 	users := strings.Join([]string{
 		plantedUser("alice", `]}`), plantedUser("otto", otp+`]}`),
-		plantedUser("must", `], "requiredActions": ["UPDATE_PASSWORD"]}`), plantedUser("both", otp+`], "requiredActions": ["UPDATE_PASSWORD"]}`)}, ",")
+		plantedUser("must", `], "requiredActions": ["UPDATE_PASSWORD"]}`), plantedUser("both", otp+`], "requiredActions": ["UPDATE_PASSWORD"]}`)},
+		",")
 	eachShop(t, func(t *testing.T, s *shop) {
 		for name, flow := range map[string]string{"form": "", "name first": nameFirst} {
 			s.must(s.admin.Delete(s, "/shop"))

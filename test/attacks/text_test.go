@@ -37,7 +37,8 @@ var textDoors = []struct{ method, path, as, contentType, body string }{
 	{"POST", oidcPath + "/token", "", formType, "grant_type=password&client_id=pub&username=kim&password=TEXT"},
 	{"POST", oidcPath + "/token", "", formType, "grant_type=password&client_id=pub&username=kim&password=kim-password&scope=TEXT"},
 	{"POST", oidcPath + "/token", "", formType, "grant_type=password&client_id=pub&username=kim&password=kim-password&TEXT=x"},
-	{"POST", oidcPath + "/token", "", formType, "grant_type=authorization_code&client_id=pub&redirect_uri=http://app.example/cb&code=a.TEXT.TEXT"},
+	{"POST", oidcPath + "/token", "", formType,
+		"grant_type=authorization_code&client_id=pub&redirect_uri=http://app.example/cb&code=a.TEXT.TEXT"},
 	{"POST", oidcPath + "/token", "", formType, "grant_type=refresh_token&client_id=pub&refresh_token=TEXT"},
 	{"POST", oidcPath + "/token", "app", formType, "grant_type=client_credentials&client_session_state=TEXT"},
 	{"POST", oidcPath + "/token/introspect", "app", formType, "token=TEXT"},
@@ -56,7 +57,8 @@ var textDoors = []struct{ method, path, as, contentType, body string }{
 	{"GET", "/realms/text/account/applications/TEXT/consent", "kim", jsonType, ""},
 	{"GET", "/realms/text/account/credentials?type=TEXT", "kim", jsonType, ""},
 	{"PUT", "/realms/text/account/credentials/KIMS/label", "kim", jsonType, `"JSON"`},
-	{"POST", "/realms/text/account", "kim", jsonType, `{"username": "kim", "firstName": "JSON", "lastName": "x", "email": "kim@attacks.example"}`},
+	{"POST", "/realms/text/account", "kim", jsonType,
+		`{"username": "kim", "firstName": "JSON", "lastName": "x", "email": "kim@attacks.example"}`},
 	{"GET", "/admin/realms/TEXT", "admin", "", ""},
 	{"GET", "/admin/realms/text/users?search=TEXT", "admin", "", ""},
 	{"GET", "/admin/realms/text/users?username=TEXT", "admin", "", ""},
@@ -111,7 +113,8 @@ func TestTextThatCannotBeStored(t *testing.T) {
 			for name, text := range texts {
 				path := strings.ReplaceAll(d.path, "TEXT", text)
 				body := strings.NewReplacer("TEXT", text, "JSON", text).Replace(d.body)
-				if got := ask(ctx, t, d.method, s.URL+path, body, map[string]string{"Content-Type": d.contentType, "Accept": jsonType, "Authorization": signs[d.as]}); got != http.StatusBadRequest {
+				if got := ask(ctx, t, d.method, s.URL+path, body, map[string]string{"Content-Type": d.contentType, "Accept": jsonType,
+					"Authorization": signs[d.as]}); got != http.StatusBadRequest {
 					if d.path == "/realms/text/account/credentials/KIMS/label" && got == http.StatusNotFound {
 						continue // there is no such credential, which is asked first
 					}
@@ -121,7 +124,8 @@ func TestTextThatCannotBeStored(t *testing.T) {
 		}
 		// Where text comes wrapped, it is a wrong name like any other.
 		jwt := func(claims string) string {
-			return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".eA"
+			return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256"}`)) + "." +
+				base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".eA"
 		}
 		basic := func(text string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(text)) }
 		const nul = `a\u0000b`
@@ -130,18 +134,23 @@ func TestTextThatCannotBeStored(t *testing.T) {
 			method, path, body string
 			headers            map[string]string
 		}{
-			"Basic":               {"POST", oidcPath + "/token/introspect", "token=x", map[string]string{"Authorization": basic("a\x00b:x")}},
-			"Basic, escaped":      {"POST", oidcPath + "/token/introspect", "token=x", map[string]string{"Authorization": basic("a%00b:x")}},
-			"Basic, no UTF-8":     {"POST", oidcPath + "/token/introspect", "token=x", map[string]string{"Authorization": basic("a\xffb:x")}},
-			"an assertion":        {"POST", oidcPath + "/token", assertion, nil},
-			"an admin's token":    {"GET", "/admin/realms", "", map[string]string{"Authorization": "Bearer " + jwt(`{"iss":"http://x/realms/`+nul+`","azp":"`+nul+`"}`)}},
-			"an account's token":  {"GET", "/realms/text/account", "", map[string]string{"Accept": jsonType, "Authorization": "Bearer " + jwt(`{"iss":"http://x/realms/`+nul+`"}`)}},
-			"a token at userinfo": {"GET", oidcPath + "/userinfo", "", map[string]string{"Authorization": "Bearer " + jwt(`{"azp":"`+nul+`","sid":"`+nul+`","sub":"`+nul+`"}`)}},
-			"a hint":              {"GET", oidcPath + "/logout?id_token_hint=" + jwt(`{"azp":"`+nul+`","sid":"`+nul+`"}`), "", nil},
-			"a request object":    {"GET", oidcPath + "/auth?client_id=pub&request=" + jwt(`{"client_id":"`+nul+`"}`), "", nil},
+			"Basic":           {"POST", oidcPath + "/token/introspect", "token=x", map[string]string{"Authorization": basic("a\x00b:x")}},
+			"Basic, escaped":  {"POST", oidcPath + "/token/introspect", "token=x", map[string]string{"Authorization": basic("a%00b:x")}},
+			"Basic, no UTF-8": {"POST", oidcPath + "/token/introspect", "token=x", map[string]string{"Authorization": basic("a\xffb:x")}},
+			"an assertion":    {"POST", oidcPath + "/token", assertion, nil},
+			"an admin's token": {"GET", "/admin/realms", "", map[string]string{"Authorization": "Bearer " + jwt(`{"iss":"http://x/realms/`+nul+
+				`","azp":"`+nul+`"}`)}},
+			"an account's token": {"GET", "/realms/text/account", "", map[string]string{"Accept": jsonType, "Authorization": "Bearer " +
+				jwt(`{"iss":"http://x/realms/`+nul+`"}`)}},
+			"a token at userinfo": {"GET", oidcPath + "/userinfo", "", map[string]string{"Authorization": "Bearer " + jwt(`{"azp":"`+nul+`","sid":"`+
+				nul+`","sub":"`+nul+`"}`)}},
+			"a hint":           {"GET", oidcPath + "/logout?id_token_hint=" + jwt(`{"azp":"`+nul+`","sid":"`+nul+`"}`), "", nil},
+			"a request object": {"GET", oidcPath + "/auth?client_id=pub&request=" + jwt(`{"client_id":"`+nul+`"}`), "", nil},
 			"headers": {"GET", oidcPath + "/auth?client_id=pub&redirect_uri=http://app.example/cb&response_type=code", "",
-				map[string]string{"User-Agent": "a\xffb", "Accept-Language": "\xff", "Origin": "\xff", "Cookie": "AUTH_SESSION_ID=\xff; KEYCLOAK_IDENTITY=\xff; KC_RESTART=\xff"}},
-			"a login's headers": {"POST", oidcPath + "/token", "grant_type=password&client_id=pub&username=kim&password=kim-password", map[string]string{"User-Agent": "a\xffb"}},
+				map[string]string{"User-Agent": "a\xffb", "Accept-Language": "\xff", "Origin": "\xff",
+					"Cookie": "AUTH_SESSION_ID=\xff; KEYCLOAK_IDENTITY=\xff; KC_RESTART=\xff"}},
+			"a login's headers": {"POST", oidcPath + "/token", "grant_type=password&client_id=pub&username=kim&password=kim-password",
+				map[string]string{"User-Agent": "a\xffb"}},
 		} {
 			if c.body != "" {
 				if c.headers == nil {

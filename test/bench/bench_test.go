@@ -99,7 +99,8 @@ func TestCompare(t *testing.T) {
 // judge prints the table of doc/performance.md and fails where a budget is exceeded.
 func judge(t *testing.T, got []comparison) {
 	var table strings.Builder
-	table.WriteString("\n| operation | CPU ms | reference | database CPU ms | reference | share of both | budget |\n|---|---|---|---|---|---|---|\n")
+	table.WriteString("\n| operation | CPU ms | reference | database CPU ms | reference | share of both | budget " +
+		"|\n|---|---|---|---|---|---|---|\n")
 	for _, b := range budgets {
 		i := slices.IndexFunc(got, func(c comparison) bool { return c.Scenario == b.scenario })
 		if i < 0 || len(got[i].A) == 0 || len(got[i].A) != len(got[i].B) {
@@ -113,7 +114,8 @@ func judge(t *testing.T, got []comparison) {
 			dbA, dbB = append(dbA, c.A[r].DB), append(dbB, c.B[r].DB)
 			share = append(share, (c.A[r].CPU+c.A[r].DB)/(c.B[r].CPU+c.B[r].DB))
 		}
-		fmt.Fprintf(&table, "| %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |\n", b.scenario, median(cpuA), median(cpuB), median(dbA), median(dbB), median(share), b.cpu)
+		fmt.Fprintf(&table, "| %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |\n", b.scenario, median(cpuA), median(cpuB), median(dbA),
+			median(dbB), median(share), b.cpu)
 		if median(share) > b.cpu && os.Getenv("RSA") != "go" {
 			t.Errorf("%s takes %.2f of the reference's CPU, its budget is %.2f", b.scenario, median(share), b.cpu)
 		}

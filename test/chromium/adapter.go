@@ -34,7 +34,8 @@ func Adapter(t testing.TB) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, npm, "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "keycloak-js@"+adapterVersion).CombinedOutput()
+	out, err := exec.CommandContext(ctx, npm, "install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts", "keycloak-js@"+
+		adapterVersion).CombinedOutput()
 	if err != nil {
 		t.Skipf("npm cannot fetch keycloak-js: %v\n%s", err, out)
 	}

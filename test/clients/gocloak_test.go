@@ -94,12 +94,14 @@ func (k *gocloakRun) client() string {
 		ClientID: gocloak.StringP("till"), Enabled: gocloak.BoolP(true), PublicClient: gocloak.BoolP(false),
 		DirectAccessGrantsEnabled: gocloak.BoolP(true), ServiceAccountsEnabled: gocloak.BoolP(true),
 		ProtocolMappers: &[]gocloak.ProtocolMapperRepresentation{{ // introspection asks whether the token is meant for who asks
-			Name: gocloak.StringP("own audience"), Protocol: gocloak.StringP("openid-connect"), ProtocolMapper: gocloak.StringP("oidc-audience-mapper"),
-			Config: &map[string]string{"included.client.audience": "till", "access.token.claim": "true"},
+			Name: gocloak.StringP("own audience"), Protocol: gocloak.StringP("openid-connect"),
+			ProtocolMapper: gocloak.StringP("oidc-audience-mapper"),
+			Config:         &map[string]string{"included.client.audience": "till", "access.token.claim": "true"},
 		}},
 	})
 	k.must(t, err)
-	if list, err := g.GetClients(k, k.token, k.realm, gocloak.GetClientsParams{ClientID: gocloak.StringP("till")}); err != nil || len(list) != 1 || *list[0].ID != id {
+	if list, err := g.GetClients(k, k.token, k.realm, gocloak.GetClientsParams{ClientID: gocloak.StringP("till")}); err != nil ||
+		len(list) != 1 || *list[0].ID != id {
 		t.Errorf("found %v, %v", list, err)
 	}
 	before, err := g.GetClientSecret(k, k.token, k.realm, id)
@@ -112,7 +114,8 @@ func (k *gocloakRun) client() string {
 	if u, err := g.GetClientServiceAccount(k, k.token, k.realm, id); err != nil || gocloak.PString(u.Username) != "service-account-till" {
 		t.Errorf("service account %v, %v", u, err)
 	}
-	scope, err := g.CreateClientScope(k, k.token, k.realm, gocloak.ClientScope{Name: gocloak.StringP("tips"), Protocol: gocloak.StringP("openid-connect")})
+	scope, err := g.CreateClientScope(k, k.token, k.realm, gocloak.ClientScope{Name: gocloak.StringP("tips"),
+		Protocol: gocloak.StringP("openid-connect")})
 	k.must(t, err)
 	k.must(t, g.AddOptionalScopeToClient(k, k.token, k.realm, id, scope))
 	return id
@@ -212,7 +215,8 @@ func (k *gocloakRun) tokens(user, client string) {
 	k.must(t, g.AddClientRolesToUser(k, k.token, k.realm, *found[0].ID, *account.ID, []gocloak.Role{*creator}))
 	till, err := g.LoginClient(k, "till", secret, k.realm)
 	k.must(t, err)
-	if made, err := g.CreateClientRepresentation(k, till.AccessToken, k.realm, gocloak.Client{ClientID: gocloak.StringP("registered")}); err != nil || gocloak.PString(made.ClientID) != "registered" {
+	if made, err := g.CreateClientRepresentation(k, till.AccessToken, k.realm,
+		gocloak.Client{ClientID: gocloak.StringP("registered")}); err != nil || gocloak.PString(made.ClientID) != "registered" {
 		t.Errorf("registered %v, %v", made, err)
 	}
 	if own, err := g.LoginClient(k, "till", secret, k.realm); err != nil || own.AccessToken == "" {

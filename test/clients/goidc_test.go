@@ -80,7 +80,8 @@ func TestGoOIDC(t *testing.T) {
 	if own.AccessToken == "" || own.RefreshToken != "" {
 		t.Error("the client's own token comes with a refresh token, or there is none")
 	}
-	if _, err := (&clientcredentials.Config{ClientID: "shop", ClientSecret: "wrong", TokenURL: config.Endpoint.TokenURL}).Token(w); refusal(err) != "unauthorized_client" {
+	if _, err := (&clientcredentials.Config{ClientID: "shop", ClientSecret: "wrong", TokenURL: config.Endpoint.TokenURL}).
+		Token(w); refusal(err) != "unauthorized_client" {
 		t.Errorf("a wrong secret: %v", err)
 	}
 }

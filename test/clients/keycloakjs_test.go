@@ -71,7 +71,8 @@ func TestKeycloakJS(t *testing.T) {
 	if state := b.state(at); state != "in" {
 		t.Fatalf("loaded again, silent check-sso says %s", state)
 	}
-	if !chromium.MustEval[bool](b.Tab, `(async () => { const before = kc.token; const did = await kc.updateToken(-1); return did && kc.token !== before; })()`) {
+	if !chromium.MustEval[bool](b.Tab,
+		`(async () => { const before = kc.token; const did = await kc.updateToken(-1); return did && kc.token !== before; })()`) {
 		t.Error("the token was not refreshed")
 	}
 	if email := chromium.MustEval[string](b.Tab, `kc.loadUserInfo().then(i => i.email)`); email != "kim@clients.example" {

@@ -20,7 +20,8 @@ func TestZitadel(t *testing.T) {
 	w := newWorld(t)
 	cookies := httphelper.NewCookieHandler([]byte("0123456789abcdef"), []byte("0123456789abcdef"), httphelper.WithUnsecure())
 	party, err := rp.NewRelyingPartyOIDC(w, w.issuer, "shop", webSecret, w.app.URL+"/callback", []string{"openid", "profile", "email"},
-		rp.WithCookieHandler(cookies), rp.WithPKCE(cookies), rp.WithSigningAlgsFromDiscovery(), rp.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+		rp.WithCookieHandler(cookies), rp.WithPKCE(cookies), rp.WithSigningAlgsFromDiscovery(),
+		rp.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
 	w.must(t, err)
 	var tokens *oidc.Tokens[*oidc.IDTokenClaims]
 	var info *oidc.UserInfo
@@ -43,7 +44,8 @@ func TestZitadel(t *testing.T) {
 	if done.Status != http.StatusOK || tokens == nil || info == nil {
 		t.Fatalf("the app says %d %s", done.Status, done.Body)
 	}
-	if info.PreferredUsername != username || info.Email != "kim@clients.example" || tokens.IDTokenClaims.Subject != info.Subject || tokens.IDTokenClaims.SessionID == "" {
+	if info.PreferredUsername != username || info.Email != "kim@clients.example" || tokens.IDTokenClaims.Subject != info.Subject ||
+		tokens.IDTokenClaims.SessionID == "" {
 		t.Errorf("claims %+v, userinfo %+v", tokens.IDTokenClaims, info)
 	}
 	fresh, err := rp.RefreshTokens[*oidc.IDTokenClaims](w, party, tokens.RefreshToken, "", "")

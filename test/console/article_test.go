@@ -49,8 +49,10 @@ func TestSessionIsFoundAndThenListed(t *testing.T) {
 	// 5. Users -> Sessions: started, last access, IP address and client.
 	v.visit("#/motoshare/users/" + ada + "/sessions")
 	v.shows("main table", "motoshare")
-	cells := chromium.MustEval[[]string](v.Tab, `[...document.querySelector('main table tbody tr').querySelectorAll('td')].map(c => c.textContent.trim())`)
-	if text := strings.Join(cells, " | "); len(cells) < 4 || cells[0] == "" || cells[1] == "" || cells[2] != "127.0.0.1" || !strings.Contains(cells[3], "motoshare") {
+	cells := chromium.MustEval[[]string](v.Tab,
+		`[...document.querySelector('main table tbody tr').querySelectorAll('td')].map(c => c.textContent.trim())`)
+	if text := strings.Join(cells, " | "); len(cells) < 4 || cells[0] == "" || cells[1] == "" || cells[2] != "127.0.0.1" ||
+		!strings.Contains(cells[3], "motoshare") {
 		t.Errorf("the table says %q", text)
 	}
 	for _, trouble := range v.took() {

@@ -47,7 +47,8 @@ func TestCrawl(t *testing.T) {
 	var queue []string
 	seen := map[string]bool{}
 	links := func(selector string) {
-		for _, at := range chromium.MustEval[[]string](v.Tab, `[...document.querySelectorAll('`+selector+`')].map(a => a.getAttribute('href')).filter(h => h && h.startsWith('#/'))`) {
+		for _, at := range chromium.MustEval[[]string](v.Tab, `[...document.querySelectorAll('`+selector+
+			`')].map(a => a.getAttribute('href')).filter(h => h && h.startsWith('#/'))`) {
 			// One thing of each kind; and of another realm nothing.
 			if p := pattern(at); !seen[p] && strings.HasPrefix(at, "#/"+realm+"/") {
 				seen[p] = true
@@ -74,7 +75,8 @@ func TestCrawl(t *testing.T) {
 			t.Errorf("%s: %s", at, trouble)
 		}
 		spoilt = len(troubles) > 0
-		if text := chromium.MustEval[string](v.Tab, `document.querySelector('main')?.innerText ?? ''`); len(text) < 20 || strings.Contains(text, "Something went wrong") || strings.Contains(text, "Page not found") {
+		if text := chromium.MustEval[string](v.Tab, `document.querySelector('main')?.innerText ?? ''`); len(text) < 20 ||
+			strings.Contains(text, "Something went wrong") || strings.Contains(text, "Page not found") {
 			t.Errorf("%s shows %q", at, text)
 		}
 		links("main a, .pf-v5-c-nav__link")

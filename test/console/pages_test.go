@@ -35,7 +35,8 @@ func TestOwnPages(t *testing.T) {
 		v.visit("#/motoshare/sessions-explained")
 		v.shows("[data-testid=lk-count]", "2")
 		v.shows("[data-testid=lk-entry]", "Replaced by an offline session")
-		chromium.MustEval[any](v.Tab, `(() => { const s = document.querySelector('select[name=kind]'); Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set.call(s, 'offline'); s.dispatchEvent(new Event('change', {bubbles: true})); return null })()`)
+		chromium.MustEval[any](v.Tab,
+			`(() => { const s = document.querySelector('select[name=kind]'); Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set.call(s, 'offline'); s.dispatchEvent(new Event('change', {bubbles: true})); return null })()`)
 		v.press("[data-testid=lk-search]", "")
 		v.shows("[data-testid=lk-count]", "1")
 		v.press("[data-testid=lk-entry] a", "Offline")
@@ -63,7 +64,8 @@ func TestOwnPages(t *testing.T) {
 	})
 	t.Run("token inspector", func(t *testing.T) {
 		v.visit("#/motoshare/token-inspector")
-		chromium.MustEval[any](v.Tab, `(() => { const s = document.querySelector('textarea'); Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set.call(s, '`+markup+`'); s.dispatchEvent(new Event('input', {bubbles: true})); return null })()`)
+		chromium.MustEval[any](v.Tab,
+			`(() => { const s = document.querySelector('textarea'); Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set.call(s, '`+markup+`'); s.dispatchEvent(new Event('input', {bubbles: true})); return null })()`)
 		v.press("[data-testid=lk-inspect]", "")
 		v.shows(".pf-v5-c-alert.pf-m-danger", "not a token of this realm")
 		if held := chromium.MustEval[string](v.Tab, `document.querySelector('textarea').value`); held != markup {
@@ -76,7 +78,8 @@ func TestOwnPages(t *testing.T) {
 	})
 	t.Run("narrow", func(t *testing.T) {
 		for _, width := range []int64{600, 360} {
-			if _, err := chromedp.Call(v.Tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 800, DeviceScaleFactor: 1}); err != nil {
+			if _, err := chromedp.Call(v.Tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: 800,
+				DeviceScaleFactor: 1}); err != nil {
 				t.Fatal(err)
 			}
 			for _, page := range []string{"sessions-explained", "doctor", "token-inspector", "deliveries"} {
@@ -97,8 +100,10 @@ func TestOwnPages(t *testing.T) {
 func TestRestrictedAdministrator(t *testing.T) {
 	w := newWorld(t)
 	w.logIn()
-	id := w.do("POST", "/"+realm+"/users", map[string]any{"username": "vera", "enabled": true, "email": "vera@motoshare.example", "firstName": "V", "lastName": "V",
-		"attributes": map[string]any{"locale": []string{"de"}}, "credentials": []any{map[string]any{"type": "password", "value": "vera-pw"}}}, nil)
+	id := w.do("POST", "/"+realm+"/users", map[string]any{"username": "vera", "enabled": true, "email": "vera@motoshare.example",
+		"firstName": "V", "lastName": "V",
+		"attributes": map[string]any{"locale": []string{"de"}}, "credentials": []any{map[string]any{"type": "password", "value": "vera-pw"}}},
+		nil)
 	management := w.id("clients?clientId=realm-management", "clientId", "realm-management")
 	var role map[string]any
 	w.do("GET", "/"+realm+"/clients/"+management+"/roles/view-users", nil, &role)
@@ -119,10 +124,13 @@ func TestRestrictedAdministrator(t *testing.T) {
 func TestOfflineAccessOfAnAccount(t *testing.T) {
 	w := newWorld(t)
 	w.do("POST", "", map[string]any{"realm": "plain", "enabled": true}, nil)
-	w.do("POST", "/plain/clients", map[string]any{"clientId": "app", "name": markup, "publicClient": true, "directAccessGrantsEnabled": true}, nil)
-	w.do("POST", "/plain/users", map[string]any{"username": "kim", "enabled": true, "email": "kim@plain.example", "firstName": "Kim", "lastName": "K",
+	w.do("POST", "/plain/clients", map[string]any{"clientId": "app", "name": markup, "publicClient": true, "directAccessGrantsEnabled": true},
+		nil)
+	w.do("POST", "/plain/users", map[string]any{"username": "kim", "enabled": true, "email": "kim@plain.example",
+		"firstName": "Kim", "lastName": "K",
 		"credentials": []any{map[string]any{"type": "password", "value": "kim-pw"}}}, nil)
-	app := oauth2.Config{ClientID: "app", Scopes: []string{"openid", "offline_access"}, Endpoint: oauth2.Endpoint{TokenURL: w.server.URL + "/realms/plain/protocol/openid-connect/token"}}
+	app := oauth2.Config{ClientID: "app", Scopes: []string{"openid", "offline_access"}, Endpoint: oauth2.Endpoint{TokenURL: w.server.URL +
+		"/realms/plain/protocol/openid-connect/token"}}
 	if _, err := app.PasswordCredentialsToken(w.ctx, "kim", "kim-pw"); err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +144,8 @@ func TestOfflineAccessOfAnAccount(t *testing.T) {
 	for _, page := range []string{"", "account-security/signing-in", "account-security/device-activity", "applications", "groups"} {
 		v.Go(v.base + page)
 		v.settled()
-		if text := chromium.MustEval[string](v.Tab, `document.querySelector('main')?.innerText ?? ''`); len(text) < 10 || strings.Contains(text, "wrong") {
+		if text := chromium.MustEval[string](v.Tab, `document.querySelector('main')?.innerText ?? ''`); len(text) < 10 ||
+			strings.Contains(text, "wrong") {
 			t.Errorf("%s shows %q", page, text)
 		}
 	}

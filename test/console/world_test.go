@@ -86,7 +86,8 @@ func (w *world) id(list, member, value string) string {
 func (w *world) logIn() {
 	w.Helper()
 	at := w.server.URL + "/realms/" + realm + "/protocol/openid-connect/"
-	app := oauth2.Config{ClientID: "motoshare", ClientSecret: "motoshare-secret", RedirectURL: callback, Scopes: []string{"openid"}, Endpoint: oauth2.Endpoint{AuthURL: at + "auth", TokenURL: at + "token"}}
+	app := oauth2.Config{ClientID: "motoshare", ClientSecret: "motoshare-secret", RedirectURL: callback, Scopes: []string{"openid"},
+		Endpoint: oauth2.Endpoint{AuthURL: at + "auth", TokenURL: at + "token"}}
 	verifier := oauth2.GenerateVerifier()
 	page, err := visitor.NewBrowser().Open(w.ctx, app.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier)))
 	if err == nil {
@@ -126,7 +127,8 @@ func (w *world) adminConsole(home, username, password string) *view {
 
 func (w *world) open(base string) *view {
 	w.Helper()
-	v := &view{Tab: chromium.Start(w.T, w.ctx, chromium.Options{Flags: map[string]string{"window-size": "1400,1000", "lang": "en-US"}}), w: w, base: base, sent: map[network.RequestID]bool{}, done: map[network.RequestID]bool{}}
+	v := &view{Tab: chromium.Start(w.T, w.ctx, chromium.Options{Flags: map[string]string{"window-size": "1400,1000", "lang": "en-US"}}), w: w,
+		base: base, sent: map[network.RequestID]bool{}, done: map[network.RequestID]bool{}}
 	listen(v, network.RequestWillBeSent, func(e network.EventRequestWillBeSent) {
 		if at, ok := strings.CutPrefix(e.Request.URL, w.server.URL); ok {
 			v.sent[e.RequestID] = true
@@ -203,7 +205,8 @@ func (v *view) follow(page string) {
 // took returns what went wrong since it was last asked, error alerts among it.
 func (v *view) took() []string {
 	v.w.Helper()
-	alerts := chromium.MustEval[[]string](v.Tab, `[...document.querySelectorAll('.pf-v5-c-alert.pf-m-danger')].map(a => 'alert: ' + a.textContent)`)
+	alerts := chromium.MustEval[[]string](v.Tab,
+		`[...document.querySelectorAll('.pf-v5-c-alert.pf-m-danger')].map(a => 'alert: ' + a.textContent)`)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	all := slices.Concat(v.troubles, alerts)

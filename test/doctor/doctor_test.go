@@ -61,7 +61,8 @@ func newPatient(t *testing.T, base string) *patient {
 	p.must(err)
 	provider, err := oidc.NewProvider(t.Context(), base+"/realms/"+realm)
 	p.must(err)
-	p.config = &oauth2.Config{ClientID: client, ClientSecret: "motoshare-secret", Endpoint: provider.Endpoint(), RedirectURL: callback, Scopes: []string{oidc.ScopeOpenID}}
+	p.config = &oauth2.Config{ClientID: client, ClientSecret: "motoshare-secret", Endpoint: provider.Endpoint(), RedirectURL: callback,
+		Scopes: []string{oidc.ScopeOpenID}}
 	return p
 }
 
@@ -189,8 +190,10 @@ func (p *patient) play() {
 	p.wants(p.doctor(2, "--realm", realm, "--fix"), "--yes does not ask") // a test has no terminal
 
 	fixed := p.doctor(1, "--realm", realm, "--fix", "--yes", "--check", "offline-access-client-default")
-	p.wants(fixed, `change: client motoshare: client scope offline_access: "default" -> "optional"`, "effect: 2 live offline tokens keep working.",
-		"To undo it: latchkey doctor --server "+p.base+" --user admin --undo doctor-", "kcadm.sh delete clients/"+p.client+"/optional-client-scopes/")
+	p.wants(fixed, `change: client motoshare: client scope offline_access: "default" -> "optional"`,
+		"effect: 2 live offline tokens keep working.",
+		"To undo it: latchkey doctor --server "+p.base+" --user admin --undo doctor-", "kcadm.sh delete clients/"+p.client+
+			"/optional-client-scopes/")
 	p.doctor(0, "--realm", realm, "--check", "offline-access-client-default")
 	if err := p.refresh(lost); err != nil {
 		p.Errorf("the preview says that live offline tokens keep working: %v", err)
@@ -223,7 +226,8 @@ func (p *patient) play() {
 	}
 	p.wants(p.doctor(2, "--undo", records[0])) // it is as it was: there is nothing to undo
 	at := "/clients/" + p.client
-	if a, b := p.scopes(at+"/default-client-scopes"), p.scopes("/default-default-client-scopes"); !slices.Contains(a, "offline_access") || !slices.Contains(b, "offline_access") {
+	if a, b := p.scopes(at+"/default-client-scopes"), p.scopes("/default-default-client-scopes"); !slices.Contains(a, "offline_access") ||
+		!slices.Contains(b, "offline_access") {
 		p.Errorf("undone: client %v, realm %v", a, b)
 	}
 }
@@ -248,7 +252,8 @@ func (p *patient) removed() {
 }
 
 func (p *patient) remote() *remote.Server {
-	return &remote.Server{Base: p.base, HTTP: web.NewClient(web.AnotherServer), Now: time.Now, Credentials: remote.Credentials{User: "admin", Password: iam.Secret(password)}}
+	return &remote.Server{Base: p.base, HTTP: web.NewClient(web.AnotherServer), Now: time.Now, Credentials: remote.Credentials{User: "admin",
+		Password: iam.Secret(password)}}
 }
 
 // differing tells that a change of somebody else is not undone.
@@ -283,8 +288,10 @@ func TestLatchkey(t *testing.T) {
 // outside compares what is found through the admin REST alone with what the
 // server finds about itself.
 func (p *patient) outside() {
-	p.must(p.admin.Put(p.Context(), "/"+realm, map[string]any{"revokeRefreshToken": true, "ssoSessionIdleTimeout": 99999, "resetPasswordAllowed": true, "eventsEnabled": true}))
-	p.must(p.admin.Put(p.Context(), "/"+realm+"/clients/"+p.client, map[string]any{"implicitFlowEnabled": true, "webOrigins": []string{"*"}, "redirectUris": []string{callback, "http://*"}}))
+	p.must(p.admin.Put(p.Context(), "/"+realm, map[string]any{"revokeRefreshToken": true, "ssoSessionIdleTimeout": 99999,
+		"resetPasswordAllowed": true, "eventsEnabled": true}))
+	p.must(p.admin.Put(p.Context(), "/"+realm+"/clients/"+p.client, map[string]any{"implicitFlowEnabled": true, "webOrigins": []string{"*"},
+		"redirectUris": []string{callback, "http://*"}}))
 	own, err := p.remote().Examine(p.Context(), realm, 0, doctor.Filter{})
 	p.must(err)
 	e, err := p.remote().Collect(p.Context(), realm, 0)

@@ -228,7 +228,8 @@ func (a *app) backchannel(w http.ResponseWriter, r *http.Request) {
 		SID    string                     `json:"sid"`
 		Events map[string]json.RawMessage `json:"events"`
 	}
-	if err := token.Claims(&claims); err != nil || claims.SID == "" || claims.Events["http://schemas.openid.net/event/backchannel-logout"] == nil {
+	if err := token.Claims(&claims); err != nil || claims.SID == "" ||
+		claims.Events["http://schemas.openid.net/event/backchannel-logout"] == nil {
 		a.t.Errorf("%s: the logout token says %+v, %v", a.host, claims, err)
 	}
 	a.mu.Lock()

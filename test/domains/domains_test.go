@@ -43,7 +43,8 @@ func situations() []situation {
 func TestDomains(t *testing.T) {
 	chromium.Path(t) // or skip, before anything is started
 	n := newInternet(t)
-	asked, fixed := n.newServer(t, "id.one.test", "id.two.test"), n.newServer(t, "id.three.test", "id.four.test", "--hostname=https://id.three.test")
+	asked, fixed := n.newServer(t, "id.one.test", "id.two.test"), n.newServer(t, "id.three.test", "id.four.test",
+		"--hostname=https://id.three.test")
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	first := n.start(t, ctx, "")

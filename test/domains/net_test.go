@@ -139,7 +139,8 @@ func (n *internet) certify(t *testing.T, hosts ...string) (certFile, keyFile str
 	}
 	certFile, keyFile = hosts[0]+".pem", hosts[0]+".key"
 	// The authority's goes along, for browsers that know its key alone.
-	n.write(t, certFile, append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: n.ca.Raw})...))
+	n.write(t, certFile, append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: n.ca.Raw})...))
 	n.write(t, keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 	return filepath.Join(n.dir, certFile), filepath.Join(n.dir, keyFile)
 }
@@ -295,7 +296,8 @@ func (n *internet) serveCookies(t *testing.T) {
 	})
 	mux.HandleFunc("/get", func(w http.ResponseWriter, r *http.Request) {
 		_, err := r.Cookie("seen")
-		fmt.Fprintf(w, `<!doctype html><p id=state>%t</p><script>parent.postMessage({sent: %[1]t, script: document.cookie}, '*')</script>`, err == nil)
+		fmt.Fprintf(w, `<!doctype html><p id=state>%t</p><script>parent.postMessage({sent: %[1]t, script: document.cookie}, '*')</script>`,
+			err == nil)
 	})
 	n.serve(t, "www.cookies.test", "www.cookies.test", mux)
 	n.serve(t, "www.frames.test", "www.frames.test", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -87,7 +87,8 @@ func fixedHostName(w *world) {
 	// An address that was written by hand, with the other name, leads to a page
 	// that does not see the session; and since its form goes to the one host,
 	// which did not set the page's cookies, a login there does not succeed.
-	byHand := strings.Replace(shop.config.AuthCodeURL("by hand", oauth2.S256ChallengeOption(oauth2.GenerateVerifier())), w.at.host, w.at.other, 1)
+	byHand := strings.Replace(shop.config.AuthCodeURL("by hand", oauth2.S256ChallengeOption(oauth2.GenerateVerifier())),
+		w.at.host, w.at.other, 1)
 	b.Go(byHand)
 	expect(t, "the other name, signed on", outcome(t, b), "prompt")
 	b.ClearCookies()
@@ -96,7 +97,8 @@ func fixedHostName(w *world) {
 	b.Until(`location.host === '` + w.at.host + `' && document.body.innerText.includes('Restart login cookie not found')`)
 }
 
-// twoNames runs an application that reads discovery at the server's first name and one that reads it at the other; more is added to the realm.
+// twoNames runs an application that reads discovery at the server's first name and one that reads it at the other; more is added to the
+// realm.
 func (w *world) twoNames(more map[string]any) (first, second *app) {
 	w.t.Helper()
 	alpha, beta := client{id: "alpha", host: "www.alpha.test"}, client{id: "beta", host: "shop.beta.test"}
@@ -107,7 +109,8 @@ func (w *world) twoNames(more map[string]any) (first, second *app) {
 // severalRealms: two realms are two sets of users: no single sign-on leads from one to the other.
 func severalRealms(w *world) {
 	t := w.t
-	alpha, beta, delta := client{id: "alpha", host: "www.alpha.test"}, client{id: "beta", host: "shop.beta.test"}, client{id: "delta", host: "my.delta.test"}
+	alpha, beta, delta := client{id: "alpha", host: "www.alpha.test"}, client{id: "beta", host: "shop.beta.test"},
+		client{id: "delta", host: "my.delta.test"}
 	w.realm("town", nil, alpha, delta)
 	w.realm("village", nil, beta)
 	a, neighbour, shop := w.app("town", alpha), w.app("town", delta), w.app("village", beta)
@@ -143,7 +146,8 @@ func offlineAccess(w *world) {
 		{"asked", defaults, []string{"offline_access"}, []string{"offline_access"}, "prompt", "Offline"},
 	} {
 		t.Run(c.realm, func(t *testing.T) {
-			alpha := client{id: "alpha", host: c.realm + ".alpha.test", more: map[string]any{"defaultClientScopes": c.byDefault, "optionalClientScopes": c.byOptional}}
+			alpha := client{id: "alpha", host: c.realm + ".alpha.test", more: map[string]any{"defaultClientScopes": c.byDefault,
+				"optionalClientScopes": c.byOptional}}
 			beta := client{id: "beta", host: c.realm + ".beta.test", more: map[string]any{"defaultClientScopes": defaults}}
 			w.realm(c.realm, nil, alpha, beta)
 			a, shop := w.app(c.realm, alpha, c.scopes...), w.app(c.realm, beta)

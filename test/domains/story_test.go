@@ -162,7 +162,8 @@ func logoutIsNoticed(w *world) {
 
 // backChannel are the attributes of a client with a back-channel logout.
 func backChannel(host string) map[string]string {
-	return map[string]string{"backchannel.logout.url": "https://" + host + "/backchannel-logout", "backchannel.logout.session.required": "true"}
+	return map[string]string{"backchannel.logout.url": "https://" + host + "/backchannel-logout",
+		"backchannel.logout.session.required": "true"}
 }
 
 // frontClient is a client with a front-channel logout.

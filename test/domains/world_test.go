@@ -43,8 +43,9 @@ func (n *internet) newServer(t *testing.T, host, other string, args ...string) *
 		n.servers[h] = net.JoinHostPort("127.0.0.1", port)
 	}
 	s := harness.Start(t, harness.Options{
-		Args: append([]string{"--https-port=" + port, "--https-certificate-file=" + cert, "--https-certificate-key-file=" + key, "--http-management-scheme=http"}, args...),
-		Env:  []string{"SSL_CERT_FILE=" + n.dir + "/ca.pem", "HTTPS_PROXY=" + n.proxy(t), "NO_PROXY="},
+		Args: append([]string{"--https-port=" + port, "--https-certificate-file=" + cert, "--https-certificate-key-file=" + key,
+			"--http-management-scheme=http"}, args...),
+		Env: []string{"SSL_CERT_FILE=" + n.dir + "/ca.pem", "HTTPS_PROXY=" + n.proxy(t), "NO_PROXY="},
 	})
 	return &server{host: host, other: other, admin: visitor.NewAdmin(s.URL)}
 }
@@ -122,7 +123,8 @@ func outcome(t *testing.T, b *chromium.Tab) string {
 	t.Helper()
 	b.Until(`document.readyState === 'complete' &&
 		(document.querySelector('input[name=password]') || document.getElementById('state') && document.getElementById('state').textContent !== 'starting')`)
-	return chromium.MustEval[string](b, `document.querySelector('input[name=password]') ? 'prompt' : document.getElementById('state').textContent + (window.failure || '')`)
+	return chromium.MustEval[string](b,
+		`document.querySelector('input[name=password]') ? 'prompt' : document.getElementById('state').textContent + (window.failure || '')`)
 }
 
 // expect says what the browser has to end up with.

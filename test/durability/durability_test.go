@@ -50,7 +50,8 @@ func TestAnswersFollowTheSync(t *testing.T) {
 	defer stop()
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		if b, err := os.ReadFile("/proc/" + strconv.Itoa(s.PID()) + "/status"); err == nil && strings.Contains(string(b), "TracerPid:\t"+strconv.Itoa(cmd.Process.Pid)) {
+		if b, err := os.ReadFile("/proc/" + strconv.Itoa(s.PID()) + "/status"); err == nil && strings.Contains(string(b), "TracerPid:\t"+
+			strconv.Itoa(cmd.Process.Pid)) {
 			break
 		}
 		if time.Now().After(deadline) || cmd.ProcessState != nil {

@@ -63,18 +63,22 @@ func TestCommandsTellTheStory(t *testing.T) {
 	each(t, false, func(w *shop) {
 		a := w.login(w.web, visitor.NewBrowser())
 		for _, user := range []string{"ada", "ada@shop.test", w.ada} {
-			w.expect(w.at("sessions", "--realm", "shop", "--user", user, "--count", "exact"), 0, "online replaced-by-offline ada web", "offline live ada web", "2 listed of 2.")
+			w.expect(w.at("sessions", "--realm", "shop", "--user", user, "--count", "exact"), 0, "online replaced-by-offline ada web",
+				"offline live ada web", "2 listed of 2.")
 		}
-		w.expect(w.at("sessions", "--user", "ada", "--client", "web", "--kind", "online", "--from", "1h"), 0, "1 listed.") // the only realm but master
+		// the only realm but master
+		w.expect(w.at("sessions", "--user", "ada", "--client", "web", "--kind", "online", "--from", "1h"), 0, "1 listed.")
 		w.expect(w.at("sessions", "--user", "bob"), 1, "0 listed.")
 		var page struct{ Sessions []struct{ ID, Kind string } }
 		r := w.at("sessions", "--user", "ada", "--json")
-		if err := json.Unmarshal([]byte(r.text), &page); err != nil || r.code != 0 || len(page.Sessions) != 2 || !strings.Contains(r.text, "\n  \"sessions\": [") {
+		if err := json.Unmarshal([]byte(r.text), &page); err != nil || r.code != 0 || len(page.Sessions) != 2 ||
+			!strings.Contains(r.text, "\n  \"sessions\": [") {
 			w.Errorf("%v %d %s", err, r.code, r.text)
 		}
 		for _, e := range page.Sessions {
 			if e.Kind == "online" {
-				w.expect(w.at("sessions", e.ID), 0, "when its first code was redeemed with offline_access, which client web has as a default scope (inherited from the realm when the client was made).",
+				w.expect(w.at("sessions", e.ID), 0, "when its first code was redeemed with offline_access, which client web has as a default scope "+
+					"(inherited from the realm when the client was made).",
 					"RELATED offline.", "TIMELINE")
 			}
 		}
@@ -142,7 +146,8 @@ func TestCommandsSayWhatIsWrong(t *testing.T) {
 	w.expect(w.at("sessions"), 2, "which realm? give --realm:", "other", "shop")
 
 	// A right that is missing is named.
-	id, err := w.admin.Post(w.ctx, "/shop/users", map[string]any{"username": "clerk", "enabled": true, "email": "c@shop.test", "firstName": "F", "lastName": "L",
+	id, err := w.admin.Post(w.ctx, "/shop/users", map[string]any{"username": "clerk", "enabled": true, "email": "c@shop.test",
+		"firstName": "F", "lastName": "L",
 		"credentials": []any{map[string]any{"type": "password", "value": "admin"}}})
 	w.must(err)
 	client, err := w.admin.ID(w.ctx, "/shop/clients", "clientId", "realm-management")
@@ -151,7 +156,8 @@ func TestCommandsSayWhatIsWrong(t *testing.T) {
 	w.must(w.admin.Get(w.ctx, "/shop/clients/"+client+"/roles/view-clients", &role))
 	_, err = w.admin.Post(w.ctx, "/shop/users/"+id+"/role-mappings/clients/"+client, []any{role})
 	w.must(err)
-	w.expect(w.at("sessions", "--realm", "shop", "--admin-user", "clerk", "--auth-realm", "shop"), 2, "clerk may not do this in realm shop: it takes the role view-users")
+	w.expect(w.at("sessions", "--realm", "shop", "--admin-user", "clerk", "--auth-realm", "shop"), 2,
+		"clerk may not do this in realm shop: it takes the role view-users")
 }
 
 // A Keycloak has no such endpoints; the command says so.
@@ -161,7 +167,8 @@ func TestCommandsKnowAKeycloak(t *testing.T) {
 	w.must(err)
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }} // under the server's own name
 	keycloak := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "session-explorer") || strings.HasSuffix(r.URL.Path, "/why") || strings.HasSuffix(r.URL.Path, "/inspect-token") {
+		if strings.Contains(r.URL.Path, "session-explorer") || strings.HasSuffix(r.URL.Path, "/why") ||
+			strings.HasSuffix(r.URL.Path, "/inspect-token") {
 			rw.Header().Set("Content-Type", "application/json")
 			rw.WriteHeader(http.StatusNotFound)
 			_, _ = rw.Write([]byte(`{"error":"HTTP 404 Not Found"}`))
@@ -173,5 +180,6 @@ func TestCommandsKnowAKeycloak(t *testing.T) {
 	w.expect(w.run("admin", "", "sessions", "--realm", "shop", "--server", keycloak.URL), 2, "latchkey doctor --server "+keycloak.URL)
 	w.expect(w.run("admin", "", "sessions", "x", "--realm", "shop", "--server", keycloak.URL), 2, "latchkey doctor --server "+keycloak.URL)
 	w.expect(w.run("admin", "", "why", "ada", "--realm", "shop", "--server", keycloak.URL), 2, "latchkey doctor --server "+keycloak.URL)
-	w.expect(w.run("admin", "x.y.z", "inspect-token", "--realm", "shop", "--server", keycloak.URL), 2, "latchkey doctor --server "+keycloak.URL)
+	w.expect(w.run("admin", "x.y.z", "inspect-token", "--realm", "shop", "--server", keycloak.URL), 2,
+		"latchkey doctor --server "+keycloak.URL)
 }

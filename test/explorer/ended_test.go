@@ -17,7 +17,8 @@ func TestWhatHasTimedOutIsListedAsEnded(t *testing.T) {
 		time.Sleep(1100 * time.Millisecond)
 		for query, want := range map[string]int{
 			"state=ended": 1, "state=live": 0, "reason=max-age": 1, "reason=idle": 0, "reason=max-age&state=live": 0, "state=ended&client=web": 1,
-			"state=ended&user=" + w.ada: 1, "state=ended&sort=lastAccess": 1, "state=ended&sort=lastAccess&client=web": 1, "state=ended&to=2001-01-01": 0,
+			"state=ended&user=" + w.ada: 1, "state=ended&sort=lastAccess": 1, "state=ended&sort=lastAccess&client=web": 1,
+			"state=ended&to=2001-01-01": 0,
 		} {
 			p := w.list(query + "&count=exact")
 			if len(p.Sessions) != want || query != "state=live" && query != "reason=idle" && p.Count.Number != int64(want) {
@@ -40,7 +41,8 @@ func TestAClientThatLeftIsListedOnce(t *testing.T) {
 		a := w.login(w.web, b)
 		check := func(when, state string) {
 			w.Helper()
-			for _, query := range []string{"client=other", "client=other&user=" + w.ada, "client=other&address=127.0.0.1", "client=other&sort=lastAccess", "client=other&state=" + state} {
+			for _, query := range []string{"client=other", "client=other&user=" + w.ada, "client=other&address=127.0.0.1",
+				"client=other&sort=lastAccess", "client=other&state=" + state} {
 				p := w.list(query + "&count=true")
 				if len(p.Sessions) != 1 || p.Count.Number != 1 || p.Sessions[0].SessionID != a.Session || p.Sessions[0].State != state {
 					w.Errorf("%s, %q lists %d of %+v: %+v", when, query, len(p.Sessions), p.Count, p.Sessions)

@@ -93,13 +93,15 @@ func (w *shop) must(err error) {
 
 func (w *shop) client(id string, service bool) {
 	w.Helper()
-	_, err := w.admin.Post(w.ctx, "/shop/clients", map[string]any{"clientId": id, "secret": id + "-secret", "redirectUris": []string{"http://" + id + ".test/*"},
+	_, err := w.admin.Post(w.ctx, "/shop/clients", map[string]any{"clientId": id, "secret": id + "-secret",
+		"redirectUris":           []string{"http://" + id + ".test/*"},
 		"serviceAccountsEnabled": service, "directAccessGrantsEnabled": true})
 	w.must(err)
 }
 
 func (w *shop) party(id string) visitor.Party {
-	return visitor.Party{Base: w.s.URL, Realm: "shop", ClientID: id, Secret: id + "-secret", Redirect: "http://" + id + ".test/cb", Scope: "openid"}
+	return visitor.Party{Base: w.s.URL, Realm: "shop", ClientID: id, Secret: id + "-secret", Redirect: "http://" + id +
+		".test/cb", Scope: "openid"}
 }
 
 func (w *shop) login(p visitor.Party, b *visitor.Browser) *visitor.Answer {
@@ -150,7 +152,8 @@ func TestTheOnlineSessionThatAnOfflineOneReplacedIsExplained(t *testing.T) {
 		}
 		i := slices.IndexFunc(p.Sessions, func(e entry) bool { return e.Kind == "online" })
 		online, offline := p.Sessions[i], p.Sessions[1-i]
-		if online.State != "ended" || online.End == nil || online.End.Reason != "replaced-by-offline" || online.Username != "ada" || online.Began.How != "browser" || online.Began.Asked != "no-cookie" {
+		if online.State != "ended" || online.End == nil || online.End.Reason != "replaced-by-offline" || online.Username != "ada" ||
+			online.Began.How != "browser" || online.Began.Asked != "no-cookie" {
 			w.Errorf("online: %+v", online)
 		}
 		if offline.Kind != "offline" || offline.State != "live" || offline.SessionID != online.SessionID || offline.Began.How != "offline-grant" {
@@ -166,13 +169,15 @@ func TestTheOnlineSessionThatAnOfflineOneReplacedIsExplained(t *testing.T) {
 			w.Errorf("offline_access was granted because: %q", why)
 		}
 		s := w.story(online.ID)
-		for _, part := range []string{"when its first code was redeemed with offline_access, which client web has as a default scope (inherited from the realm when the client was made).",
+		for _, part := range []string{"when its first code was redeemed with offline_access, which client web has as a default scope " +
+			"(inherited from the realm when the client was made).",
 			"The offline session of the same id is live; single sign-on does not work with it."} {
 			if !strings.Contains(s.Sentence, part) {
 				w.Errorf("the sentence lacks %q: %s", part, s.Sentence)
 			}
 		}
-		if s = w.story(offline.ID); len(s.Clients[0].Issued) != 1 || s.Clients[0].Issued[0].RefreshTokenType != "Offline" || !strings.Contains(s.Events, "stores no user events") {
+		if s = w.story(offline.ID); len(s.Clients[0].Issued) != 1 || s.Clients[0].Issued[0].RefreshTokenType != "Offline" ||
+			!strings.Contains(s.Events, "stores no user events") {
 			w.Errorf("the offline session's story: %+v", s)
 		}
 		if text, _ := json.Marshal(s); strings.Contains(string(text), a.Refresh) || strings.Contains(string(text), a.Access) {
@@ -202,13 +207,16 @@ func TestFiltersAndPages(t *testing.T) {
 		if _, err := web.Post(w.ctx, "token", url.Values{"grant_type": {"client_credentials"}}); err != nil {
 			w.Fatal(err)
 		}
-		if a, err := web.Post(w.ctx, "token", url.Values{"grant_type": {"password"}, "username": {"ada"}, "password": {"wrong"}}); err != nil || a.OK() {
+		if a, err := web.Post(w.ctx, "token", url.Values{"grant_type": {"password"}, "username": {"ada"}, "password": {"wrong"}}); err != nil ||
+			a.OK() {
 			w.Fatal(a, err)
 		}
 		for query, want := range map[string]int{
-			"kind=online": 5, "state=live": 4, "state=ended": 1, "kind=offline": 0, "kind=transient": 1, "kind=refused": 1, "": 6, "client=other": 5, "client=web&kind=online": 5,
-			"reason=logout-by-admin": 1, "reason=wrong-password": 1, "reason=idle": 0, "address=127.0.0.1&kind=online": 5, "address=10.0.0.1": 0, "user=" + w.ada + "&state=live": 4,
-			"from=2999-01-01": 0, "to=2001-01-01": 0, "kind=online,transient&sort=lastAccess": 6,
+			"kind=online": 5, "state=live": 4, "state=ended": 1, "kind=offline": 0, "kind=transient": 1, "kind=refused": 1, "": 6, "client=other": 5,
+			"client=web&kind=online": 5,
+			"reason=logout-by-admin": 1, "reason=wrong-password": 1, "reason=idle": 0, "address=127.0.0.1&kind=online": 5, "address=10.0.0.1": 0,
+			"user=" + w.ada + "&state=live": 4,
+			"from=2999-01-01":               0, "to=2001-01-01": 0, "kind=online,transient&sort=lastAccess": 6,
 		} {
 			if got := w.list(query); len(got.Sessions) != want {
 				w.Errorf("%q lists %d, want %d: %+v", query, len(got.Sessions), want, got.Sessions)
@@ -234,7 +242,8 @@ func TestFiltersAndPages(t *testing.T) {
 		}
 		for _, query := range []string{"kind=x", "state=x", "reason=x", "sort=x", "count=x", "from=x", "after=x", "max=x"} {
 			var status *visitor.StatusError
-			if err := w.admin.Get(w.ctx, "/shop/session-explorer?"+query, new(page)); !errors.As(err, &status) || status.Status != 400 && status.Status != 404 {
+			if err := w.admin.Get(w.ctx, "/shop/session-explorer?"+query, new(page)); !errors.As(err, &status) || status.Status != 400 &&
+				status.Status != 404 {
 				w.Errorf("%s: %v", query, err)
 			}
 		}
@@ -318,7 +327,8 @@ func TestTokensAreInspected(t *testing.T) {
 			if len(in.Why) > 0 {
 				got = in.Why[0].Reason
 			}
-			if in.Kind != kind || in.Works != works || got != reason || in.Username != "ada" || in.ClientID != "web" || works && len(in.WouldEnd) < 3 {
+			if in.Kind != kind || in.Works != works || got != reason || in.Username != "ada" || in.ClientID != "web" ||
+				works && len(in.WouldEnd) < 3 {
 				w.Errorf("%s: %+v", what, in)
 			}
 		}
@@ -342,7 +352,8 @@ func TestTokensAreInspected(t *testing.T) {
 		// Another realm's tokens, and what is none, are refused in the same words.
 		_, err := w.admin.Post(w.ctx, "", map[string]any{"realm": "other", "enabled": true})
 		w.must(err)
-		for _, c := range []struct{ realm, token string }{{"other", b.Access}, {"shop", "x.y.z"}, {"shop", "nothing"}, {"shop", b.Access[:len(b.Access)-6] + "AAAAAA"}} {
+		for _, c := range []struct{ realm, token string }{{"other", b.Access}, {"shop", "x.y.z"}, {"shop", "nothing"},
+			{"shop", b.Access[:len(b.Access)-6] + "AAAAAA"}} {
 			var status *visitor.StatusError
 			if in, err := w.inspect(c.realm, c.token); !errors.As(err, &status) || status.Status != 400 || strings.Contains(status.Body, "ada") ||
 				!strings.Contains(status.Body, "not a token of this realm") {
@@ -364,7 +375,8 @@ func TestRights(t *testing.T) {
 		a := w.login(w.web, visitor.NewBrowser())
 		roles := func(user string, names ...string) *visitor.Admin {
 			w.Helper()
-			id, err := w.admin.Post(w.ctx, "/shop/users", map[string]any{"username": user, "enabled": true, "email": user + "@shop.test", "firstName": "F", "lastName": "L",
+			id, err := w.admin.Post(w.ctx, "/shop/users", map[string]any{"username": user, "enabled": true, "email": user + "@shop.test",
+				"firstName": "F", "lastName": "L",
 				"credentials": []any{map[string]any{"type": "password", "value": "pw"}}})
 			w.must(err)
 			client, err := w.admin.ID(w.ctx, "/shop/clients", "clientId", "realm-management")
@@ -391,10 +403,13 @@ func TestRights(t *testing.T) {
 			path string
 			want int
 		}{
-			{viewer, "/shop/session-explorer", 200}, {viewer, "/shop/session-explorer/" + a.Session, 200}, {viewer, "/shop/users/" + w.ada + "/session-explorer", 200},
+			{viewer, "/shop/session-explorer", 200}, {viewer, "/shop/session-explorer/" + a.Session, 200},
+			{viewer, "/shop/users/" + w.ada + "/session-explorer", 200},
 			{viewer, "/shop/clients/" + client + "/session-explorer", 403}, {clientViewer, "/shop/clients/" + client + "/session-explorer", 200},
-			{clientViewer, "/shop/session-explorer", 403}, {nobody, "/shop/session-explorer", 403}, {nobody, "/shop/session-explorer/" + a.Session, 403},
-			{viewer, "/other/session-explorer", 403}, {viewer, "/master/session-explorer", 403}, {w.admin, "/other/session-explorer/" + a.Session, 404},
+			{clientViewer, "/shop/session-explorer", 403}, {nobody, "/shop/session-explorer", 403},
+			{nobody, "/shop/session-explorer/" + a.Session, 403},
+			{viewer, "/other/session-explorer", 403}, {viewer, "/master/session-explorer", 403},
+			{w.admin, "/other/session-explorer/" + a.Session, 404},
 			{w.admin, "/other/users/" + w.ada + "/session-explorer", 404},
 		} {
 			status := 200
@@ -410,7 +425,8 @@ func TestRights(t *testing.T) {
 		}
 		s := new(entry)
 		w.must(viewer.Get(w.ctx, "/shop/session-explorer/"+a.Session, s))
-		if !strings.Contains(s.Events, "view-events") || slices.ContainsFunc(s.Timeline, func(x struct{ What, Text, ID string }) bool { return x.What == "event" }) {
+		if !strings.Contains(s.Events, "view-events") || slices.ContainsFunc(s.Timeline,
+			func(x struct{ What, Text, ID string }) bool { return x.What == "event" }) {
 			w.Errorf("without view-events the story tells events: %+v", s.Timeline)
 		}
 		if s = w.story(a.Session); !slices.ContainsFunc(s.Timeline, func(x struct{ What, Text, ID string }) bool { return x.What == "event" }) {

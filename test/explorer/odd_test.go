@@ -27,7 +27,8 @@ func (w *shop) status(path string) (status int, body string) {
 
 func TestOddIDsAndFiltersAreNoErrors(t *testing.T) {
 	each(t, false, func(w *shop) {
-		for _, id := range []string{"x", "ü", "日本", "a/b", "online.", "offline.x", "online.x.y", "online.x.-1", "transient.", "refused.x", "%2f", "a b", "'; --", strings.Repeat("x", 4000)} {
+		for _, id := range []string{"x", "ü", "日本", "a/b", "online.", "offline.x", "online.x.y", "online.x.-1", "transient.", "refused.x", "%2f",
+			"a b", "'; --", strings.Repeat("x", 4000)} {
 			if status, body := w.status("/shop/session-explorer/" + url.PathEscape(id)); status != 404 {
 				w.Errorf("%.20q: %d %s", id, status, body)
 			}
@@ -38,16 +39,19 @@ func TestOddIDsAndFiltersAreNoErrors(t *testing.T) {
 			}
 		}
 		for _, id := range []string{"a\x00b", "\xff", "online.\x00.1", "transient.\x00"} { // likewise
-			if status, body := w.status("/shop/session-explorer/" + url.PathEscape(id)); status != 400 || !strings.Contains(body, "invalidCharacter") {
+			if status, body := w.status("/shop/session-explorer/" + url.PathEscape(id)); status != 400 ||
+				!strings.Contains(body, "invalidCharacter") {
 				w.Errorf("%q: %d %s", id, status, body)
 			}
 		}
-		for _, query := range []string{"user=%00", "client=%00", "client=%ff", "address=%ff", "address=a%00", "after=" + "MSAwIAA", "kind=refused&state=live", "kind=refused,online&state=ended"} {
+		for _, query := range []string{"user=%00", "client=%00", "client=%ff", "address=%ff", "address=a%00", "after=" + "MSAwIAA",
+			"kind=refused&state=live", "kind=refused,online&state=ended"} {
 			if status, body := w.status("/shop/session-explorer?" + query); status != 400 {
 				w.Errorf("%s: %d %s", query, status, body)
 			}
 		}
-		for _, query := range []string{"user=%C3%BC", "client=%C3%BC", "max=-1", "max=100000", "reason=wrong-password&state=ended", "user=", "kind="} {
+		for _, query := range []string{"user=%C3%BC", "client=%C3%BC", "max=-1", "max=100000", "reason=wrong-password&state=ended",
+			"user=", "kind="} {
 			if status, body := w.status("/shop/session-explorer?" + query); status != 200 {
 				w.Errorf("%s: %d %s", query, status, body)
 			}
@@ -78,7 +82,8 @@ func TestWhatHasTimedOutHasEnded(t *testing.T) {
 		counts("live", 0, 0)
 		counts("ended", 2, 2)
 		s := w.story(a.Session)
-		if s.State != "ended" || s.End == nil || s.End.Reason != "max-age" || len(s.Clients) != 1 || s.Clients[0].State != "ended" || s.Clients[0].End == nil || s.Clients[0].End.Reason != "max-age" {
+		if s.State != "ended" || s.End == nil || s.End.Reason != "max-age" || len(s.Clients) != 1 || s.Clients[0].State != "ended" ||
+			s.Clients[0].End == nil || s.Clients[0].End.Reason != "max-age" {
 			w.Errorf("timed out: %+v", s)
 		}
 		in, err := w.inspect("shop", a.Refresh)
@@ -96,7 +101,8 @@ func TestAPartTimesOutBeforeItsSession(t *testing.T) {
 		w.must(w.admin.Put(w.ctx, "/shop", map[string]any{"clientSessionIdleTimeout": 1}))
 		time.Sleep(2 * time.Second)
 		s := w.story(a.Session)
-		if s.State != "live" || len(s.Clients) != 1 || s.Clients[0].State != "ended" || s.Clients[0].End == nil || s.Clients[0].End.Rule != "clientSessionIdleTimeout" {
+		if s.State != "live" || len(s.Clients) != 1 || s.Clients[0].State != "ended" || s.Clients[0].End == nil ||
+			s.Clients[0].End.Rule != "clientSessionIdleTimeout" {
 			w.Errorf("%+v", s)
 		}
 		if r, err := w.web.Renew(w.ctx, a.Refresh); err != nil || r.OK() {
@@ -117,7 +123,8 @@ func TestAClientThatComesAndGoesIsListedOnce(t *testing.T) {
 		var last *visitor.Answer
 		revoke := func() {
 			w.Helper()
-			if r, err := other.Post(w.ctx, "revoke", url.Values{"token": {last.Refresh}, "token_type_hint": {"refresh_token"}}); err != nil || r.Status != 200 {
+			if r, err := other.Post(w.ctx, "revoke", url.Values{"token": {last.Refresh}, "token_type_hint": {"refresh_token"}}); err != nil ||
+				r.Status != 200 {
 				w.Fatal(r, err)
 			}
 		}
@@ -191,7 +198,8 @@ func TestAReasonFindsNoTokens(t *testing.T) {
 		if len(p.Sessions) != 1 || p.Sessions[0].Kind != "refused" || p.Sessions[0].Clients[0].State != "" {
 			w.Errorf("%+v", p.Sessions)
 		}
-		if p = w.list("kind=transient&state=live&count=true"); len(p.Sessions) != 1 || p.Sessions[0].Clients[0].State != "live" || p.Count.Exact || p.Count.Text != "at most 1" {
+		if p = w.list("kind=transient&state=live&count=true"); len(p.Sessions) != 1 || p.Sessions[0].Clients[0].State != "live" ||
+			p.Count.Exact || p.Count.Text != "at most 1" {
 			w.Errorf("%+v %+v", p.Sessions, p.Count)
 		}
 	})
@@ -242,7 +250,8 @@ func TestOtherTokensAreInspected(t *testing.T) {
 				cookie = c.Value
 			}
 		}
-		if in, err = w.inspect("shop", cookie); err != nil || !in.Works || in.Kind != "identity cookie" || len(in.Where) != 1 || in.Username != "ada" {
+		if in, err = w.inspect("shop", cookie); err != nil || !in.Works || in.Kind != "identity cookie" || len(in.Where) != 1 ||
+			in.Username != "ada" {
 			w.Errorf("%+v %v", in, err)
 		}
 		w.must(w.admin.Delete(w.ctx, "/shop/sessions/"+a.Session))

@@ -33,7 +33,8 @@ func (b *Books) Table(r *Report) string {
 	var out strings.Builder
 	out.WriteString("| area | scenarios | steps | |\n|---|---|---|---|\n")
 	row := func(name string, t *total) {
-		fmt.Fprintf(&out, "| %s | %d/%d | %d/%d | %.1f %% |\n", name, t.whole, t.scenarios, t.matching, t.steps, 100*float64(t.matching)/float64(max(t.steps, 1)))
+		fmt.Fprintf(&out, "| %s | %d/%d | %d/%d | %.1f %% |\n", name, t.whole, t.scenarios, t.matching, t.steps,
+			100*float64(t.matching)/float64(max(t.steps, 1)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(areas)) {
 		row(name, areas[name])

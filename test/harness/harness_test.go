@@ -63,14 +63,16 @@ func lateAMD(t *testing.T) bool {
 		return strings.TrimSpace(string(m[1]))
 	}
 	family, _ := strconv.Atoi(field("cpu family"))
-	return field("vendor_id") == "AuthenticAMD" && family >= 25 && slices.Contains(strings.Fields(field("flags")), "avx2") && os.Getenv("OPENSSL_ia32cap") == ""
+	return field("vendor_id") == "AuthenticAMD" && family >= 25 && slices.Contains(strings.Fields(field("flags")), "avx2") &&
+		os.Getenv("OPENSSL_ia32cap") == ""
 }
 
 // builtRSA is whose RSA `make build` builds in on this machine.
 func builtRSA(t *testing.T) string {
 	t.Helper()
 	_, noCompiler := exec.LookPath("gcc")
-	if noCompiler != nil || os.Getenv("RSA") == "go" || runtime.GOOS != "linux" || !slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH) {
+	if noCompiler != nil || os.Getenv("RSA") == "go" || runtime.GOOS != "linux" ||
+		!slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH) {
 		return "Go"
 	}
 	if lateAMD(t) {

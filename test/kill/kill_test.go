@@ -56,7 +56,8 @@ func TestKill(t *testing.T) {
 					open++
 				}
 			}
-			t.Logf("round %d: %d acknowledged operations, %d sessions, %d of them with an open request", round, book.acks.Load(), len(book.entries), open)
+			t.Logf("round %d: %d acknowledged operations, %d sessions, %d of them with an open request", round, book.acks.Load(),
+				len(book.entries), open)
 		}
 	})
 }
@@ -69,7 +70,8 @@ func load(t *testing.T, ctx context.Context, server *harness.Server, party visit
 	var all sync.WaitGroup
 	failed := make(chan error, workers)
 	for i := range workers {
-		w := &worker{party: party, username: fmt.Sprintf("user%d", i), random: rand.New(rand.NewPCG(random.Uint64(), uint64(i))), book: book, dead: &dead}
+		w := &worker{party: party, username: fmt.Sprintf("user%d", i), random: rand.New(rand.NewPCG(random.Uint64(), uint64(i))),
+			book: book, dead: &dead}
 		all.Go(func() {
 			if err := w.work(ctx); err != nil {
 				failed <- err

@@ -89,7 +89,8 @@ func (s *single) everywhere(when string, within time.Duration) {
 	asks := map[string]func() int{
 		"a grant": s.grant,
 		"a login page": func() int {
-			return s.get(realm + "/protocol/openid-connect/auth?client_id=security-admin-console&response_type=code&redirect_uri=" + url.QueryEscape(s.URL+"/admin/master/console/"))
+			return s.get(realm + "/protocol/openid-connect/auth?client_id=security-admin-console&response_type=code&redirect_uri=" +
+				url.QueryEscape(s.URL+"/admin/master/console/"))
 		},
 		"a refresh": func() int {
 			return s.post(realm+"/protocol/openid-connect/token", "grant_type=refresh_token&client_id=admin-cli&refresh_token=x")
@@ -209,7 +210,8 @@ func TestDatabaseFailsOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSingle(t, harness.Options{DB: fmt.Sprintf("postgres://latchkey@%s,%s/over?sslmode=disable&target_session_attrs=read-write", first.Host, second.Host)})
+	s := newSingle(t, harness.Options{DB: fmt.Sprintf("postgres://latchkey@%s,%s/over?sslmode=disable&target_session_attrs=read-write",
+		first.Host, second.Host)})
 	one.Exec(t, "alter system set default_transaction_read_only = on")
 	one.Exec(t, "select pg_reload_conf()")
 	s.until("with nothing to write to, readiness", patience, s.ready, http.StatusServiceUnavailable)
@@ -281,7 +283,8 @@ func TestStartedBeforeItsDatabase(t *testing.T) {
 		t.Errorf("it says %d times that it waits", n)
 	}
 
-	impatient := harness.Prepare(t, harness.Options{Env: append(env, "LATCHKEY_DB_WAIT=1s", "LATCHKEY_DB_URL=postgres://latchkey@127.0.0.1:1/late?sslmode=disable")})
+	impatient := harness.Prepare(t, harness.Options{Env: append(env, "LATCHKEY_DB_WAIT=1s",
+		"LATCHKEY_DB_URL=postgres://latchkey@127.0.0.1:1/late?sslmode=disable")})
 	if code, log := impatient.Wait(t); code == 0 || !strings.Contains(log, "refused") {
 		t.Errorf("after its time it ends with %d:\n%s", code, log)
 	}

@@ -79,7 +79,8 @@ func TestChangesAreNotMissed(t *testing.T) {
 						}
 					})
 					all.Go(func() {
-						page, err := visitor.NewBrowser().Open(p, p.b+"/realms/pair/protocol/openid-connect/auth?client_id=desk&response_type=code&redirect_uri=http%3A%2F%2Fapp.example%2Fcallback")
+						page, err := visitor.NewBrowser().Open(p,
+							p.b+"/realms/pair/protocol/openid-connect/auth?client_id=desk&response_type=code&redirect_uri=http%3A%2F%2Fapp.example%2Fcallback")
 						if err != nil || page.Asks("password") {
 							t.Errorf("the old address is taken (%v)", err)
 						}

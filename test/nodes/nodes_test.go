@@ -269,13 +269,15 @@ func TestChangesAreSeen(t *testing.T) {
 			t.Fatalf("after two seconds the old secret is answered %d, the new one %d", old.Status, fresh.Status)
 		}
 	}
-	page, err := visitor.NewBrowser().Open(p, p.b+"/realms/pair/protocol/openid-connect/auth?client_id=late&response_type=code&redirect_uri=http%3A%2F%2Flate.example%2F")
+	page, err := visitor.NewBrowser().Open(p,
+		p.b+"/realms/pair/protocol/openid-connect/auth?client_id=late&response_type=code&redirect_uri=http%3A%2F%2Flate.example%2F")
 	p.must(err)
 	if page.Asks("password") {
 		t.Fatal("a client that is not there yet can be used")
 	}
 	p.post(realm+"/clients", `{"clientId": "late", "publicClient": true, "redirectUris": ["http://late.example/*"]}`)
-	page, err = visitor.NewBrowser().Open(p, p.b+"/realms/pair/protocol/openid-connect/auth?client_id=late&response_type=code&redirect_uri=http%3A%2F%2Flate.example%2F")
+	page, err = visitor.NewBrowser().Open(p,
+		p.b+"/realms/pair/protocol/openid-connect/auth?client_id=late&response_type=code&redirect_uri=http%3A%2F%2Flate.example%2F")
 	p.must(err)
 	if !page.Asks("password") {
 		t.Errorf("a new client is not known to the other node: %d", page.Status)
@@ -316,7 +318,8 @@ func TestRefusedByBothAtOnce(t *testing.T) {
 			fresh, err := there.Renew(p, tokens.Refresh)
 			p.must(err)
 			if info.OK() || fresh.OK() || info.Status >= 500 || fresh.Status >= 500 {
-				t.Errorf("%s: %s answers userinfo with %d and a refresh with %d", c.name, map[string]string{p.a: "the node itself", p.b: "the other node"}[node], info.Status, fresh.Status)
+				t.Errorf("%s: %s answers userinfo with %d and a refresh with %d", c.name, map[string]string{p.a: "the node itself",
+					p.b: "the other node"}[node], info.Status, fresh.Status)
 			}
 			if c.on != nil {
 				p.grantless(there, c.name)

@@ -29,10 +29,13 @@ func TestMailOutbox(t *testing.T) {
 		settings, err := json.Marshal(box.Settings())
 		must(err)
 		user := func(name, address string) string {
-			return `{"username": "` + name + `", "enabled": true, "email": "` + address + `", "emailVerified": true, "firstName": "F", "lastName": "L",
+			return `{"username": "` + name + `", "enabled": true, "email": "` + address +
+				`", "emailVerified": true, "firstName": "F", "lastName": "L",
 				"credentials": [{"type": "password", "value": "` + name + `-pw"}]}`
 		}
-		_, err = admin.Post(ctx, "", json.RawMessage(`{"realm": "post", "enabled": true, "resetPasswordAllowed": true, "eventsListeners": ["email"], "smtpServer": `+string(settings)+`,
+		_, err = admin.Post(ctx, "",
+			json.RawMessage(`{"realm": "post", "enabled": true, "resetPasswordAllowed": true, "eventsListeners": ["email"], "smtpServer": `+
+				string(settings)+`,
 			"clients": [{"clientId": "app", "secret": "app-secret", "redirectUris": ["http://app.example/cb"]}],
 			"users": [`+user("ann", "ann@mail.example")+`,`+user("ned", "nobody@mail.example")+`]}`))
 		must(err)

@@ -235,7 +235,8 @@ func (w *world) checkToken(body, session string) {
 		Events map[string]any `json:"events"`
 	}
 	w.must(token.Claims(&claims))
-	if _, ok := claims.Events["http://schemas.openid.net/event/backchannel-logout"]; !ok || claims.SID != session || claims.Nonce != "" || token.Subject == "" {
+	if _, ok := claims.Events["http://schemas.openid.net/event/backchannel-logout"]; !ok || claims.SID != session || claims.Nonce != "" ||
+		token.Subject == "" {
 		w.t.Errorf("the logout token says %+v", claims)
 	}
 	if age := time.Since(token.IssuedAt); age > 30*time.Second {
@@ -254,7 +255,8 @@ func TestLogoutArrivesAfterAKill(t *testing.T) {
 		server.Kill9()
 		server.Restart(t)
 		list := w.deliveries("session=" + tokens.Session)
-		if len(list) != 1 || list[0].State != "due" || list[0].ClientID != "desk" || list[0].Kind != "backchannel-logout" || !strings.Contains(list[0].LastError, "refused") {
+		if len(list) != 1 || list[0].State != "due" || list[0].ClientID != "desk" || list[0].Kind != "backchannel-logout" ||
+			!strings.Contains(list[0].LastError, "refused") {
 			t.Fatalf("after the restart: %+v", list)
 		}
 		w.client.up(t)
@@ -330,7 +332,8 @@ func TestRetryByAdministrator(t *testing.T) {
 	}
 
 	// Who may see events and not users is not told whose sessions they were.
-	w.must(w.second(w.admin.Post(w, "/out/clients", json.RawMessage(`{"clientId": "watch", "enabled": true, "secret": "watch-secret", "serviceAccountsEnabled": true}`))))
+	w.must(w.second(w.admin.Post(w, "/out/clients",
+		json.RawMessage(`{"clientId": "watch", "enabled": true, "secret": "watch-secret", "serviceAccountsEnabled": true}`))))
 	watch := visitor.Party{Base: w.party.Base, Realm: "out", ClientID: "watch", Secret: "watch-secret"}
 	if status, _ := w.see(watch, ""); status != 403 {
 		t.Errorf("without a role: %d", status)
@@ -402,8 +405,10 @@ func TestWebhook(t *testing.T) {
 		`{"url":["https://x.test"],"enabled":["perhaps"]}`:              "true or false",
 	} {
 		var refused *visitor.StatusError
-		_, err := w.admin.Post(w, "/out/components", json.RawMessage(`{"name":"x","providerType":"latchkey.sessions.Webhook","providerId":"webhook","config":`+config+`}`))
-		if !errors.As(err, &refused) || refused.Status != 400 || !strings.Contains(refused.Body, "errorMessage") || !strings.Contains(refused.Body, want) {
+		_, err := w.admin.Post(w, "/out/components",
+			json.RawMessage(`{"name":"x","providerType":"latchkey.sessions.Webhook","providerId":"webhook","config":`+config+`}`))
+		if !errors.As(err, &refused) || refused.Status != 400 || !strings.Contains(refused.Body, "errorMessage") ||
+			!strings.Contains(refused.Body, want) {
 			t.Errorf("%s: %v, want %q", config, err, want)
 		}
 	}

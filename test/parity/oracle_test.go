@@ -45,7 +45,8 @@ func TestOracle(t *testing.T) {
 		cmd := exec.Command(oracle, "check", "-json", "-area", play, "-base", s.URL)
 		cmd.Dir, cmd.Stderr = filepath.Join(root, "test", "oracle"), os.Stderr
 		out, err := cmd.Output()
-		if exit := new(exec.ExitError); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) { // 1: steps differ, which the floors judge
+		// 1: steps differ, which the floors judge
+		if exit := new(exec.ExitError); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 1) {
 			t.Fatal(err)
 		}
 		report, err := floor.Read(out)

@@ -65,11 +65,13 @@ func TestPasskeyInABrowser(t *testing.T) {
 	if _, err := chromedp.Call(b, webauthn.Enable, webauthn.EnableParams{}); err != nil {
 		t.Fatal(err)
 	}
-	key := webauthn.VirtualAuthenticatorOptions{Protocol: "ctap2", Transport: "internal", HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true}
+	key := webauthn.VirtualAuthenticatorOptions{Protocol: "ctap2", Transport: "internal", HasResidentKey: true, HasUserVerification: true,
+		IsUserVerified: true, AutomaticPresenceSimulation: true}
 	if _, err := chromedp.Call(b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &key}); err != nil {
 		t.Fatal(err)
 	}
-	login := base + "/realms/shop/protocol/openid-connect/auth?client_id=web&response_type=code&scope=openid&state=s&redirect_uri=" + url.QueryEscape(app.URL+"/cb")
+	login := base + "/realms/shop/protocol/openid-connect/auth?client_id=web&response_type=code&scope=openid&state=s&redirect_uri=" +
+		url.QueryEscape(app.URL+"/cb")
 	arrived := func(more string) {
 		t.Helper()
 		b.Until(`document.body.innerText === 'signed on' && location.search.includes('code=')`)

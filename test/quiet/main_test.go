@@ -27,7 +27,8 @@ func TestReport(t *testing.T) {
 	}{
 		{stream, "SKIP p TestA: a_test.go:3: no PostgreSQL\nok  \tp\t0.1s\n", true},
 		{failing, "    c_test.go:9: got 1\nFAIL\tq\t0.1s\n", false},
-		{`{"Action":"build-output","ImportPath":"r","Output":"r.go:1: oops\n"}` + "\n" + `{"Action":"build-fail","ImportPath":"r"}`, "r.go:1: oops\n", false},
+		{`{"Action":"build-output","ImportPath":"r","Output":"r.go:1: oops\n"}` + "\n" + `{"Action":"build-fail","ImportPath":"r"}`,
+			"r.go:1: oops\n", false},
 	} {
 		var out strings.Builder
 		if ok := report(strings.NewReader(c.stream), &out); ok != c.ok || out.String() != c.want {

@@ -14,8 +14,10 @@ import (
 
 // versions of Keycloak of which there is a whole export of our own, each made
 // by taking from one of today what its version did not have yet.
-var versions = []string{"7.0.0.GA", "2.5.5.Final", "3.4.3.Final", "4.8.3.Final", "6.0.1", "7.0.1", "8.0.1", "9.0.3", "10.0.2", "11.0.3", "12.0.4", "13.0.1", "14.0.0",
-	"15.0.2.redhat-00001", "16.1.1", "17.0.1", "18.0.2", "19.0.3", "20.0.5", "21.1.2", "22.0.5", "23.0.7", "24.0.5", "25.0.6", "26.0.8", "26.3.3", "26.6.1",
+var versions = []string{"7.0.0.GA", "2.5.5.Final", "3.4.3.Final", "4.8.3.Final", "6.0.1", "7.0.1", "8.0.1", "9.0.3", "10.0.2", "11.0.3",
+	"12.0.4", "13.0.1", "14.0.0",
+	"15.0.2.redhat-00001", "16.1.1", "17.0.1", "18.0.2", "19.0.3", "20.0.5", "21.1.2", "22.0.5", "23.0.7", "24.0.5", "25.0.6",
+	"26.0.8", "26.3.3", "26.6.1",
 	"26.7.3"}
 
 // a doc is a JSON object.
@@ -126,12 +128,15 @@ func dropScope(r doc, name string) {
 
 func httpChallenge() []any {
 	step := func(authenticator string, priority int) doc {
-		return doc{"authenticator": authenticator, "requirement": "REQUIRED", "priority": priority, "userSetupAllowed": false, "autheticatorFlow": false}
+		return doc{"authenticator": authenticator, "requirement": "REQUIRED", "priority": priority, "userSetupAllowed": false,
+			"autheticatorFlow": false}
 	}
 	return []any{
-		doc{"alias": "http challenge", "providerId": "basic-flow", "topLevel": true, "builtIn": true, "authenticationExecutions": []any{step("no-cookie-redirect", 10),
-			doc{"flowAlias": "Authentication Options", "autheticatorFlow": true, "requirement": "REQUIRED", "priority": 20}}},
-		doc{"alias": "Authentication Options", "providerId": "basic-flow", "topLevel": false, "builtIn": true, "authenticationExecutions": []any{step("basic-auth", 10)}},
+		doc{"alias": "http challenge", "providerId": "basic-flow", "topLevel": true, "builtIn": true,
+			"authenticationExecutions": []any{step("no-cookie-redirect", 10),
+				doc{"flowAlias": "Authentication Options", "autheticatorFlow": true, "requirement": "REQUIRED", "priority": 20}}},
+		doc{"alias": "Authentication Options", "providerId": "basic-flow", "topLevel": false, "builtIn": true,
+			"authenticationExecutions": []any{step("basic-auth", 10)}},
 	}
 }
 
@@ -142,7 +147,8 @@ func oldPassword(password string) doc {
 	if err != nil {
 		panic(err)
 	}
-	return doc{"type": "password", "hashedSaltedValue": base64.StdEncoding.EncodeToString(key), "salt": base64.StdEncoding.EncodeToString(salt),
+	return doc{"type": "password", "hashedSaltedValue": base64.StdEncoding.EncodeToString(key),
+		"salt":           base64.StdEncoding.EncodeToString(salt),
 		"hashIterations": 27500, "counter": 0, "algorithm": "pbkdf2-sha256", "digits": 0, "period": 0, "config": doc{}}
 }
 

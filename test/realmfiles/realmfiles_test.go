@@ -51,7 +51,8 @@ func (s site) token(realm string, form url.Values) (int, string) {
 
 // admin makes an administrator's request; out nil does not look at the answer.
 func (s site) admin(method, path string, body []byte, out any) (int, string) {
-	status, token := s.token("master", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}})
+	status, token := s.token("master", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"},
+		"password": {"admin"}})
 	if status != http.StatusOK {
 		return status, token
 	}
@@ -239,10 +240,12 @@ func (s site) login(t *testing.T, file, realm string, must bool) {
 		t.Log("the realm is not enabled: nobody logs in")
 		return
 	}
-	if status, text := s.admin("POST", at+"/clients", []byte(`{"clientId":"`+probe+`","publicClient":true,"directAccessGrantsEnabled":true}`), nil); status != http.StatusCreated {
+	if status, text := s.admin("POST", at+"/clients", []byte(`{"clientId":"`+probe+`","publicClient":true,"directAccessGrantsEnabled":true}`),
+		nil); status != http.StatusCreated {
 		t.Errorf("POST clients: %d %s", status, text)
 	}
-	if status, text := s.admin("POST", at+"/users", []byte(`{"username":"`+probe+`","enabled":true,"email":"probe@realmfiles.test","emailVerified":true,"firstName":"P","lastName":"P",
+	if status, text := s.admin("POST", at+"/users", []byte(`{"username":"`+probe+
+		`","enabled":true,"email":"probe@realmfiles.test","emailVerified":true,"firstName":"P","lastName":"P",
 		"credentials":[{"type":"password","value":"`+password+`"}]}`), nil); status != http.StatusCreated {
 		t.Logf("POST users: %d %s", status, text)
 		return
@@ -259,7 +262,8 @@ func (s site) login(t *testing.T, file, realm string, must bool) {
 	}
 	for name, value := range people {
 		status, text := s.token(realm, url.Values{"grant_type": {"password"}, "client_id": {probe}, "username": {name}, "password": {value}})
-		unready := name != users[0]["username"] && strings.Contains(text, "not fully set up") // what a profile lacks, which Keycloak asks for, too
+		// what a profile lacks, which Keycloak asks for, too
+		unready := name != users[0]["username"] && strings.Contains(text, "not fully set up")
 		if status != http.StatusOK && must && !unready {
 			t.Errorf("everything would work, and %s cannot log in: %d %s", name, status, text)
 		} else if status != http.StatusOK {

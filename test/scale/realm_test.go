@@ -42,9 +42,10 @@ func open(t *testing.T, e harness.Engine, n int) *realm {
 	s := harness.Start(t, harness.Options{Engine: e, Args: []string{"--log-level=warn"}})
 	w := &realm{T: t, server: s, admin: visitor.NewAdmin(s.URL), middle: map[string]string{}}
 	_, err := w.admin.Post(t.Context(), "", map[string]any{
-		"realm": "scale", "enabled": true, "sslRequired": "none", "ssoSessionIdleTimeout": live, "ssoSessionMaxLifespan": live, "offlineSessionIdleTimeout": live,
-		"passwordPolicy": "hashAlgorithm(pbkdf2-sha256) and hashIterations(1)", // what is measured is the store, not the hash
-		"attributes":     map[string]any{"latchkey.recordRetentionDays": "100"},
+		"realm": "scale", "enabled": true, "sslRequired": "none", "ssoSessionIdleTimeout": live, "ssoSessionMaxLifespan": live,
+		"offlineSessionIdleTimeout": live,
+		"passwordPolicy":            "hashAlgorithm(pbkdf2-sha256) and hashIterations(1)", // what is measured is the store, not the hash
+		"attributes":                map[string]any{"latchkey.recordRetentionDays": "100"},
 	})
 	w.must(err)
 	var row struct{ ID iam.RealmID }
@@ -52,8 +53,10 @@ func open(t *testing.T, e harness.Engine, n int) *realm {
 	w.fill = &storetest.Fill{Realm: row.ID, Sessions: n, Now: time.Now()}
 	for i := range 10 {
 		name := fmt.Sprintf("web%d", i)
-		id, err := w.admin.Post(t.Context(), "/scale/clients", map[string]any{"clientId": name, "secret": "secret", "redirectUris": []string{"http://web.test/*"},
-			"directAccessGrantsEnabled": true, "serviceAccountsEnabled": i == 1, "consentRequired": i == 2, "fullScopeAllowed": i != 3, "attributes": map[string]any{"client.session.idle.timeout": fmt.Sprint(live - i)}})
+		id, err := w.admin.Post(t.Context(), "/scale/clients", map[string]any{"clientId": name, "secret": "secret",
+			"redirectUris":              []string{"http://web.test/*"},
+			"directAccessGrantsEnabled": true, "serviceAccountsEnabled": i == 1, "consentRequired": i == 2, "fullScopeAllowed": i != 3,
+			"attributes": map[string]any{"client.session.idle.timeout": fmt.Sprint(live - i)}})
 		w.must(err)
 		w.fill.Clients = append(w.fill.Clients, iam.ClientID(id))
 	}
@@ -62,7 +65,8 @@ func open(t *testing.T, e harness.Engine, n int) *realm {
 	client := "/scale/clients/" + string(w.fill.Clients[4])
 	w.must(w.admin.Delete(t.Context(), client+"/optional-client-scopes/"+offline))
 	w.must(w.admin.Put(t.Context(), client+"/default-client-scopes/"+offline, nil))
-	_, err = w.admin.Post(t.Context(), "/scale/users", map[string]any{"username": "ada", "enabled": true, "email": "ada@scale.test", "firstName": "A", "lastName": "L",
+	_, err = w.admin.Post(t.Context(), "/scale/users", map[string]any{"username": "ada", "enabled": true, "email": "ada@scale.test",
+		"firstName": "A", "lastName": "L",
 		"emailVerified": true, "credentials": []any{map[string]any{"type": "password", "value": "ada-pw"}}})
 	w.must(err)
 	w.web = visitor.Party{Base: s.URL, Realm: "scale", ClientID: "web0", Secret: "secret", Redirect: "http://web.test/cb", Scope: "openid"}
@@ -103,7 +107,8 @@ func (w *realm) must(err error) {
 
 func (w *realm) login() *visitor.Answer {
 	w.Helper()
-	a, err := w.web.Post(w.Context(), "token", url.Values{"grant_type": {"password"}, "username": {"ada"}, "password": {"ada-pw"}, "scope": {"openid"}})
+	a, err := w.web.Post(w.Context(), "token", url.Values{"grant_type": {"password"}, "username": {"ada"}, "password": {"ada-pw"},
+		"scope": {"openid"}})
 	w.must(err)
 	if !a.OK() {
 		w.Fatalf("login: %+v", a)

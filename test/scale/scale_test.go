@@ -94,7 +94,8 @@ func operations(w *realm) []operation {
 			p, err := w.list(ctx, lists(w)[name])
 			return len(p.Sessions), err
 		}})
-		if name == "user" || name == "user and large client" || name == "reason token-reuse" || name == "service user, ended" || strings.Contains(name, "a day") || name == "address, ended" {
+		if name == "user" || name == "user and large client" || name == "reason token-reuse" || name == "service user, ended" ||
+			strings.Contains(name, "a day") || name == "address, ended" {
 			continue // one page is all there is, or its middle is no other than its beginning
 		}
 		ops = append(ops, operation{name: "middle: " + name, prepare: func(w *realm) (string, error) { return w.cursor(name) },
@@ -126,7 +127,8 @@ func operations(w *realm) []operation {
 			return 0, err
 		}},
 		operation{name: "log in and out", run: func(ctx context.Context, w *realm, _ string) (int, error) {
-			a, err := w.web.Post(ctx, "token", url.Values{"grant_type": {"password"}, "username": {"ada"}, "password": {"ada-pw"}, "scope": {"openid"}})
+			a, err := w.web.Post(ctx, "token", url.Values{"grant_type": {"password"}, "username": {"ada"}, "password": {"ada-pw"},
+				"scope": {"openid"}})
 			if err != nil {
 				return 0, err
 			}
@@ -235,7 +237,8 @@ func TestTheSameAtAnySize(t *testing.T) {
 func compare(t *testing.T, e harness.Engine, n, runs int) {
 	few, many := open(t, e, small), open(t, e, n)
 	var table strings.Builder
-	fmt.Fprintf(&table, "\n%s, %d sessions beside %d, %d runs each, %d processors; milliseconds: median (least); the ratio is of the least, to which other work on the machine adds nothing\n", e, n, small, runs, runtime.NumCPU())
+	fmt.Fprintf(&table, "\n%s, %d sessions beside %d, %d runs each, %d processors; milliseconds: median (least); the ratio is of the least, "+
+		"to which other work on the machine adds nothing\n", e, n, small, runs, runtime.NumCPU())
 	fmt.Fprintf(&table, "%-34s %18s %18s %6s\n", "", fmt.Sprint(small), fmt.Sprint(n), "ratio")
 	// What seems slow is measured again after all the rest: the machine may have had other things to do.
 	measured := map[string]*[2][]time.Duration{}
@@ -279,7 +282,8 @@ func compare(t *testing.T, e harness.Engine, n, runs int) {
 			mark = " TOO SLOW"
 			t.Errorf("%s takes %v with %d sessions and %v with %d", op.name, slices.Min(got[0]), small, slices.Min(got[1]), n)
 		}
-		fmt.Fprintf(&table, "%-34s %18s %18s %6.2f%s\n", op.name, ms(got[0]), ms(got[1]), float64(slices.Min(got[1]))/float64(slices.Min(got[0])), mark)
+		fmt.Fprintf(&table, "%-34s %18s %18s %6.2f%s\n", op.name, ms(got[0]), ms(got[1]),
+			float64(slices.Min(got[1]))/float64(slices.Min(got[0])), mark)
 	}
 	t.Log(table.String())
 	patience(t, many)

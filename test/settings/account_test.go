@@ -59,15 +59,17 @@ func (g *grant) why(scope string) string {
 // addUser makes another user with the realm's default roles.
 func (r *realm) addUser(name string) (id string) {
 	r.t.Helper()
-	id, err := r.admin.Post(r, r.at("/users"), map[string]any{"username": name, "enabled": true, "email": name + "@settings.example", "emailVerified": true,
-		"firstName": name, "lastName": "Set", "credentials": []map[string]any{{"type": "password", "value": password}}})
+	id, err := r.admin.Post(r, r.at("/users"), map[string]any{"username": name, "enabled": true, "email": name + "@settings.example",
+		"emailVerified": true,
+		"firstName":     name, "lastName": "Set", "credentials": []map[string]any{{"type": "password", "value": password}}})
 	r.must(err)
 	return id
 }
 
 func TestOfflineGrantsOfTheAccount(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		r := w.realm("grants", `"offlineSessionIdleTimeout": 2592000, "offlineSessionMaxLifespanEnabled": true, "offlineSessionMaxLifespan": 5184000,
+		r := w.realm("grants",
+			`"offlineSessionIdleTimeout": 2592000, "offlineSessionMaxLifespanEnabled": true, "offlineSessionMaxLifespan": 5184000,
 			"attributes": {"latchkey.offlineSso": "keep"},`)
 		heard := r.withHearers()
 		r.addUser("lee")
@@ -97,11 +99,14 @@ func TestOfflineGrantsOfTheAccount(t *testing.T) {
 		}
 		g, now := find("app"), time.Now().Unix()
 		const month = 30 * 24 * 3600
-		if g.Name != "The app" || g.Session != claims(t, app.Refresh)["sid"] || g.Refreshes != 1 || g.why("offline_access") != "requested" || g.why("email") == "" ||
-			now-g.Started > 60 || now-g.LastAccess > 60 || g.ExpiresIdle != g.LastAccess+month || g.ExpiresMax != g.Started+2*month || g.Browser == "" {
+		if g.Name != "The app" || g.Session != claims(t, app.Refresh)["sid"] || g.Refreshes != 1 || g.why("offline_access") != "requested" ||
+			g.why("email") == "" ||
+			now-g.Started > 60 || now-g.LastAccess > 60 || g.ExpiresIdle != g.LastAccess+month || g.ExpiresMax != g.Started+2*month ||
+			g.Browser == "" {
 			t.Errorf("the app's grant: %+v", g)
 		}
-		if want := "The app can get new tokens for you without asking, until 30 days after it last did so, and no longer than until "; !strings.HasPrefix(g.May, want) {
+		want := "The app can get new tokens for you without asking, until 30 days after it last did so, and no longer than until "
+		if !strings.HasPrefix(g.May, want) {
 			t.Errorf("what the app may do: %q", g.May)
 		}
 		if !strings.HasPrefix(find("good").May, "good can get new tokens") || find("good").Refreshes != 0 {
@@ -162,7 +167,8 @@ func TestOfflineGrantsOfTheAccount(t *testing.T) {
 			} `json:"sessions"`
 		}
 		w.must(w.admin.Get(w, r.at("/users/"+r.userID()+"/session-explorer?state=ended&kind=offline"), &ended))
-		if len(ended.Sessions) != 1 || ended.Sessions[0].End.Reason != "logout-by-user" || ended.Sessions[0].End.Rule != "account: offline grants" {
+		if len(ended.Sessions) != 1 || ended.Sessions[0].End.Reason != "logout-by-user" ||
+			ended.Sessions[0].End.Rule != "account: offline grants" {
 			t.Errorf("the records say %+v", ended)
 		}
 	})

@@ -109,7 +109,8 @@ func (r *realm) withHearers() (heard func(client string) int) {
 		default:
 			attrs["backchannel.logout.url"] = base + "/" + name
 		}
-		_, err := r.admin.Post(r, r.at("/clients"), map[string]any{"clientId": name, "secret": "app-secret", "redirectUris": []string{"http://app.example/*"},
+		_, err := r.admin.Post(r, r.at("/clients"), map[string]any{"clientId": name, "secret": "app-secret",
+			"redirectUris":       []string{"http://app.example/*"},
 			"frontchannelLogout": name == "front", "attributes": attrs, "directAccessGrantsEnabled": true})
 		r.must(err)
 	}
@@ -192,7 +193,8 @@ func TestEndSessions(t *testing.T) {
 				}
 			}
 		}
-		if got := preview.calls(); got["good"] != "back-channel ;back-channel ;" || got["front"] != "front-channel ;" || got["mute"] != "none ;" || got["app"] != "none ;" {
+		if got := preview.calls(); got["good"] != "back-channel ;back-channel ;" || got["front"] != "front-channel ;" ||
+			got["mute"] != "none ;" || got["app"] != "none ;" {
 			t.Errorf("the preview announces the calls %v", got)
 		}
 		for client, a := range tokens {
@@ -231,7 +233,8 @@ func TestEndSessions(t *testing.T) {
 		if got := done.lines(); done.Preview || !slices.Equal(got, want) {
 			t.Errorf("the end says %q, want %q", got, want)
 		}
-		if got := done.calls(); got["good"] != "back-channel delivered;back-channel delivered;" || got["busy"] != "back-channel due;" || got["no"] != "back-channel given up;" || got["front"] != "front-channel ;" {
+		if got := done.calls(); got["good"] != "back-channel delivered;back-channel delivered;" || got["busy"] != "back-channel due;" ||
+			got["no"] != "back-channel given up;" || got["front"] != "front-channel ;" {
 			t.Errorf("the end says of the calls %v", got)
 		}
 		if heard("good") != 2 || heard("busy") == 0 || heard("no") != 1 {
@@ -298,8 +301,9 @@ func TestEndSessionsMayBeAskedByWhomItConcerns(t *testing.T) {
 		r := w.realm("rights", "")
 		user := r.userID()
 		staff := func(name string, roles ...string) *visitor.Admin {
-			id, err := w.admin.Post(w, r.at("/users"), map[string]any{"username": name, "enabled": true, "email": name + "@settings.example", "emailVerified": true,
-				"firstName": name, "lastName": "Staff", "credentials": []map[string]any{{"type": "password", "value": name}}})
+			id, err := w.admin.Post(w, r.at("/users"), map[string]any{"username": name, "enabled": true, "email": name + "@settings.example",
+				"emailVerified": true,
+				"firstName":     name, "lastName": "Staff", "credentials": []map[string]any{{"type": "password", "value": name}}})
 			w.must(err)
 			client, err := w.admin.ID(w, r.at("/clients?clientId=realm-management"), "clientId", "realm-management")
 			w.must(err)
@@ -336,7 +340,8 @@ func TestEndSessionsMayBeAskedByWhomItConcerns(t *testing.T) {
 			{"no kinds", manager, r.at("/users/" + user), map[string]any{}, 400},
 			{"an unknown kind", manager, r.at("/users/" + user), map[string]any{"kinds": []string{"all"}}, 400},
 			{"an unknown client", manager, r.at("/users/" + user), map[string]any{"kinds": []string{"online"}, "clients": []string{"nobody"}}, 400},
-			{"another user's session", manager, r.at("/users/" + r.staffID("viewer")), map[string]any{"kinds": []string{"online"}, "sessions": []any{claims(t, tok.AccessToken)["sid"]}}, 0},
+			{"another user's session", manager, r.at("/users/" + r.staffID("viewer")), map[string]any{"kinds": []string{"online"},
+				"sessions": []any{claims(t, tok.AccessToken)["sid"]}}, 0},
 		} {
 			_, err := c.who.Do(w, http.MethodPost, c.at+"/end-sessions", c.request, new(endReport))
 			status := 0
@@ -369,7 +374,8 @@ func TestEndSessionsWithNotBefore(t *testing.T) {
 		chosen := r.passwordGrant()
 		for i, set := range []bool{false, true} {
 			time.Sleep(1100 * time.Millisecond) // tokens know whole seconds
-			report := r.end(user, map[string]any{"kinds": []string{"online"}, "sessions": []any{claims(t, chosen.AccessToken)["sid"]}, "notBefore": set})
+			report := r.end(user, map[string]any{"kinds": []string{"online"}, "sessions": []any{claims(t, chosen.AccessToken)["sid"]},
+				"notBefore": set})
 			if report.NotBefore.Set != set || len(report.Sessions) != 1-i {
 				t.Errorf("notBefore %v: %+v", set, report)
 			}

@@ -19,7 +19,9 @@ const (
 
 // rotating makes a realm whose refresh tokens rotate with a grace in seconds.
 func (w *world) rotating(name string, grace, reuse int, more string) *realm {
-	return w.realm(name, fmt.Sprintf(`"revokeRefreshToken": true, "refreshTokenMaxReuse": %d, "attributes": {"latchkey.refreshGraceSeconds": "%d"}, %s`, reuse, grace, more))
+	return w.realm(name,
+		fmt.Sprintf(`"revokeRefreshToken": true, "refreshTokenMaxReuse": %d, "attributes": {"latchkey.refreshGraceSeconds": "%d"}, %s`,
+			reuse, grace, more))
 }
 
 // wants presents a refresh token and checks how it is refused, "" for not at all;
@@ -115,7 +117,10 @@ func TestWhatEndsSessionsWinsOverGrace(t *testing.T) {
 					t.Fatalf("logout: %d", a.Status)
 				}
 			}, "", "Session not active"},
-			{"a logout by the administrator", func(r *realm, user, _ string) { w.must(w.second(w.admin.Post(w, r.at("/users/"+user+"/logout"), nil))) }, "", "Session not active"},
+			{"a logout by the administrator", func(r *realm, user, _ string) {
+				w.must(w.second(w.admin.Post(w, r.at("/users/"+user+"/logout"),
+					nil)))
+			}, "", "Session not active"},
 			{"revocation", func(r *realm, _, b string) {
 				a, err := r.party.Post(r, "revoke", url.Values{"token": {b}})
 				w.must(err)
@@ -143,7 +148,8 @@ func TestWhatEndsSessionsWinsOverGrace(t *testing.T) {
 			r.wants(c.name, a, c.want)
 		}
 		r := w.rotating("other", 600, 0, "")
-		_, err := w.admin.Post(w, r.at("/clients"), map[string]any{"clientId": "thief", "secret": "thief-secret", "redirectUris": []string{"http://thief.example/*"}})
+		_, err := w.admin.Post(w, r.at("/clients"), map[string]any{"clientId": "thief", "secret": "thief-secret",
+			"redirectUris": []string{"http://thief.example/*"}})
 		w.must(err)
 		a := r.passwordGrant().RefreshToken
 		b := r.wants("the first", a, "")

@@ -90,7 +90,8 @@ func TestOtherDevicesHearOfTheirLogout(t *testing.T) {
 		w.must(err)
 		p, err = p.Submit(r, map[string]string{"username": username, "password": password})
 		w.must(err)
-		p, err = p.Submit(r, map[string]string{"password-new": "another-password", "password-confirm": "another-password", "logout-sessions": "on"})
+		p, err = p.Submit(r, map[string]string{"password-new": "another-password", "password-confirm": "another-password",
+			"logout-sessions": "on"})
 		w.must(err)
 		if _, err := p.Code(); err != nil {
 			t.Fatalf("%v: %.300s", err, p.Body)

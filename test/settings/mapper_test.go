@@ -29,8 +29,9 @@ func TestMappersHoldAtOnce(t *testing.T) {
 		says("at first", "desk", nil)
 		for kind, at := range map[string]string{"client": r.at("/clients/" + client), "scope": r.at("/client-scopes/" + scope)} {
 			at += "/protocol-mappers/models"
-			mapper := map[string]any{"name": "desk", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper", "config": map[string]string{
-				"claim.name": "desk", "claim.value": "A", "jsonType.label": "String", "userinfo.token.claim": "true"}}
+			mapper := map[string]any{"name": "desk", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper",
+				"config": map[string]string{
+					"claim.name": "desk", "claim.value": "A", "jsonType.label": "String", "userinfo.token.claim": "true"}}
 			id, err := r.admin.Post(r, at, mapper)
 			w.must(err)
 			id = id[strings.LastIndexByte(id, '/')+1:]

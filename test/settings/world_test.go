@@ -65,7 +65,8 @@ func (w *world) realm(name, settings string) *realm {
 			"realmRoles": ["default-roles-%s"], "credentials": [{"type": "password", "value": %q}]}]}`, name, settings, username, name, password)
 	_, err := w.admin.Post(w, "", json.RawMessage(doc))
 	w.must(err)
-	r := &realm{world: w, name: name, party: visitor.Party{Base: w.base, Realm: name, ClientID: "app", Secret: "app-secret", Redirect: "http://app.example/cb"}}
+	r := &realm{world: w, name: name, party: visitor.Party{Base: w.base, Realm: name, ClientID: "app", Secret: "app-secret",
+		Redirect: "http://app.example/cb"}}
 	r.oauth = &oauth2.Config{ClientID: "app", ClientSecret: "app-secret", Scopes: []string{"openid"}, RedirectURL: r.party.Redirect,
 		Endpoint: oauth2.Endpoint{AuthURL: r.party.Endpoint("auth"), TokenURL: r.party.Endpoint("token"), AuthStyle: oauth2.AuthStyleInParams}}
 	return r

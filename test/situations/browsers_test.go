@@ -15,7 +15,8 @@ func phone() *visitor.Browser {
 }
 
 // locks are settings under which two wrong passwords lock a user out.
-var locks = settings{"bruteForceProtected": true, "failureFactor": 2, "waitIncrementSeconds": 900, "maxFailureWaitSeconds": 900, "maxDeltaTimeSeconds": 900}
+var locks = settings{"bruteForceProtected": true, "failureFactor": 2, "waitIncrementSeconds": 900, "maxFailureWaitSeconds": 900,
+	"maxDeltaTimeSeconds": 900}
 
 // lockedAt has a browser lock kim out at a client.
 func lockedAt(w *world, b *visitor.Browser, client string, more with) {

@@ -31,7 +31,8 @@ func (w *world) device(client string) (deviceCode, at string) {
 // poll asks for a device's tokens.
 func (w *world) poll(client, deviceCode string) *visitor.Answer {
 	w.Helper()
-	a, err := w.party(client).Post(w.ctx, "token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {deviceCode}})
+	a, err := w.party(client).Post(w.ctx, "token", url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"},
+		"device_code": {deviceCode}})
 	w.must(err)
 	return a
 }

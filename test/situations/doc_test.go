@@ -24,7 +24,8 @@ const (
 var files = []struct {
 	name string
 	list []situation
-}{{"ends_test.go", ends}, {"prompts_test.go", prompts}, {"logins_test.go", logins}, {"passkeys_test.go", passkeys}, {"mails_test.go", mails}, {"tokens_test.go", tokenTrouble}, {"devices_test.go", devices}}
+}{{"ends_test.go", ends}, {"prompts_test.go", prompts}, {"logins_test.go", logins}, {"passkeys_test.go", passkeys},
+	{"mails_test.go", mails}, {"tokens_test.go", tokenTrouble}, {"devices_test.go", devices}}
 
 // reasonsTable is the table of all reasons, each with the situations that prove it.
 func reasonsTable() string {
@@ -75,7 +76,8 @@ func TestReasonsAreDocumented(t *testing.T) {
 	}
 	if want := reasonsTable(); table != want {
 		if !*update {
-			t.Fatalf("the table of %s is not that of iam.Reasons and test/situations; go test ./test/situations -run Documented -update writes it", path)
+			t.Fatalf("the table of %s is not that of iam.Reasons and test/situations; go test ./test/situations -run Documented -update writes it",
+				path)
 		}
 		if err := os.WriteFile(path, []byte(before+tableBegins+want+tableEnds+after), 0o644); err != nil {
 			t.Fatal(err)

@@ -35,18 +35,21 @@ func limited(behavior string) settings {
 		"browserFlow": "limited",
 		"authenticationFlows": []settings{
 			{"alias": "limited", "providerId": "basic-flow", "topLevel": true, "authenticationExecutions": []settings{
-				step("auth-cookie", "ALTERNATIVE", 10), {"flowAlias": "limited forms", "authenticatorFlow": true, "requirement": "ALTERNATIVE", "priority": 20}}},
+				step("auth-cookie", "ALTERNATIVE", 10), {"flowAlias": "limited forms", "authenticatorFlow": true, "requirement": "ALTERNATIVE",
+					"priority": 20}}},
 			{"alias": "limited forms", "providerId": "basic-flow", "topLevel": false, "authenticationExecutions": []settings{
 				step("auth-username-password-form", "REQUIRED", 10), limits}},
 		},
-		"authenticatorConfig": []settings{{"alias": "limits", "config": settings{"userRealmLimit": "1", "userClientLimit": "0", "behavior": behavior}}},
+		"authenticatorConfig": []settings{{"alias": "limits", "config": settings{"userRealmLimit": "1", "userClientLimit": "0",
+			"behavior": behavior}}},
 	}
 }
 
 // logoutAt logs the browser out at a client.
 func logoutAt(w *world, client string, a *visitor.Answer) {
 	w.Helper()
-	p := w.open(w.b, w.party(client).Endpoint("logout")+"?"+url.Values{"id_token_hint": {a.ID}, "post_logout_redirect_uri": {callback}}.Encode())
+	p := w.open(w.b, w.party(client).Endpoint("logout")+"?"+url.Values{"id_token_hint": {a.ID},
+		"post_logout_redirect_uri": {callback}}.Encode())
 	if !p.Away {
 		w.Fatalf("the logout ends at %s", p.URL)
 	}
@@ -61,16 +64,19 @@ func provider(w *world) (realm string) {
 	_, err := w.site.admin.Post(w.ctx, "", settings{
 		"realm": realm, "enabled": true, "passwordPolicy": "hashAlgorithm(pbkdf2-sha256) and hashIterations(1)",
 		"clients": []settings{{"clientId": "here", "secret": secret, "redirectUris": []string{here + "/broker/there/endpoint"},
-			"attributes": settings{"backchannel.logout.url": here + "/protocol/openid-connect/logout/backchannel-logout", "backchannel.logout.session.required": "true"}}},
-		"users": []settings{{"id": w.user, "username": "kim", "enabled": true, "email": "kim@situations.example", "firstName": "kim", "lastName": "S",
+			"attributes": settings{"backchannel.logout.url": here + "/protocol/openid-connect/logout/backchannel-logout",
+				"backchannel.logout.session.required": "true"}}},
+		"users": []settings{{"id": w.user, "username": "kim", "enabled": true, "email": "kim@situations.example",
+			"firstName": "kim", "lastName": "S",
 			"credentials": []settings{{"type": "password", "value": password}}}},
 	})
 	w.must(err)
 	w.Cleanup(func() { w.must(w.site.admin.Delete(context.Background(), "/"+realm)) })
 	oidc := at + "/protocol/openid-connect"
 	w.post("/identity-provider/instances", settings{"alias": "there", "providerId": "keycloak-oidc", "enabled": true, "config": settings{
-		"clientId": "here", "clientSecret": secret, "clientAuthMethod": "client_secret_post", "issuer": at, "authorizationUrl": oidc + "/auth", "tokenUrl": oidc + "/token",
-		"jwksUrl": oidc + "/certs", "useJwksUrl": "true", "validateSignature": "true", "defaultScope": "openid"}})
+		"clientId": "here", "clientSecret": secret, "clientAuthMethod": "client_secret_post", "issuer": at, "authorizationUrl": oidc + "/auth",
+		"tokenUrl": oidc + "/token",
+		"jwksUrl":  oidc + "/certs", "useJwksUrl": "true", "validateSignature": "true", "defaultScope": "openid"}})
 	w.post("/users/"+w.user+"/federated-identity/there", settings{"userId": w.user, "userName": "kim"})
 	return realm
 }
@@ -115,7 +121,8 @@ var ends = []situation{
 			w.asked(w.b, "shop", nil)
 		},
 		mended: loginAgain("shop")},
-	{name: "one session too many ends the oldest", reason: iam.SessionLimit, ask: refresh("shop"), two: true, realm: limited("Terminate oldest session"),
+	{name: "one session too many ends the oldest", reason: iam.SessionLimit, ask: refresh("shop"), two: true,
+		realm: limited("Terminate oldest session"),
 		happens: func(w *world) {
 			shop := w.login(w.b, "shop", nil)
 			w.login(visitor.NewBrowser(), "desk", nil)
@@ -331,7 +338,8 @@ var ends = []situation{
 			w.refreshFails("shop", shop)
 		},
 		mended: func(w *world) {
-			w.post("/users", settings{"username": "kim", "enabled": true, "email": "kim@situations.example", "emailVerified": true, "firstName": "K", "lastName": "S",
+			w.post("/users", settings{"username": "kim", "enabled": true, "email": "kim@situations.example", "emailVerified": true,
+				"firstName": "K", "lastName": "S",
 				"credentials": []settings{{"type": "password", "value": password}}})
 			w.again("shop")
 		}},

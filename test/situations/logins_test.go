@@ -102,8 +102,9 @@ var logins = []situation{
 		happens: func(w *world) { w.wrongPassword(w.b, "shop") },
 		mended:  loginAgain("shop")},
 	{name: "a wrong one-time code", reason: iam.WrongOTP, ask: noSession("shop"), two: true,
-		realm: settings{"kim": settings{"credentials": []settings{{"type": "password", "value": password}, {"type": "otp", "secretData": `{"value":"` + otpSecret + `"}`,
-			"credentialData": `{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}`}}}},
+		realm: settings{"kim": settings{"credentials": []settings{{"type": "password", "value": password},
+			{"type": "otp", "secretData": `{"value":"` + otpSecret + `"}`,
+				"credentialData": `{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}`}}}},
 		happens: func(w *world) {
 			w.wrongPassword(w.b, "shop")
 			p := w.submit(w.asked(w.b, "shop", nil), right)
@@ -116,7 +117,8 @@ var logins = []situation{
 		}},
 	{name: "a recovery code out of turn", reason: iam.WrongRecoveryCode, ask: noSession("shop"), two: true,
 		realm: settings{"kim": settings{"credentials": []settings{{"type": "password", "value": password}, {"type": "recovery-authn-codes",
-			"secretData":     `{"codes":[{"number":1,"encodedHashedValue":"` + hashed("AAAABBBBCCCC") + `"},{"number":2,"encodedHashedValue":"` + hashed("DDDDEEEEFFFF") + `"}]}`,
+			"secretData": `{"codes":[{"number":1,"encodedHashedValue":"` + hashed("AAAABBBBCCCC") + `"},{"number":2,"encodedHashedValue":"` +
+				hashed("DDDDEEEEFFFF") + `"}]}`,
 			"credentialData": `{"algorithm":"SHA-512","totalCodes":2,"remainingCodes":2}`}}}},
 		happens: func(w *world) {
 			require(w, "auth-recovery-authn-code-form", "ALTERNATIVE")
@@ -133,7 +135,8 @@ var logins = []situation{
 		},
 		mended: loginAgain("shop")},
 	{name: "locked after failed logins", reason: iam.BruteForceLock, ask: noSession("shop"), two: true,
-		realm: settings{"bruteForceProtected": true, "failureFactor": 2, "waitIncrementSeconds": 900, "maxFailureWaitSeconds": 900, "maxDeltaTimeSeconds": 900},
+		realm: settings{"bruteForceProtected": true, "failureFactor": 2, "waitIncrementSeconds": 900, "maxFailureWaitSeconds": 900,
+			"maxDeltaTimeSeconds": 900},
 		happens: func(w *world) {
 			for range 3 {
 				w.wrongPassword(w.b, "shop")
@@ -145,7 +148,8 @@ var logins = []situation{
 			w.again("shop")
 		}},
 	{name: "locked in one browser, signed on in another", reason: iam.BruteForceLock, ask: noSession("desk"), two: true,
-		realm: settings{"bruteForceProtected": true, "failureFactor": 2, "waitIncrementSeconds": 900, "maxFailureWaitSeconds": 900, "maxDeltaTimeSeconds": 900},
+		realm: settings{"bruteForceProtected": true, "failureFactor": 2, "waitIncrementSeconds": 900, "maxFailureWaitSeconds": 900,
+			"maxDeltaTimeSeconds": 900},
 		happens: func(w *world) {
 			w.login(w.b, "shop", nil)
 			other := visitor.NewBrowser()
@@ -180,7 +184,8 @@ var logins = []situation{
 			kerberos(w, "DISABLED")
 			w.again("shop")
 		}},
-	{name: "a login page left open", reason: iam.LoginExpired, ask: noSession("shop"), realm: settings{"accessCodeLifespanLogin": 1, "accessCodeLifespanUserAction": 1, "accessCodeLifespan": 1},
+	{name: "a login page left open", reason: iam.LoginExpired, ask: noSession("shop"), realm: settings{"accessCodeLifespanLogin": 1,
+		"accessCodeLifespanUserAction": 1, "accessCodeLifespan": 1},
 		happens: func(w *world) {
 			p := w.asked(w.b, "shop", nil)
 			w.wait(2100 * time.Millisecond)
@@ -289,7 +294,8 @@ var logins = []situation{
 				w.Fatal(err)
 			}
 		}},
-	{name: "somebody else at the same address meets a redirect URI that is not the client's", reason: iam.LogoutByAdmin, ask: noSession("shop"), two: true,
+	{name: "somebody else at the same address meets a redirect URI that is not the client's", reason: iam.LogoutByAdmin,
+		ask: noSession("shop"), two: true,
 		happens: func(w *world) {
 			shop := w.login(w.b, "shop", nil)
 			w.delete("/sessions/" + shop.Session)
@@ -328,14 +334,17 @@ var logins = []situation{
 	{name: "no verifier for the challenge", reason: iam.WrongPKCE, ask: noSession("shop"), two: true,
 		happens: func(w *world) {
 			w.wrongPassword(w.b, "shop")
-			p := w.submit(w.asked(w.b, "shop", with{"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "code_challenge_method": "S256"}), right)
+			p := w.submit(w.asked(w.b, "shop", with{"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+				"code_challenge_method": "S256"}), right)
 			w.redeemFails(p, "shop")
 		},
 		mended: func(w *world) {
-			p := w.open(w.b, w.authURL("shop", with{"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "code_challenge_method": "S256"}))
+			p := w.open(w.b, w.authURL("shop", with{"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+				"code_challenge_method": "S256"}))
 			code, err := p.Code()
 			w.must(err)
-			a, err := w.party("shop").Post(w.ctx, "token", url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback},
+			a, err := w.party("shop").Post(w.ctx, "token", url.Values{"grant_type": {"authorization_code"}, "code": {code},
+				"redirect_uri":  {callback},
 				"code_verifier": {"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"}})
 			w.must(err)
 			w.refreshes("shop", a)

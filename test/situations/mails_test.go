@@ -36,7 +36,8 @@ func asksToVerify(w *world, b *visitor.Browser) *visitor.Page {
 }
 
 var mails = []situation{
-	{name: "the link of a mail followed too late", reason: iam.LinkExpired, ask: noSession("shop"), realm: settings{"actionTokenGeneratedByUserLifespan": 1},
+	{name: "the link of a mail followed too late", reason: iam.LinkExpired, ask: noSession("shop"),
+		realm: settings{"actionTokenGeneratedByUserLifespan": 1},
 		happens: func(w *world) {
 			mailed(w, settings{"verifyEmail": true})
 			asksToVerify(w, w.b)
@@ -56,7 +57,8 @@ var mails = []situation{
 		happens: func(w *world) {
 			mailed(w, nil)
 			at, other := reset(w, w.b), phone()
-			if p := w.submit(w.open(other, at), map[string]string{"password-new": password, "password-confirm": password}); p.Away || p.Status != 200 {
+			if p := w.submit(w.open(other, at), map[string]string{"password-new": password, "password-confirm": password}); p.Away ||
+				p.Status != 200 {
 				w.Fatalf("who has the mail alone is at %s, status %d", p.URL, p.Status)
 			}
 			if p := w.open(other, at); p.Status != 400 {

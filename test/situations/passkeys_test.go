@@ -16,7 +16,8 @@ const (
 
 // keyed are settings of a realm in which kim has a security key as a second factor.
 func keyed() settings {
-	data, err := json.Marshal(settings{"aaguid": "00000000-0000-0000-0000-000000000000", "credentialId": keyID, "counter": 3, "credentialPublicKey": publicKey,
+	data, err := json.Marshal(settings{"aaguid": "00000000-0000-0000-0000-000000000000", "credentialId": keyID, "counter": 3,
+		"credentialPublicKey":        publicKey,
 		"attestationStatementFormat": "none"})
 	if err != nil {
 		panic(err) // it is made of text
@@ -28,7 +29,8 @@ func keyed() settings {
 // answer is what a browser sends for an authenticator.
 func answer(id string) map[string]string {
 	text := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-	return map[string]string{"credentialId": id, "clientDataJSON": text(`{"type":"webauthn.get","challenge":"b2xk","origin":"https://id.example.test"}`),
+	return map[string]string{"credentialId": id, "clientDataJSON": text(
+		`{"type":"webauthn.get","challenge":"b2xk","origin":"https://id.example.test"}`),
 		"authenticatorData": text("0123456789012345678901234567890\x01\x05\x00\x00\x00\x04"), "signature": text("signed")}
 }
 

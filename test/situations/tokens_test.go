@@ -12,7 +12,8 @@ import (
 // noOfflineRole takes the role offline_access from everybody who has it by default.
 func noOfflineRole(w *world) {
 	w.Helper()
-	_, err := w.site.admin.Do(w.ctx, http.MethodDelete, w.at("/roles/default-roles-"+w.realm+"/composites"), []settings{w.role("", "offline_access")}, nil)
+	_, err := w.site.admin.Do(w.ctx, http.MethodDelete, w.at("/roles/default-roles-"+w.realm+"/composites"),
+		[]settings{w.role("", "offline_access")}, nil)
 	w.must(err)
 }
 

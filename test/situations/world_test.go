@@ -22,10 +22,11 @@ import (
 )
 
 const (
-	password  = "kim-password"
-	secret    = "client-secret-0123456789"
-	callback  = "https://app.example/callback"
-	otherOS   = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1"
+	password = "kim-password"
+	secret   = "client-secret-0123456789"
+	callback = "https://app.example/callback"
+	otherOS  = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 " +
+		"Safari/604.1"
 	otpSecret = "0123456789abcdefghij"
 )
 
@@ -101,7 +102,8 @@ func newWorld(t *testing.T, s *site, more settings, events bool) *world {
 		return c
 	}
 	user := func(id, name string) settings {
-		return settings{"id": id, "username": name, "enabled": true, "email": name + "@situations.example", "emailVerified": true, "firstName": name, "lastName": "S",
+		return settings{"id": id, "username": name, "enabled": true, "email": name + "@situations.example", "emailVerified": true,
+			"firstName": name, "lastName": "S",
 			"credentials": []settings{{"type": "password", "value": password}}, "realmRoles": []string{"default-roles-" + w.realm}}
 	}
 	w.user = fmt.Sprintf("00000000-0000-4000-8000-%012d", s.realms.Add(1))
@@ -109,7 +111,8 @@ func newWorld(t *testing.T, s *site, more settings, events bool) *world {
 		"realm": w.realm, "enabled": true, "eventsEnabled": events, "passwordPolicy": "hashAlgorithm(pbkdf2-sha256) and hashIterations(1)",
 		"defaultSignatureAlgorithm": "ES256",
 		"components": settings{"org.keycloak.keys.KeyProvider": []settings{
-			{"name": "ec", "providerId": "ecdsa-generated", "config": settings{"priority": []string{"100"}, "ecdsaEllipticCurveKey": []string{"P-256"}}},
+			{"name": "ec", "providerId": "ecdsa-generated", "config": settings{"priority": []string{"100"},
+				"ecdsaEllipticCurveKey": []string{"P-256"}}},
 			{"name": "hmac", "providerId": "hmac-generated", "config": settings{"priority": []string{"100"}, "algorithm": []string{"HS512"}}},
 		}},
 		"clients": []settings{client("shop", nil), client("desk", nil), client("mobile", nil)},
@@ -262,7 +265,8 @@ func (w *world) again(client string) {
 // direct logs in by the password grant.
 func (w *world) direct(client, scope string) *visitor.Answer {
 	w.Helper()
-	a, err := w.party(client).Post(w.ctx, "token", url.Values{"grant_type": {"password"}, "username": {"kim"}, "password": {password}, "scope": {cmp.Or(scope, "openid")}})
+	a, err := w.party(client).Post(w.ctx, "token", url.Values{"grant_type": {"password"}, "username": {"kim"}, "password": {password},
+		"scope": {cmp.Or(scope, "openid")}})
 	w.must(err)
 	return a
 }

@@ -55,7 +55,8 @@ func (s site) form(realm string, form url.Values) (int, map[string]any) {
 // admin makes an administrator's request below the realm; body nil is none.
 func (s site) admin(method, path string, body any) (int, []byte) {
 	s.t.Helper()
-	_, token := s.form("master", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}})
+	_, token := s.form("master", url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"},
+		"password": {"admin"}})
 	var text io.Reader
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -100,7 +101,8 @@ func (s site) get(path string, v any) {
 func (s site) everybodyLogsIn() {
 	s.t.Helper()
 	login := func(user, password, otp string) int {
-		form := url.Values{"grant_type": {"password"}, "client_id": {"front"}, "client_secret": {"front-secret"}, "username": {user}, "password": {password}}
+		form := url.Values{"grant_type": {"password"}, "client_id": {"front"}, "client_secret": {"front-secret"}, "username": {user},
+			"password": {password}}
 		if otp != "" {
 			form.Set("totp", otp)
 		}
@@ -125,7 +127,8 @@ func (s site) everybodyLogsIn() {
 	if got := login("otto", "otto-pw", ""); got == 200 {
 		s.t.Error("otto without a code")
 	}
-	if got, _ := s.form(realm, url.Values{"grant_type": {"client_credentials"}, "client_id": {"job"}, "client_secret": {"job-secret"}}); got != 200 {
+	if got, _ := s.form(realm, url.Values{"grant_type": {"client_credentials"}, "client_id": {"job"},
+		"client_secret": {"job-secret"}}); got != 200 {
 		s.t.Errorf("the service account: %d", got)
 	}
 }
@@ -367,9 +370,11 @@ func checkChanged(t *testing.T, doc map[string]any) {
 	is("required action", find(t, doc, "requiredActions", "alias", "TERMS_AND_CONDITIONS")["name"], "Changed")
 	browser := find(t, doc, "authenticationFlows", "alias", "browser")
 	is("execution", find(t, browser, "authenticationExecutions", "authenticator", "auth-cookie")["requirement"], "DISABLED")
-	is("component", find(t, doc["components"].(map[string]any), "org.keycloak.keys.KeyProvider", "name", "rotated")["providerId"], "ecdsa-generated")
+	is("component", find(t, doc["components"].(map[string]any), "org.keycloak.keys.KeyProvider", "name", "rotated")["providerId"],
+		"ecdsa-generated")
 	consents, _ := find(t, doc, "users", "username", "user2")["clientConsents"].([]any)
-	if len(consents) != 1 || consents[0].(map[string]any)["clientId"] != "asks" || len(consents[0].(map[string]any)["grantedClientScopes"].([]any)) == 0 {
+	if len(consents) != 1 || consents[0].(map[string]any)["clientId"] != "asks" ||
+		len(consents[0].(map[string]any)["grantedClientScopes"].([]any)) == 0 {
 		t.Errorf("user2's consents: %v", consents)
 	}
 	otto := find(t, doc, "users", "username", "otto")

@@ -132,7 +132,8 @@ func (a *Admin) bearer(ctx context.Context) (string, error) {
 		return a.token, nil
 	}
 	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {a.Username}, "password": {a.Password}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Base+"/realms/"+cmp.Or(a.Realm, "master")+"/protocol/openid-connect/token", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.Base+"/realms/"+cmp.Or(a.Realm, "master")+"/protocol/openid-connect/token",
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", err
 	}

@@ -122,7 +122,8 @@ func (s *story) setUp(ctx context.Context) error {
 		return err
 	}
 	s.config = &oauth2.Config{
-		ClientID: client, ClientSecret: "motoshare-secret", Endpoint: s.provider.Endpoint(), RedirectURL: callback, Scopes: []string{oidc.ScopeOpenID},
+		ClientID: client, ClientSecret: "motoshare-secret", Endpoint: s.provider.Endpoint(), RedirectURL: callback,
+		Scopes: []string{oidc.ScopeOpenID},
 	}
 	return nil
 }
@@ -186,7 +187,8 @@ func (s *story) logIn(ctx context.Context, more ...oauth2.AuthCodeOption) (*logi
 		return nil, err
 	}
 	l.sid = claims.Sid
-	s.show("the token answer: scope %q, expires_in %v, refresh_expires_in %v", l.scope, l.token.Extra("expires_in"), l.token.Extra("refresh_expires_in"))
+	s.show("the token answer: scope %q, expires_in %v, refresh_expires_in %v", l.scope, l.token.Extra("expires_in"),
+		l.token.Extra("refresh_expires_in"))
 	return l, nil
 }
 
@@ -333,7 +335,8 @@ func (s *story) becomeOptional(ctx context.Context) error {
 		return err
 	}
 	one := online[0]
-	if err := s.claim(one.ID == l.sid && one.Start > 0 && one.LastAccess >= one.Start && one.IPAddress != "" && one.Clients[s.clientID] == client,
+	if err := s.claim(one.ID == l.sid && one.Start > 0 && one.LastAccess >= one.Start && one.IPAddress != "" &&
+		one.Clients[s.clientID] == client,
 		"with its start, last access, IP address and client"); err != nil {
 		return err
 	}

@@ -89,9 +89,10 @@ func (s *Set) LogoutOthers(ctx context.Context, r *authn.Run) error { return s.w
 
 // Notes in the tab.
 const (
-	NoteStatus  = "kc_action_status"    // how the application's action ended: "success", "cancelled", "error"
-	NoteRunning = "kc_action_executing" // what the login showed last, when an application's action ended: its alias, or an execution of the flow
-	noteMailed  = "VERIFY_EMAIL_KEY"    // the address that the link went to
+	NoteStatus = "kc_action_status" // how the application's action ended: "success", "cancelled", "error"
+	// what the login showed last, when an application's action ended: its alias, or an execution of the flow
+	NoteRunning = "kc_action_executing"
+	noteMailed  = "VERIFY_EMAIL_KEY" // the address that the link went to
 )
 
 func (s *Set) find(r *authn.Run, alias string) (iam.RequiredAction, bool) {

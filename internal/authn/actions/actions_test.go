@@ -50,7 +50,8 @@ func (l *life) run(name string, required ...string) *authn.Run {
 	u.Required = required
 	r := &authn.Run{Realm: l.Realm, Client: &iam.Client{ClientID: "shop"}, Tab: &iam.AuthTab{Root: "root"}, Now: time.Unix(1_800_000_000, 0),
 		Event: iam.Event{Kind: "CUSTOM_REQUIRED_ACTION"}, User: u}
-	for i, id := range []string{"TERMS_AND_CONDITIONS", "UPDATE_PROFILE", "VERIFY_EMAIL", "CONFIGURE_TOTP", "UPDATE_PASSWORD", "webauthn-register", "VERIFY_PROFILE"} {
+	for i, id := range []string{"TERMS_AND_CONDITIONS", "UPDATE_PROFILE", "VERIFY_EMAIL", "CONFIGURE_TOTP", "UPDATE_PASSWORD",
+		"webauthn-register", "VERIFY_PROFILE"} {
 		r.Actions = append(r.Actions, iam.RequiredAction{Alias: id, Provider: id, Enabled: true, Priority: 10 * i})
 	}
 	return r
@@ -123,7 +124,8 @@ func TestNext(t *testing.T) {
 		{name: "the login's own", prepare: func(r *authn.Run) { r.Require("CONFIGURE_TOTP") }, want: "CONFIGURE_TOTP"},
 		{name: "switched off", required: []string{"UPDATE_PROFILE"}, prepare: func(r *authn.Run) { r.Actions[1].Enabled = false }},
 		{name: "unknown to the realm", required: []string{"made-up"}},
-		{name: "expired password", realm: strings.Replace(shop, "length(6)", "length(6) and forceExpiredPasswordChange(1)", 1), user: "old", want: "UPDATE_PASSWORD"},
+		{name: "expired password", realm: strings.Replace(shop, "length(6)", "length(6) and forceExpiredPasswordChange(1)", 1), user: "old",
+			want: "UPDATE_PASSWORD"},
 		{name: "address to verify", realm: strings.Replace(shop, `"enabled":true`, `"enabled":true,"verifyEmail":true`, 1), want: "VERIFY_EMAIL"},
 		{name: "incomplete profile", prepare: func(r *authn.Run) { r.User.LastName = "" }, want: "VERIFY_PROFILE"},
 		{name: "a complete profile needs no look", required: []string{"VERIFY_PROFILE"}},
@@ -189,9 +191,12 @@ func TestSubmit(t *testing.T) {
 		action, user, form string
 		want               string // what the page says, or how it ended, and what was done and written
 	}{
-		{"UPDATE_PASSWORD", "bob", "password-new=&password-confirm=", "password:missingPasswordMessage !UPDATE_PASSWORD_ERROR/password_missing !UPDATE_CREDENTIAL_ERROR/password_missing"},
-		{"UPDATE_PASSWORD", "bob", "password-new=long-enough&password-confirm=x", "password-confirm:notMatchPasswordMessage !UPDATE_PASSWORD_ERROR/password_confirm_error !UPDATE_CREDENTIAL_ERROR/password_confirm_error"},
-		{"UPDATE_PASSWORD", "bob", "password-new=short&password-confirm=short", "invalidPasswordMinLengthMessage !UPDATE_PASSWORD_ERROR/password_rejected !UPDATE_CREDENTIAL_ERROR/password_rejected"},
+		{"UPDATE_PASSWORD", "bob", "password-new=&password-confirm=", "password:missingPasswordMessage !UPDATE_PASSWORD_ERROR/password_missing " +
+			"!UPDATE_CREDENTIAL_ERROR/password_missing"},
+		{"UPDATE_PASSWORD", "bob", "password-new=long-enough&password-confirm=x", "password-confirm:notMatchPasswordMessage " +
+			"!UPDATE_PASSWORD_ERROR/password_confirm_error !UPDATE_CREDENTIAL_ERROR/password_confirm_error"},
+		{"UPDATE_PASSWORD", "bob", "password-new=short&password-confirm=short", "invalidPasswordMinLengthMessage " +
+			"!UPDATE_PASSWORD_ERROR/password_rejected !UPDATE_CREDENTIAL_ERROR/password_rejected"},
 		{"UPDATE_PASSWORD", "bob", "password-new=long-enough&password-confirm=long-enough",
 			"success +password +password long-enough -required UPDATE_PASSWORD !UPDATE_PASSWORD/ !UPDATE_CREDENTIAL/"},
 		{"UPDATE_PASSWORD", "carl", "password-new=long-enough&password-confirm=long-enough&logout-sessions=on",
@@ -201,7 +206,8 @@ func TestSubmit(t *testing.T) {
 		{"CONFIGURE_TOTP", "bob", "totp=000000&totpSecret=" + secret, "totp:invalidTotpMessage"},
 		{"CONFIGURE_TOTP", "ann", code, "userLabel:missingTotpDeviceNameMessage"},
 		{"CONFIGURE_TOTP", "ann", code + "&userLabel=tablet", "success +otp tablet -required CONFIGURE_TOTP !UPDATE_TOTP/ !UPDATE_CREDENTIAL/"},
-		{"TERMS_AND_CONDITIONS", "bob", "accept=1", "success +terms_and_conditions=1800000000 -required TERMS_AND_CONDITIONS !CUSTOM_REQUIRED_ACTION/"},
+		{"TERMS_AND_CONDITIONS", "bob", "accept=1",
+			"success +terms_and_conditions=1800000000 -required TERMS_AND_CONDITIONS !CUSTOM_REQUIRED_ACTION/"},
 		{"TERMS_AND_CONDITIONS", "bob", "cancel=1", "failure termsAndConditionsDeclined -terms_and_conditions=1800000000"},
 		{"UPDATE_PROFILE", "bob", "firstName=B&lastName=B&email=", "email:missingEmailMessage email:error-user-attribute-required"},
 		{"UPDATE_PROFILE", "bob", "firstName=B&lastName=B&email=new@x.test", "success -required UPDATE_PROFILE !UPDATE_PROFILE/"},

@@ -97,7 +97,8 @@ func (w Rooms) showDeleteAccount(ctx context.Context, r *authn.Run) (authn.Resul
 		return nil, err
 	}
 	if !may {
-		return authn.Challenge{Page: authn.Page{View: pages.Error{}, Message: &authn.Message{Tone: pages.Problem, Key: "deletingAccountForbidden"}}}, nil
+		return authn.Challenge{Page: authn.Page{View: pages.Error{}, Message: &authn.Message{Tone: pages.Problem,
+			Key: "deletingAccountForbidden"}}}, nil
 	}
 	return authn.Challenge{Page: authn.Page{View: pages.DeleteAccount{}}}, nil
 }
@@ -111,11 +112,13 @@ func (w Rooms) deleteAccount(ctx context.Context, r *authn.Run) (authn.Result, e
 	if !may {
 		r.Detail("reason", "does not have the required roles for user deletion")
 		r.Emit("user_delete_error")
-		return authn.Challenge{Page: authn.Page{View: pages.DeleteAccount{}, Message: &authn.Message{Tone: pages.Problem, Key: "deletingAccountForbidden"}}}, nil
+		return authn.Challenge{Page: authn.Page{View: pages.DeleteAccount{}, Message: &authn.Message{Tone: pages.Problem,
+			Key: "deletingAccountForbidden"}}}, nil
 	}
 	if err := w.Users.Delete(ctx, r.Realm, r.User.ID, iam.End{By: iam.ActorUser, Actor: r.User.ID, Rule: "delete_account"}); err != nil {
 		return nil, errors.Join(errors.New("delete the own account"), err)
 	}
 	r.Emit("")
-	return authn.Challenge{Page: authn.Page{View: pages.Info{}, Over: true, Message: &authn.Message{Tone: pages.Success, Key: "userDeletedSuccessfully"}}}, nil
+	return authn.Challenge{Page: authn.Page{View: pages.Info{}, Over: true, Message: &authn.Message{Tone: pages.Success,
+		Key: "userDeletedSuccessfully"}}}, nil
 }

@@ -27,7 +27,8 @@ const (
 
 // emailDue: an address that is not verified is verified, unless it is about to be changed.
 func emailDue(_ context.Context, r *authn.Run) (bool, error) {
-	return r.Realm.Login.VerifyEmail && !r.User.EmailVerified && strings.TrimSpace(r.User.Email) != "" && !slices.Contains(r.User.Required, updateEmail), nil
+	return r.Realm.Login.VerifyEmail && !r.User.EmailVerified && strings.TrimSpace(r.User.Email) != "" &&
+		!slices.Contains(r.User.Required, updateEmail), nil
 }
 
 // showVerifyEmail sends the mail when the page is shown first, and not when it is loaded again. Who is asked by an
@@ -70,7 +71,8 @@ func (w Rooms) sendVerifyEmail(ctx context.Context, r *authn.Run) (authn.Result,
 		return nil, err
 	}
 	if left > 0 {
-		return authn.Challenge{Page: authn.Page{View: pages.VerifyEmail{Email: r.User.Email, Sent: r.Note(noteMailed) != ""}, Message: tooSoon(left)}}, nil
+		return authn.Challenge{Page: authn.Page{View: pages.VerifyEmail{Email: r.User.Email, Sent: r.Note(noteMailed) != ""},
+			Message: tooSoon(left)}}, nil
 	}
 	return w.sendVerification(ctx, r)
 }
@@ -97,7 +99,8 @@ func notSent(r *authn.Run, err error) (authn.Result, error) {
 	r.Event.Cause.Reason = iam.MailNotSent
 	r.EmitAs("SEND_VERIFY_EMAIL", "email_send_failed")
 	r.Event.Cause.Reason = ""
-	return authn.Challenge{Page: authn.Page{View: pages.Error{}, Message: &authn.Message{Tone: pages.Problem, Key: "emailSendErrorMessage"}, Status: 500}}, nil
+	return authn.Challenge{Page: authn.Page{View: pages.Error{}, Message: &authn.Message{Tone: pages.Problem, Key: "emailSendErrorMessage"},
+		Status: 500}}, nil
 }
 
 func tooSoon(left time.Duration) *authn.Message {
@@ -148,7 +151,8 @@ func showUpdateEmail(_ context.Context, r *authn.Run) (authn.Result, error) {
 		return authn.Success{}, nil
 	case waiting != "":
 		view.Attributes[0].Values = []string{waiting}
-		return authn.Challenge{Page: authn.Page{View: view, Message: &authn.Message{Tone: pages.Notice, Key: "emailVerificationPending", Params: []any{waiting}}}}, nil
+		return authn.Challenge{Page: authn.Page{View: view, Message: &authn.Message{Tone: pages.Notice, Key: "emailVerificationPending",
+			Params: []any{waiting}}}}, nil
 	}
 	return authn.Challenge{Page: page(view, "updateEmailMessage")}, nil
 }

@@ -28,7 +28,8 @@ func (w Rooms) localeDue(ctx context.Context, r *authn.Run) (bool, error) {
 	}
 	u.Attrs["locale"] = []string{picked}
 	r.User = &u
-	e := iam.Event{Kind: "UPDATE_PROFILE", Client: r.Client.ClientID, User: u.ID, IP: r.IP, Details: map[string]string{"updated_locale": picked}}
+	e := iam.Event{Kind: "UPDATE_PROFILE", Client: r.Client.ClientID, User: u.ID, IP: r.IP,
+		Details: map[string]string{"updated_locale": picked}}
 	if had != "" {
 		e.Details["previous_locale"] = had
 	}

@@ -13,7 +13,8 @@ import (
 
 // logoutOthers ends the user's sessions but for the one that is logging in.
 func (w Rooms) logoutOthers(ctx context.Context, r *authn.Run) error {
-	return w.Ender.Others(ctx, r.Realm, r.Tab.Request.Issuer, r.User.ID, r.Tab.Root, iam.End{Reason: iam.CredentialsChanged, By: iam.ActorUser, Actor: r.User.ID,
+	return w.Ender.Others(ctx, r.Realm, r.Tab.Request.Issuer, r.User.ID, r.Tab.Root, iam.End{Reason: iam.CredentialsChanged,
+		By: iam.ActorUser, Actor: r.User.ID,
 		Client: r.Client.ID, Rule: "sign out from other devices"})
 }
 
@@ -60,7 +61,8 @@ func (w Rooms) updatePassword(ctx context.Context, r *authn.Run) (authn.Result, 
 		r.Detail("reason", refused.Msg)
 		both("password_rejected")
 		delete(r.Event.Details, "reason")
-		return authn.Challenge{Page: authn.Page{View: pages.UpdatePassword{}, Message: &authn.Message{Tone: pages.Problem, Key: refused.Msg, Params: refused.Params}}}, nil
+		return authn.Challenge{Page: authn.Page{View: pages.UpdatePassword{}, Message: &authn.Message{Tone: pages.Problem, Key: refused.Msg,
+			Params: refused.Params}}}, nil
 	}
 	if err != nil {
 		return nil, err

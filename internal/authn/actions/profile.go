@@ -103,8 +103,10 @@ func Attributes(v *users.View, typed url.Values) []pages.Attribute {
 	}
 	var out []pages.Attribute
 	for _, a := range v.Attributes() {
-		x := pages.Attribute{Name: a.Name, DisplayName: rep.Val(a.DisplayName), Required: a.Required, ReadOnly: a.ReadOnly, Multivalued: a.Multivalued,
-			Values: a.Values, Default: rep.Val(a.DefaultValue), Annotations: plain(a.Annotations), Validators: map[string]map[string]any{}, Group: groups[rep.Val(a.Group)]}
+		x := pages.Attribute{Name: a.Name, DisplayName: rep.Val(a.DisplayName), Required: a.Required, ReadOnly: a.ReadOnly,
+			Multivalued: a.Multivalued,
+			Values:      a.Values, Default: rep.Val(a.DefaultValue), Annotations: plain(a.Annotations), Validators: map[string]map[string]any{},
+			Group: groups[rep.Val(a.Group)]}
 		for name, settings := range a.Validations {
 			x.Validators[name] = plain(settings)
 		}

@@ -50,7 +50,8 @@ func (w Rooms) configureRecovery(ctx context.Context, r *authn.Run) (authn.Resul
 			return nil, err
 		}
 	}
-	if err := w.Users.PutRecoveryCodes(ctx, r.Realm, r.User.ID, strings.Split(codes, ","), r.Form.Get("userLabel"), time.UnixMilli(ms)); err != nil {
+	if err := w.Users.PutRecoveryCodes(ctx, r.Realm, r.User.ID, strings.Split(codes, ","), r.Form.Get("userLabel"),
+		time.UnixMilli(ms)); err != nil {
 		return nil, err
 	}
 	r.Emit("")

@@ -47,7 +47,8 @@ func (w Rooms) showRegistration(ctx context.Context, r *authn.Run, kind iam.Cred
 	p := users.WebAuthnPolicy(r.Realm, kind)
 	view := pages.WebAuthnRegister{
 		Challenge: webauthn.NewChallenge(), UserID: webauthn.Encode([]byte(r.User.ID)), Username: r.User.Username, RPName: p.RPName,
-		RPID: webauthn.PartyOf(p, r.Tab.Request.Issuer).ID, Algorithms: webauthn.Algorithms(p.Algorithms), Attestation: p.Attestation, Attachment: p.Attachment,
+		RPID: webauthn.PartyOf(p, r.Tab.Request.Issuer).ID, Algorithms: webauthn.Algorithms(p.Algorithms), Attestation: p.Attestation,
+		Attachment:         p.Attachment,
 		RequireResidentKey: p.RequireResidentKey, ResidentKey: p.ResidentKey, UserVerification: p.UserVerification, Timeout: p.Timeout,
 		Retry: r.Form.Get("isSetRetry") != "",
 	}
@@ -70,7 +71,8 @@ func (w Rooms) register(ctx context.Context, r *authn.Run, kind iam.CredentialKi
 		r.Detail("web_authn_registration_error_detail", detail)
 		r.EmitAs(older, word)
 		r.Emit(word)
-		return authn.Challenge{Page: authn.Page{View: pages.WebAuthnError{}, Message: &authn.Message{Tone: pages.Problem, Key: key, Params: []any{detail}}}}, nil
+		return authn.Challenge{Page: authn.Page{View: pages.WebAuthnError{}, Message: &authn.Message{Tone: pages.Problem, Key: key,
+			Params: []any{detail}}}}, nil
 	}
 	if e := r.Form.Get("error"); e != "" {
 		return refuse("invalid_user_credentials", "webauthn-error-register-verification", e)
@@ -89,8 +91,10 @@ func (w Rooms) register(ctx context.Context, r *authn.Run, kind iam.CredentialKi
 		}
 	}
 	p, label := users.WebAuthnPolicy(r.Realm, kind), r.Form.Get("authenticatorLabel")
-	key, err := webauthn.Register(p, webauthn.PartyOf(p, r.Tab.Request.Issuer), challenge, webauthn.Creation{ClientData: clientData, Attestation: attestation,
-		Transports: strings.FieldsFunc(r.Form.Get("transports"), func(c rune) bool { return c == ',' }), Attachment: r.Form.Get("authenticatorAttachment")})
+	key, err := webauthn.Register(p, webauthn.PartyOf(p, r.Tab.Request.Issuer), challenge, webauthn.Creation{ClientData: clientData,
+		Attestation: attestation,
+		Transports:  strings.FieldsFunc(r.Form.Get("transports"), func(c rune) bool { return c == ',' }),
+		Attachment:  r.Form.Get("authenticatorAttachment")})
 	if err != nil {
 		return refuse(word, failed, err.Error())
 	}

@@ -41,7 +41,8 @@ import (
 const (
 	CheapHash     = `"passwordPolicy":"hashAlgorithm(pbkdf2-sha256) and hashIterations(1) and length(6)"`
 	ReusableCodes = `"realmReusableOtpCode":"true"`
-	Device        = `{"id":"device","type":"otp","userLabel":"phone","credentialData":"` + `{\"subType\":\"totp\",\"digits\":6,\"counter\":0,\"period\":30,\"algorithm\":\"HmacSHA1\"}",` +
+	Device        = `{"id":"device","type":"otp","userLabel":"phone","credentialData":"` +
+		`{\"subType\":\"totp\",\"digits\":6,\"counter\":0,\"period\":30,\"algorithm\":\"HmacSHA1\"}",` +
 		`"secretData":"{\"value\":\"` + DeviceSecret + `\"}"}`
 	DeviceSecret = "abcdefghij0123456789"
 )
@@ -49,7 +50,8 @@ const (
 // Code is the one-time code that a device with a secret shows now.
 func (h *House) Code(t testing.TB, secret string) string {
 	t.Helper()
-	c, err := otp.ParseCredential([]byte(`{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}`), []byte(`{"value":"`+secret+`"}`))
+	c, err := otp.ParseCredential([]byte(`{"subType":"totp","digits":6,"counter":0,"period":30,"algorithm":"HmacSHA1"}`),
+		[]byte(`{"value":"`+secret+`"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +114,8 @@ func New(t testing.TB, db *store.DB, document string, protocols map[iam.Protocol
 	h.emails = emails.New(set, mail.NewSender(web.NewClient(web.MailToken), nil, time.Now, log), queue, db, issuer, log)
 	all := map[iam.Protocol]logout.Protocol{iam.OIDC: logout.OIDC{Issuer: issuer}}
 	maps.Copy(all, protocols)
-	h.Notifier = logout.New(issuer, queue, h.post, func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe }, log, all)
+	h.Notifier = logout.New(issuer, queue, h.post, func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe },
+		log, all)
 	h.Ender = &logout.Ender{Sessions: h.Sessions, Notifier: h.Notifier}
 	m := realms.NewManager(cache, db.Now, realms.Rules{NewKey: maker.Fill, Hash: h.Users.FirstPassword, CheckCredential: h.Users.CheckStored})
 	for _, doc := range []string{`{"realm":"master","enabled":true}`, document} {

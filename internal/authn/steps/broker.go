@@ -29,7 +29,10 @@ func (w Rooms) brokered() []authn.Spec {
 		{ID: "idp-confirm-link", Begin: within(w.askLink), Submit: within(w.confirmLink)},
 		{ID: "idp-email-verification", Begin: within(w.proveByMail), Submit: within(w.proveByMail)},
 		{ID: "idp-username-password-form", Begin: within(w.askPassword), Submit: within(w.provePassword)},
-		{ID: "idp-add-organization-member", Begin: organization, NeedsUser: true, Configured: func(context.Context, *authn.Run) (bool, error) { return false, nil }},
+		{ID: "idp-add-organization-member", Begin: organization, NeedsUser: true, Configured: func(context.Context, *authn.Run) (bool,
+			error) {
+			return false, nil
+		}},
 	}
 }
 
@@ -38,7 +41,8 @@ type brokeredStep = func(context.Context, *authn.Run, *iam.Brokered) (authn.Resu
 func within(f brokeredStep) func(context.Context, *authn.Run) (authn.Result, error) {
 	return func(ctx context.Context, r *authn.Run) (authn.Result, error) {
 		if r.Tab.Brokered == nil {
-			return authn.Abort{Err: &authn.FlowError{Code: authn.InternalError, Provider: r.Execution().Authenticator, Message: "identityProviderUnexpectedErrorMessage"}}, nil
+			return authn.Abort{Err: &authn.FlowError{Code: authn.InternalError, Provider: r.Execution().Authenticator,
+				Message: "identityProviderUnexpectedErrorMessage"}}, nil
 		}
 		return f(ctx, r, r.Tab.Brokered)
 	}
@@ -60,7 +64,8 @@ func draftOf(r *authn.Run, said *iam.Brokered) users.Draft {
 	for name, values := range said.Attrs {
 		d[name] = values
 	}
-	for name, value := range map[string]string{"username": strings.ToLower(nameOf(r, said)), "email": strings.ToLower(said.Email), "firstName": said.FirstName, "lastName": said.LastName} {
+	for name, value := range map[string]string{"username": strings.ToLower(nameOf(r, said)), "email": strings.ToLower(said.Email),
+		"firstName": said.FirstName, "lastName": said.LastName} {
 		d[name] = nil
 		if value != "" {
 			d[name] = []string{value}
@@ -80,7 +85,8 @@ func (w Rooms) reviewProfile(_ context.Context, r *authn.Run, said *iam.Brokered
 	if !said.Review && mode != "on" && (mode == "off" || len(v.Check(draft)) == 0) {
 		return authn.Success{}, nil
 	}
-	return authn.Challenge{Page: authn.Page{View: pages.UpdateProfile{Attributes: actions.Attributes(v, url.Values(draft)), Review: true}}}, nil
+	return authn.Challenge{Page: authn.Page{View: pages.UpdateProfile{Attributes: actions.Attributes(v, url.Values(draft)), Review: true}}},
+		nil
 }
 
 func (w Rooms) reviewed(_ context.Context, r *authn.Run, said *iam.Brokered) (authn.Result, error) {
@@ -92,7 +98,8 @@ func (w Rooms) reviewed(_ context.Context, r *authn.Run, said *iam.Brokered) (au
 	}
 	v, draft := p.In(users.BrokerReview, nil), users.Typed(r.Form)
 	if errs := v.Check(draft); len(errs) > 0 {
-		return authn.Challenge{Page: authn.Page{View: pages.UpdateProfile{Attributes: actions.Attributes(v, r.Form), Review: true}, Errors: actions.FieldErrors(errs)}}, nil
+		return authn.Challenge{Page: authn.Page{View: pages.UpdateProfile{Attributes: actions.Attributes(v, r.Form), Review: true},
+			Errors: actions.FieldErrors(errs)}}, nil
 	}
 	u := &iam.User{Attrs: map[string][]string{}}
 	v.Apply(u, draft, true)
@@ -188,7 +195,8 @@ func (w Rooms) createUnique(ctx context.Context, r *authn.Run, said *iam.Brokere
 
 // failed ends the login with a page. Keycloak: AbstractIdpAuthenticator.sendFailureChallenge.
 func failed(_ *authn.Run, event string, code authn.Code, status int, key string, params ...any) authn.Result {
-	return authn.Failure{Code: code, Event: event, Page: authn.Page{View: pages.Error{}, Status: status, Message: &authn.Message{Tone: pages.Problem, Key: key, Params: params}}}
+	return authn.Failure{Code: code, Event: event, Page: authn.Page{View: pages.Error{}, Status: status,
+		Message: &authn.Message{Tone: pages.Problem, Key: key, Params: params}}}
 }
 
 // detectExisting: Keycloak's IdpDetectExistingBrokerUserAuthenticator.
@@ -214,7 +222,8 @@ func (w Rooms) theirs(ctx context.Context, r *authn.Run, said *iam.Brokered) (*i
 		return nil, nil, err
 	}
 	if said.Existing == "" || u == nil || !u.Enabled {
-		return nil, authn.Abort{Err: &authn.FlowError{Code: authn.GenericError, Provider: r.Execution().Authenticator, Message: "identityProviderUnexpectedErrorMessage"}}, nil
+		return nil, authn.Abort{Err: &authn.FlowError{Code: authn.GenericError, Provider: r.Execution().Authenticator,
+			Message: "identityProviderUnexpectedErrorMessage"}}, nil
 	}
 	return u, nil, nil
 }
@@ -236,7 +245,8 @@ func (w Rooms) askLink(ctx context.Context, r *authn.Run, said *iam.Brokered) (a
 	if said.Existing == "" {
 		return authn.Attempted{}, nil
 	}
-	if allowed, err := w.Sessions.HasSingleUse(ctx, r.Realm, tokens.LinkedKey(said.Existing, said.Provider, said.ID)); allowed || err != nil { // by the link of a mail
+	// by the link of a mail
+	if allowed, err := w.Sessions.HasSingleUse(ctx, r.Realm, tokens.LinkedKey(said.Existing, said.Provider, said.ID)); allowed || err != nil {
 		return authn.Success{}, err
 	}
 	return authn.Challenge{Page: authn.Page{View: pages.ConfirmLink{Provider: said.Provider},
@@ -284,7 +294,8 @@ func (w Rooms) proveByMail(ctx context.Context, r *authn.Run, said *iam.Brokered
 		return authn.Success{}, nil
 	}
 	name := providerName(r, said.Provider)
-	page := authn.Page{View: pages.LinkEmail{Provider: name, Username: said.Username}, Message: &authn.Message{Tone: pages.Warning, Key: "linkIdpMessage", Params: []any{name}}}
+	page := authn.Page{View: pages.LinkEmail{Provider: name, Username: said.Username}, Message: &authn.Message{Tone: pages.Warning,
+		Key: "linkIdpMessage", Params: []any{name}}}
 	left, err := w.Emails.Pause(ctx, r.Realm, u.ID, "IDENTITY_PROVIDER_LINK", linkPause)
 	if err != nil || left > 0 {
 		return authn.Challenge{Page: page}, err
@@ -334,7 +345,8 @@ func providerName(r *authn.Run, alias string) string {
 
 // linkForm shows the login form of one user.
 func linkForm(u *iam.User) form {
-	return form{view: func(*authn.Run) pages.View { return pages.Login{Username: u.Username, RegistrationDisabled: true} }, wrong: "invalidUserMessage", lockField: "username"}
+	return form{view: func(*authn.Run) pages.View { return pages.Login{Username: u.Username, RegistrationDisabled: true} },
+		wrong: "invalidUserMessage", lockField: "username"}
 }
 
 // askPassword, provePassword: Keycloak's IdpUsernamePasswordForm.

@@ -19,8 +19,10 @@ func (w Rooms) browser() []authn.Spec {
 		{ID: "identity-provider-redirector", Begin: redirector},
 		{ID: "auth-username-password-form", Begin: w.showLogin, Submit: w.login},
 		{ID: "auth-username-form", Begin: w.showUsername, Submit: w.username},
-		{ID: "auth-password-form", Begin: w.showPassword, Submit: w.password, NeedsUser: true, Configured: w.hasPassword, Credential: iam.Password},
-		{ID: "auth-otp-form", Begin: w.showOTP, Submit: w.otp, NeedsUser: true, Configured: w.has(iam.OTP), Credential: iam.OTP, Setup: "CONFIGURE_TOTP"},
+		{ID: "auth-password-form", Begin: w.showPassword, Submit: w.password, NeedsUser: true, Configured: w.hasPassword,
+			Credential: iam.Password},
+		{ID: "auth-otp-form", Begin: w.showOTP, Submit: w.otp, NeedsUser: true, Configured: w.has(iam.OTP), Credential: iam.OTP,
+			Setup: "CONFIGURE_TOTP"},
 		{ID: "organization", Begin: organization},
 	}
 }
@@ -89,7 +91,8 @@ func reauthenticate(r *authn.Run, s *iam.UserSession) iam.Reason {
 		return iam.AskedPrompt
 	}
 	at, err := strconv.ParseInt(s.Notes["AUTH_TIME"], 10, 64)
-	older := func(seconds int64) bool { return err != nil || at+seconds < r.Now.Unix() } // whole seconds: a login of this very second is young enough
+	// whole seconds: a login of this very second is young enough
+	older := func(seconds int64) bool { return err != nil || at+seconds < r.Now.Unix() }
 	if age, err := strconv.ParseInt(r.Tab.Request.MaxAge, 10, 32); err == nil && older(age) {
 		return iam.AskedMaxAge
 	}
@@ -161,7 +164,8 @@ func (w Rooms) usernameForm(ctx context.Context, r *authn.Run) (form, error) {
 
 func (w Rooms) passwordForm(ctx context.Context, r *authn.Run) (form, error) {
 	offer, err := w.offer(ctx, r)
-	return form{view: func(r *authn.Run) pages.View { return passwordView(r, offer) }, wrong: "invalidPasswordMessage", lockField: "username"}, err
+	return form{view: func(r *authn.Run) pages.View { return passwordView(r, offer) }, wrong: "invalidPasswordMessage",
+		lockField: "username"}, err
 }
 
 // typed is the user name to show: as just typed, else what the client or the cookie suggests.
@@ -361,7 +365,8 @@ func (w Rooms) dummy(ctx context.Context, r *authn.Run) {
 }
 
 // locked shows the page again while brute force protection locks a user out, which ask finds out.
-func (w Rooms) locked(ctx context.Context, r *authn.Run, f form, u *iam.User, ask func(context.Context, *authn.Run, *iam.User) (string, error)) (authn.Result, error) {
+func (w Rooms) locked(ctx context.Context, r *authn.Run, f form, u *iam.User, ask func(context.Context, *authn.Run, *iam.User) (string,
+	error)) (authn.Result, error) {
 	word, err := ask(ctx, r, u)
 	if word == "" || err != nil {
 		return nil, err
@@ -376,7 +381,8 @@ func (w Rooms) locked(ctx context.Context, r *authn.Run, f form, u *iam.User, as
 }
 
 // enabled shows the page again when a user may not log in.
-func (w Rooms) enabled(ctx context.Context, r *authn.Run, f form, u *iam.User, ask func(context.Context, *authn.Run, *iam.User) (string, error)) (authn.Result, error) {
+func (w Rooms) enabled(ctx context.Context, r *authn.Run, f form, u *iam.User, ask func(context.Context, *authn.Run, *iam.User) (string,
+	error)) (authn.Result, error) {
 	if res, err := w.locked(ctx, r, f, u, ask); res != nil || err != nil {
 		return res, err
 	}
@@ -453,7 +459,8 @@ func (w Rooms) otp(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	}
 	if !ok {
 		r.Event.User, r.Event.Cause.Reason = r.User.ID, iam.WrongOTP
-		return authn.Refusal{Code: authn.InvalidCredentials, Event: "invalid_user_credentials", Page: errorPage(view, "totp", "invalidTotpMessage")}, nil
+		return authn.Refusal{Code: authn.InvalidCredentials, Event: "invalid_user_credentials",
+			Page: errorPage(view, "totp", "invalidTotpMessage")}, nil
 	}
 	return used(r, iam.OTP), nil
 }

@@ -84,11 +84,13 @@ func excess(list []sessions.Outline, limit int) int {
 }
 
 // endOldest ends those of the sessions, the least recently used first, that are too many.
-func (w Rooms) endOldest(ctx context.Context, r *authn.Run, list []sessions.Outline, limit int, setting string) (ended []iam.SessionID, err error) {
+func (w Rooms) endOldest(ctx context.Context, r *authn.Run, list []sessions.Outline, limit int,
+	setting string) (ended []iam.SessionID, err error) {
 	for _, s := range list[:excess(list, limit)] {
 		rule := iam.Setting{Of: iam.OfStep, Name: setting, Value: strconv.Itoa(limit)}
-		_, err := w.Ender.Session(ctx, r.Realm, r.Tab.Request.Issuer, s.Ref(), iam.End{Reason: iam.SessionLimit, By: iam.ActorServer, Client: r.Client.ID,
-			Rule: rule.Name + ": " + rule.Value, Setting: rule})
+		_, err := w.Ender.Session(ctx, r.Realm, r.Tab.Request.Issuer, s.Ref(), iam.End{Reason: iam.SessionLimit, By: iam.ActorServer,
+			Client: r.Client.ID,
+			Rule:   rule.Name + ": " + rule.Value, Setting: rule})
 		if err != nil && !errors.Is(err, sessions.ErrGone) {
 			return nil, err
 		}
@@ -109,5 +111,6 @@ func deniedBy(r *authn.Run) (authn.Result, error) {
 	}
 	r.Event.Cause.Reason, r.Event.Cause.User = iam.SessionLimit, r.User.ID
 	return authn.Failure{Code: authn.GenericError, Event: "generic_authentication_error", Page: authn.Page{
-		View: pages.Error{}, Message: &authn.Message{Tone: pages.Problem, Key: cmp.Or(r.Config("errorMessage"), "sessionLimitExceeded")}, Status: 403}}, nil
+		View: pages.Error{}, Message: &authn.Message{Tone: pages.Problem, Key: cmp.Or(r.Config("errorMessage"), "sessionLimitExceeded")},
+		Status: 403}}, nil
 }

@@ -33,7 +33,8 @@ func showChooseUser(_ context.Context, r *authn.Run) (authn.Result, error) {
 func (w Rooms) chooseUser(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	name := strings.TrimSpace(r.Form.Get("username"))
 	if name == "" {
-		return authn.Refusal{Code: authn.InvalidUser, Event: "username_missing", Page: errorPage(pages.ResetPassword{Username: r.Tab.Request.LoginHint}, "username", "missingUsernameMessage")}, nil
+		return authn.Refusal{Code: authn.InvalidUser, Event: "username_missing",
+			Page: errorPage(pages.ResetPassword{Username: r.Tab.Request.LoginHint}, "username", "missingUsernameMessage")}, nil
 	}
 	r.SetNote(NoteAttempted, name)
 	r.Detail("username", name)

@@ -37,7 +37,8 @@ func All(w Rooms) []authn.Spec {
 }
 
 func (w Rooms) all() []authn.Spec {
-	return slices.Concat(w.browser(), w.conditions(), w.directGrant(), w.registration(), w.reset(), w.limits(), w.brokered(), access(), w.recoveryCodes(), w.webAuthn())
+	return slices.Concat(w.browser(), w.conditions(), w.directGrant(), w.registration(), w.reset(), w.limits(), w.brokered(), access(),
+		w.recoveryCodes(), w.webAuthn())
 }
 
 // Built tells whether there is a step, by its provider id.

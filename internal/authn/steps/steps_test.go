@@ -22,7 +22,8 @@ import (
 )
 
 // shop has a few users whose passwords are their names + "-pw"; otto has a device.
-const shop = `{"realm":"shop","enabled":true,"rememberMe":true,"loginWithEmailAllowed":true,"attributes":{` + authntest.ReusableCodes + `,"acr.loa.map":"{\"silver\":1,\"gold\":2}"},` + authntest.CheapHash + `,
+const shop = `{"realm":"shop","enabled":true,"rememberMe":true,"loginWithEmailAllowed":true,"attributes":{` + authntest.ReusableCodes +
+	`,"acr.loa.map":"{\"silver\":1,\"gold\":2}"},` + authntest.CheapHash + `,
 	"roles":{"realm":[{"name":"admin"}]},"clients":[{"clientId":"x","serviceAccountsEnabled":true,"secret":"s"}],
 	"identityProviders":[{"alias":"google","providerId":"google","enabled":true}],
 	"users":[{"id":"ann","username":"ann","email":"ann@example.test","enabled":true,"realmRoles":["admin"],"attributes":{"team":["red","blue"]},"credentials":[{"type":"password","value":"ann-pw"}]},
@@ -62,7 +63,9 @@ func (p *people) run() *authn.Run {
 
 // locking is a realm in which one failure locks a user out.
 func locking(permanently bool) string {
-	return strings.Replace(shop, `"enabled":true,`, fmt.Sprintf(`"enabled":true,"bruteForceProtected":true,"failureFactor":1,"waitIncrementSeconds":900,"permanentLockout":%v,`, permanently), 1)
+	return strings.Replace(shop, `"enabled":true,`,
+		fmt.Sprintf(`"enabled":true,"bruteForceProtected":true,"failureFactor":1,"waitIncrementSeconds":900,"permanentLockout":%v,`, permanently),
+		1)
 }
 
 // The time of an answer tells nobody who exists, has a password, is locked out or
@@ -369,10 +372,12 @@ func TestCookie(t *testing.T) {
 		{"", "-1", "", "1800000000", "auth-username-password-form", "reauthenticate"}, // nothing is that young
 	} {
 		r := p.run()
-		r.Actions = []iam.RequiredAction{{Alias: "UPDATE_PROFILE", Provider: "UPDATE_PROFILE"}, {Alias: "delete_account", Provider: "delete_account"},
+		r.Actions = []iam.RequiredAction{{Alias: "UPDATE_PROFILE", Provider: "UPDATE_PROFILE"},
+			{Alias: "delete_account", Provider: "delete_account"},
 			{Alias: "CONFIGURE_TOTP", Provider: "CONFIGURE_TOTP", Config: map[string]string{"max_auth_age": "20"}}}
 		r.Tab.Request = iam.LoginRequest{Force: c.prompt == "login", MaxAge: c.maxAge, Action: c.action}
-		r.Identity = &authn.Identity{User: p.User(t, "ann"), Session: &iam.UserSession{ID: "s", Notes: map[string]string{"AUTH_TIME": c.authTime}}}
+		r.Identity = &authn.Identity{User: p.User(t, "ann"), Session: &iam.UserSession{ID: "s",
+			Notes: map[string]string{"AUTH_TIME": c.authTime}}}
 		out, err := p.Start(context.Background(), r, browser())
 		if got := outcome(t, r, out, err); got != c.want || r.Note(steps.NoteInfo) != c.info {
 			t.Errorf("%+v: got %q, info %q", c, got, r.Note(steps.NoteInfo))
@@ -442,7 +447,8 @@ func TestConditions(t *testing.T) {
 	} {
 		r := p.run()
 		r.User = p.User(t, "ann")
-		f := flow(sub(iam.Conditional, "sub", exec(iam.Required, c.id, c.config...), exec(iam.Required, "deny-access-authenticator")), exec(iam.Required, "allow-access-authenticator"))
+		f := flow(sub(iam.Conditional, "sub", exec(iam.Required, c.id, c.config...), exec(iam.Required, "deny-access-authenticator")),
+			exec(iam.Required, "allow-access-authenticator"))
 		out, err := p.Start(context.Background(), r, f)
 		if err != nil {
 			t.Fatal(err)
@@ -458,9 +464,11 @@ func TestLevelsOfAuthentication(t *testing.T) {
 	f := flow(
 		exec(iam.Alternative, "auth-cookie"),
 		sub(iam.Alternative, "levels",
-			sub(iam.Conditional, "1", exec(iam.Required, "conditional-level-of-authentication", "loa-condition-level", "1", "loa-max-age", "36000"), exec(iam.Required, "auth-username-password-form")),
+			sub(iam.Conditional, "1", exec(iam.Required, "conditional-level-of-authentication", "loa-condition-level", "1", "loa-max-age", "36000"),
+				exec(iam.Required, "auth-username-password-form")),
 			func() iam.Execution {
-				x := sub(iam.Conditional, "2", exec(iam.Required, "conditional-level-of-authentication", "loa-condition-level", "2", "loa-max-age", "300"), exec(iam.Required, "auth-otp-form"))
+				x := sub(iam.Conditional, "2", exec(iam.Required, "conditional-level-of-authentication", "loa-condition-level", "2", "loa-max-age",
+					"300"), exec(iam.Required, "auth-otp-form"))
 				x.Sub.Executions[0].ID = "second-condition"
 				return x
 			}()))
@@ -523,13 +531,16 @@ func TestMinimumACR(t *testing.T) {
 
 func TestRegistration(t *testing.T) {
 	p := newPeople(t, shop)
-	x := sub(iam.Required, "registration-page-form", exec(iam.Required, "registration-user-creation"), exec(iam.Required, "registration-password-action"), exec(iam.Disabled, "registration-recaptcha-action"))
+	x := sub(iam.Required, "registration-page-form", exec(iam.Required, "registration-user-creation"),
+		exec(iam.Required, "registration-password-action"), exec(iam.Disabled, "registration-recaptcha-action"))
 	x.Authenticator, x.Sub.Provider = "registration-page-form", "form-flow"
 	f := flow(x)
 	for i, c := range []struct{ form, want string }{
 		{"username=new&password=secret&password-confirm=secret", "passed new !REGISTER/"},
-		{"username=ann&password=secret&password-confirm=secret", "registration-page-form username:usernameExistsMessage !REGISTER_ERROR/username_in_use"},
-		{"username=fresh&password=secret&password-confirm=q", "registration-page-form password-confirm:invalidPasswordConfirmMessage !REGISTER_ERROR/invalid_registration"},
+		{"username=ann&password=secret&password-confirm=secret",
+			"registration-page-form username:usernameExistsMessage !REGISTER_ERROR/username_in_use"},
+		{"username=fresh&password=secret&password-confirm=q", "registration-page-form password-confirm:invalidPasswordConfirmMessage " +
+			"!REGISTER_ERROR/invalid_registration"},
 		{"username=fresh", "registration-page-form password:missingPasswordMessage !REGISTER_ERROR/invalid_registration"},
 	} {
 		r := p.run()
@@ -551,7 +562,8 @@ func TestRegistration(t *testing.T) {
 
 func TestResetTellsNobodyWhoExists(t *testing.T) {
 	p := newPeople(t, shop)
-	f := flow(exec(iam.Required, "reset-credentials-choose-user"), exec(iam.Required, "reset-credential-email"), exec(iam.Required, "reset-password"))
+	f := flow(exec(iam.Required, "reset-credentials-choose-user"), exec(iam.Required, "reset-credential-email"),
+		exec(iam.Required, "reset-password"))
 	for name, want := range map[string]string{
 		"nobody": "forked emailSentMessage !RESET_PASSWORD_ERROR/user_not_found",
 		"off":    "forked emailSentMessage !RESET_PASSWORD_ERROR/user_disabled",

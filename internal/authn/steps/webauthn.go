@@ -28,7 +28,8 @@ const noteChallenge = "WEBAUTH_CHALLENGE"
 // known, else of any. It is nil when somebody is known who has none.
 func (w Rooms) assertion(ctx context.Context, r *authn.Run, kind iam.CredentialKind) (*pages.Assertion, error) {
 	p := users.WebAuthnPolicy(r.Realm, kind)
-	a := &pages.Assertion{UserVerification: p.UserVerification, RPID: webauthn.PartyOf(p, r.Tab.Request.Issuer).ID, Timeout: p.Timeout, Known: r.User != nil}
+	a := &pages.Assertion{UserVerification: p.UserVerification, RPID: webauthn.PartyOf(p, r.Tab.Request.Issuer).ID, Timeout: p.Timeout,
+		Known: r.User != nil}
 	if r.User != nil {
 		list, err := w.Users.Credentials(ctx, r.Realm, r.User.ID)
 		if err != nil {
@@ -39,7 +40,8 @@ func (w Rooms) assertion(ctx context.Context, r *authn.Run, kind iam.CredentialK
 				continue
 			}
 			if key, err := webauthn.ParseKey(c.Data); err == nil {
-				a.Authenticators = append(a.Authenticators, pages.Authenticator{ID: key.URLID(), Label: c.Label, Transports: key.Transports, Created: c.Created})
+				a.Authenticators = append(a.Authenticators, pages.Authenticator{ID: key.URLID(), Label: c.Label, Transports: key.Transports,
+					Created: c.Created})
 			}
 		}
 		if len(a.Authenticators) == 0 {
@@ -155,7 +157,8 @@ const (
 
 // prove judges the answer of an authenticator. page shows what was wrong.
 // Keycloak: WebAuthnAuthenticator.action.
-func (w Rooms) prove(ctx context.Context, r *authn.Run, kind iam.CredentialKind, page func(*authn.Message) (authn.Page, error)) (authn.Result, error) {
+func (w Rooms) prove(ctx context.Context, r *authn.Run, kind iam.CredentialKind, page func(*authn.Message) (authn.Page,
+	error)) (authn.Result, error) {
 	challenge := r.Note(noteChallenge)
 	r.SetNote(noteChallenge, "")
 	r.Detail("credential_type", string(kind))
@@ -174,7 +177,8 @@ func (w Rooms) prove(ctx context.Context, r *authn.Run, kind iam.CredentialKind,
 		return refuse(authn.InvalidUser, "not_allowed", errAPI, e)
 	}
 	var a webauthn.Assertion
-	for name, to := range map[string]*[]byte{"credentialId": &a.ID, "clientDataJSON": &a.ClientData, "authenticatorData": &a.AuthenticatorData, "signature": &a.Signature} {
+	for name, to := range map[string]*[]byte{"credentialId": &a.ID, "clientDataJSON": &a.ClientData, "authenticatorData": &a.AuthenticatorData,
+		"signature": &a.Signature} {
 		b, err := webauthn.Decode(r.Form.Get(name))
 		if *to = b; err != nil || len(b) == 0 {
 			return refuse(authn.InvalidUser, "not_allowed", errAPI, "Missing compulsory webauthn parameters")
@@ -220,7 +224,8 @@ func (w Rooms) prove(ctx context.Context, r *authn.Run, kind iam.CredentialKind,
 
 // whose finds the user whose credential it is: whom the authenticator names, who
 // must be the one that is known, or the one that is known. A nil user comes with the result to give.
-func (w Rooms) whose(ctx context.Context, r *authn.Run, refuse func(authn.Code, string, string, string) (authn.Result, error)) (*iam.User, authn.Result, error) {
+func (w Rooms) whose(ctx context.Context, r *authn.Run, refuse func(authn.Code, string, string, string) (authn.Result,
+	error)) (*iam.User, authn.Result, error) {
 	named, err := webauthn.Decode(r.Form.Get("userHandle"))
 	switch {
 	case err != nil || len(named) == 0 && r.User == nil:

@@ -19,7 +19,8 @@ type Data struct {
 	Message string           `json:"m,omitempty"` // message key to show next
 	Asked   iam.Reason       `json:"a,omitempty"` // see NoteAsked
 	Named   iam.SessionID    `json:"n,omitempty"` // see NoteNamed
-	Action  string           `json:"k,omitempty"` // id of the action token whose page this leads on from: what is done by it ends without a login
+	// id of the action token whose page this leads on from: what is done by it ends without a login
+	Action string `json:"k,omitempty"`
 }
 
 // Notes in a tab. Data carries the first three.

@@ -16,7 +16,8 @@ import (
 // During an update a login that the version before has sealed in a page, or that
 // this one has stored, goes on at whichever node the browser comes to.
 func TestRequestsOfBothVersions(t *testing.T) {
-	old := map[string]any{"client": "c", "redirect_uri": "https://app.test/cb", "response_type": "code", "scope": "openid", "state": "s", "prompt": "login", "max_age": "60"}
+	old := map[string]any{"client": "c", "redirect_uri": "https://app.test/cb", "response_type": "code", "scope": "openid", "state": "s",
+		"prompt": "login", "max_age": "60"}
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		k, realm := tabs.New(db), authntest.New(t, db, `{"realm":"shop","enabled":true}`, nil).Realm.ID
 		sealed, err := k.Seal("page", map[string]any{"q": old})

@@ -63,8 +63,10 @@ func (s *Server) Collect(ctx context.Context, realm string, unusedAfter time.Dur
 		unusedAfter = doctor.UnusedAfter
 	}
 	s.sent, s.planned = 0, 13 // of any realm
-	c := &collection{Server: s, realm: "/" + url.PathEscape(realm), e: &doctor.Evidence{At: s.Now(), Server: doctor.Keycloak, UnusedAfter: unusedAfter, Asked: doctor.Told(s.Base)},
-		stats: map[string]stat{}, sessions: map[string]doctor.ClientSessions{}, last: map[string]time.Time{}, listed: map[string]map[string][]rep.UserSession{}}
+	c := &collection{Server: s, realm: "/" + url.PathEscape(realm), e: &doctor.Evidence{At: s.Now(), Server: doctor.Keycloak,
+		UnusedAfter: unusedAfter, Asked: doctor.Told(s.Base)},
+		stats: map[string]stat{}, sessions: map[string]doctor.ClientSessions{}, last: map[string]time.Time{},
+		listed: map[string]map[string][]rep.UserSession{}}
 	err := c.run(ctx)
 	if s.Progress != nil {
 		s.Progress(s.sent, s.sent)
@@ -194,10 +196,14 @@ func (c *collection) lists(ctx context.Context) (err error) {
 	if !ok || !both {
 		c.e.Scopes = doctor.Untold[[]doctor.Scope](cmp.Or(by[0].Why(), by[1].Why()))
 	}
-	if c.e.Keys, err = part(ctx, c, "/keys", "view-realm", func(m *rep.KeysMetadata) []doctor.Key { return doctor.SigningKeys(m) }); err != nil {
+	if c.e.Keys, err = part(ctx, c, "/keys", "view-realm", func(m *rep.KeysMetadata) []doctor.Key {
+		return doctor.SigningKeys(
+			m)
+	}); err != nil {
 		return err
 	}
-	c.e.Actions, err = part(ctx, c, "/authentication/required-actions", "view-realm", func(l []rep.RequiredAction) []rep.RequiredAction { return l })
+	c.e.Actions, err = part(ctx, c, "/authentication/required-actions", "view-realm",
+		func(l []rep.RequiredAction) []rep.RequiredAction { return l })
 	return err
 }
 
@@ -205,20 +211,23 @@ func (c *collection) lists(ctx context.Context) (err error) {
 // users log in is not told.
 func (c *collection) providers(ctx context.Context) (err error) {
 	const right = "view-identity-providers"
-	c.e.Providers, err = part(ctx, c, "/identity-provider/instances?max="+strconv.Itoa(providersMost), right, func(list []*rep.IdentityProvider) []doctor.Provider {
-		out := []doctor.Provider{}
-		for _, p := range list {
-			out = append(out, doctor.Provider{Rep: p, Only: doctor.Untold[doctor.Count]("this server does not tell who has no other way to log in")})
-		}
-		return out
-	})
+	c.e.Providers, err = part(ctx, c, "/identity-provider/instances?max="+strconv.Itoa(providersMost), right,
+		func(list []*rep.IdentityProvider) []doctor.Provider {
+			out := []doctor.Provider{}
+			for _, p := range list {
+				out = append(out, doctor.Provider{Rep: p,
+					Only: doctor.Untold[doctor.Count]("this server does not tell who has no other way to log in")})
+			}
+			return out
+		})
 	list, ok := c.e.Providers.Get()
 	if err != nil || !ok {
 		return err
 	}
 	for i := range list {
 		if i == mappedMost {
-			c.e.Notes = append(c.e.Notes, fmt.Sprintf("There are more than %d identity providers; only the mappers of these were looked at.", mappedMost))
+			c.e.Notes = append(c.e.Notes, fmt.Sprintf("There are more than %d identity providers; only the mappers of these were looked at.",
+				mappedMost))
 			break
 		}
 		var mappers []rep.IdentityProviderMapper
@@ -292,15 +301,17 @@ func (c *collection) sessionNumbers(ctx context.Context) error {
 	for i, s := range all {
 		c.stats[s.ID] = s
 		zero := doctor.Told(doctor.Count{})
-		n := doctor.ClientSessions{Online: doctor.Told(doctor.Count{N: number(s.Active)}), Offline: doctor.Told(doctor.Count{N: number(s.Offline)}),
-			Week: doctor.Told(doctor.Week{}), Older: zero, Dead: zero, Left: zero}
+		n := doctor.ClientSessions{Online: doctor.Told(doctor.Count{N: number(s.Active)}),
+			Offline: doctor.Told(doctor.Count{N: number(s.Offline)}),
+			Week:    doctor.Told(doctor.Week{}), Older: zero, Dead: zero, Left: zero}
 		if number(s.Active) > 0 {
 			c.last[s.ID] = c.e.At
 		}
 		if total := number(s.Offline); total > 0 {
 			if i >= offlineMost {
 				why := fmt.Sprintf("only the %d clients with the most offline sessions were looked at", offlineMost)
-				n.Week, n.Older, n.Dead, n.Left = doctor.Untold[doctor.Week](why), doctor.Untold[doctor.Count](why), doctor.Untold[doctor.Count](why), doctor.Untold[doctor.Count](why)
+				n.Week, n.Older, n.Dead, n.Left = doctor.Untold[doctor.Week](why), doctor.Untold[doctor.Count](why), doctor.Untold[doctor.Count](why),
+					doctor.Untold[doctor.Count](why)
 			} else if err := c.offline(ctx, s.ID, total, &n, logouts, asked); err != nil {
 				return err
 			}
@@ -312,11 +323,13 @@ func (c *collection) sessionNumbers(ctx context.Context) error {
 }
 
 // offline looks at a client's offline sessions.
-func (c *collection) offline(ctx context.Context, client string, total int64, n *doctor.ClientSessions, logouts doctor.Known[map[string]time.Time], asked map[string]time.Time) error {
+func (c *collection) offline(ctx context.Context, client string, total int64, n *doctor.ClientSessions,
+	logouts doctor.Known[map[string]time.Time], asked map[string]time.Time) error {
 	var list []rep.UserSession
 	for first := 0; first < sessionsMost && int64(first) < total; first += sessionPage {
 		var page []rep.UserSession
-		if err := c.get(ctx, fmt.Sprintf("%s/clients/%s/offline-sessions?first=%d&max=%d", c.realm, url.PathEscape(client), first, sessionPage), &page); err != nil {
+		if err := c.get(ctx, fmt.Sprintf("%s/clients/%s/offline-sessions?first=%d&max=%d", c.realm, url.PathEscape(client), first, sessionPage),
+			&page); err != nil {
 			why, err := missing[doctor.Count](err, "view-users")
 			if err != nil {
 				return err
@@ -379,7 +392,8 @@ func (c *collection) offline(ctx context.Context, client string, total int64, n 
 	}
 	n.Week, n.Older, n.Dead, n.Left = doctor.Told(week), count(older), count(dead), count(left)
 	if dead == 0 && unasked > 0 {
-		n.Dead = doctor.Untold[doctor.Count](fmt.Sprintf("the not-before of %d users was not to be had (%d are asked at most, with view-users)", unasked, usersMost))
+		n.Dead = doctor.Untold[doctor.Count](fmt.Sprintf("the not-before of %d users was not to be had (%d are asked at most, with view-users)",
+			unasked, usersMost))
 	}
 	if !logoutsKnown {
 		n.Left = doctor.Untold[doctor.Count](logouts.Why())
@@ -447,7 +461,8 @@ func (c *collection) uses(ctx context.Context) error {
 	}
 	gap := c.eventsKept("LOGIN", "CLIENT_LOGIN")
 	if gap == "" {
-		older, err := part(ctx, c, "/events?max=1&dateTo="+c.e.At.Add(-c.e.UnusedAfter).UTC().Format(time.DateOnly), "view-events", func(l []rep.Event) bool { return len(l) > 0 })
+		older, err := part(ctx, c, "/events?max=1&dateTo="+c.e.At.Add(-c.e.UnusedAfter).UTC().Format(time.DateOnly), "view-events",
+			func(l []rep.Event) bool { return len(l) > 0 })
 		if err != nil {
 			return err
 		}
@@ -495,12 +510,13 @@ func (c *collection) use(ctx context.Context, x *rep.Client, u *doctor.Use) erro
 	at := "/events?client=" + url.QueryEscape(x.ClientID) + "&" + c.from()
 	if last, _ := u.Last.Get(); last.IsZero() {
 		var err error
-		u.Last, err = part(ctx, c, at+"&type=LOGIN&type=CODE_TO_TOKEN&type=CLIENT_LOGIN&type=REFRESH_TOKEN&type=TOKEN_EXCHANGE&max=1", "view-events", func(l []rep.Event) time.Time {
-			if len(l) == 0 {
-				return time.Time{}
-			}
-			return time.UnixMilli(l[0].Time)
-		})
+		u.Last, err = part(ctx, c, at+"&type=LOGIN&type=CODE_TO_TOKEN&type=CLIENT_LOGIN&type=REFRESH_TOKEN&type=TOKEN_EXCHANGE&max=1",
+			"view-events", func(l []rep.Event) time.Time {
+				if len(l) == 0 {
+					return time.Time{}
+				}
+				return time.UnixMilli(l[0].Time)
+			})
 		if err != nil {
 			return err
 		}

@@ -56,7 +56,8 @@ func (s *Server) Apply(ctx context.Context, realm string, on doctor.Product, p *
 		rec := new(doctor.Record)
 		return rec, json.Unmarshal(data, rec)
 	}
-	rec := &doctor.Record{ID: uuid.Must(uuid.NewV7()).String(), Finding: p.Finding, Fix: p.Fix.ID, Made: s.Now().UnixMilli(), MadeBy: s.who(), Changes: p.Changes}
+	rec := &doctor.Record{ID: uuid.Must(uuid.NewV7()).String(), Finding: p.Finding, Fix: p.Fix.ID, Made: s.Now().UnixMilli(), MadeBy: s.who(),
+		Changes: p.Changes}
 	return rec, s.Change(ctx, realm, p.Changes)
 }
 

@@ -76,9 +76,12 @@ func whole() *keycloak {
 		"/authentication/required-actions": `[{"alias":"VERIFY_EMAIL","enabled":true}]`,
 		"/clients":                         `[{"id":"w","clientId":"web","standardFlowEnabled":true,"directAccessGrantsEnabled":true,"redirectUris":["https://app.example.org/cb"],"defaultClientScopes":["offline_access"]}]`,
 		"/client-session-stats":            `[{"id":"w","clientId":"web","active":"0","offline":"2"}]`,
-		"/clients/w/offline-sessions":      fmt.Sprintf(`[{"id":"x","userId":"u","start":%d,"lastAccess":%d},{"id":"y","userId":"u","start":%d,"lastAccess":%d}]`, start, start, start, start+60_000),
-		"/users/u":                         fmt.Sprintf(`{"id":"u","notBefore":%d}`, noon.Add(-time.Minute*59-time.Second*30).Unix()),
-		"/events":                          fmt.Sprintf(`[{"type":"LOGIN","clientId":"web","time":%d,"details":{"grant_type":"authorization_code"}}]`, noon.UnixMilli()),
+		"/clients/w/offline-sessions": fmt.Sprintf(
+			`[{"id":"x","userId":"u","start":%d,"lastAccess":%d},{"id":"y","userId":"u","start":%d,"lastAccess":%d}]`, start,
+			start, start, start+60_000),
+		"/users/u": fmt.Sprintf(`{"id":"u","notBefore":%d}`, noon.Add(-time.Minute*59-time.Second*30).Unix()),
+		"/events": fmt.Sprintf(
+			`[{"type":"LOGIN","clientId":"web","time":%d,"details":{"grant_type":"authorization_code"}}]`, noon.UnixMilli()),
 	}}
 }
 
@@ -86,7 +89,8 @@ func (k *keycloak) serve(t *testing.T) *Server {
 	t.Helper()
 	s := httptest.NewServer(k)
 	t.Cleanup(s.Close)
-	return &Server{Base: s.URL, HTTP: web.NewClient(web.AnotherServer), Now: func() time.Time { return noon }, Credentials: Credentials{User: "root", Password: iam.Secret("sesame")}}
+	return &Server{Base: s.URL, HTTP: web.NewClient(web.AnotherServer), Now: func() time.Time { return noon },
+		Credentials: Credentials{User: "root", Password: iam.Secret("sesame")}}
 }
 
 func TestCollect(t *testing.T) {
@@ -109,12 +113,14 @@ func TestCollect(t *testing.T) {
 	scopes, _ := e.Scopes.Get()
 	keys, _ := e.Keys.Get()
 	follows, told := e.Follows.Get()
-	if week.Begun.N != 2 || week.Unrefreshed.N != 1 || dead.N != 1 || len(scopes) != 3 || scopes[1].Assigned != doctor.Optional || scopes[2].Assigned != doctor.Unassigned ||
+	if week.Begun.N != 2 || week.Unrefreshed.N != 1 || dead.N != 1 || len(scopes) != 3 || scopes[1].Assigned != doctor.Optional ||
+		scopes[2].Assigned != doctor.Unassigned ||
 		len(keys) != 1 || !keys[0].Active || follows || !told {
 		t.Errorf("%+v %+v %+v %+v %v", week, dead, scopes, keys, follows)
 	}
 	r := doctor.Examine(e, doctor.Filter{Check: "offline-access-client-default"})
-	if len(r.Findings) != 1 || !strings.Contains(r.Findings[0].Consequence, "2 offline sessions begun this week, 1 refreshed; 2 live in all.") {
+	if len(r.Findings) != 1 || !strings.Contains(r.Findings[0].Consequence,
+		"2 offline sessions begun this week, 1 refreshed; 2 live in all.") {
 		t.Errorf("%+v", r)
 	}
 	if steps != s.sent+1 { // and the end
@@ -183,7 +189,8 @@ func TestRefusals(t *testing.T) {
 		change func(*keycloak, *Server)
 		want   string
 	}{
-		{func(_ *keycloak, s *Server) { s.Credentials.Password = iam.Secret("wrong") }, "logging in: POST /realms/master/protocol/openid-connect/token: 401 invalid_grant Invalid user credentials"},
+		{func(_ *keycloak, s *Server) { s.Credentials.Password = iam.Secret("wrong") }, "logging in: POST " +
+			"/realms/master/protocol/openid-connect/token: 401 invalid_grant Invalid user credentials"},
 		{func(k *keycloak, _ *Server) { k.answers[""] = "403" }, "403 HTTP 403 Forbidden"},
 		{func(k *keycloak, _ *Server) { k.answers["/keys"] = "302" }, "302"}, // the token goes nowhere else
 		{func(k *keycloak, _ *Server) { k.answers["/keys"] = "<html>" }, "/keys"},
@@ -192,7 +199,8 @@ func TestRefusals(t *testing.T) {
 		s := k.serve(t)
 		c.change(k, s)
 		_, err := s.Examine(t.Context(), "shop", 0, doctor.Filter{})
-		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "wrong") || strings.Contains(err.Error(), "sesame") {
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "wrong") ||
+			strings.Contains(err.Error(), "sesame") {
 			t.Errorf("%v, want %s", err, c.want)
 		}
 	}
@@ -214,7 +222,8 @@ func TestHalfDoneIsTakenBack(t *testing.T) {
 	k.answers["PUT /clients/w/default-client-scopes/s2"] = "{}"
 	k.answers["PUT /clients/w/optional-client-scopes/s2"] = "403"
 	s := k.serve(t)
-	change := doctor.Change{Subject: doctor.Subject{Kind: doctor.KindClient, ID: "w", Name: "web"}, Member: doctor.MemberScope, Scope: &doctor.Scope{ID: "s2", Name: "offline_access"},
+	change := doctor.Change{Subject: doctor.Subject{Kind: doctor.KindClient, ID: "w", Name: "web"}, Member: doctor.MemberScope,
+		Scope:  &doctor.Scope{ID: "s2", Name: "offline_access"},
 		Before: []byte(`"default"`), After: []byte(`"optional"`)}
 	err := s.Change(t.Context(), "shop", []doctor.Change{change})
 	if err == nil || status(err) != 403 {
@@ -222,7 +231,8 @@ func TestHalfDoneIsTakenBack(t *testing.T) {
 	}
 	k.answers["/clients/w/default-client-scopes"] = `[{"id":"s2","name":"offline_access"}]`
 	change.Before = []byte(`"none"`)
-	if err := s.Change(t.Context(), "shop", []doctor.Change{change}); err == nil || !strings.Contains(err.Error(), `client scope offline_access of client web is "default", not "none"`) {
+	if err := s.Change(t.Context(), "shop", []doctor.Change{change}); err == nil || !strings.Contains(err.Error(),
+		`client scope offline_access of client web is "default", not "none"`) {
 		t.Error(err)
 	}
 	back := false

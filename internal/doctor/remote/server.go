@@ -148,7 +148,8 @@ func (s *Server) bearer(ctx context.Context) (string, error) {
 	if realm == "" {
 		realm = "master"
 	}
-	data, err := s.do(ctx, http.MethodPost, "/realms/"+url.PathEscape(realm)+"/protocol/openid-connect/token", "application/x-www-form-urlencoded", "", []byte(form.Encode()), "")
+	data, err := s.do(ctx, http.MethodPost, "/realms/"+url.PathEscape(realm)+"/protocol/openid-connect/token",
+		"application/x-www-form-urlencoded", "", []byte(form.Encode()), "")
 	if err != nil {
 		return "", &LoginError{err}
 	}

@@ -94,7 +94,8 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 // sqliteURL spells the settings that every pooled connection has. Full
 // synchronisation: what was acknowledged survives a power cut.
 func sqliteURL(path, extra string) string {
-	pragmas := []string{"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)", "case_sensitive_like(1)", "cache_size(-16000)", "mmap_size(268435456)", "temp_store(memory)"}
+	pragmas := []string{"busy_timeout(10000)", "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)", "case_sensitive_like(1)",
+		"cache_size(-16000)", "mmap_size(268435456)", "temp_store(memory)"}
 	var b strings.Builder
 	b.WriteString("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + extra)
 	for _, p := range pragmas {

@@ -14,8 +14,9 @@ import (
 // the statement names. They say what tables are like when they are large, once and
 // for ever: statistics of a table's rows would be those of the day that they were made. PostgreSQL makes its own.
 type Statistics struct {
-	Tables   []string
-	Distinct map[string]int64 // how many values a column has, for each combination of those before it; a column without a line is (nearly) unique
+	Tables []string
+	// how many values a column has, for each combination of those before it; a column without a line is (nearly) unique
+	Distinct map[string]int64
 }
 
 const largeTable = 1_000_000 // rows

@@ -245,7 +245,8 @@ type writeJob struct {
 const maxGroup = 256
 
 func newGroupWriter(conn *sql.Conn) *groupWriter {
-	w := &groupWriter{conn: conn, stmts: map[string]*sql.Stmt{}, jobs: make(chan *writeJob, maxGroup), quit: make(chan struct{}), done: make(chan struct{})}
+	w := &groupWriter{conn: conn, stmts: map[string]*sql.Stmt{}, jobs: make(chan *writeJob, maxGroup), quit: make(chan struct{}),
+		done: make(chan struct{})}
 	go w.loop()
 	return w
 }

@@ -188,7 +188,8 @@ func create(o Options) (*Server, error) {
 			return nil, err
 		}
 	}
-	out, err := s.command(filepath.Join(bin, "initdb"), "-D", "data", "-U", "latchkey", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput()
+	out, err := s.command(filepath.Join(bin, "initdb"), "-D", "data", "-U", "latchkey", "-A", "trust", "-E", "UTF8", "--locale=C",
+		"--no-sync").CombinedOutput()
 	if err == nil {
 		err = s.start()
 	}
@@ -223,7 +224,8 @@ func (s *Server) start() error {
 			return err
 		}
 	}
-	settings := []string{"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(s.port), "unix_socket_directories=.", "max_connections=200", "shared_buffers=128MB"}
+	settings := []string{"listen_addresses=127.0.0.1", "port=" + strconv.Itoa(s.port), "unix_socket_directories=.", "max_connections=200",
+		"shared_buffers=128MB"}
 	if !s.durable {
 		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off")
 	}

@@ -130,7 +130,8 @@ func (f *Fill) partOrigin(client iam.ClientID, first bool) string {
 	if first {
 		how = "browser"
 	}
-	return `{"how":"` + how + `","client":"` + string(client) + `","scope":"openid","scopes":"openid:r email:d profile:d roles:d offline_access:i","issuer":"http://127.0.0.1/realms/scale"}`
+	return `{"how":"` + how + `","client":"` + string(client) +
+		`","scope":"openid","scopes":"openid:r email:d profile:d roles:d offline_access:i","issuer":"http://127.0.0.1/realms/scale"}`
 }
 
 // parts are the clients in a session, one or two of them.
@@ -161,7 +162,8 @@ func (f *Fill) left(n int) (client iam.ClientID, ok bool) {
 
 func (f *Fill) issued(n int, at int64) string {
 	id := string(f.Session(n))
-	return iam.Issuance{At: at, Grant: "rt", Access: id, RefreshType: "Refresh", Refresh: id}.String() + iam.Issuance{At: at, Grant: "ac", Access: id, RefreshType: "Refresh", Refresh: id}.String()
+	return iam.Issuance{At: at, Grant: "rt", Access: id, RefreshType: "Refresh", Refresh: id}.String() + iam.Issuance{At: at, Grant: "ac",
+		Access: id, RefreshType: "Refresh", Refresh: id}.String()
 }
 
 // A table is what is loaded into one table: row returns those that belong to n.
@@ -175,22 +177,27 @@ func (f *Fill) tables() []table {
 	realm := string(f.Realm)
 	session := func(n int) (id, user string) { return string(f.Session(n)), string(f.User(f.UserOf(n))) }
 	return []table{
-		{"users", "realm_id, id, username, email, email_verified, first_name, last_name, first_lower, last_lower, enabled, federation, created_at, not_before, doc, version", f.Users(),
+		{"users", "realm_id, id, username, email, email_verified, first_name, last_name, first_lower, last_lower, enabled, federation, " +
+			"created_at, not_before, doc, version", f.Users(),
 			func(n int) [][]any {
 				name := fmt.Sprintf("user%08d", n)
-				return [][]any{{realm, string(f.User(n)), name, name + "@scale.test", true, "Ursula", "User", "ursula", "user", true, "", int64(1), int64(0), "{}", int64(1)}}
+				return [][]any{{realm, string(f.User(n)), name, name + "@scale.test", true, "Ursula", "User", "ursula", "user", true, "", int64(1),
+					int64(0), "{}", int64(1)}}
 			}},
-		{"user_sessions", "realm_id, id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user, started_at, last_access, notes, version, origin", f.Sessions,
+		{"user_sessions", "realm_id, id, offline, user_id, remember, username, ip, auth_method, broker_session, broker_user, started_at, " +
+			"last_access, notes, version, origin", f.Sessions,
 			func(n int) [][]any {
 				if f.Ended(n) {
 					return nil
 				}
 				id, user := session(n)
 				started, access, _ := f.times(n)
-				return [][]any{{realm, id, f.Offline(n), user, dice(n, 10)%10 == 0, fmt.Sprintf("user%08d", f.UserOf(n)), f.address(n), "openid-connect", "", "", started, access, notes, int64(1),
+				return [][]any{{realm, id, f.Offline(n), user, dice(n, 10)%10 == 0, fmt.Sprintf("user%08d", f.UserOf(n)), f.address(n),
+					"openid-connect", "", "", started, access, notes, int64(1),
 					f.origin(f.parts(n)[0], f.Offline(n))}}
 			}},
-		{"client_sessions", "realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, version, origin, refreshes, issued", f.Sessions,
+		{"client_sessions", "realm_id, session_id, offline, client_id, refresh_id, refresh_use, redirect_to, started_at, last_access, notes, " +
+			"version, origin, refreshes, issued", f.Sessions,
 			func(n int) (rows [][]any) {
 				if f.Ended(n) {
 					return nil
@@ -198,11 +205,13 @@ func (f *Fill) tables() []table {
 				id, _ := session(n)
 				started, access, _ := f.times(n)
 				for i, c := range f.parts(n) {
-					rows = append(rows, []any{realm, id, f.Offline(n), string(c), "", int64(0), "http://web.test/cb", started + int64(i), access, "{}", int64(1), f.partOrigin(c, i == 0), int64(1), f.issued(n, access)})
+					rows = append(rows, []any{realm, id, f.Offline(n), string(c), "", int64(0), "http://web.test/cb", started + int64(i), access, "{}",
+						int64(1), f.partOrigin(c, i == 0), int64(1), f.issued(n, access)})
 				}
 				return rows
 			}},
-		{"ended_sessions", "realm_id, session_id, offline, started_at, user_id, username, ip, remember, auth_method, last_access, ended_at, reason, device, origin, ending", f.Sessions,
+		{"ended_sessions", "realm_id, session_id, offline, started_at, user_id, username, ip, remember, auth_method, last_access, ended_at, " +
+			"reason, device, origin, ending", f.Sessions,
 			func(n int) [][]any {
 				if !f.Ended(n) {
 					return nil
@@ -210,15 +219,18 @@ func (f *Fill) tables() []table {
 				id, user := session(n)
 				started, access, ended := f.times(n)
 				e := f.ending(n)
-				return [][]any{{realm, id, f.Offline(n), started, user, fmt.Sprintf("user%08d", f.UserOf(n)), f.address(n), dice(n, 10)%10 == 0, "openid-connect", access, ended, string(e.Reason),
+				return [][]any{{realm, id, f.Offline(n), started, user, fmt.Sprintf("user%08d", f.UserOf(n)), f.address(n), dice(n, 10)%10 == 0,
+					"openid-connect", access, ended, string(e.Reason),
 					device, f.origin(f.parts(n)[0], f.Offline(n)), asJSON(e)}}
 			}},
-		{"ended_parts", "realm_id, session_id, offline, client_id, started_at, alone, user_id, last_access, ended_at, reason, refreshes, issued, origin, ending", f.Sessions,
+		{"ended_parts", "realm_id, session_id, offline, client_id, started_at, alone, user_id, last_access, ended_at, reason, refreshes, " +
+			"issued, origin, ending", f.Sessions,
 			func(n int) (rows [][]any) {
 				id, user := session(n)
 				started, access, ended := f.times(n)
 				if c, ok := f.left(n); ok {
-					return [][]any{{realm, id, false, string(c), started + 2, true, user, access, ended, string(iam.Revoked), int64(0), f.issued(n, access), f.partOrigin(c, false),
+					return [][]any{{realm, id, false, string(c), started + 2, true, user, access, ended, string(iam.Revoked), int64(0),
+						f.issued(n, access), f.partOrigin(c, false),
 						asJSON(iam.End{Reason: iam.Revoked, By: iam.ActorClient, Client: c})}}
 				}
 				if !f.Ended(n) {
@@ -226,7 +238,8 @@ func (f *Fill) tables() []table {
 				}
 				e := f.ending(n)
 				for i, c := range f.parts(n) {
-					rows = append(rows, []any{realm, id, f.Offline(n), string(c), started + int64(i), false, user, access, ended, string(e.Reason), int64(1), f.issued(n, access), f.partOrigin(c, i == 0), asJSON(e)})
+					rows = append(rows, []any{realm, id, f.Offline(n), string(c), started + int64(i), false, user, access, ended, string(e.Reason),
+						int64(1), f.issued(n, access), f.partOrigin(c, i == 0), asJSON(e)})
 				}
 				return rows
 			}},
@@ -250,7 +263,8 @@ func (f *Fill) tables() []table {
 					reason = string(iam.TokenExpired)
 				}
 				started, access, _ := f.times(n)
-				return [][]any{{realm, string(f.Session(n)), kind, user, string(client), f.address(n), reason, int64(1 + dice(n, 12)%5), started, access, `{"event":"LOGIN","error":"invalid_user_credentials"}`}}
+				return [][]any{{realm, string(f.Session(n)), kind, user, string(client), f.address(n), reason, int64(1 + dice(n, 12)%5), started,
+					access, `{"event":"LOGIN","error":"invalid_user_credentials"}`}}
 			}},
 	}
 }
@@ -273,7 +287,8 @@ func (f *Fill) SQLite(ctx context.Context, path string) error {
 	}
 	defer tx.Rollback()
 	for _, t := range f.tables() {
-		stmt, err := tx.PrepareContext(ctx, `insert into `+t.name+` (`+t.columns+`) values (`+strings.Repeat("?, ", strings.Count(t.columns, ","))+"?)")
+		stmt, err := tx.PrepareContext(ctx, `insert into `+t.name+` (`+t.columns+`) values (`+strings.Repeat("?, ",
+			strings.Count(t.columns, ","))+"?)")
 		if err != nil {
 			return err
 		}
@@ -302,7 +317,8 @@ func (f *Fill) Postgres(ctx context.Context, url string) error {
 		return err
 	}
 	defer db.Close()
-	again, err := indexes(ctx, db, `select indexname, indexdef from pg_indexes where schemaname = current_schema() and tablename in `+f.names()+`
+	again, err := indexes(ctx, db, `select indexname, indexdef from pg_indexes where schemaname = current_schema() and tablename in `+
+		f.names()+`
 		and not exists (select 1 from pg_constraint where conname = indexname)`)
 	if err != nil {
 		return err
