@@ -15,7 +15,7 @@ import (
 )
 
 // rules are the rooms that hold the product: every door may use them.
-const rules = "realms clients doctor keys users sessions deliveries logout events records roles authn authn/steps authn/actions " +
+const rules = "realms clients doctor keys users sessions deliveries logout events records roles oauth authn authn/steps authn/actions " +
 	"authn/tabs emails claims tokens bearer clientauth broker authz policy jobs"
 
 // doorMay is what a door may import: never store, never another door.
@@ -28,8 +28,9 @@ const doorMay = "iam rep web i18n telemetry " + rules
 // is the moment to argue about it.
 var layers = map[string]string{
 	// words
-	"iam": "",
-	"rep": "iam",
+	"iam":   "",
+	"rep":   "iam",
+	"oauth": "iam", // the refusals of OAuth 2.0
 	// tools
 	"jose":      "iam",
 	"xmlsec":    "iam",
@@ -76,7 +77,9 @@ var layers = map[string]string{
 	"doctor":          "iam rep clients keys realms store mail", // looks at a whole realm, and mends it by the rules of its rooms
 	"doctor/remote":   "doctor iam rep web",                     // asks other servers; knows nothing of ours
 	// doors
-	"oidc":         doorMay + " pages jose", // the tokens that clients sign
+	"oidc": doorMay + " pages jose oidc/grants", // the tokens that clients sign
+	"oidc/grants": "iam oauth jose realms users sessions tokens claims bearer authn authn/steps " +
+		"authn/actions authn/tabs events logout telemetry web",
 	"saml":         doorMay + " xmlsec",
 	"login":        doorMay + " pages",
 	"admin":        doorMay + " pages", // names the mails that it sends

@@ -94,6 +94,27 @@ func (v *Verdict) Event(ip, where string) *iam.Event {
 	return e
 }
 
+// Record tells an event which token was judged, and what is wrong with it.
+func (v *Verdict) Record(e *iam.Event) {
+	e.Cause.Reason = v.Reason()
+	if tok := v.Token; tok != nil {
+		e.Cause.User, e.Cause.Session, e.Cause.Token = iam.UserID(tok.Subject), iam.SessionID(tok.Session), tok.ID
+		e.Cause.Offline = tok.Type == tokens.TypeOffline || tok.Context().Offline
+	}
+}
+
+// SessionOf is the session that a good token stands on, or what stands in for one that
+// was never stored.
+func (s *Service) SessionOf(r *realms.Realm, v *Verdict, ip string) *iam.UserSession {
+	if v.View != nil {
+		return v.View.Session
+	}
+	now := s.Now()
+	return &iam.UserSession{
+		Realm: r.ID, User: v.User.ID, Username: v.User.Username, IP: ip, AuthMethod: "client_auth", Started: now, LastAccess: now,
+	}
+}
+
 // Judge says whether a presented token is good now, and why not.
 func (s *Service) Judge(ctx context.Context, r *realms.Realm, raw string, want Want) (*Verdict, error) {
 	tok, err := tokens.Parse(ctx, r, raw)
@@ -128,6 +149,13 @@ func (s *Service) JudgeRead(ctx context.Context, r *realms.Realm, tok *tokens.To
 		j.v.Refusals = append(j.v.Refusals, no)
 	}
 	return j.v, nil
+}
+
+// JudgeSession is Judge for what names a session and is no token: an authorization code, a device code.
+func (s *Service) JudgeSession(ctx context.Context, r *realms.Realm, of iam.SessionRef, client *realms.Client,
+	want Want) (*Verdict, error) {
+	want.OneKind = true
+	return s.JudgeRead(ctx, r, &tokens.Token{Session: string(of.ID), Subject: string(of.User), Client: client.ClientID}, want)
 }
 
 // judging is one judgement under way.

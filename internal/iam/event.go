@@ -26,6 +26,17 @@ type Event struct {
 	Cause   Cause // of an error; not part of what is stored as the event
 }
 
+// Detail adds a detail; an empty value is left out.
+func (e *Event) Detail(name, value string) {
+	if value == "" {
+		return
+	}
+	if e.Details == nil {
+		e.Details = map[string]string{}
+	}
+	e.Details[name] = value
+}
+
 // A Cause is what is known of a refusal beyond the words of its event.
 type Cause struct {
 	Reason  Reason    // "" for what Kind and Error say

@@ -30,7 +30,7 @@ func (h *Handler) logoutFromProvider(c *call) error {
 		return err
 	}
 	if !b.form.Has("logout_token") {
-		return b.deny(refusal{word: "invalid_token", code: "invalid_request", description: "No logout token"})
+		return logoutTokenNone
 	}
 	var list []*iam.IdentityProvider
 	for _, p := range b.realm.IDPs {
@@ -38,12 +38,11 @@ func (h *Handler) logoutFromProvider(c *call) error {
 	}
 	told, err := h.Broker.ReadLogout(b.ctx(), list, b.form.Get("logout_token"))
 	if refused, is := errors.AsType[*broker.Refused](err); is {
-		return b.deny(refusal{word: "invalid_token", code: "invalid_request", description: refused.Why})
+		return logoutTokenBad.With("$why", refused.Why)
 	}
 	if unreachable, is := errors.AsType[*broker.Unreachable](err); is {
 		h.Log.WarnContext(b.ctx(), "a provider's logout is not verified", telemetry.KeyRealm, b.realm.Name, telemetry.KeyError, unreachable)
-		return b.deny(refusal{word: "invalid_token", code: "invalid_request",
-			description: "The signature verification of the logoutToken failed"})
+		return logoutTokenUnread
 	}
 	if err != nil {
 		return err
@@ -214,7 +213,8 @@ func (h *Handler) brokerToken(c *call) error {
 		return c.json(status, map[string]string{"errorMessage": text})
 	}
 	raw, _ := bearerOf(c.r)
-	b := &backCall{call: c, cors: web.CORS{Methods: []string{c.r.Method}, Auth: true}}
+	c.cors = &web.CORS{Methods: []string{c.r.Method}, Auth: true}
+	b := &backCall{call: c}
 	v, err := b.judge(raw, bearer.Want{Checks: brokerTokenChecks, Types: accessTypes, DPoP: byDPoP(c.r), Proof: b.proof(raw)})
 	if err != nil {
 		return err

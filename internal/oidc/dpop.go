@@ -9,6 +9,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/jose"
+	"latchkey/internal/oidc/grants"
 	"latchkey/internal/tokens"
 )
 
@@ -35,38 +36,16 @@ func (c *call) proof(access string) *tokens.Proof {
 // bound to; a client's attribute may demand one. Bindings to a certificate are
 // not built, and a token without one would be worth more than the client was told.
 // Keycloak: DPoPUtil.handleDPoPHeader, MtlsHoKTokenUtil without a certificate.
-func (t *tokenCall) bind() error {
-	if proofs(t.r) != nil || t.client.OIDC.DPoP {
-		jkt, err := t.proof("").Check()
-		if err != nil {
-			return t.badProof(err)
+func (b *backCall) bind() (key string, err error) {
+	if proofs(b.r) != nil || b.client.OIDC.DPoP {
+		if key, err = b.proof("").Check(); err != nil {
+			return "", grants.BadProof(err)
 		}
-		t.jkt = jkt
 	}
-	if t.client.OIDC.MTLS {
-		return t.deny(refusal{word: "invalid_request", description: "Client Certification missing for MTLS HoK Token Binding"})
+	if b.client.OIDC.MTLS {
+		return "", certificateBound
 	}
-	return nil
-}
-
-// badProof refuses with an event when err is a ProofError.
-func (t *tokenCall) badProof(err error) error {
-	if refused, ok := errors.AsType[tokens.ProofError](err); ok {
-		return t.deny(refusal{word: "invalid_dpop_proof", code: "invalid_request", description: refused.Error()})
-	}
-	return err
-}
-
-// checkThumbprint holds the key of the request against the one that the login
-// named (RFC 9449 10). Keycloak: DPoPUtil.validateDPoPJkt.
-func (t *tokenCall) checkThumbprint(wanted string) error {
-	switch {
-	case wanted == "" || wanted == t.jkt:
-		return nil
-	case t.jkt == "":
-		return t.deny(refusal{word: "invalid_request", description: "DPoP Proof missing"})
-	}
-	return t.deny(refusal{word: "invalid_request", description: "DPoP Proof public key thumbprint does not match dpop_jkt"})
+	return key, nil
 }
 
 // logoutBound checks the key that a refresh token is bound to, for a logout, where the
@@ -78,7 +57,7 @@ func (b *backCall) logoutBound(tok *tokens.Token) error {
 	}
 	refused, err := b.proof("").Holds(tok)
 	if refused != "" {
-		return b.worthless(iam.TokenInvalid, refused)
+		return grants.Worthless(iam.TokenInvalid, refused)
 	}
 	return err
 }
@@ -91,14 +70,13 @@ func (b *backCall) proveForLogin() error {
 	}
 	jkt, err := b.proof("").Check()
 	if refused, ok := errors.AsType[tokens.ProofError](err); ok {
-		return b.deny(refusal{word: "invalid_request", description: refused.Error(), detail: "detail"})
+		return pushedProof.With("$proof", refused.Error())
 	}
 	switch {
 	case err != nil:
 		return err
 	case b.form.Has("dpop_jkt") && b.form.Get("dpop_jkt") != jkt:
-		return b.deny(refusal{word: "invalid_request", description: "DPoP Proof public key thumbprint does not match dpop_jkt.",
-			detail: "detail"})
+		return pushedOtherKey
 	}
 	b.form.Set("dpop_jkt", jkt)
 	return nil

@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"cmp"
-	"net/http"
 
 	"latchkey/internal/iam"
 )
@@ -16,7 +15,7 @@ func (c *call) encryption(client *iam.Client, how iam.Encryption, cty string) fu
 	return func(plain string) (string, error) {
 		set, err := c.ClientAuth.Keys(c.ctx(), c.realm, client, c.urls.Frontend, "", "enc")
 		if err != nil {
-			return "", &Error{http.StatusBadRequest, "invalid_request", "can not get encryption KEK"}
+			return "", noEncryption
 		}
 		for _, k := range set {
 			if k.CanEncrypt(how.Alg) {
@@ -25,6 +24,6 @@ func (c *call) encryption(client *iam.Client, how iam.Encryption, cty string) fu
 				return to.Encrypt(cmp.Or(how.Enc, "A128CBC-HS256"), cty, []byte(plain))
 			}
 		}
-		return "", &Error{http.StatusBadRequest, "invalid_request", "can not get encryption KEK"}
+		return "", noEncryption
 	}
 }

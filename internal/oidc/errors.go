@@ -8,44 +8,23 @@ import (
 	"net/http"
 
 	"latchkey/internal/iam"
+	"latchkey/internal/oauth"
+	"latchkey/internal/oidc/grants"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/telemetry"
 	"latchkey/internal/web"
 )
 
-// An Error is a refusal in OAuth's words: a JSON document with a status (RFC
-// 6749 5.2, RFC 6750 3.1). Headers of the answer are set before it is returned.
-type Error struct {
-	Status      int
-	Code        string
-	Description string
-}
-
-func (e *Error) Error() string { return e.Code + ": " + e.Description }
-
-// A refusal is a no to a program that asks: the answer in OAuth's words, and the event's.
-type refusal struct {
-	word        string     // of the event
-	reason      iam.Reason // that is recorded, "" where the word says it
-	status      int        // 400 when 0
-	code        string     // the word when ""
-	description string
-	detail      string // of the event, which tells the description: "reason" when "", untold for none
-}
-
-// untold is for refusals whose event has its word alone.
-const untold = "-"
-
-// deny writes a refusal's event down and returns its answer.
-func (c *call) deny(no refusal) error {
-	if no.reason != "" {
-		c.event.Cause.Reason = no.reason
+// record writes down the event of a refusal that has one, and says which scripts may read it.
+func (c *call) record(no *oauth.Refusal) {
+	if no.Open {
+		c.anyOrigin()
 	}
-	if no.detail != untold {
-		c.detail(cmp.Or(no.detail, "reason"), no.description)
+	if no.Word != "" {
+		no.Record(&c.event)
+		_ = c.refuse(no.Word, nil)
 	}
-	return c.refuse(no.word, &Error{cmp.Or(no.status, http.StatusBadRequest), cmp.Or(no.code, no.word), no.description})
 }
 
 // A pageError is a refusal that is shown to a person: a message key with its
@@ -76,8 +55,9 @@ var statuses = map[iam.Kind]int{
 
 // fail is the door's error writer.
 func (c *call) fail(err error) {
-	var oauth *Error
+	var no *oauth.Refusal
 	var page *pageError
+	var shown grants.Shown
 	var status statusError
 	var refusal *iam.Error
 	var bearer challenge
@@ -85,8 +65,13 @@ func (c *call) fail(err error) {
 	switch {
 	case errors.As(err, &bearer):
 		c.bytes(bearer.status, "text/plain;charset=UTF-8", nil)
-	case errors.As(err, &oauth):
-		_ = c.json(oauth.Status, web.Problem{Error: oauth.Code, Description: oauth.Description})
+	case errors.As(err, &no):
+		c.record(no)
+		_ = c.json(cmp.Or(no.Status, http.StatusBadRequest), web.Problem{Error: cmp.Or(no.Code, no.Word), Description: no.Description})
+	case errors.As(err, &shown):
+		c.page(shown.Page.Status, pages.Request{
+			Client: c.asks, Message: &pages.Message{Type: pages.Problem, Key: shown.Page.Message.Key, Args: shown.Page.Message.Params},
+		}, pages.Error{})
 	case errors.As(err, &page):
 		c.page(page.status, pages.Request{Client: c.asks, Message: &pages.Message{Type: pages.Problem, Key: page.key, Args: page.args}},
 			pages.Error{})

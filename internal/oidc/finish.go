@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/authn"
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
+	"latchkey/internal/oidc/grants"
 	"latchkey/internal/sessions"
 	"latchkey/internal/tokens"
 )
@@ -110,7 +111,7 @@ func (c *call) store(d *authn.Done, q *request, types responseType, scopes []*ia
 	l = &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: d.Noted, Root: d.Root, Tab: d.Tab}
 	if types.code {
 		var once sessions.SingleUse
-		code, once, err = c.newCode(&loginCode{
+		code, once, err = c.grants.NewCode(c.realm, &grants.Code{
 			Session: d.Session.ID, User: d.User.ID, Client: d.Client.ID, Scope: q.Scope, RedirectURI: q.Extra[noteRedirectParam], Nonce: q.Nonce,
 			Challenge: q.Challenge, ChallengeAlg: q.ChallengeAlg, JKT: q.JKT,
 		}, c.Now().Add(c.realm.Lifespans.AccessCode))
@@ -187,7 +188,7 @@ func (c *call) joined(d *authn.Done) (*authn.Joined, error) {
 // long as that is alive. Keycloak: TokenManager.attachAuthenticationSession.
 func (c *call) clientPart(d *authn.Done, q *request, scopes []*iam.ClientScope, was *authn.Joined) (*iam.ClientSession, error) {
 	notes := map[string]string{
-		"iss": q.Issuer, noteResponseType: q.ResponseType, "response_mode": q.ResponseMode, noteScope: q.Scope,
+		"iss": q.Issuer, "response_type": q.ResponseType, "response_mode": q.ResponseMode, grants.NoteScope: q.Scope,
 		"state": q.State, "nonce": q.Nonce,
 		"prompt": q.Prompt, "max_age": q.MaxAge, "login_hint": q.LoginHint, "acr_values": q.ACRValues, "claims": q.Claims,
 		"kc_idp_hint": q.IDPHint, "code_challenge": q.Challenge, "code_challenge_method": q.ChallengeAlg,
@@ -202,7 +203,7 @@ func (c *call) clientPart(d *authn.Done, q *request, scopes []*iam.ClientScope, 
 	}
 	offline := tokens.OfflineRequested(scopes)
 	if d.New && offline {
-		notes[noteFirstOffline] = "true"
+		notes[grants.NoteFirstOffline] = "true"
 	}
 	now := c.Now()
 	part := &iam.ClientSession{
@@ -225,7 +226,7 @@ func (c *call) clientPart(d *authn.Done, q *request, scopes []*iam.ClientScope, 
 			return nil, err
 		}
 		if fresh {
-			notes[noteFirstOffline] = "true"
+			notes[grants.NoteFirstOffline] = "true"
 		}
 	}
 	if was.Live {

@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -9,18 +8,17 @@ import (
 
 	"latchkey/internal/clientauth"
 	"latchkey/internal/iam"
+	"latchkey/internal/oauth"
 	"latchkey/internal/realms"
 	"latchkey/internal/web"
 )
 
-// A backCall is a request that a client's own program makes: a form, the client
-// that it proves to be, and the policy for scripts of other origins.
+// A backCall is a request that a client's own program makes: a form, and the client
+// that it proves to be.
 type backCall struct {
 	*call
 	form   web.Form
 	client *realms.Client
-	cors   web.CORS
-	deaf   bool // no script is to read the answer
 }
 
 // asWritten are the parameters that say who somebody is, which must be right
@@ -41,14 +39,15 @@ func (c *call) back() (*backCall, error) {
 func (c *call) backWith(form web.Form) (*backCall, error) {
 	b, err := c.backAnyway(form)
 	if err == nil && !c.realm.Enabled {
-		return nil, b.realmOff()
+		return nil, oauth.RealmOff
 	}
 	return b, err
 }
 
 // backAnyway is backWith also for a realm that is switched off.
 func (c *call) backAnyway(form web.Form) (*backCall, error) {
-	b := &backCall{call: c, cors: web.CORS{Methods: []string{"POST"}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}}
+	b := &backCall{call: c}
+	b.cors = &web.CORS{Methods: []string{"POST"}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}
 	for name, values := range form.Values {
 		if slices.Contains(asWritten, name) {
 			continue
@@ -59,16 +58,9 @@ func (c *call) backAnyway(form web.Form) (*backCall, error) {
 	}
 	b.form = form
 	if !c.secure() {
-		b.anyOrigin()
-		return nil, &Error{http.StatusForbidden, "invalid_request", "HTTPS required"}
+		return nil, httpsRequired
 	}
 	return b, nil
-}
-
-// realmOff refuses because the realm is switched off.
-func (b *backCall) realmOff() error {
-	b.anyOrigin()
-	return &Error{http.StatusForbidden, "access_denied", "Realm not enabled"}
 }
 
 // authenticateClient says which client sent the request, or refuses it with an
@@ -85,24 +77,16 @@ func (b *backCall) authenticateClient() error {
 		b.detail(name, value)
 	}
 	if no := p.Refusal; no != nil {
-		b.anyOrigin()
-		return b.deny(refusal{word: no.Word, status: no.Status, code: no.Code, description: no.Description, detail: untold})
+		return &oauth.Refusal{Word: no.Word, Status: no.Status, Code: no.Code, Description: no.Description, Told: oauth.Untold, Open: true}
 	}
 	b.client = p.Client
 	switch {
 	case !b.client.Enabled:
-		return b.clientOff()
+		return oauth.ClientOff
 	case b.client.Protocol != "" && b.client.Protocol != iam.OIDC:
-		return b.deny(refusal{word: "invalid_client", description: "Wrong client protocol.", detail: untold})
+		return otherProtocol
 	}
 	return nil
-}
-
-// clientOff refuses because the client is switched off.
-func (b *backCall) clientOff() error {
-	b.anyOrigin()
-	return b.deny(refusal{word: "client_disabled", status: http.StatusUnauthorized, code: "invalid_client", description: clientauth.Invalid,
-		detail: untold})
 }
 
 // printable: StringUtil.removeControlCharacters.
@@ -134,21 +118,21 @@ func (c *call) secure() bool {
 
 // anyOrigin lets scripts of every origin read a refusal that comes before the
 // client is known.
-func (b *backCall) anyOrigin() {
-	if b.deaf {
+func (c *call) anyOrigin() {
+	if c.cors == nil {
 		return
 	}
-	open := b.cors
+	open := *c.cors
 	open.Origins = []string{"*"}
-	open.Apply(b.w, b.r)
+	open.Apply(c.w, c.r)
 }
 
 // checkOrigin refuses scripts of origins that the client does not allow. The
 // server's own pages are of no other origin. Keycloak: DefaultCors.add.
-func (b *backCall) checkOrigin(client *realms.Client) error {
-	b.cors.Origins = client.Origins(b.urls.Of(client.RootURL))
-	if !b.cors.Apply(b.w, b.r) && b.r.Header.Get("Origin") != iam.OriginOf(b.urls.Frontend) {
-		return &Error{http.StatusForbidden, "Invalid origin", ""}
+func (c *call) checkOrigin(client *realms.Client) error {
+	c.cors.Origins = client.Origins(c.urls.Of(client.RootURL))
+	if !c.cors.Apply(c.w, c.r) && c.r.Header.Get("Origin") != iam.OriginOf(c.urls.Frontend) {
+		return wrongOrigin
 	}
 	return nil
 }
@@ -164,7 +148,7 @@ func (b *backCall) errDuplicate(except ...string) error {
 	if b.form.Duplicate(except...) == "" {
 		return nil
 	}
-	return &Error{http.StatusBadRequest, "invalid_request", "duplicated parameter"}
+	return duplicated
 }
 
 // postPreflight answers the preflight of an endpoint that is posted to.

@@ -18,6 +18,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
 	"latchkey/internal/logout"
+	"latchkey/internal/oidc/grants"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/records"
@@ -63,14 +64,17 @@ type Login interface {
 // A Handler is the door. Make it with New.
 type Handler struct {
 	Config
-	grants  map[string]grantType
+	grants  *grants.Service
 	objects *web.Client // for request objects
 }
 
 // New makes the door.
 func New(c Config) *Handler {
 	iam.Complete(c)
-	return &Handler{Config: c, grants: grants(), objects: web.NewClient(web.RequestObject)}
+	return &Handler{Config: c, objects: web.NewClient(web.RequestObject), grants: grants.New(grants.Rooms{
+		Sessions: c.Sessions, Users: c.Users, Bearer: c.Bearer, Issuer: c.Issuer, Engine: c.Engine, Actions: c.Actions,
+		Events: c.Events, Tabs: c.Tabs, Log: c.Log, Now: c.Now,
+	})}
 }
 
 // base is where the protocol's endpoints live.
@@ -159,7 +163,8 @@ type call struct {
 	event iam.Event    // what is written down when the request was decided
 	asks  pages.Client // whose request it is, once that is known: pages lead back to it
 
-	embedded bool // the answer is a page that other sites may show in a frame
+	cors     *web.CORS // the policy for scripts of other origins; nil where none is to read the answer
+	embedded bool      // the answer is a page that other sites may show in a frame
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }
@@ -179,15 +184,7 @@ func (c *call) emit() {
 }
 
 // detail adds a detail to the call's event; an empty value is left out.
-func (c *call) detail(name, value string) {
-	if value == "" {
-		return
-	}
-	if c.event.Details == nil {
-		c.event.Details = map[string]string{}
-	}
-	c.event.Details[name] = value
-}
+func (c *call) detail(name, value string) { c.event.Detail(name, value) }
 
 // refuse writes the call's event down as an error and returns err.
 func (c *call) refuse(word string, err error) error {

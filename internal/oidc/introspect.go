@@ -9,6 +9,7 @@ import (
 	"latchkey/internal/bearer"
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
+	"latchkey/internal/oauth"
 	"latchkey/internal/tokens"
 	"latchkey/internal/web"
 )
@@ -20,12 +21,12 @@ func (h *Handler) introspect(c *call) error {
 	if err != nil {
 		return err
 	}
-	b.deaf = true
+	b.cors = nil // no script is to read the answer
 	if err := b.authenticateClient(); err != nil {
-		var refused *Error
+		var refused *oauth.Refusal
 		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized && refused.Code == "unauthorized_client" {
-			return b.deny(refusal{word: "invalid_client", status: http.StatusUnauthorized, description: "Client authentication failed.",
-				detail: "detail"})
+			b.record(refused)
+			return introspectorUnproved
 		}
 		return err
 	}
@@ -33,15 +34,15 @@ func (h *Handler) introspect(c *call) error {
 	hint := b.form.Get("token_type_hint")
 	switch {
 	case b.client.Access == iam.Public:
-		return b.deny(refusal{word: "invalid_request", status: http.StatusForbidden, description: "Client not allowed.", detail: "detail"})
+		return introspectorPublic
 	case b.form.Duplicate() != "":
-		return b.deny(refusal{word: "invalid_request", description: "duplicated parameter", detail: "detail"})
+		return introspectTwice
 	case !b.form.Has("token"):
-		return b.deny(refusal{word: "invalid_request", description: "Token not provided.", detail: "detail"})
+		return introspectNothing
 	case b.form.Has("token_type_hint") && !slices.Contains([]string{"access_token", "refresh_token", "requesting_party_token"}, hint):
 		b.detail("token_type", hint)
 		_ = b.refuse("invalid_request", nil)
-		return b.deny(refusal{word: "invalid_request", description: "Unsupported token type.", detail: "detail"})
+		return introspectHint
 	}
 	p, err := b.checkIntrospected(b.form.Get("token"), hint == "refresh_token")
 	if err != nil {
@@ -212,6 +213,6 @@ func (b *backCall) describe(out *claims.Set, p *introspected) {
 	if out.Get("username") == nil {
 		out.Put("username", p.User.Username)
 	}
-	tokens.Actor(out, b.sessionFor(p.Verdict))
+	tokens.Actor(out, b.Bearer.SessionOf(b.realm, p.Verdict, b.event.IP))
 	out.Put("token_type", p.Token.Type)
 }

@@ -13,6 +13,7 @@ import (
 	"latchkey/internal/bearer"
 	"latchkey/internal/iam"
 	"latchkey/internal/logout"
+	"latchkey/internal/oidc/grants"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
@@ -373,11 +374,12 @@ func (c *call) logoutToken(form web.Form) error {
 	if err := b.admitClient(); err != nil {
 		return err
 	}
-	verdict, err := b.judgeRefresh(b.form.Get("refresh_token"), logoutChecks, "")
-	if err == nil {
-		err = b.logoutBound(verdict.Token)
-	}
+	q := &grants.Request{Realm: b.realm, Client: b.client, Params: grants.Read(b.form), Issuer: b.issuer(), Event: &b.event}
+	verdict, err := b.grants.JudgeRefresh(b.ctx(), q, logoutChecks)
 	if err != nil {
+		return err
+	}
+	if err := b.logoutBound(verdict.Token); err != nil {
 		return err
 	}
 	tok := verdict.Token
@@ -388,7 +390,7 @@ func (c *call) logoutToken(form web.Form) error {
 	}
 	if !over {
 		if tok.BeforeSession(v.Session.Started) {
-			return b.deny(refusal{word: "invalid_token", code: "invalid_grant", description: "Refresh toked issued before the user session started"})
+			return logoutOlder
 		}
 		if err := b.endSession(v.Session); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
+	"latchkey/internal/oauth"
 	"latchkey/internal/sessions"
 	"latchkey/internal/web"
 )
@@ -30,7 +31,7 @@ func (h *Handler) push(c *call) error {
 		return b.notPushed(err)
 	}
 	if b.form.Has("request_uri") {
-		return b.deny(refusal{word: "invalid_request", description: "It is not allowed to include request_uri to PAR.", detail: "detail"})
+		return pushedURI
 	}
 	for _, name := range []string{"client_secret", "client_assertion", "client_assertion_type"} {
 		delete(b.form.Values, name)
@@ -47,7 +48,7 @@ func (h *Handler) push(c *call) error {
 	}
 	b.form.Set("client_id", b.client.ClientID)
 	if !b.keepRead() {
-		return b.deny(refusal{word: "invalid_request", description: "the request is too long", detail: "detail"})
+		return pushedTooLong
 	}
 	doc, err := json.Marshal(b.form.Values)
 	if err != nil {
@@ -98,11 +99,12 @@ func pushedKey(c iam.ClientID, id string) string { return "pushed " + string(c) 
 // notPushed answers for a client that did not prove who it is, without a word
 // on whether there is one. Keycloak: AbstractParEndpoint.authorizeClient.
 func (b *backCall) notPushed(err error) error {
-	var refused *Error
+	var refused *oauth.Refusal
 	if !errors.As(err, &refused) || refused.Status != http.StatusUnauthorized {
 		return err
 	}
-	return b.deny(refusal{word: "invalid_request", status: http.StatusUnauthorized, description: "Authentication failed.", detail: "detail"})
+	b.record(refused)
+	return pushedUnproved
 }
 
 // checkPushedRequest answers here what the browser would be shown or sent back
@@ -117,18 +119,17 @@ func (b *backCall) checkPushedRequest() error {
 		switch {
 		case err == nil:
 		case errors.As(err, &page) && page.key == "invalidParameterMessage":
-			return b.deny(refusal{word: "invalid_request", description: "Invalid parameter: redirect_uri", detail: "detail"})
+			return pushedRedirect
 		case errors.As(err, &page) && b.form.Has("request"):
-			return b.deny(refusal{word: "invalid_request_object", description: page.key, detail: "detail"})
+			return pushedObject.With("$why", page.key)
 		case errors.As(err, &page):
-			return b.deny(refusal{word: "invalid_request", description: page.key, detail: "detail"})
+			return pushedInvalid.With("$why", page.key)
 		case errors.As(err, &refused) && refused.code == "unsupported_response_type":
-			return b.deny(refusal{word: "invalid_request", description: "Unsupported response type", detail: "detail"})
+			return pushedType
 		case errors.As(err, &refused) && refused.code == "unauthorized_client":
-			return b.deny(refusal{word: refused.code, status: http.StatusUnauthorized, code: refused.code, description: refused.description,
-				detail: "detail"})
+			return pushedUnauthorized.With("$why", refused.description)
 		case errors.As(err, &refused):
-			return b.deny(refusal{word: "invalid_request", description: refused.description, detail: "detail"})
+			return pushedInvalid.With("$why", refused.description)
 		default:
 			return err
 		}

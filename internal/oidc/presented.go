@@ -42,20 +42,8 @@ func (c *call) judge(raw string, want bearer.Want) (*bearer.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.event.Cause.Reason = v.Reason()
-	if tok := v.Token; tok != nil {
-		c.event.Cause.User, c.event.Cause.Session, c.event.Cause.Token = iam.UserID(tok.Subject), iam.SessionID(tok.Session), tok.ID
-		c.event.Cause.Offline = tok.Type == tokens.TypeOffline || tok.Context().Offline
-	}
+	v.Record(&c.event)
 	return v, nil
-}
-
-// accessChecks are those of an access token that another grant goes by.
-// Keycloak: AuthenticationManager.verifyIdentityToken.
-var accessChecks = []bearer.Check{
-	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.KnownClient, bearer.NotRevoked, bearer.LiveSession, bearer.LivePart,
-	bearer.AfterSession, bearer.AfterPart,
-	bearer.ClientOn, bearer.UserOn, bearer.AfterRealm, bearer.AfterClient, bearer.AfterUser,
 }
 
 // A saying is how an endpoint refuses a token: the words of the event, those of the
@@ -128,17 +116,6 @@ func (b *backCall) tell(v *bearer.Verdict, how telling) {
 	}
 }
 
-// sessionFor is the session that a token stands on, or what stands in for one that
-// was never stored.
-func (c *call) sessionFor(v *bearer.Verdict) *iam.UserSession {
-	if v.View != nil {
-		return v.View.Session
-	}
-	now := c.Now()
-	return &iam.UserSession{Realm: c.realm.ID, User: v.User.ID, Username: v.User.Username, IP: c.event.IP, AuthMethod: "client_auth",
-		Started: now, LastAccess: now}
-}
-
 // partFor is the client's part in the session of a token, or what stands in for it.
 func (c *call) partFor(v *bearer.Verdict) *iam.ClientSession {
 	if v.View != nil && v.View.ClientSession != nil {
@@ -156,8 +133,8 @@ func (c *call) partFor(v *bearer.Verdict) *iam.ClientSession {
 // again over it. Its scopes are for the issuer to find.
 func (c *call) grantOf(v *bearer.Verdict) *iam.Grant {
 	g := &iam.Grant{
-		Client: &v.Client.Client, User: v.User, Session: c.sessionFor(v), ClientSession: c.partFor(v), Nonce: v.Token.Nonce, Issuer: c.issuer(),
-		OpenID: tokens.HasScope(v.Token.Scope, tokens.ScopeOpenID),
+		Client: &v.Client.Client, User: v.User, Session: c.Bearer.SessionOf(c.realm, v, c.event.IP), ClientSession: c.partFor(v),
+		Nonce: v.Token.Nonce, Issuer: c.issuer(), OpenID: tokens.HasScope(v.Token.Scope, tokens.ScopeOpenID),
 	}
 	if v.View != nil {
 		v.View.SetRoles(g)

@@ -101,10 +101,6 @@ func (b *backCall) revokeExchanged(tok *tokens.Token) error {
 	return nil
 }
 
-// errWorthless is the answer to a token that is worth nothing already: RFC 7009
-// 2.2 wants 200.
-var errWorthless = &Error{http.StatusOK, "invalid_token", "Invalid token"}
-
 // revocationChecks are those of TokenRevocationEndpoint: a token may have expired, and its
 // user or client may be disabled.
 var revocationChecks = []bearer.Check{bearer.OfType, bearer.OfClient, bearer.LiveSession, bearer.LivePart,
@@ -112,7 +108,7 @@ var revocationChecks = []bearer.Check{bearer.OfType, bearer.OfClient, bearer.Liv
 
 func (b *backCall) revocable() (*bearer.Verdict, error) {
 	if !b.form.Has("token") {
-		return nil, b.deny(refusal{word: "invalid_request", description: "Token not provided"})
+		return nil, revokeNothing
 	}
 	v, err := b.judge(b.form.Get("token"), bearer.Want{Checks: revocationChecks, Types: slices.Concat(refreshTypes, accessTypes),
 		Client: b.client.ClientID})
@@ -123,11 +119,13 @@ func (b *backCall) revocable() (*bearer.Verdict, error) {
 	case v.Good():
 		return v, nil
 	case v.Refusal == bearer.WrongType:
-		return nil, b.deny(refusal{word: "invalid_token_type", code: "unsupported_token_type", description: "Unsupported token type"})
+		return nil, revokeType
 	case v.Refusal == bearer.OtherClient && v.Token.Client != "":
-		return nil, b.deny(refusal{word: "invalid_request", description: "Unmatching clients"})
+		return nil, revokeOfOther
 	case v.Refusal == bearer.OtherClient:
-		b.detail("reason", "Issued for not set")
+		return nil, revokeUnassigned
 	}
-	return nil, b.refuse(cmp.Or(standing[v.Refusal], "invalid_token"), errWorthless)
+	no := *revokeWorthless
+	no.Word = cmp.Or(standing[v.Refusal], no.Word)
+	return nil, &no
 }

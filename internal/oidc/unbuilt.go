@@ -1,7 +1,5 @@
 package oidc
 
-import "net/http"
-
 // What the reference serves and Latchkey does not yet answers as the reference
 // does where the feature is off for the client, never with 404: clients then
 // know why. None of it is advertised; see doc/DIVERGENCES.md.
@@ -16,6 +14,5 @@ func (h *Handler) backchannelAuth(c *call) error {
 		return err
 	}
 	b.event.Client = b.client.ClientID
-	return b.deny(refusal{word: "not_allowed", status: http.StatusUnauthorized, code: "invalid_grant",
-		description: "Client not allowed OIDC CIBA Grant", detail: untold})
+	return backchannelOff
 }

@@ -20,7 +20,8 @@ const revokedReason = "JWT check failed for check org.keycloak.protocol.oidc.Tok
 func (h *Handler) userinfo(c *call) error {
 	c.noStore()
 	c.detail("auth_method", "validate_access_token")
-	b := &backCall{call: c, cors: web.CORS{Methods: []string{c.r.Method}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}}
+	c.cors = &web.CORS{Methods: []string{c.r.Method}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}
+	b := &backCall{call: c}
 	raw, sent, err := b.tokenOfRequest()
 	if err != nil {
 		return err

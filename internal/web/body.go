@@ -34,6 +34,15 @@ const formType = "application/x-www-form-urlencoded"
 // was given.
 type Form struct{ url.Values }
 
+// A Param is a parameter that may be missing: "" that was given is another thing.
+type Param struct {
+	Text  string
+	Given bool
+}
+
+// Param reads a parameter.
+func (f Form) Param(name string) Param { return Param{f.Get(name), f.Has(name)} }
+
 // ParseForm reads application/x-www-form-urlencoded text. Unlike url.ParseQuery
 // it takes a raw ';' as a letter, as the reference does; a broken escape is
 // ErrMalformed, and so is text that cannot be stored. Of queries Gate has made

@@ -1,4 +1,4 @@
-package oidc
+package grants
 
 import (
 	"crypto/sha256"
@@ -8,33 +8,27 @@ import (
 
 // checkVerifier holds a code verifier against the challenge that came with the
 // login (RFC 7636 4.6). Keycloak: PkceUtils.
-func (t *tokenCall) checkVerifier(challenge, method string) error {
-	verifier, given := t.form.Get("code_verifier"), t.form.Has("code_verifier")
-	enforced := t.client.OIDC.PKCE != ""
+func checkVerifier(q *Request, challenge, method string) error {
+	verifier, given := q.Params.Verifier.Text, q.Params.Verifier.Given
+	enforced := q.Client.OIDC.PKCE != ""
 	switch {
 	case !given && (enforced || challenge != ""):
-		return t.deny(refusal{word: "code_verifier_missing", code: "invalid_grant", description: "PKCE code verifier not specified"})
+		return verifierMissing
 	case !given:
 		return nil
 	case challenge == "" && !enforced:
-		return t.deny(refusal{word: "invalid_code_verifier", code: "invalid_grant",
-			description: "PKCE code verifier specified but challenge not present in authorization"})
+		return verifierUnasked
 	case !validVerifier(verifier):
-		return t.verifierError("invalid_code_verifier", "Invalid code verifier")
+		return verifierInvalid
 	}
 	if method == "S256" {
 		sum := sha256.Sum256([]byte(verifier))
 		verifier = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
 	if subtle.ConstantTimeCompare([]byte(verifier), []byte(challenge)) != 1 {
-		return t.verifierError("pkce_verification_failed", "Code mismatch")
+		return verifierWrong
 	}
 	return nil
-}
-
-func (t *tokenCall) verifierError(word, what string) error {
-	t.detail("reason", what)
-	return t.deny(refusal{word: word, code: "invalid_grant", description: "PKCE verification failed: " + what, detail: untold})
 }
 
 // validVerifier: 43 to 128 unreserved characters (RFC 7636 4.1).

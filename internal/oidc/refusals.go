@@ -1,0 +1,79 @@
+package oidc
+
+import (
+	"net/http"
+
+	"latchkey/internal/iam"
+	"latchkey/internal/oauth"
+)
+
+// What programs are refused with, in the reference's words; those of grants are package grants'.
+// What is wrong with a token is looked up in the table of its endpoint.
+var (
+	// of every endpoint that programs call
+	httpsRequired = &oauth.Refusal{Status: http.StatusForbidden, Code: "invalid_request", Description: "HTTPS required", Open: true}
+	wrongOrigin   = &oauth.Refusal{Status: http.StatusForbidden, Code: "Invalid origin"}
+	otherProtocol = &oauth.Refusal{Word: "invalid_client", Description: "Wrong client protocol.", Told: oauth.Untold}
+	bearerOnly    = &oauth.Refusal{Code: "invalid_client", Description: "Bearer-only not allowed"}
+	duplicated    = &oauth.Refusal{Code: "invalid_request", Description: "duplicated parameter"}
+	noEncryption  = &oauth.Refusal{Code: "invalid_request", Description: "can not get encryption KEK"}
+
+	// of the token endpoint
+	grantMissing     = &oauth.Refusal{Code: "invalid_request", Description: "Missing form parameter: grant_type"}
+	grantUnknown     = &oauth.Refusal{Code: "unsupported_grant_type", Description: "Unsupported grant_type"}
+	certificateBound = &oauth.Refusal{Word: "invalid_request", Description: "Client Certification missing for MTLS HoK Token Binding"}
+
+	// of the endpoint for devices (RFC 8628 3.1)
+	deviceOff = &oauth.Refusal{Setting: iam.AttrDeviceGrant, Word: "not_allowed", Code: "unauthorized_client",
+		Description: "Client is not allowed to initiate OAuth 2.0 Device Authorization Grant. The flow is disabled for the client."}
+	deviceBearerOnly = &oauth.Refusal{Word: "not_allowed", Status: http.StatusForbidden, Code: "unauthorized_client",
+		Description: "Bearer-only applications are not allowed to initiate browser login."}
+	deviceProtocol   = &oauth.Refusal{Word: "invalid_client", Code: "unauthorized_client", Description: "Wrong client protocol."}
+	deviceDuplicated = &oauth.Refusal{Word: "invalid_request", Code: "invalid_grant", Description: "duplicated parameter"}
+
+	// of introspection
+	introspectorUnproved = &oauth.Refusal{Word: "invalid_client", Status: http.StatusUnauthorized,
+		Description: "Client authentication failed.", Detail: "detail"}
+	introspectorPublic = &oauth.Refusal{Word: "invalid_request", Status: http.StatusForbidden,
+		Description: "Client not allowed.", Detail: "detail"}
+	introspectTwice   = &oauth.Refusal{Word: "invalid_request", Description: "duplicated parameter", Detail: "detail"}
+	introspectNothing = &oauth.Refusal{Word: "invalid_request", Description: "Token not provided.", Detail: "detail"}
+	introspectHint    = &oauth.Refusal{Word: "invalid_request", Description: "Unsupported token type.", Detail: "detail"}
+
+	// of revocation
+	revokeNothing   = &oauth.Refusal{Word: "invalid_request", Description: "Token not provided"}
+	revokeType      = &oauth.Refusal{Word: "invalid_token_type", Code: "unsupported_token_type", Description: "Unsupported token type"}
+	revokeOfOther   = &oauth.Refusal{Word: "invalid_request", Description: "Unmatching clients"}
+	revokeWorthless = &oauth.Refusal{Word: "invalid_token", Status: http.StatusOK, Code: "invalid_token",
+		Description: "Invalid token", Told: oauth.Untold}
+	revokeUnassigned = &oauth.Refusal{Word: "invalid_token", Status: http.StatusOK, Code: "invalid_token",
+		Description: "Invalid token", Told: "Issued for not set"}
+
+	// of the logout by a refresh token, and by an identity provider
+	logoutOlder = &oauth.Refusal{Word: "invalid_token", Code: "invalid_grant",
+		Description: "Refresh toked issued before the user session started"}
+	logoutTokenNone   = &oauth.Refusal{Word: "invalid_token", Code: "invalid_request", Description: "No logout token"}
+	logoutTokenBad    = &oauth.Refusal{Word: "invalid_token", Code: "invalid_request", Description: "$why"}
+	logoutTokenUnread = &oauth.Refusal{Word: "invalid_token", Code: "invalid_request",
+		Description: "The signature verification of the logoutToken failed"}
+
+	// of pushed authorization requests (RFC 9126)
+	pushedUnproved = &oauth.Refusal{Word: "invalid_request", Status: http.StatusUnauthorized,
+		Description: "Authentication failed.", Detail: "detail"}
+	pushedURI = &oauth.Refusal{Word: "invalid_request",
+		Description: "It is not allowed to include request_uri to PAR.", Detail: "detail"}
+	pushedTooLong  = &oauth.Refusal{Word: "invalid_request", Description: "the request is too long", Detail: "detail"}
+	pushedProof    = &oauth.Refusal{Word: "invalid_request", Description: "$proof", Detail: "detail"}
+	pushedOtherKey = &oauth.Refusal{Word: "invalid_request",
+		Description: "DPoP Proof public key thumbprint does not match dpop_jkt.", Detail: "detail"}
+	pushedRedirect     = &oauth.Refusal{Word: "invalid_request", Description: "Invalid parameter: redirect_uri", Detail: "detail"}
+	pushedObject       = &oauth.Refusal{Word: "invalid_request_object", Description: "$why", Detail: "detail"}
+	pushedInvalid      = &oauth.Refusal{Word: "invalid_request", Description: "$why", Detail: "detail"}
+	pushedType         = &oauth.Refusal{Word: "invalid_request", Description: "Unsupported response type", Detail: "detail"}
+	pushedUnauthorized = &oauth.Refusal{Word: "unauthorized_client", Status: http.StatusUnauthorized,
+		Description: "$why", Detail: "detail"}
+
+	// of what is not built
+	backchannelOff = &oauth.Refusal{Word: "not_allowed", Status: http.StatusUnauthorized, Code: "invalid_grant",
+		Description: "Client not allowed OIDC CIBA Grant", Told: oauth.Untold}
+)
