@@ -126,8 +126,19 @@ func compileProfile(r *realms.Realm, cfg *rep.UPConfig) (*Profile, error) {
 		p.byName["locale"] = a
 		p.attrs = append(p.attrs, a)
 	}
+	// Keycloak: DeclarativeUserProfileProviderFactory.isTermAndConditionsEnabled
+	if terms := r.RequiredAction("TERMS_AND_CONDITIONS"); terms != nil && terms.Enabled && p.byName[TermsAccepted] == nil {
+		a := &attribute{UPAttribute: &rep.UPAttribute{Name: TermsAccepted, Permissions: &rep.UPAttributePermissions{View: []string{"admin"}}},
+			added: true}
+		p.byName[TermsAccepted] = a
+		p.attrs = append(p.attrs, a)
+	}
 	return p, nil
 }
+
+// TermsAccepted is the attribute that says when a user accepted the terms, in seconds since 1970.
+// Keycloak: TermsAndConditions.USER_ATTRIBUTE.
+const TermsAccepted = "terms_and_conditions"
 
 var bothRoles = []string{"admin", "user"}
 
@@ -152,7 +163,7 @@ func root(name string) bool { return name == "username" || name == "email" }
 // selected reports whether an attribute is there at all on this occasion.
 func (v *View) selected(a *attribute) bool {
 	// Keycloak: DeclarativeUserProfileProviderFactory adds the language for the account and the administrator
-	if v.Context == UpdateProfile && a.added {
+	if a.added && (v.Context == UpdateProfile || a.Name == TermsAccepted && v.Context != AdminAPI) {
 		return false
 	}
 	return a.Selector == nil || len(a.Selector.Scopes) == 0 || root(a.Name) || !v.Context.inFlow() || v.asksFor(a.Selector.Scopes)

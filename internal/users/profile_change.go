@@ -102,7 +102,7 @@ func (v *View) complete(given Draft) Draft {
 		if !v.selected(a) {
 			continue
 		}
-		if _, ok := d[a.Name]; ok {
+		if _, ok := d[a.Name]; ok && !(a.added && !v.canEdit(a)) {
 			continue
 		}
 		d[a.Name] = nil

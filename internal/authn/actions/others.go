@@ -19,16 +19,14 @@ func showTerms(context.Context, *authn.Run) (authn.Result, error) {
 	return authn.Challenge{Page: authn.Page{View: pages.Terms{}}}, nil
 }
 
-const termsAttr = "terms_and_conditions"
-
 func (w Rooms) acceptTerms(ctx context.Context, r *authn.Run) (authn.Result, error) {
 	if r.Form.Has("cancel") {
-		if _, err := w.Users.SetAttr(ctx, r.Realm, r.User.ID, termsAttr); err != nil {
+		if _, err := w.Users.SetAttr(ctx, r.Realm, r.User.ID, users.TermsAccepted); err != nil {
 			return nil, err
 		}
 		return authn.Failure{Code: authn.AccessDenied, Message: "termsAndConditionsDeclined"}, nil
 	}
-	if _, err := w.Users.SetAttr(ctx, r.Realm, r.User.ID, termsAttr, strconv.FormatInt(r.Now.Unix(), 10)); err != nil {
+	if _, err := w.Users.SetAttr(ctx, r.Realm, r.User.ID, users.TermsAccepted, strconv.FormatInt(r.Now.Unix(), 10)); err != nil {
 		return nil, err
 	}
 	r.Emit("")
