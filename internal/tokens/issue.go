@@ -413,7 +413,7 @@ func Bind(t *claims.Set, c iam.Confirmation) {
 func restrict(t *claims.Set, audience []string) {
 	if aud := t.Audience(); aud != nil {
 		kept := slices.DeleteFunc(slices.Clone(audience), func(a string) bool { return !slices.Contains(aud, a) })
-		ordered(kept, len(audience)-len(kept), func(name string) string { return name })
+		iam.HashOrder(kept, len(audience)-len(kept), func(name string) string { return name })
 		t.Put("aud", slices.Compact(kept))
 	}
 	access, _ := t.Get("resource_access").(*claims.Set)

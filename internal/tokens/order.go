@@ -11,28 +11,6 @@ import (
 // hash is that of their ids. The order of two realms may differ, that of one realm is
 // the same for ever, also after an import elsewhere; clients compare such texts.
 
-// ordered brings what was added to a HashSet into the order in which it is read:
-// by bucket, and in one bucket as it was added. others is how many more elements the
-// set has.
-func ordered[E any](list []E, others int, key func(E) string) {
-	buckets := uint32(16)
-	for len(list)+others > int(buckets)*3/4 {
-		buckets *= 2
-	}
-	slices.SortStableFunc(list, func(a, b E) int {
-		return int(bucket(key(a), buckets)) - int(bucket(key(b), buckets))
-	})
-}
-
-// bucket: String.hashCode and HashMap.hash. Keys are ASCII: ids and client ids.
-func bucket(key string, buckets uint32) uint32 {
-	h := uint32(0)
-	for i := range len(key) {
-		h = 31*h + uint32(key[i])
-	}
-	return (h ^ h>>16) & (buckets - 1)
-}
-
 // inOrder is scopes, which are sorted by name, as Keycloak reads them: first the
 // optional ones as the parameter names them and then the default ones by name were
 // added to the set of those that were asked for, along with the client itself; out of
@@ -56,13 +34,13 @@ func inOrder(scopes, permitted []*iam.ClientScope, c *iam.Client, param string) 
 		take(func(s *iam.ClientScope) bool { return s.Name == name })
 	}
 	take(func(*iam.ClientScope) bool { return true })
-	ordered(defaults, 0, func(s *iam.ClientScope) string { return s.Name })
+	iam.HashOrder(defaults, 0, func(s *iam.ClientScope) string { return s.Name })
 	list = append(list, defaults...)
 	id := func(s *iam.ClientScope) string { return string(s.ID) }
-	ordered(list, 1, id)
+	iam.HashOrder(list, 1, id)
 	if len(permitted) < len(list) {
 		list = slices.DeleteFunc(list, func(s *iam.ClientScope) bool { return !slices.Contains(permitted, s) })
-		ordered(list, 1, id)
+		iam.HashOrder(list, 1, id)
 	}
 	return list
 }

@@ -58,6 +58,9 @@ func showVerify(_ context.Context, r *authn.Run) (authn.Result, error) {
 			fields = append(fields, e.Field)
 		}
 	}
+	// Keycloak: VerifyUserProfile names the keys of a HashMap; where two share a bucket, the last comes first.
+	slices.Reverse(fields)
+	iam.HashOrder(fields, 0, func(name string) string { return name })
 	r.Detail("fields_to_update", strings.Join(fields, ","))
 	r.EmitAs("VERIFY_PROFILE", "")
 	delete(r.Event.Details, "fields_to_update")
