@@ -52,7 +52,11 @@ func (h *Handler) applications(c *call) (any, error) {
 		return nil, err
 	}
 	for _, consent := range consents {
-		show(consent.Client).Consent = h.consentOf(c, consent, true)
+		client, err := c.client(consent.Client)
+		if err != nil {
+			return nil, err
+		}
+		show(consent.Client).Consent = h.consentOf(c, client, consent, true)
 	}
 	all, err := c.realm.Clients(c, "", 0, -1)
 	if err != nil {
@@ -94,14 +98,14 @@ func (c *call) describe(a *rep.AccountClient, client *realms.Client) {
 }
 
 // consentOf shows a consent with its scopes' texts in the caller's language.
-func (h *Handler) consentOf(c *call, consent *iam.Consent, brief bool) *rep.AccountConsent {
+func (h *Handler) consentOf(c *call, client *realms.Client, consent *iam.Consent, brief bool) *rep.AccountConsent {
 	texts := h.texts(c)
 	out := &rep.AccountConsent{
 		GrantedScopes: []rep.AccountConsentScope{},
 		CreatedDate:   new(consent.Created.UnixMilli()), LastUpdatedDate: new(consent.Updated.UnixMilli()),
 	}
 	for _, id := range consent.Scopes {
-		scope := c.realm.Scope(id)
+		scope := scopeOrClient(c.realm, client, id)
 		if scope == nil {
 			continue
 		}
@@ -117,6 +121,19 @@ func (h *Handler) consentOf(c *call, consent *iam.Consent, brief bool) *rep.Acco
 		out.GrantedScopes = append(out.GrantedScopes, one)
 	}
 	return out
+}
+
+// scopeOrClient is a client scope of the realm or, of the client's own id, the client as a scope;
+// nil when it is neither. Keycloak: ClientModel is a ClientScopeModel.
+func scopeOrClient(r *realms.Realm, client *realms.Client, id iam.ScopeID) *iam.ClientScope {
+	if s := r.Scope(id); s != nil {
+		return &s.ClientScope
+	}
+	if client != nil && iam.ClientID(id) == client.ID {
+		return &iam.ClientScope{ID: id, Name: client.ClientID, ConsentText: client.Attr("consent.screen.text"), Protocol: client.Protocol,
+			Description: rep.Val(client.Rep.Description)}
+	}
+	return nil
 }
 
 func (h *Handler) texts(c *call) *i18n.Messages {
@@ -148,7 +165,7 @@ func (h *Handler) consent(c *call) (any, error) {
 	if consent == nil || err != nil {
 		return nil, err
 	}
-	return h.consentOf(c, consent, c.flag("briefRepresentation", true)), nil
+	return h.consentOf(c, client, consent, c.flag("briefRepresentation", true)), nil
 }
 
 // putConsent grants or changes a consent. Keycloak: AccountRestService.upsert.
@@ -165,10 +182,13 @@ func (h *Handler) putConsent(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if body.GrantedScopes == nil { // where the reference fails
+		return nil, message(http.StatusBadRequest, "grantedScopes is missing")
+	}
 	var ids []iam.ScopeID
 	var names []string
 	for _, s := range body.GrantedScopes { // each of the realm's counts once, however often it is named
-		scope := c.realm.Scope(iam.ScopeID(s.ID))
+		scope := scopeOrClient(c.realm, client, iam.ScopeID(s.ID))
 		if scope == nil {
 			msg := fmt.Sprintf("Scope id %s does not exist for client %s.", s.ID, client.Name)
 			h.emitError(c, kind, "", "invalid_scope", map[string]string{"reason": msg})
@@ -186,7 +206,7 @@ func (h *Handler) putConsent(c *call) (any, error) {
 		kind = "GRANT_CONSENT"
 	}
 	h.emit(c, kind, "", map[string]string{"granted_client": client.ClientID, "scope": strings.Join(names, " ")})
-	return h.consentOf(c, consent, true), nil
+	return h.consentOf(c, client, consent, true), nil
 }
 
 // namedOrEvent is named, with an event when there is no such client.

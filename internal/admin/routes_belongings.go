@@ -245,6 +245,8 @@ func (h *Handler) consentsOfUser(c *Call, u *iam.User) (any, error) {
 			for _, scope := range consent.Scopes {
 				if s := c.Realm.Scope(scope); s != nil {
 					v.Scopes = append(v.Scopes, s.Name)
+				} else if iam.ClientID(scope) == id { // the client itself was on the consent page
+					v.Scopes = append(v.Scopes, name)
 				}
 			}
 		}
