@@ -41,8 +41,8 @@ func (s *scene) LocaleName(tag string) string {
 		return name
 	}
 	parsed, err := language.Parse(tag)
-	if err != nil {
-		return tag
+	if _, script, _ := parsed.Raw(); err != nil || script.String() != "Zzzz" {
+		return tag // Oracle: login-locales/chinese
 	}
 	own := capital(languageName(parsed, parsed))
 	page, err := language.Parse(s.texts.Locale())
@@ -56,19 +56,12 @@ func (s *scene) LocaleName(tag string) string {
 	return here + " (" + own + ")"
 }
 
-// languageName is the name of a language in another, with its country or script: "Portuguese (Brazil)".
+// languageName is the name of a language in another, with its country: "Portuguese (Brazil)".
 func languageName(in, of language.Tag) string {
-	base, script, region := of.Raw()
-	var more []string
-	if script.String() != "Zzzz" {
-		more = append(more, cmp.Or(nameBy(display.Scripts(in), script), script.String()))
-	}
-	if region.String() != "ZZ" {
-		more = append(more, cmp.Or(nameBy(display.Regions(in), region), region.String()))
-	}
+	base, _, region := of.Raw()
 	name := cmp.Or(nameBy(display.Languages(in), language.Make(base.String())), of.String())
-	if len(more) > 0 {
-		name += " (" + strings.Join(more, ", ") + ")"
+	if region.String() != "ZZ" {
+		name += " (" + cmp.Or(nameBy(display.Regions(in), region), region.String()) + ")"
 	}
 	return name
 }
