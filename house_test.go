@@ -279,9 +279,10 @@ func eachCall(f goFile, visit func(call *ast.CallExpr, pkg, name string)) {
 }
 
 // sqlOutside finds SQL below internal/ but not in store: text that begins as a statement does.
+// migrate reads the tables of another product, which store knows nothing of.
 func sqlOutside(all []goFile) (broken []string) {
 	for _, f := range all {
-		if strings.HasPrefix(f.path, "internal/store/") {
+		if strings.HasPrefix(f.path, "internal/store/") || strings.HasPrefix(f.path, "internal/migrate/") {
 			continue
 		}
 		ast.Inspect(f.File, func(n ast.Node) bool {

@@ -19,6 +19,7 @@ type program struct {
 	StartDev   startDevCmd   `cmd:"" help:"Run a server to develop against: on loopback, with a SQLite file, admin/admin."`
 	Import     importCmd     `cmd:"" help:"Import realm files, of Keycloak's kc.sh export or of latchkey export."`
 	Export     exportCmd     `cmd:"" help:"Export realms to files."`
+	Migrate    migrateCmd    `cmd:"" help:"Move in from a live Keycloak, by its own database: what would come, the copy, what changed since, and the switch."`
 	Bootstrap  bootstrapCmd  `cmd:"" name:"bootstrap-admin" help:"Make another first administrator from the --bootstrap-admin-... options."`
 	Doctor     doctorCmd     `cmd:"" help:"Say what is wrong with realms, in this database or on a running Keycloak 26 or Latchkey, and mend it."`
 	Sessions   sessionsCmd   `cmd:"" help:"List a realm's sessions of every kind, live and ended, or tell the story of one."`

@@ -230,3 +230,9 @@ func position(text []byte, pointer string) (line, column int) {
 	before := text[:min(int(at), len(text))]
 	return 1 + bytes.Count(before, []byte("\n")), len(before) - bytes.LastIndexByte(before, '\n')
 }
+
+// FileOf is a realm that was read from elsewhere than a file, as Import and Check take it.
+// from says where it was read, in what they refuse.
+func FileOf(from string, r *rep.Realm) *RealmFile {
+	return &RealmFile{Realm: r, parts: []part{{file: from}}}
+}
