@@ -97,9 +97,9 @@ func (e *Unreachable) Unwrap() error { return e.Err }
 
 // Refused says that what a provider said is not good.
 type Refused struct {
-	Why   string
-	State bool   // it was not asked for by this login
-	Key   string // message key for the user, "" for the usual
+	Why    string
+	Reason iam.Reason // "" when it is the provider's word that is refused
+	Key    string     // message key for the user, "" for the usual
 }
 
 func (e *Refused) Error() string { return e.Why }

@@ -84,7 +84,7 @@ func (s *Service) Ready(r *realms.Realm, p *realms.IdentityProvider, said *iam.B
 func (s *Service) Sync(ctx context.Context, r *realms.Realm, p *realms.IdentityProvider, said *iam.Brokered, u *iam.User,
 	first bool) (*iam.User, error) {
 	m := s.mapping(r, p, said)
-	m.user = u
+	m.user, said.Mapped = u, nil
 	m.change.Link = &iam.FederatedIdentity{User: u.ID, Provider: p.Alias, ExternalID: said.ID, ExternalUsername: said.Username}
 	if m.change.New = first; p.StoreToken && said.Kept != "" {
 		m.change.Link.Token = withExpiry(said.Kept, s.Now().Unix())
@@ -211,6 +211,16 @@ func (m *mapping) note(name, value string) {
 		m.said.Notes = map[string]string{}
 	}
 	m.said.Notes[name] = value
+}
+
+// mostMapped bounds what a session's record tells of mappers.
+const mostMapped = 50
+
+// tell keeps what the mapper gives for the session's record.
+func (m *mapping) tell(what iam.Mapped) {
+	if what.Mapper = m.m.Name; len(m.said.Mapped) < mostMapped {
+		m.said.Mapped = append(m.said.Mapped, what)
+	}
 }
 
 // set gives the user an attribute, or takes it away. keep: names and address stay as they are where there is no value.
@@ -375,6 +385,7 @@ func (m *mapping) role(ctx context.Context, give bool) error {
 	}
 	if m.allowed(ctx, id) {
 		m.change.Give = append(m.change.Give, id)
+		m.tell(iam.Mapped{Role: name})
 	}
 	return nil
 }
@@ -415,6 +426,7 @@ func (m *mapping) group(ctx context.Context, join bool) error {
 	}
 	if m.allowed(ctx, ids...) {
 		m.change.Join = append(m.change.Join, g.ID)
+		m.tell(iam.Mapped{Group: path})
 	}
 	return nil
 }

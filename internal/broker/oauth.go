@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -203,9 +204,12 @@ func (s *Service) tokens(ctx context.Context, r *realms.Realm, p *iam.IdentityPr
 	if err := json.Unmarshal(doc, got); err != nil {
 		values, failed := url.ParseQuery(string(doc)) // as some did before RFC 6749
 		if failed != nil || !values.Has("access_token") {
-			return nil, &Unreachable{"token endpoint", err}
+			return nil, &Unreachable{"token endpoint", fmt.Errorf("answered %d, which is no JSON", status)}
 		}
 		got.Access = values.Get("access_token")
+	}
+	if status/100 == 5 {
+		return nil, &Unreachable{"token endpoint", fmt.Errorf("answered %d %s", status, iam.Cut(got.Error, 100))}
 	}
 	if status/100 != 2 || got.Error != "" || got.Access == "" && got.ID == "" {
 		return nil, refuse("the token endpoint answered %d %s", status, iam.Cut(got.Error, 100))
@@ -270,6 +274,9 @@ func (s *Service) get(ctx context.Context, address, access string) ([]byte, erro
 	doc, status, err := s.ask(q)
 	if err != nil {
 		return nil, &Unreachable{"profile", err}
+	}
+	if status/100 == 5 {
+		return nil, &Unreachable{"profile", fmt.Errorf("answered %d", status)}
 	}
 	if status/100 != 2 {
 		return nil, refuse("the profile was answered %d", status)

@@ -68,7 +68,7 @@ func (k openid) Came(ctx context.Context, v *Visit, q url.Values) (*iam.Brokered
 	}
 	c := claimsOf(token.Payload)
 	if want := v.Nonce; !p.Flag("disableNonce") && subtle.ConstantTimeCompare([]byte(c.text("nonce")), []byte(want)) != 1 {
-		return nil, &Refused{Why: "the ID token's nonce is not this login's", State: true}
+		return nil, &Refused{Why: "the ID token's nonce is not this login's", Reason: iam.ProviderState}
 	}
 	if p.Flag("filteredByClaim") && !essential(p, c) {
 		return nil, &Refused{Why: "the ID token lacks the essential claim", Key: "federatedIdentityUnmatchedEssentialClaimMessage"}

@@ -20,6 +20,7 @@ type Brokered struct {
 	Kept      string              `json:"kept,omitempty"`     // the tokens, where the provider's are stored
 	IDToken   string              `json:"id_token,omitempty"` // to log out there
 	Notes     map[string]string   `json:"notes,omitempty"`    // for the user session
+	Mapped    []Mapped            `json:"mapped,omitempty"`   // roles and groups, for the session's record
 	Walked    string              `json:"walked,omitempty"`   // the path of the flow that has succeeded
 	New       bool                `json:"new,omitempty"`      // the first login made the user
 	First     bool                `json:"firstTime,omitempty"`

@@ -52,6 +52,7 @@ type Refusal struct {
 	Offline  bool   `json:"offline,omitempty"`  // what named an offline session
 	Prompted bool   `json:"prompted,omitempty"` // to be signed on without a login: its page was shown, or would have been
 	Redirect string `json:"redirect,omitempty"` // this redirect URI
+	Told     string `json:"told,omitempty"`     // what an identity provider answered, for people to read
 	Setting  string `json:"setting,omitempty"`  // what this setting of the client would allow: SettingStandardFlow...
 }
 

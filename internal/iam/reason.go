@@ -81,6 +81,14 @@ const (
 	LinkStale          Reason = "link-stale"
 	LinkElsewhere      Reason = "link-elsewhere"
 	MailNotSent        Reason = "mail-not-sent"
+
+	// What comes of logins by an identity provider.
+	ProviderRefused     Reason = "provider-refused"
+	ProviderUnreachable Reason = "provider-unreachable"
+	ProviderState       Reason = "provider-state"
+	ProviderCookie      Reason = "provider-cookie"
+	LinkMissing         Reason = "link-missing"
+	EmailTaken          Reason = "email-taken"
 )
 
 // A ReasonInfo explains a Reason.
@@ -164,6 +172,12 @@ var reasons = []ReasonInfo{
 	{LinkStale, false, true, "because the user's address has changed since the mail with the link was sent"},
 	{LinkElsewhere, false, true, "because the link of its mail was followed in another browser"},
 	{MailNotSent, false, true, "because the mail that it needs could not be sent"},
+	{ProviderRefused, false, true, "because the identity provider said no, or what it said is not good"},
+	{ProviderUnreachable, false, true, "because the identity provider could not be asked, or did not answer in its protocol"},
+	{ProviderState, false, true, "because the identity provider's answer belongs to another login (state or nonce)"},
+	{ProviderCookie, false, true, "because the browser came back from the identity provider without the cookies of its login"},
+	{LinkMissing, false, true, "because no user here is linked to the account at the identity provider, and its first login lets nobody in"},
+	{EmailTaken, false, true, "because another user here has the e-mail address or the name that the identity provider says"},
 }
 
 // Info returns the line of a reason; ok is false for what is none.

@@ -78,6 +78,16 @@ type Origin struct {
 	Again  bool      `json:"again,omitzero"`  // of a part: the client had one before; this is how it came last
 	By     UserID    `json:"by,omitzero"`     // the administrator who acts as the user
 	Issuer string    `json:"issuer,omitzero"` // the realm's address as the client saw it
+
+	Provider string   `json:"provider,omitzero"` // alias of the identity provider that the user came from
+	Mapped   []Mapped `json:"mapped,omitempty"`  // roles and groups that its mappers gave
+}
+
+// A Mapped is what one mapper of an identity provider gave a user.
+type Mapped struct {
+	Mapper string `json:"mapper"` // its name
+	Role   string `json:"role,omitempty"`
+	Group  string `json:"group,omitempty"`
 }
 
 // MaxIssued bounds ClientSession.Issued, in bytes: about ten issuances.

@@ -39,6 +39,9 @@ func (a *attempt) origin(sso bool) iam.Origin {
 	if flow := a.flow(a.tab.Flow); flow != nil {
 		o.Flow = flow.Alias
 	}
+	if said := a.tab.Brokered; said != nil {
+		o.Provider, o.Mapped = said.Provider, said.Mapped
+	}
 	return o
 }
 

@@ -203,13 +203,13 @@ func (a *attempt) loadByCode(alias string) bool {
 func (a *attempt) gate(alias string, link bool) (*realms.IdentityProvider, broker.Kind, error) {
 	p := a.realm.IDP(alias)
 	if p == nil || !p.Enabled {
-		return nil, nil, &broker.Refused{Why: "there is no identity provider " + alias}
+		return nil, nil, &broker.Refused{Why: "there is no identity provider " + alias, Reason: iam.LoginRefused}
 	}
 	if p.LinkOnly && !link {
-		return nil, nil, &broker.Refused{Why: "accounts are linked to the identity provider " + alias + ", nobody logs in by it"}
+		return nil, nil, &broker.Refused{Why: "nobody logs in by the identity provider " + alias + ", which links", Reason: iam.LoginRefused}
 	}
 	if len(p.Missing) > 0 {
-		return nil, nil, &broker.Refused{Why: "the identity provider " + alias + " is set to a flow that is not there"}
+		return nil, nil, &broker.Refused{Why: "the identity provider " + alias + " is set to a flow that is not there", Reason: iam.LoginRefused}
 	}
 	kind, err := a.h.Broker.Kind(p.Provider)
 	return p, kind, err
@@ -232,7 +232,7 @@ func (a *attempt) send(alias string, link bool) {
 	var to string
 	if err == nil {
 		v := a.look(p)
-		v.State, v.Nonce, v.Verifier = a.run.State(), rand.Text(), rand.Text()+rand.Text()
+		v.State, v.Nonce, v.Verifier = a.run.State()+"."+string(a.client.ID), rand.Text(), rand.Text()+rand.Text()
 		a.tab.Left = &iam.Left{State: v.State, Provider: alias, Nonce: v.Nonce, Verifier: v.Verifier, Link: link}
 		to, err = kind.To(a.ctx, v)
 	}
@@ -242,7 +242,7 @@ func (a *attempt) send(alias string, link bool) {
 		a.h.Log.WarnContext(a.ctx, "nobody was sent to an identity provider", telemetry.KeyRealm, a.realm.Name, "provider", alias,
 			telemetry.KeyError, err)
 		a.details["code_id"], a.details[detailProvider] = string(a.tab.Root), alias
-		a.emitError("couldNotSendAuthenticationRequestMessage")
+		a.emitCause("couldNotSendAuthenticationRequestMessage", causeOf(err))
 		a.errorPage(http.StatusBadGateway, "couldNotSendAuthenticationRequestMessage")
 		return
 	}
@@ -318,14 +318,43 @@ func (a *attempt) loginFailure(err error, status int, key string) {
 	a.h.Log.WarnContext(a.ctx, "an identity provider's answer is refused", telemetry.KeyRealm, a.realm.Name, "provider",
 		a.r.PathValue("alias"), telemetry.KeyError, err)
 	a.details["code_id"] = string(a.tab.Root)
-	a.emitRefusal("identity_provider_login_failure", iam.Refusal{})
+	a.emitCause("identity_provider_login_failure", causeOf(err))
 	a.errorPage(status, key)
+}
+
+// causeOf is why a login by a provider fails, with what the provider answered.
+func causeOf(err error) iam.Cause {
+	refused, _ := errors.AsType[*broker.Refused](err)
+	unreachable, _ := errors.AsType[*broker.Unreachable](err)
+	c := iam.Cause{Reason: iam.LoginRefused}
+	switch {
+	case unreachable != nil:
+		c.Reason = iam.ProviderUnreachable
+	case refused != nil:
+		c.Reason = cmp.Or(refused.Reason, iam.ProviderRefused)
+	}
+	c.Told = err.Error()
+	return c
+}
+
+// providerFailed is the event of a login that comes to nothing at or after its provider.
+const providerFailed = "IDENTITY_PROVIDER_LOGIN_ERROR"
+
+// notBack tells of a browser that brings a provider's answer to no login that waits for it: there is no event of it that says so.
+func (a *attempt) notBack(why iam.Reason, client string) {
+	cause := iam.Cause{Reason: why, Agent: a.r.UserAgent()}
+	e := &iam.Event{Kind: providerFailed, Client: client, IP: a.addr(), Error: "invalidRequestMessage", Cause: cause}
+	a.h.Events.Refuse(a.ctx, a.realm, e)
 }
 
 // unmet goes on with a login that a provider knows nobody for.
 // Keycloak: IdentityBrokerService.cancelled, error.
 func (a *attempt) unmet(p *realms.IdentityProvider, left *iam.Left, word string) {
 	denied := word == "access_denied"
+	a.h.Events.Refuse(a.ctx, a.realm, &iam.Event{
+		Kind: providerFailed, Client: a.client.ClientID, User: a.tab.User, IP: a.addr(), Error: "identity_provider_error",
+		Cause: iam.Cause{Reason: iam.ProviderRefused, Refusal: iam.Refusal{Told: "error " + iam.Cut(word, 100)}},
+	})
 	switch {
 	case left.Link:
 		status := "error"
@@ -403,7 +432,7 @@ func (a *attempt) firstTime(p *realms.IdentityProvider, said *iam.Brokered) {
 		flow = a.realm.FlowByID(p.FirstLogin)
 	}
 	if flow == nil {
-		a.notBrokered(&broker.Refused{Why: "there is no first broker login"})
+		a.notBrokered(&broker.Refused{Why: "there is no first broker login", Reason: iam.LoginRefused})
 		return
 	}
 	a.anew()
@@ -456,7 +485,8 @@ func (a *attempt) afterFlow(path string) {
 	}
 	said := a.tab.Brokered
 	if said == nil || a.tab.Flow != path || said.Walked != path || a.run.User == nil || !a.run.User.Enabled {
-		a.loginFailure(&broker.Refused{Why: "the flow was not walked"}, http.StatusBadRequest, "identityProviderUnexpectedErrorMessage")
+		stray := &broker.Refused{Why: "the flow was not walked", Reason: iam.ProviderState}
+		a.loginFailure(stray, http.StatusBadRequest, "identityProviderUnexpectedErrorMessage")
 		return
 	}
 	p, _, err := a.gate(said.Provider, false)
@@ -497,6 +527,7 @@ func (a *attempt) conflicted(p *realms.IdentityProvider, err error) bool {
 		a.brokerError("identityProviderAlreadyLinkedMessage", http.StatusBadRequest, "identityProviderAlreadyLinkedMessage",
 			cmp.Or(p.DisplayName, p.Alias))
 	case errors.As(err, &taken) && taken.Kind == iam.Conflict: // what the provider says now is another user's
+		a.run.Event.Cause.Reason = iam.EmailTaken
 		a.brokerError("identity_provider_login_failure", http.StatusBadGateway, "identityProviderUnexpectedErrorMessage")
 	default:
 		a.broken(err)
@@ -516,13 +547,14 @@ func (a *attempt) known(p *realms.IdentityProvider, said *iam.Brokered, u *iam.U
 		a.brokerError(word, http.StatusBadRequest, "accountTemporarilyDisabledMessage")
 		return
 	}
+	a.run.Event.Cause.User = u.ID
 	u, err = a.h.Broker.Sync(a.ctx, a.realm, p, said, u, false)
 	if a.conflicted(p, err) {
 		return
 	}
 	a.anew()
 	if res := a.run.SetUser(u); res != nil {
-		a.notBrokered(&broker.Refused{Why: "the user may not log in"})
+		a.notBrokered(&broker.Refused{Why: "the user may not log in", Reason: iam.LoginRefused})
 		return
 	}
 	a.tab.Brokered = said
@@ -537,7 +569,7 @@ func (a *attempt) post(p *realms.IdentityProvider, said *iam.Brokered) {
 	}
 	flow := a.realm.FlowByID(p.PostLogin)
 	if flow == nil {
-		a.notBrokered(&broker.Refused{Why: "there is no post login flow"})
+		a.notBrokered(&broker.Refused{Why: "there is no post login flow", Reason: iam.LoginRefused})
 		return
 	}
 	a.enterFlow(flow, pathPostBroker, said)

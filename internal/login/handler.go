@@ -220,8 +220,12 @@ func (a *attempt) emitError(word string) { a.emitRefusal(word, iam.Refusal{}) }
 
 // emitRefusal is emitError with what was refused.
 func (a *attempt) emitRefusal(word string, what iam.Refusal) {
-	e := iam.Event{Kind: events.Failed(a.kind), User: a.subject, IP: web.RequestOf(a.r).Addr, Error: word, Details: a.details,
-		Cause: iam.Cause{Refusal: what}}
+	a.emitCause(word, iam.Cause{Refusal: what})
+}
+
+// emitCause is emitError with why that was so.
+func (a *attempt) emitCause(word string, why iam.Cause) {
+	e := iam.Event{Kind: events.Failed(a.kind), User: a.subject, IP: web.RequestOf(a.r).Addr, Error: word, Details: a.details, Cause: why}
 	if a.client != nil {
 		e.Client = a.client.ClientID
 	}

@@ -62,7 +62,18 @@ func (a *attempt) takeLeft(state, provider string) *iam.Left {
 	id, _, _ := strings.Cut(state, ".")
 	t, err := a.h.Tabs.Load(a.ctx, a.realm.ID, a.root.ID, id)
 	if a.root.fresh || errors.Is(err, tabs.ErrGone) {
-		if provider != "" && web.CookieValue(a.r, web.CookieRestart) == "" && a.identity == nil { // nothing of ours
+		bare := web.CookieValue(a.r, web.CookieRestart) == "" && a.identity == nil // nothing of ours
+		if provider != "" {
+			why := iam.ProviderState
+			switch {
+			case bare:
+				why = iam.ProviderCookie
+			case a.root.fresh:
+				why = iam.LoginExpired
+			}
+			a.notBack(why, a.clientOf(state))
+		}
+		if provider != "" && bare {
 			a.emitError("invalidRequestMessage")
 			a.errorPage(http.StatusBadRequest, "invalidRequestMessage")
 			return nil
@@ -87,6 +98,9 @@ func (a *attempt) takeLeft(state, provider string) *iam.Left {
 		a.again("")
 		return nil
 	case left.State != state || left.Provider != provider: // an answer that another provider was asked for
+		if provider != "" {
+			a.notBack(iam.ProviderState, a.client.ClientID)
+		}
 		a.startOver()
 		return nil
 	}
@@ -95,6 +109,19 @@ func (a *attempt) takeLeft(state, provider string) *iam.Left {
 		return nil
 	}
 	return left
+}
+
+// clientOf is the client whose login a state was made for, as it says itself: "" for none.
+func (a *attempt) clientOf(state string) string {
+	part := strings.SplitN(state, ".", 3)
+	if len(part) < 3 {
+		return ""
+	}
+	c, err := a.realm.Client(a.ctx, iam.ClientID(part[2]))
+	if err != nil {
+		return ""
+	}
+	return c.ClientID
 }
 
 // mayGoOn tells whether a login that was elsewhere may go on: its client is enabled, accepts

@@ -307,6 +307,9 @@ func (a *attempt) failed(e *authn.FlowError) {
 		a.run.Event.User = a.run.User.ID
 	}
 	a.run.Event.Cause.Reason = e.Cause()
+	if said := a.tab.Brokered; said != nil && a.tab.Flow == pathFirstBroker && a.run.Event.Cause.Reason == iam.LoginRefused {
+		a.run.Event.Cause.Reason = iam.LinkMissing
+	}
 	a.run.Emit(e.Event())
 	if err := a.account(); err != nil {
 		a.broken(err)

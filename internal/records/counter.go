@@ -68,7 +68,7 @@ func (l *Counter) Refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	if e.Cause.Agent != "" {
 		x.Doc.Device = sessions.ParseAgent(e.Cause.Agent).Name()
 	}
-	x.Doc.Redirect = bounded(x.Doc.Redirect)
+	x.Doc.Redirect, x.Doc.Told = bounded(x.Doc.Redirect), bounded(x.Doc.Told)
 	if e.Cause.Session != "" {
 		x.Doc.Session = e.Cause.Session
 	}

@@ -193,7 +193,7 @@ func (t *describer) by(rec *store.Record) string {
 	}
 	switch o.How {
 	case iam.HowBrowser:
-		return "by a login in a browser (flow " + o.Flow + ")" + client
+		return "by a login in a browser (flow " + o.Flow + ")" + client + brokerWords(rec)
 	case iam.HowDirect:
 		return "by a direct grant: client " + t.client(o.Client) + " sent the user's password (flow " + o.Flow + ")"
 	case iam.HowService:
@@ -204,6 +204,26 @@ func (t *describer) by(rec *store.Record) string {
 		return "by impersonation: administrator " + t.user(o.By) + " acts as the user"
 	}
 	return "before beginnings were recorded"
+}
+
+// brokerWords tell through which identity provider somebody came, as whom, and what its mappers gave. The name there goes with the session.
+func brokerWords(rec *store.Record) string {
+	o := rec.Origin
+	if o.Provider == "" {
+		return ""
+	}
+	text := ", through identity provider " + o.Provider
+	if name := rec.Notes["identity_provider_identity"]; name != "" {
+		text += " as " + name + " there"
+	}
+	for _, m := range o.Mapped {
+		what := "role " + m.Role
+		if m.Group != "" {
+			what = "group " + m.Group
+		}
+		text += ", with " + what + " by mapper " + m.Mapper
+	}
+	return text
 }
 
 // offlineWhy says why there was an offline token at all.

@@ -146,4 +146,23 @@ var advice = map[iam.Reason]Advised{
 		"link that is followed where the login waits goes on with it."},
 	iam.MailNotSent: {"The login ends in a page that says that no mail could be sent.", "Mend the settings of the mail server (Realm " +
 		"settings, Email: Test connection), then log in again; the log has what the server said."},
+
+	iam.ProviderRefused: {"Whoever chooses the identity provider sees an error page, or the login page with a note.",
+		"Log in again. The refusal's text has what the provider said: where it is not the user's own no, compare client id, secret, redirect " +
+			"URI and keys there with the provider's settings here (Identity providers)."},
+	iam.ProviderUnreachable: {"Whoever comes back from the identity provider sees an error page, after a while.",
+		"Log in again. The refusal's text has what was answered: look whether the provider is up and whether the server " +
+			"reaches the addresses in its settings (Identity providers), by its name servers, proxies and certificates."},
+	iam.ProviderState: {"Whoever comes back from the identity provider sees an error page, or the login begins anew.",
+		"Begin again at the client, and go on with the newest page only: an " +
+			"address of an older login, of a bookmark or of a mail is good for nothing."},
+	iam.ProviderCookie: {"Whoever comes back from the identity provider sees an error page at once; others do not.",
+		"Let the browser keep the cookies of the server's address: look for blocked cookies, private windows, " +
+			"frames, and a server that is met by two names or without HTTPS."},
+	iam.LinkMissing: {"Whoever comes from the identity provider for the first time sees an error page.",
+		"Link the account (Users, Identity provider links), or give the provider a first broker " +
+			"login that makes or links users (Identity providers, First login flow)."},
+	iam.EmailTaken: {"Whoever comes from the identity provider sees a page that says that the user exists.",
+		"Log in here and link the account (Account, Linked accounts), or have an administrator link it; " +
+			"or let the first broker login ask whether to link it."},
 }

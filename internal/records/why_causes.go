@@ -201,8 +201,7 @@ func (f *facts) noSession() ([]*cause, error) {
 		}
 	}
 	list = append(list, ends...)
-	since, err := f.refusedSince(last, slices.Concat([]iam.EventKind{"LOGIN", "CODE_TO_TOKEN", "PUSHED_AUTHORIZATION_REQUEST",
-		"OAUTH2_DEVICE_AUTH", "OAUTH2_DEVICE_CODE_TO_TOKEN"}, ofMails)...)
+	since, err := f.refusedSince(last, slices.Concat(ofLogins, []iam.EventKind{"CODE_TO_TOKEN", "OAUTH2_DEVICE_CODE_TO_TOKEN"})...)
 	if err != nil {
 		return nil, err
 	}
@@ -279,8 +278,13 @@ func (f *facts) newestPart() (last *seenClientSession) {
 	return last
 }
 
-// ofMails are the events of logins that wait for a mail or its link.
-var ofMails = []iam.EventKind{"SEND_VERIFY_EMAIL", "VERIFY_EMAIL", "EXECUTE_ACTIONS", "EXECUTE_ACTION_TOKEN", "RESET_PASSWORD"}
+// ofLogins are the events of logins that come to nothing: at the page, at or after an identity provider, and while they
+// wait for a mail or its link.
+var ofLogins = []iam.EventKind{
+	"LOGIN", "PUSHED_AUTHORIZATION_REQUEST", "OAUTH2_DEVICE_AUTH",
+	"IDENTITY_PROVIDER_LOGIN", "IDENTITY_PROVIDER_FIRST_LOGIN", "IDENTITY_PROVIDER_POST_LOGIN",
+	"SEND_VERIFY_EMAIL", "VERIFY_EMAIL", "EXECUTE_ACTIONS", "EXECUTE_ACTION_TOKEN", "RESET_PASSWORD",
+}
 
 // refusedSince are refusals of some events that nothing has overtaken: neither
 // a later success nor a change of what they were refused for.
@@ -333,7 +337,7 @@ const mostNeighbours = 20
 // overtaken tells whether what was refused has gone well since.
 func (f *facts) overtaken(o *seenRefusal) bool {
 	since := func(at time.Time) bool { return at.After(o.Last) }
-	if o.kind == "LOGIN" || o.kind == "PUSHED_AUTHORIZATION_REQUEST" || o.kind == "OAUTH2_DEVICE_AUTH" || slices.Contains(ofMails, o.kind) {
+	if slices.Contains(ofLogins, o.kind) {
 		if slips[o.reason] && slices.ContainsFunc(f.sessions, func(s *seenSession) bool { return since(s.Started) || since(s.proved) }) {
 			return true
 		}

@@ -177,6 +177,7 @@ var slips = map[iam.Reason]bool{
 	iam.WrongPassword: true, iam.WrongOTP: true, iam.WrongRecoveryCode: true, iam.PasskeyRefused: true, iam.UnknownUser: true,
 	iam.LoginExpired: true, iam.ConsentRefused: true, iam.AskedOtherUser: true,
 	iam.LinkExpired: true, iam.LinkUsed: true, iam.LinkStale: true,
+	iam.ProviderState: true,
 }
 
 // mended tells whether what a login or token was refused for holds no more, and

@@ -25,7 +25,8 @@ var files = []struct {
 	name string
 	list []situation
 }{{"ends_test.go", ends}, {"prompts_test.go", prompts}, {"logins_test.go", logins}, {"passkeys_test.go", passkeys},
-	{"mails_test.go", mails}, {"tokens_test.go", tokenTrouble}, {"devices_test.go", devices}}
+	{"mails_test.go", mails}, {"tokens_test.go", tokenTrouble}, {"devices_test.go", devices},
+	{"providers_test.go", providers}}
 
 // reasonsTable is the table of all reasons, each with the situations that prove it.
 func reasonsTable() string {

@@ -12,7 +12,7 @@ import (
 )
 
 func situations() []situation {
-	return slices.Concat(ends, prompts, logins, passkeys, mails, tokenTrouble, devices, browsers, healthy)
+	return slices.Concat(ends, prompts, logins, passkeys, mails, tokenTrouble, devices, providers, browsers, healthy)
 }
 
 var (

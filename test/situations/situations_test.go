@@ -42,6 +42,7 @@ func each(t *testing.T, realm settings, name string, sites map[harness.Engine]*s
 
 func TestSituations(t *testing.T) {
 	at := map[harness.Engine]*site{harness.SQLite: newSite(t, harness.SQLite), harness.Postgres: newSite(t, harness.Postgres)}
+	at[harness.SQLite].peer, at[harness.Postgres].peer = at[harness.Postgres], at[harness.SQLite]
 	for _, s := range situations() {
 		each(t, s.realm, s.name, at, func(w *world) {
 			s.happens(w)

@@ -36,6 +36,7 @@ type site struct {
 	admin       *visitor.Admin
 	box         *postbox.Box // mail to realms that name it
 	realms      atomic.Int64
+	peer        *site // another Latchkey, whose realms are identity providers of this one's
 }
 
 func newSite(t *testing.T, e harness.Engine) *site {

@@ -188,6 +188,7 @@ func (w Rooms) createUnique(ctx context.Context, r *authn.Run, said *iam.Brokere
 	}
 	keep(said, u, same, value)
 	if r.Execution().Requirement == iam.Required {
+		r.Event.Cause.User = u.ID
 		return failed(r, "federated_identity_exists", authn.UserConflict, 409, "federatedIdentityExistsMessage", same, value), nil
 	}
 	return authn.Attempted{}, nil
