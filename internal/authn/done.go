@@ -30,7 +30,8 @@ const (
 	PathAuthenticate = "authenticate"
 	PathRegistration = "registration"
 	PathReset        = "reset-credentials"
-	PathReturn       = "return" // from another site
+	PathReturn       = "return"        // from another site
+	PathNotice       = "detached-info" // says in another language what a page said that belongs to no login
 )
 
 // A Done is a login at its end: flow, required actions and consent are behind

@@ -654,6 +654,6 @@ func (a *attempt) ends() bool {
 	}
 	a.forget()
 	a.endRestart()
-	a.show(http.StatusOK, view, &authn.Message{Tone: pages.Success, Key: "accountUpdatedMessage"}, nil, nil)
+	a.notice(http.StatusOK, view, &authn.Message{Tone: pages.Success, Key: "accountUpdatedMessage"})
 	return true
 }

@@ -79,7 +79,7 @@ func (a *attempt) readRoot() error {
 	named := a.h.Tabs.Open(a.purpose("root"), web.CookieValue(a.r, web.CookieAuthSession), &c) == nil && c.ID != ""
 	if named {
 		a.named = c.ID
-		open := c.Kind == rootPlain || c.Kind == rootLogin && a.readRestart().Root == c.ID
+		open := a.saysOpen(c)
 		if open && a.starting {
 			gone, err := a.h.Sessions.HasSingleUse(a.ctx, a.realm, rootGone(c.ID))
 			if err != nil {
@@ -89,7 +89,7 @@ func (a *attempt) readRoot() error {
 				open, a.opened = false, new(restartToken)
 			}
 		}
-		if open && now.Before(time.Unix(c.Issued, 0).Add(a.rootLifespan())) {
+		if open {
 			a.root = c
 			return nil
 		}
@@ -120,6 +120,12 @@ func (a *attempt) readRoot() error {
 	}
 	a.newRoot()
 	return nil
+}
+
+// saysOpen tells whether the browser's cookies say that a login is open under a root.
+func (a *attempt) saysOpen(c root) bool {
+	return (c.Kind == rootPlain || c.Kind == rootLogin && a.readRestart().Root == c.ID) &&
+		a.h.Tabs.Now().Before(time.Unix(c.Issued, 0).Add(a.rootLifespan()))
 }
 
 func (a *attempt) newRoot() {
@@ -207,12 +213,21 @@ func (a *attempt) spendRoot() error {
 // under it. One that is open already is gone on with.
 func (h *Handler) LogoutRoot(w http.ResponseWriter, r *http.Request, realm *realms.Realm) error {
 	a := &attempt{h: h, w: w, r: r, ctx: r.Context(), realm: realm}
-	a.cookies = web.NewCookies(h.Hostname.URLs(web.RequestOf(r), realm.Attrs["frontendUrl"]).Frontend, realm.Name)
+	a.cookies = web.NewCookies(h.Hostname.URLs(web.RequestOf(r), realm.Attrs["frontendUrl"]).Frontend, realm.Name,
+		sessions.Safari(r.UserAgent()))
 	seen := web.CookieValue(r, web.CookieSession)
 	var c root
 	named := h.Tabs.Open(a.purpose("root"), web.CookieValue(r, web.CookieAuthSession), &c) == nil
 	if named && c.Kind == rootOut && c.Seen == seen {
 		return nil
+	}
+	if named { // an open login keeps its root
+		if a.saysOpen(c) {
+			return nil
+		}
+		if open, err := h.Tabs.Any(a.ctx, realm.ID, c.ID, ""); open || err != nil {
+			return err
+		}
 	}
 	if !named {
 		c.ID = iam.SessionID(uuid.NewString())

@@ -79,7 +79,7 @@ func (h *Handler) Routes() map[string]http.HandlerFunc {
 		"GET " + base + "consent":          h.with("LOGIN", (*attempt).nowhere),
 		"POST " + base + "consent":         h.with("LOGIN", (*attempt).consent),
 		"GET " + base + "restart":          h.with("RESTART_AUTHENTICATION", (*attempt).restart),
-		"GET " + base + "detached-info":    h.with("LOGIN", (*attempt).detachedInfo),
+		"GET " + base + authn.PathNotice:   h.with("LOGIN", (*attempt).detachedInfo),
 		"GET " + base + "action-token":     h.with("EXECUTE_ACTION_TOKEN", (*attempt).actionToken),
 		"GET " + base + authn.PathReturn:   h.with("LOGIN", (*attempt).comeBack),
 		"POST " + base + authn.PathReturn:  h.with("LOGIN", (*attempt).comeBack),
@@ -134,8 +134,9 @@ type attempt struct {
 	run      *authn.Run
 	starting bool // the request is the protocol's, not a page's
 	passive  bool
-	picked   bool // the request says the language, which the tab has noted
-	switched bool // the request leads a stored login from one flow to another: to the registration, say
+	language string // that the user picks on a page without a login
+	picked   bool   // the request says the language, which the tab has noted
+	switched bool   // the request leads a stored login from one flow to another: to the registration, say
 }
 
 // with finds realm and client, reads query and form, and calls f.
@@ -168,7 +169,7 @@ func (a *attempt) enter(realm *realms.Realm) bool {
 	a.realm = realm
 	urls := a.h.Hostname.URLs(web.RequestOf(a.r), realm.Attrs["frontendUrl"])
 	a.base = urls.Frontend + realm.Path()
-	a.cookies = web.NewCookies(urls.Frontend, realm.Name)
+	a.cookies = web.NewCookies(urls.Frontend, realm.Name, sessions.Safari(a.r.UserAgent()))
 	a.w.Header().Set("Cache-Control", web.CacheNoPage)
 	q, err := web.Query(a.r)
 	if err != nil {

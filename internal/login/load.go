@@ -258,7 +258,7 @@ func (a *attempt) alreadyLoggedIn() {
 	a.details["redirected_to_client"] = "false"
 	a.emitError("already_logged_in")
 	// Oracle: login/left-pages
-	a.show(http.StatusBadRequest, pages.Info{SkipLink: a.client == nil}, &authn.Message{Tone: pages.Success, Key: "alreadyLoggedIn"}, nil, nil)
+	a.notice(http.StatusBadRequest, pages.Info{SkipLink: a.client == nil}, &authn.Message{Tone: pages.Success, Key: "alreadyLoggedIn"})
 }
 
 // maxLeftOpen is for how long a page that lay open, or KC_RESTART, still leads on to

@@ -259,7 +259,7 @@ func (a *attempt) over(page authn.Page) {
 	}
 	a.forget()
 	a.endRestart()
-	a.show(http.StatusOK, view, page.Message, nil, nil)
+	a.notice(http.StatusOK, view, page.Message)
 }
 
 // totpModes fills in where the page shows the secret in the other way.

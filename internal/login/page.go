@@ -2,6 +2,7 @@ package login
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,7 +26,7 @@ func (a *attempt) chooseLocale() string {
 	if !l.Enabled {
 		return "en"
 	}
-	var picked, own string
+	picked, own := a.language, ""
 	if a.tab != nil {
 		picked = a.tab.Notes[tabs.NoteLocale]
 	}
@@ -59,17 +60,10 @@ func (a *attempt) pickLocale() {
 }
 
 // localeCookie brings the cookie in line with the language that the user has,
-// in a realm that keeps it. Keycloak: UpdateUserLocaleAction.evaluateTriggers.
+// in a realm that keeps it.
 func (a *attempt) localeCookie() {
-	for _, x := range a.run.Actions {
-		switch {
-		case x.Provider != actions.UpdateUserLocale || !x.Enabled:
-		case a.run.Note(tabs.NoteLocale) != "": // set when it was picked
-		case a.run.User.Attr("locale") != "":
-			a.cookies.Set(a.w, web.CookieLocale, a.run.User.Attr("locale"))
-		default:
-			a.cookies.Expire(a.w, a.r, web.CookieLocale)
-		}
+	if locale, due := actions.KeptLocale(a.run); due {
+		a.cookies.Put(a.w, a.r, web.CookieLocale, locale)
 	}
 }
 
@@ -186,7 +180,40 @@ func (a *attempt) show(status int, view pages.View, m *authn.Message, errs []aut
 
 // errorPage is the door's one writer of errors that users are told about.
 func (a *attempt) errorPage(status int, key string, params ...any) {
-	a.show(status, pages.Error{SkipLink: a.client == nil}, &authn.Message{Tone: pages.Problem, Key: key, Params: params}, nil, nil)
+	view, m := pages.Error{SkipLink: a.client == nil}, &authn.Message{Tone: pages.Problem, Key: key, Params: params}
+	if a.tab == nil {
+		a.notice(status, view, m)
+		return
+	}
+	a.show(status, view, m, nil, nil)
+}
+
+// notice shows a page whose login is gone, or never was: a cookie has what it says, for the other languages that it links to.
+// Keycloak: DetachedInfoStateChecker.
+func (a *attempt) notice(status int, view pages.View, m *authn.Message) {
+	q := a.request(a.here())
+	q.Message = pageMessage(m)
+	if a.realm != nil && a.realm.Locale.Enabled && m != nil {
+		n := tabs.Notice{Tone: m.Tone, Key: m.Key}
+		n.SetParams(m.Params)
+		if _, bad := view.(pages.Error); bad {
+			n.Status = status
+		}
+		clientID := ""
+		if a.client != nil {
+			n.Client, clientID = a.client.ID, a.client.ClientID
+		}
+		cookie, query, err := a.h.Tabs.KeepNotice(a.realm.ID, clientID, a.query.Get(tabs.ParamNotice), n)
+		at, bad := url.Parse(a.url(authn.PathNotice))
+		if err = cmp.Or(err, bad); err != nil {
+			a.broken(err)
+			return
+		}
+		at.RawQuery = query.Encode()
+		a.cookies.SetFor(a.w, web.CookieStateChecker, cookie, int(a.realm.Lifespans.UserAction.Seconds()))
+		q.Locales = a.locales(at)
+	}
+	a.write(status, q, view)
 }
 
 // broken answers a fault of the server, and logs it.

@@ -17,7 +17,8 @@ import (
 func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request, realm *realms.Realm, u *iam.User,
 	notes map[string]string) (iam.SessionID, error) {
 	front := h.Hostname.URLs(web.RequestOf(r), realm.Attrs["frontendUrl"]).Frontend
-	a := &attempt{h: h, w: w, r: r, ctx: r.Context(), realm: realm, base: front + realm.Path(), cookies: web.NewCookies(front, realm.Name)}
+	a := &attempt{h: h, w: w, r: r, ctx: r.Context(), realm: realm, base: front + realm.Path(),
+		cookies: web.NewCookies(front, realm.Name, sessions.Safari(r.UserAgent()))}
 	now := h.Tabs.Now()
 	s := &iam.UserSession{ID: iam.SessionID(uuid.NewString()), Realm: realm.ID, User: u.ID, Username: u.Username, IP: web.RequestOf(r).Addr,
 		AuthMethod: "impersonate", Started: now, LastAccess: now, Notes: notes, Origin: iam.Origin{How: iam.HowImpersonate,

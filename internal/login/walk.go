@@ -10,6 +10,7 @@ import (
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/realms"
 	"latchkey/internal/telemetry"
 	"latchkey/internal/web"
 )
@@ -394,10 +395,34 @@ func (a *attempt) restart() {
 	a.toPage(authn.PathAuthenticate, "", "")
 }
 
-// detachedInfo shows a notice again whose login is gone. Latchkey sets no
-// cookie for that, so there is never one to show.
+// detachedInfo shows a notice again, in the language that the user picks. Keycloak: LoginActionsService.detachedInfo.
 func (a *attempt) detachedInfo() {
-	a.errorPage(http.StatusBadRequest, "expiredActionTokenNoSessionMessage")
+	n, err := a.h.Tabs.FindNotice(a.realm.ID, web.CookieValue(a.r, web.CookieStateChecker), a.query.Get(tabs.ParamNotice))
+	if err != nil {
+		a.client = nil
+		a.errorPage(http.StatusBadRequest, "expiredActionTokenNoSessionMessage")
+		return
+	}
+	if picked := a.query.Get("kc_locale"); picked != "" && a.realm.Locale.Enabled {
+		a.cookies.Set(a.w, web.CookieLocale, picked)
+		a.language = picked
+	}
+	if a.client = nil; n.Client != "" {
+		if a.client, err = a.realm.Client(a.ctx, n.Client); err != nil && !realms.Missing(err) {
+			a.broken(err)
+			return
+		}
+	}
+	m := &authn.Message{Tone: n.Tone, Key: n.Key}
+	for _, p := range n.Params {
+		m.Params = append(m.Params, p)
+	}
+	skip := a.client == nil || a.client.ClientID == accountClient
+	if n.Status != 0 {
+		a.notice(n.Status, pages.Error{SkipLink: skip}, m)
+		return
+	}
+	a.notice(http.StatusOK, pages.Info{SkipLink: skip}, m)
 }
 
 // nowhere answers an address that only takes a form.

@@ -167,7 +167,7 @@ func (l *logoutCall) readIdentity() error {
 }
 
 func (l *logoutCall) expireIdentity() {
-	cookies := web.NewCookies(l.urls.Frontend, l.realm.Name)
+	cookies := l.cookies()
 	for _, k := range []web.CookieKind{web.CookieIdentity, web.CookieSession} {
 		cookies.Expire(l.w, l.r, k)
 	}
@@ -252,7 +252,7 @@ func (l *logoutCall) end() error {
 			hinted = v.Session
 		}
 	}
-	cookies := web.NewCookies(l.urls.Frontend, l.realm.Name)
+	cookies := l.cookies()
 	session := hinted
 	if session == nil && l.identity != nil {
 		session = l.identity.Session

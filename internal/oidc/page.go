@@ -6,9 +6,12 @@ import (
 	"net/url"
 	"strconv"
 
+	"latchkey/internal/authn"
+	"latchkey/internal/authn/tabs"
 	"latchkey/internal/i18n"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
+	"latchkey/internal/sessions"
 	"latchkey/internal/web"
 )
 
@@ -16,6 +19,10 @@ import (
 func (c *call) page(status int, p pages.Request, v pages.View) {
 	p.Realm = pages.RealmOf(&c.realm.Realm)
 	p.Locale, p.Locales = c.locale()
+	if err := c.keepNotice(status, &p, v); err != nil {
+		c.broken(c.w, c.r, err)
+		return
+	}
 	p.Texts = c.realm.Locale.Texts
 	var b bytes.Buffer
 	if err := c.Pages.Render(&b, p, v); err != nil {
@@ -34,6 +41,46 @@ func (c *call) page(status int, p pages.Request, v pages.View) {
 	if c.r.Method != http.MethodHead {
 		_, _ = c.w.Write(b.Bytes())
 	}
+}
+
+// keepNotice has a page that belongs to no login lead to itself in other languages: a cookie has what it says.
+// Keycloak: DetachedInfoStateChecker.
+func (c *call) keepNotice(status int, p *pages.Request, v pages.View) error {
+	switch v.(type) {
+	case pages.Info:
+		status = 0
+	case pages.Error:
+	default:
+		return nil
+	}
+	if !c.realm.Locale.Enabled || p.Message == nil {
+		return nil
+	}
+	n := tabs.Notice{Tone: p.Message.Type, Key: p.Message.Key, Status: status}
+	n.SetParams(p.Message.Args)
+	if p.Client.ID != "" {
+		client, err := c.realm.ClientByName(c.ctx(), p.Client.ID)
+		if err != nil && !realms.Missing(err) {
+			return err
+		}
+		if err == nil {
+			n.Client = client.ID
+		}
+	}
+	cookie, query, err := c.Tabs.KeepNotice(c.realm.ID, p.Client.ID, "", n)
+	if err != nil {
+		return err
+	}
+	c.cookies().SetFor(c.w, web.CookieStateChecker, cookie, int(c.realm.Lifespans.UserAction.Seconds()))
+	for i, l := range p.Locales {
+		query.Set("kc_locale", l.Tag)
+		p.Locales[i].URL = c.issuer() + "/login-actions/" + authn.PathNotice + "?" + query.Encode()
+	}
+	return nil
+}
+
+func (c *call) cookies() web.Cookies {
+	return web.NewCookies(c.urls.Frontend, c.realm.Name, sessions.Safari(c.r.UserAgent()))
 }
 
 // locale chooses the language of a page: the address's kc_locale, ui_locales,

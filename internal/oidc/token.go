@@ -146,6 +146,9 @@ func (b *backCall) giveTokens(q *grants.Request, d *grants.Decision) error {
 	if err != nil {
 		return err
 	}
+	if d.Locale != nil {
+		b.cookies().Put(b.w, b.r, web.CookieLocale, *d.Locale)
+	}
 	b.note(d.Grant, res)
 	b.emit()
 	b.bytes(http.StatusOK, "application/json", body)

@@ -80,6 +80,15 @@ func ParseAgent(userAgent string) Device {
 	return d
 }
 
+// Safari tells whether a User-Agent header is of a Safari, which calls HTTP on a loopback address no secure context.
+func Safari(userAgent string) bool {
+	if !strings.Contains(userAgent, "AppleWebKit") || strings.Contains(userAgent, "Chrome/") { // most others, cheaply
+		return false
+	}
+	name, _, _ := match(browsers, userAgent)
+	return strings.Contains(name, "Safari")
+}
+
 // An agentRule names what a pattern finds. In name, $1 stands for the
 // pattern's group called name; its other groups are the parts of the version.
 type agentRule struct {

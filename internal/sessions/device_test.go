@@ -53,3 +53,20 @@ func TestNoteDevice(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// Keycloak: SecureContextResolver asks whether the browser's name has Safari in it.
+func TestSafari(t *testing.T) {
+	for agent, want := range map[string]bool{
+		"": false,
+		"Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 Version/17.4 Safari/605.1.15":         true,
+		"Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 Version/17.4 Mobile Safari/604.1":        true,
+		"Mozilla/5.0 (iPad) AppleWebKit/605.1.15 Mobile/15E148":                             true,
+		"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0.0.0 Safari/537.36": false,
+		"Mozilla/5.0 (iPhone) AppleWebKit/605.1.15 CriOS/123.0 Mobile/15E148 Safari/604.1":  false,
+		"Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0":            false,
+	} {
+		if got := sessions.Safari(agent); got != want {
+			t.Errorf("%q: %v", agent, got)
+		}
+	}
+}

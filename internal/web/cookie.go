@@ -37,13 +37,15 @@ type Cookies struct {
 
 // NewCookies returns the cookies of the realm whose frontend base URL (see
 // URLs.Frontend) is given: they live under the base's path + /realms/NAME/ and
-// are Secure where browsers call the address a secure context.
-func NewCookies(frontend, realm string) Cookies {
+// are Secure where the browser calls the address a secure context, which Safari
+// does with HTTPS alone. Keycloak: SecureContextResolver.
+func NewCookies(frontend, realm string, safari bool) Cookies {
 	u, err := url.Parse(frontend)
 	if err != nil {
 		u = &url.URL{}
 	}
-	return Cookies{path: strings.TrimRight(u.EscapedPath(), "/") + "/realms/" + iam.PathName(realm) + "/", secure: secureContext(u)}
+	return Cookies{path: strings.TrimRight(u.EscapedPath(), "/") + "/realms/" + iam.PathName(realm) + "/",
+		secure: u.Scheme == "https" || !safari && secureContext(u)}
 }
 
 // Set sets a cookie with the kind's own age; one set before in the same answer
@@ -60,6 +62,15 @@ func (c Cookies) SetFor(w http.ResponseWriter, k CookieKind, value string, maxAg
 	}
 	c.write(w, &http.Cookie{Name: k.Name, Value: value, Path: c.path, MaxAge: max(maxAge, 0), Secure: c.secure,
 		HttpOnly: !k.Script, SameSite: site})
+}
+
+// Put sets a cookie, or expires it when the value is empty.
+func (c Cookies) Put(w http.ResponseWriter, r *http.Request, k CookieKind, value string) {
+	if value == "" {
+		c.Expire(w, r, k)
+		return
+	}
+	c.Set(w, k, value)
 }
 
 // Expire tells the browser to forget a cookie, if the request brought it.

@@ -234,27 +234,31 @@ func TestCORS(t *testing.T) {
 // Oracle: login (cookies on http loopback are Secure; SameSite=None).
 func TestCookies(t *testing.T) {
 	for _, c := range []struct {
-		base string
-		kind web.CookieKind
-		want string
+		base   string
+		kind   web.CookieKind
+		want   string
+		safari bool
 	}{
-		{"http://127.0.0.1:8080", web.CookieAuthSession, "AUTH_SESSION_ID=v; Path=/realms/a%20b/; HttpOnly; Secure; SameSite=None"},
-		{"http://localhost:8080", web.CookieSession, "KEYCLOAK_SESSION=v; Path=/realms/a%20b/; Secure; SameSite=None"},
+		{"http://127.0.0.1:8080", web.CookieAuthSession, "AUTH_SESSION_ID=v; Path=/realms/a%20b/; HttpOnly; Secure; SameSite=None", false},
+		{"http://localhost:8080", web.CookieSession, "KEYCLOAK_SESSION=v; Path=/realms/a%20b/; Secure; SameSite=None", false},
 		{"https://id.example/auth", web.CookieRememberMe, "KEYCLOAK_REMEMBER_ME=v; Path=/auth/realms/a%20b/; Max-Age=31536000; HttpOnly; " +
-			"Secure; SameSite=None"},
-		{"http://[::1]", web.CookieAuthSessionHash, "KC_AUTH_SESSION_HASH=v; Path=/realms/a%20b/; Max-Age=60; Secure; SameSite=None"},
-		{"http://id.example", web.CookieIdentity, "KEYCLOAK_IDENTITY=v; Path=/realms/a%20b/; HttpOnly; SameSite=Lax"},
-		{"http://id.example", web.CookieStateChecker, "KC_STATE_CHECKER=v; Path=/realms/a%20b/; HttpOnly; SameSite=Strict"},
+			"Secure; SameSite=None", false},
+		{"http://[::1]", web.CookieAuthSessionHash, "KC_AUTH_SESSION_HASH=v; Path=/realms/a%20b/; Max-Age=60; Secure; SameSite=None", false},
+		{"http://id.example", web.CookieIdentity, "KEYCLOAK_IDENTITY=v; Path=/realms/a%20b/; HttpOnly; SameSite=Lax", false},
+		{"http://id.example", web.CookieStateChecker, "KC_STATE_CHECKER=v; Path=/realms/a%20b/; HttpOnly; SameSite=Strict", false},
+		{"http://127.0.0.1:8080", web.CookieAuthSession, "AUTH_SESSION_ID=v; Path=/realms/a%20b/; HttpOnly; SameSite=Lax", true},
+		{"http://localhost:8080", web.CookieStateChecker, "KC_STATE_CHECKER=v; Path=/realms/a%20b/; HttpOnly; SameSite=Strict", true},
+		{"https://id.example", web.CookieSession, "KEYCLOAK_SESSION=v; Path=/realms/a%20b/; Secure; SameSite=None", true},
 	} {
 		w := httptest.NewRecorder()
-		jar := web.NewCookies(c.base, "a b")
+		jar := web.NewCookies(c.base, "a b", c.safari)
 		jar.Set(w, c.kind, "earlier")
 		jar.Set(w, c.kind, "v")
 		if got := w.Header()["Set-Cookie"]; len(got) != 1 || got[0] != c.want {
 			t.Errorf("%s: %q", c.base, got)
 		}
 	}
-	jar := web.NewCookies("https://id.example", "r")
+	jar := web.NewCookies("https://id.example", "r", false)
 	w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
 	r.AddCookie(&http.Cookie{Name: "KEYCLOAK_IDENTITY", Value: "x"})
 	jar.Expire(w, r, web.CookieIdentity)

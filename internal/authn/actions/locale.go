@@ -37,5 +37,17 @@ func (w Rooms) localeDue(ctx context.Context, r *authn.Run) (bool, error) {
 	return false, nil
 }
 
+// KeptLocale is the language of the user whose login ends, empty when there is none, and whether the browser's cookie is to be
+// brought in line with it: in a realm that keeps it, unless it was picked in this login. Keycloak: UpdateUserLocaleAction.evaluateTriggers.
+func KeptLocale(r *authn.Run) (locale string, due bool) {
+	for _, x := range r.Actions {
+		due = due || x.Provider == UpdateUserLocale && x.Enabled
+	}
+	if !due || r.Note(tabs.NoteLocale) != "" {
+		return "", false
+	}
+	return r.User.Attr("locale"), true
+}
+
 // passOver is an action without a page.
 func passOver(context.Context, *authn.Run) (authn.Result, error) { return authn.Attempted{}, nil }

@@ -86,6 +86,8 @@ type Request struct {
 type Decision struct {
 	Grant *iam.Grant
 	Want  tokens.Want
+	// Locale is the user's language for the browser's cookie, which goes when it is empty; nil leaves the cookie as it is.
+	Locale *string
 	// Finish changes the answer before it is written, nil for none.
 	Finish func(*tokens.Response) error
 }

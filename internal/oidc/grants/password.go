@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"latchkey/internal/authn"
+	"latchkey/internal/authn/actions"
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/iam"
 	"latchkey/internal/oauth"
@@ -45,7 +46,11 @@ func (s *Service) password(ctx context.Context, q *Request) (*Decision, error) {
 	q.Event.User, q.Event.Session = us.User, us.ID
 	g := q.grant("ro", scope)
 	g.User, g.Session, g.ClientSession = run.User, us, part
-	return &Decision{Grant: g}, s.begin(ctx, q, g)
+	d := &Decision{Grant: g}
+	if locale, due := actions.KeptLocale(run); due {
+		d.Locale = &locale
+	}
+	return d, s.begin(ctx, q, g)
 }
 
 // login walks the direct grant flow. What it wants said in refusal stands in
