@@ -24,7 +24,10 @@ type Refusal struct {
 // Untold is for refusals whose event has its word alone.
 const Untold = "-"
 
-func (no *Refusal) Error() string { return cmp.Or(no.Code, no.Word) + ": " + no.Description }
+func (no *Refusal) Error() string { return no.Answer() + ": " + no.Description }
+
+// Answer is the error of the answer.
+func (no *Refusal) Answer() string { return cmp.Or(no.Code, no.Word) }
 
 // With is the refusal with texts put into its description and what the event is told:
 // pairs of a name, as "$scope", and its text.

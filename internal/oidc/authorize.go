@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"latchkey/internal/authn"
@@ -15,63 +14,90 @@ import (
 	"latchkey/internal/web"
 )
 
-// An authCall is a request at the authorization endpoint.
-type authCall struct {
-	*call
-	form   web.Form
+// An asking is an authorization request while it is checked.
+type asking struct {
+	realm  *realms.Realm
 	client *realms.Client
-	req    request
+	urls   web.URLs
+	issuer string
+	from   source
+	given  authParams // as it was sent
+	req    request    // as the login and its end go by it
 	types  responseType
 	mode   string // how the answer goes back: "query", "fragment", "form_post"
-	path   string // of the login door, "" for its usual one
-	pushed bool   // the parameters were pushed before (RFC 9126)
-	object string // see own
-
-	mismatch bool // the request object's response_type is not the parameter's
-	pushing  bool // the parameters are pushed now
+	event  *iam.Event
 }
 
-// A check refuses a request, or fills in more of the call. Before the redirect
-// URI is known to be the client's, refusals are pages; after it, a clientError
-// goes back to the client.
+// A source is how the parameters came.
+type source struct {
+	pushed   bool   // they were pushed before (RFC 9126)
+	pushing  bool   // they are pushed now, or are a device's
+	object   string // see own
+	mismatch bool   // the request object's response_type is not the parameter's
+}
+
+// A check refuses a request, or fills in more of it. Before the redirect URI is known
+// to be the client's, refusals are pages; after it, the client is told.
 type check struct {
-	rule   string
-	do     func(*authCall) error
-	pushed int // its place among those of a pushed request, 0 where that is not asked
+	rule string
+	// One of both: take also asks what the realm keeps, or other servers.
+	judge func(*asking) error
+	take  func(*call, *asking, web.Form) error
+	// Its place among those of a pushed request and of a device's; 0 where that is not asked.
+	pushed, device int
 }
 
 // authChecks is what an authorization request must pass: at the authorization endpoint
-// in this order, at that of pushed requests in their own.
+// in this order, at the others in their own.
 // Keycloak: AuthorizationEndpoint.process, AuthorizationEndpointChecker, ParEndpoint.request.
 var authChecks = []check{
-	{"client_id is given once", (*authCall).takeClientID, 0},
-	{"HTTPS where the realm demands it", (*authCall).checkSecure, 0},
-	{"the realm is enabled", (*authCall).checkRealm, 0},
-	{"the client exists, is enabled and logs people in", (*authCall).checkClient, 0},
-	{"a pushed request is the client's, and comes once", (*authCall).takePushed, 0},
-	{"a request object is the client's", (*authCall).readRequestObject, 1},
-	{"parameters can be read", (*authCall).parse, 2},
-	{"redirect_uri is the client's", (*authCall).checkRedirectURI, 3},
-	{"response_type and response_mode, as the client may use them", (*authCall).checkResponse, 4},
-	{"no pushed request is demanded", (*authCall).checkPushed, 0},
-	{"no parameter twice", (*authCall).checkDuplicates, 6},
-	{"scopes are the client's", (*authCall).checkScope, 5},
-	{"a nonce where tokens come in the answer", (*authCall).checkNonce, 7},
-	{"PKCE", (*authCall).checkPKCE, 8},
-	{"an essential acr is one that there is, and not below the client's minimum", (*authCall).checkACR, 0},
+	{rule: "client_id is given once", take: (*call).takeClientID},
+	{rule: "HTTPS where the realm demands it", take: (*call).checkSecure},
+	{rule: "the realm is enabled", judge: (*asking).checkRealm},
+	{rule: "the client exists, is enabled and logs people in", take: (*call).takeClient},
+	{rule: "a pushed request is the client's, and comes once", take: (*call).takePushed},
+	{rule: "a request object is the client's", take: (*call).takeRequestObject, pushed: 1},
+	{rule: "parameters can be read", take: (*call).takeParams, pushed: 2, device: 1},
+	{rule: "redirect_uri is the client's", judge: (*asking).checkRedirectURI, pushed: 3},
+	{rule: "response_type and response_mode, as the client may use them", judge: (*asking).checkResponse, pushed: 4},
+	{rule: "no pushed request is demanded", judge: (*asking).checkPushed},
+	{rule: "no parameter twice", judge: (*asking).checkDuplicates, pushed: 6},
+	{rule: "scopes are the client's", judge: (*asking).checkScope, pushed: 5},
+	{rule: "a nonce where tokens come in the answer", judge: (*asking).checkNonce, pushed: 7},
+	{rule: "PKCE", judge: (*asking).checkPKCE, pushed: 8, device: 2},
+	{rule: "an essential acr is one that there is, and not below the client's minimum", judge: (*asking).checkACR},
 }
 
-// pushedChecks are those of a pushed request.
-func pushedChecks() []check {
-	list := slices.DeleteFunc(slices.Clone(authChecks), func(x check) bool { return x.pushed == 0 })
-	slices.SortFunc(list, func(a, b check) int { return a.pushed - b.pushed })
+// checksOf are those of another endpoint, which says where it has them.
+func checksOf(place func(check) int) []check {
+	list := slices.DeleteFunc(slices.Clone(authChecks), func(x check) bool { return place(x) == 0 })
+	slices.SortFunc(list, func(a, b check) int { return place(a) - place(b) })
 	return list
 }
 
-// A clientError is a refusal that the client is told by redirect.
-type clientError struct{ code, description string }
+func (x check) placeOfPushed() int { return x.pushed }
+func (x check) placeOfDevice() int { return x.device }
 
-func (e *clientError) Error() string { return e.code + ": " + e.description }
+// asking begins to check an authorization request. client is nil until it is known.
+func (c *call) asking(client *realms.Client) *asking {
+	return &asking{realm: c.realm, client: client, urls: c.urls, issuer: c.issuer(), event: &c.event}
+}
+
+// check makes checks in their order.
+func (c *call) check(a *asking, form web.Form, list []check) error {
+	for _, x := range list {
+		var err error
+		if x.take != nil {
+			err = x.take(c, a, form)
+		} else {
+			err = x.judge(a)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // authorize serves the authorization endpoint.
 func (h *Handler) authorize(c *call) error { return h.authorizeAs(c, "") }
@@ -92,37 +118,37 @@ func (h *Handler) forgot(c *call) error {
 	return h.authorizeAs(c, authn.PathReset)
 }
 
+// authorizeAs serves the authorization endpoint; path is of the login door, "" for its usual one.
 func (h *Handler) authorizeAs(c *call, path string) error {
 	form, err := readParams(c.r)
 	if err != nil {
 		return err
 	}
-	a := &authCall{call: c, form: form, path: path}
-	for _, x := range authChecks {
-		err := x.do(a)
-		if e, ok := err.(*clientError); ok { //nolint:errorlint // checks return it bare
-			return a.sendError(a.mode, &a.client.Client, &a.req, e.code, e.description)
-		}
-		if err != nil {
-			return err
-		}
+	a := c.asking(nil)
+	err = c.check(a, form, authChecks)
+	if no, ok := err.(*browserRefusal); ok && no.page == "" { //nolint:errorlint // checks return it bare
+		c.record(&no.Refusal)
+		return c.sendError(a.mode, &a.client.Client, &a.req, no.Answer(), no.Description)
+	}
+	if err != nil {
+		return err
 	}
 	if a.req.Prompt == "create" {
 		if !c.realm.Login.Registration {
 			return badPage("registrationNotAllowedMessage")
 		}
-		a.path = authn.PathRegistration
+		path = authn.PathRegistration
 	}
 	kind := "code"
-	if a.path != "" { // which the reference tells of logins alone
+	if path != "" { // which the reference tells of logins alone
 		kind = ""
 	}
-	if a.req.Direct = !a.pushed; a.req.Direct {
-		a.req.Object = a.object
+	if a.req.Direct = !a.from.pushed; a.req.Direct {
+		a.req.Object = a.from.object
 	}
 	c.login.Start(c.w, c.r, &authn.Begin{
-		Realm: c.realm.ID, Client: &a.client.Client, Request: a.req.seal(), Path: a.path, Type: kind, Redirect: a.pushed,
-		Passive: a.path == "" && slices.Contains(strings.Fields(a.req.Prompt), "none"),
+		Realm: c.realm.ID, Client: &a.client.Client, Request: a.req.seal(), Path: path, Type: kind, Redirect: a.from.pushed,
+		Passive: path == "" && slices.Contains(strings.Fields(a.req.Prompt), "none"),
 	})
 	return nil
 }
@@ -135,158 +161,64 @@ func readParams(r *http.Request) (web.Form, error) {
 	return web.Query(r)
 }
 
-func (a *authCall) takeClientID() error {
-	ids := a.form.Values["client_id"]
-	if len(ids) != 1 {
-		a.detail("reason", "Parameter 'client_id' not present or present multiple times in the HTTP request parameters")
-		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
+func (*call) takeClientID(_ *asking, form web.Form) error {
+	if len(form.Values["client_id"]) != 1 {
+		return authClientID
 	}
 	return nil
 }
 
-func (a *authCall) checkSecure() error {
-	if !a.secure() {
-		return a.refuse("ssl_required", badPage("httpsRequiredMessage"))
+func (c *call) checkSecure(*asking, web.Form) error {
+	if !c.secure() {
+		return authHTTPS
 	}
 	return nil
 }
 
-func (a *authCall) checkRealm() error {
+func (a *asking) checkRealm() error {
 	if !a.realm.Enabled {
-		return a.refuse("realm_disabled", badPage("realmNotEnabledMessage"))
+		return authRealmOff
 	}
 	return nil
 }
 
-func (a *authCall) checkClient() error {
-	id := a.form.Get("client_id")
+func (c *call) takeClient(a *asking, form web.Form) error {
+	id := form.Get("client_id")
 	a.event.Client = id
-	client, err := a.realm.ClientByName(a.ctx(), id)
+	client, err := a.realm.ClientByName(c.ctx(), id)
 	switch {
 	case realms.Missing(err):
-		return a.refuse("client_not_found", badPage("clientNotFoundMessage"))
+		return authNoClient
 	case err != nil:
 		return err
 	case !client.Enabled:
-		return a.refuse("client_disabled", badPage("clientDisabledMessage"))
+		return authClientOff
 	case client.Access == iam.BearerOnly:
-		return a.refuse("not_allowed", &pageError{http.StatusForbidden, "bearerOnlyMessage", nil})
+		return authBearerOnly
 	case client.Protocol != iam.OIDC:
-		a.detail("reason", "Wrong client protocol.")
-		return a.refuse("invalid_client", badPage("Wrong client protocol."))
+		return authProtocol
 	}
-	a.client, a.asks = client, a.pageClient(client)
+	a.client, c.asks = client, c.pageClient(client)
 	return nil
 }
 
-// Bounds of parameters; longer ones are left unread, as in the reference.
-// Keycloak: OIDCProviderConfig.
-const (
-	maxLoginHint = 255
-	maxExtra     = 5
-	maxExtraSize = 2000
-)
-
-// extraNote marks parameters that the protocol does not know among the notes.
-const extraNote = "client_request_param_"
-
-// noteRedirectParam is the redirect_uri as the client wrote it, which the token
-// request must repeat.
-const noteRedirectParam = "redirect_uri"
-
-// parse reads the parameters. Keycloak: AuthzEndpointRequestParser.
-func (a *authCall) parse() error {
-	size := 0 // of what is kept
-	get := func(name string) string {
-		v := printable(a.form.Get(name))
-		if limit := iam.MaxParam; len(v) > limit || name == "login_hint" && len(v) > maxLoginHint {
-			return ""
-		}
-		size += len(v)
-		return v
-	}
-	a.req.LoginRequest = iam.LoginRequest{
-		Client: a.client.ID, Issuer: a.issuer(), Scope: get("scope"), MaxAge: get("max_age"), LoginHint: get("login_hint"),
-		UILocales: get("ui_locales"), IDPHint: get("kc_idp_hint"), HasIDPHint: a.form.Has("kc_idp_hint"),
-	}
-	a.req.own = own{
-		ResponseType: get("response_type"), ResponseMode: get("response_mode"), State: get("state"), Nonce: get("nonce"), Prompt: get("prompt"),
-		ACRValues: get("acr_values"), Claims: get("claims"), Display: get("display"),
-		Challenge: get("code_challenge"), ChallengeAlg: get("code_challenge_method"), JKT: get("dpop_jkt"), Extra: map[string]string{},
-	}
-	a.req.EmptyState = a.form.Has("state") && a.req.State == ""
-	a.req.Action, a.req.ActionParam, _ = strings.Cut(get("kc_action"), ":")
-	if _, err := strconv.ParseInt(a.req.MaxAge, 10, 32); a.form.Has("max_age") && err != nil {
-		a.detail("reason", `For input string: "`+a.req.MaxAge+`"`)
-		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
-	}
-	for _, name := range slices.Sorted(keysOf(a.form.Values)) {
-		v := printable(a.form.Get(name))
-		if !slices.Contains(knownParams, name) && len(name) <= iam.MaxKey && iam.Storable(name) && strings.TrimSpace(v) != "" &&
-			len(v) <= maxExtraSize && len(a.req.Extra) < maxExtra {
-			a.req.Extra[extraNote+name] = v
-			size += len(name) + len(v)
-		}
-	}
-	if v := get("redirect_uri"); v != "" {
-		a.req.Extra[noteRedirectParam] = v
-	}
-	if size > iam.MaxRequest {
-		a.detail("reason", "the request is too long")
-		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
-	}
-	return nil
-}
-
-func keysOf(m map[string][]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
-// knownParams are those of the protocol; others are kept for whoever knows them.
-var knownParams = []string{
-	"client_id", "response_type", "response_mode", "redirect_uri", "state", "scope", "resource", "login_hint", "prompt",
-	"kc_idp_hint", "kc_action",
-	"nonce", "max_age", "ui_locales", "request", "request_uri", "claims", "acr_values", "display", "code_challenge",
-	"code_challenge_method", "dpop_jkt",
-}
-
-// splitList splits a client attribute that holds a list.
-func splitList(text string) []string {
-	if text == "" {
-		return nil
-	}
-	return strings.Split(text, "##")
-}
-
-// reject refuses to the client, with an event that gives the reason.
-func (a *authCall) reject(word, code, description string) error {
-	a.detail("reason", description)
-	return a.refuse(word, &clientError{code, description})
-}
-
-func (a *authCall) checkRedirectURI() error {
-	param := a.req.Extra[noteRedirectParam]
-	a.detail("redirect_uri", param)
+func (a *asking) checkRedirectURI() error {
+	sent := a.req.Extra[noteRedirectParam]
+	a.event.Detail("redirect_uri", sent)
 	rule := iam.RedirectsOf(&a.client.Client, a.urls.Of(a.client.RootURL))
 	ok := false
-	switch {
-	case a.form.Has("redirect_uri") && len(a.form.Get("redirect_uri")) <= iam.MaxParam:
-		a.req.RedirectURI, ok = rule.Match(printable(a.form.Get("redirect_uri")))
+	switch p := a.given.redirectURI; {
+	case p.Given && len(p.Text) <= iam.MaxParam:
+		a.req.RedirectURI, ok = rule.Match(printable(p.Text))
 	case !tokens.HasScope(a.req.Scope, tokens.ScopeOpenID):
 		a.req.RedirectURI, ok = rule.Only()
 	}
 	if !ok {
-		a.event.Cause.Redirect = param
-		return a.refuse("invalid_redirect_uri", badPage("invalidParameterMessage", "redirect_uri"))
+		a.event.Cause.Redirect = sent
+		return authRedirect
 	}
 	if a.req.RedirectURI == installedApp {
-		a.req.RedirectURI = a.endpoint("/oauth/oob")
+		a.req.RedirectURI = a.issuer + "/protocol/openid-connect/oauth/oob"
 	}
 	return nil
 }
@@ -295,21 +227,19 @@ func (a *authCall) checkRedirectURI() error {
 // is shown to the user. Keycloak: Constants.INSTALLED_APP_URN.
 const installedApp = "urn:ietf:wg:oauth:2.0:oob"
 
-func (a *authCall) checkResponse() error {
+func (a *asking) checkResponse() error {
 	var known bool
 	typ := a.req.ResponseType
 	a.mode, _ = responseMode(a.req.ResponseMode, "query")
 	if typ == "" {
-		return a.reject("invalid_request", "invalid_request", "Missing parameter: response_type")
+		return authNoType
 	}
-	a.detail("response_type", typ)
-	if a.types, known = parseResponseType(typ); !known {
-		reason := "Unsupported response_type"
-		if a.types.none {
-			reason = "'None' not allowed with some other response_type"
-		}
-		a.detail("reason", reason)
-		return a.refuse("invalid_request", &clientError{"unsupported_response_type", ""})
+	a.event.Detail("response_type", typ)
+	switch a.types, known = parseResponseType(typ); {
+	case !known && a.types.none:
+		return authNoneAlone
+	case !known:
+		return authTypeUnknown
 	}
 	preset := "fragment"
 	if !a.types.implicit() {
@@ -318,65 +248,70 @@ func (a *authCall) checkResponse() error {
 	mode, known := responseMode(a.req.ResponseMode, preset)
 	if !known {
 		a.mode = "query"
-		return a.reject("invalid_request", "invalid_request", "Invalid parameter: response_mode")
+		return authMode
 	}
 	a.mode = mode
 	if a.types.implicit() && a.mode == "query" {
-		return a.reject("invalid_request", "invalid_request", "Response_mode 'query' not allowed for implicit or hybrid flow")
+		return authModeQuery
 	}
-	a.detail("response_mode", strings.ReplaceAll(a.mode, ".", "_"))
-	if a.types.implicit() && a.mode == "query"+jarm &&
-		(a.client.OIDC.Response.Alg == "" || a.client.OIDC.Response.Enc == "") {
-		return a.reject("invalid_request", "invalid_request",
-			"Response_mode 'query.jwt' is allowed only when the authorization response token is encrypted")
-	}
-	if a.types.implicit() && a.client.OIDC.DPoP {
-		return a.reject("not_allowed", "unauthorized_client",
-			"DPoP is not supported for implicit nor hybrid flows. Client requires DPoP bound access tokens.")
-	}
-	const refusal = "Client is not allowed to initiate browser login with given response_type. %s flow is disabled for the client."
-	if (a.types.code || a.types.none) && !a.client.StandardFlow {
-		a.event.Cause.Setting = iam.SettingStandardFlow
-		return a.reject("not_allowed", "unauthorized_client", strings.Replace(refusal, "%s", "Standard", 1))
-	}
-	if a.types.implicit() && !a.client.ImplicitFlow {
-		a.event.Cause.Setting = iam.SettingImplicitFlow
-		return a.reject("not_allowed", "unauthorized_client", strings.Replace(refusal, "%s", "Implicit", 1))
+	a.event.Detail("response_mode", strings.ReplaceAll(a.mode, ".", "_"))
+	response := a.client.OIDC.Response
+	switch setting := flowOff(a.client, a.types); {
+	case a.types.implicit() && a.mode == "query"+jarm && (response.Alg == "" || response.Enc == ""):
+		return authModeJWT
+	case a.types.implicit() && a.client.OIDC.DPoP:
+		return authImplicitBound
+	case setting == iam.SettingStandardFlow:
+		return authStandardOff
+	case setting == iam.SettingImplicitFlow:
+		return authImplicitOff
 	}
 	return nil
 }
 
-func (a *authCall) checkPushed() error {
-	if a.pushed {
-		return nil
+// flowOff is the setting that keeps a client from a response type, "" for none.
+func flowOff(c *realms.Client, t responseType) (setting string) {
+	switch {
+	case (t.code || t.none) && !c.StandardFlow:
+		return iam.SettingStandardFlow
+	case t.implicit() && !c.ImplicitFlow:
+		return iam.SettingImplicitFlow
 	}
-	if a.client.OIDC.PushedOnly || a.realm.Attrs["requirePushedAuthorizationRequests"] == "true" {
-		return a.reject("invalid_request", "invalid_request", "Pushed Authorization Request is only allowed.")
+	return ""
+}
+
+func (a *asking) checkPushed() error {
+	if !a.from.pushed && mustPush(a.realm, a.client) {
+		return authPushedOnly
 	}
 	return nil
 }
 
-func (a *authCall) checkDuplicates() error {
-	if a.mismatch {
-		return a.refuse("invalid_request", &clientError{"invalid_request", "Parameter response_type does not match"})
-	}
-	if a.form.Duplicate() != "" {
-		return a.refuse("invalid_request", &clientError{"invalid_request", "duplicated parameter"})
+// mustPush tells whether a client's requests must be pushed (RFC 9126).
+func mustPush(r *realms.Realm, c *realms.Client) bool {
+	return c.OIDC.PushedOnly || r.Attrs["requirePushedAuthorizationRequests"] == "true"
+}
+
+func (a *asking) checkDuplicates() error {
+	switch {
+	case a.from.mismatch:
+		return authMismatch
+	case a.given.twice:
+		return authTwice
 	}
 	return nil
 }
 
-func (a *authCall) checkScope() error {
-	if a.form.Has("scope") && a.form.Get("scope") == "" || !tokens.ValidScope(a.realm, &a.client.Client, a.req.Scope) {
-		a.event.Cause.Reason = iam.WrongScope
-		return a.reject("invalid_request", "invalid_scope", "Invalid scopes: "+a.req.Scope)
+func (a *asking) checkScope() error {
+	if p := a.given.scope; p.Given && p.Text == "" || !tokens.ValidScope(a.realm, &a.client.Client, a.req.Scope) {
+		return authScope.with("$scope", a.req.Scope)
 	}
 	return nil
 }
 
-func (a *authCall) checkNonce() error {
-	if a.types.idToken && !a.form.Has("nonce") {
-		return a.reject("invalid_request", "invalid_request", "Missing parameter: nonce")
+func (a *asking) checkNonce() error {
+	if a.types.idToken && !a.given.nonce {
+		return authNonce
 	}
 	return nil
 }
@@ -386,29 +321,25 @@ var challengePattern = regexp.MustCompile(`^[0-9a-zA-Z\-._~]{43,128}$`)
 
 // checkPKCE verifies RFC 7636's parameters; a client's attribute may demand
 // them with one method. Keycloak: AuthorizationEndpointChecker.checkPKCEParams.
-func (a *authCall) checkPKCE() error {
+func (a *asking) checkPKCE() error {
 	if a.types.implicit() && !a.types.code {
 		return nil
 	}
-	challenge, method := a.form.Has("code_challenge"), a.form.Has("code_challenge_method")
+	challenge, method := a.given.challenge, a.given.challengeAlg
 	demanded := a.client.OIDC.PKCE
-	problem := ""
 	switch {
 	case demanded != "" && !method:
-		problem = "Missing parameter: code_challenge_method"
+		return pkceNoMethod
 	case demanded != "" && a.req.ChallengeAlg != demanded:
-		problem = "Invalid parameter: code challenge method is not matching the configured one"
+		return pkceOtherMethod
 	case (demanded != "" || method) && !challenge:
-		problem = "Missing parameter: code_challenge"
+		return pkceNoChallenge
 	case !challenge:
 		return nil
 	case method && a.req.ChallengeAlg != "S256" && a.req.ChallengeAlg != "plain":
-		problem = "Invalid parameter: code_challenge_method"
+		return pkceMethod
 	case !challengePattern.MatchString(a.req.Challenge):
-		problem = "Invalid parameter: code_challenge"
-	}
-	if problem != "" {
-		return a.reject("invalid_request", "invalid_request", problem)
+		return pkceChallenge
 	}
 	return nil
 }
@@ -416,23 +347,19 @@ func (a *authCall) checkPKCE() error {
 // checkACR refuses an essential claim that no login could fulfil, or that is below
 // the client's minimum (OpenID Connect Core 5.5.1.1).
 // Keycloak: AuthorizationEndpoint.updateAuthenticationSession.
-func (a *authCall) checkACR() error {
+func (a *asking) checkACR() error {
 	asked := a.req.seal()
 	wanted, essential := steps.AskedACR(&a.client.Client, &asked)
-	refused := func() error {
-		a.detail("reason", "Invalid requested essential acr value")
-		return a.refuse("invalid_request", badPage("invalidParameterMessage", "claims"))
-	}
 	if !essential {
 		return nil
 	}
 	for _, acr := range wanted {
 		if _, ok := steps.LevelOf(a.realm, &a.client.Client, acr); !ok {
-			return refused()
+			return authACR
 		}
 	}
 	if !slices.Equal(wanted, steps.AtLeastMinimum(a.realm, &a.client.Client, wanted)) {
-		return refused()
+		return authACR
 	}
 	return nil
 }

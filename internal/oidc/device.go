@@ -2,14 +2,12 @@ package oidc
 
 import (
 	"cmp"
-	"errors"
 	"net/http"
 	"time"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/claims"
 	"latchkey/internal/iam"
-	"latchkey/internal/oauth"
 	"latchkey/internal/oidc/grants"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
@@ -32,9 +30,9 @@ func (h *Handler) deviceEndpoint(c *call) error {
 	}
 	switch {
 	case !c.secure():
-		return c.refuse("ssl_required", badPage("httpsRequiredMessage"))
+		return authHTTPS
 	case !c.realm.Enabled:
-		return c.refuse("realm_disabled", badPage("realmNotEnabledMessage"))
+		return authRealmOff
 	case form.Has("cancel"):
 		c.deviceOver("oauth2DeviceConsentDeniedMessage")
 		return nil
@@ -68,14 +66,13 @@ func (h *Handler) deviceAuth(c *call) error {
 		return deviceDuplicated
 	}
 	c.w.Header().Set("Cache-Control", web.CacheNoPage)
-	a := &authCall{call: b.call, form: b.form, client: b.client, pushing: true}
-	if err := a.parse(); err != nil {
-		return err
+	a := b.asking(b.client)
+	a.from.pushing = true
+	err = b.check(a, b.form, checksOf(check.placeOfDevice))
+	if no, ok := err.(*browserRefusal); ok && no.page == "" { //nolint:errorlint // checks return it bare
+		return &no.Refusal
 	}
-	var refused *clientError
-	if err := a.checkPKCE(); errors.As(err, &refused) {
-		return &oauth.Refusal{Code: refused.code, Description: refused.description}
-	} else if err != nil {
+	if err != nil {
 		return err
 	}
 	life, interval := deviceTimes(c.realm, b.client)
@@ -157,10 +154,9 @@ func (c *call) typedCode(typed string) error {
 	c.event.Client = client.ClientID
 	switch {
 	case !client.Enabled:
-		return c.refuse("client_disabled", badPage("clientDisabledMessage"))
+		return authClientOff
 	case !client.OIDC.Device:
-		c.event.Cause.Setting = iam.AttrDeviceGrant
-		return c.refuse("not_allowed", badPage("oauth2DeviceAuthorizationGrantDisabledMessage"))
+		return devicePageOff
 	}
 	c.detail("scope", d.Code.Scope)
 	c.emit()

@@ -27,6 +27,22 @@ func (c *call) record(no *oauth.Refusal) {
 	}
 }
 
+// A browserRefusal is a no to a browser: with a page, or with an error that the browser
+// takes to the client. They are lines of a table, too.
+type browserRefusal struct {
+	oauth.Refusal
+	page   string // the key of its message, "" where the client is told
+	args   []any
+	status int // of the page, 400 when 0
+}
+
+// with is the refusal with texts put into its words; see oauth.Refusal.With.
+func (no *browserRefusal) with(pairs ...string) *browserRefusal {
+	out := *no
+	out.Refusal = *no.With(pairs...)
+	return &out
+}
+
 // A pageError is a refusal that is shown to a person: a message key with its
 // arguments.
 type pageError struct {
@@ -58,6 +74,7 @@ func (c *call) fail(err error) {
 	var no *oauth.Refusal
 	var page *pageError
 	var shown grants.Shown
+	var browser *browserRefusal
 	var status statusError
 	var refusal *iam.Error
 	var bearer challenge
@@ -67,11 +84,14 @@ func (c *call) fail(err error) {
 		c.bytes(bearer.status, "text/plain;charset=UTF-8", nil)
 	case errors.As(err, &no):
 		c.record(no)
-		_ = c.json(cmp.Or(no.Status, http.StatusBadRequest), web.Problem{Error: cmp.Or(no.Code, no.Word), Description: no.Description})
+		_ = c.json(cmp.Or(no.Status, http.StatusBadRequest), web.Problem{Error: no.Answer(), Description: no.Description})
 	case errors.As(err, &shown):
 		c.page(shown.Page.Status, pages.Request{
 			Client: c.asks, Message: &pages.Message{Type: pages.Problem, Key: shown.Page.Message.Key, Args: shown.Page.Message.Params},
 		}, pages.Error{})
+	case errors.As(err, &browser):
+		c.record(&browser.Refusal)
+		c.fail(&pageError{cmp.Or(browser.status, http.StatusBadRequest), browser.page, browser.args})
 	case errors.As(err, &page):
 		c.page(page.status, pages.Request{Client: c.asks, Message: &pages.Message{Type: pages.Problem, Key: page.key, Args: page.args}},
 			pages.Error{})

@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"latchkey/internal/authn"
@@ -15,8 +14,8 @@ import (
 func (h *Handler) Judge(r *http.Request, realm *realms.Realm, client *realms.Client, asked *iam.LoginRequest) *authn.Unfit {
 	c, q := h.call(nil, r, realm), read(asked)
 	no := &authn.Unfit{Status: http.StatusBadRequest}
-	types := strings.Fields(q.ResponseType)
-	code := slices.Contains(types, "code")
+	types, _ := parseResponseType(q.ResponseType)
+	off := flowOff(client, types)
 	demanded := client.OIDC.PKCE
 	switch own := c.issuer() + accountPath; {
 	case client.Access == iam.BearerOnly:
@@ -25,12 +24,10 @@ func (h *Handler) Judge(r *http.Request, realm *realms.Realm, client *realms.Cli
 		no.Event, no.Message, no.Refusal.Redirect = "invalid_redirect_uri", "invalidRedirectUriMessage", q.RedirectURI
 	case q.Device != "" && !client.OIDC.Device:
 		no.Event, no.Message, no.Refusal.Setting = "not_allowed", "oauth2DeviceAuthorizationGrantDisabledMessage", iam.AttrDeviceGrant
-	case code && !client.StandardFlow:
-		no.Event, no.Message, no.Refusal.Setting = "not_allowed", "invalidRequestMessage", iam.SettingStandardFlow
-	case (slices.Contains(types, "token") || slices.Contains(types, "id_token")) && !client.ImplicitFlow:
-		no.Event, no.Message, no.Refusal.Setting = "not_allowed", "invalidRequestMessage", iam.SettingImplicitFlow
-	case code && q.RedirectURI != own && demanded != "" && (q.Challenge == "" || q.ChallengeAlg != demanded),
-		q.Direct && (client.OIDC.PushedOnly || realm.Attrs["requirePushedAuthorizationRequests"] == "true"),
+	case off != "":
+		no.Event, no.Message, no.Refusal.Setting = "not_allowed", "invalidRequestMessage", off
+	case types.code && q.RedirectURI != own && demanded != "" && (q.Challenge == "" || q.ChallengeAlg != demanded),
+		q.Direct && mustPush(realm, client),
 		q.Object != "" && !client.OIDC.RequestObjects.Demand.Met(q.Object):
 		no.Event, no.Message = "invalid_request", "invalidRequestMessage"
 	default:

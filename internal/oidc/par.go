@@ -39,7 +39,7 @@ func (h *Handler) push(c *call) error {
 	if err := b.proveForLogin(); err != nil {
 		return err
 	}
-	if err := b.checkPushedRequest(); err != nil {
+	if err := b.checkPushedRequest(b.form); err != nil {
 		return err
 	}
 	life := int64(60)
@@ -109,55 +109,51 @@ func (b *backCall) notPushed(err error) error {
 
 // checkPushedRequest answers here what the browser would be shown or sent back
 // with. Each refusal is two events, the check's and the endpoint's, as in the reference.
-func (b *backCall) checkPushedRequest() error {
-	sent := web.Form{Values: maps.Clone(b.form.Values)} // what an object says is read again when the browser comes
-	a := &authCall{call: b.call, form: sent, client: b.client, pushing: true}
-	for _, x := range pushedChecks() {
-		err := x.do(a)
-		var page *pageError
-		var refused *clientError
-		switch {
-		case err == nil:
-		case errors.As(err, &page) && page.key == "invalidParameterMessage":
-			return pushedRedirect
-		case errors.As(err, &page) && b.form.Has("request"):
-			return pushedObject.With("$why", page.key)
-		case errors.As(err, &page):
-			return pushedInvalid.With("$why", page.key)
-		case errors.As(err, &refused) && refused.code == "unsupported_response_type":
-			return pushedType
-		case errors.As(err, &refused) && refused.code == "unauthorized_client":
-			return pushedUnauthorized.With("$why", refused.description)
-		case errors.As(err, &refused):
-			return pushedInvalid.With("$why", refused.description)
-		default:
-			return err
-		}
+func (b *backCall) checkPushedRequest(sent web.Form) error {
+	form := web.Form{Values: maps.Clone(sent.Values)} // what an object says is read again when the browser comes
+	a := b.asking(b.client)
+	a.from.pushing = true
+	err := b.check(a, form, checksOf(check.placeOfPushed))
+	no, ok := err.(*browserRefusal) //nolint:errorlint // checks return it bare
+	if !ok {
+		return err
 	}
-	return nil
+	b.record(&no.Refusal)
+	switch {
+	case no.page == "invalidParameterMessage":
+		return pushedRedirect
+	case no.page != "" && sent.Has("request"):
+		return pushedObject.With("$why", no.page)
+	case no.page != "":
+		return pushedInvalid.With("$why", no.page)
+	case no.Code == "unsupported_response_type":
+		return pushedType
+	case no.Code == "unauthorized_client":
+		return pushedUnauthorized.With("$why", no.Description)
+	}
+	return pushedInvalid.With("$why", no.Description)
 }
 
 // takePushed lays a pushed request over the parameters. It can be taken once, by
 // the client that pushed it. Keycloak: AuthzEndpointParParser.
-func (a *authCall) takePushed() error {
-	id, ok := strings.CutPrefix(a.form.Get("request_uri"), requestURIPrefix)
+func (c *call) takePushed(a *asking, form web.Form) error {
+	id, ok := strings.CutPrefix(form.Get("request_uri"), requestURIPrefix)
 	if !ok {
 		return nil
 	}
-	doc, err := a.Sessions.TakeSingleUse(a.ctx(), a.realm, pushedKey(a.client.ID, id))
+	doc, err := c.Sessions.TakeSingleUse(c.ctx(), c.realm, pushedKey(a.client.ID, id))
 	if errors.Is(err, sessions.ErrGone) {
-		a.detail("reason", "PAR not found, not issued or used multiple times.")
-		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
+		return authNotPushed
 	}
 	if err != nil {
 		return err
 	}
-	form := web.Form{}
-	if err := json.Unmarshal(doc, &form.Values); err != nil {
+	var pushed web.Form
+	if err := json.Unmarshal(doc, &pushed.Values); err != nil {
 		return err
 	}
-	maps.Copy(a.form.Values, form.Values)
-	delete(a.form.Values, "request_uri")
-	a.pushed = true
+	maps.Copy(form.Values, pushed.Values)
+	delete(form.Values, "request_uri")
+	a.from.pushed = true
 	return nil
 }

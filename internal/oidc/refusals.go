@@ -77,3 +77,106 @@ var (
 	backchannelOff = &oauth.Refusal{Word: "not_allowed", Status: http.StatusUnauthorized, Code: "invalid_grant",
 		Description: "Client not allowed OIDC CIBA Grant", Told: oauth.Untold}
 )
+
+// What browsers are refused with: by a page, or at the client.
+var (
+	// of authorization requests whose client, or its address, is not known to be right
+	authClientID = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request",
+			Told: "Parameter 'client_id' not present or present multiple times in the HTTP request parameters"},
+		page: "invalidRequestMessage",
+	}
+	authHTTPS      = &browserRefusal{Refusal: oauth.Refusal{Word: "ssl_required"}, page: "httpsRequiredMessage"}
+	authRealmOff   = &browserRefusal{Refusal: oauth.Refusal{Word: "realm_disabled"}, page: "realmNotEnabledMessage"}
+	authNoClient   = &browserRefusal{Refusal: oauth.Refusal{Word: "client_not_found"}, page: "clientNotFoundMessage"}
+	authClientOff  = &browserRefusal{Refusal: oauth.Refusal{Word: "client_disabled"}, page: "clientDisabledMessage"}
+	authBearerOnly = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "not_allowed"},
+		page:    "bearerOnlyMessage", status: http.StatusForbidden,
+	}
+	authProtocol = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_client", Told: "Wrong client protocol."},
+		page:    "Wrong client protocol.",
+	}
+	authNotPushed = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Told: "PAR not found, not issued or used multiple times."},
+		page:    "invalidRequestMessage",
+	}
+	authMaxAge = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Told: `For input string: "$given"`},
+		page:    "invalidRequestMessage",
+	}
+	authTooLong = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Told: "the request is too long"},
+		page:    "invalidRequestMessage",
+	}
+	authObject   = &browserRefusal{Refusal: oauth.Refusal{Word: "invalid_request", Told: "$why"}, page: "invalidRequestMessage"}
+	authRedirect = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_redirect_uri"},
+		page:    "invalidParameterMessage", args: []any{"redirect_uri"},
+	}
+	authACR = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Told: "Invalid requested essential acr value"},
+		page:    "invalidParameterMessage", args: []any{"claims"},
+	}
+
+	// of user codes
+	devicePageOff = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "not_allowed", Setting: iam.AttrDeviceGrant},
+		page:    "oauth2DeviceAuthorizationGrantDisabledMessage",
+	}
+
+	// of authorization requests that the client is told of
+	authNoType      = &browserRefusal{Refusal: oauth.Refusal{Word: "invalid_request", Description: "Missing parameter: response_type"}}
+	authTypeUnknown = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Code: "unsupported_response_type", Told: "Unsupported response_type"},
+	}
+	authNoneAlone = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Code: "unsupported_response_type",
+			Told: "'None' not allowed with some other response_type"},
+	}
+	authMode      = &browserRefusal{Refusal: oauth.Refusal{Word: "invalid_request", Description: "Invalid parameter: response_mode"}}
+	authModeQuery = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Description: "Response_mode 'query' not allowed for implicit or hybrid flow"},
+	}
+	authModeJWT = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request",
+			Description: "Response_mode 'query.jwt' is allowed only when the authorization response token is encrypted"},
+	}
+	authImplicitBound = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "not_allowed", Code: "unauthorized_client",
+			Description: "DPoP is not supported for implicit nor hybrid flows. Client requires DPoP bound access tokens."},
+	}
+	authStandardOff = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "not_allowed", Code: "unauthorized_client", Setting: iam.SettingStandardFlow,
+			Description: "Client is not allowed to initiate browser login with given response_type. Standard flow is disabled for the client."},
+	}
+	authImplicitOff = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "not_allowed", Code: "unauthorized_client", Setting: iam.SettingImplicitFlow,
+			Description: "Client is not allowed to initiate browser login with given response_type. Implicit flow is disabled for the client."},
+	}
+	authPushedOnly = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Description: "Pushed Authorization Request is only allowed."},
+	}
+	authMismatch = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Description: "Parameter response_type does not match", Told: oauth.Untold},
+	}
+	authTwice = &browserRefusal{Refusal: oauth.Refusal{Word: "invalid_request", Description: "duplicated parameter", Told: oauth.Untold}}
+	authScope = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Code: "invalid_scope", Reason: iam.WrongScope,
+			Description: "Invalid scopes: $scope"},
+	}
+	authNonce    = &browserRefusal{Refusal: oauth.Refusal{Word: "invalid_request", Description: "Missing parameter: nonce"}}
+	pkceNoMethod = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Description: "Missing parameter: code_challenge_method"},
+	}
+	pkceOtherMethod = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request",
+			Description: "Invalid parameter: code challenge method is not matching the configured one"},
+	}
+	pkceNoChallenge = &browserRefusal{Refusal: oauth.Refusal{Word: "invalid_request", Description: "Missing parameter: code_challenge"}}
+	pkceMethod      = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Description: "Invalid parameter: code_challenge_method"},
+	}
+	pkceChallenge = &browserRefusal{Refusal: oauth.Refusal{Word: "invalid_request", Description: "Invalid parameter: code_challenge"}}
+)

@@ -12,74 +12,97 @@ import (
 	"latchkey/internal/jose"
 	"latchkey/internal/keys"
 	"latchkey/internal/tokens"
+	"latchkey/internal/web"
 )
 
-// What the reference says, in events, of objects that it cannot read.
+// What the reference says, in events, of objects that it cannot take.
+//
+//nolint:staticcheck // the reference's words
 var (
-	errNotBuilt    = errors.New("Failed to build JWS")                            //nolint:staticcheck // the reference's words
-	errNotVerified = errors.New("Failed to verify signature on 'request' object") //nolint:staticcheck // the same
+	errNotBuilt     = errors.New("Failed to build JWS")
+	errNotVerified  = errors.New("Failed to verify signature on 'request' object")
+	errNoHeader     = errors.New("Failed to parse JWT header")
+	errOtherSigning = errors.New("Request object signed with different algorithm than client requested algorithm")
+	errOtherAlg     = errors.New("Request object encrypted with different algorithm than client requested algorithm")
+	errOtherEnc     = errors.New("Request object content encrypted with different algorithm than client requested algorithm")
+	errURI          = errors.New("Specified 'request_uri' not allowed for this client.")
+	errNotFetched   = errors.New("The request object could not be fetched")
+	errNested       = errors.New("The request_uri claim should not be set in the request object")
+	errOtherClient  = errors.New("The client_id parameter doesn't match the one from OIDC 'request' or 'request_uri'")
 )
 
-// readRequestObject lays what a request object says over the parameters (OpenID
+// takeRequestObject lays what a request object says over the parameters (OpenID
 // Connect Core 6, RFC 9101). Keycloak: AuthorizationEndpointRequestParserProcessor.
-func (a *authCall) readRequestObject() error {
-	if !a.pushed && !a.pushing && !a.form.Has("response_type") && tokens.HasScope(a.form.Get("scope"), tokens.ScopeOpenID) {
+func (c *call) takeRequestObject(a *asking, form web.Form) error {
+	from := &a.from
+	if !from.pushed && !from.pushing && !form.Has("response_type") && tokens.HasScope(form.Get("scope"), tokens.ScopeOpenID) {
 		// OpenID Connect Core 6.1 wants it beside the object; nothing of that counts.
 		return nil
 	}
-	refused := func(reason string) error {
-		a.detail("reason", reason)
-		return a.refuse("invalid_request", badPage("invalidRequestMessage"))
-	}
-	byValue, byURI := a.form.Has("request"), a.form.Has("request_uri") && !a.pushed
+	byValue, byURI := form.Has("request"), form.Has("request_uri") && !from.pushed
 	if byValue && byURI {
-		return refused("Illegal to use both 'request' and 'request_uri' parameters together")
+		return authObject.with("$why", "Illegal to use both 'request' and 'request_uri' parameters together")
 	}
-	a.object = iam.ObjectNone
+	from.object = iam.ObjectNone
 	switch {
 	case byValue:
-		a.object = iam.ObjectByValue
+		from.object = iam.ObjectByValue
 	case byURI:
-		a.object = iam.ObjectByURI
+		from.object = iam.ObjectByURI
 	}
-	if d := a.client.OIDC.RequestObjects.Demand; !d.Met(a.object) && !a.pushed && !(a.pushing && d.ByURI && !d.ByValue) {
-		return refused(d.Problem)
+	if d := a.client.OIDC.RequestObjects.Demand; !d.Met(from.object) && !from.pushed && !(from.pushing && d.ByURI && !d.ByValue) {
+		return authObject.with("$why", d.Problem)
 	}
-	text := a.form.Get("request")
-	switch {
-	case byURI:
-		allowed := iam.RedirectsOf(&a.client.Client, a.urls.Of(a.client.RootURL))
-		allowed.Patterns, allowed.Forbidden = splitList(a.client.OIDC.RequestObjects.URIs), nil
-		uri, ok := allowed.Match(a.form.Get("request_uri"))
-		if !ok {
-			return refused("Specified 'request_uri' not allowed for this client.")
-		}
-		var err error
-		if text, err = a.fetchRequestObject(uri); err != nil {
-			return refused("The request object could not be fetched")
-		}
-	case !byValue:
+	if from.object == iam.ObjectNone {
 		return nil
 	}
-	said, err := a.openRequestObject(text)
+	said, err := c.readRequestObject(a, form)
 	if err != nil {
-		return refused(err.Error())
+		return authObject.with("$why", err.Error())
+	}
+	if v, ok := said["response_type"]; ok && form.Has("response_type") && form.Get("response_type") != textOf(v) {
+		from.mismatch = true
+	}
+	for name, v := range said {
+		form.Set(name, textOf(v))
+	}
+	return nil
+}
+
+// readRequestObject is what a request object says; err is in the reference's words.
+func (c *call) readRequestObject(a *asking, form web.Form) (said map[string]jsontext.Value, err error) {
+	text := form.Get("request")
+	if a.from.object == iam.ObjectByURI {
+		allowed := iam.RedirectsOf(&a.client.Client, a.urls.Of(a.client.RootURL))
+		allowed.Patterns, allowed.Forbidden = splitList(a.client.OIDC.RequestObjects.URIs), nil
+		uri, ok := allowed.Match(form.Get("request_uri"))
+		if !ok {
+			return nil, errURI
+		}
+		if text, err = c.fetchRequestObject(a, uri); err != nil {
+			return nil, errNotFetched
+		}
+	}
+	if said, err = c.openRequestObject(a, text); err != nil {
+		return nil, err
 	}
 	if _, ok := said["request_uri"]; ok {
-		return refused("The request_uri claim should not be set in the request object")
+		return nil, errNested
 	}
-	if v, ok := said["client_id"]; ok && !a.pushing && textOf(v) != a.client.ClientID {
-		return refused("The client_id parameter doesn't match the one from OIDC 'request' or 'request_uri'")
+	if v, ok := said["client_id"]; ok && !a.from.pushing && textOf(v) != a.client.ClientID {
+		return nil, errOtherClient
 	}
 	delete(said, "client_id")
 	delete(said, "request")
-	if v, ok := said["response_type"]; ok && a.form.Has("response_type") && a.form.Get("response_type") != textOf(v) {
-		a.mismatch = true
+	return said, nil
+}
+
+// splitList splits a client attribute that holds a list.
+func splitList(text string) []string {
+	if text == "" {
+		return nil
 	}
-	for name, v := range said {
-		a.form.Set(name, textOf(v))
-	}
-	return nil
+	return strings.Split(text, "##")
 }
 
 // textOf is a claim as a parameter. Keycloak: AuthzEndpointRequestObjectParser.getParameter.
@@ -94,9 +117,9 @@ func textOf(v jsontext.Value) string {
 
 // openRequestObject decrypts and verifies an object for the client.
 // Keycloak: DefaultTokenManager.decodeClientJWT.
-func (a *authCall) openRequestObject(text string) (map[string]jsontext.Value, error) {
+func (c *call) openRequestObject(a *asking, text string) (map[string]jsontext.Value, error) {
 	if strings.Count(text, ".") != 4 {
-		return a.verifyRequestObject(text)
+		return c.verifyRequestObject(a, text)
 	}
 	header, ok := jwtHeader(text)
 	if !ok {
@@ -104,11 +127,11 @@ func (a *authCall) openRequestObject(text string) (map[string]jsontext.Value, er
 	}
 	if alg := a.client.OIDC.RequestObjects.Encryption.Alg; alg != "" && alg != "any" && alg != header.Alg {
 		//nolint:staticcheck // the reference's words
-		return nil, errors.New("Request object encrypted with different algorithm than client requested algorithm")
+		return nil, errOtherAlg
 	}
 	if enc := a.client.OIDC.RequestObjects.Encryption.Enc; enc != "" && enc != "any" && enc != header.Enc {
 		//nolint:staticcheck // the same
-		return nil, errors.New("Request object content encrypted with different algorithm than client requested algorithm")
+		return nil, errOtherEnc
 	}
 	for _, k := range keys.Of(a.realm).Accepted(iam.Enc) {
 		if k.Private == nil || header.KID != "" && header.KID != k.KID {
@@ -116,7 +139,7 @@ func (a *authCall) openRequestObject(text string) (map[string]jsontext.Value, er
 		}
 		if plain, err := k.Decrypt(text); err == nil {
 			if strings.Count(string(plain), ".") == 2 && !strings.HasPrefix(string(plain), "{") {
-				return a.verifyRequestObject(string(plain))
+				return c.verifyRequestObject(a, string(plain))
 			}
 			if demanded := a.signatureDemanded(); demanded != "" && demanded != "none" {
 				return nil, errNotVerified
@@ -127,7 +150,7 @@ func (a *authCall) openRequestObject(text string) (map[string]jsontext.Value, er
 	return nil, errNotVerified
 }
 
-func (a *authCall) signatureDemanded() string {
+func (a *asking) signatureDemanded() string {
 	if alg := a.client.OIDC.RequestObjects.Signature; alg != "any" {
 		return alg
 	}
@@ -136,13 +159,13 @@ func (a *authCall) signatureDemanded() string {
 
 // verifyRequestObject checks the signature; an object without one will do where
 // the client does not demand an algorithm (OpenID Connect Core 6.1).
-func (a *authCall) verifyRequestObject(text string) (map[string]jsontext.Value, error) {
+func (c *call) verifyRequestObject(a *asking, text string) (map[string]jsontext.Value, error) {
 	header, ok := jwtHeader(text)
 	if !ok {
-		return nil, errors.New("Failed to parse JWT header") //nolint:staticcheck // the reference's words
+		return nil, errNoHeader
 	}
 	if demanded := a.signatureDemanded(); demanded != "" && demanded != header.Alg {
-		return nil, errors.New("Request object signed with different algorithm than client requested algorithm") //nolint:staticcheck // the same
+		return nil, errOtherSigning
 	}
 	if header.Alg == "none" {
 		_, rest, _ := strings.Cut(text, ".")
@@ -164,7 +187,7 @@ func (a *authCall) verifyRequestObject(text string) (map[string]jsontext.Value, 
 		}
 		return claimsOf(t.Payload)
 	}
-	set, err := a.ClientAuth.Keys(a.ctx(), a.realm, &a.client.Client, a.urls.Frontend, t.Header.KID, "sig")
+	set, err := c.ClientAuth.Keys(c.ctx(), a.realm, &a.client.Client, a.urls.Frontend, t.Header.KID, "sig")
 	if err != nil {
 		return nil, errNotVerified
 	}
@@ -200,7 +223,7 @@ func jwtHeader(token string) (h joseHeader, ok bool) {
 }
 
 // fetchRequestObject reads an object from an address that the client's settings allow.
-func (a *authCall) fetchRequestObject(uri string) (string, error) {
-	b, err := a.objects.Get(a.ctx(), uri, a.realm.Reach(&a.client.Client))
+func (c *call) fetchRequestObject(a *asking, uri string) (string, error) {
+	b, err := c.objects.Get(c.ctx(), uri, a.realm.Reach(&a.client.Client))
 	return strings.TrimSpace(string(b)), err
 }
