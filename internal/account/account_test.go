@@ -69,7 +69,7 @@ func newHouse(t *testing.T) *house {
 	x.must(err)
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	x.events, x.live = events.New(x.db, log, nil, nil), sessions.New(x.db, nil)
-	people := users.New(x.db, passhash.New(64<<20), policy.New(""), x.live)
+	people := users.New(x.db, passhash.New(64<<20), policy.New(""), x.live, nil)
 	anna, err := people.ByName(ctx, x.realm, "anna")
 	x.must(err)
 	x.caller = &account.Caller{User: anna, Token: new(tokens.Token), Session: "one", Audience: []string{"account"},

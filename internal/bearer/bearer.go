@@ -259,7 +259,7 @@ func (j *judging) findUser() error {
 	}
 	u, err := j.Users.ByID(j.ctx, j.realm, iam.UserID(tok.Subject))
 	if err == nil && u == nil && tok.Username != "" && j.v.Client != nil {
-		u, err = j.Users.Find(j.ctx, j.realm, tok.Username)
+		u, err = j.Users.FindStored(j.ctx, j.realm, tok.Username)
 		if u != nil && u.ServiceAccount != j.v.Client.ID {
 			u = nil
 		}

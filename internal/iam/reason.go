@@ -89,6 +89,9 @@ const (
 	ProviderCookie      Reason = "provider-cookie"
 	LinkMissing         Reason = "link-missing"
 	EmailTaken          Reason = "email-taken"
+
+	// DirectoryUnavailable is no word on whoever logs in: nobody could look.
+	DirectoryUnavailable Reason = "directory-unavailable"
 )
 
 // A ReasonInfo explains a Reason.
@@ -138,6 +141,7 @@ var reasons = []ReasonInfo{
 	{PasskeyUnknown, false, true, "because the passkey is none that the user has registered"},
 	{PasskeyRefused, false, true, "because the answer of the passkey did not hold"},
 	{UnknownUser, false, true, "because there is no such user"},
+	{DirectoryUnavailable, false, true, "because the directory that the user comes from could not be asked"},
 	{BruteForceLock, false, true, "because the user is locked out after too many failed logins"},
 	{LoginRefused, false, true, "because the login flow refused it"},
 	{LoginExpired, false, true, "because the login took too long, or its page was an old one"},

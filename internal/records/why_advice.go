@@ -80,6 +80,8 @@ var advice = map[iam.Reason]Advised{
 	iam.PasskeyRefused: {"The login page says that the result of the passkey is invalid.", "Try again at the realm's own address; look " +
 		"at the relying party id, the extra origins and the user verification of the realm's WebAuthn policy. A counter that falls behind is a " +
 		"sign of a copied authenticator."},
+	iam.DirectoryUnavailable: {"The login page speaks of an internal error, and a direct grant is answered 503.",
+		"Have the directory and the way to it looked after (User federation); the user has done nothing wrong."},
 	iam.UnknownUser: {"The login page says that name or password is wrong.",
 		"Type the name as it stands in the realm, or create the user."},
 	iam.BruteForceLock: {"The login page refuses the right password for a while, or for good.", "Wait until the lock is over, or unlock " +

@@ -175,7 +175,8 @@ func (f *facts) keySettings() (list []Evidence) {
 // slips are refusals that say little about the next attempt.
 var slips = map[iam.Reason]bool{
 	iam.WrongPassword: true, iam.WrongOTP: true, iam.WrongRecoveryCode: true, iam.PasskeyRefused: true, iam.UnknownUser: true,
-	iam.LoginExpired: true, iam.ConsentRefused: true, iam.AskedOtherUser: true,
+	iam.DirectoryUnavailable: true,
+	iam.LoginExpired:         true, iam.ConsentRefused: true, iam.AskedOtherUser: true,
 	iam.LinkExpired: true, iam.LinkUsed: true, iam.LinkStale: true,
 	iam.ProviderState: true,
 }

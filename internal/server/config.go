@@ -10,6 +10,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/telemetry"
+	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
 
@@ -37,6 +38,9 @@ type Config struct {
 	AccessLog bool      // a line for each request
 
 	LogSessions bool // a line for each session that begins or ends
+
+	// Directories are where users come from besides the table of the database, by the provider ids of their components.
+	Directories users.Directories
 
 	// SetupLink is called with the address at which whoever opens it first
 	// becomes administrator, where there is none and Bootstrap names none.

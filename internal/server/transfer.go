@@ -64,7 +64,7 @@ func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, people *us
 
 // newUsers is the users' rules with the lists that password policies name.
 func newUsers(db *store.DB, cfg Config, live *sessions.Service) *users.Service {
-	return users.New(db, passhash.New(hashMemory), policy.New(filepath.Join(cfg.DataDir, "password-blacklists")), live)
+	return users.New(db, passhash.New(hashMemory), policy.New(filepath.Join(cfg.DataDir, "password-blacklists")), live, cfg.Directories)
 }
 
 // capabilities says what this build can do of what a realm may need.

@@ -53,18 +53,6 @@ func (s *Service) Dummy(ctx context.Context, r *realms.Realm) {
 	}
 }
 
-// CheckPassword reports whether a password is the user's; nil for a user that
-// is not there, which takes as long. A password that was hashed under another
-// policy is hashed anew. g is the guess that brute force protection allowed. An
-// error says that it cannot be told now, which is not wrong: it counts as no failure.
-func (s *Service) CheckPassword(ctx context.Context, r *realms.Realm, u *iam.User, g *iam.Guess, password string) (bool, error) {
-	if u == nil {
-		s.Dummy(ctx, r)
-		return false, nil
-	}
-	return s.check(ctx, r, u.ID, g, iam.Password, presented{value: password})
-}
-
 // comparePassword is the check of passwords.
 func (s *Service) comparePassword(ctx context.Context, r *realms.Realm, user iam.UserID, p presented) (bool, error) {
 	list, err := s.db.Credentials(ctx, r.ID, user)

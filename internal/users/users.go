@@ -25,11 +25,13 @@ type Service struct {
 	policy  *policy.Checker
 	live    *sessions.Service
 	dummies sync.Map // passhash.Policy -> *dummy
+
+	directories Directories
 }
 
-// New makes a Service.
-func New(db *store.DB, hash *passhash.Hasher, checker *policy.Checker, live *sessions.Service) *Service {
-	return &Service{db: db, hash: hash, policy: checker, live: live}
+// New makes a Service. directories are those besides the table.
+func New(db *store.DB, hash *passhash.Hasher, checker *policy.Checker, live *sessions.Service, directories Directories) *Service {
+	return &Service{db: db, hash: hash, policy: checker, live: live, directories: directories}
 }
 
 // none turns a user that is not there into nil.
@@ -38,26 +40,6 @@ func none(u *iam.User, err error) (*iam.User, error) {
 		return nil, nil
 	}
 	return u, err
-}
-
-// Find finds the user that somebody means who logs in as login: by e-mail
-// address where the realm allows that and it looks like one, else by name. It
-// returns nil when there is none.
-// Keycloak: KeycloakModelUtils.findUserByNameOrEmail.
-func (s *Service) Find(ctx context.Context, r *realms.Realm, login string) (*iam.User, error) {
-	if len(login) > iam.MaxName || !iam.Storable(login) {
-		return nil, nil
-	}
-	if r.Login.LoginWithEmail && strings.Contains(login, "@") {
-		list, err := s.db.UsersByEmail(ctx, r.ID, login)
-		if err != nil {
-			return nil, err
-		}
-		if len(list) > 0 {
-			return list[0], nil
-		}
-	}
-	return s.ByName(ctx, r, login)
 }
 
 // ByName returns the user of that name, in whatever case, nil when there is none.

@@ -46,7 +46,7 @@ func each(t *testing.T, doc string, f func(w *world)) {
 		if err := errors.Join(err, err2); err != nil {
 			t.Fatal(err)
 		}
-		w := &world{T: t, db: db, s: users.New(db, passhash.New(64<<20), policy.New(""), sessions.New(db, nil)), realm: r}
+		w := &world{T: t, db: db, s: users.New(db, passhash.New(64<<20), policy.New(""), sessions.New(db, nil), nil), realm: r}
 		w.anna = &iam.User{Username: "Anna", Email: "Anna@X.test", Enabled: true}
 		w.must(w.s.Create(ctx, r, &users.Newcomer{User: w.anna}))
 		f(w)
@@ -64,9 +64,9 @@ func (w *world) check(password string) bool {
 	w.Helper()
 	u, err := w.s.Get(w.Context(), w.realm, w.anna.ID)
 	w.must(err)
-	ok, err := w.s.CheckPassword(w.Context(), w.realm, u, nil, password)
+	out, err := w.s.CheckPassword(w.Context(), w.realm, u, nil, password)
 	w.must(err)
-	return ok
+	return out == users.Accepted
 }
 
 func TestCreateAndFind(t *testing.T) {
@@ -123,16 +123,16 @@ func TestPasswords(t *testing.T) {
 		// Keycloak: PasswordCredentialProvider.isValid re-hashes on a policy's change.
 		stricter := &realms.Realm{Realm: r.Realm}
 		stricter.Password = iam.ParsePasswordPolicy("hashAlgorithm(pbkdf2-sha256) and hashIterations(2)")
-		if ok, err := w.s.CheckPassword(ctx, stricter, w.anna, nil, "two"); !ok || err != nil {
-			w.Error(ok, err)
+		if out, err := w.s.CheckPassword(ctx, stricter, w.anna, nil, "two"); out != users.Accepted || err != nil {
+			w.Error(out, err)
 		}
 		renewed, err := w.s.Credentials(ctx, r, w.anna.ID)
 		w.must(err)
 		if !strings.Contains(string(renewed[0].Data), `"hashIterations":2`) || !w.check("two") {
 			w.Errorf("not hashed anew: %s", renewed[0].Data)
 		}
-		if ok, err := w.s.CheckPassword(ctx, r, nil, nil, "two"); ok || err != nil {
-			w.Error("nobody has a password:", ok, err)
+		if out, err := w.s.CheckPassword(ctx, r, nil, nil, "two"); out != users.Wrong || err != nil {
+			w.Error("nobody has a password:", out, err)
 		}
 	})
 }

@@ -52,6 +52,9 @@ func reasonsTable() string {
 		if why := joinedReasons[info.Reason]; why != "" {
 			proof = "never the first answer: " + why
 		}
+		if at := elsewhere[info.Reason]; at != "" {
+			proof = fmt.Sprintf("[a directory of a test](%s)", at)
+		}
 		advice := records.Advice(info.Reason)
 		fmt.Fprintf(&b, "| `%s` | %s %s | %s | %s | %s |\n", info.Reason, kind, info.Text, advice.Notice, advice.Remedy, proof)
 	}

@@ -15,6 +15,7 @@ import (
 	"latchkey/internal/iam"
 	"latchkey/internal/sessions"
 	"latchkey/internal/store/storetest"
+	"latchkey/internal/users"
 )
 
 // shop has ann, who has a password and a device, and eve, who may delete her own account.
@@ -78,7 +79,7 @@ func (l *life) state(name string) map[string]bool {
 	for _, c := range list {
 		out[strings.TrimSpace(string(c.Kind)+" "+c.Label)] = true
 	}
-	if ok, err := l.Users.CheckPassword(l.Context(), l.Realm, u, nil, "long-enough"); ok && err == nil {
+	if got, err := l.Users.CheckPassword(l.Context(), l.Realm, u, nil, "long-enough"); got == users.Accepted && err == nil {
 		out["password long-enough"] = true
 	}
 	sessions, err := l.Sessions.OfUser(l.Context(), l.Realm, u.ID, false)

@@ -2,6 +2,7 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"latchkey/internal/pages"
 	"latchkey/internal/policy"
 	"latchkey/internal/realms"
+	"latchkey/internal/users"
 )
 
 func (w Rooms) browser() []authn.Spec {
@@ -309,6 +311,9 @@ func (w Rooms) who(ctx context.Context, r *authn.Run, f form) (*iam.User, authn.
 	r.Detail("username", name)
 	r.SetNote(NoteAttempted, name)
 	u, err := w.Users.Find(ctx, r.Realm, name)
+	if errors.Is(err, users.ErrUnavailable) {
+		return nil, f.unavailable(r, nil), nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -335,9 +340,15 @@ func (w Rooms) checkPassword(ctx context.Context, r *authn.Run, f form, u *iam.U
 		w.dummy(ctx, r)
 		return res, err
 	}
-	ok, err := w.Users.CheckPassword(ctx, r.Realm, u, r.Guess, password)
-	if err != nil || ok {
+	out, err := w.Users.CheckPassword(ctx, r.Realm, u, r.Guess, password)
+	if err != nil || out == users.Accepted {
 		return nil, err
+	}
+	switch out {
+	case users.Disabled:
+		return f.disabled(r, u), nil
+	case users.Unavailable:
+		return f.unavailable(r, u), nil
 	}
 	r.Event.User = u.ID
 	return authn.Refusal{Code: authn.InvalidCredentials, Event: "invalid_user_credentials", Page: wrong}, nil
@@ -361,7 +372,7 @@ func (w Rooms) look(ctx context.Context, r *authn.Run, u *iam.User) (string, err
 
 // dummy spends as long as checking a password.
 func (w Rooms) dummy(ctx context.Context, r *authn.Run) {
-	_, _ = w.Users.CheckPassword(ctx, r.Realm, nil, nil, "")
+	w.Users.Dummy(ctx, r.Realm)
 }
 
 // locked shows the page again while brute force protection locks a user out, which ask finds out.
@@ -389,9 +400,31 @@ func (w Rooms) enabled(ctx context.Context, r *authn.Run, f form, u *iam.User, a
 	if u.Enabled {
 		return nil, nil
 	}
+	return f.disabled(r, u), nil
+}
+
+// disabled shows the page again to a user who may not log in.
+func (f form) disabled(r *authn.Run, u *iam.User) authn.Result {
 	r.Event.User = u.ID
 	r.Emit("user_disabled")
-	return authn.Challenge{Page: errorPage(f.view(r), "", "accountDisabledMessage")}, nil
+	return authn.Challenge{Page: errorPage(f.view(r), "", "accountDisabledMessage")}
+}
+
+// unavailable shows the page again while the directory of a user, nil for one that was not found, cannot be asked.
+func (f form) unavailable(r *authn.Run, u *iam.User) authn.Result {
+	unavailable(r, u)
+	return authn.Challenge{Page: errorPage(f.view(r), "", "internalServerError")}
+}
+
+// unavailable writes the event of a login that found a directory away. Nothing was
+// refused that somebody typed, so no failure is counted.
+func unavailable(r *authn.Run, u *iam.User) {
+	if u != nil {
+		r.Event.User = u.ID
+	}
+	r.Event.Cause.Reason = iam.DirectoryUnavailable
+	r.Emit("directory_unavailable")
+	r.Event.Cause.Reason = ""
 }
 
 // accept makes u the one who logs in; nil when that may be.

@@ -2,9 +2,11 @@ package steps
 
 import (
 	"context"
+	"errors"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/iam"
+	"latchkey/internal/users"
 )
 
 func (w Rooms) directGrant() []authn.Spec {
@@ -33,6 +35,9 @@ func (w Rooms) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 	}
 	r.SetNote(NoteAttempted, name)
 	u, err := w.Users.Find(ctx, r.Realm, name)
+	if errors.Is(err, users.ErrUnavailable) {
+		return grantUnavailable(r, nil), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -53,22 +58,32 @@ func (w Rooms) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 		return w.grantLocked(ctx, r, u, word), nil
 	}
 	if !u.Enabled {
-		r.Event.User = u.ID
-		r.Emit("user_disabled")
-		// Only who knows the password is told of the account.
-		ok, err := w.Users.CheckPassword(ctx, r.Realm, u, r.Guess, r.Form.Get("password"))
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			return authn.Challenge{Page: denial(wrongCredentials)}, nil
-		}
-		return authn.Challenge{Page: denial("Account disabled")}, nil
+		return w.grantDisabled(ctx, r, u)
 	}
 	if res := r.SetUser(u); res != nil {
 		return res, nil
 	}
 	return authn.Success{}, nil
+}
+
+// grantDisabled refuses a disabled user. Only who knows the password is told of the account.
+func (w Rooms) grantDisabled(ctx context.Context, r *authn.Run, u *iam.User) (authn.Result, error) {
+	r.Event.User = u.ID
+	r.Emit("user_disabled")
+	out, err := w.Users.CheckPassword(ctx, r.Realm, u, r.Guess, r.Form.Get("password"))
+	if err != nil {
+		return nil, err
+	}
+	if out != users.Accepted {
+		return authn.Challenge{Page: denial(wrongCredentials)}, nil
+	}
+	return authn.Challenge{Page: denial("Account disabled")}, nil
+}
+
+// grantUnavailable refuses while a directory cannot be asked.
+func grantUnavailable(r *authn.Run, u *iam.User) authn.Result {
+	unavailable(r, u)
+	return authn.Challenge{Page: authn.Denial{Status: 503, Error: "temporarily_unavailable", Description: "User directory not available"}}
 }
 
 // grantLocked refuses a user whom brute force protection keeps out.
@@ -84,15 +99,23 @@ func (w Rooms) grantPassword(ctx context.Context, r *authn.Run) (authn.Result, e
 	if word, err := w.guess(ctx, r, r.User); word != "" || err != nil { // a flow may find the user by other steps
 		return w.grantLocked(ctx, r, r.User, word), err
 	}
-	ok, err := w.Users.CheckPassword(ctx, r.Realm, r.User, r.Guess, r.Form.Get("password"))
+	out, err := w.Users.CheckPassword(ctx, r.Realm, r.User, r.Guess, r.Form.Get("password"))
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
+	switch out {
+	case users.Accepted:
+		return used(r, iam.Password), nil
+	case users.Unavailable:
+		return grantUnavailable(r, r.User), nil
+	case users.Disabled: // the directory has not said that the password is right
+		r.Event.User = r.User.ID
+		r.Emit("user_disabled")
+		return authn.Challenge{Page: denial(wrongCredentials)}, nil
+	default:
 		r.Event.User = r.User.ID
 		return authn.Failure{Code: authn.InvalidUser, Event: "invalid_user_credentials", Page: denial(wrongCredentials)}, nil
 	}
-	return used(r, iam.Password), nil
 }
 
 // grantOTP: Keycloak's ValidateOTP.

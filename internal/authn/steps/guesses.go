@@ -32,7 +32,7 @@ func Settle(ctx context.Context, people *users.Service, e *authn.Engine, r *auth
 	case r.User != nil:
 		user = r.User.ID
 	case name != "":
-		u, err := people.Find(ctx, r.Realm, name)
+		u, err := people.FindStored(ctx, r.Realm, name)
 		if u == nil || err != nil {
 			return nil, err
 		}

@@ -2,12 +2,14 @@ package steps
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"latchkey/internal/authn"
 	"latchkey/internal/emails"
 	"latchkey/internal/iam"
 	"latchkey/internal/pages"
+	"latchkey/internal/users"
 )
 
 func (w Rooms) reset() []authn.Spec {
@@ -40,12 +42,15 @@ func (w Rooms) chooseUser(ctx context.Context, r *authn.Run) (authn.Result, erro
 	r.Detail("username", name)
 	clearUser(r)
 	u, err := w.Users.Find(ctx, r.Realm, name)
-	if err != nil {
+	unknown := errors.Is(err, users.ErrUnavailable)
+	if err != nil && !unknown {
 		return nil, err
 	}
 	// Nobody shall learn here which users exist: the flow goes on either way,
 	// and the next step notices that nobody is known.
 	switch {
+	case unknown:
+		unavailable(r, nil)
 	case u == nil || u.ServiceAccount != "":
 		r.Emit("user_not_found")
 	case !u.Enabled:
