@@ -60,7 +60,7 @@ var layers = map[string]string{
 	"records":    "iam jose realms store sessions events tokens bearer keys users roles", // reads what all of them keep
 	"claims":     "iam roles",
 	"deliveries": "iam realms store telemetry",
-	"logout":     "iam realms store deliveries claims tokens sessions telemetry",
+	"logout":     "iam realms store deliveries claims tokens sessions broker telemetry",
 	"tokens":     "iam jose keys claims sessions roles realms",
 	"clientauth": "iam jose realms sessions authn web",     // which client sent a request
 	"bearer":     "iam realms roles sessions tokens users", // whether a presented token is good

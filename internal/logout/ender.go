@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
+	"latchkey/internal/broker"
 	"latchkey/internal/deliveries"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
+	"latchkey/internal/telemetry"
 )
 
 // An Ender ends some of a user's sessions and says what that does: beforehand,
@@ -19,6 +22,7 @@ import (
 type Ender struct {
 	Sessions *sessions.Service
 	Notifier *Notifier
+	Broker   *broker.Service // by which identity providers are asked to end theirs
 }
 
 // A Report says what ending sessions would do, or has done. Times are
@@ -92,20 +96,81 @@ func notBefore(set bool) NotBefore {
 // online session that an offline one came out of ends with it.
 func (e *Ender) Session(ctx context.Context, r *realms.Realm, issuer string, ref iam.SessionRef,
 	end iam.End) ([]*iam.ClientSession, error) {
-	var calls *Calls
+	var calls told
 	parts, err := e.Sessions.Logout(ctx, r, ref, end, e.telling(r, issuer, &calls))
 	if err == nil {
-		e.Notifier.Wait(ctx, calls)
+		e.afterwards(ctx, r, &calls)
 	}
 	return parts, err
 }
 
+// Here is Session, but asks no identity provider to end its session: it is where the logout comes from, or is asked by itself.
+func (e *Ender) Here(ctx context.Context, r *realms.Realm, issuer string, ref iam.SessionRef, end iam.End) ([]*iam.ClientSession, error) {
+	var calls told
+	parts, err := e.Sessions.Logout(ctx, r, ref, end, e.telling(r, issuer, &calls))
+	if err == nil {
+		e.Notifier.Wait(ctx, calls.clients)
+	}
+	return parts, err
+}
+
+// told is what ended sessions leave to tell.
+type told struct {
+	clients *Calls
+	ended   []*iam.UserSession
+}
+
+// mostAsked is how many providers are asked at once to end their sessions.
+const mostAsked = 8
+
+func (e *Ender) afterwards(ctx context.Context, r *realms.Realm, t *told) {
+	e.Notifier.Wait(ctx, t.clients)
+	e.there(ctx, r, t.ended)
+}
+
+func (e *Ender) there(ctx context.Context, r *realms.Realm, list []*iam.UserSession) {
+	var asked sync.WaitGroup
+	free := make(chan struct{}, mostAsked)
+	for _, s := range list {
+		free <- struct{}{}
+		asked.Go(func() {
+			e.There(ctx, r, s)
+			<-free
+		})
+	}
+	asked.Wait()
+}
+
+// There has the provider by whose word a session began end its own, if it takes such calls, and tells whether
+// it was asked. That it cannot be reached ends nothing here. Keycloak: OIDCIdentityProvider.backchannelLogout.
+func (e *Ender) There(ctx context.Context, r *realms.Realm, s *iam.UserSession) bool {
+	p := Provider(r, s)
+	if p == nil || !p.Flag("backchannelSupported") {
+		return false
+	}
+	asked, err := e.Broker.EndThere(ctx, &p.IdentityProvider, broker.Outgoing{Session: string(s.ID), IDToken: s.Notes[broker.NoteIDToken]})
+	if err != nil {
+		e.Notifier.log.WarnContext(ctx, "an identity provider was not told of a logout",
+			telemetry.KeyRealm, r.Name, "provider", p.Alias, telemetry.KeyError, err)
+	}
+	return asked
+}
+
+// Provider is the identity provider by whose word a session began, nil for none that is there.
+func Provider(r *realms.Realm, s *iam.UserSession) *realms.IdentityProvider {
+	p := r.IDP(s.Notes["identity_provider"])
+	if p == nil || !p.Enabled || s.BrokerUser == "" {
+		return nil
+	}
+	return p
+}
+
 // OfUser ends a user's online sessions and tells their clients.
 func (e *Ender) OfUser(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, end iam.End) error {
-	var calls *Calls
+	var calls told
 	_, err := e.Sessions.EndOfUser(ctx, r, user, end, e.telling(r, issuer, &calls))
 	if err == nil {
-		e.Notifier.Wait(ctx, calls)
+		e.afterwards(ctx, r, &calls)
 	}
 	return err
 }
@@ -132,16 +197,18 @@ func (e *Ender) Others(ctx context.Context, r *realms.Realm, issuer string, user
 
 // telling writes the calls down in the transaction that ends the sessions: a
 // server that is lost right after it tells the clients when it is back.
-func (e *Ender) telling(r *realms.Realm, issuer string, calls **Calls) sessions.Within {
+func (e *Ender) telling(r *realms.Realm, issuer string, t *told) sessions.Within {
 	return func(ctx context.Context, tx *store.Tx, list []*sessions.Ending) (err error) {
 		if len(list) == 0 {
 			return nil
 		}
 		var parts []*iam.ClientSession
+		t.ended = nil // the transaction may run again
 		for _, x := range list {
 			parts = append(parts, x.ClientSessions...)
+			t.ended = append(t.ended, x.Session)
 		}
-		*calls, err = e.Notifier.Enqueue(ctx, tx, r, issuer, list[0].Session.User, parts)
+		t.clients, err = e.Notifier.Enqueue(ctx, tx, r, issuer, list[0].Session.User, parts)
 		return err
 	}
 }
@@ -162,12 +229,19 @@ func (e *Ender) End(ctx context.Context, r *realms.Realm, issuer string, user ia
 	before bool) (*Report, error) {
 	var calls *Calls
 	list, err := e.Sessions.EndChosen(ctx, r, user, c, end, func(ctx context.Context, tx *store.Tx, ended []sessions.Affected) (err error) {
-		calls, err = e.Notifier.Enqueue(ctx, tx, r, issuer, user, told(ended))
+		calls, err = e.Notifier.Enqueue(ctx, tx, r, issuer, user, toldParts(ended))
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	var whole []*iam.UserSession
+	for _, x := range list {
+		if x.Whole {
+			whole = append(whole, x.UserSession)
+		}
+	}
+	e.there(ctx, r, whole)
 	report, err := e.report(ctx, r, issuer, list, false, before)
 	if err != nil {
 		return nil, err
@@ -182,9 +256,9 @@ func (e *Ender) End(ctx context.Context, r *realms.Realm, issuer string, user ia
 	return report, err
 }
 
-// told lists the parts whose clients are told, each client once for a session:
+// toldParts lists the parts whose clients are told, each client once for a session:
 // an online and an offline one of the same id are one to it.
-func told(list []sessions.Affected) (parts []*iam.ClientSession) {
+func toldParts(list []sessions.Affected) (parts []*iam.ClientSession) {
 	for _, x := range list {
 		for _, p := range x.ClientSessions {
 			if !slices.ContainsFunc(parts, func(o *iam.ClientSession) bool { return o.Client == p.Client && o.Session == p.Session }) {
@@ -230,7 +304,7 @@ func (e *Ender) report(ctx context.Context, r *realms.Realm, issuer string, list
 		}
 		out.Sessions = append(out.Sessions, s)
 	}
-	for _, p := range told(list) {
+	for _, p := range toldParts(list) {
 		call, err := e.Notifier.way(ctx, r, issuer, p)
 		if err != nil {
 			return nil, err

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"latchkey/internal/bearer"
@@ -72,7 +71,7 @@ func (b *backCall) endBrokered(l broker.Logout) (ended int, err error) {
 	}
 	for _, ref := range refs {
 		end := iam.End{Reason: iam.LogoutByBackChannel, By: iam.ActorServer, Rule: "identity provider " + l.Provider}
-		_, err := b.Ender.Session(b.ctx(), b.realm, b.issuer(), ref, end)
+		_, err := b.Ender.Here(b.ctx(), b.realm, b.issuer(), ref, end)
 		if errors.Is(err, sessions.ErrGone) {
 			continue
 		}
@@ -87,27 +86,43 @@ func (b *backCall) endBrokered(l broker.Logout) (ended int, err error) {
 	return ended, nil
 }
 
+// brokeredSessions are those of one session at the provider, or else of a user there.
+// Keycloak: LogoutEndpoint.backchannelLogoutWithSessionId, backchannelLogoutFederatedUserId.
 func (b *backCall) brokeredSessions(l broker.Logout) (refs []iam.SessionRef, err error) {
-	u, err := b.Users.ByLink(b.ctx(), b.realm, l.Provider, l.Subject)
-	if u == nil || err != nil {
-		return nil, err
-	}
 	kinds := []iam.SessionKind{iam.Online}
 	if l.Offline {
 		kinds = append(kinds, iam.Offline)
 	}
 	for _, kind := range kinds {
-		list, err := b.Sessions.OfUser(b.ctx(), b.realm, u.ID, kind)
+		var list []*iam.UserSession
+		if l.Session != "" {
+			list, err = b.Sessions.OfBroker(b.ctx(), b.realm, l.Session, kind)
+		} else {
+			list, err = b.sessionsOfLinked(l, kind)
+		}
 		if err != nil {
 			return nil, err
 		}
 		for _, s := range list {
-			if l.Session != "" && s.BrokerID == l.Session || l.Session == "" && s.BrokerUser == l.Provider+"."+l.Subject {
-				refs = append(refs, s.Ref())
-			}
+			refs = append(refs, s.Ref())
 		}
 	}
 	return refs, nil
+}
+
+// sessionsOfLinked are the sessions that came of a provider's word about one of its users.
+func (b *backCall) sessionsOfLinked(l broker.Logout, kind iam.SessionKind) (out []*iam.UserSession, err error) {
+	u, err := b.Users.ByLink(b.ctx(), b.realm, l.Provider, l.Subject)
+	if u == nil || err != nil {
+		return nil, err
+	}
+	list, err := b.Sessions.OfUser(b.ctx(), b.realm, u.ID, kind)
+	for _, s := range list {
+		if s.BrokerUser == l.Provider+"."+l.Subject {
+			out = append(out, s.UserSession)
+		}
+	}
+	return out, err
 }
 
 // A providerLogout is a logout that waits for the browser to come back from a session's identity provider.
@@ -120,36 +135,14 @@ type providerLogout struct {
 
 func logoutKey(id iam.SessionID) string { return "logout at provider " + string(id) }
 
-// providerOf is the identity provider by whose word a session began, nil for none that is there.
-func (c *call) providerOf(s *iam.UserSession) *realms.IdentityProvider {
-	i := slices.IndexFunc(c.realm.IDPs, func(p *realms.IdentityProvider) bool {
-		return p.Enabled && s.BrokerUser != "" && s.Notes["identity_provider"] == p.Alias
-	})
-	if i < 0 {
-		return nil
-	}
-	return c.realm.IDPs[i]
-}
-
 // endAtProvider has a provider that takes calls end its session, and tells whether it was asked.
 // That it cannot be reached ends nothing here.
-func (c *call) endAtProvider(s *iam.UserSession) bool {
-	p := c.providerOf(s)
-	if p == nil || !p.Flag("backchannelSupported") {
-		return false
-	}
-	asked, err := c.Broker.EndThere(c.ctx(), &p.IdentityProvider, broker.Outgoing{Session: string(s.ID), IDToken: s.Notes[broker.NoteIDToken]})
-	if err != nil {
-		c.Log.WarnContext(c.ctx(), "an identity provider was not told of a logout", telemetry.KeyRealm, c.realm.Name, "provider", p.Alias,
-			telemetry.KeyError, err)
-	}
-	return asked
-}
+func (c *call) endAtProvider(s *iam.UserSession) bool { return c.Ender.There(c.ctx(), c.realm, s) }
 
 // toProvider sends the browser to log out at the session's provider, too; false when there is nowhere to.
 // Keycloak: OIDCIdentityProvider.keycloakInitiatedBrowserLogout.
 func (l *logoutCall) toProvider(s *iam.UserSession, front []logout.FrontClient) (bool, error) {
-	p := l.providerOf(s)
+	p := logout.Provider(l.realm, s)
 	if p == nil || p.Flag("backchannelSupported") {
 		return false, nil
 	}

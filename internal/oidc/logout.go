@@ -274,7 +274,7 @@ func (l *logoutCall) end() error {
 	if l.client != nil {
 		end.Client = l.client.ID
 	}
-	parts, err := l.Ender.Session(l.ctx(), l.realm, l.issuer(), session.Ref(), end)
+	parts, err := l.Ender.Here(l.ctx(), l.realm, l.issuer(), session.Ref(), end)
 	if errors.Is(err, sessions.ErrGone) && !asked { // another request was faster
 		expire()
 		return l.goOn(nil)
@@ -404,7 +404,7 @@ func (c *call) logoutToken(form web.Form) error {
 
 func (b *backCall) endSession(s *iam.UserSession) error {
 	asked := b.endAtProvider(s)
-	_, err := b.Ender.Session(b.ctx(), b.realm, b.issuer(), s.Ref(),
+	_, err := b.Ender.Here(b.ctx(), b.realm, b.issuer(), s.Ref(),
 		iam.End{Reason: iam.LogoutByClient, By: iam.ActorClient, Client: b.client.ID, Rule: "logout endpoint, with a refresh token"})
 	if errors.Is(err, sessions.ErrGone) && !asked {
 		return nil

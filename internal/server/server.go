@@ -119,12 +119,12 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	log := events.New(s.db, s.log, s.metrics, counter.Refused, mails.Listener(people))
 	notifier := logout.New(issuer, outgoing, notify, web.NewClient(web.AdminURL).Post, s.log,
 		map[iam.Protocol]logout.Protocol{iam.OIDC: logout.OIDC{Issuer: issuer}})
-	ender := &logout.Ender{Sessions: live, Notifier: notifier}
+	brokers := broker.New(broker.Config{Users: people, Roles: standings, Keys: signers, Client: web.NewClient(web.Provider), Now: s.db.Now})
+	ender := &logout.Ender{Sessions: live, Notifier: notifier, Broker: brokers}
 	engine := steps.New(steps.Rooms{Users: people, Roles: standings, Sessions: live, Ender: ender, Emails: mails})
 	required, keeper := actions.New(actions.Rooms{Users: people, Roles: standings, Ender: ender, Emails: mails}), tabs.New(s.db)
 	judge := &bearer.Service{Sessions: live, Users: people, Roles: standings, Issuer: issuer, Now: s.db.Now}
 	proofs := clientauth.New(live, s.db.Now)
-	brokers := broker.New(broker.Config{Users: people, Roles: standings, Keys: signers, Client: web.NewClient(web.Provider), Now: s.db.Now})
 	protocol := oidc.New(oidc.Config{
 		Realms: s.realms, Keys: signers, Sessions: live, Bearer: judge, ClientAuth: proofs, Events: log, Pages: set, Hostname: s.hostname,
 		Log: s.log, Now: s.db.Now,

@@ -546,6 +546,12 @@ func (s *Service) OfUser(ctx context.Context, r *realms.Realm, user iam.UserID, 
 	return listed(s.live(r, list), names, parts), nil
 }
 
+// OfBroker returns the live sessions that came out of one session at an identity provider ("alias.sid").
+func (s *Service) OfBroker(ctx context.Context, r *realms.Realm, there string, kind iam.SessionKind) ([]*iam.UserSession, error) {
+	list, err := s.db.SessionsOfBroker(ctx, r.ID, there, kind)
+	return s.live(r, list), err
+}
+
 // An Outline is a session of Overview.
 type Outline = store.SessionOutline
 

@@ -381,6 +381,13 @@ func (r *Reader) SessionsOfUser(ctx context.Context, realm iam.RealmID, user iam
 		order by s.last_access desc, s.id`, realm, user, kind)
 }
 
+// SessionsOfBroker returns the sessions that came out of one session at an identity provider ("alias.sid"), the latest access first.
+func (r *Reader) SessionsOfBroker(ctx context.Context, realm iam.RealmID, there string, kind iam.SessionKind) ([]*iam.UserSession, error) {
+	return all(ctx, r.quick(), scanSession(realm), `select `+sessionColumns+
+		` from user_sessions s where s.realm_id = $1 and s.broker_session = $2 and s.broker_session <> '' and s.offline = $3
+		order by s.last_access desc, s.id`, realm, there, kind)
+}
+
 // A SessionOutline is a session without its documents, and who has to do with it.
 type SessionOutline struct {
 	*iam.UserSession

@@ -29,6 +29,7 @@ type impostor struct {
 	id       string // the ID token that the next code is redeemed for
 	userinfo map[string]any
 	redeemed int
+	out      []url.Values // what its logout was asked with
 }
 
 func newKey(t testing.TB, kid string) *jose.Key {
@@ -64,6 +65,11 @@ func newImpostor(t testing.TB) *impostor {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		answer(w, p.userinfo)
+	})
+	mux.HandleFunc("/out", func(_ http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.out = append(p.out, r.URL.Query())
 	})
 	p.Server = httptest.NewServer(mux)
 	t.Cleanup(p.Close)
@@ -312,6 +318,86 @@ func TestLogoutTokens(t *testing.T) {
 		}
 		if status := tell(own, nil); status != http.StatusOK || live() {
 			t.Errorf("the right one: status %d, session live: %v", status, live())
+		}
+	})
+}
+
+// A provider's logout that names its session alone ends what came out of that session, and nothing else; nor does one
+// provider end what another began.
+func TestLogoutTokensOfSessions(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		p := newImpostor(t)
+		p.provide(s, "good", "")
+		p.provide(s, "second", "")
+		own := p.signed(s, p.key)
+		browsers := map[string]*visitor.Browser{}
+		for _, name := range []string{"good.s1", "good.s2", "second.s1"} {
+			alias, sid, _ := strings.Cut(name, ".")
+			b := visitor.NewBrowser()
+			browsers[name] = b
+			q := leave(s, b, alias)
+			who := map[string]any{"sid": sid, "sub": "m-" + alias, "preferred_username": "m-" + alias, "email": alias + "@evil.example"}
+			p.say(s, q, own, who, nil)
+			if page := cameBack(s, b, alias, q); !page.Away {
+				t.Fatalf("%s: status %d %s", name, page.Status, page.URL)
+			}
+		}
+		off := json.RawMessage(`{"alias":"second","providerId":"oidc","enabled":false,"config":{}}`)
+		s.must(s.admin.Put(s, "/shop/identity-provider/instances/second", off))
+		event := map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
+		token := own(map[string]any{"iss": p.URL, "aud": "shop", "sid": "s1", "jti": "j", "iat": time.Now().Unix(),
+			"exp": time.Now().Add(time.Minute).Unix(), "events": event})
+		r, err := http.PostForm(s.base+"/realms/shop/protocol/openid-connect/logout/backchannel-logout", url.Values{"logout_token": {token}})
+		s.must(err)
+		defer r.Body.Close()
+		if r.StatusCode != http.StatusOK {
+			t.Errorf("status %d", r.StatusCode)
+		}
+		for name, b := range browsers {
+			if page := s.open(b, "web", ""); (page.Param("code") != "") != (name != "good.s1") {
+				t.Errorf("%s: the browser is at %s", name, page.URL)
+			}
+		}
+	})
+}
+
+// Whoever ends a session here, its provider is asked to end its own, once, with the ID token that it gave.
+func TestProvidersAreToldOfLogouts(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(t *testing.T, s *shop) {
+		p := newImpostor(t)
+		p.provide(s, "good", `,"backchannelSupported":"true","logoutUrl":"`+p.URL+`/out"`)
+		own := p.signed(s, p.key)
+		for _, how := range []struct {
+			name string
+			end  func(a *visitor.Answer, user string)
+		}{
+			{"an administrator ends the session", func(a *visitor.Answer, _ string) { s.must(s.admin.Delete(s, "/shop/sessions/"+a.Session)) }},
+			{"an administrator logs the user out", func(_ *visitor.Answer, user string) {
+				_, err := s.admin.Post(s, "/shop/users/"+user+"/logout", nil)
+				s.must(err)
+			}},
+			{"the client logs out", func(a *visitor.Answer, _ string) {
+				_, err := s.party("web").Logout(s, a.Refresh)
+				s.must(err)
+			}},
+		} {
+			b := visitor.NewBrowser()
+			q := leave(s, b, "good")
+			p.say(s, q, own, map[string]any{"sid": "s1"}, nil)
+			a := s.redeem(cameBack(s, b, "good", q), "web")
+			user, err := s.admin.ID(s, "/shop/users?username=mallory", "username", "mallory")
+			s.must(err)
+			p.mu.Lock()
+			p.out = nil
+			p.mu.Unlock()
+			how.end(a, user)
+			p.mu.Lock()
+			if len(p.out) != 1 || p.out[0].Get("state") != a.Session || p.out[0].Get("id_token_hint") != p.id {
+				t.Errorf("%s: the provider is asked %d times: %v", how.name, len(p.out), p.out)
+			}
+			p.mu.Unlock()
 		}
 	})
 }
