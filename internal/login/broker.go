@@ -308,7 +308,7 @@ func (a *attempt) notBrokered(err error) {
 	case refused == nil && unreachable == nil && !errors.Is(err, broker.ErrNoKind):
 		a.broken(err)
 	case refused != nil && refused.Key != "":
-		a.loginFailure(err, http.StatusBadRequest, refused.Key)
+		a.loginFailure(err, http.StatusBadGateway, refused.Key)
 	default:
 		a.loginFailure(err, http.StatusBadGateway, "identityProviderUnexpectedErrorMessage")
 	}
@@ -398,7 +398,8 @@ func (a *attempt) brokered(p *realms.IdentityProvider, said *iam.Brokered, link 
 	case u == nil:
 		a.firstTime(p, said)
 	case !u.Enabled:
-		a.run.Event.User = u.ID
+		a.run.Event.Cause.User = u.ID
+		a.detailBrokered(said)
 		a.brokerError("user_disabled", http.StatusBadRequest, "accountDisabledMessage")
 	default:
 		a.known(p, said, u)
@@ -586,14 +587,19 @@ func (a *attempt) arrive(said *iam.Brokered) {
 		a.run.SetUserNote(broker.NoteIDToken, said.IDToken)
 	}
 	a.run.Event.Kind = "LOGIN"
-	for _, name := range []string{"auth_method", "auth_type"} {
-		delete(a.run.Event.Details, name)
-	}
+	a.detailBrokered(said)
 	if said.First {
 		delete(a.run.Event.Details, "redirect_uri")
 	}
-	maps.Copy(a.run.Event.Details, brokerDetails(said))
 	a.flowDone()
+}
+
+// detailBrokered has the event tell who came from a provider, and not how clients ask.
+func (a *attempt) detailBrokered(said *iam.Brokered) {
+	for _, name := range []string{"auth_method", "auth_type"} {
+		delete(a.run.Event.Details, name)
+	}
+	maps.Copy(a.run.Event.Details, brokerDetails(said))
 }
 
 // brokerDetails are what events tell of who came from a provider.
