@@ -22,10 +22,15 @@ type Mail interface {
 	texts(w *mailWriter) (keys mailKeys, args []any)
 }
 
-type mailKeys struct{ subject, text, html string }
+type mailKeys struct {
+	subject, text, html string
+	named               int // of the arguments, that the subject has, too: the first ones
+}
 
 // named are the keys of most mails.
-func named(name string) mailKeys { return mailKeys{name + "Subject", name + "Body", name + "BodyHtml"} }
+func named(name string) mailKeys {
+	return mailKeys{subject: name + "Subject", text: name + "Body", html: name + "BodyHtml"}
+}
 
 // VerificationMail has the link that verifies the address.
 type VerificationMail struct {
@@ -76,7 +81,9 @@ type LinkingMail struct {
 }
 
 func (m LinkingMail) texts(w *mailWriter) (mailKeys, []any) {
-	return named("identityProviderLink"), []any{m.Provider, w.realm, m.Username, m.Link, minutes(m.Valid), w.expiration(m.Valid)}
+	keys := named("identityProviderLink")
+	keys.named = 1
+	return keys, []any{m.Provider, w.realm, m.Username, m.Link, minutes(m.Valid), w.expiration(m.Valid)}
 }
 
 func (m ResetMail) texts(w *mailWriter) (mailKeys, []any) {
@@ -153,7 +160,8 @@ func (s *Set) Mail(r Request, m Mail) (Letter, error) {
 	if err := s.mail.Execute(&html, body); err != nil {
 		return Letter{}, fmt.Errorf("mail %s: %w", keys.subject, err)
 	}
-	return Letter{Subject: w.texts.Format(keys.subject, args...), Text: w.texts.Format(keys.text, args...), HTML: html.String()}, nil
+	return Letter{Subject: w.texts.Format(keys.subject, args[:keys.named]...), Text: w.texts.Format(keys.text, args...),
+		HTML: html.String()}, nil
 }
 
 func direction(texts *i18n.Messages) string {
