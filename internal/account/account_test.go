@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"latchkey/internal/account"
+	"latchkey/internal/deliveries"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
 	"latchkey/internal/keys"
+	"latchkey/internal/logout"
 	"latchkey/internal/pages"
 	"latchkey/internal/passhash"
 	"latchkey/internal/policy"
@@ -26,6 +28,7 @@ import (
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/tokens"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
@@ -40,8 +43,17 @@ type house struct {
 	events *events.Writer
 	live   *sessions.Service
 	caller *account.Caller // nil is nobody
-	ended  []*iam.ClientSession
+	told   []string        // whom the end of a session was told
 	mux    *http.ServeMux
+}
+
+// told is how clients hear of the end of their part in a session: by their id.
+type told struct{}
+
+func (told) Note(c *iam.Client, _ *iam.ClientSession, _ string) []byte { return []byte(c.ID) }
+
+func (told) Call(_ context.Context, _ *realms.Realm, _ *iam.Client, d *deliveries.Delivery) (*deliveries.Call, error) {
+	return &deliveries.Call{To: string(d.Doc)}, nil
 }
 
 const realmDoc = `{"realm":"shop","enabled":true,"eventsEnabled":true,"clients":[
@@ -107,14 +119,12 @@ func newHouse(t *testing.T) *house {
 			now.User, err = people.Get(ctx, x.realm, anna.ID)
 			return &now, err
 		},
-		End: func(ctx context.Context, r *realms.Realm, _ string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error) {
-			parts, err := x.live.End(ctx, r, ref, e)
-			x.ended = append(x.ended, parts...)
-			return parts, err
-		},
-		Ended: func(_ context.Context, _ *realms.Realm, _ string, _ iam.UserID, parts []*iam.ClientSession) {
-			x.ended = append(x.ended, parts...)
-		},
+		Ender: &logout.Ender{Sessions: x.live, Notifier: logout.New(nil, deliveries.New(cache, log, telemetry.NewMetrics()),
+			func(_ context.Context, _ iam.Reach, to string, _ map[string]string, _ string) (int, error) {
+				x.told = append(x.told, to)
+				return http.StatusNoContent, nil
+			}, func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe }, log,
+			map[iam.Protocol]logout.Protocol{iam.OIDC: told{}})},
 	}
 	h.Routes(x.mux)
 	return x
@@ -358,8 +368,8 @@ func TestSessions(t *testing.T) {
 	if left := x.read("/sessions/devices").([]any); len(left) != 0 {
 		t.Errorf("left on devices: %v", left)
 	}
-	if len(x.ended) != 3 {
-		t.Errorf("%d clients are told", len(x.ended))
+	if len(x.told) != 3 {
+		t.Errorf("%d clients are told", len(x.told))
 	}
 	if got := x.kinds(); !slices.Equal(got, []string{"LOGOUT", "LOGOUT", "LOGOUT"}) {
 		t.Errorf("events %v", got)
@@ -416,8 +426,8 @@ func TestApplicationsAndConsents(t *testing.T) {
 	if got := x.kinds(); !slices.Equal(got, []string{"GRANT_CONSENT", "UPDATE_CONSENT_ERROR", "UPDATE_CONSENT", "REVOKE_GRANT"}) {
 		t.Errorf("events %v", got)
 	}
-	if len(x.ended) != 1 {
-		t.Errorf("%d clients are told", len(x.ended))
+	if len(x.told) != 1 {
+		t.Errorf("%d clients are told", len(x.told))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/events"
 	"latchkey/internal/i18n"
 	"latchkey/internal/iam"
+	"latchkey/internal/logout"
 	"latchkey/internal/realms"
 	"latchkey/internal/records"
 	"latchkey/internal/rep"
@@ -29,6 +30,7 @@ type Handler struct {
 	Roles    *roles.Service
 	Sessions *sessions.Service
 	Explorer *records.Explorer
+	Ender    *logout.Ender // ends sessions and tells clients
 	Events   *events.Writer
 	Texts    *i18n.Catalog // of consent screens
 	Hostname *web.Hostname
@@ -38,10 +40,6 @@ type Handler struct {
 	// Authenticate verifies the request's bearer token, which must be the
 	// realm's. A nil caller without error is nobody: 401.
 	Authenticate func(r *http.Request, realm *realms.Realm) (*Caller, error)
-	// End ends a session and tells its clients: logout.Ender's Session.
-	End func(ctx context.Context, realm *realms.Realm, issuer string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error)
-	// Ended tells clients that their parts in sessions ended: logout.Notifier's Notify.
-	Ended func(ctx context.Context, realm *realms.Realm, issuer string, user iam.UserID, parts []*iam.ClientSession)
 }
 
 // A Caller is the person behind a request, as their access token says.

@@ -139,7 +139,7 @@ func (h *Handler) endSession(c *call) (any, error) {
 
 // end ends a session.
 func (h *Handler) end(c *call, s *iam.UserSession) error {
-	_, err := h.End(c, c.realm, c.issuer(), s.Ref(), c.ending("account: sessions"))
+	_, err := h.Ender.Session(c, c.realm, c.issuer(), s.Ref(), c.ending("account: sessions"))
 	if errors.Is(err, sessions.ErrGone) {
 		return nil
 	}
@@ -157,7 +157,7 @@ func (c *call) ending(rule string) iam.End {
 
 // tell lets clients know that their parts in sessions ended.
 func (h *Handler) tell(c *call, parts []*iam.ClientSession) {
-	h.Ended(c, c.realm, c.issuer(), c.caller.User.ID, parts)
+	h.Ender.Notifier.Notify(c, c.realm, c.issuer(), c.caller.User.ID, parts)
 }
 
 // issuer is the realm's address as the request sees it.

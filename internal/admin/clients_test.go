@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"latchkey/internal/clients"
+	"latchkey/internal/deliveries"
 	"latchkey/internal/doctor"
 	"latchkey/internal/events"
 	"latchkey/internal/iam"
+	"latchkey/internal/logout"
 	"latchkey/internal/passhash"
 	"latchkey/internal/policy"
 	"latchkey/internal/realms"
@@ -25,6 +27,7 @@ import (
 	"latchkey/internal/sessions"
 	"latchkey/internal/store"
 	"latchkey/internal/store/storetest"
+	"latchkey/internal/telemetry"
 	"latchkey/internal/users"
 	"latchkey/internal/web"
 )
@@ -33,8 +36,20 @@ import (
 // roles of realm-management that the bearer token lists, with commas.
 type shop struct {
 	*testing.T
-	h   *Handler
-	mux http.Handler
+	h    *Handler
+	mux  http.Handler
+	told []string // what clients heard of ends of sessions
+}
+
+// told is how clients hear of the end of their part in a session: the realm's address and their id.
+type told struct{}
+
+func (told) Note(c *iam.Client, _ *iam.ClientSession, issuer string) []byte {
+	return []byte(issuer + " " + string(c.ID))
+}
+
+func (told) Call(_ context.Context, _ *realms.Realm, _ *iam.Client, d *deliveries.Delivery) (*deliveries.Call, error) {
+	return &deliveries.Call{To: string(d.Doc)}, nil
 }
 
 func newShop(t *testing.T) *shop {
@@ -62,16 +77,16 @@ func newShopOn(t *testing.T, db *store.DB) *shop {
 		Realms: cache, Manager: manager, Clients: clients.New(cache, nil, sessions.New(db, nil)), Sessions: sessions.New(db, nil),
 		Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log,
 		Users: users.New(db, passhash.New(64<<20), policy.New(""), sessions.New(db, nil), nil), Roles: roles.New(db),
-		KnownMapper: func(provider string) bool { return strings.HasPrefix(provider, "oidc-") },
 	}
 	h.Doctor = &doctor.Service{Cache: cache, Manager: manager, Clients: h.Clients}
-	h.EndSession = func(ctx context.Context, r *realms.Realm, _ string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error) {
-		return h.Sessions.End(ctx, r, ref, e)
+	s := &shop{T: t, h: h}
+	send := func(_ context.Context, _ iam.Reach, to string, _ map[string]string, _ string) (int, error) {
+		s.told = append(s.told, to)
+		return http.StatusNoContent, nil
 	}
-	h.EndOfUser = func(ctx context.Context, r *realms.Realm, _ string, user iam.UserID, e iam.End) error {
-		_, err := h.Sessions.EndOfUser(ctx, r, user, e, nil)
-		return err
-	}
+	h.Ender = &logout.Ender{Sessions: h.Sessions, Notifier: logout.New(nil, deliveries.New(cache, log, telemetry.NewMetrics()), send,
+		func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe }, log,
+		map[iam.Protocol]logout.Protocol{iam.OIDC: told{}})}
 	h.Authenticate = func(r *http.Request) (*Caller, error) {
 		home, err := cache.Get(r.Context(), "shop")
 		if err != nil {
@@ -90,7 +105,8 @@ func newShopOn(t *testing.T, db *store.DB) *shop {
 		}
 		return c, nil
 	}
-	return &shop{t, h, h.Mux()}
+	s.mux = h.Mux()
+	return s
 }
 
 // call sends a request below the realm and returns its status and body, and
@@ -432,18 +448,10 @@ func TestSessionEndpoints(t *testing.T) {
 	s.want("GET", "/clients/"+job+"/session-count", "", 200, `{"count":0}`)
 	s.want("GET", "/client-session-stats", "", 200, `[{"active":"0","clientId":"job","id":"`+job+
 		`","offline":"1"},{"active":"1","clientId":"web","id":"`+id+`","offline":"0"}]`)
-	told := ""
-	s.h.EndSession = func(ctx context.Context, r *realms.Realm, issuer string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error) {
-		parts, err := s.h.Sessions.End(ctx, r, ref, e)
-		for _, p := range parts {
-			told += issuer + " " + string(e.Reason) + " " + string(p.Client)
-		}
-		return parts, err
-	}
 	s.want("DELETE", "/sessions/two", "", 404, `{"error":"Sesssion not found"}`)
 	s.want("DELETE", "/sessions/one", "", 204, "")
-	if want := "http://example.com/realms/shop logout-by-admin " + id; told != want {
-		t.Errorf("told %q of the end of a session, want %q", told, want)
+	if want := "http://example.com/realms/shop " + id; len(s.told) != 1 || s.told[0] != want {
+		t.Errorf("told %q of the end of a session, want %q", s.told, want)
 	}
 	s.want("POST", "/logout-all", "", 200, `{}`)
 	s.want("GET", "/client-session-stats", "", 200, `[]`)

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -59,6 +58,13 @@ const (
 	Silent           // a GET without it
 )
 
+// Browsers is what the administration has the login door do, which it may not import.
+type Browsers interface {
+	// SignIn begins a session of a user for an administrator who acts as the
+	// user, and gives the browser its cookies. Notes go into the session.
+	SignIn(w http.ResponseWriter, r *http.Request, realm *realms.Realm, u *iam.User, notes map[string]string) (iam.SessionID, error)
+}
+
 // A Handler serves the admin API. Its fields are set once, before Mux.
 type Handler struct {
 	Realms   *realms.Cache
@@ -83,23 +89,10 @@ type Handler struct {
 
 	// Deliveries shows what other servers were told of.
 	Deliveries *deliveries.Queue
-	// EndSession ends a session and EndOfUser a user's online ones; both tell the
-	// clients that had parts in them. issuer is the realm's address. They are
-	// logout.Ender's Session and OfUser.
-	EndSession func(ctx context.Context, r *realms.Realm, issuer string, ref iam.SessionRef, e iam.End) ([]*iam.ClientSession, error)
-	EndOfUser  func(ctx context.Context, r *realms.Realm, issuer string, user iam.UserID, e iam.End) error
-	// Ender ends a user's sessions and says what that does.
+	// Ender ends users' sessions, tells clients and says what that does.
 	Ender *logout.Ender
-	// Push tells clients' admin URLs of something; see logout.Notifier. Nil tells nobody.
-	Push func(ctx context.Context, r *realms.Realm, issuer string, what logout.Action, list []*realms.Client, notBefore time.Time) (took,
-		failed []string, err error)
-
-	// KnownMapper reports whether a provider of protocol mappers is built.
-	KnownMapper func(provider string) bool
-
-	// SignIn begins a session of a user for an administrator who acts as the
-	// user, and gives the browser its cookies. Notes go into the session.
-	SignIn func(w http.ResponseWriter, r *http.Request, realm *realms.Realm, u *iam.User, notes map[string]string) (iam.SessionID, error)
+	// Browsers signs browsers on.
+	Browsers Browsers
 
 	// Authenticate verifies the request's bearer token. An error of kind
 	// Unauthenticated is answered 401 in the reference's words.

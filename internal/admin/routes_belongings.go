@@ -161,7 +161,7 @@ func (h *Handler) logoutUser(c *Call, u *iam.User) (any, error) {
 	if err := h.Users.SetNotBefore(c, c.Realm, u.ID); err != nil {
 		return nil, err
 	}
-	return nil, h.EndOfUser(c, c.Realm, c.issuer(), u.ID, c.ending("users/{id}/logout"))
+	return nil, h.Ender.OfUser(c, c.Realm, c.issuer(), u.ID, c.ending("users/{id}/logout"))
 }
 
 // impersonate lets an administrator act as a user in their browser.
@@ -183,7 +183,7 @@ func (h *Handler) impersonate(c *Call, u *iam.User) (any, error) {
 			return nil, err
 		}
 	}
-	session, err := h.SignIn(c.W, c.R, c.Realm, u, map[string]string{
+	session, err := h.Browsers.SignIn(c.W, c.R, c.Realm, u, map[string]string{
 		iam.NoteImpersonator: string(c.Caller.User.ID), iam.NoteImpersonatorName: c.Caller.User.Username,
 	})
 	if err != nil {

@@ -50,7 +50,7 @@ func (h *Handler) evaluatedMappers(c *Call) (any, error) {
 	list := []evaluated{}
 	add := func(mappers []iam.ProtocolMapper, id, name, kind string) {
 		for _, m := range mappers {
-			if m.Protocol == cl.Protocol && h.KnownMapper(m.Mapper) {
+			if m.Protocol == cl.Protocol && claims.Known(m.Mapper) {
 				list = append(list, evaluated{m.ID, m.Name, id, name, kind, m.Mapper})
 			}
 		}

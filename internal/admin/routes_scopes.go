@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/internal/claims"
 	"latchkey/internal/clients"
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
@@ -144,7 +145,7 @@ func (h *Handler) getMapper(c *Call, o clients.Owner) (any, error) {
 // knownMapper refuses mappers of providers that are not there. Those of SAML
 // are, though nothing runs them yet.
 func (h *Handler) knownMapper(m *rep.ProtocolMapper) error {
-	if h.KnownMapper(m.ProtocolMapper) || strings.HasPrefix(m.ProtocolMapper, "saml-") {
+	if claims.Known(m.ProtocolMapper) || strings.HasPrefix(m.ProtocolMapper, "saml-") {
 		return nil
 	}
 	return Plain(http.StatusNotFound, "ProtocolMapper provider not found")

@@ -151,7 +151,7 @@ func (h *Handler) deleteSession(c *Call) (any, error) {
 	}
 	over := errors.Is(err, sessions.ErrExpired)
 	if !over {
-		_, err = h.EndSession(c, c.Realm, c.issuer(), ref, c.ending("DELETE sessions/{id}"))
+		_, err = h.Ender.Session(c, c.Realm, c.issuer(), ref, c.ending("DELETE sessions/{id}"))
 	}
 	if over || errors.Is(err, sessions.ErrGone) {
 		return nil, Plain(http.StatusNotFound, "Sesssion not found") // spelt as the reference spells it
@@ -197,14 +197,11 @@ func (h *Handler) pushAll(c *Call, what logout.Action, notBefore time.Time) (any
 // push tells clients' admin URLs, those of the whole realm for nil, and
 // answers with who took the news.
 func (h *Handler) push(c *Call, what logout.Action, list []*realms.Client, notBefore time.Time) (*rep.GlobalRequestResult, error) {
-	result := new(rep.GlobalRequestResult)
-	if h.Push != nil {
-		var err error
-		if result.SuccessRequests, result.FailedRequests, err = h.Push(c, c.Realm, c.issuer(), what, list, notBefore); err != nil {
-			return nil, err
-		}
+	took, failed, err := h.Ender.Notifier.Push(c, c.Realm, c.issuer(), what, list, notBefore)
+	if err != nil {
+		return nil, err
 	}
-	return result, nil
+	return &rep.GlobalRequestResult{SuccessRequests: took, FailedRequests: failed}, nil
 }
 
 // pushRevocation tells clients of the realm's not-before.

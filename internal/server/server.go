@@ -17,7 +17,6 @@ import (
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/bearer"
 	"latchkey/internal/broker"
-	"latchkey/internal/claims"
 	"latchkey/internal/clientauth"
 	"latchkey/internal/clients"
 	"latchkey/internal/console"
@@ -146,8 +145,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Realms: s.realms, Manager: manager, Started: s.db.Now(), RSA: jose.RSA(), Clients: registered, Sessions: live, Events: log,
 		Hostname: s.hostname, Log: s.log,
 		Mails: mails, Pages: set,
-		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Push: notifier.Push, Ender: ender,
-		EndSession: ender.Session, EndOfUser: ender.OfUser, KnownMapper: claims.Known, SignIn: door.SignIn,
+		Users: people, Roles: standings, Issuer: issuer, Doctor: examiner, Deliveries: outgoing, Ender: ender,
+		Browsers:     door,
 		Authenticate: (&admin.Bearer{Realms: s.realms, Judge: judge, Hostname: s.hostname, Counter: counter}).Authenticate,
 	}).Mux()
 
@@ -161,8 +160,7 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 		Page:     consoles.Account(),
 		Explorer: explorer,
 		Realms:   s.realms, Users: people, Roles: standings, Sessions: live, Events: log, Texts: set.Texts(), Hostname: s.hostname, Log: s.log,
-		Authenticate: (&account.Bearer{Judge: judge, Hostname: s.hostname, Counter: counter}).Authenticate, End: ender.Session,
-		Ended: notifier.Notify,
+		Authenticate: (&account.Bearer{Judge: judge, Hostname: s.hostname, Counter: counter}).Authenticate, Ender: ender,
 	}
 
 	s.jobs = s.table(periodic{keys: maker, sessions: live, counter: counter, deliveries: outgoing, events: log, doctor: examiner})
