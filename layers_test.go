@@ -62,9 +62,9 @@ var layers = map[string]string{
 	"deliveries": "iam realms store telemetry",
 	"logout":     "iam realms store deliveries claims tokens sessions broker telemetry",
 	"tokens":     "iam jose keys claims sessions roles realms",
-	"clientauth": "iam jose realms sessions authn web",     // which client sent a request
-	"bearer":     "iam realms roles sessions tokens users", // whether a presented token is good
-	"authn":      "iam realms",                             // the snapshot that a walk is in; it asks no rule
+	"clientauth": "iam oauth jose realms sessions authn web", // which client sent a request
+	"bearer":     "iam realms roles sessions tokens users",   // whether a presented token is good
+	"authn":      "iam realms",                               // the snapshot that a walk is in; it asks no rule
 	"authn/steps": "iam authn authn/actions authn/tabs users roles sessions logout emails policy events otp i18n realms pages webauthn " +
 		"tokens",
 	"authn/tabs":      "iam store",

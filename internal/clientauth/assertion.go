@@ -10,6 +10,7 @@ import (
 
 	"latchkey/internal/iam"
 	"latchkey/internal/jose"
+	"latchkey/internal/oauth"
 )
 
 const assertionJWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -45,11 +46,6 @@ func (l *audiences) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(l))
 }
 
-// badAssertion is a refusal in the words of AbstractJWTClientValidator.
-func badAssertion(description string) error {
-	return &Refusal{Word: wordCredentials, Status: 400, Code: "invalid_client", Description: description}
-}
-
 // read takes the assertion apart, once, and tells the event of it.
 // Keycloak: ClientAssertionState.
 func (a *attempt) read() *assertion {
@@ -57,10 +53,10 @@ func (a *attempt) read() *assertion {
 		return a.assertion
 	}
 	a.assertion = new(assertion)
-	if !a.Form.Has("client_assertion") {
+	if !a.Assertion.Given {
 		return a.assertion
 	}
-	t, err := jose.Parse(a.Form.Get("client_assertion"))
+	t, err := jose.Parse(a.Assertion.Text)
 	if err == nil {
 		err = t.Claims(&a.assertion.assertionClaims)
 	}
@@ -80,11 +76,11 @@ func (a *attempt) signed() error {
 	return a.asserted("client-jwt", func(x *assertion) error {
 		set, err := a.Keys(a.ctx, a.realm, &a.client.Client, a.Base, x.jws.Header.KID, "sig")
 		if err != nil {
-			return &Refusal{Word: "client_credentials_setup_required", Status: 400, Code: "invalid_client", Description: "Unable to load public key"}
+			return noKey
 		}
 		a.detail("client_jwt_kid", set[0].KID)
 		if _, err := set.Verify(x.jws); err != nil {
-			return badAssertion("Client authentication with signed JWT failed: Signature on JWT token failed validation")
+			return badAssertion.With("$why", "Client authentication with signed JWT failed: Signature on JWT token failed validation")
 		}
 		return nil
 	})
@@ -93,16 +89,12 @@ func (a *attempt) signed() error {
 // signedWithSecret: client_secret_jwt. Keycloak: JWTClientSecretAuthenticator.
 func (a *attempt) signedWithSecret() error {
 	return a.asserted("client-secret-jwt", func(x *assertion) error {
-		refused := func(description string) error {
-			return &Refusal{Word: wordCredentials, Status: 400, Code: "unauthorized_client",
-				Description: "Client authentication with client secret signed JWT failed: " + description}
-		}
 		if !jose.Symmetric(x.jws.Header.Alg) {
-			return refused("Signature on JWT token by client secret failed validation")
+			return badHMAC.With("$why", "Signature on JWT token by client secret failed validation")
 		}
 		k := &jose.Key{Alg: x.jws.Header.Alg, Secret: a.client.Secret}
 		if len(k.Secret) == 0 || x.jws.Verify(k) != nil {
-			return refused("Signature on JWT token by client secret  failed validation")
+			return badHMAC.With("$why", "Signature on JWT token by client secret  failed validation")
 		}
 		return nil
 	})
@@ -113,40 +105,40 @@ func (a *attempt) signedWithSecret() error {
 func (a *attempt) asserted(method string, signature func(*assertion) error) error {
 	x := a.read()
 	if x.err != nil {
-		return badAssertion("Client authentication with signed JWT failed: " + x.err.Error())
+		return badAssertion.With("$why", "Client authentication with signed JWT failed: "+x.err.Error())
 	}
-	if kind := a.Form.Get("client_assertion_type"); !a.Form.Has("client_assertion_type") {
-		return badAssertion("Parameter client_assertion_type is missing")
+	if kind := a.AssertionType.Text; !a.AssertionType.Given {
+		return badAssertion.With("$why", "Parameter client_assertion_type is missing")
 	} else if kind != assertionJWT {
-		return badAssertion("Parameter client_assertion_type has value '" + kind + "' but expected is '" + assertionJWT + "'")
+		return badAssertion.With("$why", "Parameter client_assertion_type has value '"+kind+"' but expected is '"+assertionJWT+"'")
 	}
 	if x.jws == nil {
-		return badAssertion("client_assertion parameter missing")
+		return badAssertion.With("$why", "client_assertion parameter missing")
 	}
 	if x.Subject == "" {
-		return badAssertion("Token sub claim is required")
+		return badAssertion.With("$why", "Token sub claim is required")
 	}
 	if x.Issuer != x.Subject {
-		return badAssertion("Token iss claim is required")
+		return badAssertion.With("$why", "Token iss claim is required")
 	}
 	c, err := a.lookUp(x.Subject)
 	if err != nil {
 		return err
 	}
-	if id := a.Form.Get("client_id"); id != "" && id != c.ClientID {
-		return badAssertion("client_id parameter does not match authenticated client")
+	if id := a.ID.Text; id != "" && id != c.ClientID {
+		return badAssertion.With("$why", "client_id parameter does not match authenticated client")
 	}
 	a.client = c // the one of an assertion that does not fit the request is nobody
 	a.proof.Named = c.ClientID
 	if !a.client.Enabled {
-		return &Refusal{Word: wordDisabled, Status: 401, Code: "invalid_client", Description: Invalid}
+		return oauth.ClientOff
 	}
 	if methodOf(a.client) != method {
-		return badAssertion("Not configured authenticator for client")
+		return badAssertion.With("$why", "Not configured authenticator for client")
 	}
 	alg, expected := x.jws.Header.Alg, a.client.OIDC.AssertionAlg
 	if !jose.Known(alg) || method == "client-jwt" && jose.Symmetric(alg) || expected != "" && expected != alg {
-		return badAssertion("Invalid signature algorithm")
+		return badAssertion.With("$why", "Invalid signature algorithm")
 	}
 	if err := signature(x); err != nil {
 		return err
@@ -175,9 +167,9 @@ func (a *attempt) addressed(x *assertion) error {
 	}
 	switch {
 	case !found:
-		return badAssertion("Invalid token audience")
+		return badAssertion.With("$why", "Invalid token audience")
 	case len(x.Audience) > 1:
-		return badAssertion("Multiple audiences not allowed")
+		return badAssertion.With("$why", "Multiple audiences not allowed")
 	}
 	return nil
 }
@@ -188,30 +180,30 @@ func (a *attempt) timely(x *assertion) error {
 	now := a.now().Unix()
 	longest := cmp.Or(a.client.OIDC.AssertionLife, 60)
 	if x.Expires == nil {
-		return badAssertion("Token exp claim is required")
+		return badAssertion.With("$why", "Token exp claim is required")
 	}
 	if now > *x.Expires || now+assertionSkew < x.NotBefore {
-		return badAssertion("Token is not active")
+		return badAssertion.With("$why", "Token is not active")
 	}
 	life := *x.Expires - now
 	if x.IssuedAt == nil {
 		if life > longest {
-			return badAssertion("Token expiration is too far in the future and iat claim not present in token")
+			return badAssertion.With("$why", "Token expiration is too far in the future and iat claim not present in token")
 		}
 	} else {
 		if *x.IssuedAt-assertionSkew > now {
-			return badAssertion("Token was issued in the future")
+			return badAssertion.With("$why", "Token was issued in the future")
 		}
 		life = min(life, longest)
 		switch {
 		case life <= 0:
-			return badAssertion("Token is not active")
+			return badAssertion.With("$why", "Token is not active")
 		case now-longest > *x.IssuedAt+assertionSkew:
-			return badAssertion("Token was issued too far in the past to be used now")
+			return badAssertion.With("$why", "Token was issued too far in the past to be used now")
 		}
 	}
 	if x.ID == "" {
-		return badAssertion("Token jti claim is required")
+		return badAssertion.With("$why", "Token jti claim is required")
 	}
 	// Remembered as long as the assertion could be shown again, by whatever clock.
 	id := x.ID
@@ -225,7 +217,7 @@ func (a *attempt) timely(x *assertion) error {
 		return err
 	}
 	if !fresh {
-		return badAssertion("Token reuse detected")
+		return badAssertion.With("$why", "Token reuse detected")
 	}
 	return nil
 }

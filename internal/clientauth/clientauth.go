@@ -10,19 +10,10 @@ import (
 
 	"latchkey/internal/authn"
 	"latchkey/internal/iam"
+	"latchkey/internal/oauth"
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
 	"latchkey/internal/web"
-)
-
-// Invalid is what a client is told of whom nothing more is to be said.
-const Invalid = "Invalid client or Invalid client credentials"
-
-// The error words of events.
-const (
-	wordCredentials = "invalid_client_credentials"
-	wordDisabled    = "client_disabled"
-	wordNotFound    = "client_not_found"
 )
 
 // A Service finds out which client sent a request. It is safe for concurrent use.
@@ -39,10 +30,26 @@ func New(s *sessions.Service, now func() time.Time) *Service {
 
 // A Request is what a request says of its client, and where it was sent to.
 type Request struct {
-	Form          web.Form
+	Credentials
+	Base        string // the server's address as everybody sees it
+	Backchannel string // and as programs see it
+}
+
+// Credentials are what a request says of its client.
+type Credentials struct {
 	Authorization string // the header
-	Base          string // the server's address as everybody sees it
-	Backchannel   string // and as programs see it
+	ID            web.Param
+	Secret        web.Param
+	Assertion     web.Param
+	AssertionType web.Param
+}
+
+// Read reads the credentials in a form and the Authorization header.
+func Read(form web.Form, authorization string) Credentials {
+	return Credentials{
+		Authorization: authorization, ID: form.Param("client_id"), Secret: form.Param("client_secret"),
+		Assertion: form.Param("client_assertion"), AssertionType: form.Param("client_assertion_type"),
+	}
 }
 
 // A Proof is what came of an attempt.
@@ -50,20 +57,8 @@ type Proof struct {
 	Client  *realms.Client    // nil with a Refusal
 	Named   string            // the client_id that the event tells, "" for none
 	Details map[string]string // of the event
-	Refusal *Refusal
+	Refusal *oauth.Refusal
 }
-
-// A Refusal is of a client that did not prove who it is: the error word of the event,
-// and the answer in OAuth's words (RFC 6749 5.2).
-type Refusal struct {
-	Word        string
-	Status      int // of HTTP
-	Code        string
-	Description string
-	ends        bool // no other authenticator is tried
-}
-
-func (r *Refusal) Error() string { return r.Word }
 
 // Authenticate says which client sent a request: the walk through the realm's flow for
 // that. Whether the client is enabled and of the right protocol is for the caller.
@@ -71,7 +66,7 @@ func (r *Refusal) Error() string { return r.Word }
 func (s *Service) Authenticate(ctx context.Context, r *realms.Realm, q Request) (*Proof, error) {
 	a := &attempt{Service: s, Request: q, ctx: ctx, realm: r, proof: &Proof{}}
 	err := a.walk()
-	if refused, ok := errors.AsType[*Refusal](err); ok {
+	if refused, ok := errors.AsType[*oauth.Refusal](err); ok {
 		a.proof.Refusal = refused
 		return a.proof, nil
 	}
@@ -105,7 +100,7 @@ func (a *attempt) detail(name, value string) {
 }
 
 // authenticators by Keycloak's provider ids. Each sets the client that the
-// request names and returns a *Refusal unless it has proved it. The flow
+// request names and returns an *oauth.Refusal unless it has proved it. The flow
 // may hold others: a client that is set up for one of them finds no way in.
 var authenticators = map[string]func(*attempt) error{
 	"client-secret":     (*attempt).secret,
@@ -124,13 +119,13 @@ func (a *attempt) walk() error {
 		try := authenticators[method]
 		if try == nil {
 			if a.client != nil && methodOf(a.client) == method {
-				return &Refusal{Word: wordCredentials, Status: 401, Code: "invalid_client", Description: Invalid}
+				return otherMethod
 			}
 			continue
 		}
 		err := try(a)
-		refused, ok := errors.AsType[*Refusal](err)
-		if err != nil && (!ok || refused.ends) {
+		refused, ok := errors.AsType[*oauth.Refusal](err)
+		if err != nil && (!ok || refused == unreadable) {
 			return err
 		}
 		if a.client == nil || methodOf(a.client) != method {
@@ -141,7 +136,7 @@ func (a *attempt) walk() error {
 		}
 		return err
 	}
-	return &Refusal{Word: wordNotFound, Status: 401, Code: "invalid_client", Description: Invalid}
+	return notFound
 }
 
 // methodOf is the authenticator that a client is set up for.
@@ -165,7 +160,7 @@ func (a *attempt) find(clientID string) error {
 func (a *attempt) lookUp(clientID string) (*realms.Client, error) {
 	c, err := a.realm.ClientByName(a.ctx, clientID)
 	if realms.Missing(err) {
-		return nil, &Refusal{Word: wordNotFound, Status: 401, Code: "invalid_client", Description: Invalid}
+		return nil, notFound
 	}
 	return c, err
 }
@@ -175,45 +170,40 @@ func (a *attempt) lookUp(clientID string) (*realms.Client, error) {
 func (a *attempt) secret() error {
 	id, secret, sent, err := basic(a.Authorization)
 	if err != nil {
-		// Keycloak: ClientAuthenticationFlow ends where an authenticator breaks down.
-		return &Refusal{Word: wordCredentials, Status: 400, Code: "unauthorized_client",
-			Description: "Unexpected error when authenticating client", ends: true}
+		return unreadable
 	}
-	if a.Form.Has("client_id") {
-		id = a.Form.Get("client_id")
+	if a.ID.Given {
+		id = a.ID.Text
 	}
-	if a.Form.Has("client_secret") {
-		secret, sent = a.Form.Get("client_secret"), true
+	if a.Secret.Given {
+		secret, sent = a.Secret.Text, true
 	}
-	if id == "" && !sent && !a.Form.Has("client_id") {
-		return &Refusal{Word: wordNotFound, Status: 400, Code: "invalid_client", Description: "Missing client_id parameter"}
+	if id == "" && !sent && !a.ID.Given {
+		return noID
 	}
 	a.proof.Named = id
 	if err := a.find(id); err != nil {
 		return err
 	}
-	wrong := &Refusal{Word: wordCredentials, Status: 401, Code: "unauthorized_client", Description: Invalid}
 	method := "client_secret_basic"
-	if a.Form.Has("client_secret") {
+	if a.Secret.Given {
 		method = "client_secret_post"
 	}
 	switch allowed := a.client.OIDC.SecretMethod; {
 	case !a.client.Enabled:
-		return &Refusal{Word: wordDisabled, Status: 401, Code: "invalid_client", Description: Invalid}
+		return oauth.ClientOff
 	case a.client.Access == iam.Public:
 		return nil
 	case !sent:
-		return wrong
+		return wrongSecret
 	case allowed != "" && allowed != method:
-		return &Refusal{Word: wordCredentials, Status: 401, Code: "unauthorized_client",
-			Description: "Invalid method used to get client secret. Client requires method '" + allowed +
-				"' to obtain client secret from the request"}
+		return otherWay.With("$method", allowed)
 	case len(a.client.Secret) == 0:
-		return wrong
+		return wrongSecret
 	case a.client.Secret.Equal(secret):
 		return nil
 	}
-	return wrong
+	return wrongSecret
 }
 
 // basic reads an Authorization header; its halves are form-encoded, and err says

@@ -20,22 +20,19 @@ import (
 // What they tell ends the sessions that came of their word, and no others of the user.
 // Keycloak: LogoutEndpoint.backchannelLogout.
 func (h *Handler) logoutFromProvider(c *call) error {
-	form, err := web.ReadForm(c.r)
+	b, form, err := c.back()
 	if err != nil {
 		return err
 	}
-	b, err := c.backWith(form)
-	if err != nil {
-		return err
-	}
-	if !b.form.Has("logout_token") {
+	token := form.Param("logout_token")
+	if !token.Given {
 		return logoutTokenNone
 	}
 	var list []*iam.IdentityProvider
 	for _, p := range b.realm.IDPs {
 		list = append(list, &p.IdentityProvider)
 	}
-	told, err := h.Broker.ReadLogout(b.ctx(), list, b.form.Get("logout_token"))
+	told, err := h.Broker.ReadLogout(b.ctx(), list, token.Text)
 	if refused, is := errors.AsType[*broker.Refused](err); is {
 		return logoutTokenBad.With("$why", refused.Why)
 	}
@@ -180,7 +177,7 @@ func (h *Handler) logoutResponse(c *call) error {
 	if err != nil {
 		return err
 	}
-	l := &logoutCall{call: c, form: form}
+	l := &logoutCall{call: c}
 	l.state.Client, l.state.Redirect, l.state.State = waiting.Client, waiting.Redirect, waiting.State
 	if waiting.Client != "" {
 		if err := l.find(waiting.Client); err != nil {

@@ -44,7 +44,7 @@ func (h *Handler) deviceEndpoint(c *call) error {
 
 // deviceAuth answers a device with its codes (RFC 8628 3.1). Keycloak: DeviceEndpoint.handleDeviceRequest.
 func (h *Handler) deviceAuth(c *call) error {
-	b, err := c.back()
+	b, form, err := c.back()
 	if err != nil {
 		return err
 	}
@@ -62,13 +62,13 @@ func (h *Handler) deviceAuth(c *call) error {
 		return deviceBearerOnly
 	case b.client.Protocol != iam.OIDC:
 		return deviceProtocol
-	case b.form.Duplicate() != "":
+	case form.Duplicate() != "":
 		return deviceDuplicated
 	}
 	c.w.Header().Set("Cache-Control", web.CacheNoPage)
 	a := b.asking(b.client)
 	a.from.pushing = true
-	err = b.check(a, b.form, checksOf(check.placeOfDevice))
+	err = b.check(a, form, checksOf(check.placeOfDevice))
 	if no, ok := err.(*browserRefusal); ok && no.page == "" { //nolint:errorlint // checks return it bare
 		return &no.Refusal
 	}

@@ -11,6 +11,7 @@ import (
 	"latchkey/internal/jose"
 	"latchkey/internal/oidc/grants"
 	"latchkey/internal/tokens"
+	"latchkey/internal/web"
 )
 
 // proofAlgs are the algorithms of DPoP proofs, for discovery and challenges.
@@ -64,7 +65,7 @@ func (b *backCall) logoutBound(tok *tokens.Token) error {
 
 // proveForLogin notes the key of a pushed request's proof as the one that the
 // code will be bound to. Keycloak: ParEndpoint.request.
-func (b *backCall) proveForLogin() error {
+func (b *backCall) proveForLogin(form web.Form) error {
 	if proofs(b.r) == nil {
 		return nil
 	}
@@ -75,9 +76,9 @@ func (b *backCall) proveForLogin() error {
 	switch {
 	case err != nil:
 		return err
-	case b.form.Has("dpop_jkt") && b.form.Get("dpop_jkt") != jkt:
+	case form.Has("dpop_jkt") && form.Get("dpop_jkt") != jkt:
 		return pushedOtherKey
 	}
-	b.form.Set("dpop_jkt", jkt)
+	form.Set("dpop_jkt", jkt)
 	return nil
 }

@@ -13,12 +13,12 @@ import (
 	"latchkey/internal/web"
 )
 
-// A backCall is a request that a client's own program makes: a form, and the client
-// that it proves to be.
+// A backCall is a request that a client's own program makes, and the client that it
+// proves to be.
 type backCall struct {
 	*call
-	form   web.Form
-	client *realms.Client
+	credentials clientauth.Credentials
+	client      *realms.Client
 }
 
 // asWritten are the parameters that say who somebody is, which must be right
@@ -27,27 +27,21 @@ var asWritten = []string{"client_id", "client_secret", "client_assertion", "clie
 
 // back begins a back-channel call: HTTPS where the realm demands it, an enabled
 // realm, the form with control characters taken out but where they say who asks.
-func (c *call) back() (*backCall, error) {
+func (c *call) back() (*backCall, web.Form, error) {
 	form, err := web.ReadForm(c.r)
 	if err != nil {
-		return nil, err
+		return nil, form, err
 	}
-	return c.backWith(form)
-}
-
-// backWith is back for a form that was read already.
-func (c *call) backWith(form web.Form) (*backCall, error) {
 	b, err := c.backAnyway(form)
 	if err == nil && !c.realm.Enabled {
-		return nil, oauth.RealmOff
+		err = oauth.RealmOff
 	}
-	return b, err
+	return b, form, err
 }
 
-// backAnyway is backWith also for a realm that is switched off.
+// backAnyway is back for a form that was read already, also for a realm that is switched off.
 func (c *call) backAnyway(form web.Form) (*backCall, error) {
-	b := &backCall{call: c}
-	b.cors = &web.CORS{Methods: []string{"POST"}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}
+	c.cors = &web.CORS{Methods: []string{"POST"}, Expose: []string{"Access-Control-Allow-Methods"}, Auth: true}
 	for name, values := range form.Values {
 		if slices.Contains(asWritten, name) {
 			continue
@@ -56,18 +50,17 @@ func (c *call) backAnyway(form web.Form) (*backCall, error) {
 			values[i] = printable(v)
 		}
 	}
-	b.form = form
 	if !c.secure() {
 		return nil, httpsRequired
 	}
-	return b, nil
+	return &backCall{call: c, credentials: clientauth.Read(form, c.r.Header.Get("Authorization"))}, nil
 }
 
 // authenticateClient says which client sent the request, or refuses it with an
 // event. word and answer of a refusal are the reference's.
 func (b *backCall) authenticateClient() error {
 	p, err := b.ClientAuth.Authenticate(b.ctx(), b.realm, clientauth.Request{
-		Form: b.form, Authorization: b.r.Header.Get("Authorization"), Base: b.urls.Frontend, Backchannel: b.urls.Backchannel,
+		Credentials: b.credentials, Base: b.urls.Frontend, Backchannel: b.urls.Backchannel,
 	})
 	if err != nil {
 		return err
@@ -76,17 +69,11 @@ func (b *backCall) authenticateClient() error {
 	for name, value := range p.Details {
 		b.detail(name, value)
 	}
-	if no := p.Refusal; no != nil {
-		return &oauth.Refusal{Word: no.Word, Status: no.Status, Code: no.Code, Description: no.Description, Told: oauth.Untold, Open: true}
+	if p.Refusal != nil {
+		return p.Refusal
 	}
 	b.client = p.Client
-	switch {
-	case !b.client.Enabled:
-		return oauth.ClientOff
-	case b.client.Protocol != "" && b.client.Protocol != iam.OIDC:
-		return otherProtocol
-	}
-	return nil
+	return clientauth.Admit(&b.client.Client)
 }
 
 // printable: StringUtil.removeControlCharacters.
@@ -141,14 +128,6 @@ func (c *call) checkOrigin(client *realms.Client) error {
 func (c *call) noStore() {
 	c.w.Header().Set("Cache-Control", "no-store")
 	c.w.Header().Set("Pragma", "no-cache")
-}
-
-// errDuplicate refuses a parameter that was given twice (RFC 6749 3.2).
-func (b *backCall) errDuplicate(except ...string) error {
-	if b.form.Duplicate(except...) == "" {
-		return nil
-	}
-	return duplicated
 }
 
 // postPreflight answers the preflight of an endpoint that is posted to.

@@ -14,13 +14,33 @@ import (
 	"latchkey/internal/web"
 )
 
+// An introspection is what a resource server asks (RFC 7662 2.1).
+type introspection struct {
+	token web.Param
+	hint  web.Param
+	twice bool // a parameter was given more than once
+}
+
+func readIntrospection(form web.Form) introspection {
+	return introspection{token: form.Param("token"), hint: form.Param("token_type_hint"), twice: form.Duplicate() != ""}
+}
+
+// The hints that say what else than an access token is shown.
+const (
+	hintRefresh     = "refresh_token"
+	hintPermissions = "requesting_party_token"
+)
+
+var hints = []string{"access_token", hintRefresh, hintPermissions}
+
 // introspect tells a resource server what a token is worth (RFC 7662).
 // Keycloak: TokenIntrospectionEndpoint.
 func (h *Handler) introspect(c *call) error {
-	b, err := c.back()
+	b, form, err := c.back()
 	if err != nil {
 		return err
 	}
+	p := readIntrospection(form)
 	b.cors = nil // no script is to read the answer
 	if err := b.authenticateClient(); err != nil {
 		var refused *oauth.Refusal
@@ -31,24 +51,23 @@ func (h *Handler) introspect(c *call) error {
 		return err
 	}
 	b.event.Client = b.client.ClientID
-	hint := b.form.Get("token_type_hint")
 	switch {
 	case b.client.Access == iam.Public:
 		return introspectorPublic
-	case b.form.Duplicate() != "":
+	case p.twice:
 		return introspectTwice
-	case !b.form.Has("token"):
+	case !p.token.Given:
 		return introspectNothing
-	case b.form.Has("token_type_hint") && !slices.Contains([]string{"access_token", "refresh_token", "requesting_party_token"}, hint):
-		b.detail("token_type", hint)
+	case p.hint.Given && !slices.Contains(hints, p.hint.Text):
+		b.detail("token_type", p.hint.Text)
 		_ = b.refuse("invalid_request", nil)
 		return introspectHint
 	}
-	p, err := b.checkIntrospected(b.form.Get("token"), hint == "refresh_token")
+	found, err := b.checkIntrospected(p.token.Text, p.hint.Text == hintRefresh)
 	if err != nil {
 		return err
 	}
-	return b.writeIntrospection(p, hint == "requesting_party_token")
+	return b.writeIntrospection(found, p.hint.Text == hintPermissions)
 }
 
 // introspected is what checks come to: nil, and an event, for a token that is

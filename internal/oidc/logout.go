@@ -38,10 +38,26 @@ type logoutState struct {
 // RP-Initiated Logout 1.0).
 type logoutCall struct {
 	*call
-	form     web.Form
+	params   logoutParams
 	client   *realms.Client // nil while nobody says for whom
 	identity *authn.Identity
 	state    logoutState
+}
+
+// logoutParams are those of the logout endpoint.
+type logoutParams struct {
+	client   string // client_id
+	redirect string // post_logout_redirect_uri
+	hint     string // id_token_hint
+	state    string
+	refresh  bool // a refresh token was given
+}
+
+func readLogout(form web.Form) logoutParams {
+	return logoutParams{
+		client: form.Get("client_id"), redirect: form.Get("post_logout_redirect_uri"), hint: form.Get("id_token_hint"),
+		state: form.Get("state"), refresh: form.Has("refresh_token"),
+	}
 }
 
 // logout serves the logout endpoint. Keycloak: LogoutEndpoint.logout.
@@ -50,12 +66,13 @@ func (h *Handler) logout(c *call) error {
 	if err != nil {
 		return err
 	}
-	if c.r.Method == http.MethodPost && form.Has("refresh_token") {
+	p := readLogout(form)
+	if c.r.Method == http.MethodPost && p.refresh {
 		return c.logoutToken(form)
 	}
 	c.w.Header().Set("Cache-Control", web.CacheNoCache)
-	l := &logoutCall{call: c, form: form}
-	l.state.State = form.Get("state")
+	l := &logoutCall{call: c, params: p}
+	l.state.State = p.state
 	confirm, err := l.check()
 	if err != nil {
 		return err
@@ -71,8 +88,8 @@ func (h *Handler) logout(c *call) error {
 
 // check verifies the request's parameters and tells whether to ask the user.
 func (l *logoutCall) check() (confirm bool, err error) {
-	id, redirect := l.form.Get("client_id"), l.form.Get("post_logout_redirect_uri")
-	if redirect != "" && l.form.Get("id_token_hint") == "" && id == "" {
+	id, redirect := l.params.client, l.params.redirect
+	if redirect != "" && l.params.hint == "" && id == "" {
 		l.detail("reason", "Either the parameter 'client_id' or the parameter 'id_token_hint' is required when 'post_logout_redirect_uri' is "+
 			"used.")
 		return false, l.refuse("invalid_request", badPage("missingParameterMessage", "id_token_hint"))
@@ -85,7 +102,7 @@ func (l *logoutCall) check() (confirm bool, err error) {
 		forced = l.client == nil
 	}
 	confirm = true
-	if l.form.Get("id_token_hint") != "" {
+	if l.params.hint != "" {
 		matched, err := l.takeHint(id)
 		if err != nil {
 			return false, err
@@ -110,7 +127,7 @@ func (l *logoutCall) check() (confirm bool, err error) {
 	switch {
 	case l.identity != nil:
 		forced = forced || l.state.Hint != "" && l.state.Hint != l.identity.Session.ID
-	case l.form.Get("id_token_hint") == "" && l.client != nil && l.state.Redirect != "":
+	case l.params.hint == "" && l.client != nil && l.state.Redirect != "":
 		confirm = false // nobody is logged in, and the client knows where to go on
 	}
 	return confirm || forced, nil
@@ -130,7 +147,7 @@ func (l *logoutCall) find(id string) error {
 // was issued for the client.
 func (l *logoutCall) takeHint(id string) (matched bool, err error) {
 	invalid := badPage("invalidParameterMessage", "id_token_hint")
-	tok, err := tokens.Parse(l.ctx(), l.realm, l.form.Get("id_token_hint"))
+	tok, err := tokens.Parse(l.ctx(), l.realm, l.params.hint)
 	if err != nil {
 		l.detail("reason", "Invalid IDToken")
 		return false, l.refuse("invalid_token", invalid)
@@ -205,7 +222,7 @@ func (h *Handler) confirmLogout(c *call) error {
 	if err != nil {
 		return err
 	}
-	l := &logoutCall{call: c, form: form}
+	l := &logoutCall{call: c}
 	if err := l.readIdentity(); err != nil {
 		return err
 	}
@@ -374,7 +391,7 @@ func (c *call) logoutToken(form web.Form) error {
 	if err := b.admitClient(); err != nil {
 		return err
 	}
-	q := &grants.Request{Realm: b.realm, Client: b.client, Params: grants.Read(b.form), Issuer: b.issuer(), Event: &b.event}
+	q := &grants.Request{Realm: b.realm, Client: b.client, Params: grants.Read(form), Issuer: b.issuer(), Event: &b.event}
 	verdict, err := b.grants.JudgeRefresh(b.ctx(), q, logoutChecks)
 	if err != nil {
 		return err

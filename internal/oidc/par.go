@@ -23,34 +23,34 @@ const requestURIPrefix = "urn:ietf:params:oauth:request_uri:"
 
 // push keeps an authorization request for the browser to come (RFC 9126).
 func (h *Handler) push(c *call) error {
-	b, err := c.back()
+	b, form, err := c.back()
 	if err != nil {
 		return err
 	}
 	if err := b.admitClient(); err != nil {
 		return b.notPushed(err)
 	}
-	if b.form.Has("request_uri") {
+	if form.Has("request_uri") {
 		return pushedURI
 	}
 	for _, name := range []string{"client_secret", "client_assertion", "client_assertion_type"} {
-		delete(b.form.Values, name)
+		delete(form.Values, name)
 	}
-	if err := b.proveForLogin(); err != nil {
+	if err := b.proveForLogin(form); err != nil {
 		return err
 	}
-	if err := b.checkPushedRequest(b.form); err != nil {
+	if err := b.checkPushedRequest(form); err != nil {
 		return err
 	}
 	life := int64(60)
 	if n, err := strconv.ParseInt(c.realm.Attrs["parRequestUriLifespan"], 10, 64); err == nil && n > 0 {
 		life = n
 	}
-	b.form.Set("client_id", b.client.ClientID)
-	if !b.keepRead() {
+	form.Set("client_id", b.client.ClientID)
+	if !keepRead(form) {
 		return pushedTooLong
 	}
-	doc, err := json.Marshal(b.form.Values)
+	doc, err := json.Marshal(form.Values)
 	if err != nil {
 		return err
 	}
@@ -73,9 +73,9 @@ func (h *Handler) push(c *call) error {
 // keepRead leaves of a pushed request what will be read of it, and reports
 // whether that may be kept: a request object, which is bounded as one that is
 // fetched, and parameters of iam.MaxParam bytes, which are iam.MaxRequest together.
-func (b *backCall) keepRead() bool {
+func keepRead(form web.Form) bool {
 	size := 0
-	for name, values := range b.form.Values {
+	for name, values := range form.Values {
 		if name == "request" {
 			if len(values[0]) > iam.MaxObject {
 				return false
@@ -83,7 +83,7 @@ func (b *backCall) keepRead() bool {
 			continue
 		}
 		if len(name) > iam.MaxKey || len(values[0]) > iam.MaxParam {
-			delete(b.form.Values, name)
+			delete(form.Values, name)
 			continue
 		}
 		for _, v := range values {

@@ -13,7 +13,6 @@ var (
 	// of every endpoint that programs call
 	httpsRequired = &oauth.Refusal{Status: http.StatusForbidden, Code: "invalid_request", Description: "HTTPS required", Open: true}
 	wrongOrigin   = &oauth.Refusal{Status: http.StatusForbidden, Code: "Invalid origin"}
-	otherProtocol = &oauth.Refusal{Word: "invalid_client", Description: "Wrong client protocol.", Told: oauth.Untold}
 	bearerOnly    = &oauth.Refusal{Code: "invalid_client", Description: "Bearer-only not allowed"}
 	duplicated    = &oauth.Refusal{Code: "invalid_request", Description: "duplicated parameter"}
 	noEncryption  = &oauth.Refusal{Code: "invalid_request", Description: "can not get encryption KEK"}

@@ -13,21 +13,32 @@ import (
 	"latchkey/internal/web"
 )
 
+// A revocation is what a client asks (RFC 7009 2.1).
+type revocation struct {
+	token web.Param
+	twice bool // a parameter was given more than once
+}
+
+func readRevocation(form web.Form) revocation {
+	return revocation{token: form.Param("token"), twice: form.Duplicate() != ""}
+}
+
 // revoke makes a token worthless (RFC 7009): a refresh token with the client's
 // part in its session, an access token alone.
 // Keycloak: TokenRevocationEndpoint.
 func (h *Handler) revoke(c *call) error {
-	b, err := c.back()
+	b, form, err := c.back()
 	if err != nil {
 		return err
 	}
+	p := readRevocation(form)
 	if err := b.admitClient(); err != nil {
 		return err
 	}
-	if err := b.errDuplicate(); err != nil {
-		return err
+	if p.twice {
+		return duplicated
 	}
-	v, err := b.revocable()
+	v, err := b.revocable(p.token)
 	if err != nil {
 		return err
 	}
@@ -68,14 +79,14 @@ func (b *backCall) endParts(tok *tokens.Token) error {
 			continue
 		}
 		if _, err := b.Sessions.EndLastClientSession(b.ctx(), b.realm, tok.Ref(kind), b.client.ID,
-			b.revocation(tok, "revocation endpoint")); err != nil {
+			b.revoked(tok, "revocation endpoint")); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *backCall) revocation(tok *tokens.Token, rule string) iam.End {
+func (b *backCall) revoked(tok *tokens.Token, rule string) iam.End {
 	return iam.End{Reason: iam.Revoked, By: iam.ActorClient, Client: b.client.ID, Rule: rule, Token: tok.ID}
 }
 
@@ -87,7 +98,7 @@ func (b *backCall) revokeExchanged(tok *tokens.Token) error {
 		return nil
 	}
 	gone, err := b.Sessions.DetachNoted(b.ctx(), b.realm, tok.Ref(iam.Online), iam.NoteExchanged+tok.Client,
-		b.revocation(tok, "the token that this client's was exchanged for"))
+		b.revoked(tok, "the token that this client's was exchanged for"))
 	if err != nil || len(gone) == 0 {
 		return err
 	}
@@ -106,11 +117,12 @@ func (b *backCall) revokeExchanged(tok *tokens.Token) error {
 var revocationChecks = []bearer.Check{bearer.OfType, bearer.OfClient, bearer.LiveSession, bearer.LivePart,
 	bearer.AfterSession, bearer.AfterPart}
 
-func (b *backCall) revocable() (*bearer.Verdict, error) {
-	if !b.form.Has("token") {
+// revocable judges a token that is to be revoked.
+func (b *backCall) revocable(token web.Param) (*bearer.Verdict, error) {
+	if !token.Given {
 		return nil, revokeNothing
 	}
-	v, err := b.judge(b.form.Get("token"), bearer.Want{Checks: revocationChecks, Types: slices.Concat(refreshTypes, accessTypes),
+	v, err := b.judge(token.Text, bearer.Want{Checks: revocationChecks, Types: slices.Concat(refreshTypes, accessTypes),
 		Client: b.client.ClientID})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"latchkey/internal/bearer"
@@ -16,25 +17,25 @@ import (
 // token serves the token endpoint. Keycloak: TokenEndpoint.processGrantRequest.
 func (h *Handler) token(c *call) error {
 	c.noStore()
-	b, err := c.back()
+	b, form, err := c.back()
 	if err != nil {
 		return err
 	}
-	name, params := b.form.Param("grant_type"), grants.Read(b.form)
-	if !name.Given {
+	params := grants.Read(form)
+	if !params.GrantType.Given {
 		return grantMissing
 	}
-	kind, ok := grants.Of(name.Text)
+	kind, ok := grants.Of(params.GrantType.Text)
 	if !ok {
 		return grantUnknown
 	}
 	b.event.Kind = kind.Event
-	b.detail("grant_type", name.Text)
+	b.detail("grant_type", params.GrantType.Text)
 	q := &grants.Request{Realm: b.realm, Params: params, Issuer: b.issuer(), Event: &b.event, Agent: b.r.UserAgent()}
 	if raw, ok := bearerOf(c.r); ok && kind.Bearer != nil {
 		q.Bearer, err = b.admitBearer(raw, kind.Bearer)
 	} else {
-		q.Key, err = b.admitFor(&kind)
+		q.Key, err = b.admitFor(&kind, &params)
 	}
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func (h *Handler) token(c *call) error {
 
 // admitFor takes a token request from a client that proves who it is, and from its key if
 // the tokens are to be bound to one.
-func (b *backCall) admitFor(kind *grants.Type) (key string, err error) {
+func (b *backCall) admitFor(kind *grants.Type, p *grants.Params) (key string, err error) {
 	if err := b.admitClient(); err != nil {
 		return "", err
 	}
@@ -58,8 +59,8 @@ func (b *backCall) admitFor(kind *grants.Type) (key string, err error) {
 			return "", err
 		}
 	}
-	if err := b.errDuplicate(kind.Lists...); err != nil {
-		return "", err
+	if slices.ContainsFunc(p.Twice, func(name string) bool { return !slices.Contains(kind.Lists, name) }) {
+		return "", duplicated
 	}
 	return b.bind()
 }

@@ -6,7 +6,7 @@ package oidc
 
 // backchannelAuth: CIBA is not built. Keycloak: BackchannelAuthenticationEndpoint.
 func (h *Handler) backchannelAuth(c *call) error {
-	b, err := c.back()
+	b, _, err := c.back()
 	if err != nil {
 		return err
 	}

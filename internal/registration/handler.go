@@ -428,8 +428,8 @@ func (c *call) remove(provider) error {
 // Keycloak: ClientRegistrationAuth.authenticateClient.
 func (c *call) proved() (bool, error) {
 	p, err := c.ClientAuth.Authenticate(c.ctx, c.realm, clientauth.Request{
-		Form: web.Form{Values: url.Values{}}, Authorization: c.r.Header.Get("Authorization"), Base: c.urls.Frontend,
-		Backchannel: c.urls.Backchannel,
+		Credentials: clientauth.Credentials{Authorization: c.r.Header.Get("Authorization")},
+		Base:        c.urls.Frontend, Backchannel: c.urls.Backchannel,
 	})
 	return err == nil && p.Client != nil && p.Client.Enabled && p.Client.ID == c.client.ID, err
 }

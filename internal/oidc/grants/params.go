@@ -11,6 +11,7 @@ import (
 
 // Params are those of a token request.
 type Params struct {
+	GrantType      web.Param
 	Scope          web.Param
 	Code           web.Param
 	RedirectURI    web.Param
@@ -21,6 +22,7 @@ type Params struct {
 	Audience       []string
 	AdapterSession string
 	Exchange       Exchange
+	Twice          []string   // the names that were given more than once
 	Sent           url.Values // all, as the steps of a flow read them
 }
 
@@ -63,10 +65,16 @@ func Read(form web.Form) Params {
 		return web.Param{}
 	}
 	p := Params{
-		Scope: one("scope"), Code: one("code"), RedirectURI: one("redirect_uri"), Verifier: one("code_verifier"),
+		GrantType: form.Param("grant_type"), Scope: one("scope"), Code: one("code"),
+		RedirectURI: one("redirect_uri"), Verifier: one("code_verifier"),
 		RefreshToken: one("refresh_token"), DeviceCode: one("device_code"), Assertion: one("assertion"),
 		Audience: values("audience"), AdapterSession: one(logout.NoteAdapter).Text, Sent: form.Values,
 		Exchange: Exchange{Subject: one("subject_token"), SubjectType: one("subject_token_type"), Wanted: one("requested_token_type").Text},
+	}
+	for name, values := range form.Values {
+		if len(values) > 1 {
+			p.Twice = append(p.Twice, name)
+		}
 	}
 	if i := slices.IndexFunc(foreign, func(name string) bool { return one(name).Given }); i >= 0 {
 		p.Exchange.Foreign = foreign[i]
