@@ -76,7 +76,9 @@ var layers = map[string]string{
 	"jobs":            "store telemetry",                        // when work is done; what it is stays with its room
 	"doctor":          "iam rep clients keys realms store mail", // looks at a whole realm, and mends it by the rules of its rooms
 	"migrate":         "iam rep realms store sessions",          // reads Keycloak's own tables, and stores by the rules of its rooms
-	"doctor/remote":   "doctor iam rep web",                     // asks other servers; knows nothing of ours
+	// another server's realm, as records of ours
+	"watch":         "iam jose rep realms store tokens sessions events users records doctor/remote",
+	"doctor/remote": "doctor iam rep web", // asks other servers; knows nothing of ours
 	// doors
 	"oidc": doorMay + " pages jose oidc/grants", // the tokens that clients sign
 	"oidc/grants": "iam oauth jose realms users sessions tokens claims bearer authn authn/steps " +
@@ -90,7 +92,7 @@ var layers = map[string]string{
 	"console":      doorMay + " pages",
 	// assembly
 	"server": "*",
-	"cli":    "server iam rep web telemetry doctor doctor/remote records jose", // jose: whose RSA it is
+	"cli":    "server iam rep web telemetry doctor doctor/remote watch records jose", // jose: whose RSA it is
 }
 
 // owners names the rooms that may import a package and what is below it; "*"

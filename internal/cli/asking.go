@@ -24,7 +24,9 @@ type asking struct {
 	Realm string `help:"Realm to look at. Default: the only one that the account administers, master left aside." placeholder:"NAME"`
 	JSON  bool   `name:"json" help:"Print the server's answer as it is, indented." only:"flag"`
 
-	Server            string `group:"Server" help:"Address of the Latchkey to ask. Default: this machine's, as the options say where it listens." placeholder:"URL"`
+	Server            string `group:"Server" help:"Address of the Latchkey, or Keycloak 24 to 26, to ask. Default: this machine's, as the options say where it listens." placeholder:"URL"`
+	FromOutside       bool   `group:"Server" help:"Ask a Latchkey as if it was a Keycloak: by Keycloak's own endpoints alone." only:"flag"`
+	WatchDB           string `name:"watch-db" group:"Server" help:"File in which latchkey watch keeps what the Keycloak does not. Default: in --data-dir, by the server's address, where it is there." placeholder:"FILE"`
 	AdminUser         string `group:"Server" help:"Administrator to log in as; the password is asked for, or comes from LATCHKEY_ADMIN_PASSWORD or the file that LATCHKEY_ADMIN_PASSWORD_FILE names." kc:"LATCHKEY_DOCTOR_USER" placeholder:"NAME"`
 	AdminPassword     secret `hidden:"" kc:"LATCHKEY_DOCTOR_PASSWORD"`
 	AdminClientID     string `name:"admin-client-id" group:"Server" help:"Client with a service account to log in as; its secret like a password, from LATCHKEY_ADMIN_CLIENT_SECRET." kc:"LATCHKEY_DOCTOR_CLIENT_ID" placeholder:"ID"`
@@ -91,6 +93,28 @@ func (a *asking) open(c *call) (*conversation, error) {
 	return t, err
 }
 
+// plain tells whether a server explains nothing by itself, and is asked by Keycloak's
+// endpoints: it has the realm, and no explorer of sessions.
+func (a *asking) plain(ctx context.Context, t *conversation) (bool, error) {
+	if a.FromOutside || a.Server == "" {
+		return a.FromOutside, nil
+	}
+	at := "/" + url.PathEscape(t.realm)
+	_, err := t.s.Ask(ctx, http.MethodGet, at+"/session-explorer?max=1", nil)
+	refused, answered := errors.AsType[*remote.StatusError](err)
+	_, login := errors.AsType[*remote.LoginError](err)
+	if err == nil || answered && !login && refused.Status == http.StatusForbidden {
+		return false, nil
+	}
+	if !answered || login || refused.Status != http.StatusNotFound {
+		return false, t.explain(ctx, err, "view-users")
+	}
+	if _, err = t.s.Ask(ctx, http.MethodGet, at, nil); err != nil {
+		return false, t.explain(ctx, err, "view-realm")
+	}
+	return true, nil
+}
+
 // here is where this machine's server listens.
 func here(cfg server.Config) string {
 	host, port, scheme := cfg.HTTP.Host, cfg.HTTP.Port, "http"
@@ -152,6 +176,9 @@ func (t *conversation) ask(ctx context.Context, method, path string, body []byte
 
 // explain says in plain words why a server did not answer.
 func (t *conversation) explain(ctx context.Context, err error, role string) error {
+	if right, ok := errors.AsType[*remote.RightError](err); ok {
+		return t.lacks(right.Role)
+	}
 	var refused *remote.StatusError
 	_, login := errors.AsType[*remote.LoginError](err)
 	switch answered := errors.As(err, &refused); {
@@ -166,12 +193,17 @@ func (t *conversation) explain(ctx context.Context, err error, role string) erro
 	case login && refused.Status == http.StatusNotFound:
 		return fmt.Errorf("there is no realm %s at %s to log in to, or it is neither a Latchkey nor a Keycloak", t.s.Credentials.Realm, t.s.Base)
 	case refused.Status == http.StatusForbidden:
-		return fmt.Errorf("%s may not do this in realm %s: it takes the role %s of client realm-management (in realm master: of client %s-realm)",
-			t.who(), t.realm, role, t.realm)
+		return t.lacks(role)
 	case refused.Status == http.StatusNotFound || refused.Status == http.StatusMethodNotAllowed:
 		return t.missing(ctx, err)
 	}
 	return err
+}
+
+// lacks says which role the account needs.
+func (t *conversation) lacks(role string) error {
+	return fmt.Errorf("%s may not do this in realm %s: it takes the role %s of client realm-management (in realm master: of client %s-realm)",
+		t.who(), t.realm, role, t.realm)
 }
 
 // missing finds out what it is that is not there.

@@ -28,11 +28,25 @@ func (y *whyCmd) run(c *call) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	q := url.Values{}
 	at, err := parseMoment(y.At, time.Now(), true)
 	if err != nil {
 		return false, fmt.Errorf("--at: %w", err)
 	}
+	if plain, err := y.plain(c.ctx, t); err != nil {
+		return false, err
+	} else if plain {
+		q := records.WhyQuery{Client: y.Client, Question: records.Question(y.Question)}
+		if at != 0 {
+			q.At = time.UnixMilli(at)
+		}
+		return y.whyOutside(c, t, q)
+	}
+	if y.Client != "" {
+		if err := t.client(c.ctx, y.Client); err != nil {
+			return false, err
+		}
+	}
+	q := url.Values{}
 	if at != 0 {
 		q.Set("at", strconv.FormatInt(at, 10))
 	}
@@ -40,9 +54,6 @@ func (y *whyCmd) run(c *call) (found bool, err error) {
 		q.Set("question", y.Question)
 	}
 	if y.Client != "" {
-		if err := t.client(c.ctx, y.Client); err != nil {
-			return false, err
-		}
 		q.Set("client", y.Client)
 	}
 	user, err := t.user(c.ctx, y.User)

@@ -25,6 +25,8 @@ const (
 	NotRemembered      Reason = "not-remembered"
 	// LogoutByBackChannel: the identity provider told of it.
 	LogoutByBackChannel Reason = "logout-by-back-channel"
+	// Untold: it was a session of another server, which latchkey watch knows by that server's events alone.
+	Untold Reason = "untold"
 )
 
 // Reasons of refusals, and of login pages that were shown although somebody
@@ -122,6 +124,7 @@ var reasons = []ReasonInfo{
 	{ClientRemoved, true, false, "because the client was removed"},
 	{SessionLimit, true, true, "because the user had as many sessions as the login flow allows"},
 	{LogoutByBackChannel, true, false, "because the identity provider that the user came from told of a logout there"},
+	{Untold, true, false, "without a word: the server that held it, not this one, tells nothing of why"},
 	{NotRemembered, true, false, "because it began with \"remember me\", which the realm has switched off"},
 
 	{NoCookie, false, true, "because the browser sent no session cookie"},

@@ -28,22 +28,35 @@ type writer struct {
 
 // writeRealm stores a realm without its users, which writeUser adds.
 func writeRealm(ctx context.Context, tx *store.Tx, r *rep.Realm) (*writer, error) {
+	row, err := rowOf(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.InsertRealm(ctx, row); err != nil {
+		return nil, err
+	}
+	return writeParts(ctx, tx, r)
+}
+
+// rowOf is the row of a realm's own document.
+func rowOf(r *rep.Realm) (store.RealmRow, error) {
+	doc, err := rep.Marshal(settingsOf(r))
+	if err != nil {
+		return store.RealmRow{}, err
+	}
+	compiled, err := r.IAM()
+	if err != nil {
+		return store.RealmRow{}, iam.Errorf(iam.Invalid, "%v", err)
+	}
+	return store.RealmRow{ID: iam.RealmID(r.ID), Name: r.Realm, Enabled: compiled.Enabled, NotBefore: compiled.NotBefore, Doc: doc}, nil
+}
+
+// writeParts stores what has rows of its own of a realm that is there.
+func writeParts(ctx context.Context, tx *store.Tx, r *rep.Realm) (*writer, error) {
 	w := &writer{
 		tx: tx, id: iam.RealmID(r.ID), r: r,
 		roles: map[string]iam.RoleID{}, ofCl: map[string]map[string]iam.RoleID{}, scopes: map[string]iam.ScopeID{},
 		clients: map[string]iam.ClientID{}, groups: map[string]iam.GroupID{},
-	}
-	doc, err := rep.Marshal(settingsOf(r))
-	if err != nil {
-		return nil, err
-	}
-	compiled, err := r.IAM()
-	if err != nil {
-		return nil, iam.Errorf(iam.Invalid, "%v", err)
-	}
-	if err := tx.InsertRealm(ctx, store.RealmRow{ID: w.id, Name: r.Realm, Enabled: compiled.Enabled, NotBefore: compiled.NotBefore,
-		Doc: doc}); err != nil {
-		return nil, err
 	}
 	for _, step := range []func(context.Context) error{w.writeScopes, w.writeClients, w.writeRoles, w.writeMappings, w.writeFlows,
 		w.writeObjects, w.writeGroups} {

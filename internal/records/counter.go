@@ -49,9 +49,17 @@ const (
 // Refused counts an error event. The client is the one that the event names, if
 // there is one.
 func (l *Counter) Refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
+	if x := Refusal(ctx, r, e); x != nil {
+		l.add(r, x, l.db.Now())
+	}
+}
+
+// Refusal is what an error event comes to, nil for what is no refusal of a login or
+// a token. When it was is left to the caller; see At.
+func Refusal(ctx context.Context, r *realms.Realm, e *iam.Event) *store.Occurrence {
 	reason := reasonOf(e)
 	if reason == "" {
-		return
+		return nil
 	}
 	x := &store.Occurrence{OccurrenceKey: store.OccurrenceKey{Realm: r.ID, Kind: store.Refused, User: e.User, IP: e.IP,
 		Reason: string(reason)}, Count: 1}
@@ -72,7 +80,14 @@ func (l *Counter) Refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	if e.Cause.Session != "" {
 		x.Doc.Session = e.Cause.Session
 	}
-	l.add(r, x)
+	return x
+}
+
+// At says when an occurrence was, and keeps its address as the realm keeps addresses.
+func At(r *realms.Realm, x *store.Occurrence, when time.Time) {
+	x.First, x.Last = when, when
+	x.IP = r.KeptAddress(x.IP)
+	x.Hour = when.Unix() / 3600
 }
 
 // A Transient is a token without a session.
@@ -92,14 +107,11 @@ func (l *Counter) Transient(r *realms.Realm, t Transient) {
 		OccurrenceKey: store.OccurrenceKey{Realm: r.ID, Kind: store.TransientToken, User: t.User, Client: t.Client, IP: t.IP,
 			Reason: string(t.How)}, Count: 1,
 		Doc: store.OccurrenceDoc{Token: t.Token, Scopes: t.Scopes, Expires: t.Expires},
-	})
+	}, l.db.Now())
 }
 
-func (l *Counter) add(r *realms.Realm, x *store.Occurrence) {
-	now := l.db.Now()
-	x.First, x.Last = now, now
-	x.IP = r.KeptAddress(x.IP)
-	x.Hour = now.Unix() / 3600
+func (l *Counter) add(r *realms.Realm, x *store.Occurrence, now time.Time) {
+	At(r, x, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.bound(x)

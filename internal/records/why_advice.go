@@ -39,6 +39,8 @@ var advice = map[iam.Reason]Advised{
 	iam.LogoutByBackChannel: {"A browser is logged out although nobody here did anything: its user has logged out where the login came from.",
 		"Log in again. If sessions here shall outlive those there, take the back-channel logout address away from this realm's client at the " +
 			"provider."},
+	iam.Untold: {"The login page comes, or refreshing fails, at another server that is looked at.", "Log in again. Let that server " +
+		"store events and admin events (Realm settings, Events), and have latchkey watch keep what they tell."},
 	iam.NotRemembered: {"Those who had ticked \"remember me\" are asked to log in, all at once.", "Log in again. Or switch \"remember " +
 		"me\" on again (realm settings, Login): sessions that nobody has come back to since, and that are not cleaned up yet, go on."},
 	iam.CredentialsChanged: {"Other browsers and devices show the login page after a change of password.",

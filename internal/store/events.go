@@ -27,6 +27,24 @@ func (tx *Tx) InsertAdminEvent(ctx context.Context, e *iam.AdminEvent) error {
 	return err
 }
 
+// PutEvent stores a user event that another server wrote, and reports whether it
+// was not there: of many who bring it, one is told so.
+func (tx *Tx) PutEvent(ctx context.Context, e *iam.Event) (bool, error) {
+	n, err := tx.exec(ctx, `insert into events (realm_id, id, time, kind, client_id, user_id, session_id, ip, error, details)
+		values (`+binds(1, 10)+`) on conflict (realm_id, id) do nothing`,
+		e.Realm, e.ID, millis(e.Time), string(e.Kind), e.Client, e.User, e.Session, e.IP, e.Error, notes(e.Details))
+	return n > 0, err
+}
+
+// PutAdminEvent stores an admin event that another server wrote, once.
+func (tx *Tx) PutAdminEvent(ctx context.Context, e *iam.AdminEvent) error {
+	_, err := tx.exec(ctx, `insert into admin_events (realm_id, id, time, auth_realm, auth_client, auth_user, ip, operation, resource_type,
+		resource_path, representation, error, details) values (`+binds(1, 13)+`) on conflict (realm_id, id) do nothing`,
+		e.Realm, e.ID, millis(e.Time), e.AuthRealm, e.AuthClient, e.AuthUser, e.IP, e.Operation, e.ResourceType,
+		e.ResourcePath, e.Representation, e.Error, notes(e.Details))
+	return err
+}
+
 // An EventFilter narrows a search for user events; zero members do not.
 type EventFilter struct {
 	Kinds      []string
@@ -121,6 +139,12 @@ func (tx *Tx) ClearEvents(ctx context.Context, realm iam.RealmID) error {
 func (tx *Tx) ClearAdminEvents(ctx context.Context, realm iam.RealmID) error {
 	_, err := tx.exec(ctx, `delete from admin_events where realm_id = $1`, realm)
 	return err
+}
+
+// SweepAdminEvents removes up to max admin events before a time and returns how many.
+func (tx *Tx) SweepAdminEvents(ctx context.Context, realm iam.RealmID, before time.Time, max int) (int64, error) {
+	return tx.exec(ctx, `delete from admin_events where (realm_id, id) in (select realm_id, id from admin_events where realm_id = $1 and time < $2 limit $3)`,
+		realm, millis(before), max)
 }
 
 // SweepEvents removes up to max user events before a time and returns how many.

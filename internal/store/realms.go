@@ -83,6 +83,17 @@ func (tx *Tx) DeleteRealm(ctx context.Context, id iam.RealmID) error {
 	return err
 }
 
+// ClearConfiguration removes what a realm is made of, but for the realm's own row, its
+// users and what is known of sessions: it is about to be written anew.
+func (tx *Tx) ClearConfiguration(ctx context.Context, id iam.RealmID) error {
+	for _, table := range []string{"objects", "clients", "client_scopes", "roles", "role_composites", "scope_roles", "groups", "group_roles"} {
+		if _, err := tx.exec(ctx, `delete from `+table+` where realm_id = $1`, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // BumpRealm tells every node that the realm's configuration changed. It belongs
 // into the transaction that changes it.
 func (tx *Tx) BumpRealm(ctx context.Context, id iam.RealmID) error {

@@ -368,6 +368,17 @@ func TestReference(t *testing.T) {
 	p.removed()
 	p.differing()
 	p.must(p.admin.Delete(p.Context(), "/"+realm))
+	sessionsOutside(t, base)
+}
+
+// sessionsOutside has test/situations ask the same reference: a start takes longer than the questions.
+func sessionsOutside(t *testing.T, base string) {
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-run", "^TestOutsideReference$", "./test/situations")
+	cmd.Dir = harness.Root(t)
+	cmd.Env = append(os.Environ(), "REFERENCE_URL="+base)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 func start(t *testing.T, script, port string) (out []byte, err error) {

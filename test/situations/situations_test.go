@@ -75,6 +75,7 @@ func TestSituations(t *testing.T) {
 var joinedReasons = map[iam.Reason]string{
 	iam.SessionEnded:       "answered by why that session ended, as long as there is a record of it",
 	iam.ClientSessionEnded: "answered by why that part ended, as long as there is a record of it",
+	iam.Untold:             "answered by what would have to be switched on at the other server for it to be known: TestOutside, cannot tell",
 }
 
 // elsewhere are reasons whose occurrence the product's own command cannot have, each with the test that has it.

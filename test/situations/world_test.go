@@ -36,7 +36,8 @@ type site struct {
 	admin       *visitor.Admin
 	box         *postbox.Box // mail to realms that name it
 	realms      atomic.Int64
-	peer        *site // another Latchkey, whose realms are identity providers of this one's
+	peer        *site  // another Latchkey, whose realms are identity providers of this one's
+	name        string // that the names of its realms begin with
 }
 
 func newSite(t *testing.T, e harness.Engine) *site {
@@ -95,7 +96,7 @@ type settings map[string]any
 func newWorld(t *testing.T, s *site, more settings, events bool) *world {
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	t.Cleanup(cancel)
-	w := &world{T: t, ctx: ctx, site: s, base: s.base, realm: fmt.Sprintf("s%d", s.realms.Add(1)), b: visitor.NewBrowser()}
+	w := &world{T: t, ctx: ctx, site: s, base: s.base, realm: fmt.Sprintf("%ss%d", s.name, s.realms.Add(1)), b: visitor.NewBrowser()}
 	client := func(id string, more settings) settings {
 		c := settings{"clientId": id, "enabled": true, "secret": secret, "redirectUris": []string{callback}, "directAccessGrantsEnabled": true,
 			"attributes": settings{"post.logout.redirect.uris": "+"}}
