@@ -25,6 +25,7 @@ type program struct {
 	Sessions   sessionsCmd   `cmd:"" help:"List a realm's sessions of every kind, live and ended, or tell the story of one."`
 	Why        whyCmd        `cmd:"" help:"Say why a user has no session, was asked to log in again, or could not refresh."`
 	Inspect    inspectCmd    `cmd:"" name:"inspect-token" help:"Say what a token is, whether it works now and where, and if not, why. It is read from a file, standard input or a prompt."`
+	Watch      watchCmd      `cmd:"" help:"Follow a Keycloak's events, and keep the records of sessions that it does not keep; it is only read."`
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database to a new file, while the server may run. Keep the seal key file too: without it the copy is worthless."`
 	Restore    restoreCmd    `cmd:"" help:"Put a backup in the place of the SQLite database, which must have been moved away."`
 	Rotate     rotateCmd     `cmd:"" name:"rotate-seal-key" help:"Seal the secrets in the database with a new key. The servers must be stopped."`

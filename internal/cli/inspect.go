@@ -53,6 +53,11 @@ func (i *inspectCmd) run(c *call) (works bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if plain, err := i.plain(c.ctx, t); err != nil {
+		return false, err
+	} else if plain {
+		return i.fromOutside(c, t, token)
+	}
 	body, err := json.Marshal(map[string]string{"token": token})
 	if err != nil {
 		return false, err

@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/term"
 
+	"latchkey/internal/iam"
 	"latchkey/internal/records"
 	"latchkey/internal/server"
 	"latchkey/internal/watch"
@@ -109,4 +111,77 @@ func printUndecided(w io.Writer, list []watch.Undecided) {
 		wrap(w, "  - ", "    ", clean(asked[u.Question]+": cannot tell, because "+u.Because+"."))
 		wrap(w, "    remedy:  ", "             ", clean(u.Remedy))
 	}
+}
+
+// fromOutside lists what a Keycloak has of sessions, online and offline, and what latchkey watch has kept of them.
+func (s *sessionsCmd) fromOutside(c *call, t *conversation) (found bool, err error) {
+	q := records.Query{State: s.State, Reason: iam.Reason(s.Reason), Address: s.Address, After: s.After, Count: s.Count, Max: s.Max,
+		Kinds:    s.Kind,
+		ByAccess: s.Sort == "lastAccess"}
+	for to, text := range map[*time.Time]string{&q.From: s.From, &q.To: s.To} {
+		at, err := parseMoment(text, time.Now(), to == &q.To)
+		if err != nil {
+			return false, fmt.Errorf("--from or --to: %w", err)
+		}
+		if at != 0 {
+			*to = time.UnixMilli(at)
+		}
+	}
+	var list *watch.List
+	var story *records.Story
+	err = s.outside(c, t, func(w *watch.Watch, x *watch.Subject) (err error) {
+		if s.ID != "" {
+			story, err = w.Story(c.ctx, x, s.User, s.ID)
+			return err
+		}
+		list, err = w.List(c.ctx, x, s.User, s.Client, q)
+		return err
+	})
+	switch {
+	case errors.Is(err, watch.ErrNoClient):
+		return false, fmt.Errorf("there is no client %s in realm %s", s.Client, t.realm)
+	case errors.Is(err, records.ErrNoRecord) && s.User == "":
+		return false, nothing("nothing is known of that session: --user says whose it is, and then that user's are read")
+	case errors.Is(err, records.ErrNoRecord):
+		return false, nothing(err.Error())
+	case err != nil:
+		return false, err
+	case story != nil && s.JSON:
+		return true, c.printAny(story)
+	case story != nil:
+		printStory(c.out, story)
+		return true, nil
+	}
+	found = len(list.Sessions) > 0
+	if s.JSON {
+		return found, c.printAny(list)
+	}
+	printSessions(c.out, &list.Page)
+	for _, note := range list.Notes {
+		wrap(c.out, "", "", clean(note))
+	}
+	return found, nil
+}
+
+// fromOutside tells of a token what a Keycloak's keys and sessions tell.
+func (i *inspectCmd) fromOutside(c *call, t *conversation, token string) (works bool, err error) {
+	var in *watch.Inspection
+	err = i.outside(c, t, func(w *watch.Watch, x *watch.Subject) (err error) {
+		in, err = w.Inspect(c.ctx, x, token)
+		return err
+	})
+	if errors.Is(err, watch.ErrForeign) {
+		return false, nothing(err.Error())
+	}
+	if err != nil {
+		return false, err
+	}
+	if i.JSON {
+		return in.Works, c.printAny(in)
+	}
+	printInspection(c.out, &in.Inspection, t.realm)
+	if in.Unverified != "" {
+		wrap(c.out, "", "", in.Unverified)
+	}
+	return in.Works, nil
 }

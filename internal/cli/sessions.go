@@ -38,6 +38,11 @@ func (s *sessionsCmd) run(c *call) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if plain, err := s.plain(c.ctx, t); err != nil {
+		return false, err
+	} else if plain {
+		return s.fromOutside(c, t)
+	}
 	if s.ID != "" {
 		return true, s.story(c, t)
 	}

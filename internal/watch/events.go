@@ -221,7 +221,7 @@ func (w *Watch) readEvents(ctx context.Context, x *Subject, u *rep.User, client 
 		if f.User == "" && f.Client == "" {
 			continue
 		}
-		list, more, err := x.server.Events(ctx, x.Name, f, nil)
+		list, more, err := x.server.Events(ctx, x.Name, f)
 		if refused, ok := asRight(err); ok {
 			x.rights = refused.Error()
 			return nil

@@ -172,6 +172,11 @@ func (w *Watch) putSessions(ctx context.Context, x *Subject, user iam.UserID, u 
 			if err := w.putLife(ctx, x, u, l, known); err != nil {
 				return err
 			}
+			if l.live != nil {
+				if err := w.partsGone(ctx, x, l); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
@@ -201,14 +206,8 @@ func (w *Watch) putLife(ctx context.Context, x *Subject, u *rep.User, l *life, a
 		}
 		return w.putParts(ctx, tx, x, l, stored)
 	})
-	if err != nil || stored == nil {
+	if err != nil || stored == nil || l.live != nil || u == nil { // where the user is gone, it ends with them
 		return err
-	}
-	if l.live != nil {
-		return w.partsGone(ctx, x, l, stored)
-	}
-	if u == nil {
-		return nil // it ends with its user
 	}
 	end, at, err := w.ending(ctx, x, u, l, stored, all)
 	if err != nil || end == nil {
@@ -312,7 +311,15 @@ func (p *livePart) touch(realm iam.RealmID, ref iam.SessionRef, have *iam.Client
 }
 
 // partsGone ends the parts that a live session has no more.
-func (w *Watch) partsGone(ctx context.Context, x *Subject, l *life, s *iam.UserSession) error {
+func (w *Watch) partsGone(ctx context.Context, x *Subject, l *life) error {
+	v, err := w.DB.Session(ctx, x.ID, l.ref, "")
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s := v.Session
 	have, err := w.DB.ClientSessionsOf(ctx, x.ID, l.ref.Only())
 	if err != nil {
 		return err
@@ -515,4 +522,33 @@ func (l *life) firstCode(e *iam.Event) bool {
 		}
 	}
 	return false
+}
+
+// putListed writes sessions that live, as a list of the server's has them. Of those that
+// are not on the list it says nothing.
+func (w *Watch) putListed(ctx context.Context, x *Subject, kind iam.SessionKind, list []rep.UserSession) error {
+	for i := range list {
+		live := &list[i]
+		ref := iam.SessionRef{ID: iam.SessionID(live.ID), Kind: kind, User: iam.UserID(live.UserID)}
+		if _, err := w.DB.User(ctx, x.ID, ref.User); errors.Is(err, store.ErrNotFound) {
+			err = w.putUser(ctx, x, &rep.User{ID: live.UserID, Username: live.Username, Enabled: new(true)}, nil)
+			if err != nil {
+				return err
+			}
+		} else if err != nil {
+			return err
+		}
+		told, err := w.DB.Events(ctx, x.ID, store.EventFilter{Session: ref.ID, Ascending: true, Max: mostOfSession})
+		if err != nil {
+			return err
+		}
+		l, err := w.lifeOf(ctx, x, ref, told, live)
+		if err != nil {
+			return err
+		}
+		if err := w.putLife(ctx, x, nil, l, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }

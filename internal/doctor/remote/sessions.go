@@ -114,8 +114,13 @@ func (s *Server) User(ctx context.Context, realm, name string) (*rep.User, error
 			break
 		}
 	}
+	return s.UserByID(ctx, realm, name)
+}
+
+// UserByID returns a user; nil when there is none.
+func (s *Server) UserByID(ctx context.Context, realm, id string) (*rep.User, error) {
 	u := new(rep.User)
-	switch err := s.get(ctx, at(realm, "users", name), u); {
+	switch err := s.get(ctx, at(realm, "users", id), u); {
 	case status(err) == http.StatusNotFound:
 		return nil, nil
 	case err != nil:
@@ -287,10 +292,8 @@ type EventFilter struct {
 }
 
 // Events asks for a realm's stored user events, the latest first: some, and
-// whether there are more. known tells of an event that was seen before: none
-// is read behind it.
-func (s *Server) Events(ctx context.Context, realm string, f EventFilter, known func(*rep.Event) bool) (list []rep.Event, more bool,
-	err error) {
+// whether there are more.
+func (s *Server) Events(ctx context.Context, realm string, f EventFilter) (list []rep.Event, more bool, err error) {
 	q := url.Values{"max": {strconv.Itoa(eventPage)}}
 	if f.User != "" {
 		q.Set("user", f.User)
@@ -315,7 +318,7 @@ func (s *Server) Events(ctx context.Context, realm string, f EventFilter, known 
 			return nil, false, right(err, "view-events")
 		}
 		for i := range page {
-			if time.UnixMilli(page[i].Time).Before(f.Since) || known != nil && known(&page[i]) {
+			if time.UnixMilli(page[i].Time).Before(f.Since) {
 				return list, false, nil
 			}
 			list = append(list, page[i])
