@@ -39,6 +39,9 @@ func OpenWatch(ctx context.Context, cfg Config, file string) (w *watch.Watch, do
 			err = errors.Join(err, remove())
 		}
 	}()
+	if err := ownFile(file); err != nil {
+		return nil, nil, err
+	}
 	ring, err := seal.LoadOrCreate(file + ".seal-key")
 	if err != nil {
 		return nil, nil, err
@@ -63,4 +66,14 @@ func OpenWatch(ctx context.Context, cfg Config, file string) (w *watch.Watch, do
 		Explainer: &records.Explainer{Records: counter, Sessions: live, Users: people, Issuer: issuer},
 	}
 	return w, func() error { return errors.Join(db.Close(), remove()) }, nil
+}
+
+// ownFile makes a file that its owner alone may read, unless it is there; what SQLite
+// keeps beside it has its rights.
+func ownFile(name string) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }

@@ -79,6 +79,11 @@ func TestWatch(t *testing.T) {
 
 	running := w.watch(file, "--every", "100ms")
 	running.says(w, "following realm", 1)
+	for _, name := range []string{file, file + "-wal", file + ".seal-key"} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", name, info, err)
+		}
+	}
 	w.wrongPassword(w.b, "desk")
 	shop := w.login(w.b, "shop", nil)
 	mobile := w.login(visitor.NewBrowser(), "mobile", with{"scope": "openid offline_access"})
