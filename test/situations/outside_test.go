@@ -215,6 +215,6 @@ func TestOutsideReference(t *testing.T) {
 	box.Up(t)
 	at := &site{box: box, base: base, other: "http://" + forward(t, strings.TrimPrefix(base, "http://")), admin: visitor.NewAdmin(base),
 		name: "outside-"}
-	at.realms.Store(time.Now().UnixMilli()) // ids of users are taken once in all of its realms
+	at.realms.Store(time.Now().Unix()) // ids of users are taken once in all of its realms
 	outside(t, at)
 }
