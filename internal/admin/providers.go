@@ -12,7 +12,7 @@ import (
 )
 
 // providers.json is what Keycloak 26.7.3 says of its kinds of identity providers
-// and of their mappers; for each mapper, for which kinds it is.
+// and of their mappers, with the kind apple, which it lacks; for each mapper, for which kinds it is.
 type providers struct {
 	Kinds []struct {
 		ID         string               `json:"id"`

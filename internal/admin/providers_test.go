@@ -12,7 +12,7 @@ import (
 // What is embedded of identity providers can be read, and every kind is known.
 func TestProvidersEmbedded(t *testing.T) {
 	all := providersOf()
-	if len(all.Kinds) != 17 || len(all.Mappers) != 26 {
+	if len(all.Kinds) != 18 || len(all.Mappers) != 26 {
 		t.Errorf("%d kinds, %d mappers", len(all.Kinds), len(all.Mappers))
 	}
 }

@@ -110,13 +110,13 @@ func refuse(format string, args ...any) error { return &Refused{Why: fmt.Sprintf
 func (s *Service) Kind(id string) (Kind, error) {
 	switch id {
 	case "oidc":
-		return openid{s, false}, nil
+		return openid{s: s}, nil
 	case "keycloak-oidc":
-		return openid{s, true}, nil
+		return openid{s: s, keycloak: true}, nil
 	}
 	if p, ok := socials[id]; ok {
 		if p.openid {
-			return openid{s, false}, nil
+			return openid{s: s, social: p}, nil
 		}
 		return oauth{s, p}, nil
 	}
@@ -145,6 +145,12 @@ func Complete(p *iam.IdentityProvider) *iam.IdentityProvider {
 	}
 	if k.keys != "" {
 		full.Config["useJwksUrl"], full.Config["validateSignature"] = "true", "true"
+	}
+	if k.method != "" {
+		full.Config["clientAuthMethod"] = k.method
+	}
+	if k.pkce {
+		full.Config["pkceEnabled"], full.Config["pkceMethod"] = "true", "S256"
 	}
 	for name, value := range p.Config {
 		if value != "" {

@@ -59,11 +59,14 @@ func authorize(v *Visit, openID bool) (string, error) {
 		set("ui_locales", v.Locale)
 	}
 	set("prompt", cmp.Or(p.Config["prompt"], v.Params["prompt"]))
-	if domain := p.Config["hostedDomain"]; p.Provider == "google" {
-		if strings.Contains(domain, ",") {
-			domain = "*"
+	if p.Provider == "google" { // Keycloak: GoogleIdentityProvider.createAuthorizationUrl
+		set("hd", p.Config["hostedDomain"])
+		if p.Flag("offlineAccess") {
+			set("access_type", "offline")
 		}
-		set("hd", domain)
+	}
+	for name, value := range socials[p.Provider].ask {
+		set(name, value)
 	}
 	if openID {
 		if p.Flag("passMaxAge") {
@@ -91,60 +94,37 @@ func authorize(v *Visit, openID bool) (string, error) {
 	return u.String(), nil
 }
 
-func (k oauth) To(_ context.Context, v *Visit) (string, error) { return authorize(v, false) }
+func (k oauth) To(ctx context.Context, v *Visit) (string, error) {
+	if err := k.s.found(ctx, k.social, v.Provider); err != nil {
+		return "", err
+	}
+	return authorize(v, false)
+}
 
 // Out: OAuth 2.0 knows no logout.
 func (oauth) Out(*iam.IdentityProvider, Outgoing) string { return "" }
 
 // Came redeems the code and reads the profile.
 func (k oauth) Came(ctx context.Context, v *Visit, q url.Values) (*iam.Brokered, error) {
+	if err := k.s.found(ctx, k.social, v.Provider); err != nil {
+		return nil, err
+	}
 	got, err := k.s.redeem(ctx, v, q.Get("code"))
 	if err != nil {
 		return nil, err
 	}
-	doc, err := k.s.profile(ctx, v, got.Access, k.query)
+	doc, err := k.s.profile(ctx, v, got.Access, k.social)
 	if err != nil {
 		return nil, err
 	}
-	said := &iam.Brokered{Provider: v.Provider.Alias, Claims: doc, Kept: string(got.raw)}
-	c := claimsOf(doc)
-	get := func(setting, usual string) string { return c.text(cmp.Or(v.Provider.Config[setting], usual)) }
-	said.ID, said.Username = get("userIDClaim", k.id), get("userNameClaim", k.username)
-	said.Email, said.FirstName, said.LastName = get("emailClaim", k.email), get("givenNameClaim", k.first), get("familyNameClaim", k.last)
-	if said.FirstName == "" && said.LastName == "" {
-		said.FirstName, said.LastName = splitName(get("fullNameClaim", k.name))
-	}
+	said := k.identity(v.Provider, doc)
+	said.Kept = string(got.raw)
 	if said.Email == "" && k.emails != "" {
-		if err := k.s.addEmail(ctx, v, got.Access, k.at(v.Provider, k.emails), said); err != nil {
+		if err := k.s.addEmail(ctx, k.social, v, got.Access, said); err != nil {
 			return nil, err
 		}
 	}
-	if k.verified != "" {
-		said.Verified = c.truth(k.verified)
-	}
 	return named(said)
-}
-
-// addEmail asks for the address that a profile does not show. Keycloak: GitHubIdentityProvider.searchEmail.
-func (s *Service) addEmail(ctx context.Context, v *Visit, access, address string, said *iam.Brokered) error {
-	doc, err := s.get(ctx, address, access)
-	if err != nil {
-		return err
-	}
-	var list []struct {
-		Email    string
-		Primary  bool
-		Verified bool
-	}
-	if err := json.Unmarshal(doc, &list); err != nil {
-		return &Unreachable{"profile", err}
-	}
-	for _, e := range list {
-		if e.Primary {
-			said.Email, said.Verified = e.Email, &e.Verified
-		}
-	}
-	return nil
 }
 
 // named fills in what a provider may leave out. Without an id nobody is known.
@@ -226,6 +206,13 @@ func (s *Service) prove(ctx context.Context, r *realms.Realm, p *iam.IdentityPro
 		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+url.QueryEscape(secret))))
 	case "client_secret_basic_unencoded":
 		header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
+	case methodApple:
+		jwt, err := s.appleSecret(p)
+		if err != nil {
+			return err
+		}
+		form.Set("client_id", id)
+		form.Set("client_secret", jwt)
 	case "private_key_jwt", "client_secret_jwt":
 		key := &jose.Key{Alg: cmp.Or(p.Config["clientAssertionSigningAlg"], "HS256"), Secret: []byte(secret)}
 		if method == "private_key_jwt" {
@@ -254,14 +241,33 @@ func (s *Service) prove(ctx context.Context, r *realms.Realm, p *iam.IdentityPro
 	return nil
 }
 
-// profile reads what a provider tells of whom an access token is of.
-func (s *Service) profile(ctx context.Context, v *Visit, access, query string) ([]byte, error) {
-	address := v.Provider.Config["userInfoUrl"]
-	if query != "" {
-		address += "?" + strings.NewReplacer("{token}", url.QueryEscape(access), "{key}", url.QueryEscape(v.Provider.Config["key"])).
-			Replace(query)
+// methodApple is how Apple is told who asks: the secret is a token of a minute that the team's key signs.
+// https://developer.apple.com/documentation/accountorganizationaldatasharing/creating-a-client-secret
+const methodApple = "apple"
+
+func (s *Service) appleSecret(p *iam.IdentityProvider) (string, error) {
+	private, err := jose.ParsePrivateKey(p.Config["clientSecret"])
+	if err != nil {
+		return "", refuse("the team's key cannot be read")
 	}
-	return s.get(ctx, address, access)
+	now := s.Now()
+	audience, _, _ := strings.Cut(p.Config["issuer"], ",")
+	key := &jose.Key{Alg: "ES256", KID: p.Config["keyId"], Private: private}
+	return key.SignJSON("JWT", map[string]any{"iss": p.Config["teamId"], "sub": p.Config["clientId"], "aud": audience,
+		"iat": now.Unix(), "exp": now.Add(time.Minute).Unix()})
+}
+
+// profile reads what a provider tells of whom an access token is of.
+func (s *Service) profile(ctx context.Context, v *Visit, access string, k social) ([]byte, error) {
+	address := v.Provider.Config["userInfoUrl"] + k.fill(v.Provider, access)
+	if strings.Contains(k.query, "{token}") {
+		access = "" // it is in the address
+	}
+	doc, err := s.get(ctx, address, access)
+	if err != nil {
+		return nil, err
+	}
+	return k.narrow(doc)
 }
 
 func (s *Service) get(ctx context.Context, address, access string) ([]byte, error) {
@@ -269,7 +275,9 @@ func (s *Service) get(ctx context.Context, address, access string) ([]byte, erro
 	if err != nil {
 		return nil, &Unreachable{"profile", errors.New("not an address")}
 	}
-	q.Header.Set("Authorization", "Bearer "+access)
+	if access != "" {
+		q.Header.Set("Authorization", "Bearer "+access)
+	}
 	q.Header.Set("Accept", "application/json")
 	doc, status, err := s.ask(q)
 	if err != nil {

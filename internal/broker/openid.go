@@ -22,7 +22,8 @@ import (
 // openid are OpenID providers. Keycloak: OIDCIdentityProvider, KeycloakOIDCIdentityProvider.
 type openid struct {
 	s        *Service
-	keycloak bool // its access tokens are JWTs, whose roles mappers read
+	keycloak bool   // its access tokens are JWTs, whose roles mappers read
+	social   social // of a well-known one: what its profile says, where that is no userinfo
 }
 
 func (k openid) To(_ context.Context, v *Visit) (string, error) { return authorize(v, true) }
@@ -78,9 +79,17 @@ func (k openid) Came(ctx context.Context, v *Visit, q url.Values) (*iam.Brokered
 	}
 	all := claims{}
 	if address := p.Config["userInfoUrl"]; address != "" && !p.Flag("disableUserInfo") && got.Access != "" {
-		doc, err := k.s.profile(ctx, v, got.Access, "")
+		doc, err := k.s.profile(ctx, v, got.Access, k.social)
 		if err != nil {
 			return nil, err
+		}
+		if k.social.id != "" {
+			said := k.social.identity(p, doc)
+			if said.ID != c.text("sub") {
+				return nil, refuse("the profile is about somebody else than the ID token")
+			}
+			said.IDToken, said.Kept = got.ID, string(got.raw)
+			return named(said)
 		}
 		if t, err := jose.Parse(strings.TrimSpace(string(doc))); err == nil { // application/jwt
 			if doc = nil; k.s.signature(ctx, p, t) == nil {
@@ -106,11 +115,11 @@ func (k openid) Came(ctx context.Context, v *Visit, q url.Values) (*iam.Brokered
 			all[name] = own
 		}
 	}
-	return k.identity(v, got, c, all)
+	return k.identity(v, got, c, all, q.Get("user"))
 }
 
 // identity is who the claims are about. Keycloak: OIDCIdentityProvider.extractIdentity.
-func (k openid) identity(v *Visit, got *answer, id, all claims) (*iam.Brokered, error) {
+func (k openid) identity(v *Visit, got *answer, id, all claims, form string) (*iam.Brokered, error) {
 	p := v.Provider
 	said := &iam.Brokered{Provider: p.Alias, ID: id.text("sub"), Username: all.text(cmp.Or(p.Config["userNameClaim"], "preferred_username")),
 		Email:    all.text("email"),
@@ -121,6 +130,9 @@ func (k openid) identity(v *Visit, got *answer, id, all claims) (*iam.Brokered, 
 	}
 	if sid := cmp.Or(got.Session, id.text("sid")); sid != "" {
 		said.Session = p.Alias + "." + sid
+	}
+	if p.Provider == "apple" {
+		appleName(said, form)
 	}
 	maps.Copy(all, id)
 	doc, err := json.Marshal(all)
@@ -134,6 +146,19 @@ func (k openid) identity(v *Visit, got *answer, id, all claims) (*iam.Brokered, 
 		}
 	}
 	return named(said)
+}
+
+// appleName takes what Apple tells of a name, once, through the browser: of the address only its ID token is believed.
+func appleName(said *iam.Brokered, form string) {
+	var user struct {
+		Name struct {
+			First string `json:"firstName"`
+			Last  string `json:"lastName"`
+		} `json:"name"`
+	}
+	if json.Unmarshal([]byte(form), &user) == nil {
+		said.FirstName, said.LastName = iam.Cut(user.Name.First, iam.MaxName), iam.Cut(user.Name.Last, iam.MaxName)
+	}
 }
 
 // trusted tells whether an issuer is the provider's, or whether it says none.

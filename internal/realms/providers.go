@@ -70,6 +70,7 @@ var providerKinds = map[string]*ProviderKind{
 	"kubernetes": {Types: []ProviderType{AssertsClients},
 		fill: map[string]string{"issuer": "https://kubernetes.default.svc.cluster.local"}},
 	"jwt-authorization-grant": {Types: []ProviderType{GrantsByAssertion}},
+	"apple":                   {Social: true, Types: loginTypes, checks: oauthAddresses}, // which Keycloak lacks
 	"bitbucket":               {Social: true, Types: loginTypes, checks: oauthAddresses},
 	"facebook":                {Social: true, Types: loginTypes, checks: oauthAddresses},
 	"github":                  {Social: true, Types: loginTypes, checks: oauthAddresses},

@@ -93,6 +93,16 @@ func (b *Browser) Open(ctx context.Context, at string) (*Page, error) {
 	return b.do(req)
 }
 
+// Post has another site's page post a form to an address.
+func (b *Browser) Post(ctx context.Context, at string, form url.Values) (*Page, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return b.do(req)
+}
+
 func (b *Browser) do(req *http.Request) (*Page, error) {
 	agent := b.Agent
 	if agent == "" {
