@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -239,7 +240,62 @@ func (h *Handler) brokerToken(c *call) error {
 	if len(link.Token) == 0 {
 		return refuse(http.StatusNotFound, "No token stored for user ["+string(v.User.ID)+"] with associated identity provider ["+alias+"].")
 	}
-	return c.json(http.StatusOK, json.RawMessage(link.Token))
+	token, err := b.freshToken(p, link)
+	refused, _ := errors.AsType[*broker.Refused](err)
+	unreachable, _ := errors.AsType[*broker.Unreachable](err)
+	if refused != nil || unreachable != nil {
+		c.Log.WarnContext(c.ctx(), "an identity provider's token was not refreshed",
+			telemetry.KeyRealm, c.realm.Name, "provider", alias, telemetry.KeyError, err)
+		return refuse(http.StatusBadGateway, "Unable to refresh token")
+	}
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, json.RawMessage(token))
+}
+
+// One node at a time refreshes the tokens of a link; the others wait for what it stores, but not for longer than this.
+const (
+	refreshLease = 20 * time.Second
+	refreshPoll  = 100 * time.Millisecond
+)
+
+// freshToken is what is stored with a link, refreshed where it is due.
+func (b *backCall) freshToken(p *realms.IdentityProvider, link *iam.FederatedIdentity) (iam.Secret, error) {
+	key := "refresh at provider " + string(link.User) + " " + link.Provider
+	for until := b.Now().Add(refreshLease); b.Broker.Stale(p, link.Token) && b.Now().Before(until); {
+		mine, err := b.Sessions.PutSingleUse(b.ctx(), b.realm, key, nil, b.Now().Add(refreshLease))
+		if err != nil {
+			return nil, err
+		}
+		had := string(link.Token)
+		if link, err = b.Users.LinkTo(b.ctx(), b.realm, link.User, link.Provider); err != nil || link == nil {
+			return nil, cmp.Or(err, error(&broker.Refused{Why: "the link is gone"}))
+		}
+		if mine && string(link.Token) != had && !b.Broker.Stale(p, link.Token) { // somebody else has just done it
+			_, err = b.Sessions.TakeSingleUse(b.ctx(), b.realm, key)
+			return link.Token, ended(err)
+		}
+		if mine {
+			token, err := b.Broker.Refresh(b.ctx(), b.realm, p, b.issuer(), link)
+			_, taken := b.Sessions.TakeSingleUse(b.ctx(), b.realm, key)
+			return token, cmp.Or(err, ended(taken))
+		}
+		select {
+		case <-b.ctx().Done():
+			return nil, b.ctx().Err()
+		case <-time.After(refreshPoll):
+		}
+	}
+	return link.Token, nil
+}
+
+// ended is an error but that what was to be taken is gone already.
+func ended(err error) error {
+	if errors.Is(err, sessions.ErrGone) {
+		return nil
+	}
+	return err
 }
 
 // mayReadToken tells whether a token carries the role that reads providers' tokens.

@@ -126,11 +126,16 @@ func (c *call) typedCode(typed string) error {
 	gone := func() error {
 		return again("oauth2DeviceInvalidUserCodeMessage", "device code not found (it may already have been used)")
 	}
+	guesser := codeGuesser{c.realm.ID, web.RequestOf(c.r).Addr}
+	if c.guesses.spent(guesser, c.Now()) {
+		return again("oauth2DeviceInvalidUserCodeMessage", "too many wrong user codes from this address within a minute")
+	}
 	d, err := c.grants.DeviceByUserCode(c.ctx(), c.realm, typed)
 	if err != nil {
 		return err
 	}
 	if d == nil {
+		c.guesses.add(guesser, c.Now())
 		return gone()
 	}
 	said, err := c.grants.AnswerFor(c.ctx(), c.realm, d)

@@ -66,6 +66,7 @@ type Handler struct {
 	Config
 	grants  *grants.Service
 	objects *web.Client // for request objects
+	guesses codeGuesses
 }
 
 // New makes the door.
