@@ -24,6 +24,7 @@ type program struct {
 	Doctor     doctorCmd     `cmd:"" help:"Say what is wrong with realms, in this database or on a running Keycloak 26 or Latchkey, and mend it."`
 	Sessions   sessionsCmd   `cmd:"" help:"List a realm's sessions of every kind, live and ended, or tell the story of one."`
 	Why        whyCmd        `cmd:"" help:"Say why a user has no session, was asked to log in again, or could not refresh."`
+	Trust      trustCmd      `cmd:"" help:"Let users of one realm log in to another of the same server, or take that back."`
 	Inspect    inspectCmd    `cmd:"" name:"inspect-token" help:"Say what a token is, whether it works now and where, and if not, why. It is read from a file, standard input or a prompt."`
 	Watch      watchCmd      `cmd:"" help:"Follow a Keycloak's events, and keep the records of sessions that it does not keep; it is only read."`
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database to a new file, while the server may run. Keep the seal key file too: without it the copy is worthless."`

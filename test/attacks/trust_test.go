@@ -3,6 +3,8 @@ package attacks
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -83,5 +85,40 @@ func TestTrustBetweenRealms(t *testing.T) {
 		if err := root.Delete(ctx, "/village/trust/home-town"); err == nil || len(providers()) != 1 {
 			t.Error("a provider that no trust has made goes with one")
 		}
+	})
+}
+
+// The command trust shows what it would make, makes it, says that it is there already, and takes it back.
+func TestTrustCommand(t *testing.T) {
+	t.Parallel()
+	harness.Each(t, func(t *testing.T, e harness.Engine) {
+		s := harness.Start(t, harness.Options{Engine: e})
+		root := visitor.NewAdmin(s.URL)
+		for _, name := range []string{"town", "village"} {
+			if _, err := root.Post(t.Context(), "", map[string]any{"realm": name, "enabled": true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run := func(code int, says string, args ...string) {
+			t.Helper()
+			cmd := exec.Command(harness.Binary(t), append([]string{"trust", "village", "town", "--server", s.URL}, args...)...)
+			cmd.Dir = t.TempDir()
+			cmd.Env = append(os.Environ(), "LATCHKEY_ADMIN_USER=admin", "LATCHKEY_ADMIN_PASSWORD="+root.Password)
+			out, _ := cmd.CombinedOutput()
+			if cmd.ProcessState.ExitCode() != code || !strings.Contains(string(out), says) {
+				t.Errorf("trust %v ends with %d, want %d: %s", args, cmd.ProcessState.ExitCode(), code, out)
+			}
+			var list []any
+			if err := root.Get(t.Context(), "/village/identity-provider/instances", &list); err != nil {
+				t.Fatal(err)
+			}
+			if made := len(list) == 1; made != strings.Contains("Made already", says) {
+				t.Errorf("trust %v: %d providers are there", args, len(list))
+			}
+		}
+		run(0, "Would make client realm-village in realm town, and identity provider town in realm village.", "--dry-run")
+		run(0, "Made")
+		run(2, "already")
+		run(0, "Taken back", "--undo")
 	})
 }
