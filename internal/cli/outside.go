@@ -179,7 +179,13 @@ func (i *inspectCmd) fromOutside(c *call, t *conversation, token string) (works 
 	if i.JSON {
 		return in.Works, c.printAny(in)
 	}
+	story := in.Story
+	in.Story = "" // it takes more to have it told than of a Latchkey
 	printInspection(c.out, &in.Inspection, t.realm)
+	if story != "" {
+		_, _ = fmt.Fprintf(c.out, "Its session's story: latchkey sessions %s --user %s --realm %s --server %s\n", shell(story),
+			shell(string(in.User)), shell(t.realm), shell(t.s.Base))
+	}
 	if in.Unverified != "" {
 		wrap(c.out, "", "", in.Unverified)
 	}

@@ -205,6 +205,16 @@ func TestInspectOutside(t *testing.T) {
 	if in := inspect(shop.Refresh); !in.Works || !strings.Contains(in.Unverified, "only the server has the key") {
 		t.Errorf("a refresh token: %+v", in)
 	}
+	file := filepath.Join(t.TempDir(), "token")
+	w.must(os.WriteFile(file, []byte(shop.Access), 0o600))
+	out, _, _ := w.program("inspect-token", "--file", file, "--server", at.base, "--from-outside", "--realm", w.realm, "--admin-user",
+		"admin")
+	_, story, _ := strings.Cut(out, "Its session's story: latchkey ")
+	story, _, _ = strings.Cut(story, "\n")
+	if told, errOut, code := w.program(append(strings.Fields(story), "--from-outside", "--admin-user", "admin")...); code != 0 ||
+		!strings.Contains(told, "TIMELINE") {
+		t.Errorf("latchkey %s: exit code %d, %s%s", story, code, told, errOut)
+	}
 	w.delete("/sessions/" + shop.Session)
 	for _, token := range []string{shop.Access, shop.Refresh} {
 		if in := inspect(token); in.Works || len(in.Why) == 0 || in.Why[0].Reason != iam.LogoutByAdmin {
