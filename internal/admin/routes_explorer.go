@@ -21,6 +21,7 @@ func (h *Handler) explorerRoutes() []Route {
 		{"GET " + realm + explorer + "/{session}", ViewUsers, None, "", h.sessionStory, ByMethod},
 		{"GET " + realm + "/users/{user}" + explorer, ViewUsers, None, "", h.withUser(h.exploreUser), ByMethod},
 		{"GET " + realm + "/clients/{client}" + explorer, ViewClients, None, "", h.exploreClient, ByMethod},
+		{"GET " + realm + "/support-codes/{code}", ViewUsers, None, "", h.supportCode, ByMethod},
 		{"POST " + realm + "/inspect-token", ViewUsers, None, "", h.inspectToken, NoCache},
 	}
 }
@@ -118,6 +119,11 @@ func explorerQuery(c *Call) (records.Query, error) {
 
 func (h *Handler) sessionStory(c *Call) (any, error) {
 	return h.Explorer.Story(c, c.Realm, c.Path("session"), c.Can(ViewEvents, onAll))
+}
+
+// supportCode explains the refusal whose page or answer carried a code.
+func (h *Handler) supportCode(c *Call) (any, error) {
+	return h.Explorer.Support(c, c.Realm, c.Path("code"))
 }
 
 // A tokenToInspect is the body of inspect-token. No part of it is kept, logged,

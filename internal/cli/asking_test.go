@@ -175,7 +175,7 @@ func TestAskingRefuses(t *testing.T) {
 		{"sessions --server ftp://x", "must begin with http", login},
 		{"sessions --server http://127.0.0.1:1", "cannot be reached", login},
 		{"sessions --server http://127.0.0.1:1", "whom to log in as? give --admin-user", nil},
-		{"why", "expected", nil},
+		{"why", "name a user, or a support code with --code", nil},
 		{"why ada --realm shop --at never --server http://127.0.0.1:1", "--at", login},
 		{"inspect-token eyJhbGciOiJub25lIn0.e30.geheim", "a token on the command line is seen", login},
 		{"inspect-token --file /nonexistent", "no such file", login},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -12,7 +13,8 @@ import (
 )
 
 type whyCmd struct {
-	User     string `arg:"" help:"User: name, e-mail address or id."`
+	User     string `arg:"" optional:"" help:"User: name, e-mail address or id."`
+	Code     string `help:"Explain the refusal that carried this support code, instead of a user." placeholder:"CODE" only:"flag"`
 	Client   string `help:"What this client met." placeholder:"CLIENT" only:"flag"`
 	At       string `help:"What was the matter then: a time, or how long ago (3h, 2d). Default: now." placeholder:"TIME" only:"flag"`
 	Question string `help:"no-session, asked-again or refresh-failed. Default: all." placeholder:"QUESTION" only:"flag"`
@@ -24,9 +26,15 @@ type whyCmd struct {
 func (y *whyCmd) Run(c *call) error { return outcome(y.run(c)) }
 
 func (y *whyCmd) run(c *call) (found bool, err error) {
+	if (y.User == "") == (y.Code == "") {
+		return false, errors.New("name a user, or a support code with --code")
+	}
 	t, err := y.open(c)
 	if err != nil {
 		return false, err
+	}
+	if y.Code != "" {
+		return y.code(c, t)
 	}
 	at, err := parseMoment(y.At, time.Now(), true)
 	if err != nil {
@@ -70,6 +78,35 @@ func (y *whyCmd) run(c *call) (found bool, err error) {
 	}
 	printWhy(c.out, findings)
 	return len(findings) > 0, nil
+}
+
+// code explains a support code.
+func (y *whyCmd) code(c *call, t *conversation) (bool, error) {
+	found := new(records.Support)
+	answer, err := t.get(c.ctx, "/support-codes/"+url.PathEscape(y.Code), nil, "view-users", found)
+	if err != nil {
+		return false, err
+	}
+	if y.JSON {
+		return true, c.printJSON(answer)
+	}
+	printSupport(c.out, found)
+	return true, nil
+}
+
+func printSupport(w io.Writer, s *records.Support) {
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+	wrap(w, "", "", clean(s.What))
+	line("")
+	e := s.Story.Entry
+	var clients []string
+	for _, cl := range e.Clients {
+		clients = append(clients, cl.ClientID)
+	}
+	facts(w, "reason", string(s.Reason), "detail", s.Text, "user", orElse(e.Username, string(e.User)),
+		"client", strings.Join(clients, ", "), "address", e.Address, "first", moment(e.Start), "last", moment(e.LastAccess))
+	wrap(w, "remedy:  ", "         ", clean(s.Remedy))
+	line("\n%s.", zone())
 }
 
 // asked are the questions in words.

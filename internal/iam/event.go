@@ -23,7 +23,8 @@ type Event struct {
 	IP      string
 	Error   string // Keycloak's error word, "" when all went well
 	Details map[string]string
-	Cause   Cause // of an error; not part of what is stored as the event
+	Cause   Cause  // of an error; not part of what is stored as the event
+	Support string // code of a refusal that was counted, for who is refused; likewise
 }
 
 // Detail adds a detail; an empty value is left out.

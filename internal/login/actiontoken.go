@@ -156,7 +156,7 @@ func (a *attempt) emitToken(word string, why iam.Reason) {
 	if a.client != nil && a.kind != "EXECUTE_ACTION_TOKEN" { // whose a token is that is not read yet is not said
 		e.Client = a.client.ClientID
 	}
-	a.h.Events.Emit(a.ctx, a.realm, &e)
+	a.emit(&e)
 }
 
 // findLogin finds the login that the link goes on with: the one that asked for the mail, if this is its
@@ -311,7 +311,7 @@ func (l *link) dead(word, message string, why iam.Reason) {
 // succeeded writes the event of what the link did.
 func (l *link) succeeded(kind iam.EventKind) {
 	e := iam.Event{Kind: kind, Client: l.client.ClientID, User: l.token.Subject, IP: l.addr(), Details: l.details}
-	l.h.Events.Emit(l.ctx, l.realm, &e)
+	l.emit(&e)
 }
 
 // notice ends with a page of words.

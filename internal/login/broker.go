@@ -514,7 +514,7 @@ func (a *attempt) afterFlow(path string) {
 			e.Details["email"] = u.Email
 		}
 	}
-	a.h.Events.Emit(a.ctx, a.realm, &e)
+	a.emit(&e)
 	a.post(p, said)
 }
 

@@ -135,6 +135,7 @@ type attempt struct {
 	starting bool // the request is the protocol's, not a page's
 	passive  bool
 	language string // that the user picks on a page without a login
+	support  string // code of the request's refusal
 	picked   bool   // the request says the language, which the tab has noted
 	switched bool   // the request leads a stored login from one flow to another: to the registration, say
 }
@@ -216,6 +217,14 @@ func (a *attempt) secure() bool {
 	return privateAddress(q.Addr)
 }
 
+// emit writes an event down, and keeps the support code of a refusal for the page that tells of it.
+func (a *attempt) emit(e *iam.Event) {
+	a.h.Events.Emit(a.ctx, a.realm, e)
+	if a.support == "" { // what follows from the first refusal says less
+		a.support = e.Support
+	}
+}
+
 // emitError writes the event of a request that has no login yet.
 func (a *attempt) emitError(word string) { a.emitRefusal(word, iam.Refusal{}) }
 
@@ -230,7 +239,7 @@ func (a *attempt) emitCause(word string, why iam.Cause) {
 	if a.client != nil {
 		e.Client = a.client.ClientID
 	}
-	a.h.Events.Emit(a.ctx, a.realm, &e)
+	a.emit(&e)
 }
 
 // findClient takes the client that the query names, for pages and events.

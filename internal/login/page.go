@@ -180,7 +180,7 @@ func (a *attempt) show(status int, view pages.View, m *authn.Message, errs []aut
 
 // errorPage is the door's one writer of errors that users are told about.
 func (a *attempt) errorPage(status int, key string, params ...any) {
-	view, m := pages.Error{SkipLink: a.client == nil}, &authn.Message{Tone: pages.Problem, Key: key, Params: params}
+	view, m := pages.Error{SkipLink: a.client == nil, Support: a.support}, &authn.Message{Tone: pages.Problem, Key: key, Params: params}
 	if a.tab == nil {
 		a.notice(status, view, m)
 		return

@@ -172,12 +172,12 @@ func (a *attempt) account() error {
 		a.h.Log.WarnContext(a.ctx, "authentication flow", "realm", a.realm.Name, "warning", text)
 	}
 	for i := range a.run.Events {
-		a.h.Events.Emit(a.ctx, a.realm, &a.run.Events[i])
+		a.emit(&a.run.Events[i])
 	}
 	a.run.Events, a.run.Warnings = nil, nil
 	lockouts, err := steps.Settle(a.ctx, a.h.Users, a.h.Engine, a.run)
 	for i := range lockouts {
-		a.h.Events.Emit(a.ctx, a.realm, &lockouts[i])
+		a.emit(&lockouts[i])
 	}
 	return err
 }
@@ -391,7 +391,7 @@ func (a *attempt) restart() {
 	a.forget()
 	a.tab.Created = a.h.Tabs.Now()
 	e := iam.Event{Kind: a.kind, Client: a.client.ClientID, IP: a.addr(), Details: maps.Clone(a.details)}
-	a.h.Events.Emit(a.ctx, a.realm, &e)
+	a.emit(&e)
 	a.toPage(authn.PathAuthenticate, "", "")
 }
 

@@ -79,7 +79,7 @@ func (b *backCall) endBrokered(l broker.Logout) (ended int, err error) {
 		ended++
 		e := b.event
 		e.User, e.Session = ref.User, ref.ID
-		b.Events.Emit(b.ctx(), b.realm, &e)
+		b.write(&e)
 	}
 	return ended, nil
 }

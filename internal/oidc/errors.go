@@ -69,6 +69,9 @@ var statuses = map[iam.Kind]int{
 	iam.Forbidden: http.StatusForbidden, iam.Unauthenticated: http.StatusUnauthorized, iam.TooMany: http.StatusTooManyRequests,
 }
 
+// headerSupport carries the support code of a refusal to a program. It is a header, since the members of the answer are Keycloak's.
+const headerSupport = "Support-Code"
+
 // fail is the door's error writer.
 func (c *call) fail(err error) {
 	var no *oauth.Refusal
@@ -79,22 +82,27 @@ func (c *call) fail(err error) {
 	var refusal *iam.Error
 	var bearer challenge
 	var unread web.BodyError
+	if errors.As(err, &no) {
+		c.record(no)
+	}
+	if c.event.Support != "" && !errors.As(err, &page) && !errors.As(err, &shown) {
+		c.w.Header().Set(headerSupport, c.event.Support)
+	}
 	switch {
 	case errors.As(err, &bearer):
 		c.bytes(bearer.status, "text/plain;charset=UTF-8", nil)
-	case errors.As(err, &no):
-		c.record(no)
+	case no != nil:
 		_ = c.json(cmp.Or(no.Status, http.StatusBadRequest), web.Problem{Error: no.Answer(), Description: no.Description})
 	case errors.As(err, &shown):
 		c.page(shown.Page.Status, pages.Request{
 			Client: c.asks, Message: &pages.Message{Type: pages.Problem, Key: shown.Page.Message.Key, Args: shown.Page.Message.Params},
-		}, pages.Error{})
+		}, pages.Error{Support: c.event.Support})
 	case errors.As(err, &browser):
 		c.record(&browser.Refusal)
 		c.fail(&pageError{cmp.Or(browser.status, http.StatusBadRequest), browser.page, browser.args})
 	case errors.As(err, &page):
 		c.page(page.status, pages.Request{Client: c.asks, Message: &pages.Message{Type: pages.Problem, Key: page.key, Args: page.args}},
-			pages.Error{})
+			pages.Error{Support: c.event.Support})
 	case errors.As(err, &status) && status == http.StatusNotFound && web.AcceptsHTML(c.r):
 		c.page(int(status), pages.Request{Message: &pages.Message{Type: pages.Problem, Key: "pageNotFound"}}, pages.Error{SkipLink: true})
 	case errors.As(err, &status):

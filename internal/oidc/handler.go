@@ -181,7 +181,15 @@ func (c *call) endpoint(path string) string {
 // emit writes the call's event down as it is now.
 func (c *call) emit() {
 	e := c.event
-	c.Events.Emit(c.ctx(), c.realm, &e)
+	c.write(&e)
+}
+
+// write writes an event down, and keeps the support code of a refusal for the answer that tells of it.
+func (c *call) write(e *iam.Event) {
+	c.Events.Emit(c.ctx(), c.realm, e)
+	if c.event.Support == "" { // what follows from the first refusal says less
+		c.event.Support = e.Support
+	}
 }
 
 // detail adds a detail to the call's event; an empty value is left out.

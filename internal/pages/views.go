@@ -176,6 +176,8 @@ type Error struct {
 	SkipLink bool
 	// ID is that of the log line that says more, or empty.
 	ID string
+	// Support is a code by which administrators find out why, or empty.
+	Support string
 }
 
 // PageExpired offers to start over (URLs.Restart) or to go on (URLs.Action). Keycloak: login-page-expired.ftl.

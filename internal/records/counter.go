@@ -2,7 +2,10 @@ package records
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"latchkey/internal/iam"
@@ -22,11 +25,16 @@ type Counter struct {
 	due      map[store.OccurrenceKey]*store.Occurrence
 	seen     map[spread]map[string]bool // addresses of this hour
 	hour     int64
+	serial   atomic.Uint32 // of support codes: no two of one node are alike
 }
 
 // NewCounter makes a Counter. Its Run writes behind.
 func NewCounter(db *store.DB) *Counter {
-	return &Counter{db: db, due: map[store.OccurrenceKey]*store.Occurrence{}, seen: map[spread]map[string]bool{}}
+	l := &Counter{db: db, due: map[store.OccurrenceKey]*store.Occurrence{}, seen: map[spread]map[string]bool{}}
+	var start [4]byte
+	_, _ = rand.Read(start[:]) // never fails
+	l.serial.Store(binary.BigEndian.Uint32(start[:]))
+	return l
 }
 
 // A spread is what happens to a user and client, from whatever address.
@@ -46,11 +54,12 @@ const (
 	maxSpreads = 20_000
 )
 
-// Refused counts an error event. The client is the one that the event names, if
+// Refused counts an error event, and gives it its support code. The client is the one that the event names, if
 // there is one.
 func (l *Counter) Refused(ctx context.Context, r *realms.Realm, e *iam.Event) {
 	if x := Refusal(ctx, r, e); x != nil {
 		l.add(r, x, l.db.Now())
+		e.Support = l.supportCode(r.ID, x.OccurrenceKey.ID())
 	}
 }
 

@@ -118,6 +118,12 @@ func (db *DB) SealToken(purpose string, plain []byte) string {
 	return db.ring.SealToken(purpose, plain)
 }
 
+// SealNumber encrypts a number for people who read it out; see seal.Ring.
+func (db *DB) SealNumber(purpose string, n uint64) uint64 { return db.ring.SealNumber(purpose, n) }
+
+// OpenNumber decrypts what SealNumber returned; see seal.Ring.
+func (db *DB) OpenNumber(purpose string, n uint64) []uint64 { return db.ring.OpenNumber(purpose, n) }
+
 // OpenToken decrypts what SealToken returned for the same purpose.
 func (db *DB) OpenToken(purpose, token string) ([]byte, error) {
 	return db.ring.OpenToken(purpose, token)

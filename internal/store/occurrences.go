@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -29,10 +29,16 @@ type OccurrenceKey struct {
 	Hour   int64        // since 1970
 }
 
-// ID is the row's id.
+// ID is the row's id. It is hexadecimal, whose order is the same in every database, so that a beginning finds it.
 func (k OccurrenceKey) ID() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %d", k.Kind, k.User, k.Client, k.IP, k.Reason, k.Hour))
-	return base64.RawURLEncoding.EncodeToString(sum[:18])
+	return hex.EncodeToString(sum[:16])
+}
+
+// RefusalOf returns the id of the latest refusal whose id begins so; ErrNotFound when there is none.
+func (r *Reader) RefusalOf(ctx context.Context, realm iam.RealmID, beginning string) (string, error) {
+	return one(ctx, r, scanValue[string], `select o.id from occurrences o where o.realm_id = $1 and o.id >= $2 and o.id < $3 and o.kind = $4
+		order by o.last_at desc, o.id limit 1`, realm, beginning, beginning+"g", Refused)
 }
 
 // An Occurrence is something that happened, and how often within an hour.

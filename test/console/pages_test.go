@@ -10,6 +10,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"latchkey/test/chromium"
+	"latchkey/test/visitor"
 )
 
 // nobody's markup: a name that would be an element if it were not text.
@@ -35,8 +36,7 @@ func TestOwnPages(t *testing.T) {
 		v.visit("#/motoshare/sessions-explained")
 		v.shows("[data-testid=lk-count]", "2")
 		v.shows("[data-testid=lk-entry]", "Replaced by an offline session")
-		chromium.MustEval[any](v.Tab,
-			`(() => { const s = document.querySelector('select[name=kind]'); Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set.call(s, 'offline'); s.dispatchEvent(new Event('change', {bubbles: true})); return null })()`)
+		v.fill("select[name=kind]", "offline")
 		v.press("[data-testid=lk-search]", "")
 		v.shows("[data-testid=lk-count]", "1")
 		v.press("[data-testid=lk-entry] a", "Offline")
@@ -49,6 +49,25 @@ func TestOwnPages(t *testing.T) {
 		v.visit("#/motoshare/session-reasons")
 		v.shows("[data-testid=lk-reasons]", "replaced-by-offline")
 		v.clean(t)
+	})
+	t.Run("support code", func(t *testing.T) {
+		at := w.server.URL + "/realms/motoshare/protocol/openid-connect/auth?client_id=motoshare&redirect_uri=http://evil.test/"
+		page, err := visitor.NewBrowser().Open(w.ctx, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, code, _ := strings.Cut(page.Body, "Support code: ")
+		code, _, _ = strings.Cut(code, "<")
+		v.visit("#/motoshare/sessions-explained")
+		v.fill("input[name=code]", code)
+		v.press("[data-testid=lk-explain]", "")
+		v.shows("[data-testid=lk-support]", "http://evil.test/")
+		v.shows("[data-testid=lk-support]", "Redirect URI does not match")
+		v.clean(t)
+		v.fill("input[name=code]", "0000-0000-0000")
+		v.press("[data-testid=lk-explain]", "")
+		v.shows(".pf-v5-c-alert.pf-m-danger", "No refusal in this realm has this support code")
+		v.took() // the refusal is what was asked for
 	})
 	t.Run("doctor", func(t *testing.T) {
 		v.visit("#/motoshare/doctor")
@@ -64,8 +83,7 @@ func TestOwnPages(t *testing.T) {
 	})
 	t.Run("token inspector", func(t *testing.T) {
 		v.visit("#/motoshare/token-inspector")
-		chromium.MustEval[any](v.Tab,
-			`(() => { const s = document.querySelector('textarea'); Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set.call(s, '`+markup+`'); s.dispatchEvent(new Event('input', {bubbles: true})); return null })()`)
+		v.fill("textarea", markup)
 		v.press("[data-testid=lk-inspect]", "")
 		v.shows(".pf-v5-c-alert.pf-m-danger", "not a token of this realm")
 		if held := chromium.MustEval[string](v.Tab, `document.querySelector('textarea').value`); held != markup {

@@ -222,6 +222,18 @@ func (v *view) press(selector, text string) {
 	chromium.MustEval[chromedp.Void](v.Tab, `void `+find+`.click()`)
 }
 
+// fill sets the value of a form's field, as somebody does who types or chooses it.
+func (v *view) fill(selector, value string) {
+	v.w.Helper()
+	v.Until(fmt.Sprintf(`!!document.querySelector(%q)`, selector))
+	chromium.MustEval[any](v.Tab, fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q)
+		Object.getOwnPropertyDescriptor(Object.getPrototypeOf(e), 'value').set.call(e, %q)
+		e.dispatchEvent(new Event(e.tagName === 'SELECT' ? 'change' : 'input', {bubbles: true}))
+		return null
+	})()`, selector, value))
+}
+
 // shows waits for an element with a text in it.
 func (v *view) shows(selector, text string) {
 	v.w.Helper()

@@ -1,6 +1,7 @@
 package grants
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -76,6 +77,7 @@ func (s *Service) login(ctx context.Context, q *Request, scope string) (*authn.R
 	out, err := s.Engine.Start(ctx, run, flow)
 	for i := range run.Events {
 		s.Events.Emit(ctx, q.Realm, &run.Events[i])
+		q.Event.Support = cmp.Or(q.Event.Support, run.Events[i].Support)
 	}
 	q.Event.Details = run.Event.Details
 	lockouts, unsettled := steps.Settle(ctx, s.Users, s.Engine, run)

@@ -6,6 +6,7 @@ import reasons from "virtual:reasons";
 import { Entries } from "../entries";
 import { Button, Input, Section, Select, Waiting } from "../parts";
 import { useAsk } from "../rest";
+import { SupportCode } from "./SupportCode";
 
 const names = ["kind", "state", "reason", "username", "client", "address", "from", "to", "sort"] as const;
 type Filter = Partial<Record<(typeof names)[number], string>>;
@@ -39,6 +40,7 @@ export default function SessionsExplained() {
     <>
       <ViewHeader titleKey="sessionsExplained" subKey="sessionsExplainedHelp" />
       <Section testid="lk-explorer">
+        <SupportCode />
         <form className="lk-toolbar" onSubmit={(e: FormEvent) => (e.preventDefault(), void apply(filter))}>
           <Select name="kind" label={t("lkKind")} value={filter.kind ?? ""} onChange={set("kind")} options={options(...["online", "offline", "transient", "refused"].map((k): [string, string] => [k, t(`lkKinds.${k}`)]))} />
           <Select name="state" label={t("lkState")} value={filter.state ?? ""} onChange={set("state")} options={options(["live", t("lkLive")], ["ended", t("lkEnded")])} />
