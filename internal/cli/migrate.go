@@ -8,7 +8,11 @@ import (
 
 // migrateCmd are the steps of a move from a Keycloak.
 type migrateCmd struct {
-	Plan migratePlanCmd `cmd:"" help:"Say what would come, what cannot, and whom that affects; store nothing."`
+	Plan   migratePlanCmd   `cmd:"" help:"Say what would come, what cannot, and whom that affects; store nothing."`
+	Copy   migrateCopyCmd   `cmd:"" help:"Copy realms with users, keys, sessions and events, or go on with a copy that was broken off."`
+	Delta  migrateDeltaCmd  `cmd:"" help:"Bring what has changed in that Keycloak since the copy."`
+	Verify migrateVerifyCmd `cmd:"" help:"Compare that Keycloak's database with this one: counts, keys and settings."`
+	Switch migrateSwitchCmd `cmd:"" help:"Say the steps of the switch, and whether each has been done."`
 }
 
 // migrateFrom is what all steps are told.
@@ -27,7 +31,7 @@ func (m *migrateFrom) options(c *call) (server.Config, server.MigrateOptions, er
 		}
 	}
 	cfg, err := c.config(server.Defaults())
-	return cfg, server.MigrateOptions{From: from, Realm: m.Realm, Out: c.out}, err
+	return cfg, server.MigrateOptions{From: from, Realm: m.Realm, Days: 30, Out: c.out}, err
 }
 
 type migratePlanCmd struct{ migrateFrom }
@@ -39,4 +43,57 @@ func (m *migratePlanCmd) Run(c *call) error {
 		return err
 	}
 	return server.MigratePlan(c.ctx, cfg, o)
+}
+
+type migrateCopyCmd struct {
+	migrateFrom
+	Days  int  `help:"Take the events of so many days." default:"30" placeholder:"N"`
+	Again bool `help:"Begin anew with realms that were copied already: what is here of them is removed."`
+}
+
+// Run copies.
+func (m *migrateCopyCmd) Run(c *call) error {
+	cfg, o, err := m.options(c)
+	if err != nil {
+		return err
+	}
+	o.Days, o.Again = m.Days, m.Again
+	return server.MigrateCopy(c.ctx, cfg, o)
+}
+
+type migrateDeltaCmd struct {
+	migrateFrom
+	Days int `help:"Take the events of so many days." default:"30" placeholder:"N"`
+}
+
+// Run brings what has changed.
+func (m *migrateDeltaCmd) Run(c *call) error {
+	cfg, o, err := m.options(c)
+	if err != nil {
+		return err
+	}
+	o.Days = m.Days
+	return server.MigrateDelta(c.ctx, cfg, o)
+}
+
+type migrateVerifyCmd struct{ migrateFrom }
+
+// Run compares.
+func (m *migrateVerifyCmd) Run(c *call) error {
+	cfg, o, err := m.options(c)
+	if err != nil {
+		return err
+	}
+	return server.MigrateVerify(c.ctx, cfg, o)
+}
+
+type migrateSwitchCmd struct{ migrateFrom }
+
+// Run says what is left to do.
+func (m *migrateSwitchCmd) Run(c *call) error {
+	cfg, o, err := m.options(c)
+	if err != nil {
+		return err
+	}
+	return server.MigrateSwitch(c.ctx, cfg, o)
 }

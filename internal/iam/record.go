@@ -18,6 +18,7 @@ const (
 	HowDevice      How = "device-code"        // a part: a device was let in by a user code that was typed in a browser
 	HowExchange    How = "token-exchange"     // a part: a token was exchanged for one of this client's
 	HowImpersonate How = "impersonation"
+	HowMigrated    How = "migrated" // it was copied out of a Keycloak's database, which does not say how it began
 )
 
 // ScopeWhy says why a scope was granted.
@@ -77,6 +78,7 @@ type Origin struct {
 	Online bool      `json:"online,omitzero"` // of an offline session: it came out of the online one of the same id
 	Again  bool      `json:"again,omitzero"`  // of a part: the client had one before; this is how it came last
 	By     UserID    `json:"by,omitzero"`     // the administrator who acts as the user
+	From   string    `json:"from,omitzero"`   // of what was migrated: "Keycloak 26.7.3"
 	Issuer string    `json:"issuer,omitzero"` // the realm's address as the client saw it
 
 	Provider string   `json:"provider,omitzero"` // alias of the identity provider that the user came from

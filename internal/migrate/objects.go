@@ -1,6 +1,9 @@
 package migrate
 
 import (
+	"maps"
+	"slices"
+
 	"latchkey/internal/rep"
 )
 
@@ -116,12 +119,18 @@ func (r *reader) readMappings() {
 			r.out.ClientScopeMappings[client] = append(r.out.ClientScopeMappings[client], m)
 		}
 	}
-	for id, roles := range r.lists("client_id", "role_id", `select * from SCOPE_MAPPING where CLIENT_ID`+ofClients) {
+	byOwner := func(all map[string][]string, f func(id string, roles []string)) {
+		for _, id := range slices.Sorted(maps.Keys(all)) { // read twice, a realm is the same twice
+			f(id, all[id])
+		}
+	}
+	byOwner(r.lists("client_id", "role_id", `select * from SCOPE_MAPPING where CLIENT_ID`+ofClients), func(id string, roles []string) {
 		add(rep.ScopeMapping{Client: r.clients[id]}, roles)
-	}
-	for id, roles := range r.lists("scope_id", "role_id", `select * from CLIENT_SCOPE_ROLE_MAPPING where SCOPE_ID`+ofScopes) {
+	})
+	byOwner(r.lists("scope_id", "role_id", `select * from CLIENT_SCOPE_ROLE_MAPPING where SCOPE_ID`+ofScopes), func(id string,
+		roles []string) {
 		add(rep.ScopeMapping{ClientScope: r.scopes[id]}, roles)
-	}
+	})
 }
 
 // requirements are those of executions, in the order of Keycloak's numbers for them.
@@ -184,15 +193,12 @@ func (r *reader) readProviders() {
 		p := rep.IdentityProvider{
 			Alias: x.text("provider_alias"), DisplayName: x.opt("provider_display_name"), InternalID: x.text("internal_id"),
 			ProviderID: x.text("provider_id"),
-			Enabled:    new(x.flag("enabled")), TrustEmail: new(x.flag("trust_email")), StoreToken: new(x.flag("store_token")),
-			AddReadTokenRoleOnCreate: new(x.flag("add_token_role")), AuthenticateByDefault: new(x.flag("authenticate_by_default")),
-			LinkOnly:                  new(x.flag("link_only")),
+			Enabled:    new(x.flag("enabled")), TrustEmail: x.optFlag("trust_email"), StoreToken: x.optFlag("store_token"),
+			AddReadTokenRoleOnCreate: x.optFlag("add_token_role"), AuthenticateByDefault: x.optFlag("authenticate_by_default"),
+			LinkOnly:                  x.optFlag("link_only"),
 			FirstBrokerLoginFlowAlias: flow(x.text("first_broker_login_flow_id")),
 			PostBrokerLoginFlowAlias:  flow(x.text("post_broker_login_flow_id")),
-			OrganizationID:            x.opt("organization_id"), Config: configs[x.text("internal_id")],
-		}
-		if x.value("hide_on_login") != nil {
-			p.HideOnLogin = new(x.flag("hide_on_login"))
+			OrganizationID:            x.opt("organization_id"), Config: configs[x.text("internal_id")], HideOnLogin: x.optFlag("hide_on_login"),
 		}
 		r.out.IdentityProviders = append(r.out.IdentityProviders, p)
 	}, `select * from IDENTITY_PROVIDER where REALM_ID = ? order by PROVIDER_ALIAS`)

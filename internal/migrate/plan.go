@@ -111,7 +111,7 @@ func (s *Source) counts(ctx context.Context, of RealmID) (c Counts, err error) {
 		&c.Clients: `select count(*) from CLIENT where REALM_ID = ?`,
 		&c.Roles:   `select count(*) from KEYCLOAK_ROLE where REALM_ID = ?`,
 		&c.Groups:  `select count(*) from KEYCLOAK_GROUP where REALM_ID = ?`,
-		&c.Users:   `select count(*) from USER_ENTITY where REALM_ID = ?`,
+		&c.Users:   `select count(*) from USER_ENTITY where REALM_ID = ? and SERVICE_ACCOUNT_CLIENT_LINK is null`,
 		&c.OnlineSessions: `select count(*) from OFFLINE_USER_SESSION where OFFLINE_FLAG = '0' and REALM_ID = ?
 			and USER_ID in (select ID from USER_ENTITY where REALM_ID = OFFLINE_USER_SESSION.REALM_ID)`,
 		&c.OfflineSessions: `select count(*) from OFFLINE_USER_SESSION where OFFLINE_FLAG = '1' and REALM_ID = ?
@@ -152,6 +152,8 @@ func (s *Source) lost(ctx context.Context, of RealmID, have Counts) ([]string, e
 		{`select count(*) from OFFLINE_CLIENT_SESSION c join OFFLINE_USER_SESSION s on s.USER_SESSION_ID = c.USER_SESSION_ID
 			and s.OFFLINE_FLAG = c.OFFLINE_FLAG
 			where s.REALM_ID = ? and c.CLIENT_ID not in (select ID from CLIENT)`, "%d clients' parts in sessions: the client was deleted"},
+		{`select count(*) from FEDERATED_USER where REALM_ID = ?`,
+			"the own data of %d users who live in a directory and are not imported: attributes, roles, groups, consents and credentials"},
 	} {
 		if err := tell(x[0], x[1]); err != nil {
 			return nil, err

@@ -147,12 +147,6 @@ const (
 func (r *reader) settings() {
 	out := r.out
 	r.each(func(x row) {
-		flag := func(name string) *bool {
-			if x.value(name) == nil {
-				return nil
-			}
-			return new(x.flag(name))
-		}
 		for name, to := range map[string]**bool{
 			"enabled": &out.Enabled, "events_enabled": &out.EventsEnabled, "registration_allowed": &out.RegistrationAllowed,
 			"remember_me":            &out.RememberMe,
@@ -163,7 +157,7 @@ func (r *reader) settings() {
 			"revoke_refresh_token": &out.RevokeRefreshToken, "login_with_email_allowed": &out.LoginWithEmailAllowed,
 			"duplicate_emails_allowed": &out.DuplicateEmailsAllowed, "allow_user_managed_access": &out.UserManagedAccessAllowed,
 		} {
-			*to = flag(name)
+			*to = x.optFlag(name)
 		}
 		for name, to := range map[string]**int{
 			"access_code_lifespan": &out.AccessCodeLifespan, "user_action_lifespan": &out.AccessCodeLifespanUserAction,
@@ -193,7 +187,9 @@ func (r *reader) settings() {
 		}
 		out.SSLRequired, out.OTPPolicyAlgorithm, out.OTPPolicyType = strings.ToLower(x.text("ssl_required")), x.text("otp_policy_alg"),
 			x.text("otp_policy_type")
-		out.EventsExpiration = new(x.num("events_expiration"))
+		if n := x.num("events_expiration"); n != 0 { // for ever, which realm files leave out
+			out.EventsExpiration = &n
+		}
 		if role, ok := r.roles[x.text("default_role")]; ok {
 			out.DefaultRole = &rep.Role{ID: x.text("default_role"), Name: role.name}
 		}
@@ -354,7 +350,7 @@ func (r *reader) readGroups() {
 		delete(below, parent) // a group that is below itself is not met twice
 		for i := range list {
 			g := &list[i]
-			g.ParentID, g.Path = parent, path+"/"+strings.ReplaceAll(g.Name, "/", "~/")
+			g.ParentID, g.Path = parent, path+"/"+g.Name
 			r.groups[g.ID] = g.Path
 			g.SubGroups = gather(g.ID, g.Path)
 		}

@@ -254,3 +254,11 @@ func (r row) integer(name string) *int {
 
 // flag is a column's truth, false where it is null.
 func (r row) flag(name string) bool { return r.num(name) != 0 || r.text(name) == "true" }
+
+// optFlag is a column's truth, nil where it is null.
+func (r row) optFlag(name string) *bool {
+	if r.value(name) == nil {
+		return nil
+	}
+	return new(r.flag(name))
+}

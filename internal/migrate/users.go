@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"strings"
 
 	"latchkey/internal/rep"
 )
@@ -71,7 +70,7 @@ func (r *reader) users(where string, args ...any) []rep.User {
 	links := map[string][]rep.FederatedIdentity{}
 	r.each(func(x row) {
 		links[x.text("user_id")] = append(links[x.text("user_id")], rep.FederatedIdentity{IdentityProvider: x.text("identity_provider"),
-			UserID: x.text("federated_user_id"), UserName: x.text("federated_username")})
+			UserID: x.text("federated_user_id"), UserName: x.text("federated_username"), Token: x.text("token")})
 	}, `select * from FEDERATED_IDENTITY where USER_ID`+ids, args...)
 	consents := r.consents(ids, args)
 	var list []rep.User
@@ -115,6 +114,3 @@ func (r *reader) consents(ids string, args []any) map[string][]rep.UserConsent {
 	}, `select * from USER_CONSENT where USER_ID`+ids, args...)
 	return all
 }
-
-// ofStorage reports whether an id is one of a user that lives in a directory.
-func ofStorage(user string) bool { return strings.HasPrefix(user, "f:") }

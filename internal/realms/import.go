@@ -22,7 +22,8 @@ const (
 // ImportOptions say how Import treats what it finds.
 type ImportOptions struct {
 	OnConflict OnConflict
-	AcceptGaps bool // import realms although something in them will not work yet
+	AcceptGaps bool           // import realms although something in them will not work yet
+	Objects    []store.Object // stored along with each realm
 }
 
 // A GapsError refuses realms of which something would not work.
@@ -95,6 +96,11 @@ func (m *Manager) Import(ctx context.Context, files []*RealmFile, o ImportOption
 			}
 			if err := m.put(ctx, tx, p); err != nil {
 				return fmt.Errorf("%s: %w", files[i].parts[0].file, err)
+			}
+			for _, object := range o.Objects {
+				if err := tx.InsertObject(ctx, iam.RealmID(p.realm.ID), object); err != nil {
+					return err
+				}
 			}
 		}
 		return nil

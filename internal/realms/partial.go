@@ -345,31 +345,8 @@ func (x *partial) write(ctx context.Context, tx *store.Tx, users []preparedUser)
 			return err
 		}
 	}
-	w := &writer{
-		tx: tx, id: x.r.ID, r: &rep.Realm{ID: x.whole.ID, DuplicateEmailsAllowed: x.whole.DuplicateEmailsAllowed,
-			DefaultGroups: x.whole.DefaultGroups},
-		roles: map[string]iam.RoleID{}, ofCl: map[string]map[string]iam.RoleID{}, scopes: map[string]iam.ScopeID{},
-		clients: map[string]iam.ClientID{}, groups: map[string]iam.GroupID{},
-	}
-	w.r.IdentityProviders, w.r.IdentityProviderMappers = x.given.IdentityProviders, x.given.IdentityProviderMappers
-	w.providers = map[string]string{}
-	for _, p := range x.whole.IdentityProviders {
-		w.providers[p.Alias] = p.InternalID
-	}
-	for _, s := range x.whole.ClientScopes {
-		w.scopes[s.Name] = iam.ScopeID(s.ID)
-	}
-	for _, c := range x.whole.Clients {
-		w.clients[c.ClientID] = iam.ClientID(c.ID)
-		w.ofCl[c.ClientID] = map[string]iam.RoleID{}
-		for _, role := range x.whole.Roles.Client[c.ClientID] {
-			w.ofCl[c.ClientID][role.Name] = iam.RoleID(role.ID)
-		}
-	}
-	for _, role := range x.whole.Roles.Realm {
-		w.roles[role.Name] = iam.RoleID(role.ID)
-	}
-	groupsByPath(w.groups, x.whole.Groups)
+	w := writerOf(x.r, x.whole)
+	w.tx, w.r.IdentityProviders, w.r.IdentityProviderMappers = tx, x.given.IdentityProviders, x.given.IdentityProviderMappers
 	for i := range x.given.Clients {
 		if err := w.writeClient(ctx, &x.given.Clients[i]); err != nil {
 			return err
@@ -413,6 +390,33 @@ func (x *partial) write(ctx context.Context, tx *store.Tx, users []preparedUser)
 		}
 	}
 	return nil
+}
+
+// writerOf knows a realm by the names of what is in it, for adding to it.
+func writerOf(r *Realm, whole *rep.Realm) *writer {
+	w := &writer{
+		id: r.ID, r: &rep.Realm{ID: whole.ID, DuplicateEmailsAllowed: whole.DuplicateEmailsAllowed, DefaultGroups: whole.DefaultGroups},
+		roles: map[string]iam.RoleID{}, ofCl: map[string]map[string]iam.RoleID{}, scopes: map[string]iam.ScopeID{},
+		clients: map[string]iam.ClientID{}, groups: map[string]iam.GroupID{}, providers: map[string]string{},
+	}
+	for _, p := range whole.IdentityProviders {
+		w.providers[p.Alias] = p.InternalID
+	}
+	for _, s := range whole.ClientScopes {
+		w.scopes[s.Name] = iam.ScopeID(s.ID)
+	}
+	for _, c := range whole.Clients {
+		w.clients[c.ClientID] = iam.ClientID(c.ID)
+		w.ofCl[c.ClientID] = map[string]iam.RoleID{}
+		for _, role := range whole.Roles.Client[c.ClientID] {
+			w.ofCl[c.ClientID][role.Name] = iam.RoleID(role.ID)
+		}
+	}
+	for _, role := range whole.Roles.Realm {
+		w.roles[role.Name] = iam.RoleID(role.ID)
+	}
+	groupsByPath(w.groups, whole.Groups)
+	return w
 }
 
 func groupsByPath(paths map[string]iam.GroupID, list []rep.Group) {

@@ -202,6 +202,8 @@ func (t *describer) by(rec *store.Record) string {
 		return "when client " + t.client(o.Client) + " was given an offline token" + t.offlineWhy(rec)
 	case iam.HowImpersonate:
 		return "by impersonation: administrator " + t.user(o.By) + " acts as the user"
+	case iam.HowMigrated:
+		return "in " + o.From + ", out of whose database it was copied; how it began there, and by which flow, is not known"
 	}
 	return "before beginnings were recorded"
 }
@@ -333,6 +335,8 @@ func (t *describer) timeline(s *Story, rec *store.Record) {
 		case part.How == iam.HowDevice:
 			add(part.Start, "client", "Client "+t.client(part.ID)+" was let in on a device, by the code that the device showed"+
 				scopeWords(part)+".", "")
+		case part.How == iam.HowMigrated:
+			add(part.Start, "client", "Client "+t.client(part.ID)+" took part in "+rec.Origin.From+"; how it came in is not known.", "")
 		case part.How == iam.HowExchange:
 			add(part.Start, "client", "Client "+t.client(part.ID)+" came in by exchanging another client's token"+scopeWords(part)+".", "")
 		default:

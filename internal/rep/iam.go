@@ -284,7 +284,11 @@ func (u *User) IAM() *iam.User {
 // IAM compiles a link to an account at an identity provider; User is left to
 // the caller.
 func (f *FederatedIdentity) IAM() *iam.FederatedIdentity {
-	return &iam.FederatedIdentity{Provider: f.IdentityProvider, ExternalID: f.UserID, ExternalUsername: f.UserName}
+	link := &iam.FederatedIdentity{Provider: f.IdentityProvider, ExternalID: f.UserID, ExternalUsername: f.UserName}
+	if f.Token != "" {
+		link.Token = []byte(f.Token)
+	}
+	return link
 }
 
 // IAM compiles a component.

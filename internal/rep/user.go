@@ -69,6 +69,7 @@ type FederatedIdentity struct {
 	IdentityProvider string `json:"identityProvider,omitzero"`
 	UserID           string `json:"userId,omitzero"`
 	UserName         string `json:"userName,omitzero"`
+	Token            string `json:"-"` // the provider's, which realm files do not hold
 
 	Unknown jsontext.Value `json:",embed" rep:"FederatedIdentityRepresentation"`
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"latchkey/internal/migrate"
 	"latchkey/internal/realms"
@@ -14,6 +15,8 @@ import (
 type MigrateOptions struct {
 	From  string // the URL of its database
 	Realm string // "" for all
+	Again bool   // with MigrateCopy: from the beginning
+	Days  int    // of events that are taken
 	Out   io.Writer
 }
 
@@ -67,4 +70,76 @@ func printPlan(w io.Writer, p *migrate.Plan) {
 	for _, lost := range p.Lost {
 		say("  cannot come: %s", lost)
 	}
+}
+
+// MigrateCopy copies realms, or goes on with what was begun. Again begins anew.
+func MigrateCopy(ctx context.Context, cfg Config, o MigrateOptions) error {
+	return withMover(ctx, cfg, o, func(m *migrate.Mover) error { return m.Copy(ctx, o.Realm, o.Again) })
+}
+
+// MigrateDelta brings what has changed since the copy.
+func MigrateDelta(ctx context.Context, cfg Config, o MigrateOptions) error {
+	return withMover(ctx, cfg, o, func(m *migrate.Mover) error { return m.Delta(ctx, o.Realm) })
+}
+
+func withMover(ctx context.Context, cfg Config, o MigrateOptions, f func(*migrate.Mover) error) error {
+	return withSource(ctx, cfg, o, func(s *migrate.Source, m *realms.Manager) error {
+		return f(&migrate.Mover{Source: s, Manager: m, Days: o.Days, Progress: func(realm, what string, done int64) {
+			if done == 0 {
+				_, _ = fmt.Fprintf(o.Out, "%s: %s\n", realm, what)
+				return
+			}
+			_, _ = fmt.Fprintf(o.Out, "%s: %s: %d\n", realm, what, done)
+		}})
+	})
+}
+
+// MigrateVerify compares what is here with the source, number by number and key by key. What
+// differs is an error.
+func MigrateVerify(ctx context.Context, cfg Config, o MigrateOptions) error {
+	return withSource(ctx, cfg, o, func(s *migrate.Source, m *realms.Manager) error {
+		lines, differ, err := migrate.Verify(ctx, s, m, o.Realm)
+		for _, line := range lines {
+			_, _ = fmt.Fprintln(o.Out, line)
+		}
+		if err == nil && differ > 0 {
+			err = fmt.Errorf("%d things differ", differ)
+		}
+		return err
+	})
+}
+
+// MigrateSwitch says which steps of the switch are left, and what going back would lose.
+func MigrateSwitch(ctx context.Context, cfg Config, o MigrateOptions) error {
+	return withMover(ctx, cfg, o, func(m *migrate.Mover) error {
+		list, err := m.Standings(ctx, o.Realm)
+		if err != nil {
+			return err
+		}
+		say := func(format string, args ...any) { _, _ = fmt.Fprintf(o.Out, format+"\n", args...) }
+		left := 0
+		for _, x := range list {
+			switch {
+			case !x.Copied:
+				say("%s: not copied yet: run copy", x.Realm)
+				left++
+			case x.Moved > 0:
+				say("%s: %d sessions were used in Keycloak since %s: stop it, then run delta", x.Realm, x.Moved, x.Taken.UTC().Format(time.RFC3339))
+				left++
+			default:
+				say("%s: copied; no session was used in Keycloak since %s", x.Realm, x.Taken.UTC().Format(time.RFC3339))
+			}
+			if x.Begun+x.Used > 0 {
+				say("%s: going back would lose %d sessions that began here, and what %d clients' sessions have done here since", x.Realm, x.Begun,
+					x.Used)
+			}
+		}
+		say("\nThe switch: 1. stop Keycloak, all nodes of it; 2. latchkey migrate delta; 3. latchkey migrate verify;")
+		say("4. start Latchkey under the same host name, port and path; 5. watch the first logins: latchkey sessions.")
+		say("Going back: stop Latchkey and start Keycloak. Its database is as it was at 1.")
+		if left > 0 {
+			return fmt.Errorf("%d realms are not ready for the switch", left)
+		}
+		return nil
+	})
 }

@@ -32,6 +32,11 @@ func TestChainsAreRemembered(t *testing.T) {
 			"revokeRefreshToken: its successor was issued 2025-11-24T16:00:00.123Z"},
 		{"an older one", iam.RefreshChain{Used: "b", Uses: 1, Newest: "c", Issued: at}, "a", time.Minute, false, ErrStale,
 			"revokeRefreshToken: a later one had been used, whose successor was issued 2025-11-24T16:00:00.123Z"},
+		{"one that another server gave out since", iam.RefreshChain{Used: "a", Uses: 1, Issued: at}, "b", 0, false, nil, ""},
+		{"one that another server gave out before", iam.RefreshChain{Used: "b", Uses: 1, Issued: at.Add(time.Second)}, "a", 0, false, ErrStale,
+			"revokeRefreshToken: a later one had been used, whose successor was issued 2025-11-24T16:00:01.123Z"},
+		{"the one that was used at another server", iam.RefreshChain{Used: "a", Uses: 1, Issued: at}, "a", 0, false, ErrReused,
+			"revokeRefreshToken: its successor was issued 2025-11-24T16:00:00.123Z"},
 		{"a chain that does not say when", iam.RefreshChain{Used: "a", Uses: 1, Newest: "b"}, "a", time.Minute, false, ErrReused,
 			"revokeRefreshToken"},
 	} {
@@ -41,7 +46,7 @@ func TestChainsAreRemembered(t *testing.T) {
 		} else if same {
 			continue
 		}
-		if err := spend(&c.chain, c.id, 0); !errors.Is(err, c.err) {
+		if err := spend(&c.chain, RefreshUse{ID: c.id, Issued: at}, 0); !errors.Is(err, c.err) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.err)
 		}
 		if c.err == nil {

@@ -23,6 +23,7 @@ var (
 // A RefreshUse is a refresh token that is presented.
 type RefreshUse struct {
 	ID, ReuseID string
+	Issued      time.Time
 	Expires     time.Time // zero for never
 }
 
@@ -46,7 +47,7 @@ func (s *Service) Rotate(ctx context.Context, r *realms.Realm, v *View, client *
 			return false, nil
 		}
 		c.Expires = keep(c, use.Expires, RefreshTokenExpiry(&r.Realm, client, v.Session, p, now))
-		if err := spend(&c, use.ID, r.Refresh.MaxReuse); err != nil {
+		if err := spend(&c, use, r.Refresh.MaxReuse); err != nil {
 			return false, cmp.Or(s.Detach(ctx, r, v.Session.Ref(), client.ID, reused(c, use.ID, client.ID)), err)
 		}
 		next = uuid.NewString()
@@ -61,7 +62,7 @@ func (s *Service) Rotate(ctx context.Context, r *realms.Realm, v *View, client *
 // because it has been used up.
 func Spent(r *realms.Realm, p *iam.ClientSession, use RefreshUse) bool {
 	c := chainOf(p, use.ReuseID)
-	return r.Refresh.Rotate && spend(&c, use.ID, r.Refresh.MaxReuse) != nil
+	return r.Refresh.Rotate && spend(&c, use, r.Refresh.MaxReuse) != nil
 }
 
 // PutNote keeps a note of a client session.
@@ -140,12 +141,14 @@ func keep(c iam.RefreshChain, used, next time.Time) time.Time {
 	return until
 }
 
-// spend counts a use of a token, if there is one left.
-func spend(c *iam.RefreshChain, id string, reuse int) error {
+// spend counts a use of a token, if there is one left. Where the newest token is not known, since
+// another server gave it out, each is taken for it that is no older than the last use.
+func spend(c *iam.RefreshChain, use RefreshUse, reuse int) error {
+	unknown := c.Newest == "" && use.ID != c.Used && !use.Issued.Before(c.Issued)
 	switch {
-	case c.Used == "", id == c.Newest:
-		c.Used, c.Uses = id, 0
-	case id != c.Used:
+	case c.Used == "", use.ID == c.Newest, unknown:
+		c.Used, c.Uses = use.ID, 0
+	case use.ID != c.Used:
 		return ErrStale
 	case c.Uses > reuse:
 		return ErrReused

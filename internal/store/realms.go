@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"latchkey/internal/iam"
@@ -160,6 +161,7 @@ const (
 	KindIDPMapper        = "identity-provider-mapper"
 	KindInitialAccess    = "client-initial-access"
 	KindFederatedUser    = "federated-user" // its parent is the component that the user comes from; read page by page
+	KindMigration        = "migration"      // from where the realm was copied, and how far that has got
 	KindUserExtra        = "user-extra"     // what is not known here of the user with its id, and goes with the user
 )
 
@@ -206,6 +208,14 @@ func (tx *Tx) InsertObject(ctx context.Context, realm iam.RealmID, v Object) err
 		values ($1, $2, $3, $4, $5, $6, $7, $8, 1)`,
 		realm, v.Kind, v.ID, v.Parent, v.Name, nullable(v.UniqueName), v.Position, tx.seal(objectPlace(realm, v.Kind, v.ID), v.Doc))
 	return err
+}
+
+// ReplaceObject stores an object in the place of the one that has its id, if there is one.
+func (tx *Tx) ReplaceObject(ctx context.Context, realm iam.RealmID, v Object) error {
+	if err := tx.DeleteObject(ctx, realm, v.Kind, v.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return tx.InsertObject(ctx, realm, v)
 }
 
 // UpdateObject writes an object back; ErrConflict when it changed since it was read.

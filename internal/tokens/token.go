@@ -104,10 +104,11 @@ type readToken string
 
 func read(ctx context.Context, r *realms.Realm, raw string) (Token, error) {
 	t, err := jose.Parse(raw)
-	if err != nil || t.Header.KID == "" {
+	if err != nil {
 		return Token{}, ErrInvalid
 	}
-	if accepted := keys.Of(r).Accepted(iam.Sig); !accepted.Has(t.Header.KID) {
+	// A token without a kid is an offline token of a Keycloak of long ago: any key of the realm may have signed it.
+	if accepted := keys.Of(r).Accepted(iam.Sig); t.Header.KID != "" && !accepted.Has(t.Header.KID) {
 		return Token{}, ErrUnknownKey
 	} else if _, err := accepted.Verify(t); err != nil {
 		return Token{}, ErrInvalid
@@ -121,7 +122,7 @@ func read(ctx context.Context, r *realms.Realm, raw string) (Token, error) {
 
 // Use is the token as a refresh token that is presented.
 func (t *Token) Use() sessions.RefreshUse {
-	use := sessions.RefreshUse{ID: t.ID, ReuseID: t.ReuseID}
+	use := sessions.RefreshUse{ID: t.ID, ReuseID: t.ReuseID, Issued: t.Issued()}
 	if t.Expires != 0 {
 		use.Expires = time.Unix(t.Expires, 0)
 	}
