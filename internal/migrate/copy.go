@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"time"
 
 	"latchkey/internal/iam"
@@ -191,12 +190,18 @@ func (m *Mover) print(ctx context.Context, of RealmID) (string, error) {
 	return fingerprint(r)
 }
 
-// A chained print is of pages, each after those before.
-func chained(before []byte, page any) ([]byte, error) {
+// chained is the fingerprint of a page of users and of those before it, with the tokens
+// of identity providers, which no representation shows.
+func chained(before []byte, page []rep.User) ([]byte, error) {
 	text, err := json.Marshal(page)
-	var h hash.Hash = sha256.New()
+	h := sha256.New()
 	h.Write(before)
 	h.Write(text)
+	for i := range page {
+		for _, link := range page[i].FederatedIdentities {
+			h.Write([]byte(link.Token))
+		}
+	}
 	return h.Sum(nil), err
 }
 
