@@ -93,6 +93,8 @@ var layers = map[string]string{
 	// assembly
 	"server": "*",
 	"cli":    "server iam rep web telemetry doctor doctor/remote watch records jose", // jose: whose RSA it is
+	// the server, for the tests of doors
+	"server/servertest": "server store/pgtest",
 }
 
 // owners names the rooms that may import a package and what is below it; "*"

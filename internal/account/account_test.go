@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,7 +44,8 @@ type house struct {
 	events *events.Writer
 	live   *sessions.Service
 	caller *account.Caller // nil is nobody
-	told   []string        // whom the end of a session was told
+	mu     sync.Mutex
+	told   []string // whom the end of a session was told
 	mux    *http.ServeMux
 }
 
@@ -121,6 +123,8 @@ func newHouse(t *testing.T) *house {
 		},
 		Ender: &logout.Ender{Sessions: x.live, Notifier: logout.New(nil, deliveries.New(cache, log, telemetry.NewMetrics()),
 			func(_ context.Context, _ iam.Reach, to string, _ map[string]string, _ string) (int, error) {
+				x.mu.Lock()
+				defer x.mu.Unlock()
 				x.told = append(x.told, to)
 				return http.StatusNoContent, nil
 			}, func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe }, log,

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,6 +39,7 @@ type shop struct {
 	*testing.T
 	h    *Handler
 	mux  http.Handler
+	mu   sync.Mutex
 	told []string // what clients heard of ends of sessions
 }
 
@@ -81,6 +83,8 @@ func newShopOn(t *testing.T, db *store.DB) *shop {
 	h.Doctor = &doctor.Service{Cache: cache, Manager: manager, Clients: h.Clients}
 	s := &shop{T: t, h: h}
 	send := func(_ context.Context, _ iam.Reach, to string, _ map[string]string, _ string) (int, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.told = append(s.told, to)
 		return http.StatusNoContent, nil
 	}

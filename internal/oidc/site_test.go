@@ -6,15 +6,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"latchkey/internal/server"
+	"latchkey/internal/server/servertest"
 )
 
 // realmFile is the realm that tests of this door run against: clients of each
@@ -47,27 +44,8 @@ func newSite(t testing.TB, settings string) *site {
 // newSiteOf starts a server with a realm file that lacks its last brace.
 func newSiteOf(t testing.TB, file string) *site {
 	t.Helper()
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "import"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "import", "shop-realm.json"), []byte(file+"}"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cfg := server.DevDefaults()
-	cfg.DataDir, cfg.ImportRealm, cfg.LogTo = dir, true, io.Discard
-	s, err := server.New(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := httptest.NewServer(s.Handler())
-	t.Cleanup(func() {
-		h.Close()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &site{t, h.URL, s.Handler()}
+	started := servertest.New(t, file+"}")
+	return &site{t, started.URL, started.Handler}
 }
 
 // An answer is a status, headers, and a JSON body where there is one.

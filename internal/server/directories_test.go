@@ -1,20 +1,18 @@
-package server
+package server_test
 
 import (
 	"context"
-	"io"
-	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"latchkey/internal/iam"
 	"latchkey/internal/realms"
-	"latchkey/internal/store"
+	"latchkey/internal/server"
+	"latchkey/internal/server/servertest"
 	"latchkey/internal/users"
+	"latchkey/test/visitor"
 )
 
 // toyDirectory knows two people. It can be away, and keeps out whom it has closed.
@@ -58,28 +56,15 @@ const storage = `{"realm":"staff","enabled":true,"eventsEnabled":true,"bruteForc
 // Users of a directory log in by its word, at the login page and the password
 // grant. Where it is away nobody is called wrong, and no failure is counted.
 func TestUsersOfADirectory(t *testing.T) {
-	d := new(toyDirectory)
-	cfg := DevDefaults()
-	cfg.LogTo, cfg.DataDir, cfg.Directories = io.Discard, t.TempDir(), users.Directories{"toy": d}
-	file := filepath.Join(cfg.DataDir, "realm.json")
-	if err := os.WriteFile(file, []byte(storage), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := New(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Import(t.Context(), cfg, ImportOptions{Path: file, OnConflict: OnConflictFail, AcceptGaps: true, Env: os.LookupEnv,
-		Out: io.Discard}); err != nil {
-		t.Fatal(err)
-	}
-	srv := httptest.NewServer(s.Handler())
-	t.Cleanup(func() { srv.Close(); _ = s.Close() })
-	realm, err := s.realms.Get(t.Context(), "staff")
-	if err != nil {
-		t.Fatal(err)
-	}
+	servertest.Each(t, testDirectories)
+}
 
+func testDirectories(t *testing.T, cfg server.Config) {
+	d := new(toyDirectory)
+	cfg.Directories = users.Directories{"toy": d}
+	s := servertest.Start(t, cfg, storage)
+	app := visitor.Party{Base: s.URL, Realm: "staff", ClientID: "app", Redirect: "http://app.test/cb"}
+	admin := visitor.NewAdmin(s.URL)
 	const code = "code" // the browser comes back to the client with one
 	for _, c := range []struct {
 		name, user, password string
@@ -112,21 +97,21 @@ func TestUsersOfADirectory(t *testing.T) {
 				times = 5 // more often than brute force protection lets a user fail
 			}
 			for range times {
-				status, doc := postForm(t, srv.URL+"/realms/staff/protocol/openid-connect/token", url.Values{"client_id": {"app"},
-					"grant_type": {"password"}, "username": {c.user}, "password": {c.password}})
-				if got, _ := doc["error"].(string); status != c.status || got != c.code {
-					t.Fatalf("the password grant: %d %v", status, doc)
+				got, err := app.Post(t.Context(), "token", url.Values{"grant_type": {"password"}, "username": {c.user}, "password": {c.password}})
+				if err != nil || got.Status != c.status || got.Error != c.code {
+					t.Fatalf("the password grant: %v %+v", err, got)
 				}
 			}
-			events, err := s.db.Events(t.Context(), realm.ID, store.EventFilter{Max: 1})
-			if err != nil || len(events) != 1 || events[0].Error != c.word {
+			var events []struct{ Error string }
+			if err := admin.Get(t.Context(), "/staff/events?max=1", &events); err != nil || len(events) != 1 || events[0].Error != c.word {
 				t.Errorf("the event: %v %+v", err, events)
 			}
-			b := &visitor{t: t, base: srv.URL, cookies: map[string]string{}}
-			b.get(srv.URL + "/realms/staff/protocol/openid-connect/auth?client_id=app&redirect_uri=http://app.test/cb&response_type=code")
-			to := b.submit(url.Values{"username": {c.user}, "password": {c.password}})
-			if c.page == code && !strings.Contains(to, "code=") || c.page != code && (to != "" || !strings.Contains(b.page, c.page)) {
-				t.Errorf("the login page: to %q, %s", to, b.page)
+			p, err := visitor.NewBrowser().Open(t.Context(), app.AuthURL())
+			if err == nil {
+				p, err = p.Submit(t.Context(), map[string]string{"username": c.user, "password": c.password})
+			}
+			if err != nil || c.page == code && p.Param("code") == "" || c.page != code && (p.Away || !strings.Contains(p.Body, c.page)) {
+				t.Errorf("the login page: %v %+v", err, p)
 			}
 		})
 	}
