@@ -1,137 +1,86 @@
 package account_test
 
 import (
-	"context"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"latchkey/internal/account"
-	"latchkey/internal/deliveries"
-	"latchkey/internal/events"
-	"latchkey/internal/iam"
-	"latchkey/internal/keys"
-	"latchkey/internal/logout"
-	"latchkey/internal/pages"
-	"latchkey/internal/passhash"
-	"latchkey/internal/policy"
-	"latchkey/internal/realms"
-	"latchkey/internal/records"
-	"latchkey/internal/rep"
-	"latchkey/internal/roles"
-	"latchkey/internal/sessions"
-	"latchkey/internal/store"
-	"latchkey/internal/store/storetest"
-	"latchkey/internal/telemetry"
-	"latchkey/internal/tokens"
-	"latchkey/internal/users"
-	"latchkey/internal/web"
+	"latchkey/internal/otp"
+	"latchkey/internal/server/servertest"
+	"latchkey/test/visitor"
 )
 
-// A house is the door with the rules behind it, and anna, who has two sessions
-// and an offline one.
+// A house is the server with anna, who has two sessions and an offline one; requests come with the token of the first.
 type house struct {
 	*testing.T
-	db     *store.DB
-	realm  *realms.Realm
-	events *events.Writer
-	live   *sessions.Service
-	caller *account.Caller // nil is nobody
-	mu     sync.Mutex
-	told   []string // whom the end of a session was told
-	mux    *http.ServeMux
+	*servertest.Server
+	admin   *visitor.Admin
+	token   string // "" is nobody
+	offline string // the id of the offline session
+	told    atomic.Int32
 }
 
-// told is how clients hear of the end of their part in a session: by their id.
-type told struct{}
+const device = `{\"subType\":\"totp\",\"digits\":6,\"counter\":0,\"period\":30,\"algorithm\":\"HmacSHA1\"}`
 
-func (told) Note(c *iam.Client, _ *iam.ClientSession, _ string) []byte { return []byte(c.ID) }
-
-func (told) Call(_ context.Context, _ *realms.Realm, _ *iam.Client, d *deliveries.Delivery) (*deliveries.Call, error) {
-	return &deliveries.Call{To: string(d.Doc)}, nil
-}
-
-const realmDoc = `{"realm":"shop","enabled":true,"eventsEnabled":true,"clients":[
-	{"clientId":"till","name":"The till","rootUrl":"https://till.test","baseUrl":"/home","enabled":true},
-	{"clientId":"back","enabled":true},
+// realmDoc has %s where clients are told of logouts.
+const realmDoc = `{"realm":"shop","enabled":true,"sslRequired":"none","eventsEnabled":true,` + servertest.CheapHash + `,
+	"attributes":{"realmReusableOtpCode":"true"},"otpPolicyCodeReusable":true,"clients":[
+	{"clientId":"till","name":"The till","rootUrl":"https://till.test","baseUrl":"/home","enabled":true,"publicClient":true,
+		"directAccessGrantsEnabled":true,"attributes":{"backchannel.logout.url":"%s"}},
+	{"clientId":"back","enabled":true,"publicClient":true,"directAccessGrantsEnabled":true,"webOrigins":["https://till.test"],
+		"attributes":{"backchannel.logout.url":"%s"}},
 	{"clientId":"shown","baseUrl":"https://shown.test","alwaysDisplayInConsole":true}],
 	"users":[{"username":"anna","enabled":true,"email":"anna@x.test","emailVerified":true,"firstName":"Anna","lastName":"Ant",
-	"credentials":[{"type":"otp","userLabel":"phone","credentialData":"{\"subType\":\"totp\"}","secretData":"{\"value\":\"x\"}"},
-	{"type":"password","credentialData":"{\"algorithm\":\"a\"}","secretData":"{\"value\":\"y\"}"}]},{"username":"bob","email":"bob@x.test"}]}`
+	"realmRoles":["default-roles-shop"],"credentials":[{"type":"otp","userLabel":"phone","credentialData":"` + device + `",
+	"secretData":"{\"value\":\"abcdefghij0123456789\"}"},{"type":"password","value":"pw"}]},
+	{"username":"bob","email":"bob@x.test","firstName":"B","lastName":"B","enabled":true,"credentials":[{"type":"password","value":"pw"}]},
+	{"username":"viewer","email":"v@x.test","firstName":"V","lastName":"V","enabled":true,"clientRoles":{"account":["view-profile"]},
+		"credentials":[{"type":"password","value":"pw"}]},
+	{"username":"grouper","email":"g@x.test","firstName":"G","lastName":"G","enabled":true,"clientRoles":{"account":["view-groups"]},
+		"credentials":[{"type":"password","value":"pw"}]}]}`
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
-	x := &house{T: t, db: storetest.SQLite(t), mux: http.NewServeMux()}
-	ctx := t.Context()
-	cache := realms.NewCache(x.db)
-	m := realms.NewManager(cache, time.Now, realms.Rules{NewKey: keys.NewMaker(time.Now).Fill})
-	for _, doc := range []string{`{"realm":"master","enabled":true}`, realmDoc} {
-		given := new(rep.Realm)
-		x.must(rep.Unmarshal([]byte(doc), given))
-		_, err := m.Create(ctx, given)
-		x.must(err)
-	}
-	var err error
-	x.realm, err = cache.Get(ctx, "shop")
-	x.must(err)
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	x.events, x.live = events.New(x.db, log, nil, nil), sessions.New(x.db, nil)
-	people := users.New(x.db, passhash.New(64<<20), policy.New(""), x.live, nil)
-	anna, err := people.ByName(ctx, x.realm, "anna")
-	x.must(err)
-	x.caller = &account.Caller{User: anna, Token: new(tokens.Token), Session: "one", Audience: []string{"account"},
-		Roles: []string{"manage-account"}, Origins: []string{"https://till.test"}}
-	for _, s := range []struct {
-		id, client, agent string
-		offline           bool
-	}{
-		{"one", "till", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", false},
-		{"two", "back", "curl/8.5.0", false},
-		{"three", "till", "curl/8.5.0", true},
-	} {
-		client, err := x.realm.ClientByName(ctx, s.client)
-		x.must(err)
-		us := &iam.UserSession{ID: iam.SessionID(s.id), Realm: x.realm.ID, User: anna.ID, Offline: s.offline, IP: "192.0.2.1",
-			Started: time.Now(), LastAccess: time.Now()}
-		sessions.NoteDevice(us, s.agent)
-		x.must(x.live.Login(ctx, &sessions.Login{Session: us, New: true, ClientSession: &iam.ClientSession{
-			Session: us.ID, Realm: x.realm.ID, Client: client.ID, Offline: s.offline, Started: time.Now(), LastAccess: time.Now(),
-		}}))
-	}
-	set, err := pages.New(pages.Options{ResourcesPath: "/resources"})
-	x.must(err)
-	host, err := web.NewHostname(web.HostnameOptions{})
-	x.must(err)
-	h := &account.Handler{
-		Explorer: &records.Explorer{DB: x.db, Sessions: x.live, Realms: cache},
-		Realms:   cache, Users: people, Roles: roles.New(x.db), Sessions: x.live, Events: x.events, Texts: set.Texts(), Hostname: host, Log: log,
-		Page: http.NotFoundHandler(),
-		Authenticate: func(*http.Request, *realms.Realm) (*account.Caller, error) {
-			if x.caller == nil {
-				return nil, nil
-			}
-			now := *x.caller
-			now.User, err = people.Get(ctx, x.realm, anna.ID)
-			return &now, err
-		},
-		Ender: &logout.Ender{Sessions: x.live, Notifier: logout.New(nil, deliveries.New(cache, log, telemetry.NewMetrics()),
-			func(_ context.Context, _ iam.Reach, to string, _ map[string]string, _ string) (int, error) {
-				x.mu.Lock()
-				defer x.mu.Unlock()
-				x.told = append(x.told, to)
-				return http.StatusNoContent, nil
-			}, func(context.Context, iam.Reach, string, string, string) error { return io.ErrClosedPipe }, log,
-			map[iam.Protocol]logout.Protocol{iam.OIDC: told{}})},
-	}
-	h.Routes(x.mux)
+	x := &house{T: t}
+	clients := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { x.told.Add(1) }))
+	t.Cleanup(clients.Close)
+	x.Server = servertest.New(t, strings.ReplaceAll(realmDoc, "%s", clients.URL))
+	x.admin = visitor.NewAdmin(x.URL)
+	const firefox, curl = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "curl/8.5.0"
+	x.login("till", "anna", curl, "openid")
+	x.offline = x.login("till", "anna", curl, "openid offline_access").Session
+	x.token = x.login("back", "anna", firefox, "openid").Access
 	return x
+}
+
+// login is a login by the password grant.
+func (x *house) login(client, user, agent, scope string) (granted visitor.Answer) {
+	x.Helper()
+	code := ""
+	if user == "anna" {
+		c, err := otp.ParseCredential([]byte(strings.ReplaceAll(device, `\`, "")), []byte(`{"value":"abcdefghij0123456789"}`))
+		x.must(err)
+		code, err = c.Code(c.Step(time.Now()))
+		x.must(err)
+	}
+	form := url.Values{"grant_type": {"password"}, "client_id": {client}, "username": {user}, "password": {"pw"}, "otp": {code},
+		"scope": {scope}}
+	r := httptest.NewRequest("POST", "http://id.test/realms/shop/protocol/openid-connect/token", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("User-Agent", agent)
+	w := httptest.NewRecorder()
+	x.Handler.ServeHTTP(w, r)
+	x.must(json.Unmarshal(w.Body.Bytes(), &granted))
+	if w.Code != http.StatusOK {
+		x.Fatalf("%s at %s: %d %s", user, client, w.Code, w.Body)
+	}
+	return granted
 }
 
 func (x *house) must(err error) {
@@ -146,6 +95,9 @@ func (x *house) ask(method, path, body string, headers ...string) *httptest.Resp
 	x.Helper()
 	r := httptest.NewRequest(method, "http://id.test/realms/shop/account"+path, strings.NewReader(body))
 	r.Header.Set("Accept", "application/json")
+	if x.token != "" {
+		r.Header.Set("Authorization", "Bearer "+x.token)
+	}
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -154,7 +106,7 @@ func (x *house) ask(method, path, body string, headers ...string) *httptest.Resp
 		r.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()
-	x.mux.ServeHTTP(w, r)
+	x.Handler.ServeHTTP(w, r)
 	return w
 }
 
@@ -169,16 +121,24 @@ func (x *house) read(path string) (out any) {
 	return out
 }
 
+// An event is one that the admin API lists.
+type event struct {
+	Type    string
+	Details map[string]string
+}
+
+// events are those of the account, the latest first.
+func (x *house) events() (list []event) {
+	x.Helper()
+	x.must(x.admin.Get(x.Context(), "/shop/events?client=account&max=100", &list))
+	return list
+}
+
 // kinds are the stored events, the oldest first.
 func (x *house) kinds() (list []string) {
 	x.Helper()
-	stored, err := x.events.List(x.Context(), x.realm, events.Filter{Max: 100})
-	x.must(err)
-	for _, e := range stored {
-		list = append(list, string(e.Kind))
-		if e.Client != "account" {
-			x.Errorf("%s is an event of client %q", e.Kind, e.Client)
-		}
+	for _, e := range x.events() {
+		list = append(list, e.Type)
 	}
 	slices.Reverse(list)
 	return list
@@ -206,8 +166,8 @@ func TestRefusals(t *testing.T) {
 		{"GET", "/applications/till/consent", "", 204, ``},
 		{"DELETE", "/credentials/nope", "", 404, `{"error":"Credential not found"}`},
 		{"DELETE", "/sessions/nope", "", 204, ``},
-		{"DELETE", "/offline-grants/three/nope", "", 404, `{"errorMessage":"Offline grant not found"}`},
-		{"DELETE", "/offline-grants/three/back", "", 404, `{"errorMessage":"Offline grant not found"}`},
+		{"DELETE", "/offline-grants/" + x.offline + "/nope", "", 404, `{"errorMessage":"Offline grant not found"}`},
+		{"DELETE", "/offline-grants/" + x.offline + "/back", "", 404, `{"errorMessage":"Offline grant not found"}`},
 		{"DELETE", "/offline-grants/one/till", "", 404, `{"errorMessage":"Offline grant not found"}`},
 		{"PUT", "/offline-grants", "{}", 405, `{"error":"HTTP 405 Method Not Allowed"}`},
 		{"POST", "", `[1]`, 400, `{"error":"unknown_error","error_description":"Cannot parse the JSON"}`},
@@ -238,7 +198,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s %s %s: %d %s\nwant %d %s", c.method, c.path, c.body, w.Code, got, c.status, c.want)
 		}
 	}
-	if w := x.ask("GET", "/groups", "", "Accept: text/html"); w.Code != 404 {
+	if w := x.ask("GET", "/groups", "", "Accept: text/html"); !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") {
 		t.Errorf("a browser is answered %d", w.Code)
 	}
 	if w := x.ask("GET", "/groups", "", "Origin: https://till.test"); w.Code != 200 ||
@@ -252,25 +212,25 @@ func TestRefusals(t *testing.T) {
 		!strings.Contains(w.Header().Get("Access-Control-Allow-Methods"), "DELETE") {
 		t.Errorf("preflight: %d %v", w.Code, w.Header())
 	}
-	x.caller.Roles = []string{"view-profile"}
+	x.token = x.login("till", "viewer", "", "openid").Access
 	for method, want := range map[string]int{"GET": 200, "DELETE": 403} {
-		path := map[string]string{"GET": "/offline-grants", "DELETE": "/offline-grants/three/till"}[method]
+		path := map[string]string{"GET": "/offline-grants", "DELETE": "/offline-grants/" + x.offline + "/till"}[method]
 		if w := x.ask(method, path, ""); w.Code != want {
 			t.Errorf("with view-profile alone %s %s is answered %d", method, path, w.Code)
 		}
 	}
-	x.caller.Roles = []string{"view-groups"}
+	x.token = x.login("till", "grouper", "", "openid").Access
 	for path, want := range map[string]int{"": 403, "/sessions": 403, "/offline-grants": 403, "/credentials": 403, "/applications": 403,
 		"/groups": 200, "/supportedLocales": 200, "/nonsense": 404} {
 		if w := x.ask("GET", path, ""); w.Code != want {
 			t.Errorf("with view-groups alone %s is answered %d", path, w.Code)
 		}
 	}
-	x.caller.Audience = []string{"till"}
+	x.token = x.login("till", "bob", "", "openid").Access // without a role of the account
 	if w := x.ask("GET", "/groups", ""); w.Code != 401 {
 		t.Errorf("a token for somebody else: %d", w.Code)
 	}
-	x.caller = nil
+	x.token = ""
 	if w := x.ask("GET", "/groups", ""); w.Code != 401 || w.Body.String() != `{"error":"HTTP 401 Unauthorized"}` {
 		t.Errorf("nobody: %d %s", w.Code, w.Body)
 	}
@@ -318,11 +278,10 @@ func TestProfile(t *testing.T) {
 	if got := x.read("").(map[string]any); got["email"] != "new@x.test" || got["emailVerified"] != false || got["firstName"] != "A" {
 		t.Errorf("the profile is %v", got)
 	}
-	list, err := x.events.List(t.Context(), x.realm, events.Filter{Max: 1})
-	x.must(err)
+	list := x.events()
 	want := map[string]string{"context": "ACCOUNT", "previous_email": "anna@x.test", "updated_email": "new@x.test",
 		"previous_first_name": "Anna", "updated_first_name": "A"}
-	if len(list) != 1 || list[0].Kind != "UPDATE_PROFILE" || !mapsEqual(list[0].Details, want) {
+	if len(list) != 1 || list[0].Type != "UPDATE_PROFILE" || !mapsEqual(list[0].Details, want) {
 		t.Errorf("events %+v", list)
 	}
 }
@@ -343,7 +302,7 @@ func TestSessions(t *testing.T) {
 	for _, s := range list {
 		s := s.(map[string]any)
 		current, browser := s["current"], s["browser"]
-		if (s["id"] == "one") != (current == true) || (s["id"] == "one") != (browser == "Firefox/140.0") || len(s["clients"].([]any)) != 1 {
+		if (current == true) != (browser == "Firefox/140.0") || len(s["clients"].([]any)) != 1 {
 			t.Errorf("session %v", s)
 		}
 	}
@@ -361,7 +320,7 @@ func TestSessions(t *testing.T) {
 	for _, step := range []struct {
 		path string
 		left int
-	}{{"/sessions/three", 2}, {"/sessions", 1}, {"/sessions?current=true", 0}} {
+	}{{"/sessions/" + x.offline, 2}, {"/sessions", 1}} {
 		if w := x.ask("DELETE", step.path, ""); w.Code != 204 {
 			t.Fatalf("DELETE %s: %d %s", step.path, w.Code, w.Body)
 		}
@@ -369,11 +328,17 @@ func TestSessions(t *testing.T) {
 			t.Errorf("after DELETE %s: %v", step.path, left)
 		}
 	}
-	if left := x.read("/sessions/devices").([]any); len(left) != 0 {
+	if left := x.read("/sessions/devices").([]any); len(left) != 1 {
 		t.Errorf("left on devices: %v", left)
 	}
-	if len(x.told) != 3 {
-		t.Errorf("%d clients are told", len(x.told))
+	if w := x.ask("DELETE", "/sessions?current=true", ""); w.Code != 204 {
+		t.Fatalf("the current session: %d %s", w.Code, w.Body)
+	}
+	if w := x.ask("GET", "/sessions", ""); w.Code != 401 {
+		t.Errorf("a token of a session that is over: %d %s", w.Code, w.Body)
+	}
+	if n := x.told.Load(); n != 3 {
+		t.Errorf("%d clients are told", n)
 	}
 	if got := x.kinds(); !slices.Equal(got, []string{"LOGOUT", "LOGOUT", "LOGOUT"}) {
 		t.Errorf("events %v", got)
@@ -383,8 +348,9 @@ func TestSessions(t *testing.T) {
 // Keycloak: AccountRestService.applications, upsert, revokeConsent; UserConsentManager.revokeConsentToClient.
 func TestApplicationsAndConsents(t *testing.T) {
 	x := newHouse(t)
-	scope := x.realm.ScopeByName("profile")
-	body := `{"grantedScopes":[{"id":"` + string(scope.ID) + `"}]}`
+	scope, err := x.admin.ID(t.Context(), "/shop/client-scopes", "name", "profile")
+	x.must(err)
+	body := `{"grantedScopes":[{"id":"` + scope + `"}]}`
 	if w := x.ask("POST", "/applications/till/consent", body); w.Code != 200 || !strings.Contains(w.Body.String(),
 		`"displayText":"User profile"`) {
 		t.Fatalf("%d %s", w.Code, w.Body)
@@ -430,8 +396,8 @@ func TestApplicationsAndConsents(t *testing.T) {
 	if got := x.kinds(); !slices.Equal(got, []string{"GRANT_CONSENT", "UPDATE_CONSENT_ERROR", "UPDATE_CONSENT", "REVOKE_GRANT"}) {
 		t.Errorf("events %v", got)
 	}
-	if len(x.told) != 1 {
-		t.Errorf("%d clients are told", len(x.told))
+	if n := x.told.Load(); n != 1 {
+		t.Errorf("%d clients are told", n)
 	}
 }
 
@@ -473,8 +439,7 @@ func TestCredentials(t *testing.T) {
 	if got := x.kinds(); !slices.Equal(got, []string{"REMOVE_TOTP", "REMOVE_CREDENTIAL"}) {
 		t.Errorf("events %v", got)
 	}
-	list, err := x.events.List(t.Context(), x.realm, events.Filter{Max: 1})
-	x.must(err)
+	list := x.events()
 	if list[0].Details["credential_user_label"] != "tablet" {
 		t.Errorf("details %v", list[0].Details)
 	}
