@@ -16,29 +16,29 @@ type Check int
 // The checks. Not-befores and switches are those that are read with the session,
 // where that is read before, and else the snapshot's.
 const (
-	OfType         Check = iota // it is of one of the types that are wanted
-	OfHost                      // it was issued under the host name that is asked
-	NotExpired                  // its own time is not over
-	OfClient                    // it was issued for who presents it
-	Proved                      // it came as it is bound: with a proof of its key, or without
-	Keyed                       // it is bound to the key that the request has proved, or to none
-	InOpenID                    // it has the scope openid
-	KnownClient                 // its client is there
-	LiveSession                 // its session lives, or its user is there if it has none
-	OfSubject                   // its session is its subject's
-	KnownUser                   // its user is there
-	LivePart                    // its client's part in the session lives
-	AfterSession                // it is not older than the session
-	AfterPart                   // it is not older than the client's part
-	NotRevoked                  // it was not revoked
-	RealmOn                     // the realm is enabled
-	ClientOn                    // its client is enabled
-	UserOn                      // its user is enabled
-	AfterRealm                  // it is not older than the realm's not-before
-	AfterClient                 // likewise the client's
-	AfterUser                   // likewise the user's
-	OfflineGranted              // its offline session is still granted
-	Unspent                     // it is no refresh token that was used up
+	OfType             Check = iota // it is of one of the types that are wanted
+	OfHost                          // it was issued under the host name that is asked
+	NotExpired                      // its own time is not over
+	OfClient                        // it was issued for who presents it
+	Proved                          // it came as it is bound: with a proof of its key, or without
+	Keyed                           // it is bound to the key that the request has proved, or to none
+	InOpenID                        // it has the scope openid
+	KnownClient                     // its client is there
+	LiveSession                     // its session lives, or its user is there if it has none
+	OfSubject                       // its session is its subject's
+	KnownUser                       // its user is there
+	LiveClientSession               // its client's part in the session lives
+	AfterSession                    // it is not older than the session
+	AfterClientSession              // it is not older than the client's part
+	NotRevoked                      // it was not revoked
+	RealmOn                         // the realm is enabled
+	ClientOn                        // its client is enabled
+	UserOn                          // its user is enabled
+	AfterRealm                      // it is not older than the realm's not-before
+	AfterClient                     // likewise the client's
+	AfterUser                       // likewise the user's
+	OfflineGranted                  // its offline session is still granted
+	Unspent                         // it is no refresh token that was used up
 )
 
 // checks by their names. "" is a yes.
@@ -55,22 +55,22 @@ var checks = [...]func(*judging) (Refusal, error){
 	InOpenID: func(j *judging) (Refusal, error) {
 		return unless(tokens.HasScope(j.v.Token.Scope, tokens.ScopeOpenID), NoOpenID)
 	},
-	KnownClient:    (*judging).knownClient,
-	LiveSession:    after((*judging).findSession, (*judging).liveSession),
-	OfSubject:      after((*judging).findSession, (*judging).ofSubject),
-	KnownUser:      (*judging).knownUser,
-	LivePart:       after((*judging).findSession, (*judging).livePart),
-	AfterSession:   after((*judging).findSession, (*judging).afterSession),
-	AfterPart:      after((*judging).findSession, (*judging).afterPart),
-	NotRevoked:     (*judging).notRevoked,
-	RealmOn:        (*judging).realmOn,
-	ClientOn:       after((*judging).findClient, (*judging).clientOn),
-	UserOn:         after((*judging).findSession, (*judging).userOn),
-	AfterRealm:     (*judging).afterRealm,
-	AfterClient:    after((*judging).findClient, (*judging).afterClient),
-	AfterUser:      after((*judging).findSession, (*judging).afterUser),
-	OfflineGranted: (*judging).offlineGranted,
-	Unspent:        after((*judging).findSession, (*judging).unspent),
+	KnownClient:        (*judging).knownClient,
+	LiveSession:        after((*judging).findSession, (*judging).liveSession),
+	OfSubject:          after((*judging).findSession, (*judging).ofSubject),
+	KnownUser:          (*judging).knownUser,
+	LiveClientSession:  after((*judging).findSession, (*judging).liveClientSession),
+	AfterSession:       after((*judging).findSession, (*judging).afterSession),
+	AfterClientSession: after((*judging).findSession, (*judging).afterClientSession),
+	NotRevoked:         (*judging).notRevoked,
+	RealmOn:            (*judging).realmOn,
+	ClientOn:           after((*judging).findClient, (*judging).clientOn),
+	UserOn:             after((*judging).findSession, (*judging).userOn),
+	AfterRealm:         (*judging).afterRealm,
+	AfterClient:        after((*judging).findClient, (*judging).afterClient),
+	AfterUser:          after((*judging).findSession, (*judging).afterUser),
+	OfflineGranted:     (*judging).offlineGranted,
+	Unspent:            after((*judging).findSession, (*judging).unspent),
 }
 
 func unless(ok bool, no Refusal) (Refusal, error) {
@@ -131,7 +131,7 @@ func (j *judging) proved() (Refusal, error) {
 	return "", err
 }
 
-// liveSession leaves what is wrong with the client's part to livePart.
+// liveSession leaves what is wrong with the client's part to liveClientSession.
 func (j *judging) liveSession() Refusal {
 	if j.v.Token.Session == "" {
 		switch {
@@ -180,12 +180,12 @@ func (j *judging) knownUser() (Refusal, error) {
 	return unless(j.v.User != nil || j.v.Token.Subject == "", UserGone)
 }
 
-func (j *judging) livePart() Refusal {
+func (j *judging) liveClientSession() Refusal {
 	switch {
 	case errors.Is(j.session.err, sessions.ErrClientSessionExpired):
-		return PartTimedOut
+		return ClientSessionTimedOut
 	case errors.Is(j.session.err, sessions.ErrNoClientSession) && !j.guest():
-		return PartGone
+		return ClientSessionGone
 	}
 	return ""
 }
@@ -197,9 +197,9 @@ func (j *judging) afterSession() Refusal {
 	return ""
 }
 
-func (j *judging) afterPart() Refusal {
+func (j *judging) afterClientSession() Refusal {
 	if j.v.View != nil && j.v.View.ClientSession != nil && !j.context.Guest && j.v.Token.BeforeSession(j.v.View.ClientSession.Started) {
-		return OlderThanPart
+		return OlderThanClientSession
 	}
 	return ""
 }

@@ -15,7 +15,8 @@ var apiTypes = []string{tokens.TypeBearer, tokens.TypeDPoP}
 // apiChecks are those of the APIs that take bearer tokens. Keycloak: AppAuthManager.BearerTokenAuthenticator,
 // TokenManager.TokenRevocationCheck.
 var apiChecks = []Check{
-	OfType, OfHost, NotExpired, AfterRealm, KnownClient, Proved, LiveSession, LivePart, ClientOn, NotRevoked, AfterSession, AfterRealm,
+	OfType, OfHost, NotExpired, AfterRealm, KnownClient, Proved, LiveSession, LiveClientSession, ClientOn, NotRevoked,
+	AfterSession, AfterRealm,
 	AfterClient, UserOn, RealmOn, AfterUser,
 }
 

@@ -318,5 +318,6 @@ func (b *backCall) mayReadToken(v *bearer.Verdict) (bool, error) {
 var brokerTokenChecks = []bearer.Check{
 	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.Proved, bearer.KnownClient, bearer.NotRevoked, bearer.AfterRealm,
 	bearer.AfterClient,
-	bearer.ClientOn, bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart, bearer.UserOn, bearer.AfterUser,
+	bearer.ClientOn, bearer.LiveSession, bearer.LiveClientSession, bearer.AfterSession, bearer.AfterClientSession,
+	bearer.UserOn, bearer.AfterUser,
 }

@@ -82,7 +82,8 @@ type introspected struct {
 var introspectionChecks = []bearer.Check{
 	bearer.OfHost, bearer.KnownClient, bearer.ClientOn, bearer.NotRevoked, bearer.NotExpired, bearer.AfterRealm, bearer.AfterClient,
 	bearer.OfType, bearer.ClientOn,
-	bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart, bearer.UserOn, bearer.AfterUser, bearer.OfflineGranted,
+	bearer.LiveSession, bearer.LiveClientSession, bearer.AfterSession, bearer.AfterClientSession, bearer.UserOn,
+	bearer.AfterUser, bearer.OfflineGranted,
 	bearer.Unspent,
 }
 

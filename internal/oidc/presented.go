@@ -67,9 +67,11 @@ const (
 // standing are the error words of a token that stands on nothing any more.
 // Keycloak: UserSessionUtil.findValidSession.
 var standing = map[bearer.Refusal]string{
-	bearer.SessionGone: "user_session_not_found", bearer.SessionTimedOut: "user_session_not_found", bearer.PartGone: "user_session_not_found",
-	bearer.RealmOff: "user_session_not_found", bearer.SessionForgotten: "session_expired", bearer.PartTimedOut: "session_expired",
-	bearer.OlderThanSession: "invalid_token", bearer.OlderThanPart: "invalid_token", bearer.UserGone: "user_not_found",
+	bearer.SessionGone: "user_session_not_found", bearer.SessionTimedOut: "user_session_not_found",
+	bearer.ClientSessionGone: "user_session_not_found",
+	bearer.RealmOff:          "user_session_not_found", bearer.SessionForgotten: "session_expired",
+	bearer.ClientSessionTimedOut: "session_expired",
+	bearer.OlderThanSession:      "invalid_token", bearer.OlderThanClientSession: "invalid_token", bearer.UserGone: "user_not_found",
 	bearer.AccountOff: "user_disabled",
 }
 

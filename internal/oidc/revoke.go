@@ -114,8 +114,8 @@ func (b *backCall) revokeExchanged(tok *tokens.Token) error {
 
 // revocationChecks are those of TokenRevocationEndpoint: a token may have expired, and its
 // user or client may be disabled.
-var revocationChecks = []bearer.Check{bearer.OfType, bearer.OfClient, bearer.LiveSession, bearer.LivePart,
-	bearer.AfterSession, bearer.AfterPart}
+var revocationChecks = []bearer.Check{bearer.OfType, bearer.OfClient, bearer.LiveSession, bearer.LiveClientSession,
+	bearer.AfterSession, bearer.AfterClientSession}
 
 // revocable judges a token that is to be revoked.
 func (b *backCall) revocable(token web.Param) (*bearer.Verdict, error) {

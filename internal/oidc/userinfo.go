@@ -93,7 +93,8 @@ func (c *call) challenge(status int, code, description string) error {
 var userinfoChecks = []bearer.Check{
 	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.Proved, bearer.InOpenID, bearer.KnownClient, bearer.NotRevoked, bearer.AfterRealm,
 	bearer.AfterClient,
-	bearer.ClientOn, bearer.LiveSession, bearer.LivePart, bearer.AfterSession, bearer.AfterPart, bearer.UserOn, bearer.AfterUser,
+	bearer.ClientOn, bearer.LiveSession, bearer.LiveClientSession, bearer.AfterSession, bearer.AfterClientSession,
+	bearer.UserOn, bearer.AfterUser,
 }
 
 // unverified is what TokenVerifier refuses, for a reason that the event alone tells.

@@ -178,7 +178,8 @@ func (c *inspecting) refuse(reason iam.Reason, detail string) {
 var (
 	tokenChecks   = []bearer.Check{bearer.OfHost, bearer.KnownClient, bearer.NotExpired}
 	sessionChecks = []bearer.Check{
-		bearer.OfHost, bearer.KnownClient, bearer.LiveSession, bearer.LivePart, bearer.NotRevoked, bearer.AfterSession, bearer.AfterPart,
+		bearer.OfHost, bearer.KnownClient, bearer.LiveSession, bearer.LiveClientSession, bearer.NotRevoked,
+		bearer.AfterSession, bearer.AfterClientSession,
 		bearer.Unspent, bearer.OfflineGranted,
 		bearer.KnownUser, bearer.RealmOn, bearer.ClientOn, bearer.AfterRealm, bearer.AfterClient, bearer.UserOn,
 		bearer.AfterUser, bearer.NotExpired,
@@ -227,9 +228,9 @@ func (c *inspecting) explain(no bearer.Refusal, at Seen) error {
 		return c.sessionEnded(iam.SessionID(c.t.Session))
 	case bearer.SessionTimedOut, bearer.SessionForgotten:
 		c.refuseEnd(c.x.Sessions.TimedOut(c.r, v.Session), "The session")
-	case bearer.PartTimedOut:
+	case bearer.ClientSessionTimedOut:
 		c.refuseEnd(c.x.Sessions.ClientSessionTimedOut(c.r, &c.v.Client.Client, v.Session, v.ClientSession), "The client's part in the session")
-	case bearer.PartGone:
+	case bearer.ClientSessionGone:
 		return c.partEnded(iam.SessionID(c.t.Session))
 	case bearer.SpentToken:
 		text := "The realm rotates refresh tokens (revokeRefreshToken), and this one has been used; the next one counts now. Presenting it " +

@@ -130,7 +130,7 @@ var tokenTypes = []string{tokens.TypeBearer, clients.TypeRegistrationAccess, cli
 var (
 	tokenChecks  = []bearer.Check{bearer.OfHost, bearer.NotExpired, bearer.OfType}
 	bearerChecks = []bearer.Check{
-		bearer.NotRevoked, bearer.KnownClient, bearer.LiveSession, bearer.LivePart, bearer.ClientOn, bearer.UserOn, bearer.AfterRealm,
+		bearer.NotRevoked, bearer.KnownClient, bearer.LiveSession, bearer.LiveClientSession, bearer.ClientOn, bearer.UserOn, bearer.AfterRealm,
 		bearer.AfterClient, bearer.AfterUser,
 	}
 )

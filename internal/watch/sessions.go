@@ -36,11 +36,11 @@ type life struct {
 	last     time.Time  // the last sign of life
 	username string
 	remember bool
-	parts    []*livePart
+	parts    []*liveClientSession
 }
 
-// A livePart is a client's part in a life, as events tell.
-type livePart struct {
+// A liveClientSession is a client's part in a life, as events tell.
+type liveClientSession struct {
 	client    iam.ClientID
 	how       iam.How
 	scope     string
@@ -50,14 +50,14 @@ type livePart struct {
 	issued    []iam.Issuance // the newest first
 }
 
-func (l *life) part(client iam.ClientID, e *iam.Event, how iam.How) *livePart {
+func (l *life) part(client iam.ClientID, e *iam.Event, how iam.How) *liveClientSession {
 	for _, p := range l.parts {
 		if p.client == client {
 			p.last = e.Time
 			return p
 		}
 	}
-	p := &livePart{client: client, how: how, first: e.Time, last: e.Time}
+	p := &liveClientSession{client: client, how: how, first: e.Time, last: e.Time}
 	l.parts = append(l.parts, p)
 	return p
 }
@@ -259,8 +259,8 @@ func (w *Watch) putParts(ctx context.Context, tx *store.Tx, x *Subject, l *life,
 	told := slices.Clone(l.parts)
 	if l.live != nil {
 		for id := range l.live.Clients {
-			if !slices.ContainsFunc(told, func(p *livePart) bool { return p.client == iam.ClientID(id) }) {
-				told = append(told, &livePart{client: iam.ClientID(id), first: s.Started, last: used})
+			if !slices.ContainsFunc(told, func(p *liveClientSession) bool { return p.client == iam.ClientID(id) }) {
+				told = append(told, &liveClientSession{client: iam.ClientID(id), first: s.Started, last: used})
 			}
 		}
 	}
@@ -295,7 +295,7 @@ func (w *Watch) putParts(ctx context.Context, tx *store.Tx, x *Subject, l *life,
 }
 
 // touch is what a part has to add to what is stored of it.
-func (p *livePart) touch(realm iam.RealmID, ref iam.SessionRef, have *iam.ClientSession) store.Touch {
+func (p *liveClientSession) touch(realm iam.RealmID, ref iam.SessionRef, have *iam.ClientSession) store.Touch {
 	t := store.Touch{Realm: realm, Session: ref.ID, Kind: ref.Kind, Client: p.client, At: p.last, Refreshes: max(0,
 		p.refreshes-have.Refreshes)}
 	var newest int64

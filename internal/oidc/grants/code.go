@@ -128,7 +128,7 @@ func (s *Service) loginGrant(ctx context.Context, q *Request, view *sessions.Vie
 
 // codeChecks are those of the session behind a code. That the client has a part in it
 // is refused last, when it is known to be the code's.
-var codeChecks = []bearer.Check{bearer.LiveSession, bearer.OfSubject, bearer.ClientOn, bearer.UserOn, bearer.LivePart}
+var codeChecks = []bearer.Check{bearer.LiveSession, bearer.OfSubject, bearer.ClientOn, bearer.UserOn, bearer.LiveClientSession}
 
 // redeem takes a code, once, and judges the session it was made in. A code that
 // was used before ends the client's part in the session that it names: somebody has
@@ -173,10 +173,10 @@ func (s *Service) redeem(ctx context.Context, q *Request) (*Code, *bearer.Verdic
 		return nil, nil, err
 	}
 	switch v.Refusal {
-	case "", bearer.PartGone:
+	case "", bearer.ClientSessionGone:
 		q.Event.User = view.Session.User
 		return code, v, nil
-	case bearer.UserOff, bearer.SessionTimedOut, bearer.SessionForgotten, bearer.PartTimedOut:
+	case bearer.UserOff, bearer.SessionTimedOut, bearer.SessionForgotten, bearer.ClientSessionTimedOut:
 		q.Event.User = view.Session.User
 	}
 	return nil, nil, refusedSession(v.Refusal)

@@ -199,7 +199,7 @@ func (s *Service) device(ctx context.Context, q *Request) (*Decision, error) {
 }
 
 // deviceChecks are those of the session behind a device code.
-var deviceChecks = []bearer.Check{bearer.UserOn, bearer.LiveSession, bearer.LivePart, bearer.ClientOn}
+var deviceChecks = []bearer.Check{bearer.UserOn, bearer.LiveSession, bearer.LiveClientSession, bearer.ClientOn}
 
 // redeemDevice gives out the tokens of a request that was allowed, once.
 func (s *Service) redeemDevice(ctx context.Context, q *Request, d *Device, said *DeviceAnswer) (*Decision, error) {

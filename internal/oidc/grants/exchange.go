@@ -78,8 +78,8 @@ func unsupported(q *Request) string {
 // accessChecks are those of an access token that another grant goes by.
 // Keycloak: AuthenticationManager.verifyIdentityToken.
 var accessChecks = []bearer.Check{
-	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.KnownClient, bearer.NotRevoked, bearer.LiveSession, bearer.LivePart,
-	bearer.AfterSession, bearer.AfterPart,
+	bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.KnownClient, bearer.NotRevoked, bearer.LiveSession, bearer.LiveClientSession,
+	bearer.AfterSession, bearer.AfterClientSession,
 	bearer.ClientOn, bearer.UserOn, bearer.AfterRealm, bearer.AfterClient, bearer.AfterUser,
 }
 

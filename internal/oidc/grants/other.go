@@ -29,8 +29,8 @@ func (*Service) jwtBearer(_ context.Context, q *Request) (*Decision, error) {
 // permissionChecks are accessChecks behind the client, whose policy says which scripts may
 // read the refusal.
 var permissionChecks = []bearer.Check{
-	bearer.KnownClient, bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.NotRevoked, bearer.LiveSession, bearer.LivePart,
-	bearer.AfterSession, bearer.AfterPart,
+	bearer.KnownClient, bearer.OfHost, bearer.OfType, bearer.NotExpired, bearer.NotRevoked, bearer.LiveSession, bearer.LiveClientSession,
+	bearer.AfterSession, bearer.AfterClientSession,
 	bearer.ClientOn, bearer.UserOn, bearer.AfterRealm, bearer.AfterClient, bearer.AfterUser,
 }
 

@@ -100,7 +100,8 @@ var refreshTypes = []string{tokens.TypeRefresh, tokens.TypeOffline}
 var refreshChecks = []bearer.Check{
 	bearer.OfType, bearer.OfHost, bearer.AfterRealm, bearer.AfterClient, bearer.NotExpired, bearer.OfClient, bearer.Keyed,
 	bearer.LiveSession, bearer.UserOn,
-	bearer.AfterSession, bearer.LivePart, bearer.ClientOn, bearer.AfterPart, bearer.AfterRealm, bearer.AfterClient, bearer.AfterUser,
+	bearer.AfterSession, bearer.LiveClientSession, bearer.ClientOn, bearer.AfterClientSession, bearer.AfterRealm,
+	bearer.AfterClient, bearer.AfterUser,
 	bearer.OfflineGranted,
 }
 
@@ -127,7 +128,7 @@ func (s *Service) JudgeRefresh(ctx context.Context, q *Request, order []bearer.C
 		return nil, oauth.ClientOff
 	case bearer.SessionTimedOut, bearer.SessionForgotten:
 		err = s.endExpired(ctx, q, v.View)
-	case bearer.PartTimedOut:
+	case bearer.ClientSessionTimedOut:
 		end := s.Sessions.ClientSessionTimedOut(q.Realm, &q.Client.Client, v.View.Session, v.View.ClientSession)
 		err = s.Sessions.Detach(ctx, q.Realm, v.View.Session.Ref(), q.Client.ID, end)
 	}
