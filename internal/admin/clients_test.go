@@ -78,7 +78,7 @@ func newShopOn(t *testing.T, db *store.DB) *shop {
 	h := &Handler{
 		Realms: cache, Manager: manager, Clients: clients.New(cache, nil, sessions.New(db, nil)), Sessions: sessions.New(db, nil),
 		Events: events.New(db, log, nil, nil), Hostname: hostname, Log: log,
-		Users: users.New(db, passhash.New(64<<20), policy.New(""), sessions.New(db, nil), nil), Roles: roles.New(db),
+		Users: users.New(db, passhash.New(64<<20, passhash.DefaultQueue), policy.New(""), sessions.New(db, nil), nil), Roles: roles.New(db),
 	}
 	h.Doctor = &doctor.Service{Cache: cache, Manager: manager, Clients: h.Clients}
 	s := &shop{T: t, h: h}

@@ -59,6 +59,7 @@ type options struct {
 	LogLevel    string `group:"Logs" help:"debug, info, warn, error or off. Default: info." kc:"KC_LOG_LEVEL" placeholder:"LEVEL"`
 	LogOutput   string `name:"log-console-output" group:"Logs" help:"text (Keycloak: default) or json. Default: json, in development text." kc:"KC_LOG_CONSOLE_OUTPUT" placeholder:"FORM"`
 	AccessLog   *bool  `name:"http-access-log-enabled" negatable:"" group:"Logs" help:"Log each request." kc:"KC_HTTP_ACCESS_LOG_ENABLED"`
+	HashQueue   int    `name:"password-hash-queue" group:"Load" help:"Password hashes that wait for others at most; whoever comes beyond is answered 503. Default: 256." placeholder:"N"`
 	LogSessions *bool  `name:"log-sessions" negatable:"" group:"Logs" help:"Log each beginning and end of a session."`
 }
 
@@ -105,6 +106,9 @@ func (o *options) apply(c server.Config) (server.Config, error) {
 		return c, fmt.Errorf("unknown log-console-output %q (text, json)", o.LogOutput)
 	}
 	giveIf(&c.AccessLog, o.AccessLog)
+	if o.HashQueue > 0 {
+		c.HashQueue = o.HashQueue
+	}
 	giveIf(&c.LogSessions, o.LogSessions)
 	return c, o.applyDB(&c.DB)
 }

@@ -94,6 +94,7 @@ const (
 
 	// DirectoryUnavailable is no word on whoever logs in: nobody could look.
 	DirectoryUnavailable Reason = "directory-unavailable"
+	Overload             Reason = "overload"
 )
 
 // A ReasonInfo explains a Reason.
@@ -185,6 +186,7 @@ var reasons = []ReasonInfo{
 	{ProviderCookie, false, true, "because the browser came back from the identity provider without the cookies of its login"},
 	{LinkMissing, false, true, "because no user here is linked to the account at the identity provider, and its first login lets nobody in"},
 	{EmailTaken, false, true, "because another user here has the e-mail address or the name that the identity provider says"},
+	{Overload, false, true, "because the server had more passwords to check at once than it takes on"},
 }
 
 // Info returns the line of a reason; ok is false for what is none.

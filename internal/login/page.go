@@ -3,8 +3,10 @@ package login
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"latchkey/internal/authn"
@@ -12,6 +14,7 @@ import (
 	"latchkey/internal/authn/steps"
 	"latchkey/internal/authn/tabs"
 	"latchkey/internal/i18n"
+	"latchkey/internal/iam"
 	"latchkey/internal/pages"
 	"latchkey/internal/realms"
 	"latchkey/internal/telemetry"
@@ -216,8 +219,31 @@ func (a *attempt) notice(status int, view pages.View, m *authn.Message) {
 	a.write(status, q, view)
 }
 
+// overloaded answers a login whose password cannot be checked now. Nothing was stored: the same form can be sent again.
+func (a *attempt) overloaded() {
+	a.h.Log.WarnContext(a.ctx, "login put off: too many passwords to check", "path", a.r.URL.Path)
+	if run := a.run; run != nil {
+		run.Event.Cause.Reason = iam.Overload
+		run.Emit(wordOverload)
+		a.h.Events.Emit(a.ctx, a.realm, &run.Events[len(run.Events)-1])
+	}
+	a.w.Header().Set("Retry-After", strconv.Itoa(retryAfterOverload))
+	a.errorPage(http.StatusServiceUnavailable, "overloadedMessage")
+}
+
+const (
+	// wordOverload is the error of events about logins that the server could not judge.
+	wordOverload = "temporarily_unavailable"
+	// retryAfterOverload is how many seconds later a full queue of hashes will have been worked off.
+	retryAfterOverload = 5
+)
+
 // broken answers a fault of the server, and logs it.
 func (a *attempt) broken(err error) {
+	if errors.Is(err, iam.ErrBusy) && a.realm != nil {
+		a.overloaded()
+		return
+	}
 	if !web.Left(a.r) {
 		a.h.Log.ErrorContext(a.ctx, "login failed", "path", a.r.URL.Path, telemetry.KeyError, err)
 	}

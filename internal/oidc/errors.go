@@ -92,6 +92,9 @@ func (c *call) fail(err error) {
 	case errors.As(err, &bearer):
 		c.bytes(bearer.status, "text/plain;charset=UTF-8", nil)
 	case no != nil:
+		if no.Status == http.StatusServiceUnavailable {
+			c.w.Header().Set("Retry-After", "5")
+		}
 		_ = c.json(cmp.Or(no.Status, http.StatusBadRequest), web.Problem{Error: no.Answer(), Description: no.Description})
 	case errors.As(err, &shown):
 		c.page(shown.Page.Status, pages.Request{

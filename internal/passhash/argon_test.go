@@ -15,7 +15,7 @@ func TestArgonIsArgon(t *testing.T) {
 	if !canFill() {
 		t.Skip("this processor has no AVX2: all hashes are x/crypto's")
 	}
-	h := New(64 << 20)
+	h := New(64<<20, DefaultQueue)
 	random := rand.New(rand.NewPCG(1, 2))
 	check := func(time, memory uint32, length int) {
 		t.Helper()

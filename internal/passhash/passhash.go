@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -171,22 +172,28 @@ func (h *Hasher) key(d derivation, password, salt []byte, length int) ([]byte, e
 
 // Hasher computes hashes. It is safe for concurrent use; a server has one.
 type Hasher struct {
-	memory *semaphore.Weighted // in KiB
-	limit  int64
-	floor  int64
-	spare  sync.Pool // of *[]block
+	memory  *semaphore.Weighted // in KiB
+	limit   int64
+	floor   int64
+	queue   int64
+	waiting atomic.Int64
+	spare   sync.Pool // of *[]block
 }
 
 // New returns a Hasher that uses at most memory bytes for hashes at a time. Each is counted with at least a processor's share of it, so
-// that no more
-// hashes run at once than there are processors: more would take memory and finish no sooner.
-func New(memory int64) *Hasher {
+// that no more hashes run at once than there are processors: more would take memory and finish no sooner. At most queue others wait for
+// their turn, in the order in which they came.
+func New(memory int64, queue int) *Hasher {
 	limit := max(memory>>10, 1)
-	return &Hasher{memory: semaphore.NewWeighted(limit), limit: limit, floor: max(limit/int64(runtime.GOMAXPROCS(0)), 1)}
+	return &Hasher{memory: semaphore.NewWeighted(limit), limit: limit, floor: max(limit/int64(runtime.GOMAXPROCS(0)), 1), queue: int64(queue)}
 }
 
-// longestWait is how long a hash waits for others: whoever would wait longer is
-// told to come again (iam.ErrBusy).
+// DefaultQueue is how many hashes wait for others unless the configuration says otherwise: with argon2, as the default policy has it,
+// the last of them waits for one to two seconds on two processors.
+const DefaultQueue = 256
+
+// longestWait is how long a hash waits for others: whoever would wait longer, or
+// finds the queue full, is told to come again (iam.ErrBusy).
 const longestWait = 5 * time.Second
 
 func (h *Hasher) derive(ctx context.Context, d derivation, password, salt []byte, length int) ([]byte, error) {
@@ -194,16 +201,29 @@ func (h *Hasher) derive(ctx context.Context, d derivation, password, salt []byte
 		return nil, fmt.Errorf("%w: argon2 with %d KiB of memory, where %d are allowed", ErrUnsupported, d.memory, h.limit)
 	}
 	weight := max(int64(d.memory), h.floor)
-	waiting, cancel := context.WithTimeout(ctx, longestWait)
-	defer cancel()
-	if err := h.memory.Acquire(waiting, weight); err != nil { // in the order in which they came
-		if ctx.Err() == nil {
-			err = iam.ErrBusy
-		}
+	if err := h.acquire(ctx, weight); err != nil {
 		return nil, fmt.Errorf("passhash: waiting for memory: %w", err)
 	}
 	defer h.memory.Release(weight)
 	return h.key(d, password, salt, length)
+}
+
+// acquire takes memory at once, or waits for it in the queue.
+func (h *Hasher) acquire(ctx context.Context, weight int64) error {
+	if h.memory.TryAcquire(weight) { // which fails while anybody waits, too
+		return nil
+	}
+	defer h.waiting.Add(-1)
+	if h.waiting.Add(1) > h.queue {
+		return iam.ErrBusy
+	}
+	waiting, cancel := context.WithTimeout(ctx, longestWait)
+	defer cancel()
+	err := h.memory.Acquire(waiting, weight)
+	if err != nil && ctx.Err() == nil {
+		return iam.ErrBusy
+	}
+	return err
 }
 
 // Hash returns credentialData and secretData of the password under the policy. The second is a secret.

@@ -36,7 +36,7 @@ func TestKeycloakPasswords(t *testing.T) {
 	if len(users) != 5 {
 		t.Fatalf("%d users", len(users))
 	}
-	h := New(64 << 20)
+	h := New(64<<20, DefaultQueue)
 	for _, u := range users {
 		t.Run(u.Username, func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +90,7 @@ func TestKeycloakPasswords(t *testing.T) {
 var cheap = Policy{Algorithm: "pbkdf2-sha256", Iterations: 2}
 
 func TestPolicy(t *testing.T) {
-	h := New(64 << 20)
+	h := New(64<<20, DefaultQueue)
 	for _, c := range []struct {
 		policy     Policy
 		iterations string // in credentialData; empty: refused
@@ -126,7 +126,7 @@ func TestPolicy(t *testing.T) {
 }
 
 func TestRefuses(t *testing.T) {
-	h := New(64 << 20)
+	h := New(64<<20, DefaultQueue)
 	const good = `{"hashIterations":1,"algorithm":"argon2","additionalParameters":%s}`
 	value := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	secret := `{"value":"` + value + `","salt":"AAAA","additionalParameters":{}}`
@@ -167,7 +167,7 @@ func TestRefuses(t *testing.T) {
 
 // The semaphore holds back whoever finds no memory, until the context ends or memory is free.
 func TestMemoryIsBounded(t *testing.T) {
-	h := New(8 << 20) // one argon2 at a time
+	h := New(8<<20, DefaultQueue) // one argon2 at a time
 	if err := h.memory.Acquire(context.Background(), h.limit); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func BenchmarkArgon2id(b *testing.B) { benchmark(b, Policy{}) }
 func BenchmarkPBKDF2SHA512(b *testing.B) { benchmark(b, Policy{Algorithm: "pbkdf2-sha512"}) }
 
 func benchmark(b *testing.B, p Policy) {
-	h := New(256 << 20)
+	h := New(256<<20, DefaultQueue)
 	data, secret, err := h.Hash(context.Background(), p, []byte("password"))
 	if err != nil {
 		b.Fatal(err)

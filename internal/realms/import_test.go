@@ -174,7 +174,7 @@ func TestGaps(t *testing.T) {
 	ctx := t.Context()
 	db := storetest.SQLite(t)
 	m := newManager(db)
-	m.CheckCredential = users.New(db, passhash.New(64<<20), policy.New(""), nil, nil).CheckStored
+	m.CheckCredential = users.New(db, passhash.New(64<<20, passhash.DefaultQueue), policy.New(""), nil, nil).CheckStored
 	lacking := []string{"workflows", "google", "saml", "ldap", "conditional-level-of-authentication", "smartcard", "authorization",
 		"client-policies", "oidc-script", "user-federation", "CONFIGURE_X", "java-keystore"}
 	m.Can = func(_ realms.Capability, id string) bool { return !slices.Contains(lacking, id) }

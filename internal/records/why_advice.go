@@ -169,4 +169,7 @@ var advice = map[iam.Reason]Advised{
 	iam.EmailTaken: {"Whoever comes from the identity provider sees a page that says that the user exists.",
 		"Log in here and link the account (Account, Linked accounts), or have an administrator link it; " +
 			"or let the first broker login ask whether to link it."},
+	iam.Overload: {"A login ends in a page that says that too many people log in (status 503), or a direct grant in " +
+		"temporarily_unavailable.", "Log in again in a few seconds. Where it lasts, give the server more processors, look for whoever " +
+		"tries passwords, or let more wait (--password-hash-queue)."},
 }

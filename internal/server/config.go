@@ -33,6 +33,8 @@ type Config struct {
 	// ImportAcceptGaps imports realms although something in them will not work yet.
 	ImportAcceptGaps bool
 
+	HashQueue int // password hashes that wait for others at most; 0: the default
+
 	Log       telemetry.LogOptions
 	LogTo     io.Writer // nil: standard error
 	AccessLog bool      // a line for each request

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,7 +65,8 @@ func newManager(db *store.DB, cache *realms.Cache, maker *keys.Maker, people *us
 
 // newUsers is the users' rules with the lists that password policies name.
 func newUsers(db *store.DB, cfg Config, live *sessions.Service) *users.Service {
-	return users.New(db, passhash.New(hashMemory), policy.New(filepath.Join(cfg.DataDir, "password-blacklists")), live, cfg.Directories)
+	hasher := passhash.New(hashMemory, cmp.Or(cfg.HashQueue, passhash.DefaultQueue))
+	return users.New(db, hasher, policy.New(filepath.Join(cfg.DataDir, "password-blacklists")), live, cfg.Directories)
 }
 
 // capabilities says what this build can do of what a realm may need.

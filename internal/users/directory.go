@@ -169,8 +169,7 @@ func (s *Service) adopt(ctx context.Context, r *realms.Realm, d source, u *iam.U
 // brute force protection allowed. An error says that it cannot be told now, which is not wrong: it counts as no failure.
 func (s *Service) CheckPassword(ctx context.Context, r *realms.Realm, u *iam.User, g *iam.Guess, password string) (Outcome, error) {
 	if u == nil {
-		s.Dummy(ctx, r)
-		return Wrong, nil
+		return Wrong, s.Dummy(ctx, r)
 	}
 	ctx, done, err := s.comparing(ctx, r, u.ID, g)
 	if err != nil {

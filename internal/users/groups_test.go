@@ -120,7 +120,7 @@ func BenchmarkGroups(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := users.New(db, passhash.New(64<<20), policy.New(""), sessions.New(db, nil), nil)
+	s := users.New(db, passhash.New(64<<20, passhash.DefaultQueue), policy.New(""), sessions.New(db, nil), nil)
 	for name, f := range map[string]func() error{
 		"tree": func() error { _, err := s.Groups(ctx, r); return err },
 		"id":   func() error { _, err := s.Group(ctx, r, "g15042"); return err },

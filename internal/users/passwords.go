@@ -32,25 +32,36 @@ func hashing(p iam.PasswordPolicy) passhash.Policy {
 
 // A dummy is a credential that no password fits, for users that are not there.
 type dummy struct {
-	once         sync.Once
-	data, secret []byte
-	err          error
+	mu           sync.Mutex
+	data, secret []byte // nil until the first was made
 }
 
 // Dummy spends as long as checking a password under the realm's policy takes,
-// so that answers do not tell which users exist.
-func (s *Service) Dummy(ctx context.Context, r *realms.Realm) {
+// and fails as that does, so that answers do not tell which users exist.
+func (s *Service) Dummy(ctx context.Context, r *realms.Realm) error {
 	p := hashing(r.Password)
 	v, _ := s.dummies.LoadOrStore(p, new(dummy))
-	d := v.(*dummy)
-	fresh := false
-	d.once.Do(func() {
-		fresh = true
-		d.data, d.secret, d.err = s.hash.Hash(context.WithoutCancel(ctx), p, []byte(realms.NewID()))
+	data, secret, fresh, err := v.(*dummy).credential(func() ([]byte, []byte, error) {
+		return s.hash.Hash(ctx, p, []byte(realms.NewID()))
 	})
-	if d.err == nil && !fresh { // making it took as long
-		_, _ = s.hash.Verify(ctx, d.data, d.secret, []byte("x"))
+	if err == nil && !fresh { // making it took as long
+		_, err = s.hash.Verify(ctx, data, secret, []byte("x"))
 	}
+	if errors.Is(err, passhash.ErrUnsupported) { // a policy that nothing can be hashed under: users' own passwords are checked as they are
+		return nil
+	}
+	return err
+}
+
+// credential is the dummy's, made now if it is not there yet.
+func (d *dummy) credential(hash func() ([]byte, []byte, error)) (data, secret []byte, fresh bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.data != nil {
+		return d.data, d.secret, false, nil
+	}
+	d.data, d.secret, err = hash()
+	return d.data, d.secret, true, err
 }
 
 // comparePassword is the check of passwords.
@@ -61,13 +72,11 @@ func (s *Service) comparePassword(ctx context.Context, r *realms.Realm, user iam
 	}
 	c := ofKind(list, iam.Password)
 	if c == nil {
-		s.Dummy(ctx, r)
-		return false, nil
+		return false, s.Dummy(ctx, r)
 	}
 	ok, err := s.hash.Verify(ctx, c.Data, c.Secret, []byte(p.value))
 	if errors.Is(err, passhash.ErrUnsupported) || errors.Is(err, passhash.ErrCorrupt) {
-		s.Dummy(ctx, r) // no password is this one; Keycloak: PasswordCredentialProvider.isValid
-		return false, nil
+		return false, s.Dummy(ctx, r) // no password is this one; Keycloak: PasswordCredentialProvider.isValid
 	}
 	if err != nil || !ok {
 		return false, err

@@ -46,7 +46,8 @@ func each(t *testing.T, doc string, f func(w *world)) {
 		if err := errors.Join(err, err2); err != nil {
 			t.Fatal(err)
 		}
-		w := &world{T: t, db: db, s: users.New(db, passhash.New(64<<20), policy.New(""), sessions.New(db, nil), nil), realm: r}
+		w := &world{T: t, db: db,
+			s: users.New(db, passhash.New(64<<20, passhash.DefaultQueue), policy.New(""), sessions.New(db, nil), nil), realm: r}
 		w.anna = &iam.User{Username: "Anna", Email: "Anna@X.test", Enabled: true}
 		w.must(w.s.Create(ctx, r, &users.Newcomer{User: w.anna}))
 		f(w)

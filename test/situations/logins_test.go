@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/pquerna/otp/totp"
@@ -61,8 +62,37 @@ func require(w *world, provider, requirement string) {
 	}
 }
 
+// crowd has lee log in so often at once that a narrow server refuses kim: one password is hashed, which takes seconds, and one waits.
+func crowd(w *world) {
+	w.Helper()
+	w.set(settings{"passwordPolicy": "hashAlgorithm(pbkdf2-sha512) and hashIterations(2000000)"})
+	lee := func() *visitor.Answer {
+		a, err := w.party("desk").Post(w.ctx, "token", url.Values{"grant_type": {"password"}, "username": {"lee"}, "password": {password}})
+		w.must(err)
+		return a
+	}
+	lee() // has the password hashed anew
+	var all sync.WaitGroup
+	full := make(chan bool, 4)
+	for range cap(full) {
+		all.Go(func() {
+			if a := lee(); a.Status == 503 {
+				full <- true
+			}
+		})
+	}
+	<-full
+	if a := w.direct("shop", ""); a.Status != 503 || a.Error != "temporarily_unavailable" {
+		w.Errorf("a direct grant in the crowd: %d %s", a.Status, a.Error)
+	}
+	all.Wait()
+}
+
 // logins are those that do not come to a session.
 var logins = []situation{
+	{name: "too many passwords at once", reason: iam.Overload, ask: noSession("shop"), narrow: true,
+		happens: crowd,
+		mended:  func(w *world) { w.again("shop") }},
 	{name: "somebody else is logged in", reason: iam.AskedOtherUser, ask: noSession(""),
 		happens: func(w *world) {
 			first, second := w.asked(w.b, "shop", nil), w.asked(w.b, "desk", nil)

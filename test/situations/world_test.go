@@ -40,8 +40,12 @@ type site struct {
 	name        string // that the names of its realms begin with
 }
 
-func newSite(t *testing.T, e harness.Engine) *site {
-	s := harness.Start(t, harness.Options{Engine: e})
+func newSite(t *testing.T, e harness.Engine, args ...string) *site {
+	o := harness.Options{Engine: e, Args: args}
+	if len(args) > 0 {
+		o.Env = []string{"GOMAXPROCS=1"}
+	}
+	s := harness.Start(t, o)
 	box := postbox.New(t)
 	box.Up(t)
 	return &site{box: box, base: s.URL, other: "http://" + forward(t, s.Addr), admin: visitor.NewAdmin(s.URL)}

@@ -28,6 +28,7 @@ type Page struct {
 	URL    *url.URL // of the page; or where it was sent to, away from the server
 	Away   bool     // the browser was sent to URL, which it did not open
 	Status int      // of the answer
+	Header http.Header
 	Body   string
 
 	browser *Browser
@@ -119,7 +120,7 @@ func (b *Browser) do(req *http.Request) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Page{URL: resp.Request.URL, Status: resp.StatusCode, Body: string(data), browser: b}
+	p := &Page{URL: resp.Request.URL, Status: resp.StatusCode, Header: resp.Header, Body: string(data), browser: b}
 	if to, err := resp.Location(); err == nil {
 		p.URL, p.Away = to, true
 		return p, nil

@@ -103,7 +103,7 @@ func New(t testing.TB, db *store.DB, document string, protocols map[iam.Protocol
 	cache, maker := realms.NewCache(db), keys.NewMaker(db.Now)
 	h := &House{DB: db, Realms: cache, Keys: &keys.Service{Cache: cache, Maker: maker, Log: log}, Roles: roles.New(db),
 		Sessions: sessions.New(db, nil), Events: events.New(db, log, nil, nil)}
-	h.Users = users.New(db, passhash.New(1<<20), policy.New(""), h.Sessions, nil)
+	h.Users = users.New(db, passhash.New(1<<20, passhash.DefaultQueue), policy.New(""), h.Sessions, nil)
 	issuer := &tokens.Issuer{Keys: h.Keys, Roles: h.Roles, Now: db.Now}
 	queue := deliveries.New(cache, log, telemetry.NewMetrics())
 	set, err := pages.New(pages.Options{})

@@ -319,7 +319,9 @@ func (w Rooms) who(ctx context.Context, r *authn.Run, f form) (*iam.User, authn.
 	}
 	if u == nil || u.ServiceAccount != "" {
 		if r.Form.Get("password") != "" { // an empty one is compared with nobody's
-			w.dummy(ctx, r)
+			if err := w.dummy(ctx, r); err != nil {
+				return nil, nil, err
+			}
 		}
 		return nil, authn.Refusal{Code: authn.InvalidUser, Event: "user_not_found", Page: errorPage(f.view(r), "username", f.wrong)}, nil
 	}
@@ -337,11 +339,14 @@ func (w Rooms) checkPassword(ctx context.Context, r *authn.Run, f form, u *iam.U
 		return authn.Challenge{Page: wrong}, nil // an empty field is no guess
 	}
 	if res, err := w.locked(ctx, r, f, u, w.guess); res != nil || err != nil {
-		w.dummy(ctx, r)
-		return res, err
+		return res, errors.Join(err, w.dummy(ctx, r))
 	}
 	out, err := w.Users.CheckPassword(ctx, r.Realm, u, r.Guess, password)
-	if err != nil || out == users.Accepted {
+	if err == nil && out == users.Accepted {
+		return nil, nil
+	}
+	if err != nil {
+		r.Event.User = u.ID
 		return nil, err
 	}
 	switch out {
@@ -370,9 +375,9 @@ func (w Rooms) look(ctx context.Context, r *authn.Run, u *iam.User) (string, err
 	return w.Users.Locked(ctx, r.Realm, u)
 }
 
-// dummy spends as long as checking a password.
-func (w Rooms) dummy(ctx context.Context, r *authn.Run) {
-	w.Users.Dummy(ctx, r.Realm)
+// dummy spends as long as checking a password, and is refused when that would be.
+func (w Rooms) dummy(ctx context.Context, r *authn.Run) error {
+	return w.Users.Dummy(ctx, r.Realm)
 }
 
 // locked shows the page again while brute force protection locks a user out, which ask finds out.

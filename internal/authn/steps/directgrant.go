@@ -42,20 +42,18 @@ func (w Rooms) grantUsername(ctx context.Context, r *authn.Run) (authn.Result, e
 		return nil, err
 	}
 	if u == nil {
-		w.dummy(ctx, r)
-		return authn.Failure{Code: authn.InvalidUser, Event: "user_not_found", Page: denial(wrongCredentials)}, nil
+		return authn.Failure{Code: authn.InvalidUser, Event: "user_not_found", Page: denial(wrongCredentials)}, w.dummy(ctx, r)
 	}
 	if u.ServiceAccount != "" {
-		w.dummy(ctx, r)
 		r.Detail("reason", "User is a service account")
-		return authn.Failure{Code: authn.InvalidUser, Event: "invalid_user", Page: denial(wrongCredentials)}, nil
+		return authn.Failure{Code: authn.InvalidUser, Event: "invalid_user", Page: denial(wrongCredentials)}, w.dummy(ctx, r)
 	}
 	word, err := w.guess(ctx, r, u)
 	if err != nil {
 		return nil, err
 	}
 	if word != "" {
-		return w.grantLocked(ctx, r, u, word), nil
+		return w.grantLocked(ctx, r, u, word)
 	}
 	if !u.Enabled {
 		return w.grantDisabled(ctx, r, u)
@@ -87,20 +85,27 @@ func grantUnavailable(r *authn.Run, u *iam.User) authn.Result {
 }
 
 // grantLocked refuses a user whom brute force protection keeps out.
-func (w Rooms) grantLocked(ctx context.Context, r *authn.Run, u *iam.User, word string) authn.Result {
-	w.dummy(ctx, r)
+func (w Rooms) grantLocked(ctx context.Context, r *authn.Run, u *iam.User, word string) (authn.Result, error) {
 	r.Event.User = u.ID
+	if err := w.dummy(ctx, r); err != nil {
+		return nil, err
+	}
 	r.Emit(word)
-	return authn.Challenge{Page: denial(wrongCredentials)}
+	return authn.Challenge{Page: denial(wrongCredentials)}, nil
 }
 
 // grantPassword: Keycloak's ValidatePassword.
 func (w Rooms) grantPassword(ctx context.Context, r *authn.Run) (authn.Result, error) {
-	if word, err := w.guess(ctx, r, r.User); word != "" || err != nil { // a flow may find the user by other steps
-		return w.grantLocked(ctx, r, r.User, word), err
+	word, err := w.guess(ctx, r, r.User)
+	if err != nil {
+		return nil, err
+	}
+	if word != "" { // a flow may find the user by other steps
+		return w.grantLocked(ctx, r, r.User, word)
 	}
 	out, err := w.Users.CheckPassword(ctx, r.Realm, r.User, r.Guess, r.Form.Get("password"))
 	if err != nil {
+		r.Event.User = r.User.ID
 		return nil, err
 	}
 	switch out {
@@ -126,8 +131,12 @@ func (w Rooms) grantOTP(ctx context.Context, r *authn.Run) (authn.Result, error)
 	}
 	ok := false
 	if code != "" {
-		if word, err := w.guess(ctx, r, r.User); word != "" || err != nil {
-			return w.grantLocked(ctx, r, r.User, word), err
+		word, err := w.guess(ctx, r, r.User)
+		if err != nil {
+			return nil, err
+		}
+		if word != "" {
+			return w.grantLocked(ctx, r, r.User, word)
 		}
 		_, first, err := w.otpView(ctx, r)
 		if err != nil {

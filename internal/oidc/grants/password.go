@@ -84,7 +84,12 @@ func (s *Service) login(ctx context.Context, q *Request, scope string) (*authn.R
 	for i := range lockouts {
 		s.Events.Emit(ctx, q.Realm, &lockouts[i])
 	}
-	if err := errors.Join(err, unsettled); err != nil {
+	err = errors.Join(err, unsettled)
+	if errors.Is(err, iam.ErrBusy) {
+		q.Event.User = run.Event.User
+		return nil, overloaded
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := s.outcome(ctx, q, run, flow, out); err != nil {

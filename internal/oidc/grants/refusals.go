@@ -2,6 +2,7 @@ package grants
 
 import (
 	"fmt"
+	"net/http"
 
 	"latchkey/internal/bearer"
 	"latchkey/internal/iam"
@@ -84,7 +85,9 @@ var (
 	directOff = &oauth.Refusal{Setting: iam.SettingDirectGrants, Word: "not_allowed", Code: "unauthorized_client",
 		Description: "Client not allowed for direct access grants"}
 	directConsent = &oauth.Refusal{Word: "consent_denied", Code: "invalid_client", Description: "Client requires user consent"}
-	flowMissing   = &oauth.Refusal{Word: "invalid_user_credentials", Code: "invalid_grant",
+	overloaded    = &oauth.Refusal{Reason: iam.Overload, Word: "temporarily_unavailable", Status: http.StatusServiceUnavailable,
+		Description: "Too many passwords to check at once"}
+	flowMissing = &oauth.Refusal{Word: "invalid_user_credentials", Code: "invalid_grant",
 		Description: "The flow $flow is missing", Told: oauth.Untold}
 	notLoggedIn = &oauth.Refusal{Word: "invalid_user_credentials", Code: "invalid_grant",
 		Description: "Invalid user credentials", Told: oauth.Untold}
