@@ -56,8 +56,8 @@ func TestOwnPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, code, _ := strings.Cut(page.Body, "Support code: ")
-		code, _, _ = strings.Cut(code, "<")
+		_, code, _ := strings.Cut(page.Body, `aria-label="Support code" value="`)
+		code, _, _ = strings.Cut(code, `"`)
 		v.visit("#/motoshare/sessions-explained")
 		v.fill("input[name=code]", code)
 		v.press("[data-testid=lk-explain]", "")

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	codeOnPage = regexp.MustCompile(`id="kc-support-code">Support code: ([0-9A-Z-]+)<`)
+	codeOnPage = regexp.MustCompile(`id="kc-support-code" aria-label="Support code" value="([0-9A-Z-]+)"`)
 	codeShape  = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){2}$`)
 )
 
