@@ -42,7 +42,7 @@ var layers = map[string]string{
 	"mail":      "iam",
 	"telemetry": "iam",
 	"web":       "iam telemetry",
-	"pages":     "iam i18n",
+	"pages":     "iam i18n telemetry",
 	// state
 	"store":           "iam seal telemetry store/engine",
 	"store/engine":    "", // opens databases, runs transactions and statements; knows no table
@@ -92,7 +92,7 @@ var layers = map[string]string{
 	"console":      doorMay + " pages",
 	// assembly
 	"server": "*",
-	"cli":    "server iam rep web telemetry doctor doctor/remote watch records jose", // jose: whose RSA it is
+	"cli":    "server iam rep web telemetry doctor doctor/remote watch records jose pages", // jose: whose RSA it is; pages: themes
 	// the server, for the tests of doors
 	"server/servertest": "server store/pgtest",
 }

@@ -45,7 +45,7 @@ func (h *Handler) serverInfo(c *Call) (any, error) {
 	return v, nil
 }
 
-// spoken are themes with the languages alone that the server was built with.
+// spoken are the built-in themes, with the languages alone that the server was built with, and those of the directory of themes.
 func (h *Handler) spoken(themes map[string][]rep.ThemeInfo) map[string][]rep.ThemeInfo {
 	out := make(map[string][]rep.ThemeInfo, len(themes))
 	for kind, list := range themes {
@@ -54,6 +54,13 @@ func (h *Handler) spoken(themes map[string][]rep.ThemeInfo) map[string][]rep.The
 				theme.Locales = slices.DeleteFunc(slices.Clone(theme.Locales), func(l string) bool { return !h.Pages.Texts().Speaks(l) })
 			}
 			out[kind] = append(out[kind], theme)
+		}
+		own := h.Pages.Names(kind)
+		if len(own) == 0 || len(list) == 0 {
+			continue
+		}
+		for _, name := range own {
+			out[kind] = append(out[kind], rep.ThemeInfo{Name: name, Locales: out[kind][0].Locales})
 		}
 	}
 	return out

@@ -30,6 +30,7 @@ type program struct {
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database to a new file, while the server may run. Keep the seal key file too: without it the copy is worthless."`
 	Restore    restoreCmd    `cmd:"" help:"Put a backup in the place of the SQLite database, which must have been moved away."`
 	Rotate     rotateCmd     `cmd:"" name:"rotate-seal-key" help:"Seal the secrets in the database with a new key. The servers must be stopped."`
+	Theme      themeCmd      `cmd:"" help:"Begin a theme for login pages and mails, check themes, or see every page of one."`
 	ShowConfig showConfigCmd `cmd:"" help:"Print every option's value and where it comes from; secrets are masked."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

@@ -17,12 +17,14 @@ type startCmd struct {
 type importing struct {
 	ImportRealm      bool   `help:"Import the realm files in --import-dir before serving; realms that exist are skipped."`
 	ImportDir        string `help:"Directory of realm files. Default: import in --data-dir." placeholder:"DIR"`
+	ThemesDir        string `help:"Directory of themes. Default: themes in --data-dir." placeholder:"DIR"`
 	ImportAcceptGaps bool   `help:"Import realms although something in them will not work yet; the log says what."`
 }
 
 func (i importing) apply(c *server.Config) {
 	c.ImportRealm, c.ImportAcceptGaps = i.ImportRealm, i.ImportAcceptGaps
 	give(&c.ImportDir, i.ImportDir)
+	give(&c.ThemesDir, i.ThemesDir)
 }
 
 // Run serves until the context ends.

@@ -82,20 +82,28 @@ func bundleFiles(fsys fs.FS, dirs []string) (map[string][]string, error) {
 }
 
 func readBundle(fsys fs.FS, files []string) (map[string]string, error) {
-	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
 	bundle := map[string]string{}
 	for _, file := range files {
 		text, err := fs.ReadFile(fsys, file)
 		if err != nil {
 			return nil, fmt.Errorf("i18n: %w", err)
 		}
-		p, err := loader.LoadBytes(text)
+		p, err := Properties(text)
 		if err != nil {
 			return nil, fmt.Errorf("i18n: %s: %w", file, err)
 		}
-		maps.Copy(bundle, p.Map())
+		maps.Copy(bundle, p)
 	}
 	return bundle, nil
+}
+
+// Properties reads the text of a .properties file in UTF-8.
+func Properties(text []byte) (map[string]string, error) {
+	p, err := (&properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}).LoadBytes(text)
+	if err != nil {
+		return nil, err
+	}
+	return p.Map(), nil
 }
 
 // Locales lists the locales that there are bundles for, as BCP 47 tags.

@@ -9,6 +9,8 @@ type Realm struct {
 	Name            string
 	DisplayName     string
 	DisplayNameHTML string
+	LoginTheme      string // of pages; EmailTheme: of mails
+	EmailTheme      string
 	Enabled         bool
 	SSL             SSLRequirement
 	Login           LoginPolicy

@@ -104,7 +104,7 @@ func (a *attempt) request(at *url.URL) pages.Request {
 	if c := a.client; c != nil {
 		server, _, _ := strings.Cut(a.base, "/realms/")
 		q.Client = pages.Client{ID: c.ClientID, Name: c.Name, BaseURL: c.Home(server), LogoURI: c.Attr("logoUri"), PolicyURI: c.Attr("policyUri"),
-			TermsURI: c.Attr("tosUri")}
+			TermsURI: c.Attr("tosUri"), Theme: c.Attr("login_theme")}
 	}
 	return q
 }

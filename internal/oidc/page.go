@@ -104,5 +104,5 @@ func (c *call) locale() (string, []pages.Locale) {
 
 // pageClient is what pages show of a client.
 func (c *call) pageClient(of *realms.Client) pages.Client {
-	return pages.Client{ID: of.ClientID, Name: of.Name, BaseURL: of.Home(c.urls.Frontend)}
+	return pages.Client{ID: of.ClientID, Name: of.Name, BaseURL: of.Home(c.urls.Frontend), Theme: of.Attr("login_theme")}
 }

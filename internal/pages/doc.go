@@ -4,7 +4,7 @@
 // where and for whom it is shown, into HTML. Texts go by Keycloak's message keys, so that a realm's own texts carry over; forms, their
 // fields, links and messages are those of Keycloak's default theme, so that people, password managers and tests find them, while the looks
 // are
-// Latchkey's own. Templates, texts and resources are embedded, and a theme directory can replace any of them at run time. The package
+// Latchkey's own. Templates, texts and resources are embedded, and themes can replace any of them (Themes). The package
 // writes
 // bytes: status and headers are the door's.
 package pages

@@ -1,7 +1,6 @@
 package pages
 
 import (
-	"bytes"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/text/language"
 
 	"latchkey/internal/i18n"
+	"latchkey/internal/telemetry"
 )
 
 // A Mail is the content of one mail to a user; every mail has its own type. Its texts
@@ -139,6 +139,17 @@ type Letter struct{ Subject, Text, HTML string }
 
 // Mail writes a mail. Of the request it takes the realm, its texts and the language.
 func (s *Set) Mail(r Request, m Mail) (Letter, error) {
+	if t := s.themes.find(EmailTheme, r.Realm.EmailTheme); t != nil {
+		letter, err := t.letter(r, m)
+		if err == nil {
+			return letter, nil
+		}
+		s.themes.log.Error("a theme cannot write a mail", "theme", r.Realm.EmailTheme, telemetry.KeyError, err)
+	}
+	return s.letter(r, m)
+}
+
+func (s *Set) letter(r Request, m Mail) (Letter, error) {
 	w := &mailWriter{texts: s.mails.Messages(r.Locale, r.Realm.DefaultLocale, r.Texts), realm: r.Realm.DisplayName}
 	w.tag, _ = language.Parse(w.texts.Locale())
 	if w.realm == "" {
@@ -156,8 +167,8 @@ func (s *Set) Mail(r Request, m Mail) (Letter, error) {
 		Locale, Direction string
 		Body              template.HTML
 	}{w.texts.Locale(), direction(w.texts), sanitize(w.texts.Format(keys.html, safe...))}
-	var html bytes.Buffer
-	if err := s.mail.Execute(&html, body); err != nil {
+	html := &limited{limit: s.limit}
+	if err := s.mail.Execute(html, body); err != nil {
 		return Letter{}, fmt.Errorf("mail %s: %w", keys.subject, err)
 	}
 	return Letter{Subject: w.texts.Format(keys.subject, args[:keys.named]...), Text: w.texts.Format(keys.text, args...),
@@ -219,16 +230,19 @@ func shortTime(tag language.Tag, at time.Time) string {
 }
 
 // loadMails reads the texts and the frame of mails.
-func (s *Set) loadMails(files overlay, base fs.FS) (err error) {
-	if s.mails, err = texts(files, base, "mails/messages", "email"); err != nil {
+func (s *Set) loadMails(files layers, base fs.FS) (err error) {
+	if s.mails, err = texts(files, base, "email"); err != nil {
 		return err
 	}
-	text, err := fs.ReadFile(files, "mails/mail.html")
+	text, err := fs.ReadFile(files, "mail.html")
 	if err != nil {
 		return fmt.Errorf("theme template: %w", err)
 	}
-	if s.mail, err = template.New("mail").Option("missingkey=error").Parse(string(text)); err != nil {
+	if s.mail, err = template.New("mail").Option("missingkey=error").Funcs(boundFunctions).Parse(string(text)); err != nil {
 		return fmt.Errorf("theme template: %w", err)
+	}
+	if err := bounded(s.mail, "mail"); err != nil {
+		return err
 	}
 	return nil
 }

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"golang.org/x/net/html"
 )
@@ -343,35 +342,6 @@ func TestSanitize(t *testing.T) {
 	}
 }
 
-func TestTheme(t *testing.T) {
-	theme := fstest.MapFS{
-		"templates/terms.html": {Data: []byte(
-			`{{define "name"}}terms{{end}}{{define "header"}}House rules{{end}}{{define "body"}}{{.Text "doAccept"}}{{end}}`)},
-		"messages/messages_de.properties": {Data: []byte("doAccept=Annehmen\n")},
-		"messages/messages_en.properties": {Data: []byte("doDecline=No way\n")},
-		"resources/login.css":             {Data: []byte("body{}")},
-	}
-	s, err := New(Options{Theme: theme, ResourcesPath: "/r"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := render(t, s, Request{Locale: "de-AT"}, Terms{})
-	if !strings.Contains(page, "House rules") || !strings.Contains(page, "Annehmen") {
-		t.Error("the theme's template or text is not used")
-	}
-	if page = render(t, s, Request{Texts: map[string]map[string]string{"en": {"logoutConfirmTitle": "Leaving"}}},
-		LogoutConfirm{}); !strings.Contains(page, "Leaving") || !strings.Contains(page, "Logout") {
-		t.Error("the realm's own text does not win, or the others are gone")
-	}
-	css, ok := s.Resource("/0000/login/login.css")
-	if !ok || string(css.Body) != "body{}" || !strings.HasPrefix(css.ContentType, "text/css") || !strings.Contains(page, "/r"+css.Path) {
-		t.Errorf("the theme's style sheet is not used: %+v", css)
-	}
-	if _, err := New(Options{Theme: fstest.MapFS{"templates/login.html": {Data: []byte("{{")}}}); err == nil {
-		t.Error("a broken template is not refused")
-	}
-}
-
 func TestFrameSources(t *testing.T) {
 	v := FrontchannelLogout{Clients: []LogoutClient{{"a", "https://a.test/out?x"}, {"b", "https://a.test/other"}, {"c", "http://c.test:81/"}}}
 	if got := v.FrameSources(); !slices.Equal(got, []string{"https://a.test", "http://c.test:81"}) {
@@ -381,7 +351,7 @@ func TestFrameSources(t *testing.T) {
 
 // WCAG 2.2, 1.4.3 and 1.4.11: 4.5 for text, 3 for the outlines of controls, in light and in dark.
 func TestContrast(t *testing.T) {
-	css, ok := newSet(t).Resource("login.css")
+	css, ok := newSet(t).Resource("/0/login/login.css")
 	if !ok {
 		t.Fatal("no style sheet")
 	}

@@ -36,6 +36,8 @@ type Realm struct {
 	DisplayName string
 	// DisplayNameHTML is markup by the realm's administrators; harmless elements are shown.
 	DisplayNameHTML string
+	// Theme is that of its login pages, EmailTheme that of its mails; names of no theme mean the built-in one.
+	Theme, EmailTheme string
 	// DefaultLocale is the language of texts that there are none of in the page's language, before English.
 	DefaultLocale string
 
@@ -51,6 +53,7 @@ type Realm struct {
 func RealmOf(r *iam.Realm) Realm {
 	return Realm{
 		Name: r.Name, DisplayName: r.DisplayName, DisplayNameHTML: r.DisplayNameHTML, DefaultLocale: r.Locale.Default,
+		Theme: r.LoginTheme, EmailTheme: r.EmailTheme,
 		LoginWithEmail: r.Login.LoginWithEmail, EmailAsUsername: r.Login.RegistrationEmailAsUsername, DuplicateEmails: r.Login.DuplicateEmails,
 		RegistrationAllowed: r.Login.Registration, ResetPassword: r.Login.ResetPassword, RememberMe: r.Login.RememberMe,
 	}
@@ -60,6 +63,7 @@ func RealmOf(r *iam.Realm) Realm {
 type Client struct {
 	ID, Name, BaseURL            string
 	LogoURI, PolicyURI, TermsURI string
+	Theme                        string // of the pages that it leads to, before the realm's
 }
 
 // URLs lead on from a page.

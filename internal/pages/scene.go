@@ -31,7 +31,18 @@ type scene struct {
 
 // Text is the text for a key.
 func (s *scene) Text(key string, args ...any) string {
-	return s.texts.Format(key, args...)
+	return s.short(s.texts.Format(key, args...))
+}
+
+// Styles are the resources that pages link to besides login.css.
+func (s *scene) Styles() []string { return s.set.styles }
+
+// short leaves out a text that a theme has made long.
+func (s *scene) short(text string) string {
+	if s.set.limit > 0 && len(text) > maxText {
+		return ""
+	}
+	return text
 }
 
 // LocaleName is what a language is called: in the page's language and, in
@@ -80,7 +91,7 @@ func (s *scene) Markup(key string, args ...any) template.HTML {
 	for i, a := range args {
 		safe[i] = template.HTMLEscapeString(fmt.Sprint(a))
 	}
-	return sanitize(s.texts.Format(key, safe...))
+	return sanitize(s.short(s.texts.Format(key, safe...)))
 }
 
 // Advanced resolves the ${key} of names and texts that administrators give to clients, attributes and scopes.
@@ -92,7 +103,7 @@ func (s *scene) Advanced(text string, args ...any) string {
 		}
 	}
 	if len(args) > 0 {
-		return s.texts.Format(text, args...)
+		return s.short(s.texts.Format(text, args...))
 	}
 	return text
 }

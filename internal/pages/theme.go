@@ -8,8 +8,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"maps"
 	"mime"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -40,39 +42,35 @@ func translated() (fs.FS, error) {
 	return zip.NewReader(bytes.NewReader(text), int64(len(text)))
 }
 
-// overlay opens a file of the upper file system, or else of the lower.
-type overlay struct{ upper, lower fs.FS }
+// layers are file systems of which earlier ones hide what later ones have.
+type layers []fs.FS
 
-func (o overlay) Open(name string) (fs.File, error) {
-	if o.upper != nil {
-		f, err := o.upper.Open(name)
+// Open opens a file of the first that has it.
+func (l layers) Open(name string) (fs.File, error) {
+	for _, files := range l {
+		f, err := files.Open(name)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}
 	}
-	return o.lower.Open(name)
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
-// names are the files in a directory of either.
-func (o overlay) names(dir string) ([]string, error) {
+// names are the files below a directory of any, as paths within it.
+func (l layers) names(dir string) ([]string, error) {
 	seen := map[string]bool{}
-	var out []string
-	for _, files := range []fs.FS{o.lower, o.upper} {
-		if files == nil {
-			continue
-		}
-		entries, err := fs.ReadDir(files, dir)
+	for _, files := range l {
+		err := fs.WalkDir(files, dir, func(at string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() {
+				seen[strings.TrimPrefix(at, dir+"/")] = true
+			}
+			return err
+		})
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		for _, e := range entries {
-			if !e.IsDir() && !seen[e.Name()] {
-				seen[e.Name()] = true
-				out = append(out, e.Name())
-			}
-		}
 	}
-	return out, nil
+	return slices.Sorted(maps.Keys(seen)), nil
 }
 
 // sides are file systems by the first part of a path.
@@ -93,21 +91,22 @@ type Resource struct {
 	Body        []byte
 }
 
-func readResources(files overlay) (map[string]Resource, error) {
+// readResources reads the resources of a theme; name is the theme's, "" for the built-in one, whose files lie at its top.
+func readResources(files layers, name string) (map[string]Resource, error) {
 	names, err := files.names("resources")
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]Resource{}
-	for _, name := range names {
-		body, err := fs.ReadFile(files, path.Join("resources", name))
+	for _, file := range names {
+		body, err := fs.ReadFile(files, path.Join("resources", file))
 		if err != nil {
 			return nil, err
 		}
 		sum := sha256.Sum256(body)
-		out[name] = Resource{
-			Path:        "/" + hex.EncodeToString(sum[:6]) + "/login/" + name,
-			ContentType: mime.TypeByExtension(path.Ext(name)),
+		out[file] = Resource{
+			Path:        "/" + hex.EncodeToString(sum[:6]) + "/" + path.Join("login", name, file),
+			ContentType: mime.TypeByExtension(path.Ext(file)),
 			Body:        body,
 		}
 	}
@@ -117,6 +116,18 @@ func readResources(files overlay) (map[string]Resource, error) {
 // Resource finds what is served at a path below Options.ResourcesPath. The content's hash in the path is not checked: a page that was drawn
 // before an upgrade finds the file of today.
 func (s *Set) Resource(at string) (Resource, bool) {
-	r, ok := s.resources[path.Base(at)]
+	_, name, ok := strings.Cut(strings.TrimPrefix(at, "/"), "/login/")
+	if !ok {
+		return Resource{}, false
+	}
+	if theme, file, ok := strings.Cut(name, "/"); ok {
+		t := s.themes.find(LoginTheme, theme)
+		if t == nil {
+			return Resource{}, false
+		}
+		r, ok := t.resources[file]
+		return r, ok
+	}
+	r, ok := s.resources[name]
 	return r, ok
 }

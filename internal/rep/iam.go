@@ -30,6 +30,8 @@ func (r *Realm) IAM() (*iam.Realm, error) {
 		Name:            r.Realm,
 		DisplayName:     Val(r.DisplayName),
 		DisplayNameHTML: Val(r.DisplayNameHTML),
+		LoginTheme:      Val(r.LoginTheme),
+		EmailTheme:      Val(r.EmailTheme),
 		Enabled:         Val(r.Enabled),
 		SSL:             ssl,
 		Login: iam.LoginPolicy{

@@ -30,6 +30,7 @@ type Config struct {
 	SealKeyFile string // keys that seal secrets at rest; empty: beside the SQLite file; PostgreSQL insists on one
 	ImportRealm bool   // import the realm files in ImportDir before listening
 	ImportDir   string // empty: DataDir/import
+	ThemesDir   string // empty: DataDir/themes
 	// ImportAcceptGaps imports realms although something in them will not work yet.
 	ImportAcceptGaps bool
 
@@ -154,6 +155,14 @@ func (c Config) ImportFrom() string {
 		return c.ImportDir
 	}
 	return filepath.Join(c.DataDir, "import")
+}
+
+// ThemesFrom is the directory of themes.
+func (c Config) ThemesFrom() string {
+	if c.ThemesDir != "" {
+		return c.ThemesDir
+	}
+	return filepath.Join(c.DataDir, "themes")
 }
 
 // Check finds options that contradict each other or cannot work, in words for

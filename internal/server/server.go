@@ -89,7 +89,8 @@ func New(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.readiness.probe, s.closers = s.db.Probe, append(s.closers, s.db.Close)
 
-	set, err := pages.New(pages.Options{ResourcesPath: cfg.HTTP.RelativePath + resourcesPath})
+	set, err := pages.New(pages.Options{
+		Themes: pages.NewThemes(cfg.ThemesFrom(), cfg.Dev, time.Now, s.log), ResourcesPath: cfg.HTTP.RelativePath + resourcesPath})
 	if err != nil {
 		return nil, err
 	}
