@@ -17,6 +17,7 @@ import (
 	"latchkey/internal/realms"
 	"latchkey/internal/sessions"
 	"latchkey/internal/telemetry"
+	"latchkey/internal/tokens"
 	"latchkey/internal/web"
 )
 
@@ -353,6 +354,9 @@ func (a *attempt) consentPage(missing []consentScope) {
 	view := pages.Consent{Code: a.tab.Code}
 	for _, s := range missing {
 		view.Scopes = append(view.Scopes, pages.ConsentScope{Text: s.text})
+		if scope := a.realm.Scope(s.id); scope != nil && scope.Name == tokens.ScopeOffline {
+			view.Offline = a.offlineAccess()
+		}
 	}
 	data, err := a.clientData("")
 	if err != nil {
@@ -362,6 +366,14 @@ func (a *attempt) consentPage(missing []consentScope) {
 	a.show(http.StatusOK, view, a.message, nil, func(u *pages.URLs) {
 		u.Action = a.url("consent", "client_id", a.client.ClientID, "tab_id", a.tab.ID, "client_data", data)
 	})
+}
+
+// offlineAccess is what the consent page says of an offline session that began now.
+func (a *attempt) offlineAccess() *pages.OfflineAccess {
+	now := a.h.Tabs.Now()
+	e := sessions.OfClientSession(&a.realm.Realm, &a.client.Client,
+		&iam.UserSession{Offline: true, Started: now, LastAccess: now}, &iam.ClientSession{Started: now, LastAccess: now})
+	return &pages.OfflineAccess{Unused: e.Idle, Latest: e.Max, Account: a.base + "/account/applications"}
 }
 
 // consent takes the answer of the consent page, whose code is in the form.

@@ -125,6 +125,9 @@ func Samples() []Sample {
 			{"e2", "otp-display-name", "otp-help-text"}}}},
 		{"login-oauth-grant", with(func(r *Request) { r.Client.TermsURI = "https://catalogue.example.test/terms" }),
 			Consent{Code: "c", Scopes: scopes}},
+		{"login-oauth-grant-offline", plain, Consent{Code: "c", Scopes: scopes, Offline: &OfflineAccess{
+			Unused: time.Date(2030, 3, 1, 12, 0, 0, 0, time.UTC), Latest: time.Date(2031, 1, 1, 12, 0, 0, 0, time.UTC),
+			Account: "https://id.example.test/realms/library/account/applications"}}},
 		{"info", message(Success, "successLogout"), Info{}},
 		{"info-actions", message(Notice, "confirmExecutionOfActions"), Info{RequiredActions: []string{"UPDATE_PASSWORD", "VERIFY_EMAIL"},
 			ActionURL: at + "action-token?key=k"}},

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
@@ -106,6 +107,15 @@ func (s *scene) Advanced(text string, args ...any) string {
 		return s.short(s.texts.Format(text, args...))
 	}
 	return text
+}
+
+// Date writes a time in the language of the page.
+func (s *scene) Date(at time.Time) string {
+	tag, err := language.Parse(s.texts.Locale())
+	if err != nil {
+		tag = language.English
+	}
+	return shortTime(tag, at.UTC()) + " UTC"
 }
 
 // Title is the title of the window, of all pages without one of their own.

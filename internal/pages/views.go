@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A View is the content of one page; every page has its own type.
@@ -152,8 +153,16 @@ type Choice struct{ Execution, NameKey, HelpKey string }
 
 // Consent asks whether Request.Client may have what it asks for. Keycloak: login-oauth-grant.ftl.
 type Consent struct {
-	Code   string
-	Scopes []ConsentScope
+	Code    string
+	Scopes  []ConsentScope
+	Offline *OfflineAccess // nil: not asked for
+}
+
+// OfflineAccess is what is said of a session that goes on without the user.
+type OfflineAccess struct {
+	Unused  time.Time // when it ends if nobody uses it
+	Latest  time.Time // when it ends in any case, zero: it does not
+	Account string    // address of the page where the user ends it
 }
 
 // A ConsentScope is the consent text of a client scope, which may be a ${key}, and the value of a dynamic scope's parameter.

@@ -2,6 +2,7 @@ package attacks
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"latchkey/test/visitor"
@@ -108,5 +109,34 @@ func TestStalePagesAreJudgedAgain(t *testing.T) {
 		}
 		set(before)
 		s.names("in the end", s.redeem(s.submit(s.open(visitor.NewBrowser(), "web", ""), "alice"), "web"), "web", "alice", true)
+	})
+}
+
+// Who is asked for offline access reads what it means, until when it lasts by the settings of then, and where it ends.
+func TestConsentToOfflineAccessIsInformed(t *testing.T) {
+	type doc = map[string]any
+	eachShop(t, func(t *testing.T, s *shop) {
+		for client, name := range map[string]string{"off": "off", "web": "web"} {
+			id, err := s.admin.ID(s, "/shop/clients?clientId="+client, "clientId", name)
+			s.must(err)
+			s.must(s.admin.Put(s, "/shop/clients/"+id, doc{"clientId": name, "consentRequired": true}))
+		}
+		for _, c := range []struct {
+			client   string
+			settings doc
+			yes, no  string
+		}{
+			{"web", doc{}, "Do you grant", "while you are not signed in"},
+			{"off", doc{}, "uses it before", "in any case"},
+			{"off", doc{"offlineSessionMaxLifespanEnabled": true, "offlineSessionMaxLifespan": 5184000}, "in any case", "nonsense"},
+			{"off", doc{"offlineSessionMaxLifespanEnabled": true, "offlineSessionMaxLifespan": 60}, "in any case", "uses it before"},
+		} {
+			s.must(s.admin.Put(s, "/shop", c.settings))
+			page := s.submit(s.open(visitor.NewBrowser(), c.client, ""), "alice")
+			offline := strings.Contains(page.Body, "while you are not signed in") && strings.Contains(page.Body, "/realms/shop/account/applications")
+			if !strings.Contains(page.Body, c.yes) || strings.Contains(page.Body, c.no) || offline != (c.client == "off") {
+				t.Errorf("%s %v: %s", c.client, c.settings, page.Body)
+			}
+		}
 	})
 }
