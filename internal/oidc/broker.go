@@ -53,7 +53,7 @@ func (h *Handler) logoutFromProvider(c *call) error {
 		ended += n
 	}
 	if ended == 0 {
-		_ = b.refuse("user_session_not_found", nil)
+		b.failed("user_session_not_found")
 	}
 	b.w.Header().Set("Cache-Control", "no-store")
 	web.SecurityHeaders(b.w.Header(), b.realm.SecurityHeaders, "")
@@ -69,7 +69,7 @@ func (b *backCall) endBrokered(l broker.Logout) (ended int, err error) {
 	}
 	for _, ref := range refs {
 		end := iam.End{Reason: iam.LogoutByBackChannel, By: iam.ActorServer, Rule: "identity provider " + l.Provider}
-		_, err := b.Ender.Here(b.ctx(), b.realm, b.issuer(), ref, end)
+		_, err := b.door.Ender.Here(b.ctx(), b.realm, b.issuer(), ref, end)
 		if errors.Is(err, sessions.ErrGone) {
 			continue
 		}
@@ -94,7 +94,7 @@ func (b *backCall) brokeredSessions(l broker.Logout) (refs []iam.SessionRef, err
 	for _, kind := range kinds {
 		var list []*iam.UserSession
 		if l.Session != "" {
-			list, err = b.Sessions.OfBroker(b.ctx(), b.realm, l.Session, kind)
+			list, err = b.door.Sessions.OfBroker(b.ctx(), b.realm, l.Session, kind)
 		} else {
 			list, err = b.sessionsOfLinked(l, kind)
 		}
@@ -110,11 +110,11 @@ func (b *backCall) brokeredSessions(l broker.Logout) (refs []iam.SessionRef, err
 
 // sessionsOfLinked are the sessions that came of a provider's word about one of its users.
 func (b *backCall) sessionsOfLinked(l broker.Logout, kind iam.SessionKind) (out []*iam.UserSession, err error) {
-	u, err := b.Users.ByLink(b.ctx(), b.realm, l.Provider, l.Subject)
+	u, err := b.door.Users.ByLink(b.ctx(), b.realm, l.Provider, l.Subject)
 	if u == nil || err != nil {
 		return nil, err
 	}
-	list, err := b.Sessions.OfUser(b.ctx(), b.realm, u.ID, kind)
+	list, err := b.door.Sessions.OfUser(b.ctx(), b.realm, u.ID, kind)
 	for _, s := range list {
 		if s.BrokerUser == l.Provider+"."+l.Subject {
 			out = append(out, s.UserSession)
@@ -135,7 +135,7 @@ func logoutKey(id iam.SessionID) string { return "logout at provider " + string(
 
 // endAtProvider has a provider that takes calls end its session, and tells whether it was asked.
 // That it cannot be reached ends nothing here.
-func (c *call) endAtProvider(s *iam.UserSession) bool { return c.Ender.There(c.ctx(), c.realm, s) }
+func (c *call) endAtProvider(s *iam.UserSession) bool { return c.door.Ender.There(c.ctx(), c.realm, s) }
 
 // toProvider sends the browser to log out at the session's provider, too; false when there is nowhere to.
 // Keycloak: OIDCIdentityProvider.keycloakInitiatedBrowserLogout.
@@ -144,7 +144,7 @@ func (l *logoutCall) toProvider(s *iam.UserSession, front []logout.FrontClient) 
 	if p == nil || p.Flag("backchannelSupported") {
 		return false, nil
 	}
-	kind, err := l.Broker.Kind(p.Provider)
+	kind, err := l.door.Broker.Kind(p.Provider)
 	if err != nil {
 		return false, nil
 	}
@@ -155,7 +155,7 @@ func (l *logoutCall) toProvider(s *iam.UserSession, front []logout.FrontClient) 
 	}
 	doc, err := json.Marshal(providerLogout{Client: l.state.Client, Redirect: l.state.Redirect, State: l.state.State, Front: front})
 	if err == nil {
-		_, err = l.Sessions.PutSingleUse(l.ctx(), l.realm, logoutKey(s.ID), doc, l.Now().Add(10*time.Minute))
+		_, err = l.door.Sessions.PutSingleUse(l.ctx(), l.realm, logoutKey(s.ID), doc, l.door.Now().Add(10*time.Minute))
 	}
 	if err != nil {
 		return false, err
@@ -170,10 +170,10 @@ func (h *Handler) logoutResponse(c *call) error {
 	if err != nil {
 		return err
 	}
-	doc, err := c.Sessions.TakeSingleUse(c.ctx(), c.realm, logoutKey(iam.SessionID(form.Get("state"))))
+	doc, err := c.door.Sessions.TakeSingleUse(c.ctx(), c.realm, logoutKey(iam.SessionID(form.Get("state"))))
 	var waiting providerLogout
 	if form.Get("state") == "" || errors.Is(err, sessions.ErrGone) || err == nil && json.Unmarshal(doc, &waiting) != nil {
-		return c.refuse("user_session_not_found", badPage("identityProviderUnexpectedErrorMessage"))
+		return logoutLost
 	}
 	if err != nil {
 		return err
@@ -230,7 +230,7 @@ func (h *Handler) brokerToken(c *call) error {
 	if !p.StoreToken {
 		return refuse(http.StatusBadRequest, "Identity Provider ["+alias+"] does not support this operation.")
 	}
-	link, err := c.Users.LinkTo(c.ctx(), c.realm, v.User.ID, alias)
+	link, err := c.door.Users.LinkTo(c.ctx(), c.realm, v.User.ID, alias)
 	if err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func (h *Handler) brokerToken(c *call) error {
 	refused, _ := errors.AsType[*broker.Refused](err)
 	unreachable, _ := errors.AsType[*broker.Unreachable](err)
 	if refused != nil || unreachable != nil {
-		c.Log.WarnContext(c.ctx(), "an identity provider's token was not refreshed",
+		c.door.Log.WarnContext(c.ctx(), "an identity provider's token was not refreshed",
 			telemetry.KeyRealm, c.realm.Name, "provider", alias, telemetry.KeyError, err)
 		return refuse(http.StatusBadGateway, "Unable to refresh token")
 	}
@@ -263,22 +263,22 @@ const (
 // freshToken is what is stored with a link, refreshed where it is due.
 func (b *backCall) freshToken(p *realms.IdentityProvider, link *iam.FederatedIdentity) (iam.Secret, error) {
 	key := "refresh at provider " + string(link.User) + " " + link.Provider
-	for until := b.Now().Add(refreshLease); b.Broker.Stale(p, link.Token) && b.Now().Before(until); {
-		mine, err := b.Sessions.PutSingleUse(b.ctx(), b.realm, key, nil, b.Now().Add(refreshLease))
+	for until := b.door.Now().Add(refreshLease); b.door.Broker.Stale(p, link.Token) && b.door.Now().Before(until); {
+		mine, err := b.door.Sessions.PutSingleUse(b.ctx(), b.realm, key, nil, b.door.Now().Add(refreshLease))
 		if err != nil {
 			return nil, err
 		}
 		had := string(link.Token)
-		if link, err = b.Users.LinkTo(b.ctx(), b.realm, link.User, link.Provider); err != nil || link == nil {
+		if link, err = b.door.Users.LinkTo(b.ctx(), b.realm, link.User, link.Provider); err != nil || link == nil {
 			return nil, cmp.Or(err, error(&broker.Refused{Why: "the link is gone"}))
 		}
-		if mine && string(link.Token) != had && !b.Broker.Stale(p, link.Token) { // somebody else has just done it
-			_, err = b.Sessions.TakeSingleUse(b.ctx(), b.realm, key)
+		if mine && string(link.Token) != had && !b.door.Broker.Stale(p, link.Token) { // somebody else has just done it
+			_, err = b.door.Sessions.TakeSingleUse(b.ctx(), b.realm, key)
 			return link.Token, ended(err)
 		}
 		if mine {
-			token, err := b.Broker.Refresh(b.ctx(), b.realm, p, b.issuer(), link)
-			_, taken := b.Sessions.TakeSingleUse(b.ctx(), b.realm, key)
+			token, err := b.door.Broker.Refresh(b.ctx(), b.realm, p, b.issuer(), link)
+			_, taken := b.door.Sessions.TakeSingleUse(b.ctx(), b.realm, key)
 			return token, cmp.Or(err, ended(taken))
 		}
 		select {
@@ -308,7 +308,7 @@ func (b *backCall) mayReadToken(v *bearer.Verdict) (bool, error) {
 		return false, err
 	}
 	role := b.realm.RoleByName(client.ID, broker.RoleReadToken)
-	granted, err := b.Bearer.Granted(b.ctx(), b.realm, v)
+	granted, err := b.door.Bearer.Granted(b.ctx(), b.realm, v)
 	if errors.Is(err, bearer.ErrUnreadable) {
 		return false, nil
 	}

@@ -76,25 +76,27 @@ func (h *Handler) deviceAuth(c *call) error {
 		return err
 	}
 	life, interval := deviceTimes(c.realm, b.client)
-	code, err := c.grants.NewDevice(c.ctx(), c.realm, &grants.DeviceCode{
+	code, err := c.door.grants.NewDevice(c.ctx(), c.realm, &grants.DeviceCode{
 		Client: b.client.ID, Scope: a.req.Scope, Nonce: a.req.Nonce, Challenge: a.req.Challenge, ChallengeAlg: a.req.ChallengeAlg,
-		Interval: interval, Expires: c.Now().Add(time.Duration(life) * time.Second).UnixMilli(),
+		Interval: interval, Expires: c.door.Now().Add(time.Duration(life) * time.Second).UnixMilli(),
 	})
 	if err != nil {
 		return err
 	}
-	at := c.realm.Attrs["shortVerificationUri"]
-	if at == "" {
-		at = c.deviceURL()
-	}
-	shown := code.Code.UserCode[:4] + "-" + code.Code.UserCode[4:]
+	return c.writeDevice(code, life)
+}
+
+// writeDevice answers with a device's codes.
+func (c *call) writeDevice(d *grants.Device, life int64) error {
+	at := cmp.Or(c.realm.Attrs["shortVerificationUri"], c.deviceURL())
+	shown := d.Code.UserCode[:4] + "-" + d.Code.UserCode[4:]
 	out := new(claims.Set)
-	out.Put("device_code", code.ID)
+	out.Put("device_code", d.ID)
 	out.Put("user_code", shown)
 	out.Put("verification_uri", at)
 	out.Put("verification_uri_complete", at+"?user_code="+shown)
 	out.Put("expires_in", life)
-	out.Put("interval", interval)
+	out.Put("interval", d.Code.Interval)
 	body, err := out.Plain()
 	if err != nil {
 		return err
@@ -117,42 +119,13 @@ func (c *call) typedCode(typed string) error {
 		c.askCode("")
 		return nil
 	}
-	again := func(key, reason string) error {
-		c.detail("reason", reason)
-		_ = c.refuse("invalid_oauth2_user_code", nil)
-		c.askCode(key)
+	d, client, err := c.typedDevice(typed)
+	if no, ok := err.(*browserRefusal); ok { //nolint:errorlint // it is returned bare
+		c.record(&no.Refusal)
+		c.askCode(no.page)
 		return nil
 	}
-	gone := func() error {
-		return again("oauth2DeviceInvalidUserCodeMessage", "device code not found (it may already have been used)")
-	}
-	guesser := codeGuesser{c.realm.ID, web.RequestOf(c.r).Addr}
-	if c.guesses.spent(guesser, c.Now()) {
-		return again("oauth2DeviceInvalidUserCodeMessage", "too many wrong user codes from this address within a minute")
-	}
-	d, err := c.grants.DeviceByUserCode(c.ctx(), c.realm, typed)
 	if err != nil {
-		return err
-	}
-	if d == nil {
-		c.guesses.add(guesser, c.Now())
-		return gone()
-	}
-	said, err := c.grants.AnswerFor(c.ctx(), c.realm, d)
-	switch {
-	case err != nil:
-		return err
-	case said != nil && said.Denied:
-		return again("oauth2DeviceInvalidUserCodeMessage", "device code denied")
-	case said != nil:
-		return gone()
-	case c.Now().UnixMilli() >= d.Code.Expires:
-		return again("oauth2DeviceExpiredUserCodeMessage", "device code expired")
-	}
-	client, err := c.realm.Client(c.ctx(), d.Code.Client)
-	if realms.Missing(err) {
-		return gone()
-	} else if err != nil {
 		return err
 	}
 	c.asks = c.pageClient(client)
@@ -171,6 +144,38 @@ func (c *call) typedCode(typed string) error {
 	}
 	c.login.Start(c.w, c.r, &authn.Begin{Realm: c.realm.ID, Client: &client.Client, Request: q.seal(), Redirect: true})
 	return nil
+}
+
+// typedDevice finds the request that waits under a user code, and its client.
+func (c *call) typedDevice(typed string) (*grants.Device, *realms.Client, error) {
+	guesser := codeGuesser{c.realm.ID, web.RequestOf(c.r).Addr}
+	if c.door.guesses.spent(guesser, c.door.Now()) {
+		return nil, nil, userCodeGuessed
+	}
+	d, err := c.door.grants.DeviceByUserCode(c.ctx(), c.realm, typed)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d == nil {
+		c.door.guesses.add(guesser, c.door.Now())
+		return nil, nil, userCodeGone
+	}
+	said, err := c.door.grants.AnswerFor(c.ctx(), c.realm, d)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case said != nil && said.Denied:
+		return nil, nil, userCodeDenied
+	case said != nil:
+		return nil, nil, userCodeGone
+	case c.door.Now().UnixMilli() >= d.Code.Expires:
+		return nil, nil, userCodeLate
+	}
+	client, err := c.realm.Client(c.ctx(), d.Code.Client)
+	if realms.Missing(err) {
+		return nil, nil, userCodeGone
+	}
+	return d, client, err
 }
 
 func (c *call) deviceURL() string { return c.issuer() + "/device" }
@@ -224,7 +229,7 @@ func (c *call) deviceEnd(code string) {
 // endDevice keeps what the user said, and leads to where it is told, word for a no: it says so where it came too late, or was not the
 // first.
 func (c *call) endDevice(id string, a *grants.DeviceAnswer, word string) error {
-	ok, err := c.grants.AnswerDevice(c.ctx(), c.realm, id, a)
+	ok, err := c.door.grants.AnswerDevice(c.ctx(), c.realm, id, a)
 	if err != nil {
 		return err
 	}

@@ -26,9 +26,9 @@ func (c *call) proof(access string) *tokens.Proof {
 	_, path, _ := strings.Cut(c.r.URL.EscapedPath(), "/realms/")
 	return &tokens.Proof{
 		Header: proofs(c.r), Method: c.r.Method, Bases: []string{c.urls.Frontend, c.urls.Backchannel}, Path: "/realms/" + path,
-		Access: access, Now: c.Now(),
+		Access: access, Now: c.door.Now(),
 		Once: func(key string, until time.Time) (bool, error) {
-			return c.Sessions.PutSingleUse(c.ctx(), c.realm, key, []byte("1"), until)
+			return c.door.Sessions.PutSingleUse(c.ctx(), c.realm, key, []byte("1"), until)
 		},
 	}
 }

@@ -13,7 +13,7 @@ func (c *call) encryption(client *iam.Client, how iam.Encryption, cty string) fu
 		return nil
 	}
 	return func(plain string) (string, error) {
-		set, err := c.ClientAuth.Keys(c.ctx(), c.realm, client, c.urls.Frontend, "", "enc")
+		set, err := c.door.ClientAuth.Keys(c.ctx(), c.realm, client, c.urls.Frontend, "", "enc")
 		if err != nil {
 			return "", noEncryption
 		}

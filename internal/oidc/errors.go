@@ -23,7 +23,7 @@ func (c *call) record(no *oauth.Refusal) {
 	}
 	if no.Word != "" {
 		no.Record(&c.event)
-		_ = c.refuse(no.Word, nil)
+		c.failed(no.Word)
 	}
 }
 
@@ -119,7 +119,7 @@ func (c *call) fail(err error) {
 	case errors.As(err, &refusal):
 		_ = c.json(statuses[refusal.Kind], web.Problem{Error: refusal.Msg})
 	default:
-		c.broken(c.w, c.r, err)
+		c.door.broken(c.w, c.r, err)
 	}
 }
 

@@ -111,10 +111,10 @@ func (c *call) store(d *authn.Done, q *request, types responseType, scopes []*ia
 	l = &sessions.Login{Realm: c.realm, Session: d.Session, New: d.New, Notes: d.Noted, Root: d.Root, Tab: d.Tab}
 	if types.code {
 		var once sessions.SingleUse
-		code, once, err = c.grants.NewCode(c.realm, &grants.Code{
+		code, once, err = c.door.grants.NewCode(c.realm, &grants.Code{
 			Session: d.Session.ID, User: d.User.ID, Client: d.Client.ID, Scope: q.Scope, RedirectURI: q.Extra[noteRedirectParam], Nonce: q.Nonce,
 			Challenge: q.Challenge, ChallengeAlg: q.ChallengeAlg, JKT: q.JKT,
-		}, c.Now().Add(c.realm.Lifespans.AccessCode))
+		}, c.door.Now().Add(c.realm.Lifespans.AccessCode))
 		if err != nil {
 			return nil, "", err
 		}
@@ -167,13 +167,13 @@ func (c *call) storeLogin(d *authn.Done, q *request, l *sessions.Login, scopes [
 			return err
 		}
 		was = nil
-		return c.Sessions.Login(c.ctx(), l)
+		return c.door.Sessions.Login(c.ctx(), l)
 	})
 }
 
 // joined reads what the client has in the session.
 func (c *call) joined(d *authn.Done) (*authn.Joined, error) {
-	v, live, err := c.Sessions.Look(c.ctx(), c.realm, d.Session.Ref(), d.Client)
+	v, live, err := c.door.Sessions.Look(c.ctx(), c.realm, d.Session.Ref(), d.Client)
 	switch {
 	case v != nil:
 		return &authn.Joined{ClientSession: v.ClientSession, Live: live}, nil
@@ -205,7 +205,7 @@ func (c *call) clientPart(d *authn.Done, q *request, scopes []*iam.ClientScope, 
 	if d.New && offline {
 		notes[grants.NoteFirstOffline] = "true"
 	}
-	now := c.Now()
+	now := c.door.Now()
 	part := &iam.ClientSession{
 		Session: d.Session.ID, Realm: d.Realm, Client: d.Client.ID, Started: now, LastAccess: now, Notes: notes, Origin: d.Origin,
 	}
@@ -241,14 +241,14 @@ func (c *call) clientPart(d *authn.Done, q *request, scopes []*iam.ClientScope, 
 // clients have left it: it counts as new then.
 // Keycloak: AuthenticationProcessor.attachSession.
 func (c *call) neverUsed(ref iam.SessionRef) (bool, error) {
-	v, err := c.Sessions.Find(c.ctx(), c.realm, ref, nil)
+	v, err := c.door.Sessions.Find(c.ctx(), c.realm, ref, nil)
 	switch {
 	case v == nil && !errors.Is(err, sessions.ErrGone):
 		return false, err
 	case err != nil, v.Session.Started.Unix() != v.Session.LastAccess.Unix():
 		return false, nil
 	}
-	parts, err := c.Sessions.ClientSessions(c.ctx(), c.realm, ref.Only())
+	parts, err := c.door.Sessions.ClientSessions(c.ctx(), c.realm, ref.Only())
 	return err == nil && len(parts) == 0, err
 }
 
@@ -267,7 +267,7 @@ func (c *call) addTokens(p *params, d *authn.Done, q *request, part *iam.ClientS
 	}
 	w.Encrypt = c.encryption(d.Client, d.Client.OIDC.IDToken, "JWT")
 	w.State = q.State
-	res, err := c.Issuer.Issue(c.ctx(), c.realm, g, w)
+	res, err := c.door.Issuer.Issue(c.ctx(), c.realm, g, w)
 	if err != nil {
 		return nil, err
 	}
@@ -280,7 +280,7 @@ func (c *call) addTokens(p *params, d *authn.Done, q *request, part *iam.ClientS
 		p.add("expires_in", strconv.FormatInt(res.ExpiresIn, 10))
 	}
 	if types.code && tokens.OfflineRequested(scopes) {
-		_, _, err = c.Sessions.GoOffline(c.ctx(), c.realm, sessions.OfflineGrant{Online: d.Session, ClientSession: part, Stored: true})
+		_, _, err = c.door.Sessions.GoOffline(c.ctx(), c.realm, sessions.OfflineGrant{Online: d.Session, ClientSession: part, Stored: true})
 	}
 	return res, err
 }

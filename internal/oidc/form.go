@@ -59,7 +59,7 @@ func (c *call) backAnyway(form web.Form) (*backCall, error) {
 // authenticateClient says which client sent the request, or refuses it with an
 // event. word and answer of a refusal are the reference's.
 func (b *backCall) authenticateClient() error {
-	p, err := b.ClientAuth.Authenticate(b.ctx(), b.realm, clientauth.Request{
+	p, err := b.door.ClientAuth.Authenticate(b.ctx(), b.realm, clientauth.Request{
 		Credentials: b.credentials, Base: b.urls.Frontend, Backchannel: b.urls.Backchannel,
 	})
 	if err != nil {

@@ -155,7 +155,7 @@ func (h *Handler) Routes(mux *http.ServeMux, login Login) {
 
 // A call is one request at the door, after its realm was found.
 type call struct {
-	*Handler
+	door  *Handler
 	w     http.ResponseWriter
 	r     *http.Request
 	realm *realms.Realm
@@ -186,7 +186,7 @@ func (c *call) emit() {
 
 // write writes an event down, and keeps the support code of a refusal for the answer that tells of it.
 func (c *call) write(e *iam.Event) {
-	c.Events.Emit(c.ctx(), c.realm, e)
+	c.door.Events.Emit(c.ctx(), c.realm, e)
 	if c.event.Support == "" { // what follows from the first refusal says less
 		c.event.Support = e.Support
 	}
@@ -195,18 +195,17 @@ func (c *call) write(e *iam.Event) {
 // detail adds a detail to the call's event; an empty value is left out.
 func (c *call) detail(name, value string) { c.event.Detail(name, value) }
 
-// refuse writes the call's event down as an error and returns err.
-func (c *call) refuse(word string, err error) error {
+// failed writes the call's event down as an error.
+func (c *call) failed(word string) {
 	c.event.Kind = events.Failed(c.event.Kind)
 	c.event.Error = word
 	c.emit()
-	return err
 }
 
 func (h *Handler) call(w http.ResponseWriter, r *http.Request, realm *realms.Realm) *call {
 	q := web.RequestOf(r)
 	return &call{
-		Handler: h, w: w, r: r, realm: realm, urls: h.Hostname.URLs(q, realm.Attrs["frontendUrl"]),
+		door: h, w: w, r: r, realm: realm, urls: h.Hostname.URLs(q, realm.Attrs["frontendUrl"]),
 		event: iam.Event{Realm: realm.ID, IP: q.Addr},
 	}
 }
@@ -232,7 +231,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, rt route, login 
 func (c *call) json(status int, v any) error {
 	web.SecurityHeaders(c.w.Header(), c.realm.SecurityHeaders, "application/json")
 	if err := web.WriteJSON(c.w, status, v); err != nil && !web.Left(c.r) {
-		c.Log.Error("an answer could not be written", telemetry.KeyError, err)
+		c.door.Log.Error("an answer could not be written", telemetry.KeyError, err)
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (h *Handler) introspect(c *call) error {
 		return introspectNothing
 	case p.hint.Given && !slices.Contains(hints, p.hint.Text):
 		b.detail("token_type", p.hint.Text)
-		_ = b.refuse("invalid_request", nil)
+		b.failed("invalid_request")
 		return introspectHint
 	}
 	found, err := b.checkIntrospected(p.token.Text, p.hint.Text == hintRefresh)
@@ -121,7 +121,8 @@ func (b *backCall) checkIntrospected(raw string, refresh bool) (*introspected, e
 		b.event.Cause.Reason = reason
 		b.tell(v, say.tells)
 		b.detail("reason", b.fill(say.reason, v))
-		return nil, b.refuse(say.word, nil)
+		b.failed(say.word)
+		return nil, nil
 	}
 	if v.Token != nil && v.Refusal != bearer.OtherHost {
 		b.detail("token_id", v.Token.ID)
@@ -169,7 +170,7 @@ func (b *backCall) mapped(ctx context.Context, v *bearer.Verdict) (*claims.Set, 
 	if len(p.Audience) > 0 {
 		out.Put("aud", slices.Clone([]string(p.Audience)))
 	}
-	return out, b.Issuer.Map(ctx, b.realm, b.grantOf(v), p.Scope, claims.Introspection, out)
+	return out, b.door.Issuer.Map(ctx, b.realm, b.grantOf(v), p.Scope, claims.Introspection, out)
 }
 
 // addressed tells whether a token was meant for the resource server that asks. A
@@ -192,7 +193,7 @@ func (b *backCall) writeIntrospection(p *introspected, rpt bool) error {
 	}
 	if p != nil && b.r.Header.Get("Accept") == "application/jwt" && b.client.OIDC.IntrospectJWT {
 		var err error
-		if jwt, err = b.Issuer.Sign(b.ctx(), b.realm, out, "", "JWT"); err != nil {
+		if jwt, err = b.door.Issuer.Sign(b.ctx(), b.realm, out, "", "JWT"); err != nil {
 			return err
 		}
 	}
@@ -233,6 +234,6 @@ func (b *backCall) describe(out *claims.Set, p *introspected) {
 	if out.Get("username") == nil {
 		out.Put("username", p.User.Username)
 	}
-	tokens.Actor(out, b.Bearer.SessionOf(b.realm, p.Verdict, b.event.IP))
+	tokens.Actor(out, b.door.Bearer.SessionOf(b.realm, p.Verdict, b.event.IP))
 	out.Put("token_type", p.Token.Type)
 }

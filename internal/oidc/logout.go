@@ -90,9 +90,7 @@ func (h *Handler) logout(c *call) error {
 func (l *logoutCall) check() (confirm bool, err error) {
 	id, redirect := l.params.client, l.params.redirect
 	if redirect != "" && l.params.hint == "" && id == "" {
-		l.detail("reason", "Either the parameter 'client_id' or the parameter 'id_token_hint' is required when 'post_logout_redirect_uri' is "+
-			"used.")
-		return false, l.refuse("invalid_request", badPage("missingParameterMessage", "id_token_hint"))
+		return false, logoutNobody
 	}
 	forced := false
 	if id != "" {
@@ -118,7 +116,7 @@ func (l *logoutCall) check() (confirm bool, err error) {
 		if l.state.Redirect, ok = iam.PostLogoutRedirectsOf(&l.client.Client, l.urls.Of(l.client.RootURL)).Match(redirect); !ok {
 			l.detail("redirect_uri", redirect)
 			l.event.Cause.Redirect = redirect
-			return false, l.refuse("invalid_redirect_uri", badPage("invalidRedirectUriMessage"))
+			return false, logoutRedirect
 		}
 	}
 	if err := l.readIdentity(); err != nil {
@@ -146,15 +144,12 @@ func (l *logoutCall) find(id string) error {
 // takeHint reads the ID token, which may have expired; matched says that it
 // was issued for the client.
 func (l *logoutCall) takeHint(id string) (matched bool, err error) {
-	invalid := badPage("invalidParameterMessage", "id_token_hint")
 	tok, err := tokens.Parse(l.ctx(), l.realm, l.params.hint)
 	if err != nil {
-		l.detail("reason", "Invalid IDToken")
-		return false, l.refuse("invalid_token", invalid)
+		return false, logoutHint
 	}
 	if tok.Type != tokens.TypeID {
-		l.detail("reason", "Token type is incorrect. Expected '[ID]' but was '"+tok.Type+"'")
-		return false, l.refuse("invalid_token", invalid)
+		return false, logoutHintType.with("$type", tok.Type)
 	}
 	l.state.Hint, l.state.HintUser, l.state.HintAt = iam.SessionID(tok.Session), iam.UserID(tok.Subject), tok.IssuedAt
 	if id == "" {
@@ -163,8 +158,7 @@ func (l *logoutCall) takeHint(id string) (matched bool, err error) {
 	}
 	if tok.Client != "" && tok.Client != id {
 		l.event.Client = id
-		l.detail("reason", "Parameter client_id is different than the client for which ID Token was issued.")
-		return false, l.refuse("invalid_token", invalid)
+		return false, logoutHintOther
 	}
 	return tok.Client != "", nil
 }
@@ -200,8 +194,8 @@ func (l *logoutCall) confirmPage() error {
 	if l.identity != nil {
 		l.state.Session = l.identity.Session.ID
 	}
-	l.state.Expires = l.Now().Add(l.realm.Lifespans.UserAction).Unix()
-	code, err := l.Tabs.Seal(l.purpose(), l.state)
+	l.state.Expires = l.door.Now().Add(l.realm.Lifespans.UserAction).Unix()
+	code, err := l.door.Tabs.Seal(l.purpose(), l.state)
 	if err != nil {
 		return err
 	}
@@ -230,8 +224,8 @@ func (h *Handler) confirmLogout(c *call) error {
 	if l.identity != nil {
 		own = l.identity.Session.ID
 	}
-	err = l.Tabs.Open(l.purpose(), form.Get("session_code"), &l.state)
-	if err != nil || l.state.Expires < l.Now().Unix() || l.state.Session != own {
+	err = l.door.Tabs.Open(l.purpose(), form.Get("session_code"), &l.state)
+	if err != nil || l.state.Expires < l.door.Now().Unix() || l.state.Session != own {
 		return l.unconfirmed()
 	}
 	if l.state.Client != "" {
@@ -249,28 +243,10 @@ func (l *logoutCall) end() error {
 	if l.client != nil {
 		l.event.Client, l.asks = l.client.ClientID, l.pageClient(l.client)
 	}
-	var hinted *iam.UserSession
-	if l.state.Hint != "" {
-		v, err := l.Sessions.Find(l.ctx(), l.realm, iam.SessionRef{ID: l.state.Hint, User: l.state.HintUser}, nil)
-		switch {
-		case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrExpired):
-			e := l.event
-			l.event.Client = ""
-			if l.client != nil {
-				l.event.Client = l.client.ClientID
-			}
-			_ = l.refuse("session_expired", nil)
-			l.event = e
-		case v == nil:
-			return err
-		case time.Unix(l.state.HintAt+1, 0).Before(v.Session.Started.Truncate(time.Second)):
-			return l.refuse("invalid_token", badPage("sessionNotActiveMessage"))
-		default:
-			hinted = v.Session
-		}
+	session, err := l.hinted()
+	if err != nil {
+		return err
 	}
-	cookies := l.cookies()
-	session := hinted
 	if session == nil && l.identity != nil {
 		session = l.identity.Session
 	}
@@ -284,14 +260,14 @@ func (l *logoutCall) end() error {
 		}
 		l.expireIdentity()
 		if session.Remember {
-			cookies.Expire(l.w, l.r, web.CookieRememberMe)
+			l.cookies().Expire(l.w, l.r, web.CookieRememberMe)
 		}
 	}
 	end := iam.End{Reason: iam.LogoutByUser, By: iam.ActorUser, Actor: session.User, Rule: "logout endpoint"}
 	if l.client != nil {
 		end.Client = l.client.ID
 	}
-	parts, err := l.Ender.Here(l.ctx(), l.realm, l.issuer(), session.Ref(), end)
+	parts, err := l.door.Ender.Here(l.ctx(), l.realm, l.issuer(), session.Ref(), end)
 	if errors.Is(err, sessions.ErrGone) && !asked { // another request was faster
 		expire()
 		return l.goOn(nil)
@@ -308,6 +284,30 @@ func (l *logoutCall) end() error {
 	}
 	expire()
 	return l.goOn(front)
+}
+
+// hinted is the session of the ID token, nil when it is over.
+func (l *logoutCall) hinted() (*iam.UserSession, error) {
+	if l.state.Hint == "" {
+		return nil, nil
+	}
+	v, err := l.door.Sessions.Find(l.ctx(), l.realm, iam.SessionRef{ID: l.state.Hint, User: l.state.HintUser}, nil)
+	switch {
+	case errors.Is(err, sessions.ErrGone), errors.Is(err, sessions.ErrExpired):
+		e := l.event
+		l.event.Client = ""
+		if l.client != nil {
+			l.event.Client = l.client.ClientID
+		}
+		l.failed("session_expired")
+		l.event = e
+		return nil, nil
+	case v == nil:
+		return nil, err
+	case time.Unix(l.state.HintAt+1, 0).Before(v.Session.Started.Truncate(time.Second)):
+		return nil, logoutHintOlder
+	}
+	return v.Session, nil
 }
 
 // goOn leads on after a logout: through the frames of clients that are told by
@@ -358,7 +358,7 @@ func withFrames(policy string, origins []string) string {
 func (l *logoutCall) unconfirmed() error {
 	tell := func(word string) {
 		e := l.event
-		_ = l.refuse(word, nil)
+		l.failed(word)
 		l.event = e
 	}
 	if l.identity == nil {
@@ -368,8 +368,7 @@ func (l *logoutCall) unconfirmed() error {
 			return l.loggedOut(http.StatusBadRequest)
 		}
 	}
-	l.detail("reason", "Failed verification during logout.")
-	return l.refuse("session_expired", badPage("failedLogout"))
+	return logoutUnconfirmed
 }
 
 func (l *logoutCall) loggedOut(status int) error {
@@ -392,7 +391,7 @@ func (c *call) logoutToken(form web.Form) error {
 		return err
 	}
 	q := &grants.Request{Realm: b.realm, Client: b.client, Params: grants.Read(form), Issuer: b.issuer(), Event: &b.event}
-	verdict, err := b.grants.JudgeRefresh(b.ctx(), q, logoutChecks)
+	verdict, err := b.door.grants.JudgeRefresh(b.ctx(), q, logoutChecks)
 	if err != nil {
 		return err
 	}
@@ -400,7 +399,7 @@ func (c *call) logoutToken(form web.Form) error {
 		return err
 	}
 	tok := verdict.Token
-	v, err := b.Sessions.Find(b.ctx(), b.realm, tok.Ref(tok.Kind()), nil)
+	v, err := b.door.Sessions.Find(b.ctx(), b.realm, tok.Ref(tok.Kind()), nil)
 	over := errors.Is(err, sessions.ErrGone) || errors.Is(err, sessions.ErrExpired)
 	if v == nil && !over {
 		return err
@@ -421,7 +420,7 @@ func (c *call) logoutToken(form web.Form) error {
 
 func (b *backCall) endSession(s *iam.UserSession) error {
 	asked := b.endAtProvider(s)
-	_, err := b.Ender.Here(b.ctx(), b.realm, b.issuer(), s.Ref(),
+	_, err := b.door.Ender.Here(b.ctx(), b.realm, b.issuer(), s.Ref(),
 		iam.End{Reason: iam.LogoutByClient, By: iam.ActorClient, Client: b.client.ID, Rule: "logout endpoint, with a refresh token"})
 	if errors.Is(err, sessions.ErrGone) && !asked {
 		return nil

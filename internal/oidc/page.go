@@ -20,13 +20,13 @@ func (c *call) page(status int, p pages.Request, v pages.View) {
 	p.Realm = pages.RealmOf(&c.realm.Realm)
 	p.Locale, p.Locales = c.locale()
 	if err := c.keepNotice(status, &p, v); err != nil {
-		c.broken(c.w, c.r, err)
+		c.door.broken(c.w, c.r, err)
 		return
 	}
 	p.Texts = c.realm.Locale.Texts
 	var b bytes.Buffer
-	if err := c.Pages.Render(&b, p, v); err != nil {
-		c.broken(c.w, c.r, err)
+	if err := c.door.Pages.Render(&b, p, v); err != nil {
+		c.door.broken(c.w, c.r, err)
 		return
 	}
 	h := c.w.Header()
@@ -67,7 +67,7 @@ func (c *call) keepNotice(status int, p *pages.Request, v pages.View) error {
 			n.Client = client.ID
 		}
 	}
-	cookie, query, err := c.Tabs.KeepNotice(c.realm.ID, p.Client.ID, "", n)
+	cookie, query, err := c.door.Tabs.KeepNotice(c.realm.ID, p.Client.ID, "", n)
 	if err != nil {
 		return err
 	}

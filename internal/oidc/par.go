@@ -55,8 +55,8 @@ func (h *Handler) push(c *call) error {
 		return err
 	}
 	id := uuid.NewString()
-	if _, err := c.Sessions.PutSingleUse(c.ctx(), c.realm, pushedKey(b.client.ID, id), doc,
-		c.Now().Add(time.Duration(life)*time.Second)); err != nil {
+	if _, err := c.door.Sessions.PutSingleUse(c.ctx(), c.realm, pushedKey(b.client.ID, id), doc,
+		c.door.Now().Add(time.Duration(life)*time.Second)); err != nil {
 		return err
 	}
 	out := new(claims.Set)
@@ -141,7 +141,7 @@ func (c *call) takePushed(a *asking, form web.Form) error {
 	if !ok {
 		return nil
 	}
-	doc, err := c.Sessions.TakeSingleUse(c.ctx(), c.realm, pushedKey(a.client.ID, id))
+	doc, err := c.door.Sessions.TakeSingleUse(c.ctx(), c.realm, pushedKey(a.client.ID, id))
 	if errors.Is(err, sessions.ErrGone) {
 		return authNotPushed
 	}

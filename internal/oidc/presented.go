@@ -38,7 +38,7 @@ var refreshTypes = []string{tokens.TypeRefresh, tokens.TypeOffline}
 // it was and what was wrong with it.
 func (c *call) judge(raw string, want bearer.Want) (*bearer.Verdict, error) {
 	want.Issuer = c.issuer()
-	v, err := c.Bearer.Judge(c.ctx(), c.realm, raw, want)
+	v, err := c.door.Bearer.Judge(c.ctx(), c.realm, raw, want)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (c *call) partFor(v *bearer.Verdict) *iam.ClientSession {
 	if v.View != nil && v.View.ClientSession != nil {
 		return v.View.ClientSession
 	}
-	now := c.Now()
+	now := c.door.Now()
 	p := &iam.ClientSession{Realm: c.realm.ID, Client: v.Client.ID, Started: now, LastAccess: now, Notes: map[string]string{"iss": c.issuer()}}
 	if v.View != nil {
 		p.Session, p.Offline = v.View.Session.ID, v.View.Session.Offline
@@ -135,7 +135,7 @@ func (c *call) partFor(v *bearer.Verdict) *iam.ClientSession {
 // again over it. Its scopes are for the issuer to find.
 func (c *call) grantOf(v *bearer.Verdict) *iam.Grant {
 	g := &iam.Grant{
-		Client: &v.Client.Client, User: v.User, Session: c.Bearer.SessionOf(c.realm, v, c.event.IP), ClientSession: c.partFor(v),
+		Client: &v.Client.Client, User: v.User, Session: c.door.Bearer.SessionOf(c.realm, v, c.event.IP), ClientSession: c.partFor(v),
 		Nonce: v.Token.Nonce, Issuer: c.issuer(), OpenID: tokens.HasScope(v.Token.Scope, tokens.ScopeOpenID),
 	}
 	if v.View != nil {

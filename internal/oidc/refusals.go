@@ -119,11 +119,49 @@ var (
 		page:    "invalidParameterMessage", args: []any{"claims"},
 	}
 
-	// of user codes
+	// of user codes; the page asks again
+	userCodeGone = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_oauth2_user_code", Told: "device code not found (it may already have been used)"},
+		page:    "oauth2DeviceInvalidUserCodeMessage",
+	}
+	userCodeGuessed = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_oauth2_user_code", Told: "too many wrong user codes from this address within a minute"},
+		page:    "oauth2DeviceInvalidUserCodeMessage",
+	}
+	userCodeDenied = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_oauth2_user_code", Told: "device code denied"}, page: "oauth2DeviceInvalidUserCodeMessage",
+	}
+	userCodeLate = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_oauth2_user_code", Told: "device code expired"}, page: "oauth2DeviceExpiredUserCodeMessage",
+	}
 	devicePageOff = &browserRefusal{
 		Refusal: oauth.Refusal{Word: "not_allowed", Setting: iam.AttrDeviceGrant},
 		page:    "oauth2DeviceAuthorizationGrantDisabledMessage",
 	}
+
+	// of logouts
+	logoutNobody = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_request", Told: "Either the parameter 'client_id' or the parameter 'id_token_hint' is required " +
+			"when 'post_logout_redirect_uri' is used."},
+		page: "missingParameterMessage", args: []any{"id_token_hint"},
+	}
+	logoutRedirect = &browserRefusal{Refusal: oauth.Refusal{Word: "invalid_redirect_uri"}, page: "invalidRedirectUriMessage"}
+	logoutHint     = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_token", Told: "Invalid IDToken"}, page: "invalidParameterMessage", args: []any{"id_token_hint"},
+	}
+	logoutHintType = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_token", Told: "Token type is incorrect. Expected '[ID]' but was '$type'"},
+		page:    "invalidParameterMessage", args: []any{"id_token_hint"},
+	}
+	logoutHintOther = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "invalid_token", Told: "Parameter client_id is different than the client for which ID Token was issued."},
+		page:    "invalidParameterMessage", args: []any{"id_token_hint"},
+	}
+	logoutHintOlder   = &browserRefusal{Refusal: oauth.Refusal{Word: "invalid_token"}, page: "sessionNotActiveMessage"}
+	logoutUnconfirmed = &browserRefusal{
+		Refusal: oauth.Refusal{Word: "session_expired", Told: "Failed verification during logout."}, page: "failedLogout",
+	}
+	logoutLost = &browserRefusal{Refusal: oauth.Refusal{Word: "user_session_not_found"}, page: "identityProviderUnexpectedErrorMessage"}
 
 	// of authorization requests that the client is told of
 	authNoType      = &browserRefusal{Refusal: oauth.Refusal{Word: "invalid_request", Description: "Missing parameter: response_type"}}

@@ -187,7 +187,7 @@ func (c *call) verifyRequestObject(a *asking, text string) (map[string]jsontext.
 		}
 		return claimsOf(t.Payload)
 	}
-	set, err := c.ClientAuth.Keys(c.ctx(), a.realm, &a.client.Client, a.urls.Frontend, t.Header.KID, "sig")
+	set, err := c.door.ClientAuth.Keys(c.ctx(), a.realm, &a.client.Client, a.urls.Frontend, t.Header.KID, "sig")
 	if err != nil {
 		return nil, errNotVerified
 	}
@@ -224,6 +224,6 @@ func jwtHeader(token string) (h joseHeader, ok bool) {
 
 // fetchRequestObject reads an object from an address that the client's settings allow.
 func (c *call) fetchRequestObject(a *asking, uri string) (string, error) {
-	b, err := c.objects.Get(c.ctx(), uri, a.realm.Reach(&a.client.Client))
+	b, err := c.door.objects.Get(c.ctx(), uri, a.realm.Reach(&a.client.Client))
 	return strings.TrimSpace(string(b)), err
 }

@@ -119,8 +119,8 @@ func (c *call) wrap(client *iam.Client, p params) (params, error) {
 	}
 	t.Put("aud", client.ClientID)
 	t.Put("iss", c.issuer())
-	t.Put("exp", c.Now().Add(c.realm.Lifespans.AccessCode).Unix())
-	token, err := c.Issuer.Sign(c.ctx(), c.realm, t, client.OIDC.ResponseAlg, "JWT")
+	t.Put("exp", c.door.Now().Add(c.realm.Lifespans.AccessCode).Unix())
+	token, err := c.door.Issuer.Sign(c.ctx(), c.realm, t, client.OIDC.ResponseAlg, "JWT")
 	if encrypt := c.encryption(client, client.OIDC.Response, "JWT"); err == nil && encrypt != nil {
 		token, err = encrypt(token)
 	}

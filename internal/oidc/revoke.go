@@ -57,9 +57,9 @@ func (h *Handler) revoke(c *call) error {
 		b.detail("refresh_token_type", tok.Type)
 	} else {
 		// Ten seconds at least, as the reference keeps it: clocks differ.
-		left := max(tok.Expires-b.Now().Unix()+1, 10)
-		if _, err := b.Sessions.PutSingleUse(b.ctx(), b.realm, tok.RevokedKey(), []byte("1"),
-			b.Now().Add(time.Duration(left)*time.Second)); err != nil {
+		left := max(tok.Expires-b.door.Now().Unix()+1, 10)
+		if _, err := b.door.Sessions.PutSingleUse(b.ctx(), b.realm, tok.RevokedKey(), []byte("1"),
+			b.door.Now().Add(time.Duration(left)*time.Second)); err != nil {
 			return err
 		}
 		b.detail("token_id", tok.ID)
@@ -78,7 +78,7 @@ func (b *backCall) endParts(tok *tokens.Token) error {
 		if kind == iam.Offline && tok.Type != tokens.TypeOffline {
 			continue
 		}
-		if _, err := b.Sessions.EndLastClientSession(b.ctx(), b.realm, tok.Ref(kind), b.client.ID,
+		if _, err := b.door.Sessions.EndLastClientSession(b.ctx(), b.realm, tok.Ref(kind), b.client.ID,
 			b.revoked(tok, "revocation endpoint")); err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (b *backCall) revokeExchanged(tok *tokens.Token) error {
 	if tok.Session == "" {
 		return nil
 	}
-	gone, err := b.Sessions.DetachNoted(b.ctx(), b.realm, tok.Ref(iam.Online), iam.NoteExchanged+tok.Client,
+	gone, err := b.door.Sessions.DetachNoted(b.ctx(), b.realm, tok.Ref(iam.Online), iam.NoteExchanged+tok.Client,
 		b.revoked(tok, "the token that this client's was exchanged for"))
 	if err != nil || len(gone) == 0 {
 		return err

@@ -120,7 +120,7 @@ func (b *backCall) giveTokens(q *grants.Request, d *grants.Decision) error {
 	d.Grant.Issuer = q.Issuer
 	d.Grant.Confirm.JKT = q.Key
 	d.Want.Encrypt = b.encryption(d.Grant.Client, d.Grant.Client.OIDC.IDToken, "JWT")
-	res, err := b.Issuer.Issue(b.ctx(), b.realm, d.Grant, d.Want)
+	res, err := b.door.Issuer.Issue(b.ctx(), b.realm, d.Grant, d.Want)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (b *backCall) byImpersonator(s *iam.UserSession) {
 // session, or on its own where no session is stored.
 func (b *backCall) note(g *iam.Grant, res *tokens.Response) {
 	if g.Transient == iam.Transient {
-		b.Counter.Transient(b.realm, records.Transient{
+		b.door.Counter.Transient(b.realm, records.Transient{
 			User: g.User.ID, Client: g.Client.ID, IP: b.event.IP, How: g.ClientSession.Origin.How, Scopes: g.ClientSession.Origin.Scopes,
 			Token: res.AccessID, Expires: res.ExpiresAt,
 		})
@@ -179,7 +179,7 @@ func (b *backCall) note(g *iam.Grant, res *tokens.Response) {
 	}
 	ref := g.Session.Ref()
 	ref.Kind = iam.SessionKind(g.Refresh == iam.RefreshOffline || g.Session.Offline)
-	b.Sessions.Issued(b.realm, ref, g.Client.ID, iam.Issuance{Grant: g.Type, Access: res.AccessID, RefreshType: string(res.Kind),
+	b.door.Sessions.Issued(b.realm, ref, g.Client.ID, iam.Issuance{Grant: g.Type, Access: res.AccessID, RefreshType: string(res.Kind),
 		Refresh: res.RefreshID}, g.Type == "rt")
 }
 

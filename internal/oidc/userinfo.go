@@ -29,7 +29,8 @@ func (h *Handler) userinfo(c *call) error {
 	if !sent {
 		c.detail("reason", "Missing token")
 		b.anyOrigin()
-		return c.refuse("invalid_token", c.challenge(http.StatusUnauthorized, "", ""))
+		c.failed("invalid_token")
+		return c.challenge(http.StatusUnauthorized, "", "")
 	}
 	v, err := b.checkUserinfoToken(raw)
 	if err != nil {
@@ -156,10 +157,11 @@ func (b *backCall) refuseUserinfo(v *bearer.Verdict, say saying) error {
 	if b.tell(v, say.tells); say.tells == theUser {
 		b.detail("username", v.User.Username)
 	}
+	b.failed(say.word)
 	if v.Refusal == bearer.NoOpenID {
-		return b.refuse(say.word, b.challenge(http.StatusForbidden, "insufficient_scope", say.description))
+		return b.challenge(http.StatusForbidden, "insufficient_scope", say.description)
 	}
-	return b.refuse(say.word, b.challenge(http.StatusUnauthorized, "invalid_token", say.description))
+	return b.challenge(http.StatusUnauthorized, "invalid_token", say.description)
 }
 
 // notUserinfo are claims that are about a token and not its user, whatever
@@ -172,7 +174,7 @@ var notUserinfo = []string{
 // writeUserinfo answers with what the mappers say, as JSON or signed.
 func (b *backCall) writeUserinfo(v *bearer.Verdict) error {
 	mapped := claims.NewSet()
-	if err := b.Issuer.Map(b.ctx(), b.realm, b.grantOf(v), v.Token.Scope, claims.UserInfo, mapped); err != nil {
+	if err := b.door.Issuer.Map(b.ctx(), b.realm, b.grantOf(v), v.Token.Scope, claims.UserInfo, mapped); err != nil {
 		return err
 	}
 	out := claims.NewSet()
@@ -192,7 +194,7 @@ func (b *backCall) writeUserinfo(v *bearer.Verdict) error {
 		out.Put("iss", b.issuer())
 		out.Put("aud", []string{v.Client.ClientID})
 		var text string
-		text, err = b.Issuer.Sign(b.ctx(), b.realm, out, alg, "JWT")
+		text, err = b.door.Issuer.Sign(b.ctx(), b.realm, out, alg, "JWT")
 		body = []byte(text)
 		contentType, cty = "application/jwt", "JWT"
 		b.detail("signature_algorithm", alg)
