@@ -53,10 +53,10 @@ func (a *attempt) read() *assertion {
 		return a.assertion
 	}
 	a.assertion = new(assertion)
-	if !a.Assertion.Given {
+	if !a.sent.Assertion.Given {
 		return a.assertion
 	}
-	t, err := jose.Parse(a.Assertion.Text)
+	t, err := jose.Parse(a.sent.Assertion.Text)
 	if err == nil {
 		err = t.Claims(&a.assertion.assertionClaims)
 	}
@@ -74,7 +74,7 @@ func (a *attempt) read() *assertion {
 // signed: private_key_jwt. Keycloak: JWTClientAuthenticator.
 func (a *attempt) signed() error {
 	return a.asserted("client-jwt", func(x *assertion) error {
-		set, err := a.Keys(a.ctx, a.realm, &a.client.Client, a.Base, x.jws.Header.KID, "sig")
+		set, err := a.Keys(a.ctx, a.realm, &a.client.Client, a.sent.Base, x.jws.Header.KID, "sig")
 		if err != nil {
 			return noKey
 		}
@@ -107,7 +107,7 @@ func (a *attempt) asserted(method string, signature func(*assertion) error) erro
 	if x.err != nil {
 		return badAssertion.With("$why", "Client authentication with signed JWT failed: "+x.err.Error())
 	}
-	if kind := a.AssertionType.Text; !a.AssertionType.Given {
+	if kind := a.sent.AssertionType.Text; !a.sent.AssertionType.Given {
 		return badAssertion.With("$why", "Parameter client_assertion_type is missing")
 	} else if kind != assertionJWT {
 		return badAssertion.With("$why", "Parameter client_assertion_type has value '"+kind+"' but expected is '"+assertionJWT+"'")
@@ -125,7 +125,7 @@ func (a *attempt) asserted(method string, signature func(*assertion) error) erro
 	if err != nil {
 		return err
 	}
-	if id := a.ID.Text; id != "" && id != c.ClientID {
+	if id := a.sent.ID.Text; id != "" && id != c.ClientID {
 		return badAssertion.With("$why", "client_id parameter does not match authenticated client")
 	}
 	a.client = c // the one of an assertion that does not fit the request is nobody
@@ -152,7 +152,7 @@ func (a *attempt) asserted(method string, signature func(*assertion) error) erro
 // addressed: JWTClientValidator.getExpectedAudiences.
 func (a *attempt) addressed(x *assertion) error {
 	mine := map[string]bool{}
-	for _, base := range []string{a.Base + a.realm.Path(), a.Backchannel + a.realm.Path()} {
+	for _, base := range []string{a.sent.Base + a.realm.Path(), a.sent.Backchannel + a.realm.Path()} {
 		for _, path := range []string{"", "/token", "/token/introspect", "/ext/par/request", "/ext/ciba/auth"} {
 			if path == "" {
 				mine[base] = true

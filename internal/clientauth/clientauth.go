@@ -64,7 +64,7 @@ type Proof struct {
 // that. Whether the client is enabled and of the right protocol is for the caller.
 // Keycloak: ClientAuthenticationFlow.
 func (s *Service) Authenticate(ctx context.Context, r *realms.Realm, q Request) (*Proof, error) {
-	a := &attempt{Service: s, Request: q, ctx: ctx, realm: r, proof: &Proof{}}
+	a := &attempt{Service: s, sent: q, ctx: ctx, realm: r, proof: &Proof{}}
 	err := a.walk()
 	if refused, ok := errors.AsType[*oauth.Refusal](err); ok {
 		a.proof.Refusal = refused
@@ -80,7 +80,7 @@ func (s *Service) Authenticate(ctx context.Context, r *realms.Realm, q Request) 
 // An attempt is one client's.
 type attempt struct {
 	*Service
-	Request
+	sent      Request
 	ctx       context.Context
 	realm     *realms.Realm
 	proof     *Proof
@@ -168,17 +168,17 @@ func (a *attempt) lookUp(clientID string) (*realms.Client, error) {
 // secret: client_id and client_secret in the form or by Basic (RFC 6749 2.3.1).
 // Keycloak: ClientIdAndSecretAuthenticator.
 func (a *attempt) secret() error {
-	id, secret, sent, err := basic(a.Authorization)
+	id, secret, sent, err := basic(a.sent.Authorization)
 	if err != nil {
 		return unreadable
 	}
-	if a.ID.Given {
-		id = a.ID.Text
+	if a.sent.ID.Given {
+		id = a.sent.ID.Text
 	}
-	if a.Secret.Given {
-		secret, sent = a.Secret.Text, true
+	if a.sent.Secret.Given {
+		secret, sent = a.sent.Secret.Text, true
 	}
-	if id == "" && !sent && !a.ID.Given {
+	if id == "" && !sent && !a.sent.ID.Given {
 		return noID
 	}
 	a.proof.Named = id
@@ -186,7 +186,7 @@ func (a *attempt) secret() error {
 		return err
 	}
 	method := "client_secret_basic"
-	if a.Secret.Given {
+	if a.sent.Secret.Given {
 		method = "client_secret_post"
 	}
 	switch allowed := a.client.OIDC.SecretMethod; {

@@ -16,8 +16,7 @@ func (c *call) frame(v pages.View) error {
 	h := c.w.Header()
 	h.Set("Cache-Control", web.CacheNoDocument)
 	h.Set("Content-Security-Policy", "frame-src 'self'; object-src 'none';")
-	c.embedded = true
-	c.page(http.StatusOK, pages.Request{}, v)
+	c.render(http.StatusOK, pages.Request{}, v, true)
 	return nil
 }
 

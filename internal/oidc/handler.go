@@ -164,8 +164,7 @@ type call struct {
 	event iam.Event    // what is written down when the request was decided
 	asks  pages.Client // whose request it is, once that is known: pages lead back to it
 
-	cors     *web.CORS // the policy for scripts of other origins; nil where none is to read the answer
-	embedded bool      // the answer is a page that other sites may show in a frame
+	cors *web.CORS // the policy for scripts of other origins; nil where none is to read the answer
 }
 
 func (c *call) ctx() context.Context { return c.r.Context() }

@@ -38,7 +38,6 @@ type logoutState struct {
 // RP-Initiated Logout 1.0).
 type logoutCall struct {
 	*call
-	params   logoutParams
 	client   *realms.Client // nil while nobody says for whom
 	identity *authn.Identity
 	state    logoutState
@@ -71,9 +70,9 @@ func (h *Handler) logout(c *call) error {
 		return c.logoutToken(form)
 	}
 	c.w.Header().Set("Cache-Control", web.CacheNoCache)
-	l := &logoutCall{call: c, params: p}
+	l := &logoutCall{call: c}
 	l.state.State = p.state
-	confirm, err := l.check()
+	confirm, err := l.check(p)
 	if err != nil {
 		return err
 	}
@@ -87,9 +86,9 @@ func (h *Handler) logout(c *call) error {
 }
 
 // check verifies the request's parameters and tells whether to ask the user.
-func (l *logoutCall) check() (confirm bool, err error) {
-	id, redirect := l.params.client, l.params.redirect
-	if redirect != "" && l.params.hint == "" && id == "" {
+func (l *logoutCall) check(p logoutParams) (confirm bool, err error) {
+	id, redirect := p.client, p.redirect
+	if redirect != "" && p.hint == "" && id == "" {
 		return false, logoutNobody
 	}
 	forced := false
@@ -100,8 +99,8 @@ func (l *logoutCall) check() (confirm bool, err error) {
 		forced = l.client == nil
 	}
 	confirm = true
-	if l.params.hint != "" {
-		matched, err := l.takeHint(id)
+	if p.hint != "" {
+		matched, err := l.takeHint(p)
 		if err != nil {
 			return false, err
 		}
@@ -125,7 +124,7 @@ func (l *logoutCall) check() (confirm bool, err error) {
 	switch {
 	case l.identity != nil:
 		forced = forced || l.state.Hint != "" && l.state.Hint != l.identity.Session.ID
-	case l.params.hint == "" && l.client != nil && l.state.Redirect != "":
+	case p.hint == "" && l.client != nil && l.state.Redirect != "":
 		confirm = false // nobody is logged in, and the client knows where to go on
 	}
 	return confirm || forced, nil
@@ -143,8 +142,8 @@ func (l *logoutCall) find(id string) error {
 
 // takeHint reads the ID token, which may have expired; matched says that it
 // was issued for the client.
-func (l *logoutCall) takeHint(id string) (matched bool, err error) {
-	tok, err := tokens.Parse(l.ctx(), l.realm, l.params.hint)
+func (l *logoutCall) takeHint(p logoutParams) (matched bool, err error) {
+	tok, err := tokens.Parse(l.ctx(), l.realm, p.hint)
 	if err != nil {
 		return false, logoutHint
 	}
@@ -152,12 +151,12 @@ func (l *logoutCall) takeHint(id string) (matched bool, err error) {
 		return false, logoutHintType.with("$type", tok.Type)
 	}
 	l.state.Hint, l.state.HintUser, l.state.HintAt = iam.SessionID(tok.Session), iam.UserID(tok.Subject), tok.IssuedAt
-	if id == "" {
+	if p.client == "" {
 		err = l.find(tok.Client)
 		return l.client != nil, err
 	}
-	if tok.Client != "" && tok.Client != id {
-		l.event.Client = id
+	if tok.Client != "" && tok.Client != p.client {
+		l.event.Client = p.client
 		return false, logoutHintOther
 	}
 	return tok.Client != "", nil

@@ -16,7 +16,10 @@ import (
 )
 
 // page answers with a page of the realm in the browser's language.
-func (c *call) page(status int, p pages.Request, v pages.View) {
+func (c *call) page(status int, p pages.Request, v pages.View) { c.render(status, p, v, false) }
+
+// render is page also for one that other sites may show in a frame.
+func (c *call) render(status int, p pages.Request, v pages.View, framed bool) {
 	p.Realm = pages.RealmOf(&c.realm.Realm)
 	p.Locale, p.Locales = c.locale()
 	if err := c.keepNotice(status, &p, v); err != nil {
@@ -31,7 +34,7 @@ func (c *call) page(status int, p pages.Request, v pages.View) {
 	}
 	h := c.w.Header()
 	web.SecurityHeaders(h, c.realm.SecurityHeaders, "text/html")
-	if c.embedded {
+	if framed {
 		h.Del("X-Frame-Options")
 	}
 	h.Set("Content-Type", "text/html;charset=utf-8")
