@@ -373,7 +373,7 @@ func (a *attempt) offlineAccess() *pages.OfflineAccess {
 	now := a.h.Tabs.Now()
 	e := sessions.OfClientSession(&a.realm.Realm, &a.client.Client,
 		&iam.UserSession{Offline: true, Started: now, LastAccess: now}, &iam.ClientSession{Started: now, LastAccess: now})
-	return &pages.OfflineAccess{Unused: e.Idle, Latest: e.Max, Account: a.base + "/account/applications"}
+	return &pages.OfflineAccess{Unused: e.Idle, Latest: e.Max}
 }
 
 // consent takes the answer of the consent page, whose code is in the form.

@@ -126,8 +126,7 @@ func Samples() []Sample {
 		{"login-oauth-grant", with(func(r *Request) { r.Client.TermsURI = "https://catalogue.example.test/terms" }),
 			Consent{Code: "c", Scopes: scopes}},
 		{"login-oauth-grant-offline", plain, Consent{Code: "c", Scopes: scopes, Offline: &OfflineAccess{
-			Unused: time.Date(2030, 3, 1, 12, 0, 0, 0, time.UTC), Latest: time.Date(2031, 1, 1, 12, 0, 0, 0, time.UTC),
-			Account: "https://id.example.test/realms/library/account/applications"}}},
+			Unused: time.Date(2030, 3, 1, 12, 0, 0, 0, time.UTC), Latest: time.Date(2031, 1, 1, 12, 0, 0, 0, time.UTC)}}},
 		{"info", message(Success, "successLogout"), Info{}},
 		{"info-actions", message(Notice, "confirmExecutionOfActions"), Info{RequiredActions: []string{"UPDATE_PASSWORD", "VERIFY_EMAIL"},
 			ActionURL: at + "action-token?key=k"}},

@@ -160,9 +160,8 @@ type Consent struct {
 
 // OfflineAccess is what is said of a session that goes on without the user.
 type OfflineAccess struct {
-	Unused  time.Time // when it ends if nobody uses it
-	Latest  time.Time // when it ends in any case, zero: it does not
-	Account string    // address of the page where the user ends it
+	Unused time.Time // when it ends if nobody uses it
+	Latest time.Time // when it ends in any case, zero: it does not
 }
 
 // A ConsentScope is the consent text of a client scope, which may be a ${key}, and the value of a dynamic scope's parameter.

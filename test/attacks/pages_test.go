@@ -133,7 +133,8 @@ func TestConsentToOfflineAccessIsInformed(t *testing.T) {
 		} {
 			s.must(s.admin.Put(s, "/shop", c.settings))
 			page := s.submit(s.open(visitor.NewBrowser(), c.client, ""), "alice")
-			offline := strings.Contains(page.Body, "while you are not signed in") && strings.Contains(page.Body, "/realms/shop/account/applications")
+			offline := strings.Contains(page.Body, "while you are not signed in") && strings.Contains(page.Body,
+				"in your account, under Applications")
 			if !strings.Contains(page.Body, c.yes) || strings.Contains(page.Body, c.no) || offline != (c.client == "off") {
 				t.Errorf("%s %v: %s", c.client, c.settings, page.Body)
 			}
