@@ -13,7 +13,7 @@ import (
 
 // notObjects are the wildcards of paths that name nothing which a permission can be
 // given for, or what is looked up by who serves it.
-var notObjects = []string{"after", "alias", "attr", "container", "credential", "execution", "finding", "flow", "home", "id", "key",
+var notObjects = []string{"after", "alias", "attr", "code", "container", "credential", "execution", "finding", "flow", "home", "id", "key",
 	"locale", "mapper", "name", "node", "path...",
 	"protocol", "provider", "realm", "record", "resource", "rest...", "scope", "session", "token", "type", "workflow"}
 
