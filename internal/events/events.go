@@ -173,16 +173,25 @@ func (w *Writer) ClearAdmin(ctx context.Context, r *realms.Realm) error {
 	return w.db.Tx(ctx, func(tx *store.Tx) error { return tx.ClearAdminEvents(ctx, r.ID) })
 }
 
-// SweepRealm removes a realm's user events that are older than its expiration,
-// and none when it has no expiration.
+// SweepRealm removes a realm's events of users and of administrators that are older than it keeps them,
+// and none where it says nothing. Keycloak: JpaEventStoreProvider.clearExpiredEvents, clearExpiredAdminEvents.
 func (w *Writer) SweepRealm(ctx context.Context, r *realms.Realm) error {
-	if r.Events.Expiration <= 0 {
+	err := w.sweep(ctx, r, r.Events.Expiration, (*store.Tx).SweepEvents)
+	if err != nil {
+		return err
+	}
+	return w.sweep(ctx, r, r.Events.AdminFor, (*store.Tx).SweepAdminEvents)
+}
+
+func (w *Writer) sweep(ctx context.Context, r *realms.Realm, kept time.Duration,
+	some func(tx *store.Tx, ctx context.Context, realm iam.RealmID, before time.Time, max int) (int64, error)) error {
+	if kept <= 0 {
 		return nil
 	}
-	before := w.db.Now().Add(-r.Events.Expiration)
+	before := w.db.Now().Add(-kept)
 	for {
 		var n int64
-		err := w.db.Tx(ctx, func(tx *store.Tx) (err error) { n, err = tx.SweepEvents(ctx, r.ID, before, sweepChunk); return err })
+		err := w.db.Tx(ctx, func(tx *store.Tx) (err error) { n, err = some(tx, ctx, r.ID, before, sweepChunk); return err })
 		if err != nil || n < sweepChunk {
 			return err
 		}

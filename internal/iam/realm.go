@@ -142,6 +142,7 @@ type EventsConfig struct {
 	Enabled      bool            // store user events
 	Kinds        map[string]bool // which; empty: Keycloak's default selection
 	Expiration   time.Duration   // 0: keep
+	AdminFor     time.Duration   // that admin events are kept; 0: for ever. Keycloak: RealmAttributes.ADMIN_EVENTS_EXPIRATION
 	Listeners    []string        // "jboss-logging", ...
 	Admin        bool            // store admin events
 	AdminDetails bool            // with representations

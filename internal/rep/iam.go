@@ -3,6 +3,7 @@ package rep
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -129,6 +130,7 @@ func (r *Realm) IAM() (*iam.Realm, error) {
 			Listeners:    r.EventsListeners,
 			Admin:        Val(r.AdminEventsEnabled),
 			AdminDetails: Val(r.AdminEventsDetailsEnabled),
+			AdminFor:     secondsOf(r.Attributes["adminEventsExpiration"]),
 		},
 		Locale: iam.LocalePolicy{
 			Enabled:   Val(r.InternationalizationEnabled),
@@ -371,6 +373,15 @@ func ExportComponents(list []Component, parent string) map[string][]ComponentExp
 		}
 	}
 	return out
+}
+
+// secondsOf reads an attribute that is a number of seconds; what is none stands for none.
+func secondsOf(text string) time.Duration {
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return time.Duration(n) * time.Second
 }
 
 func seconds(n *int) time.Duration { return time.Duration(Val(n)) * time.Second }

@@ -87,6 +87,14 @@ var sweeps = map[string]struct {
 			return tx.SweepDoctorFixes(ctx, r, before, 10)
 		},
 	},
+	"SweepAdminEvents": {
+		func(ctx context.Context, tx *store.Tx, r iam.RealmID) error {
+			return tx.InsertAdminEvent(ctx, &iam.AdminEvent{ID: "a", Realm: r, Time: tx.Now})
+		},
+		func(ctx context.Context, tx *store.Tx, r iam.RealmID, before time.Time) (int64, error) {
+			return tx.SweepAdminEvents(ctx, r, before, 10)
+		},
+	},
 	"SweepEvents": {
 		func(ctx context.Context, tx *store.Tx, r iam.RealmID) error {
 			return tx.InsertEvent(ctx, &iam.Event{ID: "e", Realm: r, Time: tx.Now, Kind: "LOGIN"})
@@ -137,7 +145,8 @@ func TestJobsSweepAll(t *testing.T) {
 	}
 	live := sessions.New(s.db, nil)
 	manager := newManager(s.db, s.realms, keys.NewMaker(s.db.Now), newUsers(s.db, cfg, live), live)
-	if err := manager.Update(ctx, master.ID, &rep.Realm{EventsExpiration: new(int64(3600))}); err != nil {
+	if err := manager.Update(ctx, master.ID, &rep.Realm{EventsExpiration: new(int64(3600)),
+		Attributes: map[string]string{"adminEventsExpiration": "3600"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
