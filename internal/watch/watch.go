@@ -65,7 +65,6 @@ type Subject struct {
 	gaps   []string   // what of the evidence is missing beside events, in words
 	rights string     // why events could not be read at all, "" when they could
 	oldest time.Time  // of the events that were read; zero when all there are were
-	since  time.Time  // the oldest stored event that is known of
 }
 
 // Read reads what a realm is made of.
