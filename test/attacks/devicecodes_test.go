@@ -30,7 +30,7 @@ func TestGuessedUserCodes(t *testing.T) {
 			s.must(err)
 			return p
 		}
-		if left := time.Now().Truncate(time.Minute).Add(time.Minute).Sub(time.Now()); left < 10*time.Second {
+		if left := time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)); left < 10*time.Second {
 			time.Sleep(left) // the guesses are counted by the minute
 		}
 		if p := typed(code()); !p.Asks("password") {

@@ -110,7 +110,7 @@ func (w *town) instances(pattern string) []string {
 		"container": {"{c:realm-management}", "{c:app}"},
 		"locale":    {"en"}, "key": {"x"}, "session": {w.bossSession}, "userid": {"{u:victim}"}, "path": {"admins"}, "execution": {"{execution}"},
 		"id": w.componentIDs, "credential": {"{k:boss}"},
-		"type": {"clients", "idp"}, "flow": {"none"}, "workflow": {"none"}, "rest": {"none"}, "resource": {"none"},
+		"type": {"clients", "idp"}, "flow": {"none"}, "workflow": {"none"}, "rest": {"none"}, "resource": {"none"}, "code": {"0000-0000-0000"},
 	}
 	longest := 0
 	for _, m := range variable.FindAllStringSubmatch(pattern, -1) {
