@@ -28,7 +28,7 @@ func TestOverload(t *testing.T) {
 			}
 		}
 		_, err := visitor.NewAdmin(s.URL).Post(ctx, "", json.RawMessage(`{"realm": "crowd", "enabled": true,
-			"passwordPolicy": "hashAlgorithm(pbkdf2-sha512) and hashIterations(1500000)",
+			"passwordPolicy": "hashAlgorithm(pbkdf2-sha512) and hashIterations(400000)",
 			"clients": [{"clientId": "app", "enabled": true, "secret": "app-secret", "redirectUris": ["http://app.example/*"],
 				"directAccessGrantsEnabled": true}],
 			"users": [{"username": "vic", "enabled": true, "email": "vic@attacks.example", "emailVerified": true, "firstName": "Vic",
