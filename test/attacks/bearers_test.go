@@ -537,7 +537,7 @@ func TestBearersAtEveryDoor(t *testing.T) {
 		s := harness.Start(t, harness.Options{Engine: e})
 		shared := newBearing(t, s, "bear")
 		var got strings.Builder
-		plays := sampled(t, e, 3)
+		plays := sampled(t, e, 9)
 		for i, x := range bearerSituations {
 			if !plays(i) {
 				fmt.Fprintf(&got, "== %s\n%s", x.name, notPlayed)

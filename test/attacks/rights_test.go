@@ -571,7 +571,7 @@ func TestNobodyGivesMoreThanTheyHave(t *testing.T) {
 	mux := routeMux(adminRoutes())
 	harness.Each(t, func(t *testing.T, e harness.Engine) {
 		s := harness.Start(t, harness.Options{Engine: e})
-		plays := sampled(t, e, 4)
+		plays := sampled(t, e, 10)
 		for i, rights := range callers {
 			if !plays(i) {
 				continue
