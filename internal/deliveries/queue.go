@@ -350,14 +350,11 @@ func (j *job) finish() {
 // Sweep removes what finished long ago.
 func (q *Queue) Sweep(ctx context.Context) error {
 	for shard := range int64(store.Shards) {
-		for n := int64(sweepChunk); n == sweepChunk; {
-			err := q.db.Tx(ctx, func(tx *store.Tx) (err error) {
-				n, err = tx.SweepDeliveries(ctx, shard, tx.Now.Add(-KeepFinished), sweepChunk)
-				return err
-			})
-			if err != nil {
-				return err
-			}
+		err := q.db.InChunks(ctx, sweepChunk, func(tx *store.Tx) (int64, error) {
+			return tx.SweepDeliveries(ctx, shard, tx.Now.Add(-KeepFinished), sweepChunk)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

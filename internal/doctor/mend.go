@@ -155,16 +155,9 @@ func recordOf(row store.DoctorFix) (*Record, error) {
 // SweepRealm removes a realm's fixes that are older than records of ended sessions may be.
 func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) error {
 	const chunk = 500
-	for n := int64(chunk); n == chunk; {
-		err := s.Cache.DB().Tx(ctx, func(tx *store.Tx) (err error) {
-			n, err = tx.SweepDoctorFixes(ctx, r.ID, tx.Now.Add(-r.RecordRetention()), chunk)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.Cache.DB().InChunks(ctx, chunk, func(tx *store.Tx) (int64, error) {
+		return tx.SweepDoctorFixes(ctx, r.ID, tx.Now.Add(-r.RecordRetention()), chunk)
+	})
 }
 
 // change makes changes by the rules of the rooms that own the objects, once all

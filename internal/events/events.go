@@ -189,13 +189,7 @@ func (w *Writer) sweep(ctx context.Context, r *realms.Realm, kept time.Duration,
 		return nil
 	}
 	before := w.db.Now().Add(-kept)
-	for {
-		var n int64
-		err := w.db.Tx(ctx, func(tx *store.Tx) (err error) { n, err = some(tx, ctx, r.ID, before, sweepChunk); return err })
-		if err != nil || n < sweepChunk {
-			return err
-		}
-	}
+	return w.db.InChunks(ctx, sweepChunk, func(tx *store.Tx) (int64, error) { return some(tx, ctx, r.ID, before, sweepChunk) })
 }
 
 const sweepChunk = 500

@@ -477,23 +477,16 @@ func (s *Service) EndOfUser(ctx context.Context, r *realms.Realm, user iam.UserI
 // Keycloak: RealmAdminResource.logoutAll.
 func (s *Service) EndOfRealm(ctx context.Context, r *realms.Realm, e iam.End) error {
 	for _, kind := range iam.SessionKinds() {
-		for {
-			var n int
-			err := s.db.Tx(ctx, func(tx *store.Tx) error {
-				refs, err := tx.SessionRefsOfRealm(ctx, r.ID, kind, sweepChunk)
-				if err != nil {
-					return err
-				}
-				n = len(refs.IDs)
-				_, err = s.endAll(ctx, tx, r, refs, e)
-				return err
-			})
+		err := s.db.InChunks(ctx, sweepChunk, func(tx *store.Tx) (int64, error) {
+			refs, err := tx.SessionRefsOfRealm(ctx, r.ID, kind, sweepChunk)
 			if err != nil {
-				return err
+				return 0, err
 			}
-			if n < sweepChunk {
-				break
-			}
+			_, err = s.endAll(ctx, tx, r, refs, e)
+			return int64(len(refs.IDs)), err
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

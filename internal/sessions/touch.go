@@ -151,8 +151,8 @@ const sweepChunk = 500
 func (s *Service) SweepSingleUse(ctx context.Context) error {
 	for shard := range int64(store.Shards) {
 		if err := errors.Join(
-			s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepSingleUse(ctx, shard, sweepChunk) }),
-			s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepAuthSessions(ctx, shard, sweepChunk) }),
+			s.db.InChunks(ctx, sweepChunk, func(tx *store.Tx) (int64, error) { return tx.SweepSingleUse(ctx, shard, sweepChunk) }),
+			s.db.InChunks(ctx, sweepChunk, func(tx *store.Tx) (int64, error) { return tx.SweepAuthSessions(ctx, shard, sweepChunk) }),
 		); err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func (s *Service) SweepSingleUse(ctx context.Context) error {
 func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) error {
 	for n, kind := range []iam.SessionKind{iam.Online, iam.Online, iam.Offline, iam.Offline} {
 		due := s.Overdue(r, kind, n%2 == 1)
-		err := s.until(ctx, func(tx *store.Tx) (int64, error) {
+		err := s.db.InChunks(ctx, sweepChunk, func(tx *store.Tx) (int64, error) {
 			list, err := tx.SweepSessions(ctx, r.ID, kind, due, sweepChunk, func(x *Ending) {
 				s.complete(r, x)
 				x.End = s.timedOut(r, x.Session, iam.ActorSweep)
@@ -181,7 +181,7 @@ func (s *Service) SweepRealm(ctx context.Context, r *realms.Realm) error {
 		}
 	}
 	before := s.db.Now().Add(-r.RecordRetention())
-	return s.until(ctx, func(tx *store.Tx) (int64, error) { return tx.SweepEnded(ctx, r.ID, before, sweepChunk) })
+	return s.db.InChunks(ctx, sweepChunk, func(tx *store.Tx) (int64, error) { return tx.SweepEnded(ctx, r.ID, before, sweepChunk) })
 }
 
 // Overdue says by when sessions of a kind have timed out, going by their last
@@ -197,17 +197,6 @@ func (s *Service) Overdue(r *realms.Realm, kind iam.SessionKind, remember bool) 
 		o.Begun = now.Add(-max)
 	}
 	return o
-}
-
-// until runs a sweep in chunks until one is short.
-func (s *Service) until(ctx context.Context, chunk func(tx *store.Tx) (int64, error)) error {
-	for {
-		var n int64
-		err := s.db.Tx(ctx, func(tx *store.Tx) (err error) { n, err = chunk(tx); return err })
-		if err != nil || n < sweepChunk {
-			return err
-		}
-	}
 }
 
 // FlushEvery is how often Flush has to run, so that last accesses lag behind no

@@ -73,6 +73,18 @@ func (db *DB) Single(ctx context.Context, f func(tx *Tx) error) error {
 	return db.engine.Single(ctx, db.statements(f))
 }
 
+// InChunks runs transactions that each do up to size of something and say how many
+// they did, until one finds fewer.
+func (db *DB) InChunks(ctx context.Context, size int64, some func(tx *Tx) (int64, error)) error {
+	for {
+		var n int64
+		err := db.Tx(ctx, func(tx *Tx) (err error) { n, err = some(tx); return err })
+		if err != nil || n < size {
+			return err
+		}
+	}
+}
+
 // statements gives f the statements of this package.
 func (db *DB) statements(f func(tx *Tx) error) func(*engine.Tx) error {
 	return func(on *engine.Tx) error {

@@ -210,11 +210,8 @@ func (f *Follower) sweep(ctx context.Context) error {
 		func(tx *store.Tx) (int64, error) { return tx.SweepEvents(ctx, x.ID, before, sweepChunk) },
 		func(tx *store.Tx) (int64, error) { return tx.SweepAdminEvents(ctx, x.ID, before, sweepChunk) },
 	} {
-		for n := int64(sweepChunk); n == sweepChunk; {
-			err := w.DB.Tx(ctx, func(tx *store.Tx) (err error) { n, err = sweep(tx); return err })
-			if err != nil {
-				return err
-			}
+		if err := w.DB.InChunks(ctx, sweepChunk, sweep); err != nil {
+			return err
 		}
 	}
 	return nil
