@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"latchkey/internal/iam"
@@ -318,45 +319,35 @@ func (m *Mover) sessions(ctx context.Context, of RealmID, st *state, kind iam.Se
 	if kind == iam.Online && !m.Source.onlineSessions() {
 		return nil // rows that are there are of a preview, and nobody knows how whole they are
 	}
-	what, done := string(st.Step), int64(0)
-	for page, err := range m.Source.Sessions(ctx, of, kind, st.After) {
-		if err != nil {
-			return err
+	return pages(ctx, m, of, st, m.Source.Sessions(ctx, of, kind, st.After), func(tx *store.Tx, x store.MovedSession) error {
+		if _, err := tx.AddMoved(ctx, x); err != nil {
+			return fmt.Errorf("session %s: %w", x.Session.ID, err)
 		}
-		st.After = page.Last
-		err = m.store(ctx, of, st, func(tx *store.Tx) error {
-			for _, x := range page.List {
-				if _, err := tx.AddMoved(ctx, x); err != nil {
-					return fmt.Errorf("session %s: %w", x.Session.ID, err)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		done += int64(len(page.List))
-		m.tell(of, what, done)
-	}
-	return nil
+		return nil
+	})
 }
 
 // since is from when on events are taken, in milliseconds.
 func (m *Mover) since() int64 { return m.Source.Taken.AddDate(0, 0, -m.Days).UnixMilli() }
 
 func (m *Mover) events(ctx context.Context, of RealmID, st *state) error {
-	return pages(ctx, m, of, st, m.Source.eventPage, func(tx *store.Tx, e *iam.Event) error { return tx.InsertEvent(ctx, e) })
+	list := paged(st.After, func(after string) (Page[*iam.Event], error) { return m.Source.eventPage(ctx, of, after, m.since()) })
+	return pages(ctx, m, of, st, list, func(tx *store.Tx, e *iam.Event) error { return tx.InsertEvent(ctx, e) })
 }
 
 func (m *Mover) adminEvents(ctx context.Context, of RealmID, st *state) error {
-	return pages(ctx, m, of, st, m.Source.adminEventPage, func(tx *store.Tx, e *iam.AdminEvent) error { return tx.InsertAdminEvent(ctx, e) })
+	list := paged(st.After, func(after string) (Page[*iam.AdminEvent], error) {
+		return m.Source.adminEventPage(ctx, of, after, m.since())
+	})
+	return pages(ctx, m, of, st, list, func(tx *store.Tx, e *iam.AdminEvent) error { return tx.InsertAdminEvent(ctx, e) })
 }
 
-func pages[T any](ctx context.Context, m *Mover, of RealmID, st *state, read func(context.Context, RealmID, string, int64) (Page[T], error),
+// pages stores what is read page by page, each with how far the copy has got by it.
+func pages[T any](ctx context.Context, m *Mover, of RealmID, st *state, list iter.Seq2[Page[T], error],
 	write func(*store.Tx, T) error) error {
-	for done := int64(0); ; {
-		page, err := read(ctx, of, st.After, m.since())
-		if err != nil || page.Last == "" {
+	done := int64(0)
+	for page, err := range list {
+		if err != nil {
 			return err
 		}
 		st.After = page.Last
@@ -374,6 +365,7 @@ func pages[T any](ctx context.Context, m *Mover, of RealmID, st *state, read fun
 		done += int64(len(page.List))
 		m.tell(of, string(st.Step), done)
 	}
+	return nil
 }
 
 // tokens takes initial access tokens, and the ids of revoked tokens. These do not say of

@@ -38,17 +38,7 @@ var over = []string{"LOGGING_OUT", "LOGGED_OUT", "LOGGED_OUT_UNCONFIRMED"}
 // Sessions reads a realm's sessions of one kind in pages, by their ids and after one of them.
 // Those whose user or client is gone are left out.
 func (s *Source) Sessions(ctx context.Context, of RealmID, kind iam.SessionKind, after string) iter.Seq2[Page[store.MovedSession], error] {
-	return func(yield func(Page[store.MovedSession], error) bool) {
-		for {
-			page, err := s.sessionPage(ctx, of, kind, after)
-			if err == nil && page.Last == "" {
-				return
-			}
-			if after = page.Last; !yield(page, err) || err != nil {
-				return
-			}
-		}
-	}
+	return paged(after, func(after string) (Page[store.MovedSession], error) { return s.sessionPage(ctx, of, kind, after) })
 }
 
 func (s *Source) sessionPage(ctx context.Context, of RealmID, kind iam.SessionKind, after string) (p Page[store.MovedSession], err error) {

@@ -46,6 +46,21 @@ type Page[T any] struct {
 	Last string // the key of the last row, where the next page goes on
 }
 
+// paged reads page after page, until one is empty or cannot be read.
+func paged[T any](after string, read func(after string) (Page[T], error)) iter.Seq2[Page[T], error] {
+	return func(yield func(Page[T], error) bool) {
+		for {
+			page, err := read(after)
+			if err == nil && page.Last == "" {
+				return
+			}
+			if after = page.Last; !yield(page, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // users reads the users that a condition on USER_ENTITY names, with all that belongs to them.
 func (r *reader) users(where string, args ...any) []rep.User {
 	ids := ` in (select ID from USER_ENTITY where ` + where + `)`
