@@ -11,35 +11,40 @@ import (
 
 // InsertEvent stores a user event.
 func (tx *Tx) InsertEvent(ctx context.Context, e *iam.Event) error {
-	_, err := tx.exec(ctx, `insert into events (realm_id, id, time, kind, client_id, user_id, session_id, ip, error, details) values (`+
-		binds(1, 10)+`)`,
-		e.Realm, e.ID, millis(e.Time), string(e.Kind), e.Client, e.User, e.Session, e.IP, e.Error, notes(e.Details))
+	_, err := tx.addEvent(ctx, e, "")
 	return err
 }
 
 // InsertAdminEvent stores an admin event.
 func (tx *Tx) InsertAdminEvent(ctx context.Context, e *iam.AdminEvent) error {
-	_, err := tx.exec(ctx,
-		`insert into admin_events (realm_id, id, time, auth_realm, auth_client, auth_user, ip, operation, resource_type, resource_path, representation, error, details)
-		values (`+binds(1, 13)+`)`,
-		e.Realm, e.ID, millis(e.Time), e.AuthRealm, e.AuthClient, e.AuthUser, e.IP, e.Operation, e.ResourceType, e.ResourcePath, e.Representation,
-		e.Error, notes(e.Details))
-	return err
+	return tx.addAdminEvent(ctx, e, "")
 }
 
 // PutEvent stores a user event that another server wrote, and reports whether it
 // was not there: of many who bring it, one is told so.
 func (tx *Tx) PutEvent(ctx context.Context, e *iam.Event) (bool, error) {
-	n, err := tx.exec(ctx, `insert into events (realm_id, id, time, kind, client_id, user_id, session_id, ip, error, details)
-		values (`+binds(1, 10)+`) on conflict (realm_id, id) do nothing`,
-		e.Realm, e.ID, millis(e.Time), string(e.Kind), e.Client, e.User, e.Session, e.IP, e.Error, notes(e.Details))
+	n, err := tx.addEvent(ctx, e, unlessThere)
 	return n > 0, err
 }
 
 // PutAdminEvent stores an admin event that another server wrote, once.
 func (tx *Tx) PutAdminEvent(ctx context.Context, e *iam.AdminEvent) error {
+	return tx.addAdminEvent(ctx, e, unlessThere)
+}
+
+// unlessThere ends an insert of an event that may be stored already.
+const unlessThere = ` on conflict (realm_id, id) do nothing`
+
+func (tx *Tx) addEvent(ctx context.Context, e *iam.Event, conflict string) (int64, error) {
+	return tx.exec(ctx, `insert into events (realm_id, id, time, kind, client_id, user_id, session_id, ip, error, details)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`+conflict,
+		e.Realm, e.ID, millis(e.Time), string(e.Kind), e.Client, e.User, e.Session, e.IP, e.Error, notes(e.Details))
+}
+
+func (tx *Tx) addAdminEvent(ctx context.Context, e *iam.AdminEvent, conflict string) error {
 	_, err := tx.exec(ctx, `insert into admin_events (realm_id, id, time, auth_realm, auth_client, auth_user, ip, operation, resource_type,
-		resource_path, representation, error, details) values (`+binds(1, 13)+`) on conflict (realm_id, id) do nothing`,
+		resource_path, representation, error, details)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`+conflict,
 		e.Realm, e.ID, millis(e.Time), e.AuthRealm, e.AuthClient, e.AuthUser, e.IP, e.Operation, e.ResourceType,
 		e.ResourcePath, e.Representation, e.Error, notes(e.Details))
 	return err
