@@ -138,7 +138,7 @@ func (r *Realm) IAM() (*iam.Realm, error) {
 			Default:   Val(r.DefaultLocale),
 			Texts:     r.LocalizationTexts,
 		},
-		NotBefore:       epoch(r.NotBefore),
+		NotBefore:       Epoch(r.NotBefore),
 		SignatureAlg:    Val(r.DefaultSignatureAlgorithm),
 		SecurityHeaders: r.BrowserSecurityHeaders,
 		Attrs:           r.Attributes,
@@ -186,7 +186,7 @@ func (c *Client) IAM() (*iam.Client, error) {
 		FullScope:        Val(c.FullScopeAllowed),
 		FrontLogout:      Val(c.FrontchannelLogout),
 		SurrogateAuth:    Val(c.SurrogateAuthRequired),
-		NotBefore:        epoch(c.NotBefore),
+		NotBefore:        Epoch(c.NotBefore),
 		Mappers:          mappers(c.ProtocolMappers),
 		OIDC:             clientOIDC(c.Attributes),
 		Attrs:            c.Attributes,
@@ -277,7 +277,7 @@ func (u *User) IAM() *iam.User {
 		Federation:    u.FederationLink,
 		Required:      u.RequiredActions,
 		Attrs:         u.Attributes,
-		NotBefore:     epoch(u.NotBefore),
+		NotBefore:     Epoch(u.NotBefore),
 	}
 	if u.CreatedTimestamp != nil {
 		m.CreatedAt = time.UnixMilli(*u.CreatedTimestamp)
@@ -395,8 +395,8 @@ func lifespan(n *int, otherwise time.Duration) time.Duration {
 	return otherwise
 }
 
-// epoch is a not-before in seconds as a time, zero for none.
-func epoch(n *int) time.Time {
+// Epoch is a not-before in seconds since 1970 as a time, zero for none.
+func Epoch(n *int) time.Time {
 	if n == nil || *n <= 0 {
 		return time.Time{}
 	}

@@ -105,20 +105,13 @@ func stale(x *Subject, u *rep.User, e *iam.Event) (reason iam.Reason) {
 	look(x.NotBefore, iam.NotBeforeRealm)
 	for i := range x.rep.Clients {
 		if c := &x.rep.Clients[i]; c.ClientID == e.Client {
-			look(seconds(c.NotBefore), iam.NotBeforeClient)
+			look(rep.Epoch(c.NotBefore), iam.NotBeforeClient)
 		}
 	}
 	if u != nil && u.ID == string(e.User) {
-		look(seconds(u.NotBefore), iam.NotBeforeUser)
+		look(rep.Epoch(u.NotBefore), iam.NotBeforeUser)
 	}
 	return reason
-}
-
-func seconds(at *int) time.Time {
-	if rep.Val(at) == 0 {
-		return time.Time{}
-	}
-	return time.Unix(int64(*at), 0)
 }
 
 // codeLate tells whether a code that is not valid was given out too long ago: the

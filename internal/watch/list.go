@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"latchkey/internal/doctor/remote"
 	"latchkey/internal/iam"
 	"latchkey/internal/jose"
-	"latchkey/internal/realms"
 	"latchkey/internal/records"
 	"latchkey/internal/tokens"
 )
@@ -43,14 +44,11 @@ func (w *Watch) List(ctx context.Context, x *Subject, user, client string, q rec
 		out.Notes = notes
 	}
 	if client != "" {
-		c, err := x.ClientByName(ctx, client)
-		if realms.Missing(err) {
-			return nil, ErrNoClient
-		}
+		id, err := w.asked(ctx, x, client)
 		if err != nil {
 			return nil, err
 		}
-		q.Client = c.ID
+		q.Client = id
 	}
 	page, err := w.Explorer.List(ctx, x.Realm, q)
 	if err != nil {
@@ -62,6 +60,15 @@ func (w *Watch) List(ctx context.Context, x *Subject, user, client string, q rec
 
 // ErrNoClient says that there is no such client.
 var ErrNoClient = errors.New("there is no such client")
+
+// asked is the id of a client that is asked about, and has to be there.
+func (w *Watch) asked(ctx context.Context, x *Subject, client string) (iam.ClientID, error) {
+	id, err := w.clientNamed(ctx, x, client)
+	if err == nil && id == "" {
+		err = ErrNoClient
+	}
+	return id, err
+}
 
 // readClients reads the sessions of one client, or of those that have the most.
 func (w *Watch) readClients(ctx context.Context, x *Subject, client string) (notes []string, err error) {
@@ -75,21 +82,12 @@ func (w *Watch) readClients(ctx context.Context, x *Subject, client string) (not
 	}
 	most := ofEachClient
 	if client != "" {
-		c, err := x.ClientByName(ctx, client)
-		if realms.Missing(err) {
-			return nil, ErrNoClient
-		}
+		id, err := w.asked(ctx, x, client)
 		if err != nil {
 			return nil, err
 		}
 		most = ofClient
-		found := holders[:0]
-		for _, h := range holders {
-			if h.ID == string(c.ID) {
-				found = append(found, h)
-			}
-		}
-		holders = found
+		holders = slices.DeleteFunc(holders, func(h remote.Holder) bool { return h.ID != string(id) })
 	}
 	for _, h := range holders {
 		for kind, n := range map[iam.SessionKind]int64{iam.Online: h.Online, iam.Offline: h.Offline} {

@@ -461,7 +461,7 @@ func (w *Watch) ending(ctx context.Context, x *Subject, u *rep.User, l *life, s 
 		return byAdmin(x, iam.LogoutByAdmin, admin), admin.Time, nil
 	}
 	// "Sign out" of the user sets it, in seconds.
-	if at := seconds(u.NotBefore); !at.Before(s.Started.Truncate(time.Second)) && at.Before(lifetime.First()) {
+	if at := rep.Epoch(u.NotBefore); !at.Before(s.Started.Truncate(time.Second)) && at.Before(lifetime.First()) {
 		if at.Before(l.last) {
 			at = l.last
 		}
