@@ -51,12 +51,10 @@ func (h *Handler) applications(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	given := map[iam.ClientID]*iam.Consent{}
 	for _, consent := range consents {
-		client, err := c.client(consent.Client)
-		if err != nil {
-			return nil, err
-		}
-		show(consent.Client).Consent = h.consentOf(c, client, consent, true)
+		given[consent.Client] = consent
+		show(consent.Client)
 	}
 	all, err := c.realm.Clients(c, "", 0, -1)
 	if err != nil {
@@ -77,6 +75,9 @@ func (h *Handler) applications(c *call) (any, error) {
 		if client == nil || client.Access == iam.BearerOnly || named && (client.Name == "" ||
 			!strings.Contains(strings.ToLower(client.Name), name)) {
 			continue
+		}
+		if consent := given[id]; consent != nil {
+			a.Consent = h.consentOf(c, client, consent, true)
 		}
 		c.describe(a, client)
 		out = append(out, a)
@@ -129,7 +130,7 @@ func scopeOrClient(r *realms.Realm, client *realms.Client, id iam.ScopeID) *iam.
 	if s := r.Scope(id); s != nil {
 		return &s.ClientScope
 	}
-	if client != nil && iam.ClientID(id) == client.ID {
+	if iam.ClientID(id) == client.ID {
 		return &iam.ClientScope{ID: id, Name: client.ClientID, ConsentText: client.Attr("consent.screen.text"), Protocol: client.Protocol,
 			Description: rep.Val(client.Rep.Description)}
 	}
